@@ -1,0 +1,56 @@
+// Builds and runs test/core, the GoogleTests of binding/core.
+//
+//   node .ci/core-test.mjs                   plain
+//   node .ci/core-test.mjs thread            under ThreadSanitizer
+//   node .ci/core-test.mjs address           under AddressSanitizer and UndefinedBehaviorSanitizer
+//
+// Further arguments go to the executable (--gtest_filter=...).
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const sanitizer = ['thread', 'address'].includes(process.argv[2]) ? process.argv[2] : '';
+const rest = process.argv.slice(sanitizer ? 3 : 2);
+const build = join(root, 'build', { '': 'core', thread: 'core-tsan', address: 'core-asan' }[sanitizer]);
+const jobs = process.env.ROCKSDB_BACKUP_JOBS ?? String(availableParallelism());
+
+function run(command, args, env) {
+  const { status, signal, error } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  if (error?.code === 'ENOENT') {
+    console.error(`${command} is missing: install it (apt install cmake g++ libgtest-dev zlib1g-dev).`);
+    process.exit(1);
+  }
+  if (status !== 0) {
+    console.error(`${command} ended with ${signal ?? status}`);
+    process.exit(status || 1);
+  }
+}
+
+const generator =
+  existsSync(join(build, 'CMakeCache.txt')) || spawnSync('ninja', ['--version']).status !== 0 ? [] : ['-G', 'Ninja'];
+const defines = { CORE_TESTS: 'ON', SANITIZE: sanitizer, NODE_EXECUTABLE: process.execPath };
+run('cmake', [
+  '-S',
+  root,
+  '-B',
+  build,
+  ...generator,
+  ...Object.entries(defines).flatMap(([name, value]) => ['-D', `${name}=${value}`]),
+]);
+run('cmake', ['--build', build, '--parallel', jobs, '--target', 'core_test']);
+
+const executable = join(build, 'core_test');
+// ThreadSanitizer of GCC 12 does not start where the kernel gives more random bits to addresses than it knows of.
+const still = sanitizer === 'thread' && spawnSync('setarch', ['-R', 'true']).status === 0;
+const suppressions = join(root, 'test', 'core', 'tsan.supp');
+const tsan = ['halt_on_error=1', 'second_deadlock_stack=1'];
+if (existsSync(suppressions)) tsan.push(`suppressions=${suppressions}`);
+run(still ? 'setarch' : executable, still ? ['-R', executable, ...rest] : rest, {
+  TSAN_OPTIONS: tsan.join(':'),
+  ASAN_OPTIONS: 'detect_leaks=1:detect_stack_use_after_return=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+});

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/backup_engine_session.h"
+#include "core/error.h"
+#include "core/operation.h"
+#include "rocksdb/db.h"
+
+namespace rocksdb_backup {
+
+// The database to back up. The caller keeps it open.
+struct BackupSource {
+  rocksdb::DB* db = nullptr;
+  std::string path;     // real path
+  std::string wal_dir;  // real path; `path` where it is not set apart
+  // Data was written without the write-ahead log since the last flush: only a flush brings it into a backup.
+  bool needs_flush = false;
+  // Begins to flush all of it and does not wait. May be empty: then a stop waits for the flush.
+  std::function<void()> start_flush;
+};
+
+struct CreateRequest {
+  BackupSource source;
+  std::optional<bool> flush_before_backup;  // default: when the backup would miss data without it
+  std::string app_metadata;
+  // Given the names of the files that could be left out, tells which to leave out.
+  std::function<Error(const std::vector<std::string>& files, std::vector<bool>* excluded)> exclude_files;
+  std::optional<rocksdb::CpuPriority> cpu_priority;
+  bool check_disk_space = true;
+};
+
+inline constexpr size_t kMaxAppMetadata = size_t{1} << 20;  // the engine's limit
+
+// Removes the temporary metas of interrupted creates, which the engine never collects. The caller holds the directory's
+// writer lock.
+void RemoveTemporaryMetas(const EngineSettings& settings);
+
+// Makes one backup. The caller holds the directory's writer lock and has checked nothing else.
+Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
+                   const std::shared_ptr<Operation>& operation, BackupDescription* created);
+
+}  // namespace rocksdb_backup

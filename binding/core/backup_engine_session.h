@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/observed_fs.h"
+#include "core/operation.h"
+#include "core/protected_fs.h"
+#include "rocksdb/utilities/backup_engine.h"
+
+namespace rocksdb_backup {
+
+struct BackupFile {
+  std::string name;  // relative to the backup directory
+  uint64_t size = 0;
+  bool shared = false;   // kept where backups share files
+  uint32_t backups = 0;  // how many backups use it, this one included
+};
+
+struct BackupDescription {
+  uint32_t id = 0;
+  int64_t timestamp = 0;  // seconds since 1970, by the clock of the machine that made it
+  uint64_t size = 0;
+  uint64_t unique_size = 0;
+  uint32_t number_files = 0;
+  std::string app_metadata;
+  std::vector<BackupFile> files;      // when asked for
+  std::vector<std::string> excluded;  // when asked for
+};
+
+// What a repository's engines are opened with.
+struct EngineSettings {
+  // Directory, sharing, naming, sync and so on. Env, log and limiters are set for each session from what follows.
+  rocksdb::BackupEngineOptions engine{""};
+  std::shared_ptr<rocksdb::RateLimiter> backup_limiter;
+  std::shared_ptr<rocksdb::RateLimiter> restore_limiter;
+  std::shared_ptr<rocksdb::Logger> info_log;
+  // Where backups live. Null: the machine's own file system. The one place to put another storage, or encryption, in.
+  std::shared_ptr<rocksdb::FileSystem> storage;
+  // Nothing is written to the directory, not even a lock file.
+  bool read_only = false;
+};
+
+std::shared_ptr<rocksdb::FileSystem> StorageOf(const EngineSettings& settings);
+
+// One engine, opened for one operation and closed after it. That costs a read of the directory, and buys: the engine
+// never acts on an outdated picture of it (a stale writer gives an id twice and destroys a backup), a stop never
+// poisons what comes later, listing never waits for a running backup, and every operation has its own progress.
+class BackupEngineSession {
+ public:
+  ~BackupEngineSession();
+
+  // For everything that does not change the directory. What is counted is what will be moved: a verify reads the
+  // backup, a restore writes the database.
+  static Error OpenReader(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
+                          ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database,
+                          std::shared_ptr<BackupEngineSession>* session);
+  // With the directory's writer lock held. `database_fs` is where a create reads.
+  static Error OpenWriter(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
+                          const std::shared_ptr<rocksdb::FileSystem>& database_fs, FileObserver* observer,
+                          std::shared_ptr<BackupEngineSession>* session);
+
+  rocksdb::BackupEngineReadOnlyBase& reader() { return writer_ != nullptr ? upcast(*writer_) : upcast(*reader_); }
+  rocksdb::BackupEngine& writer() { return *writer_; }
+  void GuardCreate(uint32_t new_id, bool protect) { protected_fs_->Guard(new_id, protect); }
+
+  // Ids of all backups that can be used, oldest first.
+  const std::vector<uint32_t>& ids() const { return ids_; }
+  // Those that cannot: what the engine found unreadable, what makes it throw, and what it keeps silent about.
+  const std::vector<uint32_t>& corrupt_ids() const { return corrupt_ids_; }
+  Error Describe(uint32_t id, bool details, BackupDescription* description);
+  // The same for a backup that this session has just made.
+  Error DescribeNew(uint32_t id, BackupDescription* description);
+  // That there is no such backup, and which there are.
+  Error NotFound(uint32_t id) const;
+  Error DescribeAll(bool details, std::vector<BackupDescription>* descriptions);
+
+ private:
+  BackupEngineSession() = default;
+  static rocksdb::BackupEngineReadOnlyBase& upcast(rocksdb::BackupEngineReadOnlyBase& engine) { return engine; }
+  rocksdb::BackupEngineOptions OptionsFor(const EngineSettings& settings);
+  void Survey(const EngineSettings& settings, const std::vector<uint32_t>& metas);
+
+  std::string directory_;
+  std::vector<uint32_t> ids_;
+  std::vector<uint32_t> corrupt_ids_;
+  std::map<uint32_t, std::string> reasons_;  // why a backup is among the corrupt ones, where the engine does not know
+  // Declared in the order in which they depend on each other: the engine goes first.
+  std::shared_ptr<rocksdb::Logger> info_log_;
+  std::shared_ptr<ProtectedFileSystem> protected_fs_;
+  std::unique_ptr<rocksdb::Env> database_env_;
+  std::unique_ptr<rocksdb::Env> backup_env_;
+  std::unique_ptr<rocksdb::BackupEngineReadOnly> reader_;
+  std::unique_ptr<rocksdb::BackupEngine> writer_;
+};
+
+// Runs a call into the engine. Hostile meta files make it throw; here that becomes an error that names the directory.
+template <class Call>
+Error Guarded(const std::string& directory, Call call) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    throw;  // says nothing about the directory
+  } catch (const std::exception& exception) {
+    return Error("BACKUP_CORRUPT", "the backup directory " + directory +
+                                       " has contents that no BackupEngine writes: " + exception.what() +
+                                       ". getCorruptedBackups() tells which backups cannot be used.");
+  }
+}
+
+// "1, 2 and 7".
+std::string JoinIds(const std::vector<uint32_t>& ids);
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/backup_create.h"
+#include "core/backup_engine_session.h"
+#include "core/backup_restore.h"
+#include "core/directory_lock.h"
+#include "core/error.h"
+#include "core/operation.h"
+#include "core/resource.h"
+
+namespace rocksdb_backup {
+
+// A backup opened for reading in place, and what must stay while it is: the engine whose file system it is read
+// through, and the lock that keeps the backup from being deleted.
+struct OpenedBackup {
+  std::shared_ptr<void> keep_alive;  // goes last
+  std::string path;
+  std::shared_ptr<rocksdb::Env> env;
+};
+
+// One backup directory, as this process uses it. Writes (create, delete, purge, collect) run one after the other, under
+// the directory's lock, each on an engine of its own that is opened for it; reads run beside them and each other.
+class BackupRepository : public Resource {
+ public:
+  enum class Kind { kCreate, kOther };
+
+  struct Options {
+    EngineSettings settings;
+    bool read_only = false;
+    bool destroy_old_data = false;
+  };
+
+  // An operation that close() and, if it creates, StopBackup() can end, for as long as this object lives. Made before
+  // the work is queued, so that a stop right after the call finds it.
+  class Tracked {
+   public:
+    Tracked(std::shared_ptr<BackupRepository> repository, Kind kind, std::shared_ptr<Operation> operation);
+    ~Tracked();
+    Tracked(const Tracked&) = delete;
+    Tracked& operator=(const Tracked&) = delete;
+    const std::shared_ptr<Operation>& operation() const { return operation_; }
+
+   private:
+    const std::shared_ptr<BackupRepository> repository_;
+    const Kind kind_;
+    const std::shared_ptr<Operation> operation_;
+  };
+
+  static Error Open(Options options, std::shared_ptr<BackupRepository>* repository);
+  static Error ClosedError() { return Error("ENGINE_CLOSED", "this backup engine was closed; open it again"); }
+
+  const std::string& directory() const { return settings_.engine.backup_dir; }
+  const EngineSettings& settings() const { return settings_; }
+  bool read_only() const { return read_only_; }
+
+  Error Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation, BackupDescription* created);
+  Error Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation);
+  Error Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
+                BackupDescription* restored);
+
+  Error List(bool details, std::vector<BackupDescription>* descriptions);
+  // 0: the latest; its id stays 0 where there is none.
+  Error Describe(uint32_t backup_id, bool details, BackupDescription* description);
+  Error CorruptIds(std::vector<uint32_t>* ids);
+  Error OpenBackup(uint32_t backup_id, OpenedBackup* opened);
+
+  // These run the engine's clean-up, which deletes whatever no readable backup refers to. While a backup is unreadable
+  // they refuse with BACKUP_CORRUPT, unless forced.
+  Error Delete(uint32_t backup_id, bool force);
+  Error PurgeOld(uint32_t keep, bool force);
+  Error CollectGarbage(bool force);
+
+  // Stops the running create and those waiting behind it. Whether there was one that will end as stopped.
+  bool StopBackup();
+
+ protected:
+  void Stop() override;
+  Error Free() override;
+
+ private:
+  explicit BackupRepository(Options options);
+  Error OpenSession(std::shared_ptr<BackupEngineSession>* session);
+
+  // This object's turn to write, and the directory's lock. A stop ends the wait for the turn.
+  class WriteTurn;
+  // Runs `remove` on a writer engine once nobody reads the ids it will delete and no unreadable backup forbids it.
+  template <class IdsToDelete, class Remove>
+  Error RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove);
+  rocksdb::IOStatus DeleteMetaFirst(rocksdb::BackupEngine& engine, uint32_t backup_id);
+
+  const EngineSettings settings_;
+  const bool read_only_;
+
+  std::mutex mutex_;  // for all below
+  std::condition_variable turn_changed_;
+  bool writing_ = false;
+  std::multiset<std::shared_ptr<Operation>> creates_;
+  std::multiset<std::shared_ptr<Operation>> others_;
+  bool stopping_ = false;
+};
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,281 @@
+// Opening a database, and what is done to one that is not open.
+
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "core/database.h"
+#include "core/directories.h"
+#include "core/paths.h"
+#include "rocksdb/cache.h"
+#include "rocksdb/utilities/options_util.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using Mode = DatabaseOptions::Mode;
+using rocksdb::DB;
+using rocksdb::Status;
+using Handles = std::vector<rocksdb::ColumnFamilyHandle*>;
+using Descriptors = std::vector<rocksdb::ColumnFamilyDescriptor>;
+
+// RocksDB's openers filled a DB* first and fill a unique_ptr in later versions.
+template <typename Opener>
+Status OpenInto(std::unique_ptr<DB>* db, Opener opener) {
+  if constexpr (requires { opener(db); }) {
+    return opener(db);
+  } else {
+    DB* opened = nullptr;
+    Status status = opener(&opened);
+    db->reset(opened);
+    return status;
+  }
+}
+
+Status OpenAs(const DatabaseOptions& options, const rocksdb::DBOptions& db_options, const std::string& path,
+              const Descriptors& families, Handles* handles, std::unique_ptr<DB>* db) {
+  switch (options.mode) {
+    case Mode::kReadOnly:
+      return OpenInto(db, [&](auto* out) -> decltype(DB::OpenForReadOnly(db_options, path, families, handles, out)) {
+        return DB::OpenForReadOnly(db_options, path, families, handles, out);
+      });
+    case Mode::kSecondary:
+      return OpenInto(db,
+                      [&](auto* out) -> decltype(DB::OpenAsSecondary(db_options, path, options.secondary_path, families,
+                                                                     handles, out)) {
+                        return DB::OpenAsSecondary(db_options, path, options.secondary_path, families, handles, out);
+                      });
+    default:
+      return OpenInto(db, [&](auto* out) -> decltype(DB::Open(db_options, path, families, handles, out)) {
+        return DB::Open(db_options, path, families, handles, out);
+      });
+  }
+}
+
+// What the OPTIONS file says about a family, of what data depends on.
+using WrittenOptions = std::map<std::string, rocksdb::ColumnFamilyOptions>;
+
+WrittenOptions ReadWrittenOptions(const std::string& path, rocksdb::Env* env) {
+  rocksdb::ConfigOptions config;
+  config.env = env;
+  config.ignore_unknown_options = true;
+  config.ignore_unsupported_options = true;
+  rocksdb::DBOptions db_options;
+  Descriptors descriptors;
+  WrittenOptions written;
+  if (rocksdb::LoadLatestOptions(config, path, &db_options, &descriptors).ok()) {
+    for (auto& descriptor : descriptors) {
+      written.emplace(descriptor.name, descriptor.options);
+    }
+  }
+  return written;
+}
+
+Error Describe(const DatabaseOptions& options, const std::set<std::string>& names, const WrittenOptions& written,
+               const std::shared_ptr<rocksdb::Cache>& cache, rocksdb::DBOptions* db_options, Descriptors* families) {
+  rocksdb::ColumnFamilyOptions common;
+  if (Error error = Resolve(options.family, cache, db_options, &common); !error.ok()) {
+    return error;
+  }
+  for (const std::string& name : names) {
+    const auto named = options.families.find(name);
+    const FamilyOptions& said = named == options.families.end() ? options.family : named->second;
+    rocksdb::ColumnFamilyOptions resolved = common;
+    if (named != options.families.end()) {
+      if (Error error = Resolve(said, cache, nullptr, &resolved); !error.ok()) {
+        return error;
+      }
+    }
+    const auto before = written.find(name);
+    if (before != written.end()) {
+      if (!said.has_comparator && before->second.comparator != nullptr) {
+        resolved.comparator = before->second.comparator;
+      }
+      if (!said.has_merge_operator && resolved.merge_operator == nullptr) {
+        resolved.merge_operator = before->second.merge_operator;
+      }
+    }
+    families->emplace_back(name, resolved);
+  }
+  return Error();
+}
+
+// The Options of destroy and repair, which take no separate column families.
+Error ResolveWhole(const DatabaseOptions& options, const std::string& path, rocksdb::Options* whole) {
+  rocksdb::DBOptions db_options = options.db;
+  rocksdb::ColumnFamilyOptions family;
+  Error error = Resolve(options.family, nullptr, &db_options, &family);
+  if (error.ok()) {
+    const WrittenOptions written = ReadWrittenOptions(path, rocksdb::Env::Default());
+    const auto before = written.find(rocksdb::kDefaultColumnFamilyName);
+    if (before != written.end() && !options.family.has_comparator && before->second.comparator != nullptr) {
+      family.comparator = before->second.comparator;
+    }
+    *whole = rocksdb::Options(db_options, family);
+  }
+  return error;
+}
+
+// A directory of its own for the log is the database's too: no restore may replace it, and no other database write
+// there.
+Error ClaimWalDirectory(const std::string& real_path, const DatabaseOptions& options, DatabaseClaim::Kind kind,
+                        DatabaseClaim* claim) {
+  const auto raw = options.family.raw.find("wal_dir");
+  const std::string& directory = raw != options.family.raw.end() ? raw->second : options.db.wal_dir;
+  if (directory.empty() || RealPath(directory) == real_path) {
+    return Error();
+  }
+  return DatabaseClaim::Take(RealPath(directory), kind, claim);
+}
+
+bool Exists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+}  // namespace
+
+Error Database::Open(const std::string& path, const DatabaseOptions& options, std::shared_ptr<Database>* database) {
+  const std::string real_path = RealPath(path);
+  DatabaseClaim claim;
+  const auto kind = options.mode == Mode::kReadWrite ? DatabaseClaim::Kind::kExclusive : DatabaseClaim::Kind::kShared;
+  if (Error error = DatabaseClaim::Take(real_path, kind, &claim); !error.ok()) {
+    return error;
+  }
+  DatabaseClaim wal_claim;
+  if (Error error = ClaimWalDirectory(real_path, options, kind, &wal_claim); !error.ok()) {
+    return error;
+  }
+  if (options.mode == Mode::kReadWrite && options.db.create_if_missing) {
+    if (Error error = CreateDirectories(real_path); !error.ok()) {
+      return error;
+    }
+    if (!options.db.wal_dir.empty()) {
+      if (Error error = CreateDirectories(options.db.wal_dir); !error.ok()) {
+        return error;
+      }
+    }
+  }
+  if (options.mode == Mode::kSecondary) {
+    if (Error error = CreateDirectories(options.secondary_path); !error.ok()) {
+      return error;
+    }
+  }
+  std::shared_ptr<Database> opened;
+  Error error = OpenIn({}, real_path, options, &opened);
+  for (int attempt = 0; attempt < 2 && options.mode == Mode::kReadWrite && error.code() == "ROCKSDB_IO_ERROR";
+       ++attempt) {
+    // Asked only after the failure: while a database is open here, asking would drop its lock.
+    if (Error in_use = CheckNotLockedElsewhere(real_path); !in_use.ok()) {
+      return in_use;
+    }
+    // Whoever was in the way a moment ago is not any more: another process's restore that has just ended, for instance.
+    error = OpenIn({}, real_path, options, &opened);
+  }
+  if (!error.ok()) {
+    return error;
+  }
+  opened->claim_ = std::move(claim);
+  opened->wal_claim_ = std::move(wal_claim);
+  *database = std::move(opened);
+  return Error();
+}
+
+Error Database::OpenBackup(std::shared_ptr<rocksdb::Env> env, std::shared_ptr<void> keep_alive, const std::string& path,
+                           const DatabaseOptions& options, std::shared_ptr<Database>* database) {
+  DatabaseOptions read_only = options;
+  read_only.mode = Mode::kReadOnly;
+  return OpenIn({std::move(env), std::move(keep_alive)}, path, read_only, database);
+}
+
+Error Database::OpenIn(Environment environment, const std::string& path, const DatabaseOptions& options,
+                       std::shared_ptr<Database>* database) {
+  rocksdb::DBOptions db_options = options.db;
+  if (environment.env != nullptr) {
+    db_options.env = environment.env.get();
+  }
+  const std::shared_ptr<rocksdb::Cache> cache =
+      options.cache_size == 0 ? nullptr : rocksdb::NewLRUCache(options.cache_size);
+
+  std::set<std::string> names{rocksdb::kDefaultColumnFamilyName};
+  WrittenOptions written;
+  if (db_options.env->FileExists(path + "/CURRENT").ok()) {
+    std::vector<std::string> existing;
+    const Status status = DB::ListColumnFamilies(db_options, path, &existing);
+    if (!status.ok()) {
+      return Error::From(status, "open " + path);
+    }
+    names.insert(existing.begin(), existing.end());
+    written = ReadWrittenOptions(path, db_options.env);
+  }
+  for (const auto& [name, family] : options.families) {
+    names.insert(name);
+  }
+  db_options.create_missing_column_families = db_options.create_if_missing;
+
+  Descriptors families;
+  if (Error error = Describe(options, names, written, cache, &db_options, &families); !error.ok()) {
+    return error;
+  }
+  std::unique_ptr<DB> db;
+  Handles handles;
+  const Status status = OpenAs(options, db_options, path, families, &handles, &db);
+  if (!status.ok()) {
+    return Error::From(status, "open " + path);
+  }
+  std::shared_ptr<Database> opened(new Database);
+  opened->mode_ = options.mode;
+  opened->path_ = path;
+  opened->family_options_ = options.family;
+  opened->cache_ = cache;
+  opened->environment_ = std::move(environment);
+  opened->Opened(std::move(db), handles);
+  RegisterResource(opened);
+  *database = std::move(opened);
+  return Error();
+}
+
+Error Database::ListColumnFamilies(const std::string& path, std::vector<std::string>* names) {
+  const std::string real_path = RealPath(path);
+  return Error::From(DB::ListColumnFamilies(rocksdb::DBOptions(), real_path, names),
+                     "list the column families of " + real_path);
+}
+
+Error Database::Destroy(const std::string& path, const DatabaseOptions& options) {
+  const std::string real_path = RealPath(path);
+  DatabaseClaim claim;
+  if (Error error = DatabaseClaim::Take(real_path, DatabaseClaim::Kind::kAlone, &claim); !error.ok()) {
+    return error;
+  }
+  if (Error error = CheckNotLockedElsewhere(real_path); !error.ok()) {
+    return error;
+  }
+  rocksdb::Options whole;
+  if (Error error = ResolveWhole(options, real_path, &whole); !error.ok()) {
+    return error;
+  }
+  return Error::From(rocksdb::DestroyDB(real_path, whole), "destroy " + real_path);
+}
+
+Error Database::Repair(const std::string& path, const DatabaseOptions& options) {
+  const std::string real_path = RealPath(path);
+  DatabaseClaim claim;
+  if (Error error = DatabaseClaim::Take(real_path, DatabaseClaim::Kind::kAlone, &claim); !error.ok()) {
+    return error;
+  }
+  if (!Exists(real_path)) {
+    // RocksDB would create the directory and call it repaired.
+    return Error("ROCKSDB_IO_ERROR", "repair " + real_path + ": no such directory");
+  }
+  if (Error error = CheckNotLockedElsewhere(real_path); !error.ok()) {
+    return error;
+  }
+  rocksdb::Options whole;
+  if (Error error = ResolveWhole(options, real_path, &whole); !error.ok()) {
+    return error;
+  }
+  return Error::From(rocksdb::RepairDB(real_path, whole), "repair " + real_path);
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,108 @@
+#include "core/database_options.h"
+
+#include <unordered_map>
+#include <vector>
+
+#include "rocksdb/convenience.h"
+#include "rocksdb/filter_policy.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using OptionMap = std::unordered_map<std::string, std::string>;
+using rocksdb::Status;
+
+enum class Found { kApplied, kBadValue, kUnknown };
+
+rocksdb::ConfigOptions Config() {
+  rocksdb::ConfigOptions config;
+  config.input_strings_escaped = false;
+  config.ignore_unknown_options = false;
+  return config;
+}
+
+// RocksDB's status does not tell an unknown name from a bad value. A name that RocksDB itself writes is not unknown.
+bool HasName(const std::string& serialized, const std::string& name) {
+  OptionMap map;
+  return rocksdb::StringToMap(serialized, &map).ok() && map.contains(name);
+}
+
+Found TryDb(const std::string& name, const std::string& value, rocksdb::DBOptions* db, Status* status) {
+  rocksdb::DBOptions changed;
+  *status = rocksdb::GetDBOptionsFromMap(Config(), *db, {{name, value}}, &changed);
+  if (status->ok()) {
+    *db = changed;
+    return Found::kApplied;
+  }
+  std::string all;
+  const bool known = rocksdb::GetStringFromDBOptions(Config(), *db, &all).ok() && HasName(all, name);
+  return known ? Found::kBadValue : Found::kUnknown;
+}
+
+Found TryFamily(const std::string& name, const std::string& value, rocksdb::ColumnFamilyOptions* family,
+                Status* status) {
+  rocksdb::ColumnFamilyOptions changed;
+  *status = rocksdb::GetColumnFamilyOptionsFromMap(Config(), *family, {{name, value}}, &changed);
+  if (status->ok()) {
+    *family = changed;
+    return Found::kApplied;
+  }
+  std::string all;
+  const bool known = rocksdb::GetStringFromColumnFamilyOptions(Config(), *family, &all).ok() && HasName(all, name);
+  return known ? Found::kBadValue : Found::kUnknown;
+}
+
+Found TryTable(const std::string& name, const std::string& value, rocksdb::BlockBasedTableOptions* table,
+               Status* status) {
+  rocksdb::BlockBasedTableOptions changed;
+  *status = rocksdb::GetBlockBasedTableOptionsFromMap(Config(), *table, {{name, value}}, &changed);
+  if (status->ok()) {
+    *table = changed;
+    return Found::kApplied;
+  }
+  return status->IsNotFound() ? Found::kUnknown : Found::kBadValue;
+}
+
+}  // namespace
+
+Error Resolve(const FamilyOptions& options, const std::shared_ptr<rocksdb::Cache>& cache, rocksdb::DBOptions* db,
+              rocksdb::ColumnFamilyOptions* resolved) {
+  *resolved = options.family;
+  rocksdb::BlockBasedTableOptions table = options.table;
+  table.block_cache = cache;
+  table.no_block_cache = cache == nullptr;
+  if (options.bloom_filter_bits > 0) {
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(options.bloom_filter_bits));
+  }
+
+  // Table options first: the factory is made of them, and an option of the family may change or replace the factory.
+  std::vector<std::pair<std::string, std::string>> of_family;
+  rocksdb::DBOptions ignored;
+  for (const auto* raw : {&options.common_raw, &options.raw}) {
+    for (const auto& [name, value] : *raw) {
+      Status status;
+      Found found = TryDb(name, value, db != nullptr ? db : &ignored, &status);
+      if (found == Found::kApplied && db == nullptr && raw == &options.raw) {
+        return Error("ROCKSDB_INVALID_ARGUMENT", "option \"" + name + "\" is of the database, not of a column family");
+      }
+      if (found == Found::kUnknown) {
+        found = TryTable(name, value, &table, &status);
+      }
+      if (found == Found::kUnknown) {
+        of_family.emplace_back(name, value);
+      } else if (found == Found::kBadValue) {
+        return Error::From(status, "option \"" + name + "\"");
+      }
+    }
+  }
+  resolved->table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  for (const auto& [name, value] : of_family) {
+    Status status;
+    if (TryFamily(name, value, resolved, &status) != Found::kApplied) {
+      return Error::From(status, "option \"" + name + "\"");
+    }
+  }
+  return Error();
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,113 @@
+#include "core/error.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using rocksdb::Status;
+
+const char* CodeName(Status::Code code) {
+  switch (code) {
+    case Status::kNotFound:
+      return "ROCKSDB_NOT_FOUND";
+    case Status::kCorruption:
+      return "ROCKSDB_CORRUPTION";
+    case Status::kNotSupported:
+      return "ROCKSDB_NOT_SUPPORTED";
+    case Status::kInvalidArgument:
+      return "ROCKSDB_INVALID_ARGUMENT";
+    case Status::kIOError:
+      return "ROCKSDB_IO_ERROR";
+    case Status::kMergeInProgress:
+      return "ROCKSDB_MERGE_IN_PROGRESS";
+    case Status::kIncomplete:
+      return "ROCKSDB_INCOMPLETE";
+    case Status::kShutdownInProgress:
+      return "ROCKSDB_SHUTDOWN_IN_PROGRESS";
+    case Status::kTimedOut:
+      return "ROCKSDB_TIMED_OUT";
+    case Status::kAborted:
+      return "ROCKSDB_ABORTED";
+    case Status::kBusy:
+      return "ROCKSDB_BUSY";
+    case Status::kExpired:
+      return "ROCKSDB_EXPIRED";
+    case Status::kTryAgain:
+      return "ROCKSDB_TRY_AGAIN";
+    case Status::kCompactionTooLarge:
+      return "ROCKSDB_COMPACTION_TOO_LARGE";
+    case Status::kColumnFamilyDropped:
+      return "ROCKSDB_COLUMN_FAMILY_DROPPED";
+    default:
+      return "ROCKSDB_UNKNOWN";
+  }
+}
+
+const char* SubCodeName(Status::SubCode subcode) {
+  switch (subcode) {
+    case Status::kMutexTimeout:
+      return "MUTEX_TIMEOUT";
+    case Status::kLockTimeout:
+      return "LOCK_TIMEOUT";
+    case Status::kLockLimit:
+      return "LOCK_LIMIT";
+    case Status::kNoSpace:
+      return "NO_SPACE";
+    case Status::kDeadlock:
+      return "DEADLOCK";
+    case Status::kStaleFile:
+      return "STALE_FILE";
+    case Status::kMemoryLimit:
+      return "MEMORY_LIMIT";
+    case Status::kSpaceLimit:
+      return "SPACE_LIMIT";
+    case Status::kPathNotFound:
+      return "PATH_NOT_FOUND";
+    case Status::kManualCompactionPaused:
+      return "MANUAL_COMPACTION_PAUSED";
+    case Status::kOverwritten:
+      return "OVERWRITTEN";
+    case Status::kTxnNotPrepared:
+      return "TXN_NOT_PREPARED";
+    case Status::kIOFenced:
+      return "IO_FENCED";
+    case Status::kMergeOperatorFailed:
+      return "MERGE_OPERATOR_FAILED";
+    default:
+      return "";
+  }
+}
+
+const char* SeverityName(Status::Severity severity) {
+  switch (severity) {
+    case Status::kSoftError:
+      return "soft";
+    case Status::kHardError:
+      return "hard";
+    case Status::kFatalError:
+      return "fatal";
+    case Status::kUnrecoverableError:
+      return "unrecoverable";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+Error Error::From(const rocksdb::Status& status, std::string_view context) {
+  Error error;
+  if (status.ok()) {
+    return error;
+  }
+  error.code_ = CodeName(status.code());
+  error.subcode_ = SubCodeName(status.subcode());
+  error.severity_ = SeverityName(status.severity());
+  if (context.empty()) {
+    error.message_ = status.ToString();
+  } else {
+    error.message_ = std::string(context) + ": " + status.ToString();
+  }
+  return error;
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "rocksdb/status.h"
+
+namespace rocksdb_backup {
+
+// What went wrong, in the words of the API: a stable code, a sentence that names the file, and RocksDB's subcode and
+// severity when the engine had them. A default-constructed Error means success. Errors are values; nothing here throws.
+class [[nodiscard]] Error {
+ public:
+  Error() = default;
+  Error(std::string code, std::string message) : code_(std::move(code)), message_(std::move(message)) {}
+
+  // An engine's status as an Error: code ROCKSDB_<STATUS>. `context` says what was being done, to which file.
+  static Error From(const rocksdb::Status& status, std::string_view context = {});
+
+  bool ok() const { return code_.empty(); }
+  const std::string& code() const { return code_; }
+  const std::string& message() const { return message_; }
+  const std::string& subcode() const { return subcode_; }    // empty: none
+  const std::string& severity() const { return severity_; }  // empty: none
+
+ private:
+  std::string code_;
+  std::string message_;
+  std::string subcode_;
+  std::string severity_;
+};
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "rocksdb/utilities/stackable_db.h"
+
+namespace rocksdb_backup {
+
+// The database as the engine sees it during a create. It lets us see the very list of files that the engine is about to
+// copy, before it copies the first: what the work is, and whether the destination has room for it.
+class LiveFilesDb : public rocksdb::StackableDB {
+ public:
+  using Files = std::vector<rocksdb::LiveFileStorageInfo>;
+
+  struct Hooks {
+    // Not OK: the backup ends here, nothing copied.
+    std::function<rocksdb::Status()> before_flush;
+    std::function<rocksdb::Status(const Files&)> on_files;
+  };
+
+  LiveFilesDb(rocksdb::DB* db, Hooks hooks)
+      : StackableDB(std::shared_ptr<rocksdb::DB>(db, [](rocksdb::DB*) {})), hooks_(std::move(hooks)) {}
+
+  rocksdb::Status GetLiveFilesStorageInfo(const rocksdb::LiveFilesStorageInfoOptions& options, Files* files) override {
+    if (options.wal_size_for_flush == 0) {
+      if (rocksdb::Status status = hooks_.before_flush(); !status.ok()) {
+        return status;
+      }
+    }
+    rocksdb::Status status = StackableDB::GetLiveFilesStorageInfo(options, files);
+    return status.ok() ? hooks_.on_files(*files) : status;
+  }
+
+ private:
+  const Hooks hooks_;
+};
+
+}  // namespace rocksdb_backup

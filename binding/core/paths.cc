@@ -1,0 +1,128 @@
+#include "core/paths.h"
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+namespace rocksdb_backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool AllDigits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+bool HasPrefix(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+
+// `<number>.<one of the endings>`.
+bool IsNumbered(std::string_view name, std::string_view ending) {
+  return name.size() > ending.size() && name.substr(name.size() - ending.size()) == ending &&
+         AllDigits(name.substr(0, name.size() - ending.size()));
+}
+
+}  // namespace
+
+std::string CleanPath(const std::string& path) {
+  std::string clean = fs::path(path).lexically_normal().string();
+  while (clean.size() > 1 && clean.back() == '/') {
+    clean.pop_back();
+  }
+  return clean;
+}
+
+std::string RealPath(const std::string& path) {
+  std::error_code ignored;
+  const fs::path absolute = fs::absolute(path, ignored);
+  const fs::path real = fs::weakly_canonical(absolute, ignored);
+  return CleanPath(real.empty() ? absolute.string() : real.string());
+}
+
+bool IsInside(const std::string& path, const std::string& directory) {
+  if (directory == "/") {
+    return path.size() > 1;
+  }
+  return path.size() > directory.size() + 1 && path.compare(0, directory.size(), directory) == 0 &&
+         path[directory.size()] == '/';
+}
+
+std::string ParentOf(const std::string& clean_path) {
+  const size_t slash = clean_path.find_last_of('/');
+  if (slash == std::string::npos) {
+    return ".";
+  }
+  return slash == 0 ? "/" : clean_path.substr(0, slash);
+}
+
+std::string NameOf(const std::string& clean_path) {
+  const size_t slash = clean_path.find_last_of('/');
+  return slash == std::string::npos ? clean_path : clean_path.substr(slash + 1);
+}
+
+bool IsWalFileName(const std::string& name) { return IsNumbered(name, ".log"); }
+
+bool IsDatabaseFileName(const std::string& name) {
+  static constexpr std::array<std::string_view, 4> kPlain = {"CURRENT", "LOCK", "IDENTITY", "LOG"};
+  for (const auto& plain : kPlain) {
+    if (name == plain) {
+      return true;
+    }
+  }
+  for (const char* ending : {".sst", ".ldb", ".blob", ".log", ".dbtmp"}) {
+    if (IsNumbered(name, ending)) {
+      return true;
+    }
+  }
+  const std::string_view view = name;
+  return (HasPrefix(view, "MANIFEST-") && AllDigits(view.substr(9))) || HasPrefix(view, "OPTIONS-") ||
+         HasPrefix(view, "LOG.old") || HasPrefix(view, "METADB-") || view == "CURRENT.tmp" || view == "IDENTITY.dbtmp";
+}
+
+std::string DatabaseFileName(const std::string& backup_relative_path) {
+  const size_t slash = backup_relative_path.find_last_of('/');
+  std::string name = slash == std::string::npos ? backup_relative_path : backup_relative_path.substr(slash + 1);
+  if (!HasPrefix(backup_relative_path, "shared_checksum/")) {
+    return name;
+  }
+  const size_t underscore = name.find('_');
+  const size_t dot = name.find_last_of('.');
+  if (underscore == std::string::npos || dot == std::string::npos || dot < underscore) {
+    return "";
+  }
+  return name.substr(0, underscore) + name.substr(dot);
+}
+
+uint64_t SizeInName(const std::string& backup_relative_path) {
+  if (!HasPrefix(backup_relative_path, "shared_checksum/")) {
+    return kNoSizeInName;
+  }
+  const size_t first = backup_relative_path.find('_', sizeof("shared_checksum"));
+  const size_t last = backup_relative_path.find_last_of('_');
+  const size_t dot = backup_relative_path.find_last_of('.');
+  // One underscore alone divides a number from a session: there is no size then.
+  if (first == std::string::npos || first == last || dot == std::string::npos || dot < last) {
+    return kNoSizeInName;
+  }
+  const std::string digits = backup_relative_path.substr(last + 1, dot - last - 1);
+  if (!AllDigits(digits) || digits.size() > 19) {
+    return kNoSizeInName;
+  }
+  return std::stoull(digits);
+}
+
+std::string HumanBytes(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
+    value /= 1024;
+    ++unit;
+  }
+  char text[32];
+  snprintf(text, sizeof(text), unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text;
+}
+
+}  // namespace rocksdb_backup

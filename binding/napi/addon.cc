@@ -1,0 +1,55 @@
+#include "core/engine_info.h"
+#include "napi/addon_data.h"
+#include "napi/backup_engine.h"
+#include "napi/database.h"
+#include "napi/errors.h"
+#include "napi/iterator.h"
+#include "napi/pin_library.h"
+#include "napi/snapshot.h"
+#include "napi/values.h"
+#include "napi/wrap.h"
+#include "napi/write_batch.h"
+
+namespace rocksdb_backup {
+namespace {
+
+// setErrorClass(RocksDBError): the class that ToJs makes errors of.
+void SetErrorClass(const Args& args) {
+  if (!args[0].IsFunction()) {
+    ThrowWrongType(args.Env(), "errorClass", "a class", args[0]);
+  }
+  AddonData::Of(args.Env()).error_class = Napi::Persistent(args[0].As<Napi::Function>());
+}
+
+Napi::Value EngineInfoToJs(const Args& args) {
+  const Napi::Env env = args.Env();
+  const EngineInfo info = GetEngineInfo();
+  auto object = Napi::Object::New(env);
+  object.Set("rocksdb", Napi::String::New(env, info.rocksdb));
+  object.Set("compressions", ToJs(env, info.compressions));
+  object.Set("features", ToJs(env, info.features));
+  return object;
+}
+
+// Once per env: the main thread and every Worker that loads the addon.
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  PinLibrary();
+  AddonData::Create(env);
+  exports["setErrorClass"] = MakeFunction<SetErrorClass>(env, "setErrorClass");
+  exports["engineInfo"] = MakeFunction<EngineInfoToJs>(env, "engineInfo");
+  DatabaseHandle::Define(env, exports);
+  IteratorHandle::Define(env, exports);
+  SnapshotHandle::Define(env, exports);
+  WriteBatchHandle::Define(env, exports);
+  RegisterBackupEngine(env, exports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace rocksdb_backup
+
+namespace {
+Napi::Object Init(Napi::Env env, Napi::Object exports) { return rocksdb_backup::Init(env, exports); }
+}  // namespace
+
+NODE_API_MODULE(rocksdb_backup, Init)  // NOLINT: a macro of napi.h's

@@ -1,0 +1,335 @@
+#include "napi/backup_engine.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/file_log.h"
+#include "napi/backup_options.h"
+#include "napi/database.h"
+#include "napi/operation_handle.h"
+#include "napi/options.h"
+#include "napi/rate_limiter.h"
+#include "napi/task.h"
+#include "napi/values.h"
+#include "napi/wrap.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using Kind = BackupRepository::Kind;
+using Repository = std::shared_ptr<BackupRepository>;
+
+class BackupEngineHandle : public Handle<BackupRepository> {
+ public:
+  BackupEngineHandle(Repository repository, JsCallback info_log)
+      : Handle(TypeId<BackupEngineHandle>::id(), std::move(repository)), info_log_(std::move(info_log)) {}
+
+  Napi::Value Token(const Args& args) { return Napi::String::New(args.Env(), resource(args.Env()).token()); }
+  Napi::Value Location(const Args& args) { return Napi::String::New(args.Env(), resource(args.Env()).directory()); }
+  Napi::Value ReadOnly(const Args& args) { return Napi::Boolean::New(args.Env(), resource(args.Env()).read_only()); }
+
+  // (database, operation, options)
+  Napi::Value CreateBackup(const Args& args) {
+    const Napi::Env env = args.Env();
+    const Repository repository = shared_resource(env);
+    auto* database_handle = Unwrap<DatabaseHandle>(env, args[0]);
+    if (database_handle == nullptr) {
+      ThrowWrongType(env, "db", "a Database", args[0]);
+    }
+    const std::shared_ptr<Database> database = database_handle->shared_resource(env);
+    const OperationHandle& handle = OperationArgument(env, args[1]);
+    CreateRequest request;
+    JsCallback exclude_files;
+    ReadCreateOptions(env, args[2], &request, &exclude_files);
+    const auto tracked = Track(repository, Kind::kCreate, handle);
+    // A database that wants to close does not wait for its backup.
+    const std::shared_ptr<void> watch =
+        database->WhenClosing([operation = handle.operation()] { operation->RequestStop(); });
+    return Async<BackupDescription>(
+        env, Lane::kLong, Leases(Lease(env, repository), Lease(env, database)),
+        [repository, database, tracked, watch, request = std::move(request)](BackupDescription& created) mutable {
+          if (Error error = SourceOf(*database, &request.source); !error.ok()) {
+            return error;
+          }
+          return repository->Create(request, tracked->operation(), &created);
+        },
+        [callback = handle.on_progress(), exclude_files](Napi::Env js, BackupDescription& created) {
+          return ToJs(js, created, false);
+        },
+        StopperOf(handle));
+  }
+
+  // (id, operation, options)
+  Napi::Value VerifyBackup(const Args& args) {
+    const Napi::Env env = args.Env();
+    const Repository repository = shared_resource(env);
+    const uint32_t id = BackupIdArgument(env, args[0]);
+    const OperationHandle& handle = OperationArgument(env, args[1]);
+    const bool checksum = ReadFlag(env, "verifyBackup options", "checksum", args[2]);
+    return Async<None>(
+        env, Lane::kLong, Leases(Lease(env, repository)),
+        [repository, id, checksum, tracked = Track(repository, Kind::kOther, handle)](None&) {
+          return repository->Verify(id, checksum, tracked->operation());
+        },
+        [callback = handle.on_progress()](Napi::Env js, None&) { return js.Undefined(); }, StopperOf(handle));
+  }
+
+  // (id or 0 for the latest, target, operation, options)
+  Napi::Value RestoreBackup(const Args& args) {
+    const Napi::Env env = args.Env();
+    const Repository repository = shared_resource(env);
+    RestoreRequest request;
+    const bool latest = args[0].IsNumber() && args[0].As<Napi::Number>().DoubleValue() == 0;
+    request.backup_id = latest ? 0 : BackupIdArgument(env, args[0]);
+    request.database_dir = PathArgument(env, args[1], "dbDir");
+    const OperationHandle& handle = OperationArgument(env, args[2]);
+    ReadRestoreOptions(env, args[3], &request);
+    return Async<BackupDescription>(
+        env, Lane::kLong, Leases(Lease(env, repository)),
+        [repository, tracked = Track(repository, Kind::kOther, handle), request = std::move(request)](
+            BackupDescription& restored) { return repository->Restore(request, tracked->operation(), &restored); },
+        [callback = handle.on_progress()](Napi::Env js, BackupDescription& restored) {
+          return ToJs(js, restored, false);
+        },
+        StopperOf(handle));
+  }
+
+  // ({ fileDetails })
+  Napi::Value GetBackupInfos(const Args& args) {
+    const bool details = ReadFlag(args.Env(), "getBackupInfo options", "fileDetails", args[0]);
+    using Descriptions = std::vector<BackupDescription>;
+    return Read<Descriptions>(
+        args.Env(),
+        [details](BackupRepository& repository, Descriptions& all) { return repository.List(details, &all); },
+        [details](Napi::Env env, Descriptions& all) -> Napi::Value {
+          auto list = Napi::Array::New(env, all.size());
+          for (size_t i = 0; i < all.size(); ++i) {
+            list.Set(static_cast<uint32_t>(i), ToJs(env, all[i], details));
+          }
+          return list;
+        });
+  }
+
+  // (id or 0 for the latest, { fileDetails }); undefined where there is no latest
+  Napi::Value GetBackupInfo(const Args& args) {
+    const bool latest = args[0].IsNumber() && args[0].As<Napi::Number>().DoubleValue() == 0;
+    const uint32_t id = latest ? 0 : BackupIdArgument(args.Env(), args[0]);
+    const bool details = ReadFlag(args.Env(), "getBackupInfo options", "fileDetails", args[1]);
+    return Read<BackupDescription>(
+        args.Env(),
+        [id, details](BackupRepository& repository, BackupDescription& description) {
+          return repository.Describe(id, details, &description);
+        },
+        [details](Napi::Env env, BackupDescription& description) -> Napi::Value {
+          return description.id == 0 ? env.Undefined() : ToJs(env, description, details);
+        });
+  }
+
+  Napi::Value GetCorruptedBackups(const Args& args) {
+    using Ids = std::vector<uint32_t>;
+    return Read<Ids>(
+        args.Env(), [](BackupRepository& repository, Ids& ids) { return repository.CorruptIds(&ids); },
+        [](Napi::Env env, Ids& ids) -> Napi::Value {
+          auto list = Napi::Array::New(env, ids.size());
+          for (size_t i = 0; i < ids.size(); ++i) {
+            list.Set(static_cast<uint32_t>(i), ids[i]);
+          }
+          return list;
+        });
+  }
+
+  // (id) -> native database
+  Napi::Value OpenBackup(const Args& args) {
+    const uint32_t id = BackupIdArgument(args.Env(), args[0]);
+    return Read<std::shared_ptr<Database>>(
+        args.Env(),
+        [id](BackupRepository& repository, std::shared_ptr<Database>& database) {
+          OpenedBackup opened;
+          if (Error error = repository.OpenBackup(id, &opened); !error.ok()) {
+            return error;
+          }
+          return Database::OpenBackup(opened.env, opened.keep_alive, opened.path, DatabaseOptions(), &database);
+        },
+        [](Napi::Env env, std::shared_ptr<Database>& database) -> Napi::Value {
+          return DatabaseHandle::New(env, std::move(database));
+        });
+  }
+
+  // (id, { force })
+  Napi::Value DeleteBackup(const Args& args) {
+    const uint32_t id = BackupIdArgument(args.Env(), args[0]);
+    const bool force = ReadFlag(args.Env(), "deleteBackup options", "force", args[1]);
+    return Write(args.Env(), [id, force](BackupRepository& repository) { return repository.Delete(id, force); });
+  }
+
+  // (number to keep, { force })
+  Napi::Value PurgeOldBackups(const Args& args) {
+    const auto keep = static_cast<uint32_t>(
+        ReadUint64(args.Env(), "numBackupsToKeep", args[0], 0, std::numeric_limits<uint32_t>::max()));
+    const bool force = ReadFlag(args.Env(), "purgeOldBackups options", "force", args[1]);
+    return Write(args.Env(), [keep, force](BackupRepository& repository) { return repository.PurgeOld(keep, force); });
+  }
+
+  // ({ force })
+  Napi::Value GarbageCollect(const Args& args) {
+    const bool force = ReadFlag(args.Env(), "garbageCollect options", "force", args[0]);
+    return Write(args.Env(), [force](BackupRepository& repository) { return repository.CollectGarbage(force); });
+  }
+
+  Napi::Value StopBackup(const Args& args) { return Napi::Boolean::New(args.Env(), resource(args.Env()).StopBackup()); }
+
+  Napi::Value Close(const Args& args) { return CloseHandle(args.Env()); }
+
+ protected:
+  void Detach(AddonData& addon) override {
+    info_log_.Reset();
+    Handle::Detach(addon);
+  }
+
+ private:
+  struct None {};
+
+  template <typename R>
+  static Resource::Lease Lease(Napi::Env env, const std::shared_ptr<R>& resource) {
+    Resource::Lease lease = resource->Acquire();
+    if (!lease) {
+      Throw(env, R::ClosedError());
+    }
+    return lease;
+  }
+
+  // Known to the repository from the call on, not from when a thread takes it up: so a stop right after it finds it.
+  static std::shared_ptr<BackupRepository::Tracked> Track(const Repository& repository, Kind kind,
+                                                          const OperationHandle& handle) {
+    return std::make_shared<BackupRepository::Tracked>(repository, kind, handle.operation());
+  }
+
+  static std::function<void()> StopperOf(const OperationHandle& handle) {
+    return [operation = handle.operation()] { operation->RequestStop(); };
+  }
+
+  // Asked as late as possible: writes without a log may arrive until the backup begins.
+  static Error SourceOf(Database& database, BackupSource* source) {
+    if (database.mode() != DatabaseOptions::Mode::kReadWrite) {
+      return Error("ROCKSDB_NOT_SUPPORTED",
+                   "the database " + database.path() +
+                       " is open for reading only. A backup needs the handle that writes: another process may change "
+                       "the files under this one.");
+    }
+    source->db = database.db();
+    source->path = database.path();
+    source->wal_dir = database.wal_dir();
+    source->needs_flush = database.NeedsFlushBeforeBackup();
+    source->start_flush = [&database] { database.StartFlush(); };
+    return Error();
+  }
+
+  template <typename T, typename Call, typename Convert>
+  Napi::Value Read(Napi::Env env, Call call, Convert convert) {
+    const Repository repository = shared_resource(env);
+    return Async<T>(
+        env, Lane::kLong, Leases(Lease(env, repository)),
+        [repository, call = std::move(call)](T& result) { return call(*repository, result); }, std::move(convert));
+  }
+
+  template <typename Call>
+  Napi::Value Write(Napi::Env env, Call call) {
+    const Repository repository = shared_resource(env);
+    return Async(env, Lane::kLong, Leases(Lease(env, repository)),
+                 [repository, call = std::move(call)] { return call(*repository); });
+  }
+
+  JsCallback info_log_;
+};
+
+Napi::Value WrapEngine(Napi::Env env, Repository repository, JsCallback info_log) {
+  return Wrap(env, std::make_unique<BackupEngineHandle>(std::move(repository), std::move(info_log)));
+}
+
+// (location, options)
+Napi::Value OpenBackupEngine(const Args& args) {
+  OpenEngineOptions options;
+  options.repository.settings.engine.backup_dir = PathArgument(args.Env(), args[0], "location");
+  ReadOpenEngineOptions(args.Env(), args[1], &options);
+  if (options.repository.read_only && options.repository.destroy_old_data) {
+    Throw(args.Env(), Error("INVALID_OPTION", "readOnly and destroyOldData contradict each other"));
+  }
+  return Async<Repository>(
+      args.Env(), Lane::kLong, Leases(),
+      [repository_options = std::move(options.repository),
+       log_path = std::move(options.info_log_path)](Repository& repository) mutable {
+        if (!log_path.empty()) {
+          if (Error error = OpenFileLog(log_path, &repository_options.settings.info_log); !error.ok()) {
+            return error;
+          }
+        }
+        Error error = BackupRepository::Open(std::move(repository_options), &repository);
+        if (error.ok()) {
+          repository->AddHandle();  // for the object that Convert makes
+        }
+        return error;
+      },
+      [info_log = std::move(options.info_log)](Napi::Env env, Repository& repository) {
+        return WrapEngine(env, std::move(repository), info_log);
+      });
+}
+
+// (token)
+Napi::Value AttachBackupEngine(const Args& args) {
+  const std::string token = StringArgument(args.Env(), args[0], "token");
+  auto repository = std::dynamic_pointer_cast<BackupRepository>(FindResource(token));
+  if (repository == nullptr || !repository->AddHandle()) {
+    Throw(args.Env(), Error("ENGINE_CLOSED", "no backup engine is open under the token \"" + token +
+                                                 "\" in this process. Tokens work between threads of one process, "
+                                                 "while a handle is open."));
+  }
+  return WrapEngine(args.Env(), std::move(repository), JsCallback());
+}
+
+// (token)
+Napi::Value StopBackupByToken(const Args& args) {
+  const auto repository =
+      std::dynamic_pointer_cast<BackupRepository>(FindResource(StringArgument(args.Env(), args[0], "token")));
+  return Napi::Boolean::New(args.Env(), repository != nullptr && repository->StopBackup());
+}
+
+}  // namespace
+
+BackupRepository& EngineArgument(Napi::Env env, Napi::Value value, std::string_view name) {
+  auto* handle = Unwrap<BackupEngineHandle>(env, value);
+  if (handle == nullptr) {
+    ThrowWrongType(env, name, "made of BackupEngines", value);
+  }
+  return handle->resource(env);
+}
+
+void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
+  using E = BackupEngineHandle;
+  DefineClass<E>(env, "NativeBackupEngine",
+                 {
+                     Getter<&E::Token>("token"),
+                     Getter<&E::Location>("location"),
+                     Getter<&E::ReadOnly>("readOnly"),
+                     AsyncMethod<&E::CreateBackup>("createBackup"),
+                     AsyncMethod<&E::VerifyBackup>("verifyBackup"),
+                     AsyncMethod<&E::RestoreBackup>("restoreBackup"),
+                     AsyncMethod<&E::GetBackupInfos>("getBackupInfos"),
+                     AsyncMethod<&E::GetBackupInfo>("getBackupInfo"),
+                     AsyncMethod<&E::GetCorruptedBackups>("getCorruptedBackups"),
+                     AsyncMethod<&E::OpenBackup>("openBackup"),
+                     AsyncMethod<&E::DeleteBackup>("deleteBackup"),
+                     AsyncMethod<&E::PurgeOldBackups>("purgeOldBackups"),
+                     AsyncMethod<&E::GarbageCollect>("garbageCollect"),
+                     Method<&E::StopBackup>("stopBackup"),
+                     AsyncMethod<&E::Close>("close"),
+                 });
+  RegisterOperation(env, exports);
+  RegisterRateLimiter(env, exports);
+  exports.Set("openBackupEngine", MakeFunction<&OpenBackupEngine, true>(env, "openBackupEngine"));
+  exports.Set("attachBackupEngine", MakeFunction<&AttachBackupEngine>(env, "attachBackupEngine"));
+  exports.Set("stopBackup", MakeFunction<&StopBackupByToken>(env, "stopBackup"));
+}
+
+}  // namespace rocksdb_backup

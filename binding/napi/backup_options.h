@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "core/backup_create.h"
+#include "core/backup_repository.h"
+#include "core/backup_restore.h"
+#include "napi/js_callback.h"
+#include "napi/napi_setup.h"
+
+namespace rocksdb_backup {
+
+// The options of BackupEngine's methods, as lib passes them.
+
+struct OpenEngineOptions {
+  BackupRepository::Options repository;
+  JsCallback info_log;        // kept by the handle that opened the engine
+  std::string info_log_path;  // opened with the engine: reading options changes nothing on the disk
+};
+
+void ReadOpenEngineOptions(Napi::Env env, Napi::Value value, OpenEngineOptions* options);
+void ReadCreateOptions(Napi::Env env, Napi::Value value, CreateRequest* request, JsCallback* exclude_files);
+void ReadRestoreOptions(Napi::Env env, Napi::Value value, RestoreRequest* request);
+
+uint32_t BackupIdArgument(Napi::Env env, Napi::Value value);
+// An option object of one boolean: `{ force: true }`, `{ checksum: true }`.
+bool ReadFlag(Napi::Env env, const char* what, const char* name, Napi::Value value);
+
+Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details);
+
+}  // namespace rocksdb_backup

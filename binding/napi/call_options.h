@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+
+#include "core/database.h"
+#include "core/snapshot.h"
+#include "napi/options.h"
+#include "napi/values.h"
+#include "rocksdb/options.h"
+
+namespace rocksdb_backup {
+
+// The options of a read: RocksDB's and ours.
+struct ReadCall {
+  rocksdb::ReadOptions options;
+  Snapshot::Pin pin;  // what options.snapshot points to
+  Encoding encoding = Encoding::kBuffer;
+  const Database* snapshot_of = nullptr;
+};
+
+const OptionTable<ReadCall>& ReadTable();
+
+// `value` as the options of a read from `database`: whose snapshot, if there is one, it must be.
+ReadCall ReadCallOf(Napi::Env env, Napi::Value value, const Database& database);
+void CheckSnapshot(Napi::Env env, const ReadCall& call, const Database& database);
+
+rocksdb::WriteOptions WriteOptionsOf(Napi::Env env, Napi::Value value);
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,246 @@
+// DatabaseHandle's reading and writing.
+//
+// A promise costs a way to another thread and back, many times what RocksDB needs for a key in memory. So reads first
+// try here, without the disk; and writes are done here if that needs no waiting.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "napi/call_options.h"
+#include "napi/database.h"
+#include "napi/values.h"
+#include "napi/write_batch.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using rocksdb::PinnableSlice;
+using rocksdb::Slice;
+using rocksdb::Status;
+
+// A value that is copied here, on the JS thread, delays everything else. After a larger one the next reads go to the
+// pool.
+constexpr size_t kLargeValue = size_t{64} << 10;
+constexpr int kReadsAfterLargeValue = 32;
+constexpr uint32_t kMaxDirectKeys = 128;
+
+Error ReadError(const Status& status, const Database& database) {
+  return Error::From(status, "read from " + database.path());
+}
+
+// What a read found, or an error thrown. NotFound is undefined.
+Napi::Value FoundOrUndefined(Napi::Env env, const Database& database, const Status& status, const PinnableSlice& value,
+                             Encoding encoding) {
+  if (status.ok()) {
+    return ToJs(env, value, encoding);
+  }
+  if (status.IsNotFound()) {
+    return env.Undefined();
+  }
+  Throw(env, ReadError(status, database));
+}
+
+struct Value {
+  bool found = false;
+  std::string bytes;
+
+  Napi::Value ToJsValue(Napi::Env env, Encoding encoding) {
+    return found ? ToJs(env, std::move(bytes), encoding) : env.Undefined();
+  }
+};
+
+Error ReadValues(const Database& database, const rocksdb::ReadOptions& options, const Database::FamilyPtr& family,
+                 const std::vector<std::string>& keys, std::vector<Value>* values) {
+  std::vector<Slice> slices(keys.begin(), keys.end());
+  std::vector<PinnableSlice> found(keys.size());
+  std::vector<Status> statuses(keys.size());
+  if (options.read_tier == rocksdb::kBlockCacheTier) {
+    // In this tier MultiGet reads the disk all the same, and gives empty values for what it cannot tell.
+    for (size_t i = 0; i < keys.size(); ++i) {
+      statuses[i] = database.db()->Get(options, family->handle, slices[i], &found[i]);
+    }
+  } else {
+    database.db()->MultiGet(options, family->handle, slices.size(), slices.data(), found.data(), statuses.data());
+  }
+  values->resize(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].ok()) {
+      (*values)[i].found = true;
+      (*values)[i].bytes.assign(found[i].data(), found[i].size());
+      found[i].Reset();
+    } else if (!statuses[i].IsNotFound()) {
+      return ReadError(statuses[i], database);
+    }
+  }
+  return Error();
+}
+
+Napi::Value ValuesToJs(Napi::Env env, std::vector<Value>& values, Encoding encoding) {
+  auto array = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) {
+    const Napi::HandleScope scope(env);
+    array.Set(i, values[i].ToJsValue(env, encoding));
+  }
+  return array;
+}
+
+}  // namespace
+
+// get(family, key, options)
+Napi::Value DatabaseHandle::get(const Args& args) {
+  const Napi::Env env = args.Env();
+  const std::shared_ptr<Database>& database = shared_resource(env);
+  Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
+  const Bytes key(env, args[1], "key");
+  ReadCall call = ReadCallOf(env, args[2], *database);
+  if (call.options.read_tier == rocksdb::kReadAllTier) {
+    if (skip_direct_reads_ > 0) {
+      --skip_direct_reads_;
+    } else {
+      call.options.read_tier = rocksdb::kBlockCacheTier;
+      PinnableSlice value;
+      const Status status = database->db()->Get(call.options, family->handle, key.slice(), &value);
+      call.options.read_tier = rocksdb::kReadAllTier;
+      if (!status.IsIncomplete()) {
+        skip_direct_reads_ = value.size() > kLargeValue ? kReadsAfterLargeValue : 0;
+        return FoundOrUndefined(env, *database, status, value, call.encoding);
+      }
+    }
+  }
+  const Encoding encoding = call.encoding;
+  return Async<Value>(
+      env, Lane::kShort, Leases(LeaseOf(env)),
+      [database, family = std::move(family), key = key.Copy(), call = std::move(call)](Value& value) {
+        const Status status = database->db()->Get(call.options, family->handle, key, &value.bytes);
+        value.found = status.ok();
+        return status.ok() || status.IsNotFound() ? Error() : ReadError(status, *database);
+      },
+      [encoding](Napi::Env env, Value& value) { return value.ToJsValue(env, encoding); });
+}
+
+// getSync(family, key, options)
+Napi::Value DatabaseHandle::getSync(const Args& args) {
+  const Napi::Env env = args.Env();
+  Database& database = resource(env);
+  const Database::FamilyPtr family = FamilyOf(env, database, args[0]);
+  const Bytes key(env, args[1], "key");
+  const ReadCall call = ReadCallOf(env, args[2], database);
+  PinnableSlice value;
+  const Status status = database.db()->Get(call.options, family->handle, key.slice(), &value);
+  return FoundOrUndefined(env, database, status, value, call.encoding);
+}
+
+// All values, if there are few and they are in memory; else an empty Value.
+Napi::Value DatabaseHandle::GetManyDirectly(Napi::Env env, const Database& database, const Database::Family& family,
+                                            const Napi::Array& keys, const ReadCall& call) {
+  const uint32_t length = keys.Length();
+  if (length > kMaxDirectKeys) {
+    return {};
+  }
+  rocksdb::ReadOptions options = call.options;
+  options.read_tier = rocksdb::kBlockCacheTier;
+  auto values = Napi::Array::New(env, length);
+  size_t size = 0;
+  for (uint32_t i = 0; i < length; ++i) {
+    const Napi::HandleScope scope(env);
+    const Bytes key(env, keys.Get(i), "keys", i);
+    PinnableSlice value;
+    const Status status = database.db()->Get(options, family.handle, key.slice(), &value);
+    size += value.size();
+    if (status.IsIncomplete() || size > 2 * kLargeValue) {
+      return {};
+    }
+    values.Set(i, FoundOrUndefined(env, database, status, value, call.encoding));
+  }
+  return values;
+}
+
+// getMany(family, keys, options)
+Napi::Value DatabaseHandle::getMany(const Args& args) {
+  const Napi::Env env = args.Env();
+  const std::shared_ptr<Database>& database = shared_resource(env);
+  Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
+  ReadCall call = ReadCallOf(env, args[2], *database);
+  if (call.options.read_tier == rocksdb::kReadAllTier && skip_direct_reads_ == 0 && args[1].IsArray()) {
+    Napi::Value values = GetManyDirectly(env, *database, *family, args[1].As<Napi::Array>(), call);
+    if (!values.IsEmpty()) {
+      return values;
+    }
+  }
+  std::vector<std::string> keys = CopyKeys(env, args[1], "keys");
+  const Encoding encoding = call.encoding;
+  return Async<std::vector<Value>>(
+      env, Lane::kShort, Leases(LeaseOf(env)),
+      [database, family = std::move(family), keys = std::move(keys), call = std::move(call)](
+          std::vector<Value>& values) { return ReadValues(*database, call.options, family, keys, &values); },
+      [encoding](Napi::Env env, std::vector<Value>& values) { return ValuesToJs(env, values, encoding); });
+}
+
+// has(family, key, options)
+Napi::Value DatabaseHandle::has(const Args& args) {
+  const Napi::Env env = args.Env();
+  const std::shared_ptr<Database>& database = shared_resource(env);
+  Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
+  const Bytes key(env, args[1], "key");
+  ReadCall call = ReadCallOf(env, args[2], *database);
+  if (call.options.read_tier == rocksdb::kReadAllTier) {
+    call.options.read_tier = rocksdb::kBlockCacheTier;
+    PinnableSlice value;
+    const Status status = database->db()->Get(call.options, family->handle, key.slice(), &value);
+    call.options.read_tier = rocksdb::kReadAllTier;
+    if (status.ok() || status.IsNotFound()) {
+      return Napi::Boolean::New(env, status.ok());
+    }
+  }
+  return Async<bool>(
+      env, Lane::kShort, Leases(LeaseOf(env)),
+      [database, family = std::move(family), key = key.Copy(), call = std::move(call)](bool& found) {
+        PinnableSlice value;
+        const Status status = database->db()->Get(call.options, family->handle, key, &value);
+        found = status.ok();
+        return status.ok() || status.IsNotFound() ? Error() : ReadError(status, *database);
+      },
+      [](Napi::Env env, bool& found) { return Napi::Boolean::New(env, found); });
+}
+
+// (family, key, options), or (family, key, value, options) if it takes two.
+template <auto kOperation, bool kTwo, bool kNow>
+Napi::Value DatabaseHandle::WriteOne(const Args& args) {
+  const Napi::Env env = args.Env();
+  const std::shared_ptr<Database>& database = shared_resource(env);
+  const Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
+  const Bytes key(env, args[1], "key");
+  rocksdb::WriteBatch batch;
+  if constexpr (kTwo) {
+    const Bytes value(env, args[2], "value");
+    batch = rocksdb::WriteBatch(key.size() + value.size() + 64);  // with room for what RocksDB adds
+    ThrowIfError(env, Error::From(kOperation(&batch, family->handle, key.slice(), value.slice())));
+  } else {
+    ThrowIfError(env, Error::From(kOperation(&batch, family->handle, key.slice(), {})));
+  }
+  const rocksdb::WriteOptions options = WriteOptionsOf(env, args[kTwo ? 3 : 2]);
+  if constexpr (kNow) {
+    WriteNow(env, *database, options, &batch);
+    return env.Undefined();
+  } else {
+    return WriteSoon(env, database, options, std::move(batch));
+  }
+}
+
+Napi::Value DatabaseHandle::put(const Args& args) { return WriteOne<batch_operation::Put, true, false>(args); }
+Napi::Value DatabaseHandle::putSync(const Args& args) { return WriteOne<batch_operation::Put, true, true>(args); }
+Napi::Value DatabaseHandle::del(const Args& args) { return WriteOne<batch_operation::Delete, false, false>(args); }
+Napi::Value DatabaseHandle::deleteSync(const Args& args) {
+  return WriteOne<batch_operation::Delete, false, true>(args);
+}
+Napi::Value DatabaseHandle::singleDelete(const Args& args) {
+  return WriteOne<batch_operation::SingleDelete, false, false>(args);
+}
+Napi::Value DatabaseHandle::deleteRange(const Args& args) {
+  return WriteOne<batch_operation::DeleteRange, true, false>(args);
+}
+Napi::Value DatabaseHandle::merge(const Args& args) { return WriteOne<batch_operation::Merge, true, false>(args); }
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,439 @@
+import type { BackupInfo, LongOperation, Progress } from './backup-info.js';
+import { native } from './binding.js';
+import { type Database, databaseFromNative, nativeDatabase } from './database.js';
+import { describe, invalidOption } from './errors.js';
+import type { NativeBackupEngine, NativeOperation } from './native-backup-engine.js';
+import { nativeLimiter, RateLimiter } from './rate-limiter.js';
+
+/** A line of RocksDB's log. */
+export interface LogLine {
+  level: 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'header';
+  message: string;
+}
+
+/** Options of {@link BackupEngine.open}. All that RocksDB's BackupEngineOptions has. */
+export interface BackupEngineOptions {
+  /** Opens for reading only: creates nothing, needs no write access. @default false */
+  readOnly?: boolean | undefined;
+  /** Keeps table and blob files once for all backups that have them: backups are incremental. @default true */
+  shareTableFiles?: boolean | undefined;
+  /** Tells shared files apart by their contents' identity. Off, two databases in one directory destroy each other. @default true */
+  shareFilesWithChecksum?: boolean | undefined;
+  /** How shared files are named. @default 'dbSessionId' */
+  shareFilesWithChecksumNaming?: 'dbSessionId' | 'legacyCrc32cAndFileSize' | undefined;
+  /** Puts the size into the names of shared files, where later verification finds it. @default true */
+  includeFileSizeInName?: boolean | undefined;
+  /** Makes each backup and restore survive a power cut, at some cost in speed. @default true */
+  sync?: boolean | undefined;
+  /** Deletes all backups in the directory when opening it. @default false */
+  destroyOldData?: boolean | undefined;
+  /** Includes the write-ahead log. Without it the database is flushed first. @default true */
+  backupLogFiles?: boolean | undefined;
+  /** Bytes per second that backups write, or a limiter shared with others. 0: no limit. @default 0 */
+  backupRateLimit?: number | RateLimiter | undefined;
+  /** Bytes per second that restores write, or a limiter shared with others. 0: no limit. @default 0 */
+  restoreRateLimit?: number | RateLimiter | undefined;
+  /** Files copied at a time. @default min(4, cores) */
+  maxBackgroundOperations?: number | undefined;
+  /** RocksDB's own callback distance in bytes. Progress does not depend on it. @default 4194304 */
+  callbackTriggerIntervalSize?: number | undefined;
+  /** With readOnly: how many of the latest backups to look at. @default all */
+  maxValidBackupsToOpen?: number | undefined;
+  /** Version of the meta files. 2 is needed by excludeFiles, and read by RocksDB from 6.19.0. @default 1 */
+  schemaVersion?: 1 | 2 | undefined;
+  /** With schemaVersion 2: the file system's temperatures overrule the manifest's. @default false */
+  currentTemperaturesOverrideManifest?: boolean | undefined;
+  /** Size of copy buffers. Needs RocksDB 9.11; see engineInfo(). */
+  ioBufferSize?: number | undefined;
+  /** Where RocksDB's log goes: the path of a file, which is appended to, or a function. */
+  infoLog?: string | ((line: LogLine) => void) | undefined;
+}
+
+/** Options of {@link BackupEngine.createBackup}. */
+export interface CreateBackupOptions extends LongOperation {
+  /**
+   * Writes out memory before the backup. Without it the backup has the same data, partly in the log.
+   * @default true if data was written with disableWAL, or with backupLogFiles: false; else false
+   */
+  flushBeforeBackup?: boolean | undefined;
+  /** Kept with the backup, at most 1 MiB. */
+  metadata?: string | Uint8Array | undefined;
+  /**
+   * Given the shared files that would be copied, returns those to leave out because they are kept elsewhere. Needs
+   * `schemaVersion: 2`, and `alternates` on restore.
+   */
+  excludeFiles?: ((files: string[]) => string[]) | undefined;
+  /** Lowers the CPU priority of the copying threads. @default 'normal' */
+  backgroundThreadCpuPriority?: 'idle' | 'low' | 'normal' | undefined;
+  /** Refuses before the first byte if the destination has not enough free space for what is new. @default true */
+  checkDiskSpace?: boolean | undefined;
+}
+
+/** Options of {@link BackupEngine.verifyBackup}. */
+export interface VerifyBackupOptions extends LongOperation {
+  /** Reads every file and compares its checksum. Without it only names and sizes are looked at. @default false */
+  checksum?: boolean | undefined;
+}
+
+/** Options of {@link BackupEngine.restoreBackup}. */
+export interface RestoreBackupOptions extends LongOperation {
+  /** Where the write-ahead log goes. @default dbDir */
+  walDir?: string | undefined;
+  /** Leaves the logs that are in the target in use, archived ones included. @default false */
+  keepLogFiles?: boolean | undefined;
+  /** Replaces a database that is in the target. Other files there stay. @default false */
+  overwrite?: boolean | undefined;
+  /** Refuses before the first byte if the target has not enough free space. @default true */
+  checkDiskSpace?: boolean | undefined;
+  /** What may stay of the target's files. Others than the default need RocksDB 10.0; see engineInfo(). @default 'purgeAllFiles' */
+  mode?: 'purgeAllFiles' | 'keepLatestDbSessionIdFiles' | 'verifyChecksum' | undefined;
+  /** Engines on directories that have the files which `excludeFiles` left out, in order of search. */
+  alternates?: BackupEngine[] | undefined;
+}
+
+/** Options of what deletes. */
+export interface DeleteOptions {
+  /** Goes on although a backup cannot be read, whose files are then deleted for good. @default false */
+  force?: boolean | undefined;
+}
+
+/** Options of {@link BackupEngine.getBackupInfo}. */
+export interface BackupInfoOptions {
+  /** Adds `fileDetails` and `excludedFiles`. @default false */
+  fileDetails?: boolean | undefined;
+}
+
+const MAX_METADATA = 1024 * 1024;
+const constructorKey = Symbol('BackupEngine');
+
+/**
+ * One directory of backups: RocksDB's own BackupEngine, in the format that every program's engine reads.
+ *
+ * Writes (create, delete, purge, garbage collection) on one directory run one at a time: on one engine they wait for each
+ * other, and a second engine, here or in another process, is refused with BACKUP_LOCKED. Reads run at any time.
+ *
+ * @example
+ * const engine = await BackupEngine.open('/backups/users');
+ * const { backupId } = await engine.createBackup(db, { onProgress: (p) => console.log(p.bytesDone, p.bytesTotal) });
+ * await engine.verifyBackup(backupId, { checksum: true });
+ * await engine.restoreBackup(backupId, '/data/users-restored');
+ * await engine.close();
+ */
+export class BackupEngine implements AsyncDisposable {
+  readonly #native: NativeBackupEngine;
+  readonly #schemaVersion: number;
+
+  /** @internal Use {@link BackupEngine.open}. */
+  constructor(key: symbol, handle: NativeBackupEngine, schemaVersion: number) {
+    if (key !== constructorKey) {
+      throw new TypeError('BackupEngine has no public constructor; use BackupEngine.open()');
+    }
+    this.#native = handle;
+    this.#schemaVersion = schemaVersion;
+  }
+
+  /**
+   * Opens a directory of backups. Makes it, with those above it, if it is missing and `readOnly` is not set.
+   *
+   * @example
+   * const engine = await BackupEngine.open('/backups/users', { backupRateLimit: 50e6 });
+   */
+  static async open(location: string, options: BackupEngineOptions = {}): Promise<BackupEngine> {
+    const { schemaVersion = 1 } = checkObject('options', options);
+    const handle = await native.openBackupEngine(location, {
+      ...options,
+      backupRateLimit: toNativeLimit(options.backupRateLimit),
+      restoreRateLimit: toNativeLimit(options.restoreRateLimit),
+    });
+    return new BackupEngine(constructorKey, handle, schemaVersion);
+  }
+
+  /**
+   * The same engine in another thread of this process. It closes when its last handle does.
+   *
+   * @example
+   * // in a Worker
+   * const engine = BackupEngine.attach(workerData.token);
+   */
+  static attach(token: string): BackupEngine {
+    return new BackupEngine(constructorKey, native.attachBackupEngine(token), 2);
+  }
+
+  /** Names this engine in every thread of the process; may be posted to a Worker. */
+  get token(): string {
+    return this.#native.token;
+  }
+
+  /** The directory's absolute path. */
+  get location(): string {
+    return this.#native.location;
+  }
+
+  /** Whether it was opened with `readOnly`. */
+  get readOnly(): boolean {
+    return this.#native.readOnly;
+  }
+
+  /**
+   * Backs up a database while it is in use. Copies what no earlier backup in the directory has.
+   *
+   * Rejects with BACKUP_STOPPED when stopped, BACKUP_LOCKED when somebody else is writing to the directory, NO_SPACE when it
+   * would not fit; then nothing of it is left.
+   *
+   * @example
+   * const info = await engine.createBackup(db, { metadata: JSON.stringify({ reason: 'before upgrade' }) });
+   */
+  async createBackup(db: Database, options: CreateBackupOptions = {}): Promise<BackupInfo> {
+    const { signal, onProgress, excludeFiles, ...rest } = checkObject('options', options);
+    const { metadata } = rest;
+    const metadataSize = typeof metadata === 'string' ? Buffer.byteLength(metadata) : (metadata?.byteLength ?? 0);
+    if (metadataSize > MAX_METADATA) {
+      throw invalidOption(RangeError, 'metadata', 'at most 1 MiB long', `${metadataSize} bytes`);
+    }
+    if (excludeFiles !== undefined && typeof excludeFiles !== 'function') {
+      throw invalidOption(TypeError, 'excludeFiles', 'a function', describe(excludeFiles));
+    }
+    if (excludeFiles !== undefined && this.#schemaVersion < 2) {
+      throw invalidOption(
+        TypeError,
+        'excludeFiles',
+        'used with an engine opened with schemaVersion: 2',
+        'schemaVersion: 1',
+      );
+    }
+    const database = nativeDatabase(db);
+    return run(signal, onProgress, (operation, guard) =>
+      this.#native.createBackup(database, operation, {
+        ...rest,
+        excludeFiles: excludeFiles && guard((files: string[]) => checkExcluded(files, excludeFiles(files)), undefined),
+      }),
+    );
+  }
+
+  /**
+   * Checks that a backup is whole. Without `checksum` this looks at names and sizes only; with it, every byte is read.
+   * Rejects with BACKUP_CORRUPT, naming the file, or with BACKUP_NOT_FOUND.
+   *
+   * @example
+   * await engine.verifyBackup(7, { checksum: true });
+   */
+  async verifyBackup(backupId: number, options: VerifyBackupOptions = {}): Promise<void> {
+    const { signal, onProgress, ...rest } = checkObject('options', options);
+    return run(signal, onProgress, (operation) => this.#native.verifyBackup(backupId, operation, rest));
+  }
+
+  /**
+   * Restores a backup to a directory, which must not exist or be empty, unless `overwrite` is set. The backup is restored
+   * beside the target and takes its place only when it is complete: a restore that fails leaves the target as it was.
+   *
+   * Rejects with TARGET_EXISTS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT or BACKUP_NOT_FOUND before anything is changed.
+   *
+   * @example
+   * await engine.restoreBackup(7, '/data/users', { overwrite: true });
+   */
+  async restoreBackup(backupId: number, dbDir: string, options: RestoreBackupOptions = {}): Promise<BackupInfo> {
+    if (backupId === 0) {
+      throw invalidOption(RangeError, 'backupId', 'at least 1', '0');
+    }
+    return this.#restore(backupId, dbDir, options);
+  }
+
+  /**
+   * Restores the latest backup that can be read. What it returns says which one that was.
+   *
+   * @example
+   * const { backupId, timestamp } = await engine.restoreLatestBackup('/data/users');
+   */
+  async restoreLatestBackup(dbDir: string, options: RestoreBackupOptions = {}): Promise<BackupInfo> {
+    return this.#restore(0, dbDir, options);
+  }
+
+  async #restore(backupId: number, dbDir: string, options: RestoreBackupOptions): Promise<BackupInfo> {
+    const { signal, onProgress, alternates, ...rest } = checkObject('options', options);
+    if (alternates !== undefined && !Array.isArray(alternates)) {
+      throw invalidOption(TypeError, 'alternates', 'an array of BackupEngines', describe(alternates));
+    }
+    const natives = alternates?.map((engine) => {
+      if (!(engine instanceof BackupEngine)) {
+        throw invalidOption(TypeError, 'alternates', 'an array of BackupEngines', describe(engine));
+      }
+      return engine.#native;
+    });
+    return run(signal, onProgress, (operation) =>
+      this.#native.restoreBackup(backupId, dbDir, operation, { ...rest, alternates: natives }),
+    );
+  }
+
+  /**
+   * Stops the running backup and those that wait for it, from any thread. They reject with BACKUP_STOPPED, leave nothing
+   * behind, and the engine stays usable; restores and verifies go on.
+   *
+   * @returns whether there was one. False also when the backup was already past its last step: it then completes.
+   */
+  stopBackup(): boolean {
+    return this.#native.stopBackup();
+  }
+
+  /**
+   * All backups, oldest first, or one. Never waits for a running backup. Unreadable backups are not among them: see
+   * {@link getCorruptedBackups}.
+   *
+   * @example
+   * for (const { backupId, timestamp, size } of await engine.getBackupInfo()) console.log(backupId, timestamp, size);
+   * const { fileDetails } = await engine.getBackupInfo(7, { fileDetails: true });
+   */
+  getBackupInfo(options?: BackupInfoOptions): Promise<BackupInfo[]>;
+  getBackupInfo(backupId: number, options?: BackupInfoOptions): Promise<BackupInfo>;
+  async getBackupInfo(
+    first?: number | BackupInfoOptions,
+    options: BackupInfoOptions = {},
+  ): Promise<BackupInfo | BackupInfo[]> {
+    if (first === undefined || (typeof first === 'object' && first !== null)) {
+      return this.#native.getBackupInfos(first ?? {});
+    }
+    if (first === 0) {
+      throw invalidOption(RangeError, 'backupId', 'at least 1', '0');
+    }
+    return (await this.#native.getBackupInfo(first, checkObject('options', options))) as BackupInfo;
+  }
+
+  /** The latest backup that can be read, if there is one. */
+  async getLatestBackupInfo(options: BackupInfoOptions = {}): Promise<BackupInfo | undefined> {
+    return this.#native.getBackupInfo(0, checkObject('options', options));
+  }
+
+  /** Ids of backups whose meta file or whose files are missing or damaged. What only they use is kept until `force`. */
+  async getCorruptedBackups(): Promise<number[]> {
+    return this.#native.getCorruptedBackups();
+  }
+
+  /**
+   * Opens a backup for reading, in place: nothing is copied. While it is open the backup cannot be deleted.
+   *
+   * @example
+   * const past = await engine.openBackup(7);
+   * const value = await past.get('user:42');
+   * await past.close();
+   */
+  async openBackup(backupId: number): Promise<Database> {
+    return databaseFromNative(await this.#native.openBackup(backupId));
+  }
+
+  /**
+   * Deletes a backup and the files that no other uses. Rejects with BACKUP_CORRUPT, naming them, while any backup is
+   * unreadable (RocksDB would delete its files), and with BACKUP_IN_USE while this one is read.
+   */
+  async deleteBackup(backupId: number, options: DeleteOptions = {}): Promise<void> {
+    return this.#native.deleteBackup(backupId, checkObject('options', options));
+  }
+
+  /** Deletes all but the latest so many. Refuses as {@link deleteBackup} does; then nothing is deleted. */
+  async purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions = {}): Promise<void> {
+    return this.#native.purgeOldBackups(numBackupsToKeep, checkObject('options', options));
+  }
+
+  /** Deletes what interrupted backups left. Rarely needed: creating and deleting do it too. */
+  async garbageCollect(options: DeleteOptions = {}): Promise<void> {
+    return this.#native.garbageCollect(checkObject('options', options));
+  }
+
+  /** Closes this handle. The last one stops what runs. Closing twice is fine; any other use afterwards is ENGINE_CLOSED. */
+  async close(): Promise<void> {
+    return this.#native.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Stops the backup of an engine known by its token, from any thread and without a handle.
+ *
+ * @returns whether one was running.
+ * @example
+ * import { stopBackup } from 'rocksdb-backup';
+ * stopBackup(workerData.engineToken);
+ */
+export function stopBackup(token: string): boolean {
+  return native.stopBackup(token);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any function of the caller's, kept as it is
+type Callback = (...args: any[]) => any;
+/** Wraps a callback of the caller's: what it throws stops the operation, which rejects with it. */
+type Guard = <F extends Callback>(callback: F, onError: ReturnType<F> | undefined) => F;
+
+async function run<T>(
+  signal: AbortSignal | undefined,
+  onProgress: ((progress: Progress) => void) | undefined,
+  start: (operation: NativeOperation, guard: Guard) => Promise<T>,
+): Promise<T> {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidOption(TypeError, 'signal', 'an AbortSignal', describe(signal));
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidOption(TypeError, 'onProgress', 'a function', describe(onProgress));
+  }
+  signal?.throwIfAborted();
+  let thrown: { error: unknown } | undefined;
+  const guard: Guard = (callback, onError) =>
+    ((...args) => {
+      try {
+        return callback(...args);
+      } catch (error) {
+        thrown ??= { error };
+        operation.stop();
+        return onError;
+      }
+    }) as typeof callback;
+  const operation: NativeOperation = native.newOperation(onProgress && guard(onProgress, undefined));
+  const stop = () => operation.stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    const result = await start(operation, guard);
+    if (thrown !== undefined) {
+      throw thrown.error;
+    }
+    return result;
+  } catch (error) {
+    if (thrown !== undefined) {
+      throw thrown.error;
+    }
+    // Stopped by the signal, and not failed for another reason while it was being aborted.
+    if (signal?.aborted && isStopped(error)) {
+      throw signal.reason;
+    }
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+function isStopped(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return code === 'BACKUP_STOPPED' || code === 'VERIFY_STOPPED' || code === 'RESTORE_STOPPED';
+}
+
+function checkExcluded(files: string[], answer: unknown): string[] {
+  const expected = 'a function that returns an array of names it was given';
+  if (!Array.isArray(answer)) {
+    throw invalidOption(TypeError, 'excludeFiles', expected, `one that returns ${describe(answer)}`);
+  }
+  const unknown = answer.find((name) => !files.includes(name));
+  if (unknown !== undefined || answer.includes(undefined)) {
+    throw invalidOption(TypeError, 'excludeFiles', expected, `one that returns ${describe(unknown)} among them`);
+  }
+  return answer;
+}
+
+function checkObject<T extends object>(name: string, value: T): T {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidOption(TypeError, name, 'an object', describe(value));
+  }
+  return value;
+}
+
+function toNativeLimit(limit: number | RateLimiter | undefined): unknown {
+  return limit instanceof RateLimiter ? nativeLimiter(limit) : limit;
+}

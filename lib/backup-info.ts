@@ -1,0 +1,66 @@
+/** What is known of one backup. */
+export interface BackupInfo {
+  /**
+   * The engine's number of the backup. After the latest backup was deleted its number is given again: whatever refers to a
+   * backup for longer keeps the timestamp beside it.
+   */
+  backupId: number;
+  /** When the backup was begun, by the clock of the machine that made it, to the second. */
+  timestamp: Date;
+  /** Bytes that a restore writes. */
+  size: number;
+  /** Bytes that only this backup uses: what deleting it frees. */
+  uniqueSize: number;
+  /** Files of the backup, shared ones included. */
+  numberFiles: number;
+  /** The metadata given to createBackup, read as UTF-8. */
+  appMetadata: string;
+  /** The same metadata, byte for byte. */
+  appMetadataBytes: Buffer;
+  /** Every file, when asked for with `fileDetails: true`. */
+  fileDetails?: BackupFileDetails[];
+  /** The files that `excludeFiles` left out, when asked for with `fileDetails: true`. A restore needs `alternates` then. */
+  excludedFiles?: string[];
+}
+
+/** One file of a backup. */
+export interface BackupFileDetails {
+  /** Relative to the backup directory, such as `shared_checksum/000009_sK3A_1040.sst`. */
+  name: string;
+  size: number;
+  /** Whether it lies where backups share files. */
+  shared: boolean;
+  /** How many backups use it, this one included. */
+  backups: number;
+}
+
+/** How far a backup, verify or restore is. */
+export interface Progress {
+  /**
+   * `flush`: the database writes out what it has in memory. `copy`, `verify`, `restore`: bytes move. `commit`: the data is
+   * there and is being made to last.
+   */
+  phase: 'flush' | 'copy' | 'commit' | 'verify' | 'restore';
+  bytesDone: number;
+  /** Bytes that will move: for a backup those that no earlier backup has. */
+  bytesTotal: number;
+  filesDone: number;
+  filesTotal: number;
+  /** Name of the file that moved last. */
+  file: string;
+  /** About the speed of the last three seconds; 0 while it is not known. */
+  bytesPerSecond: number;
+  /** `Infinity` while it is not known. */
+  secondsLeft: number;
+}
+
+/** What createBackup, verifyBackup and restoreBackup have in common. */
+export interface LongOperation {
+  /** Ends the operation; the promise rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Called at the start with 0 bytes done, at most about 20 times a second, and at the end with all of them. What it throws
+   * stops the operation, which then rejects with it.
+   */
+  onProgress?: ((progress: Progress) => void) | undefined;
+}

@@ -1,0 +1,217 @@
+import { native } from './binding.js';
+import { ColumnFamily } from './column-family.js';
+import type { ColumnFamilyOptions, OpenOptions } from './database-options.js';
+import { describe, invalidOption, RocksDBError } from './errors.js';
+import { handleOf, KeySpace } from './key-space.js';
+import type { NativeDatabase } from './native-database.js';
+import type { Snapshot } from './snapshot.js';
+import './snapshot.js';
+
+const constructorKey = Symbol('Database');
+
+/**
+ * An open RocksDB database. Its own methods read and write the default column family.
+ *
+ * Threads: a `Database` belongs to the thread that made it. Other threads of the process get a handle on the same database
+ * from {@link Database.attach}; it is closed when its last handle is.
+ *
+ * @example
+ * await using db = await Database.open('/var/lib/app/data');
+ * await db.put('greeting', 'hello');
+ * console.log(await db.get('greeting', { encoding: 'utf8' }));
+ */
+export class Database extends KeySpace implements AsyncDisposable {
+  readonly #native: NativeDatabase;
+
+  /** The database's directory: absolute, links resolved. */
+  readonly path: string;
+  /** Names the database for {@link Database.attach} in other threads of this process, as long as it is open. */
+  readonly token: string;
+  /** How it was opened. */
+  readonly mode: 'readWrite' | 'readOnly' | 'secondary';
+
+  /** Use {@link Database.open} or {@link Database.attach}. */
+  constructor(key: typeof constructorKey, handle: NativeDatabase) {
+    if (key !== constructorKey) {
+      throw new TypeError('Databases are made by Database.open and Database.attach');
+    }
+    super({ native: handle, isOpen: true }, 0);
+    this.#native = handle;
+    this.path = handle.path;
+    this.token = handle.token;
+    this.mode = handle.mode;
+  }
+
+  /**
+   * Opens the database in a directory, with all column families it has.
+   *
+   * @example
+   * const db = await Database.open('/var/lib/app/data', { compression: 'zstd' });
+   */
+  static async open(path: string, options?: OpenOptions): Promise<Database> {
+    return new Database(constructorKey, await native.Database.open(path, options));
+  }
+
+  /**
+   * Another handle on a database that is open in this process, by its token.
+   *
+   * @example
+   * // in a Worker, which got db.token as workerData
+   * const db = Database.attach(workerData);
+   */
+  static attach(token: string): Database {
+    return new Database(constructorKey, native.Database.attach(token));
+  }
+
+  /**
+   * The names of a database's column families, whether it is open or not.
+   *
+   * @example
+   * await Database.listColumnFamilies('/var/lib/app/data'); // ['default', 'users']
+   */
+  static listColumnFamilies(path: string): Promise<string[]> {
+    return native.Database.listColumnFamilies(path);
+  }
+
+  /**
+   * Deletes a database, and no other file in its directory. It must not be open. Options are needed where they say where
+   * its files are (`walDir`).
+   *
+   * @example
+   * await Database.destroy('/var/lib/app/data');
+   */
+  static destroy(path: string, options?: OpenOptions): Promise<void> {
+    return native.Database.destroy(path, options);
+  }
+
+  /**
+   * Saves what can be saved of a database that cannot be opened any more. It must not be open. What was lost, it cannot say:
+   * restore a backup if there is one.
+   *
+   * @example
+   * await Database.repair('/var/lib/app/data');
+   */
+  static repair(path: string, options?: OpenOptions): Promise<void> {
+    return native.Database.repair(path, options);
+  }
+
+  /** The number of the last write. */
+  get latestSequenceNumber(): bigint {
+    return this.#native.latestSequenceNumber;
+  }
+
+  /** The database's own id. A copy, also a restored one, has the same. */
+  get identity(): string {
+    return this.#native.identity;
+  }
+
+  /** The names of the column families. */
+  get columnFamilies(): string[] {
+    return this.#native.columnFamilies();
+  }
+
+  /**
+   * A column family by its name. Throws `COLUMN_FAMILY_NOT_FOUND` if there is none.
+   *
+   * @example
+   * await db.columnFamily('users').get('1');
+   */
+  columnFamily(name: string): ColumnFamily {
+    const id = this.#native.columnFamily(name);
+    if (id === undefined) {
+      throw new RocksDBError(`the database ${this.path} has no column family "${name}"`, 'COLUMN_FAMILY_NOT_FOUND');
+    }
+    return new ColumnFamily(handleOf(this), id, name, this);
+  }
+
+  /**
+   * Makes a column family. Options that are not given are those the database was opened with.
+   *
+   * @example
+   * const users = await db.createColumnFamily('users');
+   */
+  async createColumnFamily(name: string, options?: ColumnFamilyOptions): Promise<ColumnFamily> {
+    return new ColumnFamily(handleOf(this), await this.#native.createColumnFamily(name, options), name, this);
+  }
+
+  /**
+   * Removes a column family and all its data. Reads that have begun are not disturbed.
+   *
+   * @example
+   * await db.dropColumnFamily('users');
+   */
+  dropColumnFamily(name: string): Promise<void> {
+    return this.#native.dropColumnFamily(name);
+  }
+
+  /**
+   * Keeps a view of the database as it is now.
+   *
+   * @example
+   * using snapshot = db.snapshot();
+   */
+  snapshot(): Snapshot {
+    return this.#native.snapshot();
+  }
+
+  /**
+   * Writes what is in memory to files, of all column families.
+   *
+   * @example
+   * await db.flush();
+   */
+  flush(): Promise<void> {
+    return this.#native.flush();
+  }
+
+  /**
+   * Makes a copy of the database in a new directory, out of hard links where that is on the same file system: in no time,
+   * and taking no space at first. Missing directories above it are made.
+   *
+   * @example
+   * await db.checkpoint('/var/lib/app/before-migration');
+   */
+  checkpoint(path: string): Promise<void> {
+    return this.#native.checkpoint(path);
+  }
+
+  /**
+   * In a secondary: sees what the primary has written since.
+   *
+   * @example
+   * await secondary.tryCatchUpWithPrimary();
+   */
+  tryCatchUpWithPrimary(): Promise<void> {
+    return this.#native.tryCatchUpWithPrimary();
+  }
+
+  /**
+   * Closes this handle, and with the last handle the database: then the promise resolves when its files are closed and its
+   * lock is free. What has begun is finished first, compactions are stopped; iterators, snapshots and batches of this handle
+   * end. Again does nothing more.
+   *
+   * @example
+   * await db.close();
+   */
+  close(): Promise<void> {
+    handleOf(this).isOpen = false;
+    return this.#native.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** The native half of a database, for those who pass it to native code. */
+export function nativeDatabase(database: Database): NativeDatabase {
+  if (!(database instanceof Database)) {
+    throw invalidOption(TypeError, 'db', 'a Database', describe(database));
+  }
+  return handleOf(database).native;
+}
+
+/** A database that native code opened. */
+export function databaseFromNative(handle: unknown): Database {
+  return new Database(constructorKey, handle as NativeDatabase);
+}

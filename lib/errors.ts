@@ -1,0 +1,75 @@
+/** How bad RocksDB holds an error to be for the whole database, where it says so. */
+export type ErrorSeverity = 'soft' | 'hard' | 'fatal' | 'unrecoverable';
+
+/**
+ * Every error that comes from the engine or from this library. Wrong arguments are `TypeError`s and `RangeError`s with the
+ * code `INVALID_OPTION` instead.
+ *
+ * `code` is stable and made to be compared: `ROCKSDB_<STATUS>` for what RocksDB reports (`ROCKSDB_CORRUPTION`,
+ * `ROCKSDB_IO_ERROR`, ...), and words of this library's own (`DATABASE_CLOSED`, `DATABASE_IN_USE`, `BACKUP_STOPPED`, ...).
+ *
+ * @example
+ * try {
+ *   await Database.open('/var/lib/app');
+ * } catch (error) {
+ *   if (error instanceof RocksDBError && error.code === 'DATABASE_IN_USE') {
+ *     console.error('Is the service still running?');
+ *   }
+ * }
+ */
+export class RocksDBError extends Error {
+  static {
+    RocksDBError.prototype.name = 'RocksDBError';
+  }
+
+  /** What went wrong, in one stable word. */
+  readonly code: string;
+  /** RocksDB's finer distinction, `NO_SPACE` for instance, where there is one. */
+  readonly subcode: string | undefined;
+  /** How bad RocksDB holds it to be, where it says so. */
+  readonly severity: ErrorSeverity | undefined;
+
+  constructor(message: string, code: string, subcode?: string, severity?: ErrorSeverity) {
+    super(message);
+    this.code = code;
+    this.subcode = subcode;
+    this.severity = severity;
+  }
+}
+
+/**
+ * The error about an argument that cannot be: which, what was expected, what was given. For what only lib can tell; native
+ * code makes the same for everything else.
+ */
+export function invalidOption(
+  Kind: TypeErrorConstructor | RangeErrorConstructor,
+  name: string,
+  expected: string,
+  actual: string,
+): Error {
+  return Object.assign(new Kind(`${name} must be ${expected}, not ${actual}`), { code: 'INVALID_OPTION' });
+}
+
+/** A value in the words of a message, whatever it is: not everything can be made a string. As native code says it. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `the string "${value.length > 100 ? `${value.slice(0, 100)}...` : value}"`;
+    case 'bigint':
+      return `${value}n`;
+    case 'function':
+      return 'a function';
+    case 'symbol':
+      return 'a symbol';
+    case 'object':
+      return value === null
+        ? 'null'
+        : Array.isArray(value)
+          ? 'an array'
+          : ArrayBuffer.isView(value)
+            ? 'bytes'
+            : 'an object';
+    default:
+      return String(value);
+  }
+}

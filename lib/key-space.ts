@@ -1,0 +1,253 @@
+import type { ColumnFamily } from './column-family.js';
+import { describe, invalidOption } from './errors.js';
+import { DatabaseIterator, type Entry, type EntryShape, entries, type Owner, singles } from './iterator.js';
+import type { NativeDatabase } from './native-database.js';
+import type { CompactRangeOptions, Data, Encoding, Key, RangeOptions, ReadOptions, WriteOptions } from './options.js';
+import { settle } from './settle.js';
+import { WriteBatch } from './write-batch.js';
+
+/** A handle of this thread: what a database and its column families share. */
+export interface Handle extends Owner {
+  readonly native: NativeDatabase;
+  isOpen: boolean;
+}
+
+let handleOf: (space: KeySpace) => Handle;
+let familyIdOf: (space: KeySpace) => number;
+
+/**
+ * Keys and values: what a {@link Database} (its default column family) and every other {@link ColumnFamily} can do.
+ *
+ * Methods that return a promise reject with `DATABASE_CLOSED` once the database is closed, the others throw it.
+ */
+export abstract class KeySpace {
+  static {
+    handleOf = (space) => space.#handle;
+    familyIdOf = (space) => space.#family;
+  }
+
+  readonly #handle: Handle;
+  readonly #native: NativeDatabase;
+  readonly #family: number;
+
+  protected constructor(handle: Handle, family: number) {
+    this.#handle = handle;
+    this.#native = handle.native;
+    this.#family = family;
+  }
+
+  /**
+   * The value of a key, or undefined.
+   *
+   * @example
+   * const value = await db.get('greeting', { encoding: 'utf8' });
+   */
+  get<E extends Encoding = 'buffer'>(key: Key, options?: ReadOptions<E>): Promise<Data<E> | undefined> {
+    return settle(this.#native.get(this.#family, key, options)) as Promise<Data<E> | undefined>;
+  }
+
+  /**
+   * The value of a key, or undefined, reading the disk on this thread if need be.
+   *
+   * @example
+   * const value = db.getSync('greeting');
+   */
+  getSync<E extends Encoding = 'buffer'>(key: Key, options?: ReadOptions<E>): Data<E> | undefined {
+    return this.#native.getSync(this.#family, key, options) as Data<E> | undefined;
+  }
+
+  /**
+   * The values of many keys, in their order; undefined where there is none.
+   *
+   * @example
+   * const [a, b] = await db.getMany(['a', 'b']);
+   */
+  getMany<E extends Encoding = 'buffer'>(
+    keys: readonly Key[],
+    options?: ReadOptions<E>,
+  ): Promise<(Data<E> | undefined)[]> {
+    return settle(this.#native.getMany(this.#family, keys, options)) as Promise<(Data<E> | undefined)[]>;
+  }
+
+  /**
+   * Whether a key is there.
+   *
+   * @example
+   * if (await db.has('greeting')) { ... }
+   */
+  has(key: Key, options?: ReadOptions): Promise<boolean> {
+    return settle(this.#native.has(this.#family, key, options));
+  }
+
+  /**
+   * Sets a key's value. 64 MiB is fine; the limit is 4 GiB.
+   *
+   * @example
+   * await db.put('greeting', 'hello', { sync: true });
+   */
+  put(key: Key, value: Key, options?: WriteOptions): Promise<void> {
+    return settle(this.#native.put(this.#family, key, value, options));
+  }
+
+  /**
+   * Sets a key's value, waiting on this thread.
+   *
+   * @example
+   * db.putSync('greeting', 'hello');
+   */
+  putSync(key: Key, value: Key, options?: WriteOptions): void {
+    this.#native.putSync(this.#family, key, value, options);
+  }
+
+  /**
+   * Removes a key, if it is there.
+   *
+   * @example
+   * await db.delete('greeting');
+   */
+  delete(key: Key, options?: WriteOptions): Promise<void> {
+    return settle(this.#native.delete(this.#family, key, options));
+  }
+
+  /**
+   * Removes a key, if it is there, waiting on this thread.
+   *
+   * @example
+   * db.deleteSync('greeting');
+   */
+  deleteSync(key: Key, options?: WriteOptions): void {
+    this.#native.deleteSync(this.#family, key, options);
+  }
+
+  /**
+   * Removes a key that was put only once since it last was not there. Cheaper than `delete`; undefined for other keys.
+   *
+   * @example
+   * await db.singleDelete('job:17');
+   */
+  singleDelete(key: Key, options?: WriteOptions): Promise<void> {
+    return settle(this.#native.singleDelete(this.#family, key, options));
+  }
+
+  /**
+   * Removes the keys from `start` up to but without `end`, however many there are, in one write.
+   *
+   * @example
+   * await db.deleteRange('session:', 'session;');
+   */
+  deleteRange(start: Key, end: Key, options?: WriteOptions): Promise<void> {
+    return settle(this.#native.deleteRange(this.#family, start, end, options));
+  }
+
+  /**
+   * Gives an operand to the merge operator that the family was opened with.
+   *
+   * @example
+   * const db = await Database.open(path, { mergeOperator: 'stringappend' });
+   * await db.merge('log', 'one more');
+   */
+  merge(key: Key, operand: Key, options?: WriteOptions): Promise<void> {
+    return settle(this.#native.merge(this.#family, key, operand, options));
+  }
+
+  /**
+   * A batch of writes that happen all or none.
+   *
+   * @example
+   * await db.batch().put('a', '1').delete('b').write();
+   */
+  batch(): WriteBatch {
+    return new WriteBatch(this.#native.batch(), this.#family, (family) => this.#familyIdOf(family));
+  }
+
+  /**
+   * Goes over keys and values.
+   *
+   * @example
+   * for await (const [key, value] of db.iterator({ gte: 'a', limit: 10 })) { ... }
+   */
+  iterator<E extends Encoding = 'buffer'>(range?: RangeOptions<E>): DatabaseIterator<Entry<E>> {
+    return this.#iterate(range, entries, true, true) as DatabaseIterator<Entry<E>>;
+  }
+
+  /**
+   * Goes over keys.
+   *
+   * @example
+   * for await (const key of db.keys({ reverse: true })) { ... }
+   */
+  keys<E extends Encoding = 'buffer'>(range?: RangeOptions<E>): DatabaseIterator<Data<E>> {
+    return this.#iterate(range, singles, true, false) as DatabaseIterator<Data<E>>;
+  }
+
+  /**
+   * Goes over values, in the order of their keys.
+   *
+   * @example
+   * for await (const value of db.values()) { ... }
+   */
+  values<E extends Encoding = 'buffer'>(range?: RangeOptions<E>): DatabaseIterator<Data<E>> {
+    return this.#iterate(range, singles, false, true) as DatabaseIterator<Data<E>>;
+  }
+
+  /**
+   * Rewrites files so that what was deleted or overwritten takes no space any more. Ends early, with `DATABASE_CLOSED`, if
+   * the database is closed meanwhile.
+   *
+   * @example
+   * await db.compactRange({ bottommostLevelCompaction: 'force' });
+   */
+  compactRange(options?: CompactRangeOptions): Promise<void> {
+    return this.#native.compactRange(this.#family, options);
+  }
+
+  /**
+   * About how many bytes the keys from `start` up to `end` take, in files and in memory.
+   *
+   * @example
+   * await db.approximateSize('user:', 'user;');
+   */
+  approximateSize(start: Key, end: Key): Promise<number> {
+    return this.#native.approximateSize(this.#family, start, end);
+  }
+
+  /**
+   * One of RocksDB's properties, or undefined if it has none of that name.
+   *
+   * @example
+   * db.property('rocksdb.estimate-num-keys');
+   */
+  property(name: string): string | undefined {
+    return this.#native.property(this.#family, name);
+  }
+
+  #familyIdOf(family: ColumnFamily): number {
+    if (!(family instanceof KeySpace) || family.#native !== this.#native) {
+      throw invalidOption(TypeError, 'columnFamily', 'a column family of this database handle', describe(family));
+    }
+    return family.#family;
+  }
+
+  #iterate(
+    range: RangeOptions | undefined,
+    shape: EntryShape<unknown>,
+    keys: boolean,
+    values: boolean,
+  ): DatabaseIterator<unknown> {
+    const limit = range?.limit ?? -1;
+    if (!Number.isInteger(limit) && limit !== Number.POSITIVE_INFINITY) {
+      throw invalidOption(TypeError, 'limit', 'a whole number', describe(limit));
+    }
+    const native = this.#native.iterator(this.#family, { ...range, keys, values });
+    return new DatabaseIterator(
+      native,
+      this.#handle,
+      shape,
+      range?.encoding ?? 'buffer',
+      limit < 0 ? Number.POSITIVE_INFINITY : limit,
+    );
+  }
+}
+
+/** The handle behind a database or column family, and the family's id. */
+export { familyIdOf, handleOf };

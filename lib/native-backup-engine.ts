@@ -1,0 +1,44 @@
+// What binding/napi/backup_engine.cc gives to lib. Types only; nothing of this is public.
+
+import type { BackupInfo, Progress } from './backup-info.js';
+
+export interface NativeOperation {
+  /** False when it is past the point of no return. */
+  stop(): boolean;
+}
+
+export interface NativeRateLimiter {
+  readonly bytesPerSecond: number | bigint;
+  readonly totalBytes: number | bigint;
+  readonly totalRequests: number | bigint;
+  setBytesPerSecond(bytesPerSecond: number): void;
+}
+
+/** `Db` is the native database of lib/binding.ts. An option object holds only what its option table knows. */
+export interface NativeBackupEngine<Db = unknown> {
+  readonly token: string;
+  readonly location: string;
+  readonly readOnly: boolean;
+  createBackup(db: Db, operation: NativeOperation, options: object): Promise<BackupInfo>;
+  verifyBackup(backupId: number, operation: NativeOperation, options: object): Promise<void>;
+  /** backupId 0: the latest. */
+  restoreBackup(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<BackupInfo>;
+  getBackupInfos(options: object): Promise<BackupInfo[]>;
+  /** backupId 0: the latest. */
+  getBackupInfo(backupId: number, options: object): Promise<BackupInfo | undefined>;
+  getCorruptedBackups(): Promise<number[]>;
+  openBackup(backupId: number): Promise<Db>;
+  deleteBackup(backupId: number, options: object): Promise<void>;
+  purgeOldBackups(numBackupsToKeep: number, options: object): Promise<void>;
+  garbageCollect(options: object): Promise<void>;
+  stopBackup(): boolean;
+  close(): Promise<void>;
+}
+
+export interface NativeBackupModule<Db = unknown> {
+  openBackupEngine(location: string, options: object): Promise<NativeBackupEngine<Db>>;
+  attachBackupEngine(token: string): NativeBackupEngine<Db>;
+  stopBackup(token: string): boolean;
+  newOperation(onProgress?: (progress: Progress) => void): NativeOperation;
+  newRateLimiter(options: object): NativeRateLimiter;
+}

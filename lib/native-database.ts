@@ -1,0 +1,74 @@
+// What binding/napi/database.cc and its neighbours give to lib. Types only; nothing of this is public.
+
+import type { EngineInfo } from './engine-info.js';
+import type { Key } from './options.js';
+import type { Snapshot } from './snapshot.js';
+
+/** A result that needed no waiting comes as it is. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** One JS thread's handle on a database. `family` is the id of a column family. */
+export interface NativeDatabase {
+  readonly path: string;
+  readonly token: string;
+  readonly mode: 'readWrite' | 'readOnly' | 'secondary';
+  readonly identity: string;
+  readonly latestSequenceNumber: bigint;
+  get(family: number, key: Key, options?: object): MaybePromise<Buffer | string | undefined>;
+  getSync(family: number, key: Key, options?: object): Buffer | string | undefined;
+  getMany(family: number, keys: readonly Key[], options?: object): MaybePromise<(Buffer | string | undefined)[]>;
+  has(family: number, key: Key, options?: object): MaybePromise<boolean>;
+  put(family: number, key: Key, value: Key, options?: object): MaybePromise<void>;
+  putSync(family: number, key: Key, value: Key, options?: object): void;
+  delete(family: number, key: Key, options?: object): MaybePromise<void>;
+  deleteSync(family: number, key: Key, options?: object): void;
+  singleDelete(family: number, key: Key, options?: object): MaybePromise<void>;
+  deleteRange(family: number, start: Key, end: Key, options?: object): MaybePromise<void>;
+  merge(family: number, key: Key, operand: Key, options?: object): MaybePromise<void>;
+  batch(): NativeWriteBatch;
+  iterator(family: number, options?: object): NativeIterator;
+  snapshot(): Snapshot;
+  columnFamily(name: string): number | undefined;
+  columnFamilies(): string[];
+  createColumnFamily(name: string, options?: object): Promise<number>;
+  dropColumnFamily(name: string): Promise<void>;
+  flush(family?: number): Promise<void>;
+  compactRange(family: number, options?: object): Promise<void>;
+  approximateSize(family: number, start: Key, end: Key): Promise<number>;
+  property(family: number, name: string): string | undefined;
+  checkpoint(path: string): Promise<void>;
+  tryCatchUpWithPrimary(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface NativeWriteBatch {
+  readonly count: number;
+  readonly size: number;
+  put(family: number, key: Key, value: Key): void;
+  merge(family: number, key: Key, operand: Key): void;
+  delete(family: number, key: Key): void;
+  singleDelete(family: number, key: Key): void;
+  deleteRange(family: number, start: Key, end: Key): void;
+  clear(): void;
+  write(options?: object): MaybePromise<void>;
+  writeSync(options?: object): void;
+}
+
+export interface NativeIterator {
+  /** A block, laid out as binding/core/iterator.h says. */
+  next(maxEntries: number, maxBytes: number, target?: Key): Promise<Buffer>;
+  close(): void;
+}
+
+export interface NativeDatabaseModule {
+  Database: {
+    open(path: string, options?: object): Promise<NativeDatabase>;
+    attach(token: string): NativeDatabase;
+    listColumnFamilies(path: string): Promise<string[]>;
+    destroy(path: string, options?: object): Promise<void>;
+    repair(path: string, options?: object): Promise<void>;
+  };
+  Snapshot: { prototype: Snapshot };
+  engineInfo(): EngineInfo;
+  setErrorClass(errorClass: unknown): void;
+}

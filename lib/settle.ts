@@ -1,0 +1,35 @@
+import type { MaybePromise } from './native-database.js';
+
+/** How many results in a row are given out before the event loop gets its turn. */
+const IN_A_ROW = 64;
+
+let left = IN_A_ROW;
+let waiting: (() => void)[] = [];
+
+function turn(): void {
+  const resolvers = waiting;
+  waiting = [];
+  left = IN_A_ROW;
+  for (const resolve of resolvers) {
+    resolve();
+  }
+}
+
+/**
+ * A promise of a result that may be there already. Now and then one of those waits for the event loop to turn: otherwise
+ * `for (...) await db.put(...)` would keep everything else in the process waiting until the loop is through.
+ */
+export function settle<T>(result: MaybePromise<T>): Promise<T> {
+  if (result instanceof Promise) {
+    return result;
+  }
+  if (--left > 0) {
+    return Promise.resolve(result);
+  }
+  return new Promise((resolve) => {
+    if (waiting.length === 0) {
+      setImmediate(turn);
+    }
+    waiting.push(() => resolve(result));
+  });
+}

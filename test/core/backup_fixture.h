@@ -1,0 +1,321 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/backup_repository.h"
+#include "core/paths.h"
+#include "rocksdb/db.h"
+#include "rocksdb/rate_limiter.h"
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define ROCKSDB_BACKUP_SANITIZED 1
+#else
+#define ROCKSDB_BACKUP_SANITIZED 0
+#endif
+
+namespace rocksdb_backup::test {
+
+inline ::testing::AssertionResult IsGood(const Error& error) {
+  return error.ok() ? ::testing::AssertionSuccess()
+                    : ::testing::AssertionFailure() << error.code() << ": " << error.message();
+}
+
+inline ::testing::AssertionResult HasCode(const Error& error, const std::string& code) {
+  return (error.code() == code ? ::testing::AssertionSuccess() : ::testing::AssertionFailure())
+         << "expected " << code << ", got " << error.code() << ": " << error.message();
+}
+
+#define ASSERT_GOOD(expression) ASSERT_TRUE(::rocksdb_backup::test::IsGood(expression))
+#define EXPECT_GOOD(expression) EXPECT_TRUE(::rocksdb_backup::test::IsGood(expression))
+#define ASSERT_CODE(expression, code) ASSERT_TRUE(::rocksdb_backup::test::HasCode(expression, code))
+#define EXPECT_CODE(expression, code) EXPECT_TRUE(::rocksdb_backup::test::HasCode(expression, code))
+
+inline std::shared_ptr<Operation> NewOperation(Operation::Sink sink = {}) {
+  return std::make_shared<Operation>(std::move(sink));
+}
+
+// Opens with whichever of its two forms this RocksDB has: older ones fill a raw pointer, newer ones a unique_ptr.
+template <class Opener>
+rocksdb::Status OpenInto(std::unique_ptr<rocksdb::DB>* db, Opener opener) {
+  if constexpr (requires { opener(db); }) {
+    return opener(db);
+  } else {
+    rocksdb::DB* raw = nullptr;
+    const rocksdb::Status status = opener(&raw);
+    db->reset(raw);
+    return status;
+  }
+}
+
+// A temporary directory. In memory where there is one: nothing here depends on a disk, and syncing one takes its time.
+class ScratchTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const bool in_memory = getenv("TMPDIR") == nullptr && access("/dev/shm", W_OK) == 0;
+    std::string pattern =
+        (in_memory ? "/dev/shm" : std::filesystem::temp_directory_path().string()) + "/rocksdb-backup-core-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    root_ = RealPath(pattern);
+  }
+
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  std::string path(const std::string& name) const { return root_ + "/" + name; }
+
+  // Every file and directory below a directory, by relative path.
+  static std::set<std::string> FilesBelow(const std::string& directory) {
+    std::set<std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+      files.insert(entry.path().lexically_relative(directory).string());
+    }
+    return files;
+  }
+
+  static std::set<std::string> NamesIn(const std::string& directory) {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+      names.insert(entry.path().filename().string());
+    }
+    return names;
+  }
+
+  static void WriteFile(const std::string& path, const std::string& contents) {
+    std::ofstream(path, std::ios::binary) << contents;
+  }
+
+  static std::string ReadFile(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }
+
+  std::string root_;
+};
+
+// A directory of its own for each test, a database in it, and repositories beside it.
+class BackupTest : public ScratchTest {
+ protected:
+  void SetUp() override {
+    ScratchTest::SetUp();
+    options_.create_if_missing = true;
+    options_.compression = rocksdb::kNoCompression;
+    options_.disable_auto_compactions = true;
+    OpenDatabase();
+  }
+
+  void TearDown() override {
+    CloseRepositories();
+    CloseDatabase();
+    ScratchTest::TearDown();
+  }
+
+  void CloseRepositories() {
+    for (const auto& repository : repositories_) {
+      repository->RemoveHandle({});
+      repository->WaitIfClosing();
+    }
+    repositories_.clear();
+  }
+
+  void OpenDatabase(const std::string& name = "db") {
+    db_path_ = path(name);
+    const rocksdb::Status status =
+        OpenInto(&db_, [&](auto* out) -> decltype(rocksdb::DB::Open(options_, db_path_, out)) {
+          return rocksdb::DB::Open(options_, db_path_, out);
+        });
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
+
+  void CloseDatabase() { db_.reset(); }
+
+  std::string RandomValue(size_t size) {
+    std::string value(size + sizeof(seed_), '\0');
+    for (size_t i = 0; i < size; i += sizeof(seed_)) {
+      seed_ = seed_ * 6364136223846793005ULL + 1442695040888963407ULL;
+      const uint64_t mixed = seed_ ^ (seed_ >> 29);
+      memcpy(value.data() + i, &mixed, sizeof(mixed));
+    }
+    value.resize(size);
+    return value;
+  }
+
+  // Adds `count` values of `size` incompressible bytes.
+  void Put(int count, size_t size, const std::string& prefix) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_TRUE(db_->Put(rocksdb::WriteOptions(), prefix + std::to_string(i), RandomValue(size)).ok());
+    }
+  }
+
+  // The same, and makes them a table file.
+  void Fill(int count, size_t size, const std::string& prefix) {
+    Put(count, size, prefix);
+    ASSERT_TRUE(db_->Flush(rocksdb::FlushOptions()).ok());
+  }
+
+  BackupRepository::Options OptionsFor(const std::string& directory) const {
+    BackupRepository::Options options;
+    options.settings.engine.backup_dir = path(directory);
+    return options;
+  }
+
+  std::shared_ptr<BackupRepository> OpenRepository(BackupRepository::Options options = {}) {
+    if (options.settings.engine.backup_dir.empty()) {
+      options.settings.engine.backup_dir = path("backups");
+    }
+    std::shared_ptr<BackupRepository> repository;
+    const Error error = BackupRepository::Open(std::move(options), &repository);
+    EXPECT_TRUE(error.ok()) << error.code() << ": " << error.message();
+    if (repository != nullptr) {
+      repository->AddHandle();
+      repositories_.push_back(repository);
+    }
+    return repository;
+  }
+
+  // One whose backups are copied at so many bytes a second.
+  std::shared_ptr<BackupRepository> OpenSlowRepository(int64_t bytes_per_second = 1000) {
+    BackupRepository::Options options;
+    options.settings.backup_limiter.reset(rocksdb::NewGenericRateLimiter(bytes_per_second));
+    options.settings.restore_limiter.reset(rocksdb::NewGenericRateLimiter(bytes_per_second));
+    return OpenRepository(std::move(options));
+  }
+
+  CreateRequest Request() const {
+    CreateRequest request;
+    request.source.db = db_.get();
+    request.source.path = db_path_;
+    request.source.wal_dir = options_.wal_dir.empty() ? db_path_ : RealPath(options_.wal_dir);
+    return request;
+  }
+
+  Error Create(BackupRepository& repository, BackupDescription* created = nullptr) {
+    BackupDescription ignored;
+    return repository.Create(Request(), NewOperation(), created != nullptr ? created : &ignored);
+  }
+
+  RestoreRequest RestoreTo(uint32_t id, const std::string& target, bool overwrite = false) const {
+    RestoreRequest request;
+    request.backup_id = id;
+    request.database_dir = target;
+    request.overwrite = overwrite;
+    return request;
+  }
+
+  static Error Restore(BackupRepository& repository, const RestoreRequest& request,
+                       BackupDescription* restored = nullptr) {
+    BackupDescription ignored;
+    return repository.Restore(request, NewOperation(), restored != nullptr ? restored : &ignored);
+  }
+
+  static Error Verify(BackupRepository& repository, uint32_t id, bool checksum = true) {
+    return repository.Verify(id, checksum, NewOperation());
+  }
+
+  static std::vector<uint32_t> Ids(BackupRepository& repository) {
+    std::vector<BackupDescription> list;
+    EXPECT_GOOD(repository.List(false, &list));
+    std::vector<uint32_t> ids;
+    for (const auto& backup : list) {
+      ids.push_back(backup.id);
+    }
+    return ids;
+  }
+
+  static std::vector<uint32_t> CorruptIds(BackupRepository& repository) {
+    std::vector<uint32_t> ids;
+    EXPECT_GOOD(repository.CorruptIds(&ids));
+    return ids;
+  }
+
+  // All keys and values of a database that nobody has open. Those of families other than the default are "family:key".
+  static std::map<std::string, std::string> ContentsOf(const std::string& directory, const std::string& wal_dir = "",
+                                                       rocksdb::Env* env = rocksdb::Env::Default()) {
+    rocksdb::DBOptions options;
+    options.env = env;
+    options.wal_dir = wal_dir;
+    std::vector<std::string> names;
+    rocksdb::Status status = rocksdb::DB::ListColumnFamilies(options, directory, &names);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    std::map<std::string, std::string> contents;
+    if (!status.ok()) {
+      return contents;
+    }
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const auto& name : names) {
+      families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    }
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    std::unique_ptr<rocksdb::DB> db;
+    status = OpenInto(
+        &db, [&](auto* out) -> decltype(rocksdb::DB::OpenForReadOnly(options, directory, families, &handles, out)) {
+          return rocksdb::DB::OpenForReadOnly(options, directory, families, &handles, out);
+        });
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    for (auto* handle : handles) {
+      const std::string prefix = handle->GetName() == "default" ? "" : handle->GetName() + ":";
+      for (auto& [key, value] : ContentsOf(db.get(), handle)) {
+        contents[prefix + key] = value;
+      }
+      db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+    }
+    return contents;
+  }
+
+  static std::map<std::string, std::string> ContentsOf(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family = nullptr) {
+    std::map<std::string, std::string> contents;
+    const std::unique_ptr<rocksdb::Iterator> iterator(
+        db->NewIterator(rocksdb::ReadOptions(), family != nullptr ? family : db->DefaultColumnFamily()));
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+      contents[iterator->key().ToString()] = iterator->value().ToString();
+    }
+    EXPECT_TRUE(iterator->status().ok()) << iterator->status().ToString();
+    return contents;
+  }
+
+  // What a restore of the backup holds.
+  std::map<std::string, std::string> Restored(BackupRepository& repository, uint32_t id) {
+    const std::string target = path("restored-" + std::to_string(++restores_));
+    EXPECT_GOOD(Restore(repository, RestoreTo(id, target)));
+    return ContentsOf(target);
+  }
+
+  // The files of a backup directory's part, by name.
+  std::set<std::string> BackupFiles(const std::string& part, const std::string& directory = "backups") const {
+    return NamesIn(path(directory) + "/" + part);
+  }
+
+  // The path of the one file of a backup that is the database's file with this ending.
+  std::string FileOf(BackupRepository& repository, uint32_t id, const std::string& ending) {
+    BackupDescription backup;
+    EXPECT_GOOD(repository.Describe(id, true, &backup));
+    for (const auto& file : backup.files) {
+      if (file.name.size() >= ending.size() && file.name.ends_with(ending)) {
+        return repository.directory() + "/" + file.name;
+      }
+    }
+    ADD_FAILURE() << "backup " << id << " has no " << ending;
+    return "";
+  }
+
+  rocksdb::Options options_;
+  std::string db_path_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<std::shared_ptr<BackupRepository>> repositories_;
+  uint64_t seed_ = 42;
+  int restores_ = 0;
+};
+
+}  // namespace rocksdb_backup::test

@@ -1,0 +1,54 @@
+#include "core/error.h"
+
+#include <gtest/gtest.h>
+
+namespace rocksdb_backup {
+namespace {
+
+using rocksdb::Status;
+
+TEST(ErrorTest, ADefaultErrorAndTheErrorOfAnOkStatusMeanSuccess) {
+  EXPECT_TRUE(Error().ok());
+  EXPECT_TRUE(Error::From(Status::OK(), "copying").ok());
+  EXPECT_TRUE(Error::From(Status::OK(), "copying").message().empty());
+}
+
+TEST(ErrorTest, AStatusKeepsItsCodeSubcodeSeverityAndWhatWasBeingDone) {
+  const Error error = Error::From(Status(Status::NoSpace("disk", "full"), Status::kHardError), "backup of /db");
+  EXPECT_EQ(error.code(), "ROCKSDB_IO_ERROR");
+  EXPECT_EQ(error.subcode(), "NO_SPACE");
+  EXPECT_EQ(error.severity(), "hard");
+  EXPECT_EQ(error.message().rfind("backup of /db: ", 0), 0U) << error.message();
+  EXPECT_NE(error.message().find("disk"), std::string::npos) << error.message();
+}
+
+TEST(ErrorTest, EveryStatusCodeHasACodeOfItsOwn) {
+  const std::pair<Status, const char*> expected[] = {
+      {Status::NotFound(), "ROCKSDB_NOT_FOUND"},
+      {Status::Corruption(), "ROCKSDB_CORRUPTION"},
+      {Status::NotSupported(), "ROCKSDB_NOT_SUPPORTED"},
+      {Status::InvalidArgument(), "ROCKSDB_INVALID_ARGUMENT"},
+      {Status::IOError(), "ROCKSDB_IO_ERROR"},
+      {Status::MergeInProgress(), "ROCKSDB_MERGE_IN_PROGRESS"},
+      {Status::Incomplete(), "ROCKSDB_INCOMPLETE"},
+      {Status::ShutdownInProgress(), "ROCKSDB_SHUTDOWN_IN_PROGRESS"},
+      {Status::TimedOut(), "ROCKSDB_TIMED_OUT"},
+      {Status::Aborted(), "ROCKSDB_ABORTED"},
+      {Status::Busy(), "ROCKSDB_BUSY"},
+      {Status::Expired(), "ROCKSDB_EXPIRED"},
+      {Status::TryAgain(), "ROCKSDB_TRY_AGAIN"},
+      {Status::CompactionTooLarge(), "ROCKSDB_COMPACTION_TOO_LARGE"},
+      {Status::ColumnFamilyDropped(), "ROCKSDB_COLUMN_FAMILY_DROPPED"},
+  };
+  for (const auto& [status, code] : expected) {
+    const Error error = Error::From(status);
+    EXPECT_EQ(error.code(), code);
+    EXPECT_FALSE(error.message().empty()) << code;
+    EXPECT_TRUE(error.subcode().empty()) << code;
+    EXPECT_TRUE(error.severity().empty()) << code;
+  }
+  EXPECT_EQ(Error::From(Status::PathNotFound("x")).subcode(), "PATH_NOT_FOUND");
+}
+
+}  // namespace
+}  // namespace rocksdb_backup

@@ -1,0 +1,245 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/operation.h"
+#include "rocksdb/file_system.h"
+
+namespace rocksdb_backup::test {
+
+// A storage that fails when it is told to, tells what is done to it, and has as much free space as the test wants.
+class FaultFileSystem : public rocksdb::FileSystemWrapper {
+ public:
+  enum Kind {
+    kOpenRead,
+    kRead,
+    kOpenWrite,
+    kAppend,
+    kSync,
+    kClose,
+    kRename,
+    kDelete,
+    kMakeDir,
+    kList,
+    kExists,
+    kKinds
+  };
+  static constexpr const char* kNames[] = {"open to read", "read",   "open to write",  "append", "sync",  "close",
+                                           "rename",       "delete", "make directory", "list",   "exists"};
+  // Sees every operation before it is done. Not OK: it fails so.
+  using Hook = std::function<rocksdb::IOStatus(Kind, const std::string& path)>;
+
+  FaultFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+
+  static const char* kClassName() { return "FaultFileSystem"; }
+  const char* Name() const override { return kClassName(); }
+
+  void SetHook(Hook hook) {
+    const std::lock_guard lock(mutex_);
+    hook_ = std::move(hook);
+  }
+
+  // From now on, the nth operation of this kind fails, and only that.
+  void FailNth(Kind kind, int nth) {
+    auto left = std::make_shared<std::atomic<int>>(nth);
+    failed_ = false;
+    SetHook([this, kind, left](Kind done, const std::string& path) {
+      if (done == kind && --*left == 0) {
+        failed_ = true;
+        return rocksdb::IOStatus::IOError("injected failure of " + std::string(kNames[kind]), path);
+      }
+      return rocksdb::IOStatus::OK();
+    });
+  }
+  bool failed() const { return failed_; }
+
+  // Counts the operations from now on.
+  void Count() {
+    for (auto& count : counts_) {
+      count = 0;
+    }
+    SetHook([this](Kind kind, const std::string&) {
+      ++counts_[kind];
+      return rocksdb::IOStatus::OK();
+    });
+  }
+  int count(Kind kind) const { return counts_[kind]; }
+  int total() const {
+    int total = 0;
+    for (const auto& count : counts_) {
+      total += count;
+    }
+    return total;
+  }
+  void Heal() { SetHook({}); }
+
+  std::atomic<bool> knows_free_space{true};
+  std::atomic<uint64_t> free_space{uint64_t{1} << 60};
+
+  rocksdb::IOStatus GetFreeSpace(const std::string&, const rocksdb::IOOptions&, uint64_t* free,
+                                 rocksdb::IODebugContext*) override {
+    *free = free_space;
+    return knows_free_space ? rocksdb::IOStatus::OK() : rocksdb::IOStatus::NotSupported("free space");
+  }
+
+  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                      rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kOpenRead, path);
+    if (status.ok()) {
+      status = FileSystemWrapper::NewSequentialFile(path, options, file, debug);
+    }
+    if (status.ok()) {
+      *file = std::make_unique<SequentialFile>(std::move(*file), this, path);
+    }
+    return status;
+  }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kOpenWrite, path);
+    if (status.ok()) {
+      status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
+    }
+    if (status.ok()) {
+      *file = std::make_unique<WritableFile>(std::move(*file), this, path);
+    }
+    return status;
+  }
+
+  rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kRename, to);
+    return status.ok() ? FileSystemWrapper::RenameFile(from, to, options, debug) : status;
+  }
+  rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kDelete, path);
+    return status.ok() ? FileSystemWrapper::DeleteFile(path, options, debug) : status;
+  }
+  rocksdb::IOStatus DeleteDir(const std::string& path, const rocksdb::IOOptions& options,
+                              rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kDelete, path);
+    return status.ok() ? FileSystemWrapper::DeleteDir(path, options, debug) : status;
+  }
+  rocksdb::IOStatus CreateDir(const std::string& path, const rocksdb::IOOptions& options,
+                              rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kMakeDir, path);
+    return status.ok() ? FileSystemWrapper::CreateDir(path, options, debug) : status;
+  }
+  rocksdb::IOStatus CreateDirIfMissing(const std::string& path, const rocksdb::IOOptions& options,
+                                       rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kMakeDir, path);
+    return status.ok() ? FileSystemWrapper::CreateDirIfMissing(path, options, debug) : status;
+  }
+  rocksdb::IOStatus GetChildren(const std::string& path, const rocksdb::IOOptions& options,
+                                std::vector<std::string>* names, rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kList, path);
+    return status.ok() ? FileSystemWrapper::GetChildren(path, options, names, debug) : status;
+  }
+  rocksdb::IOStatus GetChildrenFileAttributes(const std::string& path, const rocksdb::IOOptions& options,
+                                              std::vector<rocksdb::FileAttributes>* files,
+                                              rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kList, path);
+    return status.ok() ? FileSystemWrapper::GetChildrenFileAttributes(path, options, files, debug) : status;
+  }
+  rocksdb::IOStatus FileExists(const std::string& path, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kExists, path);
+    return status.ok() ? FileSystemWrapper::FileExists(path, options, debug) : status;
+  }
+
+ private:
+  class SequentialFile : public rocksdb::FSSequentialFileOwnerWrapper {
+   public:
+    SequentialFile(std::unique_ptr<rocksdb::FSSequentialFile> target, FaultFileSystem* fs, std::string path)
+        : FSSequentialFileOwnerWrapper(std::move(target)), fs_(fs), path_(std::move(path)) {}
+    rocksdb::IOStatus Read(size_t n, const rocksdb::IOOptions& options, rocksdb::Slice* result, char* scratch,
+                           rocksdb::IODebugContext* debug) override {
+      rocksdb::IOStatus status = fs_->Do(kRead, path_);
+      return status.ok() ? FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, debug) : status;
+    }
+
+   private:
+    FaultFileSystem* const fs_;
+    const std::string path_;
+  };
+
+  class WritableFile : public rocksdb::FSWritableFileOwnerWrapper {
+   public:
+    WritableFile(std::unique_ptr<rocksdb::FSWritableFile> target, FaultFileSystem* fs, std::string path)
+        : FSWritableFileOwnerWrapper(std::move(target)), fs_(fs), path_(std::move(path)) {}
+    using FSWritableFileOwnerWrapper::Append;
+    rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* debug) override {
+      rocksdb::IOStatus status = fs_->Do(kAppend, path_);
+      return status.ok() ? FSWritableFileOwnerWrapper::Append(data, options, debug) : status;
+    }
+    rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                             const rocksdb::DataVerificationInfo& info, rocksdb::IODebugContext* debug) override {
+      rocksdb::IOStatus status = fs_->Do(kAppend, path_);
+      return status.ok() ? FSWritableFileOwnerWrapper::Append(data, options, info, debug) : status;
+    }
+    rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+      rocksdb::IOStatus status = fs_->Do(kSync, path_);
+      return status.ok() ? FSWritableFileOwnerWrapper::Sync(options, debug) : status;
+    }
+    rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+      rocksdb::IOStatus status = fs_->Do(kSync, path_);
+      return status.ok() ? FSWritableFileOwnerWrapper::Fsync(options, debug) : status;
+    }
+    rocksdb::IOStatus Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+      rocksdb::IOStatus status = fs_->Do(kClose, path_);
+      return status.ok() ? FSWritableFileOwnerWrapper::Close(options, debug) : status;
+    }
+
+   private:
+    FaultFileSystem* const fs_;
+    const std::string path_;
+  };
+
+  rocksdb::IOStatus Do(Kind kind, const std::string& path) {
+    Hook hook;
+    {
+      const std::lock_guard lock(mutex_);
+      hook = hook_;
+    }
+    return hook ? hook(kind, path) : rocksdb::IOStatus::OK();
+  }
+
+  std::mutex mutex_;
+  Hook hook_;
+  std::atomic<bool> failed_{false};
+  std::array<std::atomic<int>, kKinds> counts_{};
+};
+
+// Runs `work` while another thread stops its operation once so many operations have been done on the storage: a moment
+// that depends on no clock. Returns what RequestStop() answered.
+template <class Work>
+bool StopMeanwhile(FaultFileSystem& storage, Operation& operation, int after, Work work) {
+  storage.Count();
+  std::atomic<bool> ended{false};
+  bool promised = false;
+  std::thread stopper([&] {
+    while (!ended && storage.total() < after) {
+      std::this_thread::yield();
+    }
+    promised = operation.RequestStop();
+  });
+  work();
+  ended = true;
+  stopper.join();
+  storage.Heal();
+  return promised;
+}
+
+}  // namespace rocksdb_backup::test

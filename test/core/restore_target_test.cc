@@ -1,0 +1,639 @@
+#include "core/restore_target.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "backup_fixture.h"
+#include "child_process.h"
+
+namespace rocksdb_backup::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What a staged directory is filled with here instead of by the engine.
+constexpr const char* kNewFiles[] = {"CURRENT", "MANIFEST-000009", "000008.sst", "OPTIONS-000010"};
+
+class RestoreTargetTest : public ScratchTest {
+ protected:
+  void SetUp() override {
+    ScratchTest::SetUp();
+    fs::create_directory(path("backups"));
+  }
+
+  RestoreTarget::Options To(const std::string& target, bool overwrite = false) const {
+    RestoreTarget::Options options;
+    options.database_dir = path(target);
+    options.overwrite = overwrite;
+    return options;
+  }
+
+  static void FillStaged(const RestoreTarget& target) {
+    for (const char* name : kNewFiles) {
+      WriteFile(target.staged_database_dir() + "/" + name, "new");
+    }
+    WriteFile(target.staged_wal_dir() + "/000007.log", "new");
+  }
+
+  Error Prepare(RestoreTarget& target) const { return target.Prepare(path("backups")); }
+
+  Error PrepareAndStage(RestoreTarget& target) const {
+    if (Error error = Prepare(target); !error.ok()) {
+      return error;
+    }
+    if (Error error = target.Stage(); !error.ok()) {
+      return error;
+    }
+    FillStaged(target);
+    return Error();
+  }
+
+  Error RestoreInto(RestoreTarget::Options options) const {
+    RestoreTarget target(std::move(options));
+    if (Error error = PrepareAndStage(target); !error.ok()) {
+      return error;
+    }
+    return target.Install();
+  }
+
+  // A database that was there before, and things of somebody else's.
+  void MakeOld(const std::string& name, bool others = true) const {
+    fs::create_directories(path(name + "/archive"));
+    for (const char* file :
+         {"CURRENT", "MANIFEST-000001", "000002.sst", "000003.log", "LOCK", "LOG", "IDENTITY", "archive/000001.log"}) {
+      WriteFile(path(name + "/" + file), "old");
+    }
+    if (others) {
+      fs::create_directories(path(name + "/folder"));
+      fs::create_directories(path(name + "/empty"));
+      WriteFile(path(name + "/notes.txt"), "mine");
+      WriteFile(path(name + "/folder/000009.sst"), "mine");
+      fs::create_symlink("notes.txt", path(name + "/link"));
+    }
+  }
+
+  std::set<std::string> New(bool others) const {
+    std::set<std::string> names(std::begin(kNewFiles), std::end(kNewFiles));
+    names.insert("000007.log");
+    if (others) {
+      names.insert({"folder", "folder/000009.sst", "empty", "notes.txt", "link"});
+    }
+    return names;
+  }
+
+  const bool is_root_ = geteuid() == 0;
+};
+
+// ---- Which targets there are
+
+TEST_F(RestoreTargetTest, AnAbsentTargetIsMadeWithItsParents) {
+  ASSERT_GOOD(RestoreInto(To("deep/er/db")));
+  EXPECT_EQ(FilesBelow(path("deep/er/db")), New(false));
+  EXPECT_EQ(NamesIn(path("deep/er")), std::set<std::string>{"db"});
+}
+
+TEST_F(RestoreTargetTest, AnEmptyTargetIsTakenAndKeepsItsPermissions) {
+  fs::create_directory(path("db"));
+  ASSERT_EQ(chmod(path("db").c_str(), 0711), 0);
+  ASSERT_GOOD(RestoreInto(To("db")));
+  EXPECT_EQ(FilesBelow(path("db")), New(false));
+  EXPECT_EQ(static_cast<unsigned>(fs::status(path("db")).permissions()), 0711U);
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+TEST_F(RestoreTargetTest, ATargetWithAnythingInItIsRefusedBeforeAnythingIsMade) {
+  for (const char* name : {"file", ".hidden", "CURRENT"}) {
+    fs::create_directory(path("db"));
+    WriteFile(path("db/") + name, "mine");
+    const Error error = RestoreInto(To("db"));
+    EXPECT_EQ(error.code(), "TARGET_EXISTS");
+    EXPECT_NE(error.message().find(path("db")), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("overwrite: true"), std::string::npos) << error.message();
+    EXPECT_EQ(ReadFile(path("db/") + name), "mine");
+    EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+    fs::remove_all(path("db"));
+  }
+}
+
+TEST_F(RestoreTargetTest, AFileIsNoTargetAlsoNotToOverwrite) {
+  WriteFile(path("db"), "mine");
+  for (const bool overwrite : {false, true}) {
+    EXPECT_CODE(RestoreInto(To("db", overwrite)), "TARGET_EXISTS");
+    EXPECT_EQ(ReadFile(path("db")), "mine");
+  }
+  EXPECT_CODE(RestoreInto(To("db/below")), "ROCKSDB_IO_ERROR");
+}
+
+TEST_F(RestoreTargetTest, AnEmptyPathIsRefused) {
+  RestoreTarget target({});
+  EXPECT_CODE(Prepare(target), "INVALID_OPTION");
+}
+
+TEST_F(RestoreTargetTest, ALinkIsFollowedAndStays) {
+  MakeOld("real");
+  fs::create_directory_symlink(path("real"), path("db"));
+  ASSERT_GOOD(RestoreInto(To("db", true)));
+  EXPECT_TRUE(fs::is_symlink(path("db")));
+  EXPECT_EQ(FilesBelow(path("real")), New(true));
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "real", "backups"}));
+}
+
+TEST_F(RestoreTargetTest, ALinkThatLeadsNowhereIsRefusedBeforeTheCopying) {
+  fs::create_directory_symlink(path("nowhere"), path("db"));
+  for (const bool overwrite : {false, true}) {
+    EXPECT_CODE(RestoreInto(To("db", overwrite)), "TARGET_EXISTS");
+  }
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+TEST_F(RestoreTargetTest, TheBackupDirectoryAndItsPartsAreNoTargets) {
+  for (const char* part :
+       {"", "/meta", "/private", "/private/1", "/private/1/x", "/shared", "/shared/x", "/shared_checksum", "/meta/x"}) {
+    for (const bool as_wal_dir : {false, true}) {
+      RestoreTarget::Options options = To(as_wal_dir ? "db" : std::string("backups") + part, true);
+      if (as_wal_dir) {
+        options.wal_dir = path("backups") + part;
+      }
+      EXPECT_CODE(RestoreInto(options), "INVALID_OPTION") << part;
+    }
+  }
+  EXPECT_TRUE(FilesBelow(path("backups")).empty());
+  EXPECT_GOOD(RestoreInto(To("backups/restored"))) << "a name of its own there is as good as another";
+}
+
+TEST_F(RestoreTargetTest, ADatabaseInsideItsOwnWalDirIsRefused) {
+  RestoreTarget::Options options = To("logs/db");
+  options.wal_dir = path("logs");
+  EXPECT_CODE(RestoreInto(options), "INVALID_OPTION");
+}
+
+// ---- Overwriting
+
+TEST_F(RestoreTargetTest, WhatIsNotTheDatabasesStaysWhenItIsReplaced) {
+  MakeOld("db");
+  ASSERT_GOOD(RestoreInto(To("db", true)));
+  EXPECT_EQ(FilesBelow(path("db")), New(true));
+  EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
+  EXPECT_EQ(ReadFile(path("db/notes.txt")), "mine");
+  EXPECT_EQ(ReadFile(path("db/folder/000009.sst")), "mine");
+  EXPECT_TRUE(fs::is_symlink(path("db/link")));
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+TEST_F(RestoreTargetTest, AFolderCalledArchiveWithOtherThingsStays) {
+  MakeOld("db", false);
+  WriteFile(path("db/archive/report.pdf"), "mine");
+  ASSERT_GOOD(RestoreInto(To("db", true)));
+  EXPECT_TRUE(fs::exists(path("db/archive/report.pdf")));
+}
+
+TEST_F(RestoreTargetTest, BackupsInTheTargetDoNotMove) {
+  MakeOld("db");
+  fs::remove(path("backups"));
+  fs::create_directories(path("db/backups/meta"));
+  WriteFile(path("db/backups/meta/1"), "meta");
+  struct stat before = {};
+  ASSERT_EQ(stat(path("db").c_str(), &before), 0);
+  RestoreTarget target(To("db", true));
+  ASSERT_GOOD(target.Prepare(path("db/backups")));
+  ASSERT_GOOD(target.Stage());
+  FillStaged(target);
+  ASSERT_GOOD(target.Install());
+  struct stat after = {};
+  ASSERT_EQ(stat(path("db").c_str(), &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino) << "the directory itself stayed";
+  auto expected = New(true);
+  expected.insert({"backups", "backups/meta", "backups/meta/1"});
+  EXPECT_EQ(FilesBelow(path("db")), expected);
+}
+
+// With the backups in the target, files are moved one by one, as in a mount point.
+class RestoreWaysTest : public RestoreTargetTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  Error PrepareWay(RestoreTarget& target, const std::string& name) const {
+    return target.Prepare(GetParam() ? path(name + "/backups") : path("backups"));
+  }
+  void MakeBackups(const std::string& name) const {
+    if (GetParam()) {
+      fs::create_directories(path(name + "/backups"));
+    }
+  }
+  std::map<std::string, std::string> Snapshot(const std::string& name) const {
+    std::map<std::string, std::string> contents;
+    for (const auto& file : FilesBelow(path(name))) {
+      contents[file] = fs::is_regular_file(path(name + "/" + file)) ? ReadFile(path(name + "/" + file)) : "";
+    }
+    return contents;
+  }
+};
+
+TEST_P(RestoreWaysTest, WithoutAnInstallNothingIsChangedAndNothingIsLeft) {
+  MakeOld("db");
+  MakeBackups("db");
+  const auto before = Snapshot("db");
+  {
+    RestoreTarget target(To("db", true));
+    ASSERT_GOOD(PrepareWay(target, "db"));
+    ASSERT_GOOD(target.Stage());
+    FillStaged(target);
+  }
+  EXPECT_EQ(Snapshot("db"), before);
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+TEST_P(RestoreWaysTest, AFailureInTheMiddleOfTheInstallLeavesTheTargetAsItWas) {
+  MakeOld("db");
+  MakeBackups("db");
+  RestoreTarget target(To("db", true));
+  ASSERT_GOOD(PrepareWay(target, "db"));
+  ASSERT_GOOD(target.Stage());
+  FillStaged(target);
+  // A file that is not to be replaced stands where a folder of the target, or a file, is to go: found in the middle.
+  if (GetParam()) {
+    fs::create_directories(target.staged_database_dir() + "/folder");
+    WriteFile(target.staged_database_dir() + "/folder/x", "new");
+  } else {
+    WriteFile(target.staged_database_dir() + "/folder", "new");
+  }
+  const auto before = Snapshot("db");
+  const Error error = target.Install();
+  EXPECT_EQ(error.code(), "ROCKSDB_IO_ERROR") << error.message();
+  EXPECT_NE(error.message().find("folder"), std::string::npos) << error.message();
+  EXPECT_EQ(Snapshot("db").at("CURRENT"), "old");
+  for (const auto& [name, contents] : before) {
+    if (name.rfind(".restoring-", 0) != 0) {
+      EXPECT_EQ(Snapshot("db").at(name), contents) << name;
+    }
+  }
+  EXPECT_FALSE(fs::exists(path("db/OPTIONS-000010")));
+}
+
+TEST_P(RestoreWaysTest, AfterAFailedInstallNothingIsLeftBesideTheTarget) {
+  MakeOld("db");
+  MakeBackups("db");
+  const auto before = Snapshot("db");
+  {
+    RestoreTarget target(To("db", true));
+    ASSERT_GOOD(PrepareWay(target, "db"));
+    ASSERT_GOOD(target.Stage());
+    FillStaged(target);
+    fs::create_directories(target.staged_database_dir() + "/folder/x");
+    if (!GetParam()) {
+      fs::remove_all(target.staged_database_dir() + "/folder");
+      WriteFile(target.staged_database_dir() + "/folder", "new");
+    }
+    EXPECT_FALSE(target.Install().ok());
+  }
+  EXPECT_EQ(Snapshot("db"), before);
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+TEST_P(RestoreWaysTest, LogsInADirectoryOfTheDatabaseAreReplacedWithIt) {
+  for (const char* inside : {"wal", "deep/wal"}) {
+    MakeOld("db");
+    MakeBackups("db");
+    fs::remove(path("db/000003.log"));
+    fs::create_directories(path("db") + "/" + inside + "/archive");
+    const std::string wal = path("db") + "/" + inside;
+    WriteFile(wal + "/000003.log", "old");
+    WriteFile(wal + "/archive/000002.log", "old");
+    WriteFile(wal + "/notes.txt", "mine");
+    RestoreTarget::Options options = To("db", true);
+    options.wal_dir = wal;
+    RestoreTarget target(options);
+    ASSERT_GOOD(PrepareWay(target, "db"));
+    ASSERT_GOOD(target.Stage());
+    FillStaged(target);
+    ASSERT_GOOD(target.Install());
+    EXPECT_EQ(FilesBelow(wal), (std::set<std::string>{"000007.log", "notes.txt"}));
+    EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
+    EXPECT_TRUE(fs::exists(path("db/notes.txt")));
+    EXPECT_FALSE(fs::exists(path("db/000007.log")));
+    for (const auto& name : NamesIn(path("db"))) {
+      EXPECT_EQ(name.find("restoring"), std::string::npos) << name;
+    }
+    EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+    fs::remove_all(path("db"));
+  }
+}
+
+TEST_P(RestoreWaysTest, KeptLogsGoOnBesideTheRestoredFilesAndTheBackupsOwnWins) {
+  MakeOld("db");
+  MakeBackups("db");
+  WriteFile(path("db/000007.log"), "old");
+  auto options = To("db", true);
+  options.keep_log_files = true;
+  RestoreTarget target(options);
+  ASSERT_GOOD(PrepareWay(target, "db"));
+  ASSERT_GOOD(target.Stage());
+  FillStaged(target);
+  ASSERT_GOOD(target.Install());
+  EXPECT_EQ(ReadFile(path("db/000003.log")), "old");
+  EXPECT_EQ(ReadFile(path("db/000001.log")), "old") << "from the archive";
+  EXPECT_EQ(ReadFile(path("db/000007.log")), "new");
+  EXPECT_FALSE(fs::exists(path("db/000002.sst")));
+  EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, RestoreWaysTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "FileByFile" : "AsAWhole"; });
+
+TEST_F(RestoreTargetTest, ASeparateWalDirIsReplacedTogetherWithTheDatabaseOrNotAtAll) {
+  for (const bool fails : {true, false}) {
+    MakeOld("db");
+    fs::create_directories(path("logs/archive"));
+    WriteFile(path("logs/000003.log"), "old");
+    WriteFile(path("logs/archive/000002.log"), "old");
+    WriteFile(path("logs/notes.txt"), "mine");
+    auto options = To("db", true);
+    options.wal_dir = path("logs");
+    {
+      RestoreTarget target(options);
+      ASSERT_GOOD(PrepareAndStage(target));
+      if (fails) {
+        WriteFile(target.staged_database_dir() + "/folder", "in the way of the target's");
+      }
+      EXPECT_EQ(target.Install().ok(), !fails);
+    }
+    EXPECT_EQ(FilesBelow(path("logs")),
+              fails ? (std::set<std::string>{"000003.log", "archive", "archive/000002.log", "notes.txt"})
+                    : (std::set<std::string>{"000007.log", "notes.txt"}));
+    EXPECT_EQ(ReadFile(path("db/CURRENT")), fails ? "old" : "new");
+    EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "logs", "backups"}));
+    fs::remove_all(path("db"));
+    fs::remove_all(path("logs"));
+  }
+}
+
+TEST_F(RestoreTargetTest, ASeparateWalDirThatIsNotEmptyIsRefusedWithoutOverwrite) {
+  fs::create_directory(path("logs"));
+  WriteFile(path("logs/000003.log"), "old");
+  auto options = To("db");
+  options.wal_dir = path("logs");
+  EXPECT_CODE(RestoreInto(options), "TARGET_EXISTS");
+}
+
+// ---- While others are at it
+
+TEST_F(RestoreTargetTest, WhatSomebodyMadeInTheMeantimeIsNotReplaced) {
+  for (const bool existed : {false, true}) {
+    if (existed) {
+      fs::create_directory(path("db"));
+    }
+    {
+      RestoreTarget target(To("db"));
+      ASSERT_GOOD(PrepareAndStage(target));
+      MakeOld("db");
+      const Error error = target.Install();
+      EXPECT_EQ(error.code(), "TARGET_EXISTS") << error.message();
+    }
+    EXPECT_EQ(ReadFile(path("db/CURRENT")), "old");
+    EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+    fs::remove_all(path("db"));
+  }
+}
+
+TEST_F(RestoreTargetTest, OfTwoRestoresToOneNewTargetOneIsRefused) {
+  RestoreTarget first(To("db"));
+  ASSERT_GOOD(PrepareAndStage(first));
+  // The second is another process's: this one's claim on the directory would stop it before.
+  ChildProcess child("RestoreTargetTest.DISABLED_ChildThatStages",
+                     {{"TARGET", path("db")}, {"BACKUPS", path("backups")}});
+  ASSERT_EQ(child.WaitForLine(), "staged");
+  EXPECT_EQ(NamesIn(root_).size(), 3U) << "neither takes the other's for a stale one";
+  ASSERT_GOOD(first.Install());
+  EXPECT_EQ(child.End(), 0);
+  EXPECT_EQ(FilesBelow(path("db")), New(false));
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+TEST_F(RestoreTargetTest, DISABLED_ChildThatStages) {
+  RestoreTarget::Options options;
+  options.database_dir = getenv("TARGET");
+  RestoreTarget target(options);
+  ASSERT_GOOD(target.Prepare(getenv("BACKUPS")));
+  ASSERT_GOOD(target.Stage());
+  FillStaged(target);
+  ChildProcess::Say("staged");
+  ChildProcess::WaitForEnd();
+  EXPECT_CODE(target.Install(), "TARGET_EXISTS");
+}
+
+TEST_F(RestoreTargetTest, OnlyOneRestoreOfThisProcessWorksOnADatabase) {
+  RestoreTarget first(To("db"));
+  ASSERT_GOOD(PrepareAndStage(first));
+  RestoreTarget second(To("db"));
+  EXPECT_CODE(Prepare(second), "DATABASE_IN_USE");
+}
+
+TEST_F(RestoreTargetTest, WhatDeadRestoresLeftIsRemovedAndWhatLivingOnesMakeStays) {
+  for (const bool in_target : {false, true}) {
+    SCOPED_TRACE(in_target);
+    fs::create_directories(path("db"));
+    const std::string backups = in_target ? path("db/backups") : path("backups");
+    fs::create_directories(backups);
+    ChildProcess dead("RestoreTargetTest.DISABLED_ChildThatStages", {{"TARGET", path("db")}, {"BACKUPS", backups}});
+    ChildProcess living("RestoreTargetTest.DISABLED_ChildThatStages", {{"TARGET", path("db")}, {"BACKUPS", backups}});
+    if (in_target) {
+      // The backups in it make it no empty target.
+      EXPECT_EQ(dead.WaitForLine(), "");
+      EXPECT_EQ(living.WaitForLine(), "");
+      fs::remove_all(path("db"));
+      continue;
+    }
+    ASSERT_EQ(dead.WaitForLine(), "staged");
+    ASSERT_EQ(living.WaitForLine(), "staged");
+    EXPECT_EQ(NamesIn(root_).size(), 4U);
+    dead.Kill();
+    ASSERT_GOOD(RestoreInto(To("db")));
+    EXPECT_EQ(NamesIn(root_).size(), 3U) << "that of the living one is there";
+    EXPECT_EQ(living.End(), 0);
+    EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+    fs::remove_all(path("db"));
+  }
+}
+
+TEST_F(RestoreTargetTest, WhatADeadRestoreHadNotPutBackIsPutBackByTheNext) {
+  MakeOld("db", false);
+  // It died right after the exchange: the old database, and what lay in it, is beside.
+  fs::create_directories(path(".db.restoring-1-1/folder"));
+  WriteFile(path(".db.restoring-1-1/CURRENT"), "older");
+  WriteFile(path(".db.restoring-1-1/notes.txt"), "mine");
+  WriteFile(path(".db.restoring-1-1/folder/x"), "mine");
+  ASSERT_GOOD(RestoreInto(To("db", true)));
+  EXPECT_EQ(ReadFile(path("db/notes.txt")), "mine");
+  EXPECT_EQ(ReadFile(path("db/folder/x")), "mine");
+  EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+TEST_F(RestoreTargetTest, NamesThatOnlyLookLikeAStaleRestoreAreLeftAlone) {
+  fs::create_directories(path(".other.restoring-1-1"));
+  WriteFile(path(".db.restoring"), "mine");
+  WriteFile(path(".db.restoring-file"), "mine");
+  ASSERT_GOOD(RestoreInto(To("db")));
+  EXPECT_EQ(NamesIn(root_),
+            (std::set<std::string>{"db", "backups", ".other.restoring-1-1", ".db.restoring", ".db.restoring-file"}));
+}
+
+// ---- Databases that are open
+
+TEST_F(RestoreTargetTest, ADatabaseThatIsOpenHereIsNotReplaced) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  std::unique_ptr<rocksdb::DB> db;
+  ASSERT_TRUE(OpenInto(&db, [&](auto* out) -> decltype(rocksdb::DB::Open(options, path("db"), out)) {
+                return rocksdb::DB::Open(options, path("db"), out);
+              }).ok());
+  const Error error = RestoreInto(To("db", true));
+  EXPECT_EQ(error.code(), "DATABASE_IN_USE");
+  EXPECT_NE(error.message().find(path("db")), std::string::npos) << error.message();
+  ASSERT_TRUE(db->Put(rocksdb::WriteOptions(), "still", "open").ok());
+  db.reset();
+  EXPECT_GOOD(RestoreInto(To("db", true)));
+}
+
+TEST_F(RestoreTargetTest, ADatabaseThatIsOpenInAnotherProcessIsNotReplaced) {
+  ChildProcess child("RestoreTargetTest.DISABLED_ChildThatOpensADatabase", {{"TARGET", path("db")}});
+  ASSERT_EQ(child.WaitForLine(), "open");
+  EXPECT_CODE(RestoreInto(To("db", true)), "DATABASE_IN_USE");
+  child.Kill();
+  EXPECT_GOOD(RestoreInto(To("db", true)));
+  EXPECT_EQ(FilesBelow(path("db")), New(false));
+}
+
+TEST_F(RestoreTargetTest, ADatabaseThatAnotherProcessOpensMeanwhileIsNotReplaced) {
+  fs::create_directory(path("db"));
+  WriteFile(path("db/000001.sst"), "old");
+  RestoreTarget target(To("db", true));
+  ASSERT_GOOD(PrepareAndStage(target));
+  ChildProcess child("RestoreTargetTest.DISABLED_ChildThatOpensADatabase", {{"TARGET", path("db")}});
+  ASSERT_EQ(child.WaitForLine(), "open");
+  EXPECT_CODE(target.Install(), "DATABASE_IN_USE");
+  EXPECT_TRUE(fs::exists(path("db/CURRENT")));
+}
+
+TEST_F(RestoreTargetTest, DISABLED_ChildThatOpensADatabase) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  const std::string directory = getenv("TARGET");
+  std::unique_ptr<rocksdb::DB> db;
+  ASSERT_TRUE(OpenInto(&db, [&](auto* out) -> decltype(rocksdb::DB::Open(options, directory, out)) {
+                return rocksdb::DB::Open(options, directory, out);
+              }).ok());
+  ChildProcess::Say("open");
+  ChildProcess::WaitForEnd();
+}
+
+// ---- Places that cannot be replaced as a whole
+
+TEST_F(RestoreTargetTest, AMountPointIsRestoredIntoFileByFile) {
+  ChildProcess child("RestoreTargetTest.DISABLED_ChildThatRestoresIntoMountPoints",
+                     {{"SCRATCH", root_}, {"TSAN_OPTIONS", getenv("TSAN_OPTIONS") ? getenv("TSAN_OPTIONS") : ""}});
+  const std::string line = child.WaitForLine();
+  if (line == "no mounts") {
+    GTEST_SKIP() << "mounting needs root, or a user namespace";
+  }
+  EXPECT_EQ(line, "restored");
+  EXPECT_EQ(child.End(), 0);
+}
+
+TEST_F(RestoreTargetTest, DISABLED_ChildThatRestoresIntoMountPoints) {
+  const std::string scratch = getenv("SCRATCH");
+  fs::create_directories(scratch + "/elsewhere with space");
+  for (const char* name : {"/tmpfs", "/bound dir"}) {
+    fs::create_directories(scratch + name);
+  }
+  if (unshare(is_root_ ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0 ||
+      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("tmpfs", (scratch + "/tmpfs").c_str(), "tmpfs", 0, "size=16m") != 0 ||
+      mount((scratch + "/elsewhere with space").c_str(), (scratch + "/bound dir").c_str(), nullptr, MS_BIND, nullptr) !=
+          0) {
+    ChildProcess::Say("no mounts");
+    return;
+  }
+  for (const char* name : {"/tmpfs", "/bound dir"}) {
+    SCOPED_TRACE(name);
+    RestoreTarget::Options options;
+    options.database_dir = scratch + name;
+    const auto restore = [&] {
+      RestoreTarget target(options);
+      if (Error error = target.Prepare(scratch + "/backups"); !error.ok()) {
+        return error;
+      }
+      if (Error error = target.Stage(); !error.ok()) {
+        return error;
+      }
+      FillStaged(target);
+      return target.Install();
+    };
+    fs::create_directory(options.database_dir + "/lost+found");
+    ASSERT_GOOD(restore()) << "empty but for what its file system made";
+    fs::remove(options.database_dir + "/lost+found");
+    EXPECT_EQ(FilesBelow(options.database_dir), New(false));
+    EXPECT_CODE(restore(), "TARGET_EXISTS");
+    WriteFile(options.database_dir + "/notes.txt", "mine");
+    WriteFile(options.database_dir + "/000001.sst", "old");
+    options.overwrite = true;
+    ASSERT_GOOD(restore());
+    auto expected = New(false);
+    expected.insert("notes.txt");
+    EXPECT_EQ(FilesBelow(options.database_dir), expected);
+    RestoreTarget target(options);
+    ASSERT_GOOD(target.Prepare(scratch + "/backups"));
+    if (name == std::string("/tmpfs")) {
+      const Error error = target.CheckSpace(uint64_t{1} << 30);
+      EXPECT_EQ(error.code(), "NO_SPACE");
+      EXPECT_NE(error.message().find("1.0 GiB"), std::string::npos) << error.message();
+      EXPECT_GOOD(target.CheckSpace(1 << 20));
+    }
+  }
+  ChildProcess::Say("restored");
+}
+
+TEST_F(RestoreTargetTest, WhatADeadRestoreLeftInAMountPointMakesItNoOccupiedTarget) {
+  // Seen by way of the backups in the target; without overwrite they would be in the way, so the sign alone is tested.
+  MakeOld("db");
+  fs::create_directories(path("db/backups"));
+  fs::create_directories(path("db/.restoring-1-1/.rocksdb-backup-staged"));
+  WriteFile(path("db/.restoring-1-1/CURRENT"), "half");
+  fs::create_directories(path("db/.restoring-1-2.replaced"));
+  WriteFile(path("db/.restoring-1-2.replaced/000009.sst"), "half");
+  RestoreTarget target(To("db", true));
+  ASSERT_GOOD(target.Prepare(path("db/backups")));
+  ASSERT_GOOD(target.Stage());
+  FillStaged(target);
+  ASSERT_GOOD(target.Install());
+  for (const auto& name : NamesIn(path("db"))) {
+    EXPECT_EQ(name.find("restoring"), std::string::npos) << name;
+  }
+}
+
+TEST_F(RestoreTargetTest, ATargetWhoseParentCannotBeWrittenIsRestoredIntoFileByFile) {
+  if (is_root_) {
+    GTEST_SKIP() << "root may write everywhere";
+  }
+  fs::create_directories(path("fixed/db"));
+  ASSERT_EQ(chmod(path("fixed").c_str(), 0555), 0);
+  const Error error = RestoreInto(To("fixed/db"));
+  ASSERT_EQ(chmod(path("fixed").c_str(), 0755), 0);
+  EXPECT_GOOD(error);
+  EXPECT_EQ(FilesBelow(path("fixed/db")), New(false));
+}
+
+TEST_F(RestoreTargetTest, SpaceIsAskedWhereTheTargetWillBe) {
+  RestoreTarget target(To("not/yet/there"));
+  ASSERT_GOOD(Prepare(target));
+  EXPECT_GOOD(target.CheckSpace(1));
+  EXPECT_CODE(target.CheckSpace(UINT64_MAX), "NO_SPACE");
+  EXPECT_EQ(NamesIn(root_), std::set<std::string>{"backups"});
+}
+
+}  // namespace
+}  // namespace rocksdb_backup::test
