@@ -758,13 +758,11 @@ TEST_F(BackupCreateTest, AStopAtAnyMomentLeavesAWholeBackupOrNothing) {
   ASSERT_GOOD(Create(*repository, &created));
   const int operations = storage->total();
   ASSERT_GOOD(repository->Delete(2, false));
-  uint64_t random = 7;
   int stops = 0;
-  for (int round = 0; round < 200; ++round) {
-    random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+  for (const int moment : MomentsToStop(200, operations, 7)) {
     const auto operation = NewOperation();
     Error error;
-    const bool promised = StopMeanwhile(*storage, *operation, static_cast<int>((random >> 33) % (operations + 2)),
+    const bool promised = StopMeanwhile(*storage, *operation, moment,
                                         [&] { error = repository->Create(Request(), operation, &created); });
     EXPECT_EQ(error.code(), promised ? "BACKUP_STOPPED" : "") << error.message();
     if (error.ok()) {
@@ -773,7 +771,7 @@ TEST_F(BackupCreateTest, AStopAtAnyMomentLeavesAWholeBackupOrNothing) {
     } else {
       ++stops;
     }
-    ASSERT_EQ(FilesBelow(path("backups")), before) << round;
+    ASSERT_EQ(FilesBelow(path("backups")), before) << moment;
   }
   EXPECT_GT(stops, 0);
   EXPECT_LT(stops, 200);

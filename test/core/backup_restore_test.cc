@@ -270,14 +270,11 @@ TEST_P(StopReadingTest, AtAnyMomentAgreesWithWhatWasPromised) {
   storage->Count();
   ASSERT_GOOD(Run(*repository, NewOperation()));
   const int operations = storage->total();
-  uint64_t random = 3;
   int stops = 0;
-  for (int round = 0; round < 100; ++round) {
-    random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+  for (const int moment : MomentsToStop(100, operations, 3)) {
     const auto operation = NewOperation();
     Error error;
-    const bool promised = StopMeanwhile(*storage, *operation, static_cast<int>((random >> 33) % (operations + 2)),
-                                        [&] { error = Run(*repository, operation); });
+    const bool promised = StopMeanwhile(*storage, *operation, moment, [&] { error = Run(*repository, operation); });
     EXPECT_EQ(error.code(), !promised ? "" : GetParam() ? "VERIFY_STOPPED" : "RESTORE_STOPPED") << error.message();
     stops += promised ? 1 : 0;
     if (!GetParam()) {

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -223,23 +225,38 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
 };
 
 // Runs `work` while another thread stops its operation once so many operations have been done on the storage: a moment
-// that depends on no clock. Returns what RequestStop() answered.
+// that depends on no clock. 0 is before the work begins, and kAfterTheWork when it is done: those two depend on nothing.
+// Returns what RequestStop() answered.
+constexpr int kAfterTheWork = std::numeric_limits<int>::max();
+
 template <class Work>
 bool StopMeanwhile(FaultFileSystem& storage, Operation& operation, int after, Work work) {
   storage.Count();
   std::atomic<bool> ended{false};
-  bool promised = false;
+  std::atomic<bool> promised{after == 0 && operation.RequestStop()};
   std::thread stopper([&] {
     while (!ended && storage.total() < after) {
       std::this_thread::yield();
     }
-    promised = operation.RequestStop();
+    if (after != 0) {
+      promised = operation.RequestStop();
+    }
   });
   work();
   ended = true;
   stopper.join();
   storage.Heal();
   return promised;
+}
+
+// The moments of so many rounds for StopMeanwhile: before, after, and at random in between.
+inline std::vector<int> MomentsToStop(int rounds, int operations, uint64_t random) {
+  std::vector<int> moments = {0, kAfterTheWork};
+  while (static_cast<int>(moments.size()) < rounds) {
+    random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+    moments.push_back(static_cast<int>((random >> 33) % static_cast<uint64_t>(operations)));
+  }
+  return moments;
 }
 
 }  // namespace rocksdb_backup::test
