@@ -1,56 +1,8 @@
-import { RocksDBError } from './errors.js';
-import type { NativeIterator } from './native-database.js';
+import type { Cursor } from './cursor.js';
 import type { Data, Encoding, Key } from './options.js';
 
-/** What an iterator needs to know of the handle it came from. */
-export interface Owner {
-  readonly isOpen: boolean;
-}
-
-/** How an iterator makes an entry of its parts. */
-export interface EntryShape<T> {
-  /** How many parts of a block make an entry. */
-  readonly parts: 1 | 2;
-  entry(part: (index: number) => Buffer | string, first: number): T;
-}
-
-export const entries: EntryShape<[Buffer | string, Buffer | string]> = {
-  parts: 2,
-  entry: (part, first) => [part(first), part(first + 1)],
-};
-
-export const singles: EntryShape<Buffer | string> = { parts: 1, entry: (part, first) => part(first) };
-
-/** Blocks begin small, for those who want one entry, and grow for those who want all. */
-const FIRST_BLOCK_BYTES = 4 << 10;
-const MAX_BLOCK_BYTES = 64 << 10;
-const HEAD_BYTES = 8;
-
-/** A block of entries as it crossed from native code, laid out as binding/core/iterator.h says. */
-class Block {
-  readonly finished: boolean;
-  readonly count: number;
-  readonly #bytes: Buffer;
-  readonly #ends: Uint32Array;
-  readonly #start: number;
-  readonly #utf8: boolean;
-
-  constructor(bytes: Buffer, parts: number, utf8: boolean) {
-    const [count = 0, finished = 0] = new Uint32Array(bytes.buffer, bytes.byteOffset, 2);
-    this.count = count;
-    this.finished = finished !== 0;
-    this.#bytes = bytes;
-    this.#ends = new Uint32Array(bytes.buffer, bytes.byteOffset + HEAD_BYTES, count * parts);
-    this.#start = HEAD_BYTES + 4 * count * parts;
-    this.#utf8 = utf8;
-  }
-
-  part = (index: number): Buffer | string => {
-    const from = this.#start + (index === 0 ? 0 : (this.#ends[index - 1] as number));
-    const to = this.#start + (this.#ends[index] as number);
-    return this.#utf8 ? this.#bytes.toString('utf8', from, to) : this.#bytes.subarray(from, to);
-  };
-}
+/** The type of the entries of {@link KeySpace.iterator}. */
+export type Entry<E extends Encoding> = [Data<E>, Data<E>];
 
 /**
  * Goes over a range of keys, reading ahead in blocks. It sees the database as it was when the iterator was made. Leaving a
@@ -64,40 +16,29 @@ class Block {
  * }
  */
 export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDisposable {
-  readonly #native: NativeIterator;
-  readonly #owner: Owner;
-  readonly #shape: EntryShape<unknown>;
-  readonly #utf8: boolean;
-  #remaining: number;
-  #block: Block | undefined;
-  #index = 0;
-  #blockBytes = FIRST_BLOCK_BYTES;
-  #ahead: Promise<Buffer> | undefined;
-  #target: Key | undefined;
-  #finished = false;
-  #closed = false;
+  readonly #cursor: Cursor;
+  readonly #read: (cursor: Cursor) => unknown;
   #tail: Promise<unknown> | undefined;
 
   /** For the methods that make iterators. */
-  constructor(native: NativeIterator, owner: Owner, shape: EntryShape<unknown>, encoding: Encoding, limit: number) {
-    this.#native = native;
-    this.#owner = owner;
-    this.#shape = shape;
-    this.#utf8 = encoding === 'utf8';
-    this.#remaining = limit;
+  constructor(cursor: Cursor, read: (cursor: Cursor) => unknown) {
+    this.#cursor = cursor;
+    this.#read = read;
   }
 
   /** The next entry. At the end the iterator closes. */
   next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#tail === undefined && this.#hasEntry()) {
+    if (this.#tail === undefined && this.#cursor.hasEntry) {
       return Promise.resolve({ value: this.#take(), done: false });
     }
     return this.#inTurn(async () => {
-      await this.#fill(1);
-      if (this.#hasEntry()) {
+      for (let wait = this.#cursor.fill(1); wait !== undefined; wait = this.#cursor.fill(1)) {
+        await wait;
+      }
+      if (this.#cursor.hasEntry) {
         return { value: this.#take(), done: false };
       }
-      this.#end();
+      this.#cursor.close();
       return { value: undefined, done: true };
     });
   }
@@ -113,11 +54,14 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
     return this.#inTurn(async () => {
       const taken: T[] = [];
       while (taken.length < count) {
-        await this.#fill(count - taken.length);
-        if (!this.#hasEntry()) {
+        const wanted = count - taken.length;
+        for (let wait = this.#cursor.fill(wanted); wait !== undefined; wait = this.#cursor.fill(wanted)) {
+          await wait;
+        }
+        if (!this.#cursor.hasEntry) {
           break;
         }
-        while (taken.length < count && this.#hasEntry()) {
+        while (taken.length < count && this.#cursor.hasEntry) {
           taken.push(this.#take());
         }
       }
@@ -133,20 +77,17 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
    * iterator.seek('user:500');
    */
   seek(target: Key): void {
-    this.#target = typeof target === 'string' ? target : Buffer.from(target);
-    this.#block = undefined;
-    this.#index = 0;
-    this.#finished = false;
+    this.#cursor.seek(target);
   }
 
   /** Ends the iterator. Again does nothing. */
   async close(): Promise<void> {
-    this.#end();
+    this.#cursor.close();
   }
 
   /** Ends the iterator: what `for await` calls when it is left early. */
   async return(): Promise<IteratorResult<T, undefined>> {
-    this.#end();
+    this.#cursor.close();
     return { value: undefined, done: true };
   }
 
@@ -171,84 +112,9 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
     return turn;
   }
 
-  #hasEntry(): boolean {
-    return this.#block !== undefined && this.#index < this.#block.count && this.#remaining > 0 && this.#owner.isOpen;
-  }
-
   #take(): T {
-    const block = this.#block as Block;
-    const entry = this.#shape.entry(block.part, this.#index * this.#shape.parts) as T;
-    this.#index++;
-    this.#remaining--;
+    const entry = this.#read(this.#cursor) as T;
+    this.#cursor.advance();
     return entry;
   }
-
-  /** Sees to it that there is an entry to take, unless there is none. `wanted` says how many will be. */
-  async #fill(wanted: number): Promise<void> {
-    while (!this.#closed && !this.#hasEntry() && this.#remaining > 0) {
-      if (!this.#owner.isOpen) {
-        this.#end();
-        throw new RocksDBError('the database is closed', 'DATABASE_CLOSED');
-      }
-      if (this.#finished && this.#target === undefined) {
-        return;
-      }
-      let bytes: Buffer;
-      try {
-        bytes = await this.#nextBlock(wanted);
-      } catch (error) {
-        this.#end();
-        throw error;
-      }
-      if (this.#target !== undefined) {
-        continue; // somebody called seek while we waited
-      }
-      this.#block = new Block(bytes, this.#shape.parts, this.#utf8);
-      this.#index = 0;
-      this.#finished = this.#block.finished;
-      this.#readAhead(this.#block);
-    }
-  }
-
-  async #nextBlock(wanted: number): Promise<Buffer> {
-    const ahead = this.#ahead;
-    if (ahead !== undefined) {
-      this.#ahead = undefined;
-      const bytes = await ahead;
-      if (this.#target === undefined) {
-        return bytes;
-      }
-    }
-    if (wanted > 1) {
-      this.#blockBytes = MAX_BLOCK_BYTES;
-    }
-    const target = this.#target;
-    this.#target = undefined;
-    return this.#request(wanted > 1 ? Math.min(wanted, this.#remaining) : this.#remaining, target);
-  }
-
-  /** Once somebody wants more than a block, the next one is read while he works on this. */
-  #readAhead(block: Block): void {
-    const last = block.finished || this.#remaining <= block.count;
-    if (this.#blockBytes > FIRST_BLOCK_BYTES && !last && !this.#closed) {
-      this.#ahead = this.#request(this.#remaining - block.count, undefined);
-      this.#ahead.catch(() => {}); // told when it is awaited
-    }
-    this.#blockBytes = Math.min(this.#blockBytes * 4, MAX_BLOCK_BYTES);
-  }
-
-  #request(maxEntries: number, target: Key | undefined): Promise<Buffer> {
-    return this.#native.next(Math.min(maxEntries, 0xffff_ffff), this.#blockBytes, target);
-  }
-
-  #end(): void {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#block = undefined;
-      this.#native.close();
-    }
-  }
 }
-
-/** The type of the entries of {@link KeySpace.iterator}. */
-export type Entry<E extends Encoding> = [Data<E>, Data<E>];

@@ -1,6 +1,7 @@
 import type { ColumnFamily } from './column-family.js';
+import { Cursor, type Owner } from './cursor.js';
 import { describe, invalidOption } from './errors.js';
-import { DatabaseIterator, type Entry, type EntryShape, entries, type Owner, singles } from './iterator.js';
+import { DatabaseIterator, type Entry } from './iterator.js';
 import type { NativeDatabase } from './native-database.js';
 import type { CompactRangeOptions, Data, Encoding, Key, RangeOptions, ReadOptions, WriteOptions } from './options.js';
 import { settle } from './settle.js';
@@ -167,7 +168,7 @@ export abstract class KeySpace {
    * for await (const [key, value] of db.iterator({ gte: 'a', limit: 10 })) { ... }
    */
   iterator<E extends Encoding = 'buffer'>(range?: RangeOptions<E>): DatabaseIterator<Entry<E>> {
-    return this.#iterate(range, entries, true, true) as DatabaseIterator<Entry<E>>;
+    return this.#iterate(range, true, true, entryAt) as DatabaseIterator<Entry<E>>;
   }
 
   /**
@@ -177,7 +178,7 @@ export abstract class KeySpace {
    * for await (const key of db.keys({ reverse: true })) { ... }
    */
   keys<E extends Encoding = 'buffer'>(range?: RangeOptions<E>): DatabaseIterator<Data<E>> {
-    return this.#iterate(range, singles, true, false) as DatabaseIterator<Data<E>>;
+    return this.#iterate(range, true, false, keyAt) as DatabaseIterator<Data<E>>;
   }
 
   /**
@@ -187,7 +188,7 @@ export abstract class KeySpace {
    * for await (const value of db.values()) { ... }
    */
   values<E extends Encoding = 'buffer'>(range?: RangeOptions<E>): DatabaseIterator<Data<E>> {
-    return this.#iterate(range, singles, false, true) as DatabaseIterator<Data<E>>;
+    return this.#iterate(range, false, true, valueAt) as DatabaseIterator<Data<E>>;
   }
 
   /**
@@ -230,24 +231,27 @@ export abstract class KeySpace {
 
   #iterate(
     range: RangeOptions | undefined,
-    shape: EntryShape<unknown>,
     keys: boolean,
     values: boolean,
+    read: (cursor: Cursor) => unknown,
   ): DatabaseIterator<unknown> {
     const limit = range?.limit ?? -1;
     if (!Number.isInteger(limit) && limit !== Number.POSITIVE_INFINITY) {
       throw invalidOption(TypeError, 'limit', 'a whole number', describe(limit));
     }
     const native = this.#native.iterator(this.#family, { ...range, keys, values });
+    const encoding = range?.encoding ?? 'buffer';
+    const parts = { key: keys ? encoding : undefined, value: values ? encoding : undefined };
     return new DatabaseIterator(
-      native,
-      this.#handle,
-      shape,
-      range?.encoding ?? 'buffer',
-      limit < 0 ? Number.POSITIVE_INFINITY : limit,
+      new Cursor(native, this.#handle, parts, limit < 0 ? Number.POSITIVE_INFINITY : limit),
+      read,
     );
   }
 }
+
+const entryAt = (cursor: Cursor) => [cursor.key, cursor.value];
+const keyAt = (cursor: Cursor) => cursor.key;
+const valueAt = (cursor: Cursor) => cursor.value;
 
 /** The handle behind a database or column family, and the family's id. */
 export { familyIdOf, handleOf };

@@ -56,7 +56,7 @@ export interface NativeWriteBatch {
 
 export interface NativeIterator {
   /** A block, laid out as binding/core/iterator.h says. */
-  next(maxEntries: number, maxBytes: number, target?: Key): Promise<Buffer>;
+  next(maxEntries: number, maxBytes: number, target?: Key): MaybePromise<Buffer>;
   close(): void;
 }
 

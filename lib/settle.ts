@@ -16,15 +16,13 @@ function turn(): void {
 }
 
 /**
- * A promise of a result that may be there already. Now and then one of those waits for the event loop to turn: otherwise
- * `for (...) await db.put(...)` would keep everything else in the process waiting until the loop is through.
+ * A result that is there already, or now and then a promise of it that waits for the event loop to turn. `weight` says for
+ * how many ordinary results it counts.
  */
-export function settle<T>(result: MaybePromise<T>): Promise<T> {
-  if (result instanceof Promise) {
+export function paced<T>(result: T, weight = 1): MaybePromise<T> {
+  left -= weight;
+  if (left > 0) {
     return result;
-  }
-  if (--left > 0) {
-    return Promise.resolve(result);
   }
   return new Promise((resolve) => {
     if (waiting.length === 0) {
@@ -32,4 +30,12 @@ export function settle<T>(result: MaybePromise<T>): Promise<T> {
     }
     waiting.push(() => resolve(result));
   });
+}
+
+/**
+ * A promise of a result that may be there already. Now and then one of those waits for the event loop to turn: otherwise
+ * `for (...) await db.put(...)` would keep everything else in the process waiting until the loop is through.
+ */
+export function settle<T>(result: MaybePromise<T>): Promise<T> {
+  return result instanceof Promise ? result : Promise.resolve(paced(result));
 }

@@ -1,32 +1,64 @@
 #include "core/iterator.h"
 
 #include <cstring>
+#include <limits>
 #include <utility>
 
 namespace rocksdb_backup {
 
 using rocksdb::Slice;
 
+namespace {
+
+// After so many seeks to what was not in memory, the next ones do not look there.
+constexpr int kMaxMisses = 3;
+
+// A JS thread copies no entry that is larger.
+constexpr size_t kMaxEntryFromMemory = size_t{256} << 10;
+
+// Entries that are deleted but still there take time and give nothing. A JS thread passes so many at a time.
+constexpr uint64_t kMaxSkippedInMemory = 2000;
+
+}  // namespace
+
 std::shared_ptr<Iterator> Iterator::New(const std::shared_ptr<Database>& database, const Database::FamilyPtr& family,
                                         rocksdb::ReadOptions read, Snapshot::Pin pin, Options options) {
   read.background_purge_on_iterator_cleanup = true;  // it may end on a JS thread
-  std::shared_ptr<Iterator> iterator(
-      new Iterator(database, read, std::move(pin), std::move(options), family->handle->GetComparator()));
+  const bool try_memory = read.read_tier == rocksdb::kReadAllTier;
+  if (!pin && try_memory) {
+    pin = Snapshot::Take(*database);
+    read.snapshot = pin.get();
+  }
+  std::shared_ptr<Iterator> iterator(new Iterator(database, family, read, std::move(pin), std::move(options)));
   iterator->SetBounds();
-  iterator->iterator_.reset(database->db()->NewIterator(iterator->read_, family->handle));
+  if (iterator->pin_ && try_memory) {
+    iterator->memory_ = iterator->Make(rocksdb::kBlockCacheTier);
+  } else {
+    iterator->disk_ = iterator->Make(read.read_tier);
+  }
   database->AddChild(iterator.get());
   return iterator;
 }
 
-Iterator::Iterator(std::shared_ptr<Database> database, rocksdb::ReadOptions read, Snapshot::Pin pin, Options options,
-                   const rocksdb::Comparator* comparator)
+Iterator::Iterator(std::shared_ptr<Database> database, Database::FamilyPtr family, rocksdb::ReadOptions read,
+                   Snapshot::Pin pin, Options options)
     : database_(std::move(database)),
+      family_(std::move(family)),
       read_(read),
       pin_(std::move(pin)),
       options_(std::move(options)),
-      comparator_(comparator) {}
+      comparator_(family_->handle->GetComparator()) {}
 
 Iterator::~Iterator() { database_->EndChild(this); }
+
+std::unique_ptr<rocksdb::Iterator> Iterator::Make(rocksdb::ReadTier tier) const {
+  rocksdb::ReadOptions read = read_;
+  read.read_tier = tier;
+  if (tier == rocksdb::kBlockCacheTier) {
+    read.max_skippable_internal_keys = kMaxSkippedInMemory;
+  }
+  return std::unique_ptr<rocksdb::Iterator>(database_->db()->NewIterator(read, family_->handle));
+}
 
 void Iterator::SetBounds() {
   const KeyRange& range = options_.range;
@@ -52,111 +84,180 @@ void Iterator::SetBounds() {
   }
 }
 
-void Iterator::Position(const std::optional<std::string>& target) {
+void Iterator::Position(rocksdb::Iterator& at, const std::optional<std::string>& target) const {
   const auto beyond = [this](const std::string& key) {
     return options_.reverse ? upper_ && comparator_->Compare(key, *upper_) > 0
                             : lower_ && comparator_->Compare(key, *lower_) < 0;
   };
-  positioned_ = true;
+  const std::optional<std::string>& bound = options_.reverse ? upper_ : lower_;
+  const std::optional<std::string>& from = target && !beyond(*target) ? target : bound;
   if (!options_.reverse) {
-    const auto& from = target && !beyond(*target) ? target : lower_;
     if (from) {
-      iterator_->Seek(*from);
+      at.Seek(*from);
     } else {
-      iterator_->SeekToFirst();
-    }
-    if (lower_open_ && iterator_->Valid() && iterator_->key() == *lower_) {
-      iterator_->Next();
+      at.SeekToFirst();
     }
   } else {
-    const auto& from = target && !beyond(*target) ? target : upper_;
     if (from) {
-      iterator_->SeekForPrev(*from);
+      at.SeekForPrev(*from);
     } else {
-      iterator_->SeekToLast();
+      at.SeekToLast();
     }
-    if (upper_open_ && iterator_->Valid() && iterator_->key() == *upper_) {
-      iterator_->Prev();
-    }
+  }
+  if ((options_.reverse ? upper_open_ : lower_open_) && at.Valid() && at.key() == *bound) {
+    Step(at);
   }
 }
 
-bool Iterator::InRange() const {
+void Iterator::Step(rocksdb::Iterator& at) const {
+  if (options_.reverse) {
+    at.Prev();
+  } else {
+    at.Next();
+  }
+}
+
+bool Iterator::InRange(const rocksdb::Iterator& at) const {
   if (options_.reverse) {
     if (!lower_) {
       return true;
     }
-    const int order = comparator_->Compare(iterator_->key(), *lower_);
+    const int order = comparator_->Compare(at.key(), *lower_);
     return lower_open_ ? order > 0 : order >= 0;
   }
-  if (!upper_) {
-    return true;
+  if (!upper_ || upper_open_) {
+    return true;  // an open upper bound is RocksDB's as well
   }
-  const int order = comparator_->Compare(iterator_->key(), *upper_);
-  return upper_open_ ? order < 0 : order <= 0;
+  return comparator_->Compare(at.key(), *upper_) <= 0;
 }
+
+// One reads at a time, and the end waits for him.
+class Iterator::Turn {
+ public:
+  explicit Turn(Iterator& iterator) : iterator_(iterator) {
+    const std::lock_guard lock(iterator_.mutex_);
+    if (iterator_.ended_) {
+      error_ = Database::ClosedError();  // with which it ended: nobody reads from an iterator he closed
+    } else if (iterator_.reading_) {
+      error_ = Error("ITERATOR_BUSY", "the iterator is reading already");
+    } else {
+      iterator_.reading_ = true;
+    }
+  }
+  ~Turn() {
+    if (!error_.ok()) {
+      return;
+    }
+    const std::lock_guard lock(iterator_.mutex_);
+    iterator_.reading_ = false;
+    if (iterator_.ended_) {
+      iterator_.Release();
+    }
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  const Error& error() const { return error_; }
+
+ private:
+  Iterator& iterator_;
+  Error error_;
+};
 
 Error Iterator::Next(uint32_t max_entries, size_t max_bytes, const std::optional<std::string>& target,
                      std::string* block) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (ended_) {
-      return Database::ClosedError();  // with which it ended: nobody reads from an iterator he closed
-    }
-    if (reading_) {
-      return Error("ITERATOR_BUSY", "the iterator is reading already");
-    }
-    reading_ = true;
+  const Turn turn(*this);
+  if (!turn.error().ok()) {
+    return turn.error();
   }
-  Error error = ReadBlock(max_entries, max_bytes, target, block);
-  const std::lock_guard lock(mutex_);
-  reading_ = false;
-  if (ended_) {
-    iterator_.reset();
-    pin_.reset();
+  if (!disk_) {
+    disk_ = Make(read_.read_tier);
   }
-  return error;
+  if (target || !positioned_) {
+    Position(*disk_, target);
+  } else if (at_ != disk_.get()) {
+    Position(*disk_, last_key_);
+    if (disk_->Valid() && disk_->key() == last_key_) {
+      Step(*disk_);
+    }
+  }
+  at_ = disk_.get();
+  positioned_ = true;
+  const bool finished = Collect(*disk_, max_entries, max_bytes, std::numeric_limits<size_t>::max());
+  const rocksdb::Status status = disk_->status();
+  if (!status.ok()) {
+    return ReadError(status);
+  }
+  PutTogether(finished, max_bytes, block);
+  return Error();
 }
 
-Error Iterator::ReadBlock(uint32_t max_entries, size_t max_bytes, const std::optional<std::string>& target,
-                          std::string* block) {
+Error Iterator::NextFromMemory(uint32_t max_entries, size_t max_bytes, const std::optional<std::string>& target,
+                               std::string* block, bool* answered) {
+  *answered = false;
+  const Turn turn(*this);
+  if (!turn.error().ok()) {
+    return turn.error();
+  }
+  const bool goes_on = !target && positioned_;
+  if (!memory_ || (goes_on ? at_ != memory_.get() : misses_ >= kMaxMisses)) {
+    return Error();
+  }
+  if (!goes_on) {
+    Position(*memory_, target);
+  }
+  const bool finished = Collect(*memory_, max_entries, max_bytes, kMaxEntryFromMemory);
+  const rocksdb::Status status = memory_->status();
+  if (!status.ok() && !status.IsIncomplete()) {
+    return ReadError(status);
+  }
+  const bool incomplete = status.IsIncomplete() || stopped_at_large_entry_;
+  misses_ = status.IsIncomplete() ? misses_ + 1 : 0;
+  at_ = incomplete ? nullptr : memory_.get();
+  if (incomplete && count_ == 0) {
+    return Error();
+  }
+  // What there is, is good.
+  positioned_ = true;
+  *answered = true;
+  PutTogether(finished && !incomplete, max_bytes, block);
+  return Error();
+}
+
+bool Iterator::Collect(rocksdb::Iterator& at, uint32_t max_entries, size_t max_bytes, size_t max_entry_bytes) {
   ends_.clear();
   bytes_.clear();
-  uint32_t count = 0;
-  bool finished = false;
-  if (target || !positioned_) {
-    Position(target);
-  }
-  while (true) {
-    if (!iterator_->Valid() || !InRange()) {
-      finished = true;
-      break;
+  count_ = 0;
+  stopped_at_large_entry_ = false;
+  while (at.Valid() && InRange(at)) {
+    if (count_ == max_entries || bytes_.size() >= max_bytes) {
+      return false;
     }
-    if (count == max_entries || bytes_.size() >= max_bytes) {
-      break;
+    const Slice key = at.key();
+    if ((options_.keys ? key.size() : 0) + (options_.values ? at.value().size() : 0) > max_entry_bytes) {
+      stopped_at_large_entry_ = true;
+      return false;
     }
     if (options_.keys) {
-      const Slice key = iterator_->key();
       bytes_.append(key.data(), key.size());
       ends_.push_back(static_cast<uint32_t>(bytes_.size()));
     }
     if (options_.values) {
-      const Slice value = iterator_->value();
+      const Slice value = at.value();
       bytes_.append(value.data(), value.size());
       ends_.push_back(static_cast<uint32_t>(bytes_.size()));
     }
-    ++count;
-    if (options_.reverse) {
-      iterator_->Prev();
-    } else {
-      iterator_->Next();
+    if (memory_) {
+      last_key_.assign(key.data(), key.size());
     }
+    ++count_;
+    Step(at);
   }
-  const rocksdb::Status status = iterator_->status();
-  if (!status.ok()) {
-    return Error::From(status, "iterate over " + database_->path());
-  }
-  const uint32_t head[2] = {count, finished ? 1U : 0U};
+  return true;
+}
+
+void Iterator::PutTogether(bool finished, size_t max_bytes, std::string* block) {
+  const uint32_t head[2] = {count_, finished ? 1U : 0U};
   block->resize(sizeof(head) + ends_.size() * sizeof(uint32_t) + bytes_.size());
   char* out = block->data();
   const auto put = [&out](const void* from, size_t size) {
@@ -171,15 +272,25 @@ Error Iterator::ReadBlock(uint32_t max_entries, size_t max_bytes, const std::opt
   if (bytes_.capacity() > 4 * max_bytes) {
     bytes_ = {};  // after a giant value
   }
-  return Error();
+}
+
+Error Iterator::ReadError(const rocksdb::Status& status) const {
+  return status.ok() ? Error() : Error::From(status, "iterate over " + database_->path());
+}
+
+void Iterator::Release() {
+  at_ = nullptr;
+  memory_.reset();
+  disk_.reset();
+  pin_.reset();
+  family_.reset();
 }
 
 void Iterator::End() {
   const std::lock_guard lock(mutex_);
   ended_ = true;
   if (!reading_) {
-    iterator_.reset();
-    pin_.reset();
+    Release();
   }
 }
 

@@ -4,14 +4,18 @@
 
 namespace rocksdb_backup {
 
-std::shared_ptr<Snapshot> Snapshot::New(const std::shared_ptr<Database>& database) {
-  rocksdb::DB* db = database->db();
+Snapshot::Pin Snapshot::Take(const Database& database) {
+  rocksdb::DB* db = database.db();
   const rocksdb::Snapshot* made = db->GetSnapshot();
-  if (made == nullptr) {
+  return made == nullptr ? nullptr
+                         : Pin(made, [db](const rocksdb::Snapshot* snapshot) { db->ReleaseSnapshot(snapshot); });
+}
+
+std::shared_ptr<Snapshot> Snapshot::New(const std::shared_ptr<Database>& database) {
+  Pin pin = Take(*database);
+  if (!pin) {
     return nullptr;
   }
-  // Whoever lets the last pin go holds a lease, or ends a child: the database is open then.
-  Pin pin(made, [db](const rocksdb::Snapshot* snapshot) { db->ReleaseSnapshot(snapshot); });
   std::shared_ptr<Snapshot> snapshot(new Snapshot(database, std::move(pin)));
   database->AddChild(snapshot.get());
   return snapshot;

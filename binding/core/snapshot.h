@@ -16,6 +16,10 @@ class Snapshot final : public Database::Child {
 
   // Null where the database makes none (a secondary).
   static std::shared_ptr<Snapshot> New(const std::shared_ptr<Database>& database);
+
+  // A pin alone, for a child of the database: who lets it go holds a lease or ends it, so that the database is open
+  // then. Null where the database makes none.
+  static Pin Take(const Database& database);
   ~Snapshot() override;
 
   const Database* database() const { return database_.get(); }

@@ -64,7 +64,7 @@ std::shared_ptr<Iterator> IteratorHandle::Open(Napi::Env env, const std::shared_
   return Iterator::New(database, family, call.read.options, std::move(call.read.pin), std::move(call.options));
 }
 
-// next(maxEntries, maxBytes, target?): the next block; its layout is described at Iterator::Next.
+// next(maxEntries, maxBytes, target?): the next block, or a promise of it. Its layout is described at Iterator::Next.
 Napi::Value IteratorHandle::next(const Args& args) {
   const Napi::Env env = args.Env();
   const auto max_entries = ReadValue<uint32_t>(env, "maxEntries", args[0], {});
@@ -76,6 +76,12 @@ Napi::Value IteratorHandle::next(const Args& args) {
   Resource::Lease lease = database_->Acquire();
   if (!lease) {
     Throw(env, Database::ClosedError());
+  }
+  std::string block;
+  bool answered = false;
+  ThrowIfError(env, iterator_->NextFromMemory(max_entries, max_bytes, target, &block, &answered));
+  if (answered) {
+    return ToJs(env, std::move(block), Encoding::kBuffer);
   }
   return Async<std::string>(
       env, Lane::kShort, Leases(std::move(lease)),

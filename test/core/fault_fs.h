@@ -225,8 +225,8 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
 };
 
 // Runs `work` while another thread stops its operation once so many operations have been done on the storage: a moment
-// that depends on no clock. 0 is before the work begins, and kAfterTheWork when it is done: those two depend on nothing.
-// Returns what RequestStop() answered.
+// that depends on no clock. 0 is before the work begins, and kAfterTheWork when it is done: those two depend on
+// nothing. Returns what RequestStop() answered.
 constexpr int kAfterTheWork = std::numeric_limits<int>::max();
 
 template <class Work>

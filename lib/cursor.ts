@@ -1,0 +1,173 @@
+import { Block, type EntryParts } from './block.js';
+import { RocksDBError } from './errors.js';
+import type { MaybePromise, NativeIterator } from './native-database.js';
+import type { Key } from './options.js';
+import { paced } from './settle.js';
+
+/** What a cursor needs to know of the handle it came from. */
+export interface Owner {
+  readonly isOpen: boolean;
+}
+
+/** Blocks begin small, for those who want one entry, and grow for those who want all. */
+const FIRST_BLOCK_BYTES = 4 << 10;
+const MAX_BLOCK_BYTES = 64 << 10;
+
+/** So many results of other calls a block counts for, when it is the event loop's turn again. */
+const BLOCK_WEIGHT = 8;
+
+/**
+ * Goes over the entries of a native iterator, which come in blocks: what every kind of iterator is made of. Whoever uses it
+ * calls nothing while `fill` is under way, but for `seek` and `close`.
+ */
+export class Cursor {
+  readonly #native: NativeIterator;
+  readonly #owner: Owner;
+  readonly #parts: EntryParts;
+  #remaining: number;
+  #block: Block | undefined;
+  #index = 0;
+  #blockBytes = FIRST_BLOCK_BYTES;
+  #ahead: MaybePromise<Buffer> | undefined;
+  #target: Key | undefined;
+  #finished = false;
+  #closed = false;
+
+  constructor(native: NativeIterator, owner: Owner, parts: EntryParts, limit: number) {
+    this.#native = native;
+    this.#owner = owner;
+    this.#parts = parts;
+    this.#remaining = limit;
+  }
+
+  /** Whether an entry is at hand. */
+  get hasEntry(): boolean {
+    return this.#block !== undefined && this.#index < this.#block.count && this.#remaining > 0 && this.#owner.isOpen;
+  }
+
+  /** The key of the entry at hand. */
+  get key(): Buffer | string | undefined {
+    return (this.#block as Block).key(this.#index);
+  }
+
+  /** The value of the entry at hand. */
+  get value(): Buffer | string | undefined {
+    return (this.#block as Block).value(this.#index);
+  }
+
+  /** To the next entry. */
+  advance(): void {
+    this.#index++;
+    this.#remaining--;
+  }
+
+  /**
+   * Sees to it that an entry is at hand, unless there is none. If that takes waiting, returns a promise: then call it again,
+   * for meanwhile somebody may have called `seek`, or closed the database. `wanted` says how many entries will be asked for.
+   * What fails ends the cursor.
+   */
+  fill(wanted: number): Promise<void> | undefined {
+    try {
+      while (this.#needsBlock()) {
+        const result = this.#nextBlock(wanted);
+        if (result instanceof Promise) {
+          return this.#fillLater(result, wanted);
+        }
+        this.#use(result, false);
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    return undefined;
+  }
+
+  /** Goes to a key, or the next one in the direction of the iterator, within its range. */
+  seek(target: Key): void {
+    this.#target = typeof target === 'string' ? target : Buffer.from(target);
+    this.#block = undefined;
+    this.#index = 0;
+    this.#finished = false;
+  }
+
+  /** Ends it. Again does nothing. */
+  close(): void {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#block = undefined;
+      this.#native.close();
+    }
+  }
+
+  #needsBlock(): boolean {
+    if (this.#closed || this.hasEntry || this.#remaining <= 0) {
+      return false;
+    }
+    if (!this.#owner.isOpen) {
+      throw new RocksDBError('the database is closed', 'DATABASE_CLOSED');
+    }
+    return !this.#finished || this.#target !== undefined;
+  }
+
+  async #fillLater(first: Promise<Buffer>, wanted: number): Promise<void> {
+    try {
+      this.#use(await first, true);
+      while (this.#needsBlock()) {
+        this.#use(await this.#nextBlock(wanted), true);
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  #use(bytes: Buffer, waited: boolean): void {
+    if (this.#target !== undefined || this.#closed) {
+      return; // somebody called seek or close while we waited
+    }
+    const block = new Block(bytes, this.#parts);
+    this.#block = block;
+    this.#index = 0;
+    this.#finished = block.finished;
+    // Once somebody wants more than a block, and has to wait for it, the next one is read while he works on this.
+    const last = block.finished || this.#remaining <= block.count;
+    if (waited && this.#blockBytes > FIRST_BLOCK_BYTES && !last) {
+      this.#ahead = this.#request(this.#remaining - block.count, undefined);
+      if (this.#ahead instanceof Promise) {
+        this.#ahead.catch(() => {}); // told when it is awaited
+      }
+    }
+    this.#blockBytes = Math.min(this.#blockBytes * 4, MAX_BLOCK_BYTES);
+  }
+
+  #nextBlock(wanted: number): MaybePromise<Buffer> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead !== undefined && this.#target === undefined) {
+      return ahead;
+    }
+    if (ahead instanceof Promise) {
+      return this.#after(ahead, wanted); // a native iterator does one thing at a time
+    }
+    return this.#requestWanted(wanted);
+  }
+
+  async #after(ahead: Promise<Buffer>, wanted: number): Promise<Buffer> {
+    await ahead;
+    return this.#requestWanted(wanted);
+  }
+
+  #requestWanted(wanted: number): MaybePromise<Buffer> {
+    if (wanted > 1) {
+      this.#blockBytes = MAX_BLOCK_BYTES;
+    }
+    const target = this.#target;
+    this.#target = undefined;
+    return this.#request(wanted > 1 ? Math.min(wanted, this.#remaining) : this.#remaining, target);
+  }
+
+  #request(maxEntries: number, target: Key | undefined): MaybePromise<Buffer> {
+    const bytes = this.#native.next(Math.min(maxEntries, 0xffff_ffff), this.#blockBytes, target);
+    return bytes instanceof Promise ? bytes : paced(bytes, BLOCK_WEIGHT);
+  }
+}
