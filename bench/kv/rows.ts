@@ -1,0 +1,214 @@
+// What bench:kv measures, row by row.
+
+import type { KvEngine } from './engines.js';
+
+/** What a row works with. */
+export interface Task {
+  db: KvEngine;
+  entries: number;
+  value: Buffer;
+  /** A whole number below `limit`. */
+  random(limit: number): number;
+  /** How often to do it at most, and for how long. */
+  budget: { operations: number; milliseconds: number };
+}
+
+export interface Row {
+  name: string;
+  title: string;
+  /** 'empty': begins with a new database; 'full': reads the one that has all entries. */
+  on: 'empty' | 'full';
+  /** Whether the database is opened anew for it, so that nothing is in its cache. */
+  cold?: boolean;
+  /** Undefined where the package has no such call; else how many operations were done in how many nanoseconds. */
+  run(task: Task): Promise<Timing | undefined>;
+}
+
+export interface Timing {
+  operations: number;
+  nanoseconds: number;
+}
+
+export const keyOf = (n: number): string => `key:${String(n).padStart(12, '0')}`;
+
+const HOT_KEYS = 1000;
+
+/** Repeats a step of `size` operations until the budget is used up. */
+async function repeat(task: Task, size: number, step: (done: number) => unknown): Promise<Timing> {
+  const begin = process.hrtime.bigint();
+  const end = begin + BigInt(task.budget.milliseconds) * 1_000_000n;
+  let done = 0;
+  let now = begin;
+  while (done < task.budget.operations && now < end) {
+    // The clock is read now and then.
+    for (let i = 0; i < 32 && done < task.budget.operations; i++) {
+      await step(done);
+      done += size;
+    }
+    now = process.hrtime.bigint();
+  }
+  return { operations: done, nanoseconds: Number(now - begin) };
+}
+
+function repeatNow(task: Task, step: (done: number) => void): Timing {
+  const begin = process.hrtime.bigint();
+  const end = begin + BigInt(task.budget.milliseconds) * 1_000_000n;
+  let done = 0;
+  let now = begin;
+  while (done < task.budget.operations && now < end) {
+    for (let i = 0; i < 256; i++) step(done++);
+    now = process.hrtime.bigint();
+  }
+  return { operations: done, nanoseconds: Number(now - begin) };
+}
+
+const sequential = (task: Task, done: number) => keyOf(done % task.entries);
+const anywhere = (task: Task) => keyOf(task.random(task.entries));
+const hot = (task: Task) => keyOf(task.random(Math.min(HOT_KEYS, task.entries)));
+type Choice = (task: Task, done: number) => string;
+
+function put(name: string, title: string, key: Choice): Row {
+  return {
+    name,
+    title,
+    on: 'empty',
+    run: (task) => repeat(task, 1, (done) => task.db.put(key(task, done), task.value)),
+  };
+}
+
+function put64(name: string, title: string, key: Choice): Row {
+  return {
+    name,
+    title,
+    on: 'empty',
+    run: (task) =>
+      repeat(task, 64, (done) => {
+        const puts: Promise<unknown>[] = [];
+        for (let i = 0; i < 64; i++) puts.push(task.db.put(key(task, done + i), task.value));
+        return Promise.all(puts);
+      }),
+  };
+}
+
+function batch(name: string, title: string, key: Choice): Row {
+  return {
+    name,
+    title,
+    on: 'empty',
+    run: (task) =>
+      repeat(task, 1000, (done) => {
+        const entries: [string, Buffer][] = [];
+        for (let i = 0; i < 1000; i++) entries.push([key(task, done + i), task.value]);
+        return task.db.batch(entries);
+      }),
+  };
+}
+
+const warmUp = async (task: Task) => {
+  for (let n = 0; n < Math.min(HOT_KEYS, task.entries); n++) await task.db.get(keyOf(n));
+};
+
+function expectFound(value: unknown): void {
+  if (value === undefined || value === null) throw new Error('a key that was written is not there');
+}
+
+function get(name: string, title: string, key: Choice, cold: boolean): Row {
+  return {
+    name,
+    title,
+    on: 'full',
+    cold,
+    async run(task) {
+      if (!cold) await warmUp(task);
+      return repeat(task, 1, async (done) => expectFound(await task.db.get(key(task, done))));
+    },
+  };
+}
+
+function getMany(name: string, title: string, key: Choice, cold: boolean): Row {
+  return {
+    name,
+    title,
+    on: 'full',
+    cold,
+    async run(task) {
+      if (task.db.getMany === undefined) return undefined;
+      if (!cold) await warmUp(task);
+      return repeat(task, 100, async (done) => {
+        const keys = Array.from({ length: 100 }, (_, i) => key(task, done + i));
+        (await task.db.getMany!(keys)).forEach(expectFound);
+      });
+    },
+  };
+}
+
+function getSync(name: string, title: string, key: Choice, cold: boolean): Row {
+  return {
+    name,
+    title,
+    on: 'full',
+    cold,
+    async run(task) {
+      if (task.db.getSync === undefined) return undefined;
+      if (!cold) await warmUp(task);
+      return repeatNow(task, (done) => expectFound(task.db.getSync!(key(task, done))));
+    },
+  };
+}
+
+/** A scan of everything counts its entries. It is done whole, at least once. */
+function fullScan(name: string, title: string, reverse: boolean): Row {
+  return {
+    name,
+    title,
+    on: 'full',
+    cold: true,
+    async run(task) {
+      const begin = process.hrtime.bigint();
+      const count = await task.db.scan({ reverse });
+      const nanoseconds = Number(process.hrtime.bigint() - begin);
+      if (count !== task.entries) throw new Error(`${count} entries instead of ${task.entries}`);
+      return { operations: count, nanoseconds };
+    },
+  };
+}
+
+export const ROWS: Row[] = [
+  put('put-sequential', 'put, sequential keys, awaited one by one', sequential),
+  put('put-random', 'put, random keys, awaited one by one', anywhere),
+  put64('put64-sequential', 'put, sequential keys, 64 at a time', sequential),
+  put64('put64-random', 'put, random keys, 64 at a time', anywhere),
+  batch('batch-sequential', 'batch of 1000, sequential keys', sequential),
+  batch('batch-random', 'batch of 1000, random keys', anywhere),
+  get('get-cold', 'get, random keys, database just opened', anywhere, true),
+  get('get-hot', 'get, 1000 hot keys', hot, false),
+  getMany('getmany-cold', 'getMany of 100, random keys, database just opened', anywhere, true),
+  getMany('getmany-hot', 'getMany of 100, 1000 hot keys', hot, false),
+  getSync('getsync-cold', 'getSync, random keys, database just opened', anywhere, true),
+  getSync('getsync-hot', 'getSync, 1000 hot keys', hot, false),
+  fullScan('scan', 'full scan', false),
+  fullScan('scan-reverse', 'full scan, reverse', true),
+  {
+    name: 'range100',
+    title: 'range of 100 entries at a random key',
+    on: 'full',
+    run: (task) =>
+      repeat(task, 1, async () => {
+        const from = task.random(Math.max(1, task.entries - 100));
+        const count = await task.db.scan({ gte: keyOf(from), limit: 100 });
+        if (count !== Math.min(100, task.entries)) throw new Error(`${count} entries instead of 100`);
+      }),
+  },
+  {
+    name: 'seek',
+    title: 'seek to a random key and read it, one iterator',
+    on: 'full',
+    async run(task) {
+      const seeker = task.db.seeker?.();
+      if (seeker === undefined) return undefined;
+      const timing = await repeat(task, 1, async () => expectFound(await seeker.seek(anywhere(task))));
+      await seeker.close();
+      return timing;
+    },
+  },
+];
