@@ -1,5 +1,6 @@
 import type { Database } from './database.js';
-import { familyIdOf, type Handle, handleOf, KeySpace } from './key-space.js';
+import type { Handle } from './handle.js';
+import { familyIdOf, handleOf, KeySpace } from './key-space.js';
 
 /**
  * A column family: keys and values of their own in the same database, written together with the others by one batch.

@@ -9,7 +9,7 @@ export interface Owner {
   readonly isOpen: boolean;
 }
 
-/** Blocks begin small, for those who want one entry, and grow for those who want all. */
+/** Blocks begin with one entry or few, for those who want no more, and grow for those who want all. */
 const FIRST_BLOCK_BYTES = 4 << 10;
 const MAX_BLOCK_BYTES = 64 << 10;
 
@@ -27,7 +27,7 @@ export class Cursor {
   #remaining: number;
   #block: Block | undefined;
   #index = 0;
-  #blockBytes = FIRST_BLOCK_BYTES;
+  #blockBytes = 0;
   #ahead: MaybePromise<Buffer> | undefined;
   #target: Key | undefined;
   #finished = false;
@@ -87,6 +87,7 @@ export class Cursor {
     this.#target = typeof target === 'string' ? target : Buffer.from(target);
     this.#block = undefined;
     this.#index = 0;
+    this.#blockBytes = 0;
     this.#finished = false;
   }
 
@@ -137,7 +138,7 @@ export class Cursor {
         this.#ahead.catch(() => {}); // told when it is awaited
       }
     }
-    this.#blockBytes = Math.min(this.#blockBytes * 4, MAX_BLOCK_BYTES);
+    this.#blockBytes = this.#blockBytes === 0 ? FIRST_BLOCK_BYTES : Math.min(this.#blockBytes * 4, MAX_BLOCK_BYTES);
   }
 
   #nextBlock(wanted: number): MaybePromise<Buffer> {
@@ -163,11 +164,14 @@ export class Cursor {
     }
     const target = this.#target;
     this.#target = undefined;
-    return this.#request(wanted > 1 ? Math.min(wanted, this.#remaining) : this.#remaining, target);
+    // Who says nothing of how many he wants may want one only, as after most seeks.
+    const one = this.#blockBytes === 0 && this.#remaining === Number.POSITIVE_INFINITY;
+    return this.#request(wanted > 1 ? Math.min(wanted, this.#remaining) : one ? 1 : this.#remaining, target);
   }
 
   #request(maxEntries: number, target: Key | undefined): MaybePromise<Buffer> {
-    const bytes = this.#native.next(Math.min(maxEntries, 0xffff_ffff), this.#blockBytes, target);
+    const maxBytes = Math.max(this.#blockBytes, FIRST_BLOCK_BYTES);
+    const bytes = this.#native.next(Math.min(maxEntries, 0xffff_ffff), maxBytes, target);
     return bytes instanceof Promise ? bytes : paced(bytes, BLOCK_WEIGHT);
   }
 }

@@ -2,6 +2,7 @@ import { native } from './binding.js';
 import { ColumnFamily } from './column-family.js';
 import type { ColumnFamilyOptions, OpenOptions } from './database-options.js';
 import { describe, invalidOption, RocksDBError } from './errors.js';
+import { Handle } from './handle.js';
 import { handleOf, KeySpace } from './key-space.js';
 import type { NativeDatabase } from './native-database.js';
 import type { Snapshot } from './snapshot.js';
@@ -21,7 +22,9 @@ const constructorKey = Symbol('Database');
  * console.log(await db.get('greeting', { encoding: 'utf8' }));
  */
 export class Database extends KeySpace implements AsyncDisposable {
-  readonly #native: NativeDatabase;
+  get #native(): NativeDatabase {
+    return handleOf(this).native;
+  }
 
   /** The database's directory: absolute, links resolved. */
   readonly path: string;
@@ -35,8 +38,7 @@ export class Database extends KeySpace implements AsyncDisposable {
     if (key !== constructorKey) {
       throw new TypeError('Databases are made by Database.open and Database.attach');
     }
-    super({ native: handle, isOpen: true }, 0);
-    this.#native = handle;
+    super(new Handle(handle), 0);
     this.path = handle.path;
     this.token = handle.token;
     this.mode = handle.mode;
@@ -194,8 +196,9 @@ export class Database extends KeySpace implements AsyncDisposable {
    * await db.close();
    */
   close(): Promise<void> {
+    const closed = this.#native.close();
     handleOf(this).isOpen = false;
-    return this.#native.close();
+    return closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

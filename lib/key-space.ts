@@ -1,17 +1,13 @@
 import type { ColumnFamily } from './column-family.js';
-import { Cursor, type Owner } from './cursor.js';
+import { Cursor } from './cursor.js';
 import { describe, invalidOption } from './errors.js';
+import type { Handle } from './handle.js';
 import { DatabaseIterator, type Entry } from './iterator.js';
 import type { NativeDatabase } from './native-database.js';
 import type { CompactRangeOptions, Data, Encoding, Key, RangeOptions, ReadOptions, WriteOptions } from './options.js';
-import { settle } from './settle.js';
+import { valueRead, valueReadSoon, valuesRead } from './reads.js';
+import { paced, settle } from './settle.js';
 import { WriteBatch } from './write-batch.js';
-
-/** A handle of this thread: what a database and its column families share. */
-export interface Handle extends Owner {
-  readonly native: NativeDatabase;
-  isOpen: boolean;
-}
 
 let handleOf: (space: KeySpace) => Handle;
 let familyIdOf: (space: KeySpace) => number;
@@ -28,13 +24,15 @@ export abstract class KeySpace {
   }
 
   readonly #handle: Handle;
-  readonly #native: NativeDatabase;
   readonly #family: number;
 
   protected constructor(handle: Handle, family: number) {
     this.#handle = handle;
-    this.#native = handle.native;
     this.#family = family;
+  }
+
+  get #native(): NativeDatabase {
+    return this.#handle.native;
   }
 
   /**
@@ -44,7 +42,7 @@ export abstract class KeySpace {
    * const value = await db.get('greeting', { encoding: 'utf8' });
    */
   get<E extends Encoding = 'buffer'>(key: Key, options?: ReadOptions<E>): Promise<Data<E> | undefined> {
-    return settle(this.#native.get(this.#family, key, options)) as Promise<Data<E> | undefined>;
+    return settle(valueReadSoon(this.#native.get(this.#family, key, options))) as Promise<Data<E> | undefined>;
   }
 
   /**
@@ -54,11 +52,12 @@ export abstract class KeySpace {
    * const value = db.getSync('greeting');
    */
   getSync<E extends Encoding = 'buffer'>(key: Key, options?: ReadOptions<E>): Data<E> | undefined {
-    return this.#native.getSync(this.#family, key, options) as Data<E> | undefined;
+    return valueRead(this.#native.getSync(this.#family, key, options)) as Data<E> | undefined;
   }
 
   /**
-   * The values of many keys, in their order; undefined where there is none.
+   * The values of many keys, in their order; undefined where there is none. Buffers may be parts of one piece of memory of up
+   * to 256 KiB, which stays as long as one of them does.
    *
    * @example
    * const [a, b] = await db.getMany(['a', 'b']);
@@ -67,7 +66,13 @@ export abstract class KeySpace {
     keys: readonly Key[],
     options?: ReadOptions<E>,
   ): Promise<(Data<E> | undefined)[]> {
-    return settle(this.#native.getMany(this.#family, keys, options)) as Promise<(Data<E> | undefined)[]>;
+    const utf8 = options?.encoding === 'utf8';
+    const result = this.#native.getMany(this.#family, keys, options);
+    return (
+      result instanceof Promise
+        ? result.then((values) => valuesRead(values, utf8))
+        : settle(paced(valuesRead(result, utf8), keys.length))
+    ) as Promise<(Data<E> | undefined)[]>;
   }
 
   /**
@@ -87,7 +92,9 @@ export abstract class KeySpace {
    * await db.put('greeting', 'hello', { sync: true });
    */
   put(key: Key, value: Key, options?: WriteOptions): Promise<void> {
-    return settle(this.#native.put(this.#family, key, value, options));
+    return options === undefined
+      ? this.#handle.put(this.#family, key, value)
+      : settle(this.#native.put(this.#family, key, value, options));
   }
 
   /**
@@ -107,7 +114,9 @@ export abstract class KeySpace {
    * await db.delete('greeting');
    */
   delete(key: Key, options?: WriteOptions): Promise<void> {
-    return settle(this.#native.delete(this.#family, key, options));
+    return options === undefined
+      ? this.#handle.delete(this.#family, key)
+      : settle(this.#native.delete(this.#family, key, options));
   }
 
   /**
@@ -158,7 +167,7 @@ export abstract class KeySpace {
    * await db.batch().put('a', '1').delete('b').write();
    */
   batch(): WriteBatch {
-    return new WriteBatch(this.#native.batch(), this.#family, (family) => this.#familyIdOf(family));
+    return new WriteBatch(this.#handle, this.#family, (family) => this.#familyIdOf(family));
   }
 
   /**
@@ -223,7 +232,7 @@ export abstract class KeySpace {
   }
 
   #familyIdOf(family: ColumnFamily): number {
-    if (!(family instanceof KeySpace) || family.#native !== this.#native) {
+    if (!(family instanceof KeySpace) || family.#handle !== this.#handle) {
       throw invalidOption(TypeError, 'columnFamily', 'a column family of this database handle', describe(family));
     }
     return family.#family;

@@ -7,6 +7,9 @@ import type { Snapshot } from './snapshot.js';
 /** A result that needed no waiting comes as it is. */
 export type MaybePromise<T> = T | Promise<T>;
 
+/** Options of a read, or in their place an encoding alone, which is faster. */
+export type ReadArgument = object | 'utf8';
+
 /** One JS thread's handle on a database. `family` is the id of a column family. */
 export interface NativeDatabase {
   readonly path: string;
@@ -14,9 +17,14 @@ export interface NativeDatabase {
   readonly mode: 'readWrite' | 'readOnly' | 'secondary';
   readonly identity: string;
   readonly latestSequenceNumber: bigint;
-  get(family: number, key: Key, options?: object): MaybePromise<Buffer | string | undefined>;
-  getSync(family: number, key: Key, options?: object): Buffer | string | undefined;
-  getMany(family: number, keys: readonly Key[], options?: object): MaybePromise<(Buffer | string | undefined)[]>;
+  /** A number is a place in the read pool: see lib/reads.ts, which also knows what `getMany` gives. */
+  get(family: number, key: Key, options?: ReadArgument): MaybePromise<Buffer | string | undefined | number>;
+  getSync(family: number, key: Key, options?: ReadArgument): Buffer | string | undefined | number;
+  getMany(
+    family: number,
+    keys: readonly Key[],
+    options?: ReadArgument,
+  ): MaybePromise<Buffer | (Buffer | string | undefined)[]>;
   has(family: number, key: Key, options?: object): MaybePromise<boolean>;
   put(family: number, key: Key, value: Key, options?: object): MaybePromise<void>;
   putSync(family: number, key: Key, value: Key, options?: object): void;
@@ -25,6 +33,8 @@ export interface NativeDatabase {
   singleDelete(family: number, key: Key, options?: object): MaybePromise<void>;
   deleteRange(family: number, start: Key, end: Key, options?: object): MaybePromise<void>;
   merge(family: number, key: Key, operand: Key, options?: object): MaybePromise<void>;
+  /** Writes what lib/packed-writes.ts collected. */
+  writePacked(count: number, words: Uint32Array, bytes: Buffer, used: number): MaybePromise<void>;
   batch(): NativeWriteBatch;
   iterator(family: number, options?: object): NativeIterator;
   snapshot(): Snapshot;
@@ -49,6 +59,8 @@ export interface NativeWriteBatch {
   delete(family: number, key: Key): void;
   singleDelete(family: number, key: Key): void;
   deleteRange(family: number, start: Key, end: Key): void;
+  /** Adds what lib/packed-writes.ts collected. */
+  append(count: number, words: Uint32Array, bytes: Buffer, used: number): void;
   clear(): void;
   write(options?: object): MaybePromise<void>;
   writeSync(options?: object): void;
@@ -69,6 +81,7 @@ export interface NativeDatabaseModule {
     repair(path: string, options?: object): Promise<void>;
   };
   Snapshot: { prototype: Snapshot };
+  setReadPool(pool: Buffer): void;
   engineInfo(): EngineInfo;
   setErrorClass(errorClass: unknown): void;
 }

@@ -21,6 +21,9 @@ void SetErrorClass(const Args& args) {
   AddonData::Of(args.Env()).error_class = Napi::Persistent(args[0].As<Napi::Function>());
 }
 
+// setReadPool(buffer): where small values go.
+void SetReadPool(const Args& args) { AddonData::Of(args.Env()).read_pool.Use(args.Env(), args[0]); }
+
 Napi::Value EngineInfoToJs(const Args& args) {
   const Napi::Env env = args.Env();
   const EngineInfo info = GetEngineInfo();
@@ -36,6 +39,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   PinLibrary();
   AddonData::Create(env);
   exports["setErrorClass"] = MakeFunction<SetErrorClass>(env, "setErrorClass");
+  exports["setReadPool"] = MakeFunction<SetReadPool>(env, "setReadPool");
   exports["engineInfo"] = MakeFunction<EngineInfoToJs>(env, "engineInfo");
   DatabaseHandle::Define(env, exports);
   IteratorHandle::Define(env, exports);

@@ -67,6 +67,7 @@ void AddonData::EnvEnds() {
   channel_->Close();
   classes.clear();
   error_class.Reset();
+  read_pool.Release();
 }
 
 }  // namespace rocksdb_backup

@@ -10,6 +10,7 @@
 #include "napi/js_channel.h"
 #include "napi/long_tasks.h"
 #include "napi/napi_setup.h"
+#include "napi/read_pool.h"
 
 namespace rocksdb_backup {
 
@@ -46,6 +47,7 @@ class AddonData {
   Wrapped* constructing = nullptr;
 
   Napi::FunctionReference error_class;
+  ReadPool read_pool;
 
  private:
   explicit AddonData(Napi::Env env);

@@ -117,6 +117,7 @@ void DatabaseHandle::Define(Napi::Env env, Napi::Object exports) {
                                       Method<&DatabaseHandle::getSync>("getSync"),
                                       AsyncMethod<&DatabaseHandle::getMany>("getMany"),
                                       AsyncMethod<&DatabaseHandle::has>("has"),
+                                      AsyncMethod<&DatabaseHandle::writePacked>("writePacked"),
                                       AsyncMethod<&DatabaseHandle::put>("put"),
                                       Method<&DatabaseHandle::putSync>("putSync"),
                                       AsyncMethod<&DatabaseHandle::del>("delete"),

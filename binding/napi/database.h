@@ -31,6 +31,7 @@ class DatabaseHandle final : public Handle<Database> {
   Napi::Value getSync(const Args& args);
   Napi::Value getMany(const Args& args);
   Napi::Value has(const Args& args);
+  Napi::Value writePacked(const Args& args);
   Napi::Value put(const Args& args);
   Napi::Value putSync(const Args& args);
   Napi::Value del(const Args& args);

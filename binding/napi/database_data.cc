@@ -4,12 +4,15 @@
 // try here, without the disk; and writes are done here if that needs no waiting.
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "napi/addon_data.h"
 #include "napi/call_options.h"
 #include "napi/database.h"
+#include "napi/packed_writes.h"
 #include "napi/values.h"
 #include "napi/write_batch.h"
 
@@ -24,16 +27,23 @@ using rocksdb::Status;
 // pool.
 constexpr size_t kLargeValue = size_t{64} << 10;
 constexpr int kReadsAfterLargeValue = 32;
-constexpr uint32_t kMaxDirectKeys = 128;
+constexpr uint32_t kMaxDirectKeys = 256;
+
+// Values of getMany up to this size in all cross as one piece of memory, which they then share.
+constexpr size_t kMaxPackedBytes = size_t{256} << 10;
 
 Error ReadError(const Status& status, const Database& database) {
   return Error::From(status, "read from " + database.path());
 }
 
-// What a read found, or an error thrown. NotFound is undefined.
+// What a read found: for Buffers its place in the read pool if it is small. Or an error thrown. NotFound is undefined.
 Napi::Value FoundOrUndefined(Napi::Env env, const Database& database, const Status& status, const PinnableSlice& value,
                              Encoding encoding) {
   if (status.ok()) {
+    if (encoding == Encoding::kBuffer) {
+      const Napi::Value place = AddonData::Of(env).read_pool.Put(env, value);
+      return place.IsEmpty() ? ToJs(env, value, encoding) : place;
+    }
     return ToJs(env, value, encoding);
   }
   if (status.IsNotFound()) {
@@ -41,6 +51,29 @@ Napi::Value FoundOrUndefined(Napi::Env env, const Database& database, const Stat
   }
   Throw(env, ReadError(status, database));
 }
+
+// Many values as one piece of memory:
+//
+//   uint32 count, uint32 sizes[count], bytes
+//
+// where a size of 2^32 - 1 stands for a key that is not there.
+class PackedValues {
+ public:
+  explicit PackedValues(uint32_t count) : bytes_((size_t{1} + count) * sizeof(uint32_t), '\xff') {
+    std::memcpy(bytes_.data(), &count, sizeof(count));
+  }
+  // In the order of `index`.
+  void Add(uint32_t index, const Slice& value) {
+    const auto size = static_cast<uint32_t>(value.size());
+    std::memcpy(bytes_.data() + (size_t{1} + index) * sizeof(size), &size, sizeof(size));
+    bytes_.append(value.data(), value.size());
+  }
+  size_t size() const { return bytes_.size(); }
+  Napi::Value ToJs(Napi::Env env) { return rocksdb_backup::ToJs(env, std::move(bytes_), Encoding::kBuffer); }
+
+ private:
+  std::string bytes_;
+};
 
 struct Value {
   bool found = false;
@@ -77,7 +110,21 @@ Error ReadValues(const Database& database, const rocksdb::ReadOptions& options, 
   return Error();
 }
 
+// One piece of memory if they are small, else an array.
 Napi::Value ValuesToJs(Napi::Env env, std::vector<Value>& values, Encoding encoding) {
+  size_t size = 0;
+  for (const Value& each : values) {
+    size += each.bytes.size();
+  }
+  if (size <= kMaxPackedBytes) {
+    PackedValues packed(static_cast<uint32_t>(values.size()));
+    for (uint32_t i = 0; i < values.size(); ++i) {
+      if (values[i].found) {
+        packed.Add(i, values[i].bytes);
+      }
+    }
+    return packed.ToJs(env);
+  }
   auto array = Napi::Array::New(env, values.size());
   for (uint32_t i = 0; i < values.size(); ++i) {
     const Napi::HandleScope scope(env);
@@ -132,7 +179,7 @@ Napi::Value DatabaseHandle::getSync(const Args& args) {
   return FoundOrUndefined(env, database, status, value, call.encoding);
 }
 
-// All values, if there are few and they are in memory; else an empty Value.
+// All values, if they are in memory and do not take long; else an empty Value.
 Napi::Value DatabaseHandle::GetManyDirectly(Napi::Env env, const Database& database, const Database::Family& family,
                                             const Napi::Array& keys, const ReadCall& call) {
   const uint32_t length = keys.Length();
@@ -141,23 +188,27 @@ Napi::Value DatabaseHandle::GetManyDirectly(Napi::Env env, const Database& datab
   }
   rocksdb::ReadOptions options = call.options;
   options.read_tier = rocksdb::kBlockCacheTier;
-  auto values = Napi::Array::New(env, length);
-  size_t size = 0;
+  PackedValues values(length);
   for (uint32_t i = 0; i < length; ++i) {
     const Napi::HandleScope scope(env);
     const Bytes key(env, keys.Get(i), "keys", i);
     PinnableSlice value;
     const Status status = database.db()->Get(options, family.handle, key.slice(), &value);
-    size += value.size();
-    if (status.IsIncomplete() || size > 2 * kLargeValue) {
+    if (status.ok()) {
+      values.Add(i, value);
+    } else if (status.IsIncomplete()) {
+      return {};
+    } else if (!status.IsNotFound()) {
+      Throw(env, ReadError(status, database));
+    }
+    if (values.size() > kMaxPackedBytes) {
       return {};
     }
-    values.Set(i, FoundOrUndefined(env, database, status, value, call.encoding));
   }
-  return values;
+  return values.ToJs(env);
 }
 
-// getMany(family, keys, options)
+// getMany(family, keys, options): an array, or PackedValues.
 Napi::Value DatabaseHandle::getMany(const Args& args) {
   const Napi::Env env = args.Env();
   const std::shared_ptr<Database>& database = shared_resource(env);
@@ -227,6 +278,15 @@ Napi::Value DatabaseHandle::WriteOne(const Args& args) {
   } else {
     return WriteSoon(env, database, options, std::move(batch));
   }
+}
+
+// writePacked(count, words, bytes, used): see AppendPacked.
+Napi::Value DatabaseHandle::writePacked(const Args& args) {
+  const Napi::Env env = args.Env();
+  const std::shared_ptr<Database>& database = shared_resource(env);
+  rocksdb::WriteBatch batch;
+  AppendPacked(args, *database, &batch);
+  return WriteSoon(env, database, rocksdb::WriteOptions(), std::move(batch));
 }
 
 Napi::Value DatabaseHandle::put(const Args& args) { return WriteOne<batch_operation::Put, true, false>(args); }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "napi/call_options.h"
+#include "napi/packed_writes.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -92,6 +93,7 @@ void WriteBatchHandle::Define(Napi::Env env, Napi::Object exports) {
                                         Method<&WriteBatchHandle::Add<Delete, false>>("delete"),
                                         Method<&WriteBatchHandle::Add<SingleDelete, false>>("singleDelete"),
                                         Method<&WriteBatchHandle::Add<DeleteRange, true>>("deleteRange"),
+                                        Method<&WriteBatchHandle::append>("append"),
                                         Method<&WriteBatchHandle::clear>("clear"),
                                         AsyncMethod<&WriteBatchHandle::write>("write"),
                                         Method<&WriteBatchHandle::writeSync>("writeSync"),
@@ -119,6 +121,8 @@ void WriteBatchHandle::Add(const Args& args) {
     ThrowIfError(env, Error::From(kOperation(&batch_, family->handle, key.slice(), {})));
   }
 }
+
+void WriteBatchHandle::append(const Args& args) { AppendPacked(args, OpenDatabase(args.Env()), &batch_); }
 
 void WriteBatchHandle::clear(const Args&) { batch_.Clear(); }
 

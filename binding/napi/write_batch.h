@@ -45,6 +45,7 @@ class WriteBatchHandle final : public Wrapped {
  private:
   template <BatchOperation kOperation, bool kTwo>
   void Add(const Args& args);
+  void append(const Args& args);
   void clear(const Args& args);
   Napi::Value count(const Args& args);
   Napi::Value size(const Args& args);

@@ -1,0 +1,67 @@
+import { native } from './binding.js';
+import type { MaybePromise } from './native-database.js';
+import { paced } from './settle.js';
+
+/**
+ * Small values that native code read on this thread are put here, one after the other: making a Buffer for each of them
+ * there takes longer than reading it. The sizes are those of binding/napi/read_pool.h.
+ */
+const POOL_BYTES = 32 << 10;
+const SIZE_BITS = 13;
+const MAX_POOLED_BYTES = 4096;
+
+let pool = Buffer.alloc(0);
+
+function renew(): void {
+  pool = Buffer.allocUnsafeSlow(POOL_BYTES);
+  native.setReadPool(pool);
+}
+renew();
+
+function pooled(place: number): Buffer {
+  const begin = place >> SIZE_BITS;
+  const end = begin + (place & ((1 << SIZE_BITS) - 1));
+  const value = pool.subarray(begin, end);
+  if (end > POOL_BYTES - 2 * MAX_POOLED_BYTES) {
+    renew();
+  }
+  return value;
+}
+
+type Read = Buffer | string | undefined;
+
+/** What `getSync` of a native database gave. */
+export function valueRead(result: Read | number): Read {
+  return typeof result === 'number' ? pooled(result) : result;
+}
+
+/** What `get` of a native database gave. */
+export function valueReadSoon(result: MaybePromise<Read | number>): MaybePromise<Read> {
+  if (result instanceof Promise) {
+    return result as Promise<Read>; // never a number
+  }
+  return paced(valueRead(result));
+}
+
+const MISSING = 0xffff_ffff;
+
+/** What `getMany` of a native database gave: values, or one piece of memory, laid out as binding/napi/database_data.cc says. */
+export function valuesRead(result: Buffer | Read[], utf8: boolean): Read[] {
+  if (Array.isArray(result)) {
+    return result;
+  }
+  const count = new Uint32Array(result.buffer, result.byteOffset, 1)[0] as number;
+  const sizes = new Uint32Array(result.buffer, result.byteOffset + 4, count);
+  const values = new Array<Read>(count);
+  let at = 4 + 4 * count;
+  for (let i = 0; i < count; i++) {
+    const size = sizes[i] as number;
+    if (size === MISSING) {
+      values[i] = undefined;
+    } else {
+      values[i] = utf8 ? result.toString('utf8', at, at + size) : result.subarray(at, at + size);
+      at += size;
+    }
+  }
+  return values;
+}
