@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/directories.h"
+#include "core/no_wait_fs.h"
 #include "core/paths.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/utilities/checkpoint.h"
@@ -114,6 +115,18 @@ Error Database::Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch*
     ++unlogged_writes_;
   }
   return status.ok() ? Error() : Error::From(status, "write to " + path_);
+}
+
+bool Database::GetNow(rocksdb::ReadOptions options, const Family& family, const rocksdb::Slice& key,
+                      rocksdb::PinnableSlice* value, rocksdb::Status* status) const {
+  if (reads_without_waiting_) {
+    const NoWait no_wait;
+    *status = db_->Get(options, family.handle, key, value);
+    return !no_wait.missed();
+  }
+  options.read_tier = rocksdb::kBlockCacheTier;
+  *status = db_->Get(options, family.handle, key, value);
+  return !status->IsIncomplete();
 }
 
 namespace {

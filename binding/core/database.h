@@ -87,6 +87,13 @@ class Database : public Resource {
 
   Error Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch);
 
+  // Reads a key if that takes no waiting for the disk; returns false if it would.
+  bool GetNow(rocksdb::ReadOptions options, const Family& family, const rocksdb::Slice& key,
+              rocksdb::PinnableSlice* value, rocksdb::Status* status) const;
+
+  // Whether a NoWait works on this database. Otherwise, what can be read without waiting is the block cache.
+  bool reads_without_waiting() const { return reads_without_waiting_; }
+
   // Whether there are writes that are neither in the WAL nor in a table file: a backup must flush first.
   bool NeedsFlushBeforeBackup() const { return unlogged_writes_ != flushed_unlogged_writes_; }
 
@@ -149,6 +156,7 @@ class Database : public Resource {
   DatabaseClaim claim_;  // order: the database goes first, then its environment, then the claims
   DatabaseClaim wal_claim_;
   Environment environment_;
+  bool reads_without_waiting_ = false;
   std::unique_ptr<rocksdb::DB> db_;
 
   FamilyOptions family_options_;

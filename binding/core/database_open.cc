@@ -7,6 +7,7 @@
 
 #include "core/database.h"
 #include "core/directories.h"
+#include "core/no_wait_fs.h"
 #include "core/paths.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/utilities/options_util.h"
@@ -192,8 +193,12 @@ Error Database::OpenBackup(std::shared_ptr<rocksdb::Env> env, std::shared_ptr<vo
 Error Database::OpenIn(Environment environment, const std::string& path, const DatabaseOptions& options,
                        std::shared_ptr<Database>* database) {
   rocksdb::DBOptions db_options = options.db;
+  bool reads_without_waiting = false;
   if (environment.env != nullptr) {
     db_options.env = environment.env.get();
+  } else if (NoWaitEnv() != nullptr && !db_options.use_direct_reads && !db_options.allow_mmap_reads) {
+    db_options.env = NoWaitEnv();
+    reads_without_waiting = true;
   }
   const std::shared_ptr<rocksdb::Cache> cache =
       options.cache_size == 0 ? nullptr : rocksdb::NewLRUCache(options.cache_size);
@@ -230,6 +235,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   opened->family_options_ = options.family;
   opened->cache_ = cache;
   opened->environment_ = std::move(environment);
+  opened->reads_without_waiting_ = reads_without_waiting;
   opened->Opened(std::move(db), handles);
   RegisterResource(opened);
   *database = std::move(opened);

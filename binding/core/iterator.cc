@@ -4,14 +4,17 @@
 #include <limits>
 #include <utility>
 
+#include "core/no_wait_fs.h"
+
 namespace rocksdb_backup {
 
 using rocksdb::Slice;
 
 namespace {
 
-// After so many seeks to what was not in memory, the next ones do not look there.
+// After so many seeks in a row to what was not in memory, so many do not look there.
 constexpr int kMaxMisses = 3;
+constexpr int kSkipAfterMisses = 8;
 
 // A JS thread copies no entry that is larger.
 constexpr size_t kMaxEntryFromMemory = size_t{256} << 10;
@@ -32,9 +35,9 @@ std::shared_ptr<Iterator> Iterator::New(const std::shared_ptr<Database>& databas
   std::shared_ptr<Iterator> iterator(new Iterator(database, family, read, std::move(pin), std::move(options)));
   iterator->SetBounds();
   if (iterator->pin_ && try_memory) {
-    iterator->memory_ = iterator->Make(rocksdb::kBlockCacheTier);
+    iterator->memory_ = iterator->MakeForMemory();
   } else {
-    iterator->disk_ = iterator->Make(read.read_tier);
+    iterator->disk_ = iterator->MakeForDisk();
   }
   database->AddChild(iterator.get());
   return iterator;
@@ -51,13 +54,18 @@ Iterator::Iterator(std::shared_ptr<Database> database, Database::FamilyPtr famil
 
 Iterator::~Iterator() { database_->EndChild(this); }
 
-std::unique_ptr<rocksdb::Iterator> Iterator::Make(rocksdb::ReadTier tier) const {
+std::unique_ptr<rocksdb::Iterator> Iterator::MakeForMemory() const {
+  const NoWait no_wait;
   rocksdb::ReadOptions read = read_;
-  read.read_tier = tier;
-  if (tier == rocksdb::kBlockCacheTier) {
-    read.max_skippable_internal_keys = kMaxSkippedInMemory;
+  if (!database_->reads_without_waiting()) {
+    read.read_tier = rocksdb::kBlockCacheTier;
   }
+  read.max_skippable_internal_keys = kMaxSkippedInMemory;
   return std::unique_ptr<rocksdb::Iterator>(database_->db()->NewIterator(read, family_->handle));
+}
+
+std::unique_ptr<rocksdb::Iterator> Iterator::MakeForDisk() const {
+  return std::unique_ptr<rocksdb::Iterator>(database_->db()->NewIterator(read_, family_->handle));
 }
 
 void Iterator::SetBounds() {
@@ -171,7 +179,7 @@ Error Iterator::Next(uint32_t max_entries, size_t max_bytes, const std::optional
     return turn.error();
   }
   if (!disk_) {
-    disk_ = Make(read_.read_tier);
+    disk_ = MakeForDisk();
   }
   if (target || !positioned_) {
     Position(*disk_, target);
@@ -200,19 +208,28 @@ Error Iterator::NextFromMemory(uint32_t max_entries, size_t max_bytes, const std
     return turn.error();
   }
   const bool goes_on = !target && positioned_;
-  if (!memory_ || (goes_on ? at_ != memory_.get() : misses_ >= kMaxMisses)) {
+  if (!memory_ || (goes_on && at_ != memory_.get())) {
     return Error();
   }
+  if (!goes_on && skip_ > 0) {
+    --skip_;
+    return Error();
+  }
+  const NoWait no_wait;
   if (!goes_on) {
     Position(*memory_, target);
   }
   const bool finished = Collect(*memory_, max_entries, max_bytes, kMaxEntryFromMemory);
   const rocksdb::Status status = memory_->status();
-  if (!status.ok() && !status.IsIncomplete()) {
+  const bool missed = status.IsIncomplete() || (!status.ok() && no_wait.missed());
+  if (!status.ok() && !missed) {
     return ReadError(status);
   }
-  const bool incomplete = status.IsIncomplete() || stopped_at_large_entry_;
-  misses_ = status.IsIncomplete() ? misses_ + 1 : 0;
+  misses_ = missed ? misses_ + 1 : 0;
+  if (misses_ >= kMaxMisses) {
+    skip_ = kSkipAfterMisses;
+  }
+  const bool incomplete = missed || stopped_at_large_entry_;
   at_ = incomplete ? nullptr : memory_.get();
   if (incomplete && count_ == 0) {
     return Error();

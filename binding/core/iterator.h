@@ -22,8 +22,8 @@ struct KeyRange {
 // Reads a range in blocks. It sees the database as it was when it was made, or as its snapshot did.
 //
 // A JS thread can read what is in memory itself (NextFromMemory), which is many times faster than asking another
-// thread. That takes two of RocksDB's iterators on the same snapshot: one that never reads the disk, and, made when it
-// is needed, one that does.
+// thread. That takes two of RocksDB's iterators on the same snapshot: one that never waits for the disk, and, made when
+// it is needed, one that does.
 class Iterator final : public Database::Child {
  public:
   struct Options {
@@ -62,7 +62,8 @@ class Iterator final : public Database::Child {
   class Turn;
 
   void SetBounds();
-  std::unique_ptr<rocksdb::Iterator> Make(rocksdb::ReadTier tier) const;
+  std::unique_ptr<rocksdb::Iterator> MakeForMemory() const;
+  std::unique_ptr<rocksdb::Iterator> MakeForDisk() const;
   void Position(rocksdb::Iterator& at, const std::optional<std::string>& target) const;
   void Step(rocksdb::Iterator& at) const;
   bool InRange(const rocksdb::Iterator& at) const;
@@ -88,6 +89,7 @@ class Iterator final : public Database::Child {
   bool positioned_ = false;
   std::string last_key_;  // of the last entry that was given out: where to go on if at_ is lost
   int misses_ = 0;        // how often in a row memory was not enough
+  int skip_ = 0;          // how many seeks do not look there
   uint32_t count_ = 0;    // what Collect collected
   std::vector<uint32_t> ends_;
   std::string bytes_;

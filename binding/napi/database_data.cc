@@ -146,11 +146,9 @@ Napi::Value DatabaseHandle::get(const Args& args) {
     if (skip_direct_reads_ > 0) {
       --skip_direct_reads_;
     } else {
-      call.options.read_tier = rocksdb::kBlockCacheTier;
       PinnableSlice value;
-      const Status status = database->db()->Get(call.options, family->handle, key.slice(), &value);
-      call.options.read_tier = rocksdb::kReadAllTier;
-      if (!status.IsIncomplete()) {
+      Status status;
+      if (database->GetNow(call.options, *family, key.slice(), &value, &status)) {
         skip_direct_reads_ = value.size() > kLargeValue ? kReadsAfterLargeValue : 0;
         return FoundOrUndefined(env, *database, status, value, call.encoding);
       }
@@ -186,18 +184,17 @@ Napi::Value DatabaseHandle::GetManyDirectly(Napi::Env env, const Database& datab
   if (length > kMaxDirectKeys) {
     return {};
   }
-  rocksdb::ReadOptions options = call.options;
-  options.read_tier = rocksdb::kBlockCacheTier;
   PackedValues values(length);
   for (uint32_t i = 0; i < length; ++i) {
     const Napi::HandleScope scope(env);
     const Bytes key(env, keys.Get(i), "keys", i);
     PinnableSlice value;
-    const Status status = database.db()->Get(options, family.handle, key.slice(), &value);
+    Status status;
+    if (!database.GetNow(call.options, family, key.slice(), &value, &status)) {
+      return {};
+    }
     if (status.ok()) {
       values.Add(i, value);
-    } else if (status.IsIncomplete()) {
-      return {};
     } else if (!status.IsNotFound()) {
       Throw(env, ReadError(status, database));
     }
@@ -237,11 +234,9 @@ Napi::Value DatabaseHandle::has(const Args& args) {
   const Bytes key(env, args[1], "key");
   ReadCall call = ReadCallOf(env, args[2], *database);
   if (call.options.read_tier == rocksdb::kReadAllTier) {
-    call.options.read_tier = rocksdb::kBlockCacheTier;
     PinnableSlice value;
-    const Status status = database->db()->Get(call.options, family->handle, key.slice(), &value);
-    call.options.read_tier = rocksdb::kReadAllTier;
-    if (status.ok() || status.IsNotFound()) {
+    Status status;
+    if (database->GetNow(call.options, *family, key.slice(), &value, &status) && (status.ok() || status.IsNotFound())) {
       return Napi::Boolean::New(env, status.ok());
     }
   }
