@@ -42,8 +42,12 @@ TEST_F(BackupCreateTest, ABackupBesideAWriterHoldsAPrefixOfItsWrites) {
   auto repository = OpenRepository();
   std::atomic<bool> done{false};
   std::atomic<int> written{0};
+  std::atomic<int> allowed{0};  // in each round so many: a writer that is fast is not to fill the disk
   std::thread writer([&] {
     for (int i = 0; !done; ++i) {
+      while (i >= allowed && !done) {
+        std::this_thread::yield();
+      }
       EXPECT_TRUE(db_->Put(WriteOptions(), std::to_string(i), std::string(200, 'v')).ok());
       if (i % 500 == 499) {
         EXPECT_TRUE(db_->Flush(rocksdb::FlushOptions()).ok());
@@ -52,6 +56,7 @@ TEST_F(BackupCreateTest, ABackupBesideAWriterHoldsAPrefixOfItsWrites) {
     }
   });
   for (uint32_t i = 1; i <= 5; ++i) {
+    allowed += 5000;
     const int before = written;
     while (written < before + 100) {
       std::this_thread::yield();
@@ -735,11 +740,11 @@ TEST_F(BackupCreateTest, AStopAtAKilobyteASecondIsThereInWellUnderASecond) {
   while (limiter->GetTotalRequests(rocksdb::Env::IO_TOTAL) < 3) {
     std::this_thread::yield();
   }
-  const int64_t before = limiter->GetTotalBytesThrough(rocksdb::Env::IO_TOTAL);
   EXPECT_TRUE(operation->RequestStop());
+  const int64_t before = limiter->GetTotalBytesThrough(rocksdb::Env::IO_TOTAL);
   backup.join();
   EXPECT_EQ(error.code(), "BACKUP_STOPPED");
-  // The limiter's own clock: at a thousand bytes a second, so many are so many milliseconds.
+  // The limiter's own clock, from the stop on: at a thousand bytes a second, so many are so many milliseconds.
   EXPECT_LT(limiter->GetTotalBytesThrough(rocksdb::Env::IO_TOTAL) - before, 500);
 }
 

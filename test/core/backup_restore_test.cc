@@ -254,8 +254,8 @@ TEST_P(StopReadingTest, AtAKilobyteASecondIsThereInWellUnderASecond) {
   while (limiter->GetTotalRequests(rocksdb::Env::IO_TOTAL) < 3) {
     std::this_thread::yield();
   }
-  const int64_t before = limiter->GetTotalBytesThrough(rocksdb::Env::IO_TOTAL);
   EXPECT_TRUE(operation->RequestStop());
+  const int64_t before = limiter->GetTotalBytesThrough(rocksdb::Env::IO_TOTAL);
   thread.join();
   EXPECT_EQ(error.code(), GetParam() ? "VERIFY_STOPPED" : "RESTORE_STOPPED");
   EXPECT_LT(limiter->GetTotalBytesThrough(rocksdb::Env::IO_TOTAL) - before, 500) << "bytes are milliseconds here";
