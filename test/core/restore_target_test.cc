@@ -550,8 +550,18 @@ TEST_F(RestoreTargetTest, DISABLED_ChildThatRestoresIntoMountPoints) {
   for (const char* name : {"/tmpfs", "/bound dir"}) {
     fs::create_directories(scratch + name);
   }
-  if (unshare(is_root_ ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0 ||
-      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+  const uid_t user = geteuid();
+  const gid_t group = getegid();
+  if (unshare(is_root_ ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0) {
+    ChildProcess::Say("no mounts");
+    return;
+  }
+  if (!is_root_) {  // a user without a name there may make no files in what is mounted there
+    WriteFile("/proc/self/setgroups", "deny");
+    WriteFile("/proc/self/uid_map", "0 " + std::to_string(user) + " 1");
+    WriteFile("/proc/self/gid_map", "0 " + std::to_string(group) + " 1");
+  }
+  if (geteuid() != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
       mount("tmpfs", (scratch + "/tmpfs").c_str(), "tmpfs", 0, "size=16m") != 0 ||
       mount((scratch + "/elsewhere with space").c_str(), (scratch + "/bound dir").c_str(), nullptr, MS_BIND, nullptr) !=
           0) {
