@@ -106,9 +106,10 @@ t.test(
     const db = await openDatabase(t, dir('db'));
     await fill(db, 'a', { count: 100 });
     const contents = await contentsOf(db);
-    // A tenth of a second each, as JS is told of an event a moment after it.
+    // A tenth of a second each, as JS is told of an event a moment after it. The first event is waited for: a stop there
+    // is never too late.
     const limit = new RateLimiter({ bytesPerSecond: 1_000_000, mode: 'all' });
-    const engine = await openEngine(t, dir('backups'), { backupRateLimit: limit, restoreRateLimit: 1_000_000 });
+    const engine = await openEngine(t, dir('backups'), { backupRateLimit: limit, restoreRateLimit: limit });
     await engine.createBackup(db);
     const clean = filesBelow(dir('backups'));
     const operations = {
@@ -125,9 +126,11 @@ t.test(
       for (let at = 1; !last; at++) {
         const abort = new AbortController();
         let events = 0;
+        if (at === 1) limit.bytesPerSecond = 5000;
         const { error } = await settled<unknown>(
           run(abort.signal, () => {
             if (++events === at) abort.abort(`event ${at}`);
+            limit.bytesPerSecond = 1_000_000;
           }),
         );
         last = !abort.signal.aborted;

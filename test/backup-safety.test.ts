@@ -21,7 +21,7 @@ t.test('while one engine writes, a second one here is refused with BACKUP_LOCKED
   const second = await openEngine(t, dir('backups'));
   await second.createBackup(db);
   await fill(db, 'a', { count: 100 });
-  const first = await openEngine(t, dir('backups'), { backupRateLimit: SLOW });
+  const first = await openEngine(t, dir('backups'), { backupRateLimit: 1000 });
   const { outcome } = await begun((options) => first.createBackup(db, options));
   const writes: (() => Promise<unknown>)[] = [
     () => second.createBackup(db),
@@ -75,7 +75,7 @@ t.test('a backup that is verified, restored or open is not deleted', async (t) =
   const writer = await openEngine(t, dir('backups'));
   await writer.createBackup(db);
   await writer.createBackup(db);
-  const slow = await openEngine(t, dir('backups'), { restoreRateLimit: SLOW });
+  const slow = await openEngine(t, dir('backups'), { restoreRateLimit: 1000 });
   const restore = await begun((options) => slow.restoreBackup(1, dir('restored'), options), 'restore');
   const before = snapshotOf(dir('backups', 'meta'));
   await t.rejects(writer.deleteBackup(1), { code: 'BACKUP_IN_USE', message: /backup 1 / });

@@ -134,7 +134,7 @@ async function assertDeletes(t: Test, { engine }: Scene): Promise<void> {
 
 /** An engine of somebody else, who reads as slowly as that. */
 async function openSlowly(other: Agent, { path }: Scene): Promise<void> {
-  await other.call('agent.limiter', [{ bytesPerSecond: 20_000, mode: 'all' }], 'limiter');
+  await other.call('agent.limiter', [{ bytesPerSecond: 5000, mode: 'all' }], 'limiter');
   const limits = { backupRateLimit: ref('limiter'), restoreRateLimit: ref('limiter') };
   await other.call('BackupEngine.open', [path('backups'), { readOnly: true, ...limits }], 'engine');
 }

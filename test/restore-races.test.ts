@@ -2,41 +2,41 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { Database } from '../lib/index.js';
-import {
-  begun,
-  contentsAt,
-  contentsOf,
-  fill,
-  keyOf,
-  openDatabase,
-  openEngine,
-  SLOW,
-  settled,
-} from './fixtures/backups.js';
+import { Database, RateLimiter } from '../lib/index.js';
+import { begun, contentsAt, contentsOf, fill, keyOf, openDatabase, openEngine, settled } from './fixtures/backups.js';
 import { filesBelow, snapshotOf, tempDir } from './fixtures/files.js';
 
-/** A backup, and an engine whose restores of it take half a second: time to do something in between. */
+/** A backup, and an engine whose restores of it take a minute, to do something in between, until they are let go. */
 async function scene(t: Test) {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('source'));
   await fill(db, 'a', { count: 50 });
   const writer = await openEngine(t, dir('backups'));
   await writer.createBackup(db);
-  const engine = await openEngine(t, dir('backups'), { restoreRateLimit: SLOW * 6 });
-  return { dir, engine, contents: await contentsOf(db) };
+  const limiter = new RateLimiter({ bytesPerSecond: 1000 });
+  const engine = await openEngine(t, dir('backups'), { restoreRateLimit: limiter });
+  const letGo = () => {
+    limiter.bytesPerSecond = 2 ** 40;
+  };
+  const hold = () => {
+    limiter.bytesPerSecond = 1000;
+  };
+  return { dir, engine, letGo, hold, contents: await contentsOf(db) };
 }
 
 t.test('no database opens in the target while it is restored, be it new or replaced', async (t) => {
-  const { dir, engine, contents } = await scene(t);
+  const { dir, engine, letGo, hold, contents } = await scene(t);
   for (const overwrite of [false, true]) {
+    hold();
     const { outcome } = await begun((o) => engine.restoreBackup(1, dir('db'), { ...o, overwrite }), 'restore');
     for (const mode of ['readWrite', 'readOnly'] as const) {
       await t.rejects(Database.open(dir('db'), { mode }), { code: 'DATABASE_IN_USE' }, mode);
     }
     await t.rejects(Database.destroy(dir('db')), { code: 'DATABASE_IN_USE' });
     await t.rejects(engine.restoreBackup(1, dir('db'), { overwrite: true }), { code: 'DATABASE_IN_USE' });
+    letGo();
     t.match((await outcome).value, { backupId: 1 });
     t.same(await contentsAt(dir('db')), contents);
     const db = await Database.open(dir('db'));
@@ -46,18 +46,19 @@ t.test('no database opens in the target while it is restored, be it new or repla
 });
 
 t.test('a target that comes into being meanwhile is not replaced without overwrite', async (t) => {
-  const { dir, engine } = await scene(t);
+  const { dir, engine, letGo } = await scene(t);
   const { outcome } = await begun((options) => engine.restoreBackup(1, dir('db'), options), 'restore');
   mkdirSync(dir('db'));
   writeFileSync(dir('db', 'notes.txt'), 'mine');
   const before = snapshotOf(dir('db'));
+  letGo();
   t.match((await outcome).error, { code: 'TARGET_EXISTS' });
   t.same(snapshotOf(dir('db')), before);
   t.same(readdirSync(dir()).sort(), ['backups', 'db', 'source'], 'and nothing is left beside it');
 });
 
 t.test('a file of somebody else that comes into the target meanwhile is kept', async (t) => {
-  const { dir, engine, contents } = await scene(t);
+  const { dir, engine, letGo, contents } = await scene(t);
   const old = await Database.open(dir('db'));
   await fill(old, 'old');
   await old.close();
@@ -65,6 +66,7 @@ t.test('a file of somebody else that comes into the target meanwhile is kept', a
   writeFileSync(dir('db', 'notes.txt'), 'mine');
   mkdirSync(dir('db', 'folder'));
   writeFileSync(dir('db', 'folder', 'notes.txt'), 'mine too');
+  letGo();
   t.match((await outcome).value, { backupId: 1 });
   t.equal(readFileSync(dir('db', 'notes.txt'), 'utf8'), 'mine');
   t.equal(readFileSync(dir('db', 'folder', 'notes.txt'), 'utf8'), 'mine too');
@@ -72,17 +74,19 @@ t.test('a file of somebody else that comes into the target meanwhile is kept', a
 });
 
 t.test('a target that disappears meanwhile is made anew', async (t) => {
-  const { dir, engine, contents } = await scene(t);
+  const { dir, engine, letGo, contents } = await scene(t);
   const old = await Database.open(dir('db'));
   await old.close();
   const { outcome } = await begun((o) => engine.restoreBackup(1, dir('db'), { ...o, overwrite: true }), 'restore');
   await Database.destroy(dir('db')).catch((error) => t.equal(error.code, 'DATABASE_IN_USE'));
+  letGo();
   t.match((await outcome).value, { backupId: 1 });
   t.same(await contentsAt(dir('db')), contents);
 });
 
 t.test('a database that is open in a folder of the target goes on as if nothing had happened', async (t) => {
-  const { dir, engine, contents } = await scene(t);
+  const { dir, engine, letGo, contents } = await scene(t);
+  letGo();
   const parent = await Database.open(dir('db'));
   await parent.close();
   const child = await openDatabase(t, dir('db', 'child'), { rocksdb: { write_buffer_size: 65_536 } });
@@ -100,6 +104,7 @@ t.test('a database that is open in a folder of the target goes on as if nothing 
     await child.put(keyOf('k', written), Buffer.alloc(2000, written));
     written++;
     if (written % 20 === 0) await child.flush();
+    if (written > 2000) await after(10); // enough: each of its files is a descriptor
   }
   t.equal((await restores).error, undefined);
   const expected = await contentsOf(child);
@@ -143,7 +148,8 @@ t.test('names of every kind are taken for databases, logs and backups', async (t
 });
 
 t.test('a relative target, with dots and slashes, is where it says', async (t) => {
-  const { dir, engine, contents } = await scene(t);
+  const { dir, engine, letGo, contents } = await scene(t);
+  letGo();
   mkdirSync(dir('sub'));
   for (const [target, real] of [
     [relative(process.cwd(), dir('one')), 'one'],
