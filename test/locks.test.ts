@@ -168,20 +168,27 @@ t.test(
         await agent.call('BackupEngine.open', [path('backups')], 'engine');
       }),
     );
-    const results = await Promise.all(
-      fighters.map((agent, i) =>
-        agent.call<{ made: { backupId: number; metadata: string }[]; refused: number }>('agent.fight', [
-          ref('engine'),
-          ref('db'),
-          `fighter ${i}`,
-          COUNT,
-        ]),
-      ),
+    // They begin while a backup that would take an hour is in their way: else whether they ever meet is chance.
+    await fillFiles(db, 'much', { files: 1, keys: 500, valueSize: 1000 });
+    const first = await openEngine(t, path('backups'), { backupRateLimit: 100 });
+    const inTheWay = runningBackup(first, db);
+    await inTheWay.begun;
+    const fights = fighters.map((agent, i) =>
+      agent.begin<{ made: { backupId: number; metadata: string }[]; refused: number }>('agent.fight', [
+        ref('engine'),
+        ref('db'),
+        `fighter ${i}`,
+        COUNT,
+      ]),
     );
+    await Promise.all(fights.map(({ begun }) => begun));
+    t.equal(first.stopBackup(), true);
+    await t.rejects(inTheWay.done, { code: 'BACKUP_STOPPED' });
+    const results = await Promise.all(fights.map(({ done }) => done));
     t.comment(`refused: ${results.map(({ refused }) => refused).join(', ')} times`);
     t.ok(
-      results.some(({ refused }) => refused > 0),
-      'they were in each other’s way',
+      results.every(({ refused }) => refused > 0),
+      'each was refused while another wrote',
     );
     const made = results.flatMap((result) => result.made).sort((a, b) => a.backupId - b.backupId);
     t.equal(made.length, fighters.length * COUNT);
