@@ -106,6 +106,12 @@ BackupEngineOptions BackupEngineSession::OptionsFor(const EngineSettings& settin
   return options;
 }
 
+namespace {
+
+constexpr int kOpenAttempts = 10;
+
+}  // namespace
+
 Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
                                       ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database,
                                       std::shared_ptr<BackupEngineSession>* result) {
@@ -133,8 +139,9 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
   return Guarded(session->directory_, [&] {
     rocksdb::IOStatus status;
     // A delete by somebody else between the listing of the metas and their reading makes the open fail, or a backup
-    // look corrupt; what is there the next time is the truth.
-    for (int attempt = 0; attempt < 5; ++attempt) {
+    // look corrupt; what is the same the next time is the truth.
+    std::vector<uint32_t> corrupt_before;
+    for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
       const std::vector<uint32_t> metas = MetaIds(*StorageOf(settings), session->directory_);
       BackupEngineReadOnly* engine = nullptr;
       status = BackupEngineReadOnly::Open(options, session->database_env_.get(), &engine);
@@ -142,10 +149,11 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
       if (status.ok()) {
         session->Survey(settings, metas);
       }
-      if (operation->ended() || (status.ok() && (attempt > 0 || session->corrupt_ids_.empty())) ||
+      if (operation->ended() || (status.ok() && session->corrupt_ids_ == corrupt_before) ||
           (status.IsNotFound() && attempt > 0)) {
         break;
       }
+      corrupt_before = status.ok() ? session->corrupt_ids_ : std::vector<uint32_t>();
     }
     if (!status.ok()) {
       return OpenError(session->directory_, status);

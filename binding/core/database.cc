@@ -129,6 +129,22 @@ bool Database::GetNow(rocksdb::ReadOptions options, const Family& family, const 
   return !status->IsIncomplete();
 }
 
+bool Database::MultiGetNow(rocksdb::ReadOptions options, const Family& family, const std::vector<rocksdb::Slice>& keys,
+                           std::vector<rocksdb::PinnableSlice>* values, std::vector<rocksdb::Status>* statuses) const {
+  if (reads_without_waiting_) {
+    const NoWait no_wait;
+    db_->MultiGet(options, family.handle, keys.size(), keys.data(), values->data(), statuses->data());
+    return !no_wait.missed();
+  }
+  // MultiGet reads the disk in any tier.
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!GetNow(options, family, keys[i], &(*values)[i], &(*statuses)[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
 namespace {
 
 std::vector<rocksdb::ColumnFamilyHandle*> HandlesOf(const std::vector<Database::FamilyPtr>& families) {

@@ -90,6 +90,9 @@ class Database : public Resource {
   // Reads a key if that takes no waiting for the disk; returns false if it would.
   bool GetNow(rocksdb::ReadOptions options, const Family& family, const rocksdb::Slice& key,
               rocksdb::PinnableSlice* value, rocksdb::Status* status) const;
+  // The same for many keys; `values` and `statuses` are as many.
+  bool MultiGetNow(rocksdb::ReadOptions options, const Family& family, const std::vector<rocksdb::Slice>& keys,
+                   std::vector<rocksdb::PinnableSlice>* values, std::vector<rocksdb::Status>* statuses) const;
 
   // Whether a NoWait works on this database. Otherwise, what can be read without waiting is the block cache.
   bool reads_without_waiting() const { return reads_without_waiting_; }

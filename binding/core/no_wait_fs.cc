@@ -46,9 +46,13 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
+// Incomplete is what RocksDB itself says of a block that is not in its cache when it must not read: its iterators read
+// such a block anew when they come by again, while any other error stays with them.
 IOStatus Missed() {
   no_wait_missed = true;
-  return IOStatus::Busy("not in memory");
+  IOStatus missed;
+  static_cast<rocksdb::Status&>(missed) = rocksdb::Status::Incomplete("not in memory");
+  return missed;
 }
 
 IOStatus Failed(const std::string& what, const std::string& path, int code) {

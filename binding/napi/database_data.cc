@@ -177,26 +177,26 @@ Napi::Value DatabaseHandle::getSync(const Args& args) {
   return FoundOrUndefined(env, database, status, value, call.encoding);
 }
 
-// All values, if they are in memory and do not take long; else an empty Value.
+// All values, if they can be read without waiting and do not take long; else an empty Value.
 Napi::Value DatabaseHandle::GetManyDirectly(Napi::Env env, const Database& database, const Database::Family& family,
                                             const Napi::Array& keys, const ReadCall& call) {
   const uint32_t length = keys.Length();
   if (length > kMaxDirectKeys) {
     return {};
   }
+  const std::vector<std::string> copies = CopyKeys(env, keys, "keys");
+  const std::vector<Slice> slices(copies.begin(), copies.end());
+  std::vector<PinnableSlice> found(length);
+  std::vector<Status> statuses(length);
+  if (!database.MultiGetNow(call.options, family, slices, &found, &statuses)) {
+    return {};
+  }
   PackedValues values(length);
   for (uint32_t i = 0; i < length; ++i) {
-    const Napi::HandleScope scope(env);
-    const Bytes key(env, keys.Get(i), "keys", i);
-    PinnableSlice value;
-    Status status;
-    if (!database.GetNow(call.options, family, key.slice(), &value, &status)) {
-      return {};
-    }
-    if (status.ok()) {
-      values.Add(i, value);
-    } else if (!status.IsNotFound()) {
-      Throw(env, ReadError(status, database));
+    if (statuses[i].ok()) {
+      values.Add(i, found[i]);
+    } else if (!statuses[i].IsNotFound()) {
+      Throw(env, ReadError(statuses[i], database));
     }
     if (values.size() > kMaxPackedBytes) {
       return {};
