@@ -42,7 +42,7 @@ export abstract class KeySpace {
    * const value = await db.get('greeting', { encoding: 'utf8' });
    */
   get<E extends Encoding = 'buffer'>(key: Key, options?: ReadOptions<E>): Promise<Data<E> | undefined> {
-    return settle(valueReadSoon(this.#native.get(this.#family, key, options))) as Promise<Data<E> | undefined>;
+    return valueReadSoon(this.#native.get(this.#family, key, options)) as Promise<Data<E> | undefined>;
   }
 
   /**

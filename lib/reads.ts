@@ -1,6 +1,6 @@
 import { native } from './binding.js';
 import type { MaybePromise } from './native-database.js';
-import { paced } from './settle.js';
+import { settle } from './settle.js';
 
 /**
  * Small values that native code read on this thread are put here, one after the other: making a Buffer for each of them
@@ -36,11 +36,8 @@ export function valueRead(result: Read | number): Read {
 }
 
 /** What `get` of a native database gave. */
-export function valueReadSoon(result: MaybePromise<Read | number>): MaybePromise<Read> {
-  if (result instanceof Promise) {
-    return result as Promise<Read>; // never a number
-  }
-  return paced(valueRead(result));
+export function valueReadSoon(result: MaybePromise<Read | number>): Promise<Read> {
+  return result instanceof Promise ? (result as Promise<Read>) : settle(valueRead(result));
 }
 
 const MISSING = 0xffff_ffff;
