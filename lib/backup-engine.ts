@@ -1,6 +1,6 @@
 import type { BackupInfo, LongOperation, Progress } from './backup-info.js';
 import { native } from './binding.js';
-import { type Database, databaseFromNative, nativeDatabase } from './database.js';
+import { type Database, type DatabaseSource, databaseFromNative, nativeDatabase } from './database.js';
 import { describe, invalidOption } from './errors.js';
 import type { NativeBackupEngine, NativeOperation } from './native-backup-engine.js';
 import { nativeLimiter, RateLimiter } from './rate-limiter.js';
@@ -183,7 +183,7 @@ export class BackupEngine implements AsyncDisposable {
    * @example
    * const info = await engine.createBackup(db, { metadata: JSON.stringify({ reason: 'before upgrade' }) });
    */
-  async createBackup(db: Database, options: CreateBackupOptions = {}): Promise<BackupInfo> {
+  async createBackup(db: Database | DatabaseSource, options: CreateBackupOptions = {}): Promise<BackupInfo> {
     const { signal, onProgress, excludeFiles, ...rest } = checkObject('options', options);
     const { metadata } = rest;
     const metadataSize = typeof metadata === 'string' ? Buffer.byteLength(metadata) : (metadata?.byteLength ?? 0);

@@ -24,6 +24,7 @@ export class Cursor {
   readonly #native: NativeIterator;
   readonly #owner: Owner;
   readonly #parts: EntryParts;
+  readonly #maxBlockBytes: number;
   #remaining: number;
   #block: Block | undefined;
   #index = 0;
@@ -33,11 +34,19 @@ export class Cursor {
   #finished = false;
   #closed = false;
 
-  constructor(native: NativeIterator, owner: Owner, parts: EntryParts, limit: number) {
+  /** Blocks are of `maxBlockBytes` at most, and the entry that goes over. */
+  constructor(
+    native: NativeIterator,
+    owner: Owner,
+    parts: EntryParts,
+    limit: number,
+    maxBlockBytes: number = MAX_BLOCK_BYTES,
+  ) {
     this.#native = native;
     this.#owner = owner;
     this.#parts = parts;
     this.#remaining = limit;
+    this.#maxBlockBytes = maxBlockBytes;
   }
 
   /** Whether an entry is at hand. */
@@ -138,7 +147,7 @@ export class Cursor {
         this.#ahead.catch(() => {}); // told when it is awaited
       }
     }
-    this.#blockBytes = this.#blockBytes === 0 ? FIRST_BLOCK_BYTES : Math.min(this.#blockBytes * 4, MAX_BLOCK_BYTES);
+    this.#blockBytes = Math.min(this.#blockBytes * 4 || FIRST_BLOCK_BYTES, this.#maxBlockBytes);
   }
 
   #nextBlock(wanted: number): MaybePromise<Buffer> {
@@ -160,7 +169,7 @@ export class Cursor {
 
   #requestWanted(wanted: number): MaybePromise<Buffer> {
     if (wanted > 1) {
-      this.#blockBytes = MAX_BLOCK_BYTES;
+      this.#blockBytes = this.#maxBlockBytes;
     }
     const target = this.#target;
     this.#target = undefined;
@@ -170,7 +179,7 @@ export class Cursor {
   }
 
   #request(maxEntries: number, target: Key | undefined): MaybePromise<Buffer> {
-    const maxBytes = Math.max(this.#blockBytes, FIRST_BLOCK_BYTES);
+    const maxBytes = this.#blockBytes || Math.min(FIRST_BLOCK_BYTES, this.#maxBlockBytes);
     const bytes = this.#native.next(Math.min(maxEntries, 0xffff_ffff), maxBytes, target);
     return bytes instanceof Promise ? bytes : paced(bytes, BLOCK_WEIGHT);
   }

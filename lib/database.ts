@@ -10,6 +10,15 @@ import './snapshot.js';
 
 const constructorKey = Symbol('Database');
 
+/** Under this key, an object that is built over a database has it. */
+export const databaseOf: unique symbol = Symbol.for('rocksdb-backup.database');
+
+/** Something built over a {@link Database}, which goes where a database does: into a backup, for instance. */
+export interface DatabaseSource {
+  /** The database. Throws while there is none that is open. */
+  readonly [databaseOf]: Database;
+}
+
 /**
  * An open RocksDB database. Its own methods read and write the default column family.
  *
@@ -207,9 +216,11 @@ export class Database extends KeySpace implements AsyncDisposable {
 }
 
 /** The native half of a database, for those who pass it to native code. */
-export function nativeDatabase(database: Database): NativeDatabase {
+export function nativeDatabase(source: Database | DatabaseSource): NativeDatabase {
+  const database =
+    source instanceof Database ? source : (source as Partial<DatabaseSource> | null | undefined)?.[databaseOf];
   if (!(database instanceof Database)) {
-    throw invalidOption(TypeError, 'db', 'a Database', describe(database));
+    throw invalidOption(TypeError, 'db', 'a Database', describe(source));
   }
   return handleOf(database).native;
 }

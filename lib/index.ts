@@ -11,7 +11,7 @@ export {
 } from './backup-engine.js';
 export type { BackupFileDetails, BackupInfo, LongOperation, Progress } from './backup-info.js';
 export { ColumnFamily } from './column-family.js';
-export { Database } from './database.js';
+export { Database, type DatabaseSource } from './database.js';
 export type { ColumnFamilyOptions, Compression, OpenOptions } from './database-options.js';
 export { type EngineInfo, engineInfo } from './engine-info.js';
 export { type ErrorSeverity, RocksDBError } from './errors.js';

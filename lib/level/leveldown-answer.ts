@@ -1,0 +1,43 @@
+import type { MaybePromise } from '../native-database.js';
+import { paced } from '../settle.js';
+import type { AnyCallback } from './leveldown-abstract.js';
+
+/**
+ * Calls back with what an attempt gives: in the next tick if it is there at once, without a way to another thread. Now and
+ * then the event loop gets its turn first, as ticks alone would never let it have one. What a callback throws is an
+ * uncaught exception, never a rejected promise.
+ */
+export function answer<T>(
+  callback: AnyCallback,
+  attempt: () => MaybePromise<T>,
+  finish: (value: T) => unknown = (value) => value,
+): void {
+  const succeed = (value: T) => {
+    let result: unknown;
+    try {
+      result = finish(value);
+    } catch (error) {
+      process.nextTick(callback, error);
+      return;
+    }
+    process.nextTick(callback, null, result);
+  };
+  let outcome: MaybePromise<T>;
+  try {
+    outcome = attempt();
+  } catch (error) {
+    process.nextTick(callback, error);
+    return;
+  }
+  const result = outcome instanceof Promise ? outcome : paced(outcome);
+  if (result instanceof Promise) {
+    result.then(succeed, (error: unknown) => process.nextTick(callback, error));
+  } else {
+    succeed(result);
+  }
+}
+
+/** The same for what has no result: the callback gets nothing at all. */
+export function answerDone(callback: AnyCallback, attempt: () => MaybePromise<unknown>): void {
+  answer((error) => (error ? callback(error) : callback()), attempt);
+}

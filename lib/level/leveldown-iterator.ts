@@ -1,0 +1,148 @@
+import { Cursor } from '../cursor.js';
+import type { Handle } from '../key-space.js';
+import { paced } from '../settle.js';
+import { AbstractIterator, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
+import type { Bytes, RocksDBIteratorOptions, RocksDBRangeOptions } from './leveldown-types.js';
+
+/** So many entries count for one result of another call, when it is the event loop's turn again. */
+const ENTRIES_OF_A_RESULT = 8;
+
+/** More than this at once would make a block of an iterator too large to be handed over in one piece. */
+const MAX_HIGH_WATER_MARK = 64 << 20;
+
+const NOTHING = Buffer.alloc(0);
+
+type Range = Pick<RocksDBRangeOptions, 'gt' | 'gte' | 'lt' | 'lte'>;
+
+/** The bounds of a range: one of no length is none. */
+export function boundsOf({ gt, gte, lt, lte }: RocksDBRangeOptions): Range {
+  const bound = (key: Bytes | undefined) => (key === undefined || key.length === 0 ? undefined : key);
+  return { gt: bound(gt), gte: bound(gte), lt: bound(lt), lte: bound(lte) };
+}
+
+/** How many entries a limit lets through. */
+export function limitOf({ limit }: RocksDBRangeOptions): number {
+  return limit === undefined || !(limit >= 0) ? Number.POSITIVE_INFINITY : Math.floor(limit);
+}
+
+function compare(a: Bytes, b: Bytes): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** The iterator of a store, on the entries of a cursor. */
+export class LeveldownIterator extends AbstractIterator {
+  readonly #cursor: Cursor;
+  readonly #range: Range;
+  readonly #noKey: Bytes | undefined;
+  readonly #noValue: Bytes | undefined;
+  #outOfRange = false;
+  #waits = false;
+  #ending: AnyCallback | undefined;
+
+  constructor(db: AbstractStore, handle: Handle, options: RocksDBIteratorOptions) {
+    super(db);
+    const { keys, values, keyAsBuffer, valueAsBuffer, highWaterMark } = options;
+    this.#range = boundsOf(options);
+    this.#noKey = keys ? undefined : keyAsBuffer ? NOTHING : '';
+    this.#noValue = values ? undefined : valueAsBuffer ? NOTHING : '';
+    this.#cursor = new Cursor(
+      handle.native.iterator(0, {
+        ...this.#range,
+        reverse: options.reverse,
+        fillCache: options.fillCache ?? false,
+        keys: keys || !values, // without either, entries would still have to be counted
+        values,
+      }),
+      handle,
+      {
+        key: keys || !values ? (keyAsBuffer ? 'buffer' : 'utf8') : undefined,
+        value: values ? (valueAsBuffer ? 'buffer' : 'utf8') : undefined,
+      },
+      limitOf(options),
+      typeof highWaterMark === 'number' && highWaterMark >= 1
+        ? Math.min(Math.floor(highWaterMark), MAX_HIGH_WATER_MARK)
+        : undefined,
+    );
+  }
+
+  _next(callback: AnyCallback): void {
+    const cursor = this.#cursor;
+    if (this.#outOfRange) {
+      process.nextTick(callback);
+    } else if (cursor.hasEntry) {
+      this.#give(callback);
+    } else {
+      this.#fill(callback);
+    }
+  }
+
+  _seek(target: Bytes): void {
+    if (target.length === 0) {
+      throw new Error('cannot seek() to an empty target');
+    }
+    const { gt, gte, lt, lte } = this.#range;
+    this.#outOfRange =
+      (gt !== undefined && compare(target, gt) <= 0) ||
+      (gte !== undefined && compare(target, gte) < 0) ||
+      (lt !== undefined && compare(target, lt) >= 0) ||
+      (lte !== undefined && compare(target, lte) > 0);
+    if (!this.#outOfRange) {
+      this.#cursor.seek(target);
+    }
+  }
+
+  _end(callback: AnyCallback): void {
+    this.#cursor.close();
+    if (this.#waits) {
+      this.#ending = callback; // whoever waits for an entry is answered first
+    } else {
+      process.nextTick(callback);
+    }
+  }
+
+  #give(callback: AnyCallback): void {
+    const cursor = this.#cursor;
+    const key = this.#noKey ?? cursor.key;
+    const value = this.#noValue ?? cursor.value;
+    cursor.advance();
+    const turn = paced(undefined, 1 / ENTRIES_OF_A_RESULT);
+    if (turn instanceof Promise) {
+      this.#wait(turn, () => process.nextTick(callback, null, key, value), callback);
+    } else {
+      process.nextTick(callback, null, key, value);
+    }
+  }
+
+  #fill(callback: AnyCallback): void {
+    let wait: Promise<void> | undefined;
+    try {
+      wait = this.#cursor.fill(1);
+    } catch (error) {
+      process.nextTick(callback, error);
+      return;
+    }
+    if (wait !== undefined) {
+      this.#wait(wait, () => this._next(callback), callback);
+    } else if (this.#cursor.hasEntry) {
+      this.#give(callback);
+    } else {
+      process.nextTick(callback);
+    }
+  }
+
+  #wait(until: Promise<unknown>, goOn: () => void, callback: AnyCallback): void {
+    this.#waits = true;
+    const done = (last: () => void) => {
+      this.#waits = false;
+      last();
+      if (this.#ending !== undefined && !this.#waits) {
+        process.nextTick(this.#ending);
+        this.#ending = undefined;
+      }
+    };
+    until.then(
+      () => done(goOn),
+      (error: unknown) => done(() => process.nextTick(callback, error)),
+    );
+  }
+}

@@ -1,0 +1,93 @@
+import type { OpenOptions } from '../database-options.js';
+import type { WriteOptions } from '../options.js';
+import type { RocksDBOpenOptions, RocksDBWriteOptions } from './leveldown-types.js';
+
+/** The names of our own options. Others are not ours to judge: levelup and what stands below it hand their own down to us. */
+const OWN: Record<keyof OpenOptions, true> = {
+  atomicFlush: true,
+  blobCompression: true,
+  blobFileSize: true,
+  blockSize: true,
+  bloomFilterBits: true,
+  bottommostCompression: true,
+  bytesPerSync: true,
+  cacheIndexAndFilterBlocks: true,
+  cacheSize: true,
+  columnFamilies: true,
+  compactionStyle: true,
+  comparator: true,
+  compression: true,
+  createIfMissing: true,
+  disableAutoCompactions: true,
+  enableBlobFiles: true,
+  enableBlobGarbageCollection: true,
+  errorIfExists: true,
+  infoLogLevel: true,
+  keepLogFileNum: true,
+  level0FileNumCompactionTrigger: true,
+  level0SlowdownWritesTrigger: true,
+  level0StopWritesTrigger: true,
+  levelCompactionDynamicLevelBytes: true,
+  manualWalFlush: true,
+  maxBackgroundJobs: true,
+  maxBytesForLevelBase: true,
+  maxLogFileSize: true,
+  maxOpenFiles: true,
+  maxSubcompactions: true,
+  maxTotalWalSize: true,
+  maxWriteBufferNumber: true,
+  mergeOperator: true,
+  minBlobSize: true,
+  minWriteBufferNumberToMerge: true,
+  mode: true,
+  numLevels: true,
+  paranoidChecks: true,
+  rocksdb: true,
+  targetFileSizeBase: true,
+  ttl: true,
+  useDirectReads: true,
+  walBytesPerSync: true,
+  walDir: true,
+  walRecoveryMode: true,
+  writeBufferSize: true,
+};
+
+/** Where Level/rocksdb chooses otherwise than RocksDB: a service that comes from there keeps its memory and its handles. */
+const DEFAULTS: OpenOptions = {
+  bloomFilterBits: 10,
+  cacheSize: 8 << 20,
+  infoLogLevel: 'header',
+  keepLogFileNum: 10,
+  maxLogFileSize: 2 << 20,
+  maxOpenFiles: 1000,
+  writeBufferSize: 4 << 20,
+};
+
+/** What `open` was given, in the words of {@link OpenOptions}. */
+export function openOptionsOf(given: RocksDBOpenOptions): OpenOptions {
+  const own = Object.entries(given).filter(
+    ([name, value]) => Object.hasOwn(OWN, name) && value !== undefined && value !== null,
+  );
+  const options: Record<string, unknown> = { ...DEFAULTS, ...Object.fromEntries(own) };
+  if (typeof options.compression === 'boolean') {
+    options.compression = options.compression ? 'snappy' : 'none';
+  }
+  if (given.readOnly) {
+    options.mode = 'readOnly';
+  }
+  if (given.maxFileSize !== undefined && given.maxLogFileSize === undefined) {
+    options.maxLogFileSize = given.maxFileSize;
+  }
+  if (given.blockRestartInterval !== undefined) {
+    options.rocksdb = { block_restart_interval: given.blockRestartInterval, ...given.rocksdb };
+  }
+  return options;
+}
+
+/** What a write was given, without what others hand down; undefined for the usual nothing. */
+export function writeOptionsOf(given: RocksDBWriteOptions): WriteOptions | undefined {
+  const { sync, disableWAL, noSlowdown, lowPri } = given;
+  return (sync ?? disableWAL ?? noSlowdown ?? lowPri) === undefined
+    ? undefined
+    : { sync, disableWAL, noSlowdown, lowPri };
+}
