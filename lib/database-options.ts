@@ -73,6 +73,12 @@ export interface OpenOptions extends Omit<ColumnFamilyOptions, 'rocksdb'> {
   mode?: 'readWrite' | 'readOnly' | { secondary: string } | undefined;
   /** Options of single families. All that the database has are opened, named here or not. @default 'all' */
   columnFamilies?: 'all' | Record<string, ColumnFamilyOptions> | undefined;
+  /**
+   * Which RocksDB has to be able to read what is written from now on: this one, or those from 6.6 on as well. It has to
+   * know the `compression` too. Does not cover blob files, which are of 6.18.
+   * @default 'latest'
+   */
+  compatibility?: 'latest' | '6.6' | undefined;
   /** Where the write-ahead log is. @default the database's own directory */
   walDir?: string | undefined;
   /** Bytes of the block cache, which all families share. 0 is none. @default 33554432 */

@@ -128,6 +128,15 @@ void ReadWalDir(Napi::Env env, std::string_view name, Napi::Value value, Databas
   out->db.wal_dir = PathArgument(env, value, name);
 }
 
+// What RocksDB writes by default changes with its versions; old ones refuse what they do not know. Files that are there
+// already stay as they are.
+void ReadCompatibility(Napi::Env env, std::string_view name, Napi::Value value, DatabaseOptions* out) {
+  if (ReadChoice<bool>(env, name, value, {{"latest", false}, {"6.6", true}})) {
+    out->family.table.format_version = 5;           // 6: 8.6
+    out->family.table.checksum = rocksdb::kCRC32c;  // XXH3: 6.27
+  }
+}
+
 const OptionTable<DatabaseOptions>& DatabaseTable() {
   static const OptionTable<DBOptions> of_db(
       "database options",
@@ -165,6 +174,7 @@ const OptionTable<DatabaseOptions>& DatabaseTable() {
                                        Custom<DatabaseOptions>("mode", ReadMode),
                                        Custom<DatabaseOptions>("columnFamilies", {}),  // see DatabaseOptionsOf
                                        Custom<DatabaseOptions>("walDir", ReadWalDir),
+                                       Custom<DatabaseOptions>("compatibility", ReadCompatibility),
                                        Field("cacheSize", &DatabaseOptions::cache_size),
                                    })
           .With(FamilyTable().Within<DatabaseOptions>([](DatabaseOptions* options) { return &options->family; }))

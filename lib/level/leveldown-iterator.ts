@@ -92,10 +92,10 @@ export class LeveldownIterator extends AbstractIterator {
   }
 
   _end(callback: AnyCallback): void {
-    this.#cursor.close();
     if (this.#waits) {
-      this.#ending = callback; // whoever waits for an entry is answered first
+      this.#ending = callback; // whoever waits for an entry gets it first
     } else {
+      this.#cursor.close();
       process.nextTick(callback);
     }
   }
@@ -136,6 +136,7 @@ export class LeveldownIterator extends AbstractIterator {
       this.#waits = false;
       last();
       if (this.#ending !== undefined && !this.#waits) {
+        this.#cursor.close();
         process.nextTick(this.#ending);
         this.#ending = undefined;
       }

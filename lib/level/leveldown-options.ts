@@ -16,6 +16,7 @@ const OWN: Record<keyof OpenOptions, true> = {
   columnFamilies: true,
   compactionStyle: true,
   comparator: true,
+  compatibility: true,
   compression: true,
   createIfMissing: true,
   disableAutoCompactions: true,
@@ -52,10 +53,14 @@ const OWN: Record<keyof OpenOptions, true> = {
   writeBufferSize: true,
 };
 
-/** Where Level/rocksdb chooses otherwise than RocksDB: a service that comes from there keeps its memory and its handles. */
+/**
+ * Where Level/rocksdb chooses otherwise than RocksDB: a service that comes from there keeps its memory, its file handles, and
+ * the way back.
+ */
 const DEFAULTS: OpenOptions = {
   bloomFilterBits: 10,
   cacheSize: 8 << 20,
+  compatibility: '6.6',
   infoLogLevel: 'header',
   keepLogFileNum: 10,
   maxLogFileSize: 2 << 20,

@@ -15,7 +15,7 @@ export type ValueCallback<T> = (error: Error | undefined, value: T) => void;
 export type EntryCallback = (error: Error | undefined, key: Bytes, value: Bytes) => void;
 
 /** Options of {@link RocksDBStore.open}. All of `Database.open` are there as well; names it does not know are ignored. */
-export interface RocksDBOpenOptions extends Omit<OpenOptions, 'compression' | 'infoLogLevel'> {
+export interface RocksDBOpenOptions extends Omit<OpenOptions, 'compatibility' | 'compression' | 'infoLogLevel'> {
   /** Whether to compress blocks, with snappy; or how. @default true */
   compression?: boolean | Compression | undefined;
   /** Opens the database for reading only. @default false */
@@ -24,6 +24,11 @@ export interface RocksDBOpenOptions extends Omit<OpenOptions, 'compression' | 'i
   blockRestartInterval?: number | undefined;
   /** Bytes of RocksDB's log file, LOG, after which it begins another: what this option does in rocksdb. @default 2097152 */
   maxFileSize?: number | undefined;
+  /**
+   * Which RocksDB has to be able to read what is written from now on. With '6.6', rocksdb can: there is a way back to it.
+   * @default '6.6'
+   */
+  compatibility?: OpenOptions['compatibility'];
   /** What is noted down in LOG; null is as little as possible. @default null */
   infoLogLevel?: OpenOptions['infoLogLevel'] | null;
 }

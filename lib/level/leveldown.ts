@@ -161,6 +161,9 @@ class Methods extends AbstractLevelDOWN {
   }
 
   _iterator(options: types.RocksDBIteratorOptions): LeveldownIterator {
+    if (this.status !== 'open') {
+      throw new RocksDBError('cannot call iterator() before open()', 'DATABASE_CLOSED');
+    }
     return new LeveldownIterator(this, this[storeKey].handle, options);
   }
 }

@@ -1,0 +1,161 @@
+import { inherits } from 'node:util';
+import t from 'tap';
+import { Database } from '../lib/index.js';
+
+import rocksdb = require('../lib/level/leveldown.js');
+
+import { failureOf } from './fixtures/databases.js';
+import { tempDir } from './fixtures/files.js';
+import { called, fillStore, numbered, openStore } from './fixtures/stores.js';
+
+t.test('a store is made with new and without, and inherited from in the old way and the new', async (t) => {
+  const dir = tempDir(t);
+  t.equal(typeof rocksdb, 'function');
+  const stores = [rocksdb(dir('a')), new rocksdb(dir('b'))];
+  class Newer extends rocksdb {
+    twice(key: string): string {
+      return key + key;
+    }
+  }
+  stores.push(new Newer(dir('c')));
+  function Older(this: rocksdb.Store, location: string) {
+    (rocksdb as unknown as (this: rocksdb.Store, location: string) => void).call(this, location);
+  }
+  inherits(Older, rocksdb);
+  stores.push(new (Older as unknown as rocksdb.Constructor)(dir('d')));
+  for (const [i, store] of stores.entries()) {
+    t.ok(store instanceof rocksdb);
+    t.equal(store.status, 'new');
+    t.equal(store.location, dir('abcd'[i] as string));
+    await called((done) => store.open(done));
+    t.equal(store.status, 'open');
+    await called((done) => store.put('key', 'value', done));
+    t.equal(await called((done) => store.get('key', { asBuffer: false }, done)), 'value');
+    await called((done) => store.close(done));
+    t.equal(store.status, 'closed');
+  }
+  t.equal((stores[2] as Newer).twice('x'), 'xx');
+  for (const location of [undefined, 1, {}]) {
+    t.throws(() => rocksdb(location as string), { message: 'constructor requires a location string argument' });
+  }
+});
+
+t.test('what a service writes here, Database reads, and the other way round', async (t) => {
+  const dir = tempDir(t);
+  const store = rocksdb(dir('db'));
+  await called((done) => store.open(done));
+  await called((done) => store.put(Buffer.from([0, 255]), Buffer.from([1]), done));
+  await called((done) => store.put(7 as never, true as never, done));
+  await called((done) => store.close(done));
+  const db = await Database.open(dir('db'));
+  t.same(await db.get(Buffer.from([0, 255])), Buffer.from([1]));
+  t.equal(await db.get('7', { encoding: 'utf8' }), 'true', 'what is no Buffer becomes text');
+  await db.put('from', 'Database');
+  await db.close();
+  await called((done) => store.open(done));
+  t.same(await called((done) => store.get('from', done)), Buffer.from('Database'));
+  await called((done) => store.close(done));
+});
+
+t.test('a key that is not there is an error that levelup knows as NotFound', async (t) => {
+  const db = await openStore(t, tempDir(t)('db'));
+  for (const asBuffer of [true, false]) {
+    const error = await failureOf(() => called((done) => db.get('none', { asBuffer }, done)));
+    t.match(error, { name: 'RocksDBError', code: 'ROCKSDB_NOT_FOUND', message: /^NotFound: / });
+  }
+  t.same(await db.getMany(['none']), [undefined]);
+});
+
+t.test('a store that is not open says so, and what to do', async (t) => {
+  const db = rocksdb(tempDir(t)('db'));
+  const use = async (when: string) => {
+    const calls: [string, (done: rocksdb.ErrorCallback) => void][] = [
+      ['get', (done) => db.get('a', done)],
+      ['put', (done) => db.put('a', 'b', done)],
+      ['del', (done) => db.del('a', done)],
+      ['batch', (done) => db.batch([{ type: 'del', key: 'a' }], done)],
+      ['clear', (done) => db.clear(done)],
+      ['approximateSize', (done) => db.approximateSize('a', 'b', done)],
+      ['compactRange', (done) => db.compactRange('a', 'b', done)],
+    ];
+    for (const [name, call] of calls) {
+      const error = await failureOf(() => called(call));
+      t.match(error, { code: 'DATABASE_CLOSED', message: /^Database is not open: call open\(\)/ }, `${when}: ${name}`);
+    }
+    t.throws(() => db.iterator(), { message: 'cannot call iterator() before open()' });
+    t.throws(() => db.batch(), { code: 'DATABASE_CLOSED' });
+    t.throws(() => db.getProperty('rocksdb.stats'), { code: 'DATABASE_CLOSED' });
+    t.throws(() => db.database, { code: 'DATABASE_CLOSED' });
+  };
+  await use('before open');
+  await called((done) => db.close(done));
+  await called((done) => db.open(done));
+  const again = await failureOf(() => called((done) => db.open(done)));
+  t.match(again, { code: 'DATABASE_IN_USE', message: /close\(\) it before/ });
+  t.equal(db.status, 'open', 'a second open changes nothing');
+  const other = await failureOf(() => called((done) => rocksdb(db.location).open(done)));
+  t.equal(other.code, 'DATABASE_IN_USE');
+  await called((done) => db.close(done));
+  await called((done) => db.close(done));
+  await use('after close');
+});
+
+t.test('close waits for open and for what has begun, and ends iterators', async (t) => {
+  const db = rocksdb(tempDir(t)('db'));
+  const opening = called((done) => db.open(done));
+  await called((done) => db.close(done));
+  await opening;
+  await called((done) => db.open(done));
+  await fillStore(db, 3000, 'x'.repeat(100));
+  const iterator = db.iterator();
+  t.same(String((await iterator.next())?.[0]), numbered(0));
+  const done: string[] = [];
+  const writes = [1, 2, 3].map((n) =>
+    called((ready) => db.put(`synced ${n}`, 'value', { sync: true }, ready)).then(() => done.push(`put ${n}`)),
+  );
+  const closing = called((ready) => db.close(ready)).then(() => done.push('close'));
+  await Promise.all([...writes, closing]);
+  t.equal(done.at(-1), 'close');
+  t.match(await failureOf(() => iterator.next()), { code: 'DATABASE_CLOSED' });
+  await iterator.end();
+  await called((ready) => db.open({ createIfMissing: false }, ready));
+  t.same(await db.getMany(['synced 1', 'synced 3'], { asBuffer: false }), ['value', 'value']);
+  await called((ready) => db.close(ready));
+});
+
+t.test('every callback is called after the method has returned, and what it throws is uncaught', async (t) => {
+  const db = await openStore(t, tempDir(t)('db'));
+  await fillStore(db, 300);
+  const iterator = db.iterator();
+  const calls: ((done: rocksdb.ErrorCallback) => void)[] = [
+    (done) => db.get(numbered(1), done),
+    (done) => db.get('none', () => done(undefined)),
+    (done) => db.put('a', 'b', done),
+    (done) => db.batch([{ type: 'del', key: 'a' }], done),
+    (done) => db.batch().put('a', 'b').write(done),
+    (done) => db.clear({ lt: 'b' }, done),
+    (done) => db.getMany(['a'], done),
+    (done) => iterator.next(done),
+    (done) => iterator.next(done),
+    (done) => iterator.end(done),
+  ];
+  for (let round = 0; round < 20; round++) {
+    for (const call of calls.slice(0, round === 19 ? undefined : -1)) {
+      let returned = false;
+      await called((done) => {
+        call((error) => {
+          t.ok(returned || error);
+          done(error);
+        });
+        returned = true;
+      });
+    }
+  }
+  for (const call of calls.slice(0, 7)) {
+    const thrown = new Promise<Error>((resolve) => process.prependOnceListener('uncaughtException', resolve));
+    call(() => {
+      throw new Error('from a callback');
+    });
+    t.equal((await thrown).message, 'from a callback');
+  }
+});
