@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -89,12 +90,18 @@ t.test('the tarball has a binary for this platform, the types, and nothing that 
   t.ok(existsSync(join(installed, 'prebuilds', 'LICENSES.txt')));
   t.notOk(existsSync(join(installed, 'dist', 'test')));
   t.notOk(existsSync(join(installed, 'build')));
-  t.same(
-    readdirSync(join(app, 'node_modules'))
-      .filter((name) => !name.startsWith('.'))
-      .sort(),
-    ['node-gyp-build', 'rocksdb-backup'],
-  );
+});
+
+t.test('what is installed with it is JavaScript, and needs no script to be installed', async (t) => {
+  const manifests = readdirSync(join(app, 'node_modules'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /(^|\/)((@[^/]+\/)?[^@/][^/]*)\/package\.json$/.test(path) && !path.includes('/test/'))
+    .map((path) => join(app, 'node_modules', path));
+  t.ok(manifests.some((path) => path.endsWith(join('abstract-leveldown', 'package.json'))));
+  for (const path of manifests) {
+    const { name, scripts = {} } = JSON.parse(readFileSync(path, 'utf8')) as { name: string; scripts?: object };
+    const found = ['preinstall', 'install', 'postinstall'].filter((script) => script in scripts);
+    t.same([found, existsSync(join(dirname(path), 'binding.gyp'))], [[], false], name);
+  }
 });
 
 t.test('import gives the named exports, and a backup is made and restored', async (t) => {
@@ -111,6 +118,33 @@ t.test('require() gives the same, and a backup is made and restored', async (t) 
     `const { join } = require('node:path');\nconst { ${names} } = require('rocksdb-backup');\n(async () => {\nconst dir = process.argv[2];\n${consumer}})();`,
   );
   t.match(node(['use.cjs', join(folder, 'cjs')], app), /^apple \d+\.\d+/);
+});
+
+const store = `
+const store = rocksdb(join(dir, 'db'));
+await new Promise((done) => store.open(done));
+await new Promise((done) => store.put('fruit', 'pear', done));
+const engine = await BackupEngine.open(join(dir, 'backups'));
+await engine.createBackup(store);
+await new Promise((done) => store.close(done));
+await engine.restoreLatestBackup(join(dir, 'restored'));
+await engine.close();
+const restored = new rocksdb(join(dir, 'restored'));
+await new Promise((done) => restored.open(done));
+restored.get('fruit', (error, value) => restored.close(() => console.log(String(value))));
+`;
+
+t.test('rocksdb-backup/leveldown is the constructor itself, for import and for require()', async (t) => {
+  writeFileSync(
+    join(app, 'store.mjs'),
+    `import { join } from 'node:path';\nimport rocksdb from 'rocksdb-backup/leveldown';\nimport { BackupEngine } from 'rocksdb-backup';\nconst dir = process.argv[2];\n${store}`,
+  );
+  t.equal(node(['store.mjs', join(folder, 'store-esm')], app), 'pear\n');
+  writeFileSync(
+    join(app, 'store.cjs'),
+    `const { join } = require('node:path');\nconst rocksdb = require('rocksdb-backup/leveldown');\nconst { BackupEngine } = require('rocksdb-backup');\n(async () => {\nconst dir = process.argv[2];\n${store}})();`,
+  );
+  t.equal(node(['store.cjs', join(folder, 'store-cjs')], app), 'pear\n');
 });
 
 t.test('the types serve import and require() under module node16, strictly', async (t) => {
@@ -134,6 +168,26 @@ export async function use(dir: string): Promise<number> {
     join(app, 'require.cts'),
     `import rocksdb = require('rocksdb-backup');\nimport Database = rocksdb.Database;\nexport const open = Database.open;\n`,
   );
+  const stores = `
+export const path = (store: rocksdb.Store): string => store.location;
+const store = rocksdb('data');
+store.open({ createIfMissing: false, compression: true }, (error) => void error?.message);
+store.get('key', (error, value) => void (error ?? value.byteLength));
+store.get('key', { asBuffer: false }, (error, value) => void (error ?? value.toUpperCase()));
+export class Mine extends rocksdb {}
+export const backUp = (engine: BackupEngine) => engine.createBackup(new Mine('data'));
+rocksdb.destroy('data', () => {});
+// @ts-expect-error a number is no key
+store.del(1, () => {});
+`;
+  writeFileSync(
+    join(app, 'stores.mts'),
+    `import rocksdb from 'rocksdb-backup/leveldown';\nimport type { BackupEngine } from 'rocksdb-backup';\n${stores}`,
+  );
+  writeFileSync(
+    join(app, 'stores.cts'),
+    `import rocksdb = require('rocksdb-backup/leveldown');\nimport type { BackupEngine } from 'rocksdb-backup';\n${stores}`,
+  );
   writeFileSync(
     join(app, 'tsconfig.json'),
     JSON.stringify({
@@ -146,7 +200,7 @@ export async function use(dir: string): Promise<number> {
         types: ['node'],
         typeRoots: [join(root, 'node_modules', '@types')],
       },
-      files: ['types.mts', 'types.cts', 'require.cts'],
+      files: ['types.mts', 'types.cts', 'require.cts', 'stores.mts', 'stores.cts'],
     }),
   );
   try {
