@@ -4,7 +4,9 @@ import type { AbstractLevelDOWN } from 'abstract-leveldown';
 import levelup, { type LevelUp } from 'levelup';
 import t, { type Test } from 'tap';
 import { BackupEngine } from '../lib/index.js';
+
 import rocksdb = require('../lib/level/leveldown.js');
+
 import { failureOf } from './fixtures/databases.js';
 import { tempDir } from './fixtures/files.js';
 import { called, fillStore, keysOf, numbered, openStore } from './fixtures/stores.js';
@@ -157,7 +159,11 @@ t.test('a store is backed up while it is written to, restored, and opened again'
   await db.close();
   await engine.restoreLatestBackup(dir('db'), { overwrite: true });
   await db.open();
-  t.equal((await keysOf(store, { gte: 'during:', lt: 'during;' })).length, counts[1], 'levelup goes on with what was restored');
+  t.equal(
+    (await keysOf(store, { gte: 'during:', lt: 'during;' })).length,
+    counts[1],
+    'levelup goes on with what was restored',
+  );
 });
 
 t.test('below a levelup that somebody else made, the store is found', async (t) => {

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <set>
+#include <sstream>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -55,7 +57,35 @@ Status OpenAs(const DatabaseOptions& options, const rocksdb::DBOptions& db_optio
 }
 
 // What the OPTIONS file says about a family, of what data depends on.
-using WrittenOptions = std::map<std::string, rocksdb::ColumnFamilyOptions>;
+struct WrittenFamily {
+  rocksdb::ColumnFamilyOptions options;
+  std::string merge_operator;  // its id, also if RocksDB has none of that id
+};
+using WrittenOptions = std::map<std::string, WrittenFamily>;
+
+// The ids of the families' merge operators in the text of an OPTIONS file, in its order: "Name" or "{id=Name;...}".
+std::vector<std::string> MergeOperatorsIn(const std::string& text) {
+  constexpr std::string_view kOption = "merge_operator=";
+  std::vector<std::string> ids;
+  bool in_family = false;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    line.erase(0, line.find_first_not_of(' '));
+    if (line.starts_with("[")) {
+      in_family = line.starts_with("[CFOptions ");
+      if (in_family) {
+        ids.emplace_back();
+      }
+    } else if (in_family && line.starts_with(kOption)) {
+      std::string id = line.substr(kOption.size());
+      if (id.starts_with("{id=")) {
+        id = id.substr(4, id.find_first_of(";}", 4) - 4);
+      }
+      ids.back() = id == "nullptr" ? "" : id;
+    }
+  }
+  return ids;
+}
 
 WrittenOptions ReadWrittenOptions(const std::string& path, rocksdb::Env* env) {
   rocksdb::ConfigOptions config;
@@ -65,16 +95,23 @@ WrittenOptions ReadWrittenOptions(const std::string& path, rocksdb::Env* env) {
   rocksdb::DBOptions db_options;
   Descriptors descriptors;
   WrittenOptions written;
-  if (rocksdb::LoadLatestOptions(config, path, &db_options, &descriptors).ok()) {
-    for (auto& descriptor : descriptors) {
-      written.emplace(descriptor.name, descriptor.options);
+  std::string name;
+  std::string text;
+  if (rocksdb::LoadLatestOptions(config, path, &db_options, &descriptors).ok() &&
+      rocksdb::GetLatestOptionsFileName(path, env, &name).ok() &&
+      rocksdb::ReadFileToString(env, path + "/" + name, &text).ok()) {
+    std::vector<std::string> merge_operators = MergeOperatorsIn(text);
+    merge_operators.resize(descriptors.size());
+    for (size_t i = 0; i < descriptors.size(); ++i) {
+      written.emplace(descriptors[i].name, WrittenFamily{descriptors[i].options, std::move(merge_operators[i])});
     }
   }
   return written;
 }
 
-Error Describe(const DatabaseOptions& options, const std::set<std::string>& names, const WrittenOptions& written,
-               const std::shared_ptr<rocksdb::Cache>& cache, rocksdb::DBOptions* db_options, Descriptors* families) {
+Error Describe(const std::string& path, const DatabaseOptions& options, const std::set<std::string>& names,
+               const WrittenOptions& written, const std::shared_ptr<rocksdb::Cache>& cache,
+               rocksdb::DBOptions* db_options, Descriptors* families) {
   rocksdb::ColumnFamilyOptions common;
   if (Error error = Resolve(options.family, cache, db_options, &common); !error.ok()) {
     return error;
@@ -90,11 +127,21 @@ Error Describe(const DatabaseOptions& options, const std::set<std::string>& name
     }
     const auto before = written.find(name);
     if (before != written.end()) {
-      if (!said.has_comparator && before->second.comparator != nullptr) {
-        resolved.comparator = before->second.comparator;
+      const WrittenFamily& family = before->second;
+      if (!said.has_comparator && family.options.comparator != nullptr) {
+        resolved.comparator = family.options.comparator;
       }
       if (!said.has_merge_operator && resolved.merge_operator == nullptr) {
-        resolved.merge_operator = before->second.merge_operator;
+        resolved.merge_operator = family.options.merge_operator;
+      }
+      if (resolved.merge_operator == nullptr && !family.merge_operator.empty()) {
+        // RocksDB takes the first merge in the write-ahead log for damage then, and drops it with all that follows.
+        return Error(
+            "MERGE_OPERATOR_UNKNOWN",
+            "open " + path + ": the column family \"" + name + "\" was written with the merge operator \"" +
+                family.merge_operator +
+                "\", which is not among RocksDB's own: without one, what the log holds from the first merge on "
+                "would be lost. Name one that does the same in mergeOperator; any will do if nothing was merged");
       }
     }
     families->emplace_back(name, resolved);
@@ -110,8 +157,14 @@ Error ResolveWhole(const DatabaseOptions& options, const std::string& path, rock
   if (error.ok()) {
     const WrittenOptions written = ReadWrittenOptions(path, rocksdb::Env::Default());
     const auto before = written.find(rocksdb::kDefaultColumnFamilyName);
-    if (before != written.end() && !options.family.has_comparator && before->second.comparator != nullptr) {
-      family.comparator = before->second.comparator;
+    if (before != written.end()) {
+      const rocksdb::ColumnFamilyOptions& was = before->second.options;
+      if (!options.family.has_comparator && was.comparator != nullptr) {
+        family.comparator = was.comparator;
+      }
+      if (!options.family.has_merge_operator && family.merge_operator == nullptr) {
+        family.merge_operator = was.merge_operator;
+      }
     }
     *whole = rocksdb::Options(db_options, family);
   }
@@ -220,7 +273,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   db_options.create_missing_column_families = db_options.create_if_missing;
 
   Descriptors families;
-  if (Error error = Describe(options, names, written, cache, &db_options, &families); !error.ok()) {
+  if (Error error = Describe(path, options, names, written, cache, &db_options, &families); !error.ok()) {
     return error;
   }
   std::unique_ptr<DB> db;
