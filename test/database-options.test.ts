@@ -133,6 +133,33 @@ t.test('each option of a column family reaches RocksDB, over what was said for a
   t.equal(said.get('CFOptions "made" max_write_buffer_number'), '6');
 });
 
+t.test('compatibility reaches every family, and gives way to what is said by name', async (t) => {
+  const path = tempDir(t)('db');
+  const table = (family: string) => {
+    const options = optionsFile(path);
+    const section = `TableOptions/BlockBasedTable "${family}"`;
+    return [options.get(`${section} format_version`), options.get(`${section} checksum`)];
+  };
+  const first = await Database.open(path, { compatibility: '6.6', columnFamilies: { named: { blockSize: 8192 } } });
+  await first.createColumnFamily('made');
+  for (const name of ['default', 'named', 'made']) {
+    t.same(table(name), ['5', 'kCRC32c'], name);
+  }
+  await first.close();
+  const own = await Database.open(path, { compatibility: '6.6', rocksdb: { format_version: 4 } });
+  t.same(table('default'), ['4', 'kCRC32c']);
+  await own.close();
+  const latest = await Database.open(path, { compatibility: 'latest' });
+  const newest = table('default');
+  await latest.close();
+  const unsaid = await Database.open(path);
+  t.same(newest, table('default'));
+  t.strictNotSame(newest, ['5', 'kCRC32c']);
+  await unsaid.close();
+  const wrong = await failureOf(() => Database.open(path, { compatibility: '5' as never }));
+  t.match(wrong, { code: 'INVALID_OPTION', message: /compatibility/ });
+});
+
 t.test('what is not said stays as RocksDB has it', async (t) => {
   const path = tempDir(t)('db');
   const db = await Database.open(path, { compression: undefined, maxOpenFiles: undefined });

@@ -18,8 +18,8 @@ t.test('an iterator gives every entry once, whatever is read ahead', async (t) =
     t.same(await keysOf(db, { highWaterMark }), expected, `highWaterMark ${highWaterMark}`);
   }
   t.same(await keysOf(db, { reverse: true }), [...expected].reverse());
-  for (const limit of [0, 1, 2999, 3000, 5000, -1, Number.POSITIVE_INFINITY]) {
-    const wanted = limit < 0 ? 3000 : Math.min(limit, 3000);
+  for (const limit of [0, 1, 2999, 3000, 5000, -1, Number.POSITIVE_INFINITY, undefined, null as never]) {
+    const wanted = Math.min(typeof limit === 'number' && limit >= 0 ? limit : 3000, 3000);
     t.equal((await keysOf(db, { limit })).length, wanted, `limit ${limit}`);
   }
 });

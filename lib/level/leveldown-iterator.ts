@@ -22,7 +22,7 @@ export function boundsOf({ gt, gte, lt, lte }: RocksDBRangeOptions): Range {
 
 /** How many entries a limit lets through. */
 export function limitOf({ limit }: RocksDBRangeOptions): number {
-  return limit === undefined || !(limit >= 0) ? Number.POSITIVE_INFINITY : Math.floor(limit);
+  return typeof limit === 'number' && limit >= 0 ? Math.floor(limit) : Number.POSITIVE_INFINITY;
 }
 
 function compare(a: Bytes, b: Bytes): number {
