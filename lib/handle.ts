@@ -1,8 +1,9 @@
 import type { Owner } from './cursor.js';
-import type { MaybePromise, NativeDatabase } from './native-database.js';
-import type { Key } from './options.js';
+import type { MaybePromise, NativeDatabase, ReadArgument } from './native-database.js';
+import type { Key, WriteOptions } from './options.js';
 import { PackedWrites } from './packed-writes.js';
-import { paced, settle } from './settle.js';
+import { type Read, valueRead, valueReadSoon, valuesRead } from './reads.js';
+import { paced } from './settle.js';
 
 /** From so many bytes on, collected writes do not wait for more. */
 const MAX_COLLECTED_BYTES = 32 << 10;
@@ -35,20 +36,33 @@ export class Handle implements Owner {
     return this.#native;
   }
 
-  /** A put without options. */
-  put(family: number, key: Key, value: Key): Promise<void> {
-    if (this.#collects(family) && this.#collected.put(family, key, value)) {
-      return this.#promise();
-    }
-    return settle(this.native.put(family, key, value));
+  /** The value of a key. */
+  get(family: number, key: Key, options?: ReadArgument): MaybePromise<Read> {
+    return valueReadSoon(this.native.get(family, key, options));
   }
 
-  /** A delete without options. */
-  delete(family: number, key: Key): Promise<void> {
-    if (this.#collects(family) && this.#collected.delete(family, key)) {
+  getSync(family: number, key: Key, options?: ReadArgument): Read {
+    return valueRead(this.native.getSync(family, key, options));
+  }
+
+  /** The values of many keys; `utf8` is what the options say of their encoding. */
+  getMany(family: number, keys: readonly Key[], options: ReadArgument | undefined, utf8: boolean): MaybePromise<Read[]> {
+    const result = this.native.getMany(family, keys, options);
+    return result instanceof Promise ? result.then((values) => valuesRead(values, utf8)) : valuesRead(result, utf8);
+  }
+
+  put(family: number, key: Key, value: Key, options?: WriteOptions): MaybePromise<void> {
+    if (options === undefined && this.#collects(family) && this.#collected.put(family, key, value)) {
       return this.#promise();
     }
-    return settle(this.native.delete(family, key));
+    return this.native.put(family, key, value, options);
+  }
+
+  delete(family: number, key: Key, options?: WriteOptions): MaybePromise<void> {
+    if (options === undefined && this.#collects(family) && this.#collected.delete(family, key)) {
+      return this.#promise();
+    }
+    return this.native.delete(family, key, options);
   }
 
   /**

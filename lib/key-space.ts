@@ -5,8 +5,7 @@ import type { Handle } from './handle.js';
 import { DatabaseIterator, type Entry } from './iterator.js';
 import type { NativeDatabase } from './native-database.js';
 import type { CompactRangeOptions, Data, Encoding, Key, RangeOptions, ReadOptions, WriteOptions } from './options.js';
-import { valueRead, valueReadSoon, valuesRead } from './reads.js';
-import { paced, settle } from './settle.js';
+import { settle } from './settle.js';
 import { WriteBatch } from './write-batch.js';
 
 let handleOf: (space: KeySpace) => Handle;
@@ -42,7 +41,7 @@ export abstract class KeySpace {
    * const value = await db.get('greeting', { encoding: 'utf8' });
    */
   get<E extends Encoding = 'buffer'>(key: Key, options?: ReadOptions<E>): Promise<Data<E> | undefined> {
-    return valueReadSoon(this.#native.get(this.#family, key, options)) as Promise<Data<E> | undefined>;
+    return settle(this.#handle.get(this.#family, key, options)) as Promise<Data<E> | undefined>;
   }
 
   /**
@@ -52,7 +51,7 @@ export abstract class KeySpace {
    * const value = db.getSync('greeting');
    */
   getSync<E extends Encoding = 'buffer'>(key: Key, options?: ReadOptions<E>): Data<E> | undefined {
-    return valueRead(this.#native.getSync(this.#family, key, options)) as Data<E> | undefined;
+    return this.#handle.getSync(this.#family, key, options) as Data<E> | undefined;
   }
 
   /**
@@ -67,12 +66,8 @@ export abstract class KeySpace {
     options?: ReadOptions<E>,
   ): Promise<(Data<E> | undefined)[]> {
     const utf8 = options?.encoding === 'utf8';
-    const result = this.#native.getMany(this.#family, keys, options);
-    return (
-      result instanceof Promise
-        ? result.then((values) => valuesRead(values, utf8))
-        : settle(paced(valuesRead(result, utf8), keys.length))
-    ) as Promise<(Data<E> | undefined)[]>;
+    const values = this.#handle.getMany(this.#family, keys, options, utf8);
+    return settle(values, keys.length) as Promise<(Data<E> | undefined)[]>;
   }
 
   /**
@@ -92,9 +87,7 @@ export abstract class KeySpace {
    * await db.put('greeting', 'hello', { sync: true });
    */
   put(key: Key, value: Key, options?: WriteOptions): Promise<void> {
-    return options === undefined
-      ? this.#handle.put(this.#family, key, value)
-      : settle(this.#native.put(this.#family, key, value, options));
+    return settle(this.#handle.put(this.#family, key, value, options));
   }
 
   /**
@@ -114,9 +107,7 @@ export abstract class KeySpace {
    * await db.delete('greeting');
    */
   delete(key: Key, options?: WriteOptions): Promise<void> {
-    return options === undefined
-      ? this.#handle.delete(this.#family, key)
-      : settle(this.#native.delete(this.#family, key, options));
+    return settle(this.#handle.delete(this.#family, key, options));
   }
 
   /**

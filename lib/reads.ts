@@ -1,6 +1,5 @@
 import { native } from './binding.js';
 import type { MaybePromise } from './native-database.js';
-import { settle } from './settle.js';
 
 /**
  * Small values that native code read on this thread are put here, one after the other: making a Buffer for each of them
@@ -28,7 +27,8 @@ function pooled(place: number): Buffer {
   return value;
 }
 
-type Read = Buffer | string | undefined;
+/** A value that was read. */
+export type Read = Buffer | string | undefined;
 
 /** What `getSync` of a native database gave. */
 export function valueRead(result: Read | number): Read {
@@ -36,8 +36,8 @@ export function valueRead(result: Read | number): Read {
 }
 
 /** What `get` of a native database gave. */
-export function valueReadSoon(result: MaybePromise<Read | number>): Promise<Read> {
-  return result instanceof Promise ? (result as Promise<Read>) : settle(valueRead(result));
+export function valueReadSoon(result: MaybePromise<Read | number>): MaybePromise<Read> {
+  return result instanceof Promise ? (result as Promise<Read>) : valueRead(result);
 }
 
 const MISSING = 0xffff_ffff;

@@ -36,6 +36,6 @@ export function paced<T>(result: T, weight = 1): MaybePromise<T> {
  * A promise of a result that may be there already. Now and then one of those waits for the event loop to turn: otherwise
  * `for (...) await db.put(...)` would keep everything else in the process waiting until the loop is through.
  */
-export function settle<T>(result: MaybePromise<T>): Promise<T> {
-  return result instanceof Promise ? result : Promise.resolve(paced(result));
+export function settle<T>(result: MaybePromise<T>, weight = 1): Promise<T> {
+  return result instanceof Promise ? result : Promise.resolve(paced(result, weight));
 }

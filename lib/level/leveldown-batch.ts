@@ -1,4 +1,4 @@
-import type { NativeWriteBatch } from '../native-database.js';
+import type { PackedBatch } from '../packed-batch.js';
 import { AbstractChainedBatch, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
 import { answerDone } from './leveldown-answer.js';
 import { writeOptionsOf } from './leveldown-options.js';
@@ -6,26 +6,26 @@ import type { Bytes, RocksDBWriteOptions } from './leveldown-types.js';
 
 /** The batch of a store that is filled call by call. */
 export class LeveldownChainedBatch extends AbstractChainedBatch {
-  readonly #native: NativeWriteBatch;
+  readonly #batch: PackedBatch;
 
-  constructor(db: AbstractStore, native: NativeWriteBatch) {
+  constructor(db: AbstractStore, batch: PackedBatch) {
     super(db);
-    this.#native = native;
+    this.#batch = batch;
   }
 
   _put(key: Bytes, value: Bytes): void {
-    this.#native.put(0, key, value);
+    this.#batch.put(0, key, value);
   }
 
   _del(key: Bytes): void {
-    this.#native.delete(0, key);
+    this.#batch.delete(0, key);
   }
 
   _clear(): void {
-    this.#native.clear();
+    this.#batch.clear();
   }
 
   _write(options: RocksDBWriteOptions, callback: AnyCallback): void {
-    answerDone(callback, () => this.#native.write(writeOptionsOf(options)));
+    answerDone(callback, () => this.#batch.write(writeOptionsOf(options)));
   }
 }

@@ -1,5 +1,5 @@
 import { Cursor } from '../cursor.js';
-import type { Handle } from '../key-space.js';
+import type { Handle } from '../handle.js';
 import { paced } from '../settle.js';
 import { AbstractIterator, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
 import type { Bytes, RocksDBIteratorOptions, RocksDBRangeOptions } from './leveldown-types.js';

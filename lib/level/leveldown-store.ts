@@ -1,6 +1,7 @@
 import type { Database } from '../database.js';
 import { RocksDBError } from '../errors.js';
-import { type Handle, handleOf } from '../key-space.js';
+import type { Handle } from '../handle.js';
+import { handleOf } from '../key-space.js';
 import type { NativeDatabase } from '../native-database.js';
 
 /** The database behind a store: what its `open` and `close` change, and all its methods need. */

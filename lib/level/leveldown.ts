@@ -1,7 +1,9 @@
 import { Cursor } from '../cursor.js';
 import { Database, databaseOf } from '../database.js';
 import { RocksDBError } from '../errors.js';
-import type { Handle } from '../key-space.js';
+import type { Handle } from '../handle.js';
+import type { ReadArgument } from '../native-database.js';
+import { PackedBatch } from '../packed-batch.js';
 import { AbstractLevelDOWN, type AnyCallback } from './leveldown-abstract.js';
 import { answer, answerDone } from './leveldown-answer.js';
 import { LeveldownChainedBatch } from './leveldown-batch.js';
@@ -25,11 +27,12 @@ const MANIFEST = {
 const storeKey = Symbol('store');
 
 /** What reads are told: nothing, in the usual case. */
-function readOptionsOf({ asBuffer, fillCache }: types.RocksDBGetOptions): object | undefined {
-  if (asBuffer !== false) {
-    return fillCache === false ? { fillCache } : undefined;
+function readOptionsOf({ asBuffer, fillCache }: types.RocksDBGetOptions): ReadArgument | undefined {
+  const encoding = asBuffer === false ? 'utf8' : 'buffer';
+  if (fillCache === false) {
+    return { encoding, fillCache };
   }
-  return { encoding: 'utf8', fillCache: fillCache ?? true };
+  return encoding === 'utf8' ? encoding : undefined;
 }
 
 /** Removes the entries of a range that are there now, block by block. */
@@ -45,7 +48,7 @@ async function clear(handle: Handle, range: types.RocksDBRangeOptions): Promise<
       if (!cursor.hasEntry) {
         return;
       }
-      const batch = native.batch();
+      const batch = new PackedBatch(handle);
       for (; cursor.hasEntry; cursor.advance()) {
         batch.delete(0, cursor.key as Buffer);
       }
@@ -116,7 +119,7 @@ class Methods extends AbstractLevelDOWN {
   _get(key: types.Bytes, options: types.RocksDBGetOptions, callback: AnyCallback): void {
     answer(
       callback,
-      () => this[storeKey].native.get(0, key, readOptionsOf(options)),
+      () => this[storeKey].handle.get(0, key, readOptionsOf(options)),
       (value) => {
         if (value === undefined) {
           throw new RocksDBError(`NotFound: ${this[storeKey].location} has no such key`, 'ROCKSDB_NOT_FOUND');
@@ -127,20 +130,22 @@ class Methods extends AbstractLevelDOWN {
   }
 
   _getMany(keys: types.Bytes[], options: types.RocksDBGetOptions, callback: AnyCallback): void {
-    answer(callback, () => this[storeKey].native.getMany(0, keys, readOptionsOf(options)));
+    answer(callback, () =>
+      this[storeKey].handle.getMany(0, keys, readOptionsOf(options), options.asBuffer === false),
+    );
   }
 
   _put(key: types.Bytes, value: types.Bytes, options: types.RocksDBWriteOptions, callback: AnyCallback): void {
-    answerDone(callback, () => this[storeKey].native.put(0, key, value, writeOptionsOf(options)));
+    answerDone(callback, () => this[storeKey].handle.put(0, key, value, writeOptionsOf(options)));
   }
 
   _del(key: types.Bytes, options: types.RocksDBWriteOptions, callback: AnyCallback): void {
-    answerDone(callback, () => this[storeKey].native.delete(0, key, writeOptionsOf(options)));
+    answerDone(callback, () => this[storeKey].handle.delete(0, key, writeOptionsOf(options)));
   }
 
   _batch(operations: types.RocksDBOperation[], options: types.RocksDBWriteOptions, callback: AnyCallback): void {
     answerDone(callback, () => {
-      const batch = this[storeKey].native.batch();
+      const batch = new PackedBatch(this[storeKey].handle);
       for (const operation of operations) {
         if (operation.type === 'put') {
           batch.put(0, operation.key, operation.value);
@@ -153,7 +158,7 @@ class Methods extends AbstractLevelDOWN {
   }
 
   _chainedBatch(): LeveldownChainedBatch {
-    return new LeveldownChainedBatch(this, this[storeKey].native.batch());
+    return new LeveldownChainedBatch(this, new PackedBatch(this[storeKey].handle));
   }
 
   _clear(options: types.RocksDBRangeOptions, callback: AnyCallback): void {
