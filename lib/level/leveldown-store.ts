@@ -53,10 +53,13 @@ export class Store {
   async close(): Promise<void> {
     const opening = this.#opening;
     const database = await opening?.catch(() => undefined); // whoever opens is told
-    await database?.close();
-    if (this.#opening === opening) {
-      this.#opening = undefined;
-      this.#database = undefined;
+    try {
+      await database?.close();
+    } finally {
+      if (this.#opening === opening) {
+        this.#opening = undefined;
+        this.#database = undefined;
+      }
     }
   }
 }
