@@ -46,7 +46,12 @@ export class Handle implements Owner {
   }
 
   /** The values of many keys; `utf8` is what the options say of their encoding. */
-  getMany(family: number, keys: readonly Key[], options: ReadArgument | undefined, utf8: boolean): MaybePromise<Read[]> {
+  getMany(
+    family: number,
+    keys: readonly Key[],
+    options: ReadArgument | undefined,
+    utf8: boolean,
+  ): MaybePromise<Read[]> {
     const result = this.native.getMany(family, keys, options);
     return result instanceof Promise ? result.then((values) => valuesRead(values, utf8)) : valuesRead(result, utf8);
   }

@@ -81,6 +81,16 @@ export abstract class KeySpace {
   }
 
   /**
+   * Whether keys are there, in their order.
+   *
+   * @example
+   * const [hasA, hasB] = await db.hasMany(['a', 'b']);
+   */
+  hasMany(keys: readonly Key[], options?: ReadOptions): Promise<boolean[]> {
+    return settle(this.#native.hasMany(this.#family, keys, options), keys.length);
+  }
+
+  /**
    * Sets a key's value. 64 MiB is fine; the limit is 4 GiB.
    *
    * @example

@@ -26,6 +26,7 @@ export interface NativeDatabase {
     options?: ReadArgument,
   ): MaybePromise<Buffer | (Buffer | string | undefined)[]>;
   has(family: number, key: Key, options?: object): MaybePromise<boolean>;
+  hasMany(family: number, keys: readonly Key[], options?: object): MaybePromise<boolean[]>;
   put(family: number, key: Key, value: Key, options?: object): MaybePromise<void>;
   putSync(family: number, key: Key, value: Key, options?: object): void;
   delete(family: number, key: Key, options?: object): MaybePromise<void>;

@@ -32,10 +32,15 @@ export function paced<T>(result: T, weight = 1): MaybePromise<T> {
   });
 }
 
+/** A result that may be there already, as it is; or now and then a promise of it, as `paced` says. For those who await it. */
+export function pacedIfThere<T>(result: MaybePromise<T>, weight = 1): MaybePromise<T> {
+  return result instanceof Promise ? result : paced(result, weight);
+}
+
 /**
  * A promise of a result that may be there already. Now and then one of those waits for the event loop to turn: otherwise
  * `for (...) await db.put(...)` would keep everything else in the process waiting until the loop is through.
  */
 export function settle<T>(result: MaybePromise<T>, weight = 1): Promise<T> {
-  return result instanceof Promise ? result : Promise.resolve(paced(result, weight));
+  return Promise.resolve(pacedIfThere(result, weight));
 }

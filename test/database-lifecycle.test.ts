@@ -24,6 +24,7 @@ const operations: Record<string, (scene: Scene) => unknown> = {
   getSync: ({ db }) => db.getSync('key 1'),
   getMany: ({ db }) => db.getMany(['key 1', 'key 2']),
   has: ({ db }) => db.has('key 1'),
+  hasMany: ({ db }) => db.hasMany(['key 1', 'key 2']),
   put: ({ db }) => db.put('k', 'v'),
   'put, synced': ({ db }) => db.put('k', 'v', { sync: true }),
   'put, large': ({ db }) => db.put('large', Buffer.alloc(1 << 20)),

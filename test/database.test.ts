@@ -80,11 +80,14 @@ t.test('getMany gives values in the order of the keys, undefined where there is 
   }
   t.same(await db.getMany(['key 3', 'no', Buffer.from('key 1')], { encoding: 'utf8' }), ['KEY 3', undefined, 'KEY 1']);
   t.same(await db.getMany([]), []);
+  t.same(await db.hasMany(['key 3', 'no', Buffer.from('key 1')]), [true, false, true]);
+  t.same(await db.hasMany([]), []);
   await db.close();
   const cold = await openDb(t, path);
   const upper = keys.map((key) => key.toUpperCase());
   t.same(await cold.getMany(keys, { encoding: 'utf8' }), upper);
   t.same(await cold.getMany(keys.slice(0, 10), { encoding: 'utf8' }), upper.slice(0, 10));
+  t.same(await cold.hasMany([...keys, 'no']), [...keys.map(() => true), false]);
 });
 
 t.test('the forms of deleting delete', async (t) => {
@@ -295,6 +298,7 @@ t.test('wrong arguments are TypeErrors and RangeErrors that say what was expecte
   await type(() => db.put('k', wrong({})), /^value must be .*, not an object$/);
   await type(() => db.getMany(['a', wrong(null)]), /^keys\[1\] must be .*, not null$/);
   await type(() => db.getMany(wrong('a')), /^keys must be an array/);
+  await type(() => db.hasMany(['a', wrong(null)]), /^keys\[1\] must be .*, not null$/);
   await type(() => db.put('k', 'v', wrong({ sink: true })), /no option "sink"/);
   await type(() => db.put('k', 'v', { sync: wrong('yes') }), /^sync must be true or false, not the string "yes"$/);
   await type(() => db.put('k', 'v', wrong(true)), /must be an object, not true/);
@@ -326,6 +330,7 @@ t.test('awaiting write after write, and read after read, lets the event loop tur
     await db.put('k', 'v');
     await db.get('k');
     await db.has('k');
+    await db.hasMany(['k', 'no']);
     await db.batch().put('k', 'w').write();
   }
   done = true;

@@ -38,6 +38,7 @@ t.test('with readTier "blockCache" nothing is read from the disk, by getMany nei
   t.match(await failureOf(() => db.get('a', options)), { code: 'ROCKSDB_INCOMPLETE' });
   t.match(await failureOf(() => db.getMany(['a', 'b'], options)), { code: 'ROCKSDB_INCOMPLETE' });
   t.match(await failureOf(() => db.has('a', options)), { code: 'ROCKSDB_INCOMPLETE' });
+  t.match(await failureOf(() => db.hasMany(['a', 'b'], options)), { code: 'ROCKSDB_INCOMPLETE' });
   t.equal(await db.get('a', { encoding: 'utf8' }), '1');
   t.same(await db.getMany(['b', 'a'], options), ['2', '1'], 'the same block');
 });

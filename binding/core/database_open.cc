@@ -1,5 +1,6 @@
 // Opening a database, and what is done to one that is not open.
 
+#include <cstring>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -188,6 +189,33 @@ bool Exists(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
+// RocksDB takes a LevelDB database for one of its own of long ago, and LevelDB cannot open it any more. Told by what
+// LevelDB alone writes and by what only RocksDB does. Asked before a directory is written to.
+Error CheckNotLevelDb(const std::string& path, const char* what) {
+  bool has_current = false;
+  bool has_ldb = false;
+  bool has_sst = false;
+  std::error_code failed;
+  for (std::filesystem::directory_iterator entry(path, failed), end; !failed && entry != end; entry.increment(failed)) {
+    const std::filesystem::path name = entry->path().filename();
+    if (name == "IDENTITY" || name.string().compare(0, strlen("OPTIONS-"), "OPTIONS-") == 0) {
+      return Error();
+    }
+    has_current = has_current || name == "CURRENT";
+    has_ldb = has_ldb || name.extension() == ".ldb";
+    has_sst = has_sst || name.extension() == ".sst";
+  }
+  if (!has_current || (has_sst && !has_ldb)) {
+    return Error();
+  }
+  return Error(
+      "LEVELDB_DIRECTORY",
+      std::string(what) + " " + path +
+          ": this is a LevelDB database, not one of RocksDB, and LevelDB could not open it any more afterwards. "
+          "Open it with classic-level and copy its entries into a new directory (docs/migrate.md has the lines), "
+          "or open it with mode 'readOnly'.");
+}
+
 }  // namespace
 
 Error Database::Open(const std::string& path, const DatabaseOptions& options, std::shared_ptr<Database>* database) {
@@ -200,6 +228,11 @@ Error Database::Open(const std::string& path, const DatabaseOptions& options, st
   DatabaseClaim wal_claim;
   if (Error error = ClaimWalDirectory(real_path, options, kind, &wal_claim); !error.ok()) {
     return error;
+  }
+  if (options.mode == Mode::kReadWrite) {
+    if (Error error = CheckNotLevelDb(real_path, "open"); !error.ok()) {
+      return error;
+    }
   }
   if (options.mode == Mode::kReadWrite && options.db.create_if_missing) {
     if (Error error = CreateDirectories(real_path); !error.ok()) {
@@ -328,6 +361,9 @@ Error Database::Repair(const std::string& path, const DatabaseOptions& options) 
     return Error("ROCKSDB_IO_ERROR", "repair " + real_path + ": no such directory");
   }
   if (Error error = CheckNotLockedElsewhere(real_path); !error.ok()) {
+    return error;
+  }
+  if (Error error = CheckNotLevelDb(real_path, "repair"); !error.ok()) {
     return error;
   }
   rocksdb::Options whole;

@@ -139,6 +139,12 @@ bool Iterator::InRange(const rocksdb::Iterator& at) const {
   return comparator_->Compare(at.key(), *upper_) <= 0;
 }
 
+bool Iterator::IsOutside(const std::string& key) const {
+  const int from_lower = lower_ ? comparator_->Compare(key, *lower_) : 1;
+  const int from_upper = upper_ ? comparator_->Compare(key, *upper_) : -1;
+  return from_lower < 0 || (from_lower == 0 && lower_open_) || from_upper > 0 || (from_upper == 0 && upper_open_);
+}
+
 // One reads at a time, and the end waits for him.
 class Iterator::Turn {
  public:
@@ -206,6 +212,14 @@ Error Iterator::NextFromMemory(uint32_t max_entries, size_t max_bytes, const std
   const Turn turn(*this);
   if (!turn.error().ok()) {
     return turn.error();
+  }
+  if (target && options_.seeks_inside_only && IsOutside(*target)) {
+    count_ = 0;
+    ends_.clear();
+    bytes_.clear();
+    *answered = true;
+    PutTogether(true, max_bytes, block);
+    return Error();
   }
   const bool goes_on = !target && positioned_;
   if (!memory_ || (goes_on && at_ != memory_.get())) {

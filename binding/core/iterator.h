@@ -31,6 +31,8 @@ class Iterator final : public Database::Child {
     bool reverse = false;
     bool keys = true;
     bool values = true;
+    // A seek to a key outside the range finds nothing, instead of what is nearest to it inside.
+    bool seeks_inside_only = false;
   };
 
   // `read.snapshot` is `pin`, if there is one. Made on a JS thread.
@@ -67,6 +69,7 @@ class Iterator final : public Database::Child {
   void Position(rocksdb::Iterator& at, const std::optional<std::string>& target) const;
   void Step(rocksdb::Iterator& at) const;
   bool InRange(const rocksdb::Iterator& at) const;
+  bool IsOutside(const std::string& key) const;
   // Collects what comes from where `at` is, up to an entry that is larger; tells whether the range ends with it.
   bool Collect(rocksdb::Iterator& at, uint32_t max_entries, size_t max_bytes, size_t max_entry_bytes);
   void PutTogether(bool finished, size_t max_bytes, std::string* block);

@@ -118,6 +118,7 @@ void DatabaseHandle::Define(Napi::Env env, Napi::Object exports) {
                                       AsyncMethod<&DatabaseHandle::getMany>("getMany"),
                                       AsyncMethod<&DatabaseHandle::has>("has"),
                                       AsyncMethod<&DatabaseHandle::writePacked>("writePacked"),
+                                      AsyncMethod<&DatabaseHandle::hasMany>("hasMany"),
                                       AsyncMethod<&DatabaseHandle::put>("put"),
                                       Method<&DatabaseHandle::putSync>("putSync"),
                                       AsyncMethod<&DatabaseHandle::del>("delete"),

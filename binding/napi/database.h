@@ -32,6 +32,7 @@ class DatabaseHandle final : public Handle<Database> {
   Napi::Value getMany(const Args& args);
   Napi::Value has(const Args& args);
   Napi::Value writePacked(const Args& args);
+  Napi::Value hasMany(const Args& args);
   Napi::Value put(const Args& args);
   Napi::Value putSync(const Args& args);
   Napi::Value del(const Args& args);
@@ -62,9 +63,6 @@ class DatabaseHandle final : public Handle<Database> {
   Napi::Value latestSequenceNumber(const Args& args);
 
   Resource::Lease LeaseOf(Napi::Env env) const;
-
-  Napi::Value GetManyDirectly(Napi::Env env, const Database& database, const Database::Family& family,
-                              const Napi::Array& keys, const ReadCall& call);
 
   template <auto kOperation, bool kTwo, bool kNow>
   Napi::Value WriteOne(const Args& args);

@@ -84,8 +84,10 @@ struct Value {
   }
 };
 
-Error ReadValues(const Database& database, const rocksdb::ReadOptions& options, const Database::FamilyPtr& family,
-                 const std::vector<std::string>& keys, std::vector<Value>* values) {
+// Calls back with (index, whether it was found, value) for each key.
+template <typename Each>
+Error ReadEach(const Database& database, const rocksdb::ReadOptions& options, const Database::FamilyPtr& family,
+               const std::vector<std::string>& keys, Each each) {
   std::vector<Slice> slices(keys.begin(), keys.end());
   std::vector<PinnableSlice> found(keys.size());
   std::vector<Status> statuses(keys.size());
@@ -97,17 +99,78 @@ Error ReadValues(const Database& database, const rocksdb::ReadOptions& options, 
   } else {
     database.db()->MultiGet(options, family->handle, slices.size(), slices.data(), found.data(), statuses.data());
   }
-  values->resize(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    if (statuses[i].ok()) {
-      (*values)[i].found = true;
-      (*values)[i].bytes.assign(found[i].data(), found[i].size());
-      found[i].Reset();
-    } else if (!statuses[i].IsNotFound()) {
+    if (!statuses[i].ok() && !statuses[i].IsNotFound()) {
       return ReadError(statuses[i], database);
     }
+    each(i, statuses[i].ok(), found[i]);
+    found[i].Reset();
   }
   return Error();
+}
+
+Error ReadValues(const Database& database, const rocksdb::ReadOptions& options, const Database::FamilyPtr& family,
+                 const std::vector<std::string>& keys, std::vector<Value>* values) {
+  values->resize(keys.size());
+  return ReadEach(database, options, family, keys, [values](size_t i, bool found, const PinnableSlice& value) {
+    (*values)[i].found = found;
+    if (found) {
+      (*values)[i].bytes.assign(value.data(), value.size());
+    }
+  });
+}
+
+// Reads many keys, if they can be read without waiting and do not take long; else false.
+bool ReadManyNow(Napi::Env env, const Database& database, const Database::Family& family, Napi::Value keys,
+                 const ReadCall& call, std::vector<PinnableSlice>* found, std::vector<Status>* statuses) {
+  if (call.options.read_tier != rocksdb::kReadAllTier || !keys.IsArray() ||
+      keys.As<Napi::Array>().Length() > kMaxDirectKeys) {
+    return false;
+  }
+  const std::vector<std::string> copies = CopyKeys(env, keys, "keys");
+  const std::vector<Slice> slices(copies.begin(), copies.end());
+  found->resize(copies.size());
+  statuses->resize(copies.size());
+  if (!database.MultiGetNow(call.options, family, slices, found, statuses)) {
+    return false;
+  }
+  for (const Status& status : *statuses) {
+    if (!status.ok() && !status.IsNotFound()) {
+      Throw(env, ReadError(status, database));
+    }
+  }
+  return true;
+}
+
+// All values, if they can be read without waiting and do not take long; else an empty Value.
+Napi::Value GetManyNow(Napi::Env env, const Database& database, const Database::Family& family, Napi::Value keys,
+                       const ReadCall& call) {
+  std::vector<PinnableSlice> found;
+  std::vector<Status> statuses;
+  if (!ReadManyNow(env, database, family, keys, call, &found, &statuses)) {
+    return {};
+  }
+  PackedValues values(static_cast<uint32_t>(found.size()));
+  for (uint32_t i = 0; i < found.size(); ++i) {
+    if (statuses[i].ok()) {
+      values.Add(i, found[i]);
+    }
+    if (values.size() > kMaxPackedBytes) {
+      return {};
+    }
+  }
+  return values.ToJs(env);
+}
+
+// An array of true and false.
+template <typename IsFound>
+Napi::Value FoundToJs(Napi::Env env, size_t count, IsFound is_found) {
+  auto array = Napi::Array::New(env, count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const Napi::HandleScope scope(env);
+    array.Set(i, Napi::Boolean::New(env, is_found(i)));
+  }
+  return array;
 }
 
 // One piece of memory if they are small, else an array.
@@ -177,42 +240,14 @@ Napi::Value DatabaseHandle::getSync(const Args& args) {
   return FoundOrUndefined(env, database, status, value, call.encoding);
 }
 
-// All values, if they can be read without waiting and do not take long; else an empty Value.
-Napi::Value DatabaseHandle::GetManyDirectly(Napi::Env env, const Database& database, const Database::Family& family,
-                                            const Napi::Array& keys, const ReadCall& call) {
-  const uint32_t length = keys.Length();
-  if (length > kMaxDirectKeys) {
-    return {};
-  }
-  const std::vector<std::string> copies = CopyKeys(env, keys, "keys");
-  const std::vector<Slice> slices(copies.begin(), copies.end());
-  std::vector<PinnableSlice> found(length);
-  std::vector<Status> statuses(length);
-  if (!database.MultiGetNow(call.options, family, slices, &found, &statuses)) {
-    return {};
-  }
-  PackedValues values(length);
-  for (uint32_t i = 0; i < length; ++i) {
-    if (statuses[i].ok()) {
-      values.Add(i, found[i]);
-    } else if (!statuses[i].IsNotFound()) {
-      Throw(env, ReadError(statuses[i], database));
-    }
-    if (values.size() > kMaxPackedBytes) {
-      return {};
-    }
-  }
-  return values.ToJs(env);
-}
-
 // getMany(family, keys, options): an array, or PackedValues.
 Napi::Value DatabaseHandle::getMany(const Args& args) {
   const Napi::Env env = args.Env();
   const std::shared_ptr<Database>& database = shared_resource(env);
   Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
   ReadCall call = ReadCallOf(env, args[2], *database);
-  if (call.options.read_tier == rocksdb::kReadAllTier && skip_direct_reads_ == 0 && args[1].IsArray()) {
-    Napi::Value values = GetManyDirectly(env, *database, *family, args[1].As<Napi::Array>(), call);
+  if (skip_direct_reads_ == 0) {
+    Napi::Value values = GetManyNow(env, *database, *family, args[1], call);
     if (!values.IsEmpty()) {
       return values;
     }
@@ -249,6 +284,30 @@ Napi::Value DatabaseHandle::has(const Args& args) {
         return status.ok() || status.IsNotFound() ? Error() : ReadError(status, *database);
       },
       [](Napi::Env env, bool& found) { return Napi::Boolean::New(env, found); });
+}
+
+// hasMany(family, keys, options)
+Napi::Value DatabaseHandle::hasMany(const Args& args) {
+  const Napi::Env env = args.Env();
+  const std::shared_ptr<Database>& database = shared_resource(env);
+  Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
+  ReadCall call = ReadCallOf(env, args[2], *database);
+  std::vector<PinnableSlice> values;
+  std::vector<Status> statuses;
+  if (ReadManyNow(env, *database, *family, args[1], call, &values, &statuses)) {
+    return FoundToJs(env, statuses.size(), [&](size_t i) { return statuses[i].ok(); });
+  }
+  std::vector<std::string> keys = CopyKeys(env, args[1], "keys");
+  return Async<std::vector<char>>(
+      env, Lane::kShort, Leases(LeaseOf(env)),
+      [database, family = std::move(family), keys = std::move(keys), call = std::move(call)](std::vector<char>& found) {
+        found.resize(keys.size());
+        return ReadEach(*database, call.options, family, keys,
+                        [&found](size_t i, bool is_found, const PinnableSlice&) { found[i] = is_found ? 1 : 0; });
+      },
+      [](Napi::Env env, std::vector<char>& found) {
+        return FoundToJs(env, found.size(), [&](size_t i) { return found[i] != 0; });
+      });
 }
 
 // (family, key, options), or (family, key, value, options) if it takes two.

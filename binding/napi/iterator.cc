@@ -39,6 +39,10 @@ const OptionTable<IteratorCall>& IteratorTable() {
                                    [](Napi::Env env, std::string_view name, Napi::Value value, IteratorCall* call) {
                                      call->options.values = ReadBool(env, name, value);
                                    }),
+              Custom<IteratorCall>("seeksInsideOnly",
+                                   [](Napi::Env env, std::string_view name, Napi::Value value, IteratorCall* call) {
+                                     call->options.seeks_inside_only = ReadBool(env, name, value);
+                                   }),
               // For JS alone.
               Custom<IteratorCall>("limit", {}),
           })

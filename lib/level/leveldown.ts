@@ -1,9 +1,8 @@
-import { Cursor } from '../cursor.js';
 import { Database, databaseOf } from '../database.js';
 import { RocksDBError } from '../errors.js';
-import type { Handle } from '../handle.js';
 import type { ReadArgument } from '../native-database.js';
 import { PackedBatch } from '../packed-batch.js';
+import { clear } from './clear.js';
 import { AbstractLevelDOWN, type AnyCallback } from './leveldown-abstract.js';
 import { answer, answerDone } from './leveldown-answer.js';
 import { LeveldownChainedBatch } from './leveldown-batch.js';
@@ -33,30 +32,6 @@ function readOptionsOf({ asBuffer, fillCache }: types.RocksDBGetOptions): ReadAr
     return { encoding, fillCache };
   }
   return encoding === 'utf8' ? encoding : undefined;
-}
-
-/** Removes the entries of a range that are there now, block by block. */
-async function clear(handle: Handle, range: types.RocksDBRangeOptions): Promise<void> {
-  const { native } = handle;
-  const entries = native.iterator(0, { ...boundsOf(range), reverse: range.reverse, fillCache: false, values: false });
-  const cursor = new Cursor(entries, handle, { key: 'buffer', value: undefined }, limitOf(range));
-  try {
-    for (;;) {
-      for (let wait = cursor.fill(Infinity); wait !== undefined; wait = cursor.fill(Infinity)) {
-        await wait;
-      }
-      if (!cursor.hasEntry) {
-        return;
-      }
-      const batch = new PackedBatch(handle);
-      for (; cursor.hasEntry; cursor.advance()) {
-        batch.delete(0, cursor.key as Buffer);
-      }
-      await batch.write();
-    }
-  } finally {
-    cursor.close();
-  }
 }
 
 function checkRange(method: string, start: unknown, end: unknown, callback: unknown): void {
@@ -130,9 +105,7 @@ class Methods extends AbstractLevelDOWN {
   }
 
   _getMany(keys: types.Bytes[], options: types.RocksDBGetOptions, callback: AnyCallback): void {
-    answer(callback, () =>
-      this[storeKey].handle.getMany(0, keys, readOptionsOf(options), options.asBuffer === false),
-    );
+    answer(callback, () => this[storeKey].handle.getMany(0, keys, readOptionsOf(options), options.asBuffer === false));
   }
 
   _put(key: types.Bytes, value: types.Bytes, options: types.RocksDBWriteOptions, callback: AnyCallback): void {
@@ -162,7 +135,13 @@ class Methods extends AbstractLevelDOWN {
   }
 
   _clear(options: types.RocksDBRangeOptions, callback: AnyCallback): void {
-    answerDone(callback, () => clear(this[storeKey].handle, options));
+    answerDone(callback, () => {
+      const limit = limitOf(options);
+      return clear(
+        { handle: this[storeKey].handle, family: 0 },
+        { ...boundsOf(options), reverse: options.reverse ?? false, limit: Number.isFinite(limit) ? limit : -1 },
+      );
+    });
   }
 
   _iterator(options: types.RocksDBIteratorOptions): LeveldownIterator {

@@ -81,7 +81,9 @@ class NoWaitTest : public testing::Test {
     uint32_t head[2];
     std::memcpy(head, block.data(), sizeof(head));
     std::vector<uint32_t> ends(size_t{head[0]} * 2);
-    std::memcpy(ends.data(), block.data() + sizeof(head), ends.size() * sizeof(uint32_t));
+    if (!ends.empty()) {
+      std::memcpy(ends.data(), block.data() + sizeof(head), ends.size() * sizeof(uint32_t));
+    }
     const char* bytes = block.data() + sizeof(head) + ends.size() * sizeof(uint32_t);
     uint32_t begin = 0;
     for (size_t i = 0; i < ends.size(); i += 2) {

@@ -62,6 +62,19 @@ await restored.close();
 `;
 const names = 'BackupEngine, Database, engineInfo';
 
+const levelConsumer = `
+const level = new RocksLevel(join(dir, 'level'), { valueEncoding: 'json' });
+await level.put('fruit', { name: 'apple' });
+const backups = await level.backupEngine(join(dir, 'backups'));
+await backups.createBackup(level);
+await level.close();
+await backups.restoreLatestBackup(join(dir, 'restored'));
+await backups.close();
+const again = new RocksLevel(join(dir, 'restored'), { valueEncoding: 'json' });
+console.log((await again.get('fruit')).name, await again.keys().all(), again instanceof AbstractLevel);
+await again.close();
+`;
+
 t.before(() => {
   mkdirSync(app);
   mkdirSync(bin);
@@ -147,6 +160,20 @@ t.test('rocksdb-backup/leveldown is the constructor itself, for import and for r
   t.equal(node(['store.cjs', join(folder, 'store-cjs')], app), 'pear\n');
 });
 
+t.test("'rocksdb-backup/level' is there for import and for require()", async (t) => {
+  const body = `const dir = process.argv[2];\n${levelConsumer}`;
+  writeFileSync(
+    join(app, 'level.mjs'),
+    `import { join } from 'node:path';\nimport { AbstractLevel } from 'abstract-level';\nimport { RocksLevel } from 'rocksdb-backup/level';\n${body}`,
+  );
+  t.equal(node(['level.mjs', join(folder, 'level-esm')], app), "apple [ 'fruit' ] true\n");
+  writeFileSync(
+    join(app, 'level.cjs'),
+    `const { join } = require('node:path');\nconst { AbstractLevel } = require('abstract-level');\nconst { RocksLevel } = require('rocksdb-backup/level');\n(async () => {\n${body}})();`,
+  );
+  t.equal(node(['level.cjs', join(folder, 'level-cjs')], app), "apple [ 'fruit' ] true\n");
+});
+
 t.test('the types serve import and require() under module node16, strictly', async (t) => {
   const body = `
 export async function use(dir: string): Promise<number> {
@@ -162,6 +189,33 @@ export async function use(dir: string): Promise<number> {
   return info.backupId + version.length + (value?.length ?? 0);
 }
 `;
+  const levelBody = `
+interface User { name: string }
+export async function use(dir: string): Promise<string> {
+  const level = new RocksLevel<string, User>(dir, { valueEncoding: 'json', compression: true, bloomFilterBits: 10 });
+  await level.put('1', { name: 'Ada' }, { sync: true });
+  await level.batch().put('2', { name: 'Bob' }).write({ sync: true });
+  const engine: BackupEngine = await level.backupEngine(dir);
+  const { backupId } = await engine.createBackup(level);
+  const database: Database = level.database;
+  const user: User | undefined = await level.get('1', { fillCache: false });
+  const bytes: Buffer | undefined = level.getSync<string, Buffer>('1', { valueEncoding: 'buffer' });
+  for await (const [key, { name }] of level.iterator({ gte: '1', fillCache: false })) void [key.length, name.length];
+  const texts: RocksLevel = new RocksLevel(database);
+  const sub = texts.sublevel<string, number>('n', { valueEncoding: 'json' });
+  await sub.put('a', 1);
+  const value: string | undefined = await texts.get('a');
+  // @ts-expect-error a value is a User
+  await level.put('1', 'Ada');
+  // @ts-expect-error there is no such compression
+  new RocksLevel(dir, { compression: 'best' });
+  return [backupId, database.path, user?.name, bytes?.length, value].join();
+}
+`;
+  const levelNames =
+    "import type { BackupEngine, Database } from 'rocksdb-backup';\nimport { RocksLevel } from 'rocksdb-backup/level';";
+  writeFileSync(join(app, 'level-types.mts'), `${levelNames}\n${levelBody}`);
+  writeFileSync(join(app, 'level-types.cts'), `${levelNames}\n${levelBody}`);
   writeFileSync(join(app, 'types.mts'), `import { ${names} } from 'rocksdb-backup';\n${body}`);
   writeFileSync(join(app, 'types.cts'), `import { ${names} } from 'rocksdb-backup';\n${body}`);
   writeFileSync(
@@ -200,7 +254,15 @@ store.del(1, () => {});
         types: ['node'],
         typeRoots: [join(root, 'node_modules', '@types')],
       },
-      files: ['types.mts', 'types.cts', 'require.cts', 'stores.mts', 'stores.cts'],
+      files: [
+        'types.mts',
+        'types.cts',
+        'require.cts',
+        'stores.mts',
+        'stores.cts',
+        'level-types.mts',
+        'level-types.cts',
+      ],
     }),
   );
   try {
