@@ -11,6 +11,7 @@ export interface Owner {
 
 /** Blocks begin with one entry or few, for those who want no more, and grow for those who want all. */
 const FIRST_BLOCK_BYTES = 4 << 10;
+const LIMITED_BLOCK_BYTES = 16 << 10;
 const MAX_BLOCK_BYTES = 64 << 10;
 
 /** So many results of other calls a block counts for, when it is the event loop's turn again. */
@@ -179,7 +180,9 @@ export class Cursor {
   }
 
   #request(maxEntries: number, target: Key | undefined): MaybePromise<Buffer> {
-    const maxBytes = this.#blockBytes || Math.min(FIRST_BLOCK_BYTES, this.#maxBlockBytes);
+    // A limit tells that so many are wanted.
+    const first = this.#remaining === Number.POSITIVE_INFINITY ? FIRST_BLOCK_BYTES : LIMITED_BLOCK_BYTES;
+    const maxBytes = this.#blockBytes || Math.min(first, this.#maxBlockBytes);
     const bytes = this.#native.next(Math.min(maxEntries, 0xffff_ffff), maxBytes, target);
     return bytes instanceof Promise ? bytes : paced(bytes, BLOCK_WEIGHT);
   }

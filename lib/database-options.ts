@@ -54,7 +54,11 @@ export interface ColumnFamilyOptions {
   blockSize?: number | undefined;
   /** Keeps indexes and filters in the block cache, which then bounds their memory. @default false */
   cacheIndexAndFilterBlocks?: boolean | undefined;
-  /** Bits per key of a filter that spares reads of keys that are not there. 10 is usual, 0 is none. @default 0 */
+  /**
+   * Bits per key of a filter that spares reads of files that do not have a key: memory, while a file is open, for time. 0 is
+   * none, as RocksDB itself has it.
+   * @default 10
+   */
   bloomFilterBits?: number | undefined;
   /** Any other option of the family or its block-based tables, by RocksDB's own name, checked by RocksDB. @default {} */
   rocksdb?: Record<string, string | number | bigint | boolean> | undefined;

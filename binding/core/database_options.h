@@ -13,7 +13,7 @@ namespace rocksdb_backup {
 struct FamilyOptions {
   rocksdb::ColumnFamilyOptions family;
   rocksdb::BlockBasedTableOptions table;
-  double bloom_filter_bits = 0;  // per key; 0: no filter
+  double bloom_filter_bits = 10;  // per key; 0: no filter
   // What was not said is taken from the database itself: see Database::Open.
   bool has_comparator = false;
   bool has_merge_operator = false;
