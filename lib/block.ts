@@ -1,3 +1,5 @@
+import { markAsUntransferable } from 'node:worker_threads';
+
 const HEAD_BYTES = 8;
 
 /** From so many entries on, a block of text is decoded at once. */
@@ -27,6 +29,7 @@ export class Block {
 
   constructor(bytes: Buffer, parts: EntryParts) {
     const [count = 0, finished = 0] = new Uint32Array(bytes.buffer, bytes.byteOffset, 2);
+    markAsUntransferable(bytes.buffer);
     this.count = count;
     this.finished = finished !== 0;
     this.#bytes = bytes;

@@ -1,3 +1,4 @@
+import { markAsUntransferable } from 'node:worker_threads';
 import { native } from './binding.js';
 import type { MaybePromise } from './native-database.js';
 
@@ -13,6 +14,7 @@ let pool = Buffer.alloc(0);
 
 function renew(): void {
   pool = Buffer.allocUnsafeSlow(POOL_BYTES);
+  markAsUntransferable(pool.buffer); // as node's own pool: a transfer of one value would take all others along
   native.setReadPool(pool);
 }
 renew();
@@ -47,6 +49,7 @@ export function valuesRead(result: Buffer | Read[], utf8: boolean): Read[] {
   if (Array.isArray(result)) {
     return result;
   }
+  markAsUntransferable(result.buffer);
   const count = new Uint32Array(result.buffer, result.byteOffset, 1)[0] as number;
   const sizes = new Uint32Array(result.buffer, result.byteOffset + 4, count);
   const values = new Array<Read>(count);

@@ -1,5 +1,6 @@
 // Writes that nobody waits for one by one are collected and written together. Nothing else may tell.
 
+import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
 import type { Database } from '../lib/index.js';
 import { collect, failureOf, openDb } from './fixtures/databases.js';
@@ -150,4 +151,42 @@ t.test('values that are read are theirs who read them', async (t) => {
     got.push(random.below(2) === 0 ? db.getSync(`k${n}`)! : (await db.get(`k${n}`))!);
   }
   t.ok(want.every((value, n) => value.equals(got[n]!)));
+});
+
+t.test('transferring the memory of a value to another thread takes no other value along', async (t) => {
+  const db = await openDb(t, tempDir(t)('db'));
+  await Promise.all([db.put('a', 'first'), db.put('b', 'second')]);
+  const [a, b] = [db.getSync('a')!, (await db.get('b'))!];
+  const many = await db.getMany(['a', 'b']);
+  const [entry] = await collect(db.iterator());
+  const { port1, port2 } = new MessageChannel();
+  for (const value of [a, b, many[0]!, entry![1]]) {
+    try {
+      port1.postMessage(value, [value.buffer as ArrayBuffer]); // newer versions of Node refuse, older ones copy
+    } catch (error) {
+      t.match(error, { name: 'DataCloneError' });
+    }
+  }
+  port1.close();
+  port2.close();
+  t.same([String(a), String(b), String(many[1]), String(entry![1])], ['first', 'second', 'second', 'first']);
+});
+
+t.test('reads go on when the memory of a value was taken away', async (t) => {
+  const db = await openDb(t, tempDir(t)('db'));
+  await db.put('a', 'first');
+  const value = db.getSync('a')!;
+  const memory = value.buffer as ArrayBuffer & { transfer?(): ArrayBuffer };
+  try {
+    memory.transfer?.(); // old versions of Node cannot, new ones refuse
+  } catch (error) {
+    t.match(error, { name: 'TypeError' });
+  }
+  for (let n = 0; n < 10_000; n++) {
+    await db.put('b', `value ${n}`);
+    if (String(db.getSync('b')) !== `value ${n}`) {
+      t.fail(`value ${n}`);
+    }
+  }
+  t.equal(db.getSync('a', { encoding: 'utf8' }), 'first');
 });

@@ -196,6 +196,7 @@ t.test('two opens at once: one gets the database', async (t) => {
 t.test('createIfMissing: false and errorIfExists refuse, and change nothing', async (t) => {
   const path = tempDir(t);
   t.match(await failureOf(() => Database.open(path('no'), { createIfMissing: false })), { code: /^ROCKSDB_/ });
+  t.notOk(existsSync(path('no')), 'not even a directory');
   t.match(await failureOf(() => Database.open(path('no'), { mode: 'readOnly' })), { code: /^ROCKSDB_/ });
   const db = await Database.open(path('db'));
   await db.close();

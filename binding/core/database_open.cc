@@ -234,6 +234,11 @@ Error Database::Open(const std::string& path, const DatabaseOptions& options, st
       return error;
     }
   }
+  if (options.mode == Mode::kReadWrite && !options.db.create_if_missing && !Exists(real_path + "/CURRENT")) {
+    // RocksDB would say so too, but make the directory first.
+    return Error("ROCKSDB_INVALID_ARGUMENT",
+                 "open " + real_path + ": no database is there (no file CURRENT), and createIfMissing is false");
+  }
   if (options.mode == Mode::kReadWrite && options.db.create_if_missing) {
     if (Error error = CreateDirectories(real_path); !error.ok()) {
       return error;

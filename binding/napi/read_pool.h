@@ -21,20 +21,24 @@ class ReadPool {
     if (napi_get_buffer_info(env, buffer, &data, &size) != napi_ok || size > kMaxSize) {
       throw Napi::TypeError::New(env, "the read pool is a Buffer of at most 256 KiB");
     }
-    buffer_ = Napi::Persistent(buffer.As<Napi::Object>());
+    memory_ = Napi::Persistent(buffer.As<Napi::Uint8Array>().ArrayBuffer());
     data_ = static_cast<char*>(data);
     size_ = size;
     used_ = 0;
   }
 
   void Release() {
-    buffer_.Reset();
+    memory_.Reset();
     size_ = used_ = 0;
   }
 
   // Copies a value and returns its place for lib/reads.ts; or an empty Value if it does not fit.
   Napi::Value Put(Napi::Env env, const rocksdb::Slice& value) {
-    if (value.size() > kMaxValue || value.size() > size_ - used_) {
+    if (size_ == 0 || value.size() > kMaxValue || value.size() > size_ - used_) {
+      return {};
+    }
+    if (memory_.Value().IsDetached()) {  // somebody transferred the memory of a value: it is not ours any more
+      Release();
       return {};
     }
     if (!value.empty()) {
@@ -50,7 +54,7 @@ class ReadPool {
   static constexpr size_t kSizeBits = 13;
   static constexpr size_t kMaxSize = size_t{1} << (31 - kSizeBits);
 
-  Napi::ObjectReference buffer_;
+  Napi::Reference<Napi::ArrayBuffer> memory_;
   char* data_ = nullptr;
   size_t size_ = 0;
   size_t used_ = 0;
