@@ -236,8 +236,9 @@ Error Database::Open(const std::string& path, const DatabaseOptions& options, st
   }
   if (options.mode == Mode::kReadWrite && !options.db.create_if_missing && !Exists(real_path + "/CURRENT")) {
     // RocksDB would say so too, but make the directory first.
-    return Error("ROCKSDB_INVALID_ARGUMENT",
-                 "open " + real_path + ": no database is there (no file CURRENT), and createIfMissing is false");
+    return Error(
+        "ROCKSDB_INVALID_ARGUMENT",
+        "open " + real_path + ": the database does not exist (there is no file CURRENT), and createIfMissing is false");
   }
   if (options.mode == Mode::kReadWrite && options.db.create_if_missing) {
     if (Error error = CreateDirectories(real_path); !error.ok()) {
