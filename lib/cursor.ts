@@ -2,7 +2,7 @@ import { Block, type EntryParts } from './block.js';
 import { RocksDBError } from './errors.js';
 import type { MaybePromise, NativeIterator } from './native-database.js';
 import type { Key } from './options.js';
-import { paced } from './settle.js';
+import { isPromise, paced } from './settle.js';
 
 /** What a cursor needs to know of the handle it came from. */
 export interface Owner {
@@ -80,7 +80,7 @@ export class Cursor {
     try {
       while (this.#needsBlock()) {
         const result = this.#nextBlock(wanted);
-        if (result instanceof Promise) {
+        if (isPromise(result)) {
           return this.#fillLater(result, wanted);
         }
         this.#use(result, false);
@@ -144,7 +144,7 @@ export class Cursor {
     const last = block.finished || this.#remaining <= block.count;
     if (waited && this.#blockBytes > FIRST_BLOCK_BYTES && !last) {
       this.#ahead = this.#request(this.#remaining - block.count, undefined);
-      if (this.#ahead instanceof Promise) {
+      if (isPromise(this.#ahead)) {
         this.#ahead.catch(() => {}); // told when it is awaited
       }
     }
@@ -157,7 +157,7 @@ export class Cursor {
     if (ahead !== undefined && this.#target === undefined) {
       return ahead;
     }
-    if (ahead instanceof Promise) {
+    if (isPromise(ahead)) {
       return this.#after(ahead, wanted); // a native iterator does one thing at a time
     }
     return this.#requestWanted(wanted);
@@ -184,6 +184,6 @@ export class Cursor {
     const first = this.#remaining === Number.POSITIVE_INFINITY ? FIRST_BLOCK_BYTES : LIMITED_BLOCK_BYTES;
     const maxBytes = this.#blockBytes || Math.min(first, this.#maxBlockBytes);
     const bytes = this.#native.next(Math.min(maxEntries, 0xffff_ffff), maxBytes, target);
-    return bytes instanceof Promise ? bytes : paced(bytes, BLOCK_WEIGHT);
+    return isPromise(bytes) ? bytes : paced(bytes, BLOCK_WEIGHT);
   }
 }

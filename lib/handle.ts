@@ -3,10 +3,11 @@ import type { MaybePromise, NativeDatabase, ReadArgument } from './native-databa
 import type { Key, WriteOptions } from './options.js';
 import { PackedWrites } from './packed-writes.js';
 import { type Read, valueRead, valueReadSoon, valuesRead } from './reads.js';
-import { paced } from './settle.js';
+import { isPromise, paced } from './settle.js';
 
-/** From so many bytes on, collected writes do not wait for more. */
-const MAX_COLLECTED_BYTES = 32 << 10;
+/** From so many on, collected writes do not wait for more: together they have to be small enough to be written here. */
+const MAX_COLLECTED_BYTES = 16 << 10;
+const MAX_COLLECTED_WRITES = 1000;
 
 /**
  * A handle of this thread: what a database and its column families share.
@@ -53,7 +54,7 @@ export class Handle implements Owner {
     utf8: boolean,
   ): MaybePromise<Read[]> {
     const result = this.native.getMany(family, keys, options);
-    return result instanceof Promise ? result.then((values) => valuesRead(values, utf8)) : valuesRead(result, utf8);
+    return isPromise(result) ? result.then((values) => valuesRead(values, utf8)) : valuesRead(result, utf8);
   }
 
   put(family: number, key: Key, value: Key, options?: WriteOptions): MaybePromise<void> {
@@ -98,7 +99,7 @@ export class Handle implements Owner {
       this.#fail = reject;
     });
     const written = this.#written;
-    if (this.#collected.used > MAX_COLLECTED_BYTES) {
+    if (this.#collected.used > MAX_COLLECTED_BYTES || this.#collected.count >= MAX_COLLECTED_WRITES) {
       this.#write();
     }
     return written;
@@ -113,7 +114,7 @@ export class Handle implements Owner {
     const { count, used, bytes, words } = this.#collected;
     try {
       const result = this.#native.writePacked(count, words, bytes, used);
-      resolve?.(result instanceof Promise ? result : paced(result, count));
+      resolve?.(isPromise(result) ? result : paced(result, count));
     } catch (error) {
       fail?.(error);
     } finally {

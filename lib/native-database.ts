@@ -83,6 +83,8 @@ export interface NativeDatabaseModule {
   };
   Snapshot: { prototype: Snapshot };
   setReadPool(pool: Buffer): void;
+  /** The last one that was set. */
+  readPool?: Buffer;
   engineInfo(): EngineInfo;
   setErrorClass(errorClass: unknown): void;
 }

@@ -33,8 +33,8 @@ export class PackedBatch {
   get native(): NativeWriteBatch {
     const { count, words, bytes, used } = this.#packed;
     if (count > 0) {
-      this.#packed.clear();
       this.#native.append(count, words, bytes, used);
+      this.#packed.clear();
     }
     return this.#native;
   }
@@ -46,13 +46,21 @@ export class PackedBatch {
 
   /** Writes it all, after the writes that came before, and leaves the batch empty. */
   write(options?: WriteOptions): MaybePromise<void> {
-    void this.#handle.native;
-    return this.native.write(options);
+    return this.#whole().write(options);
   }
 
   /** The same, waiting on this thread. */
   writeSync(options?: WriteOptions): void {
-    void this.#handle.native;
-    this.native.writeSync(options);
+    this.#whole().writeSync(options);
+  }
+
+  #whole(): NativeWriteBatch {
+    void this.#handle.native; // which writes what came before
+    try {
+      return this.native;
+    } catch (error) {
+      this.clear(); // all or none
+      throw error;
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import { native } from './binding.js';
 import type { MaybePromise } from './native-database.js';
+import { isPromise } from './settle.js';
 
 /**
  * Small values that native code read on this thread are put here, one after the other: making a Buffer for each of them
@@ -10,19 +11,20 @@ const POOL_BYTES = 32 << 10;
 const SIZE_BITS = 13;
 const MAX_POOLED_BYTES = 4096;
 
-let pool = Buffer.alloc(0);
-
 function renew(): void {
-  pool = Buffer.allocUnsafeSlow(POOL_BYTES);
+  const pool = Buffer.allocUnsafeSlow(POOL_BYTES);
   markAsUntransferable(pool.buffer); // as node's own pool: a transfer of one value would take all others along
   native.setReadPool(pool);
+  native.readPool = pool; // there, and not here, for every copy of this file that a thread may have
 }
-renew();
+if (native.readPool === undefined) {
+  renew();
+}
 
 function pooled(place: number): Buffer {
   const begin = place >> SIZE_BITS;
   const end = begin + (place & ((1 << SIZE_BITS) - 1));
-  const value = pool.subarray(begin, end);
+  const value = (native.readPool as Buffer).subarray(begin, end);
   if (end > POOL_BYTES - 2 * MAX_POOLED_BYTES) {
     renew();
   }
@@ -39,7 +41,7 @@ export function valueRead(result: Read | number): Read {
 
 /** What `get` of a native database gave. */
 export function valueReadSoon(result: MaybePromise<Read | number>): MaybePromise<Read> {
-  return result instanceof Promise ? (result as Promise<Read>) : valueRead(result);
+  return isPromise(result) ? (result as Promise<Read>) : valueRead(result);
 }
 
 const MISSING = 0xffff_ffff;

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { MaybePromise } from './native-database.js';
 
 /** How many results in a row are given out before the event loop gets its turn. */
@@ -13,6 +14,11 @@ function turn(): void {
   for (const resolve of resolvers) {
     resolve();
   }
+}
+
+/** Also of native code's promises where this runs in a context of its own, which has another `Promise` (as in Jest). */
+export function isPromise<T>(result: MaybePromise<T>): result is Promise<T> {
+  return typeof result === 'object' && (result instanceof Promise || types.isPromise(result));
 }
 
 /**
@@ -34,7 +40,7 @@ export function paced<T>(result: T, weight = 1): MaybePromise<T> {
 
 /** A result that may be there already, as it is; or now and then a promise of it, as `paced` says. For those who await it. */
 export function pacedIfThere<T>(result: MaybePromise<T>, weight = 1): MaybePromise<T> {
-  return result instanceof Promise ? result : paced(result, weight);
+  return isPromise(result) ? result : paced(result, weight);
 }
 
 /**

@@ -1,6 +1,8 @@
 // Reads are tried in memory first. What memory cannot tell must come from the disk.
 
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
+import { isPromise } from '../lib/settle.js';
 import { collect, failureOf, openDb } from './fixtures/databases.js';
 import { tempDir } from './fixtures/files.js';
 import { Random } from './fixtures/random.js';
@@ -118,4 +120,33 @@ t.test('an iterator passes many deleted entries', async (t) => {
   await batch.write();
   t.same(await collect(db.keys({ encoding: 'utf8' })), [key(0), key(19_999)]);
   t.same(await collect(db.keys({ encoding: 'utf8', reverse: true })), [key(19_999), key(0)]);
+});
+
+t.test('an iterator gives all keys, also of a family with a prefix extractor', async (t) => {
+  const path = tempDir(t)('db');
+  const options = { rocksdb: { prefix_extractor: 'fixed:4' } };
+  const writer = await openDb(t, path, options);
+  const want: string[] = [];
+  for (let prefix = 0; prefix < 8; prefix++) {
+    for (let n = 0; n < 50; n++) {
+      const name = `p${String(prefix).padStart(3, '0')}:${String(n).padStart(3, '0')}`;
+      want.push(name);
+      // One that is too large for the JS thread: the iterator goes on elsewhere from there.
+      await writer.put(name, n === 20 ? 'x'.repeat(300_000) : 'x');
+    }
+    await writer.flush();
+  }
+  await writer.close();
+  const db = await openDb(t, path, options);
+  const keysOf = async (entries: AsyncIterable<[string, string]>) => (await collect(entries)).map(([name]) => name);
+  for (let round = 0; round < 2; round++) {
+    t.same(await keysOf(db.iterator({ encoding: 'utf8' })), want);
+    t.same(await keysOf(db.iterator({ encoding: 'utf8', gte: 'p002:025' })), want.slice(2 * 50 + 25));
+    t.same(await keysOf(db.iterator({ encoding: 'utf8', reverse: true })), [...want].reverse());
+  }
+});
+
+t.test('a promise of another context is one', async (t) => {
+  t.equal(isPromise(runInNewContext('Promise.resolve(1)')), true);
+  t.same([1, 'x', null, undefined, {}, Buffer.from('x')].map(isPromise), [false, false, false, false, false, false]);
 });

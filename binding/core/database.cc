@@ -1,5 +1,6 @@
 #include "core/database.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <utility>
 
@@ -129,12 +130,17 @@ bool Database::GetNow(rocksdb::ReadOptions options, const Family& family, const 
   return !status->IsIncomplete();
 }
 
+// So many bytes of values are read at once at most while a JS thread waits.
+static constexpr uint64_t kMaxBytesNow = uint64_t{256} << 10;
+
 bool Database::MultiGetNow(rocksdb::ReadOptions options, const Family& family, const std::vector<rocksdb::Slice>& keys,
                            std::vector<rocksdb::PinnableSlice>* values, std::vector<rocksdb::Status>* statuses) const {
   if (reads_without_waiting_) {
     const NoWait no_wait;
+    options.value_size_soft_limit = kMaxBytesNow;
     db_->MultiGet(options, family.handle, keys.size(), keys.data(), values->data(), statuses->data());
-    return !no_wait.missed();
+    return !no_wait.missed() &&
+           std::none_of(statuses->begin(), statuses->end(), [](const auto& status) { return status.IsAborted(); });
   }
   // MultiGet reads the disk in any tier.
   for (size_t i = 0; i < keys.size(); ++i) {

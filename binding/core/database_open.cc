@@ -285,12 +285,10 @@ Error Database::OpenBackup(std::shared_ptr<rocksdb::Env> env, std::shared_ptr<vo
 Error Database::OpenIn(Environment environment, const std::string& path, const DatabaseOptions& options,
                        std::shared_ptr<Database>* database) {
   rocksdb::DBOptions db_options = options.db;
-  bool reads_without_waiting = false;
   if (environment.env != nullptr) {
     db_options.env = environment.env.get();
-  } else if (NoWaitEnv() != nullptr && !db_options.use_direct_reads && !db_options.allow_mmap_reads) {
+  } else if (NoWaitEnv() != nullptr) {
     db_options.env = NoWaitEnv();
-    reads_without_waiting = true;
   }
   const std::shared_ptr<rocksdb::Cache> cache =
       options.cache_size == 0 ? nullptr : rocksdb::NewLRUCache(options.cache_size);
@@ -327,7 +325,8 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   opened->family_options_ = options.family;
   opened->cache_ = cache;
   opened->environment_ = std::move(environment);
-  opened->reads_without_waiting_ = reads_without_waiting;
+  opened->reads_without_waiting_ =
+      db_options.env == NoWaitEnv() && !db_options.use_direct_reads && !db_options.allow_mmap_reads;
   opened->Opened(std::move(db), handles);
   RegisterResource(opened);
   *database = std::move(opened);

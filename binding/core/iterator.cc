@@ -1,5 +1,6 @@
 #include "core/iterator.h"
 
+#include <chrono>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -19,14 +20,18 @@ constexpr int kSkipAfterMisses = 8;
 // A JS thread copies no entry that is larger.
 constexpr size_t kMaxEntryFromMemory = size_t{256} << 10;
 
-// Entries that are deleted but still there take time and give nothing. A JS thread passes so many at a time.
+// Entries that are deleted but still there take time and give nothing. A JS thread passes so many on the way to the
+// next one that is not, and works on a block no longer than this, which it looks at every so many entries.
 constexpr uint64_t kMaxSkippedInMemory = 2000;
+constexpr auto kMaxTimeInMemory = std::chrono::milliseconds(1);
+constexpr uint32_t kEntriesBetweenLooks = 16;
 
 }  // namespace
 
 std::shared_ptr<Iterator> Iterator::New(const std::shared_ptr<Database>& database, const Database::FamilyPtr& family,
                                         rocksdb::ReadOptions read, Snapshot::Pin pin, Options options) {
   read.background_purge_on_iterator_cleanup = true;  // it may end on a JS thread
+  read.total_order_seek = true;                      // all keys, whatever prefix extractor the family has
   const bool try_memory = read.read_tier == rocksdb::kReadAllTier;
   if (!pin && try_memory) {
     pin = Snapshot::Take(*database);
@@ -260,8 +265,14 @@ bool Iterator::Collect(rocksdb::Iterator& at, uint32_t max_entries, size_t max_b
   bytes_.clear();
   count_ = 0;
   stopped_at_large_entry_ = false;
+  const bool from_memory = &at == memory_.get();
+  const auto begin = from_memory ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
   while (at.Valid() && InRange(at)) {
     if (count_ == max_entries || bytes_.size() >= max_bytes) {
+      return false;
+    }
+    if (from_memory && count_ % kEntriesBetweenLooks == kEntriesBetweenLooks - 1 &&
+        std::chrono::steady_clock::now() - begin > kMaxTimeInMemory) {
       return false;
     }
     const Slice key = at.key();

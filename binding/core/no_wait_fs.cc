@@ -11,6 +11,7 @@
 
 #ifdef __linux__
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -65,7 +66,8 @@ IOStatus Failed(const std::string& what, const std::string& path, int code) {
 // So this does what that does.
 class NoWaitFile final : public FSRandomAccessFile {
  public:
-  NoWaitFile(std::string path, int fd, bool in_memory) : path_(std::move(path)), fd_(fd), in_memory_(in_memory) {}
+  NoWaitFile(std::string path, int fd, uint64_t size, bool in_memory)
+      : path_(std::move(path)), fd_(fd), size_(size), in_memory_(in_memory) {}
   ~NoWaitFile() override { close(fd_); }
 
   IOStatus Read(uint64_t offset, size_t size, const IOOptions&, Slice* result, char* scratch,
@@ -74,18 +76,23 @@ class NoWaitFile final : public FSRandomAccessFile {
     size_t done = 0;
     while (done < size) {
       iovec part{scratch + done, size - done};
-      const ssize_t got = preadv2(fd_, &part, 1, static_cast<off_t>(offset + done), now ? RWF_NOWAIT : 0);
+      const auto at = static_cast<off_t>(offset + done);
+      const ssize_t got = now ? preadv2(fd_, &part, 1, at, RWF_NOWAIT) : pread(fd_, part.iov_base, part.iov_len, at);
       if (got < 0 && errno == EINTR) {
         continue;
       }
       if (got < 0) {
         const int code = errno;
         *result = Slice(scratch, 0);
-        return now && (code == EAGAIN || code == EOPNOTSUPP)
+        return now && (code == EAGAIN || code == EOPNOTSUPP || code == ENOSYS || code == EPERM)
                    ? Missed()
                    : Failed("reading " + std::to_string(size) + " bytes at " + std::to_string(offset), path_, code);
       }
       if (got == 0) {
+        if (now && offset + done < size_) {  // Linux 5.9 and 5.10 say so of what they do not have in memory
+          *result = Slice(scratch, 0);
+          return Missed();
+        }
         break;
       }
       done += static_cast<size_t>(got);
@@ -129,6 +136,7 @@ class NoWaitFile final : public FSRandomAccessFile {
 
   const std::string path_;
   const int fd_;
+  const uint64_t size_;
   const bool in_memory_;
 };
 
@@ -154,7 +162,13 @@ class NoWaitFileSystem final : public rocksdb::FileSystemWrapper {
     }
     struct statfs info = {};
     const bool in_memory = fstatfs(fd, &info) == 0 && (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
-    *file = std::make_unique<NoWaitFile>(path, fd, in_memory);
+    struct stat status = {};
+    if (fstat(fd, &status) != 0) {
+      const int code = errno;
+      close(fd);
+      return Failed("opening a file for reading", path, code);
+    }
+    *file = std::make_unique<NoWaitFile>(path, fd, static_cast<uint64_t>(status.st_size), in_memory);
     return IOStatus::OK();
   }
 };

@@ -269,10 +269,16 @@ Napi::Value DatabaseHandle::has(const Args& args) {
   const Bytes key(env, args[1], "key");
   ReadCall call = ReadCallOf(env, args[2], *database);
   if (call.options.read_tier == rocksdb::kReadAllTier) {
-    PinnableSlice value;
-    Status status;
-    if (database->GetNow(call.options, *family, key.slice(), &value, &status) && (status.ok() || status.IsNotFound())) {
-      return Napi::Boolean::New(env, status.ok());
+    if (skip_direct_reads_ > 0) {
+      --skip_direct_reads_;
+    } else {
+      PinnableSlice value;
+      Status status;
+      if (database->GetNow(call.options, *family, key.slice(), &value, &status) &&
+          (status.ok() || status.IsNotFound())) {
+        skip_direct_reads_ = value.size() > kLargeValue ? kReadsAfterLargeValue : 0;
+        return Napi::Boolean::New(env, status.ok());
+      }
     }
   }
   return Async<bool>(
@@ -327,7 +333,7 @@ Napi::Value DatabaseHandle::WriteOne(const Args& args) {
   }
   const rocksdb::WriteOptions options = WriteOptionsOf(env, args[kTwo ? 3 : 2]);
   if constexpr (kNow) {
-    WriteNow(env, *database, options, &batch);
+    WriteNow(env, database, options, &batch);
     return env.Undefined();
   } else {
     return WriteSoon(env, database, options, std::move(batch));

@@ -1,5 +1,6 @@
 #include "napi/write_batch.h"
 
+#include <optional>
 #include <utility>
 
 #include "napi/call_options.h"
@@ -58,8 +59,13 @@ Database::FamilyPtr FamilyOf(Napi::Env env, const Database& database, Napi::Valu
   return family;
 }
 
-void WriteNow(Napi::Env env, Database& database, const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch) {
-  ThrowIfError(env, database.Write(options, batch));
+void WriteNow(Napi::Env env, const std::shared_ptr<Database>& database, const rocksdb::WriteOptions& options,
+              rocksdb::WriteBatch* batch) {
+  std::optional<Database::BlockingWrite> blocking;
+  if (options.sync) {
+    blocking.emplace(database);
+  }
+  ThrowIfError(env, database->Write(options, batch));
 }
 
 Napi::Value WriteSoon(Napi::Env env, const std::shared_ptr<Database>& database, const rocksdb::WriteOptions& options,
@@ -142,10 +148,10 @@ Napi::Value WriteBatchHandle::write(const Args& args) {
 
 Napi::Value WriteBatchHandle::writeSync(const Args& args) {
   const Napi::Env env = args.Env();
-  Database& database = OpenDatabase(env);
+  OpenDatabase(env);
   const rocksdb::WriteOptions options = WriteOptionsOf(env, args[0]);
   rocksdb::WriteBatch batch = std::exchange(batch_, rocksdb::WriteBatch());
-  WriteNow(env, database, options, &batch);
+  WriteNow(env, database_, options, &batch);
   return env.Undefined();
 }
 

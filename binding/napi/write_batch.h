@@ -27,7 +27,8 @@ rocksdb::Status DeleteRange(rocksdb::WriteBatch*, rocksdb::ColumnFamilyHandle*, 
 Database::FamilyPtr FamilyOf(Napi::Env env, const Database& database, Napi::Value id);
 
 // Writes `batch` now, on this thread.
-void WriteNow(Napi::Env env, Database& database, const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch);
+void WriteNow(Napi::Env env, const std::shared_ptr<Database>& database, const rocksdb::WriteOptions& options,
+              rocksdb::WriteBatch* batch);
 
 // Writes `batch`: now if that needs no waiting, else on the pool. Returns undefined, or a promise of it.
 Napi::Value WriteSoon(Napi::Env env, const std::shared_ptr<Database>& database, const rocksdb::WriteOptions& options,

@@ -1,5 +1,5 @@
 import type { MaybePromise } from '../native-database.js';
-import { paced } from '../settle.js';
+import { isPromise, paced } from '../settle.js';
 import type { AnyCallback } from './leveldown-abstract.js';
 
 /**
@@ -29,8 +29,8 @@ export function answer<T>(
     process.nextTick(callback, error);
     return;
   }
-  const result = outcome instanceof Promise ? outcome : paced(outcome);
-  if (result instanceof Promise) {
+  const result = isPromise(outcome) ? outcome : paced(outcome);
+  if (isPromise(result)) {
     result.then(succeed, (error: unknown) => process.nextTick(callback, error));
   } else {
     succeed(result);

@@ -1,6 +1,6 @@
 import { Cursor } from '../cursor.js';
 import type { Handle } from '../handle.js';
-import { paced } from '../settle.js';
+import { isPromise, paced } from '../settle.js';
 import { AbstractIterator, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
 import type { Bytes, RocksDBIteratorOptions, RocksDBRangeOptions } from './leveldown-types.js';
 
@@ -106,7 +106,7 @@ export class LeveldownIterator extends AbstractIterator {
     const value = this.#noValue ?? cursor.value;
     cursor.advance();
     const turn = paced(undefined, 1 / ENTRIES_OF_A_RESULT);
-    if (turn instanceof Promise) {
+    if (isPromise(turn)) {
       this.#wait(turn, () => process.nextTick(callback, null, key, value), callback);
     } else {
       process.nextTick(callback, null, key, value);
