@@ -5,6 +5,19 @@ const HEAD_BYTES = 8;
 /** From so many entries on, a block of text is decoded at once. */
 const DECODED_AT_ONCE = 4;
 
+/** From so many bytes on memory is handed over by native code; smaller memory is copied to memory of JS. */
+const HANDED_OVER = 1 << 20;
+
+/**
+ * Lets memory that several values share not be transferred to another thread with one of them. Node ends with a fatal error if
+ * memory that was handed over to it is marked so when the process ends: but as large a piece has one value or few.
+ */
+export function keepTogether(bytes: Buffer): void {
+  if (bytes.length < HANDED_OVER) {
+    markAsUntransferable(bytes.buffer);
+  }
+}
+
 /** How the parts of entries come back: as Buffers or as strings. An entry may have no key, or no value. */
 export interface EntryParts {
   readonly key: 'buffer' | 'utf8' | undefined;
@@ -29,7 +42,7 @@ export class Block {
 
   constructor(bytes: Buffer, parts: EntryParts) {
     const [count = 0, finished = 0] = new Uint32Array(bytes.buffer, bytes.byteOffset, 2);
-    markAsUntransferable(bytes.buffer);
+    keepTogether(bytes);
     this.count = count;
     this.finished = finished !== 0;
     this.#bytes = bytes;

@@ -1,5 +1,6 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import { native } from './binding.js';
+import { keepTogether } from './block.js';
 import type { MaybePromise } from './native-database.js';
 import { isPromise } from './settle.js';
 
@@ -51,7 +52,7 @@ export function valuesRead(result: Buffer | Read[], utf8: boolean): Read[] {
   if (Array.isArray(result)) {
     return result;
   }
-  markAsUntransferable(result.buffer);
+  keepTogether(result);
   const count = new Uint32Array(result.buffer, result.byteOffset, 1)[0] as number;
   const sizes = new Uint32Array(result.buffer, result.byteOffset + 4, count);
   const values = new Array<Read>(count);

@@ -7,8 +7,8 @@
 namespace rocksdb_backup {
 namespace {
 
-// From here on handing memory over to JS is cheaper than copying it.
-constexpr size_t kHandOver = size_t{64} << 10;
+// From here on memory is handed over to JS instead of being copied. lib/block.ts knows this number.
+constexpr size_t kHandOver = size_t{1} << 20;
 
 }  // namespace
 
