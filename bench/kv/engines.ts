@@ -1,6 +1,11 @@
 // The packages that bench:kv compares, each behind the same few calls, each used as its documentation shows. Keys are
 // strings, values Buffers.
 
+export interface Seeker {
+  seek(key: string): Promise<unknown>;
+  close(): Promise<unknown>;
+}
+
 export interface KvEngine {
   open(path: string, cacheBytes: number): Promise<void>;
   put(key: string, value: Buffer): Promise<unknown>;
@@ -11,7 +16,7 @@ export interface KvEngine {
   /** How many entries there were. */
   scan(range: { gte?: string; limit?: number; reverse?: boolean }): Promise<number>;
   /** Makes an iterator on which `seek` can be called again and again. */
-  seeker?(): { seek(key: string): Promise<unknown>; close(): Promise<unknown> };
+  seeker?(): Seeker;
   close(): Promise<unknown>;
 }
 
@@ -19,6 +24,28 @@ type Callback = (error: Error | null, value?: unknown) => void;
 
 function promised(call: (callback: Callback) => void): Promise<unknown> {
   return new Promise((resolve, reject) => call((error, value) => (error ? reject(error) : resolve(value))));
+}
+
+async function countOf(entries: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  for await (const _ of entries) count++;
+  return count;
+}
+
+interface SeekIterator {
+  seek(key: string): void;
+  next(): Promise<unknown>;
+  close(): Promise<unknown>;
+}
+
+function seekerOf(iterator: SeekIterator): Seeker {
+  return {
+    seek(key) {
+      iterator.seek(key);
+      return iterator.next();
+    },
+    close: () => iterator.close(),
+  };
 }
 
 function ours(): KvEngine {
@@ -37,21 +64,8 @@ function ours(): KvEngine {
     get: (key) => db.get(key),
     getMany: (keys) => db.getMany(keys),
     getSync: (key) => db.getSync(key),
-    async scan(range) {
-      let count = 0;
-      for await (const _ of db.iterator(range)) count++;
-      return count;
-    },
-    seeker() {
-      const iterator = db.iterator();
-      return {
-        seek(key) {
-          iterator.seek(key);
-          return iterator.next();
-        },
-        close: () => iterator.close(),
-      };
-    },
+    scan: (range) => countOf(db.iterator(range)),
+    seeker: () => seekerOf(db.iterator()),
     close: () => db.close(),
   };
 }
@@ -82,21 +96,8 @@ function level(make: (path: string, options: object) => Level, sync: boolean): K
     get: (key) => db.get(key),
     getMany: (keys) => db.getMany(keys),
     ...(sync && { getSync: (key: string) => db.getSync!(key) }),
-    async scan(range) {
-      let count = 0;
-      for await (const _ of db.iterator(range)) count++;
-      return count;
-    },
-    seeker() {
-      const iterator = db.iterator({});
-      return {
-        seek(key) {
-          iterator.seek(key);
-          return iterator.next();
-        },
-        close: () => iterator.close(),
-      };
-    },
+    scan: (range) => countOf(db.iterator(range)),
+    seeker: () => seekerOf(db.iterator({})),
     close: () => db.close(),
   };
 }

@@ -112,48 +112,49 @@ function expectFound(value: unknown): void {
   if (value === undefined || value === null) throw new Error('a key that was written is not there');
 }
 
-function get(name: string, title: string, key: Choice, cold: boolean): Row {
+/** Reads keys of a database that was just opened, or hot ones. `run` is undefined where the package has no such call. */
+function read(
+  name: string,
+  title: string,
+  cold: boolean,
+  run: (task: Task) => (() => Timing | Promise<Timing>) | undefined,
+): Row {
   return {
     name,
     title,
     on: 'full',
     cold,
     async run(task) {
+      const measure = run(task);
+      if (measure === undefined) return undefined;
       if (!cold) await warmUp(task);
-      return repeat(task, 1, async (done) => expectFound(await task.db.get(key(task, done))));
+      return measure();
     },
   };
+}
+
+function get(name: string, title: string, key: Choice, cold: boolean): Row {
+  return read(name, title, cold, (task) => () => {
+    return repeat(task, 1, async (done) => expectFound(await task.db.get(key(task, done))));
+  });
 }
 
 function getMany(name: string, title: string, key: Choice, cold: boolean): Row {
-  return {
-    name,
-    title,
-    on: 'full',
-    cold,
-    async run(task) {
-      if (task.db.getMany === undefined) return undefined;
-      if (!cold) await warmUp(task);
-      return repeat(task, 100, async (done) => {
+  return read(name, title, cold, (task) => {
+    if (task.db.getMany === undefined) return undefined;
+    return () =>
+      repeat(task, 100, async (done) => {
         const keys = Array.from({ length: 100 }, (_, i) => key(task, done + i));
         (await task.db.getMany!(keys)).forEach(expectFound);
       });
-    },
-  };
+  });
 }
 
 function getSync(name: string, title: string, key: Choice, cold: boolean): Row {
-  return {
-    name,
-    title,
-    on: 'full',
-    cold,
-    async run(task) {
-      if (task.db.getSync === undefined) return undefined;
-      if (!cold) await warmUp(task);
-      return repeatNow(task, (done) => expectFound(task.db.getSync!(key(task, done))));
-    },
-  };
+  return read(name, title, cold, (task) => {
+    if (task.db.getSync === undefined) return undefined;
+    return () => repeatNow(task, (done) => expectFound(task.db.getSync!(key(task, done))));
+  });
 }
 
 /** A scan of everything counts its entries. It is done whole, at least once. */
