@@ -41,4 +41,6 @@ export interface NativeBackupModule<Db = unknown> {
   stopBackup(token: string): boolean;
   newOperation(onProgress?: (progress: Progress) => void): NativeOperation;
   newRateLimiter(options: object): NativeRateLimiter;
+  /** Undefined while another process, or another holder in this one, has it. */
+  tryLockState(location: string): { release(): void } | undefined;
 }

@@ -17,6 +17,7 @@ namespace {
 
 // Beyond every backup id.
 constexpr int64_t kWriterByte = int64_t{1} << 40;
+constexpr int64_t kStateByte = kWriterByte - 1;
 
 #ifdef F_OFD_SETLK
 constexpr int kSetLock = F_OFD_SETLK;
@@ -202,6 +203,23 @@ Error DirectoryLock::AcquireReader(const std::string& directory, uint32_t backup
     case Outcome::kHeldByOther:
       return Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory +
                                         " is being deleted by " + ReadHolder(taken.fd_) + ".");
+    case Outcome::kTaken:
+      break;
+  }
+  *lock = std::move(taken);
+  return Error();
+}
+
+Error DirectoryLock::AcquireState(const std::string& directory, DirectoryLock* lock) {
+  DirectoryLock taken;
+  if (Error error = Open(directory, true, &taken); !error.ok()) {
+    return error;
+  }
+  switch (taken.Take(kStateByte, true)) {
+    case Outcome::kFailed:
+      return taken.Failure(errno);
+    case Outcome::kHeldByOther:
+      return Error("STATE_LOCKED", "what is remembered about the backups in " + directory + " is being changed.");
     case Outcome::kTaken:
       break;
   }

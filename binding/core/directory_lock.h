@@ -16,7 +16,9 @@ namespace rocksdb_backup {
 // dies. Where the system or the file system has no such locks, a table of this process's own keeps at least its engines
 // apart.
 //   - the writer holds the last byte: one at a time creates, deletes and collects;
-//   - a reader of backup N (restore, verify, a backup opened in place) shares byte N: nobody deletes N meanwhile.
+//   - a reader of backup N (restore, verify, a backup opened in place) shares byte N: nobody deletes N meanwhile;
+//   - who changes what is remembered beside the backups (lib/manager/state.ts) holds the byte before the writer's, for
+//     the time of that change.
 // The file's text names the writer, for messages only.
 class DirectoryLock {
  public:
@@ -32,6 +34,8 @@ class DirectoryLock {
   // Succeeds without a lock where there is no lock file and none can be made, or `may_create` is false: then nobody who
   // deletes there has worked in that directory yet. BACKUP_IN_USE when the backup is being deleted.
   static Error AcquireReader(const std::string& directory, uint32_t backup_id, bool may_create, DirectoryLock* lock);
+  // STATE_LOCKED when another holds it.
+  static Error AcquireState(const std::string& directory, DirectoryLock* lock);
   // On a writer's lock: BACKUP_IN_USE when somebody reads the backup. Holds until the lock is released.
   Error ExcludeReaders(uint32_t backup_id);
 

@@ -11,6 +11,7 @@
 #include "napi/operation_handle.h"
 #include "napi/options.h"
 #include "napi/rate_limiter.h"
+#include "napi/state_lock.h"
 #include "napi/task.h"
 #include "napi/values.h"
 #include "napi/wrap.h"
@@ -327,6 +328,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
                  });
   RegisterOperation(env, exports);
   RegisterRateLimiter(env, exports);
+  RegisterStateLock(env, exports);
   exports.Set("openBackupEngine", MakeFunction<&OpenBackupEngine, true>(env, "openBackupEngine"));
   exports.Set("attachBackupEngine", MakeFunction<&AttachBackupEngine>(env, "attachBackupEngine"));
   exports.Set("stopBackup", MakeFunction<&StopBackupByToken>(env, "stopBackup"));

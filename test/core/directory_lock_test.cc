@@ -30,6 +30,19 @@ TEST_F(DirectoryLockTest, OneWriterAtATimeAlsoWithinOneThread) {
   EXPECT_GOOD(Writer(&second));
 }
 
+TEST_F(DirectoryLockTest, WhoChangesTheStateKeepsOthersFromThatAndNobodyFromWritingBackups) {
+  DirectoryLock state;
+  ASSERT_GOOD(DirectoryLock::AcquireState(root_, &state));
+  DirectoryLock other;
+  EXPECT_CODE(DirectoryLock::AcquireState(root_, &other), "STATE_LOCKED");
+  DirectoryLock writer;
+  EXPECT_GOOD(Writer(&writer));
+  DirectoryLock reader;
+  EXPECT_GOOD(Reader(UINT32_MAX, &reader));
+  state.Release();
+  EXPECT_GOOD(DirectoryLock::AcquireState(root_, &other));
+}
+
 TEST_F(DirectoryLockTest, TheLockIsTheDirectorysByWhateverPath) {
   std::filesystem::create_directory(path("real"));
   std::filesystem::create_directory_symlink(path("real"), path("link"));

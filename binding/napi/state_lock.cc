@@ -1,0 +1,43 @@
+#include "napi/state_lock.h"
+
+#include <memory>
+#include <utility>
+
+#include "core/directory_lock.h"
+#include "napi/values.h"
+#include "napi/wrap.h"
+
+namespace rocksdb_backup {
+namespace {
+
+class StateLockHandle : public Wrapped {
+ public:
+  explicit StateLockHandle(DirectoryLock lock) : Wrapped(TypeId<StateLockHandle>::id()), lock_(std::move(lock)) {}
+
+  void Release(const Args& /*args*/) { lock_.Release(); }
+
+ private:
+  DirectoryLock lock_;
+};
+
+// (location). Undefined while another has it. On the JS thread: it takes two system calls that wait for nobody.
+Napi::Value TryLockState(const Args& args) {
+  DirectoryLock lock;
+  const Error error = DirectoryLock::AcquireState(PathArgument(args.Env(), args[0], "location"), &lock);
+  if (error.code() == "STATE_LOCKED") {
+    return args.Env().Undefined();
+  }
+  if (!error.ok()) {
+    Throw(args.Env(), error);
+  }
+  return Wrap(args.Env(), std::make_unique<StateLockHandle>(std::move(lock)));
+}
+
+}  // namespace
+
+void RegisterStateLock(Napi::Env env, Napi::Object exports) {
+  DefineClass<StateLockHandle>(env, "NativeStateLock", {Method<&StateLockHandle::Release>("release")});
+  exports.Set("tryLockState", MakeFunction<&TryLockState>(env, "tryLockState"));
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,47 @@
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * Replaces a file's contents so that whoever reads it, also after a power cut, finds the old ones or the new ones, whole:
+ * written beside it, brought to the disk, renamed over it, and the renaming brought to the disk.
+ * `beforeRename` may move the old one away.
+ */
+export async function writeDurably(path: string, contents: string, beforeRename?: () => Promise<void>): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    await withFile(temporary, 'w', async (file) => {
+      await file.writeFile(contents);
+      await file.sync();
+    });
+    await beforeRename?.();
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Brings the names in a directory to the disk, where the system can. */
+export async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') {
+    return;
+  }
+  await withFile(path, 'r', (directory) =>
+    directory.sync().catch((error: NodeJS.ErrnoException) => {
+      // Some file systems have no fsync for directories; they order what is renamed by themselves.
+      if (error.code !== 'EINVAL' && error.code !== 'ENOTSUP') {
+        throw error;
+      }
+    }),
+  );
+}
+
+async function withFile(path: string, flags: string, use: (file: FileHandle) => Promise<void>): Promise<void> {
+  const file = await open(path, flags);
+  try {
+    await use(file);
+  } finally {
+    await file.close();
+  }
+}
