@@ -1,14 +1,7 @@
 // Durations, sizes and rates as people write them: read as they are meant, or refused with an example of how to write them.
 
 import t, { type Test } from 'tap';
-import {
-  formatDuration,
-  formatRate,
-  formatSize,
-  parseDuration,
-  parseRate,
-  parseSize,
-} from '../lib/units.js';
+import { formatDuration, formatRate, formatSize, parseDuration, parseRate, parseSize } from '../lib/units.js';
 import { failureOf } from './fixtures/databases.js';
 import { Random } from './fixtures/random.js';
 
@@ -50,7 +43,12 @@ t.test('durations are read by their units', async (t) => {
 
 t.test('what is no duration is refused, with an example', async (t) => {
   const hostile = ['', ' ', '5', '-5m', '+5m', 'NaN', 'Infinity', '1e9', '1e9s', '5 MB', '5M', '5mo', '5x', 'm', 'm5'];
-  await refuses(t, parseDuration, [...hostile, '30m1h', '5m5m', '5m30', '1,5h', '5..5m', '.5m', '0x5m', '5m\0'], "'1h30m'");
+  await refuses(
+    t,
+    parseDuration,
+    [...hostile, '30m1h', '5m5m', '5m30', '1,5h', '5..5m', '.5m', '0x5m', '5m\0'],
+    "'1h30m'",
+  );
   await refuses(t, parseDuration, [Number.NaN, -1, Infinity, -Infinity, 2 ** 60, '9999999999999y'], "'1h30m'");
   await refuses(t, parseDuration, [undefined, null, {}, [], true, 5n, Symbol('5m'), () => 5], "'1h30m'");
 });
@@ -84,7 +82,23 @@ t.test('sizes are read by their units, decimal and binary', async (t) => {
 });
 
 t.test('what is no size or rate is refused, with an example', async (t) => {
-  const hostile = ['', ' ', '-5', '-5MB', 'NaN', 'Infinity', '1e9', '1,5GB', '5 X', '5m5', '5Mx', 'MB', '0x10', '5  MB', '99999PB'];
+  const hostile = [
+    '',
+    ' ',
+    '-5',
+    '-5MB',
+    'NaN',
+    'Infinity',
+    '1e9',
+    '1,5GB',
+    '5 X',
+    '5m5',
+    '5Mx',
+    'MB',
+    '0x10',
+    '5  MB',
+    '99999PB',
+  ];
   const others = [Number.NaN, -1, 1.5, Infinity, 2 ** 60, undefined, null, {}, [], 5n];
   await refuses(t, parseSize, [...hostile, ...others, '5MB/s'], "'50MB'");
   await refuses(t, parseRate, [...hostile, ...others, '5MB/m', '/s', '5MB/s/s'], "'50MB/s'");
@@ -149,6 +163,7 @@ t.test('what is shown can be read, and is near what it was', async (t) => {
     const sizeAgain = parseSize(size, 'size');
     if (Math.abs(sizeAgain - bytes) > Math.max(bytes * 0.006, 0)) t.fail(`${bytes} bytes are shown as ${size}`);
     if (formatSize(sizeAgain) !== size) t.fail(`${size} is shown as ${formatSize(sizeAgain)}`);
-    if (parseRate(formatRate(bytes), 'rate') !== sizeAgain) t.fail(`${bytes} bytes/s are shown as ${formatRate(bytes)}`);
+    if (parseRate(formatRate(bytes), 'rate') !== sizeAgain)
+      t.fail(`${bytes} bytes/s are shown as ${formatRate(bytes)}`);
   }
 });

@@ -1,0 +1,151 @@
+import { formatSize } from '../../units.js';
+import { defineCommand } from '../command.js';
+import { findBackup, withDirectory } from '../directory.js';
+import { UsageError } from '../errors.js';
+import { parseBackupId } from '../parse.js';
+import { deletionPlan, freedBy, refusePinned } from '../removal.js';
+import { array, count, flag, object, text } from '../schema.js';
+
+const deletionSchema = object({
+  location: text('the directory of backups'),
+  deleted: array(count(), 'what was deleted, or would be'),
+  kept: array(count()),
+  bytesFreed: count(),
+  dryRun: flag(),
+});
+
+const dryRun = { type: 'flag', summary: 'only say what would be deleted' } as const;
+const force = {
+  type: 'flag',
+  summary: 'also while some backup cannot be read: the files that only it uses are then deleted for good',
+} as const;
+
+export const deleteBackups = defineCommand({
+  name: 'delete',
+  summary: 'delete backups',
+  description: [
+    'Deletes backups, and the files that no other uses. Says what goes and how much that frees, and asks. A pinned backup, and one that is being read, is not deleted.',
+    'While any backup in DIR cannot be read nothing is deleted, for its files would go with it: bring them back, or give them up with --force.',
+  ],
+  positionals: [
+    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
+    { name: 'ID', type: 'backup', many: true, summary: "numbers of backups, or 'latest'" },
+  ],
+  options: { 'dry-run': dryRun, force },
+  examples: [
+    { line: 'rocksdb-backup delete /backups/users 3 4', does: 'asks, and deletes two backups' },
+    { line: 'rocksdb-backup delete /backups/users 3 --dry-run', does: 'how much that would free' },
+  ],
+  exits: ['notFound', 'locked', 'corrupt', 'stopped'],
+  destructive: true,
+  recorded: true,
+  schema: deletionSchema,
+  run(context, { DIR, ID }, options) {
+    const wanted = ID.map((id) => parseBackupId(id, 'ID'));
+    return withDirectory(
+      DIR,
+      async (engine) => {
+        const backups = await engine.getBackupInfo({ fileDetails: true });
+        const corrupt = await engine.getCorruptedBackups();
+        const ids = new Set<number>();
+        for (const id of wanted) {
+          const { backupId } =
+            id !== 'latest' && corrupt.includes(id) ? { backupId: id } : await findBackup(context, engine, String(id));
+          ids.add(backupId);
+        }
+        const goes = backups.filter(({ backupId }) => ids.has(backupId));
+        const kept = backups.map(({ backupId }) => backupId).filter((id) => !ids.has(id));
+        await refusePinned(engine, goes, 'unpin them first');
+        const bytesFreed = freedBy(backups, ids);
+        const json = { location: engine.location, deleted: [...ids], kept, bytesFreed, dryRun: options['dry-run'] };
+        if (options['dry-run']) {
+          return { json, text: () => deletionPlan(engine.location, goes, bytesFreed, kept.length) };
+        }
+        await context.confirm(deletionPlan(engine.location, goes, bytesFreed, kept.length), 'Delete?', options);
+        for (const backupId of ids) {
+          context.signal.throwIfAborted();
+          const timestamp = goes.find((info) => info.backupId === backupId)?.timestamp.toISOString();
+          const bytes = freedBy(backups, new Set([backupId]));
+          await context.recorded(
+            'delete',
+            engine.location,
+            options['audit-log'],
+            { backupId, ...(timestamp === undefined ? {} : { timestamp }), bytes },
+            () => engine.deleteBackup(backupId, { force: options.force }),
+          );
+        }
+        return {
+          json,
+          text: () => [
+            `deleted ${ids.size === 1 ? 'backup' : 'backups'} ${[...ids].join(', ')}; ${formatSize(bytesFreed)} freed, ${kept.length} left`,
+          ],
+        };
+      },
+      { write: true },
+    );
+  },
+});
+
+export const purge = defineCommand({
+  name: 'purge',
+  summary: 'delete all but the latest backups',
+  description: [
+    'Deletes all backups but the latest N, whatever their age. prune keeps by the day, the week and the month instead.',
+    'Nothing is deleted if that would take a pinned backup, or while any backup cannot be read.',
+  ],
+  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  options: {
+    keep: { type: 'integer', summary: 'how many of the latest to keep; needed' },
+    'dry-run': dryRun,
+    force,
+  },
+  examples: [
+    { line: 'rocksdb-backup purge /backups/users --keep 7 --dry-run', does: 'what would go' },
+    { line: 'rocksdb-backup purge /backups/users --keep 7 --yes', does: 'from cron, without asking' },
+  ],
+  exits: ['notFound', 'locked', 'corrupt', 'stopped'],
+  destructive: true,
+  recorded: true,
+  schema: deletionSchema,
+  run(context, { DIR }, options) {
+    const { keep } = options;
+    if (keep === undefined) {
+      throw new UsageError('purge needs --keep N', 'rocksdb-backup purge --help');
+    }
+    return withDirectory(
+      DIR,
+      async (engine) => {
+        const backups = await engine.getBackupInfo({ fileDetails: true });
+        const goes = backups.slice(0, Math.max(0, backups.length - keep));
+        const deleted = goes.map(({ backupId }) => backupId);
+        const kept = backups.slice(goes.length).map(({ backupId }) => backupId);
+        await refusePinned(engine, goes, `unpin them, or use prune --keep-last ${keep}, which keeps what is pinned`);
+        const bytesFreed = freedBy(backups, new Set(deleted));
+        const json = { location: engine.location, deleted, kept, bytesFreed, dryRun: options['dry-run'] };
+        if (goes.length === 0) {
+          return { json, text: () => [`nothing to delete: there are ${backups.length}`] };
+        }
+        const plan = deletionPlan(engine.location, goes, bytesFreed, kept.length);
+        if (options['dry-run']) {
+          return { json, text: () => plan };
+        }
+        await context.confirm(plan, 'Delete?', options);
+        context.signal.throwIfAborted();
+        await context.recorded(
+          'prune',
+          engine.location,
+          options['audit-log'],
+          { bytes: bytesFreed, detail: { deleted, kept, keep } },
+          () => engine.purgeOldBackups(keep, { force: options.force }),
+        );
+        return {
+          json,
+          text: () => [
+            `deleted ${deleted.length === 1 ? 'backup' : 'backups'} ${deleted.join(', ')}; ${formatSize(bytesFreed)} freed, ${kept.length} left`,
+          ],
+        };
+      },
+      { write: true },
+    );
+  },
+});

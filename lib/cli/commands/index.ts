@@ -1,0 +1,28 @@
+import type { Command } from '../command.js';
+import { completion } from './completion.js';
+import { create } from './create.js';
+import { deleteBackups, purge } from './delete.js';
+import { get, scan } from './entries.js';
+import { gc } from './gc.js';
+import { list } from './list.js';
+import { pin, unpin } from './pin.js';
+import { restore } from './restore.js';
+import { show } from './show.js';
+import { verify } from './verify.js';
+
+/** All commands, in the order in which help lists them. */
+export const commands: readonly Command[] = [
+  create,
+  list,
+  show,
+  verify,
+  restore,
+  deleteBackups,
+  purge,
+  gc,
+  pin,
+  unpin,
+  get,
+  scan,
+  completion,
+];

@@ -1,0 +1,132 @@
+import { formatSize } from '../../units.js';
+import { defineCommand } from '../command.js';
+import { withDirectory } from '../directory.js';
+import { type BackupRecord, readInventory } from '../inventory.js';
+import { backupAsJson } from '../json.js';
+import type { Style } from '../output/style.js';
+import { table } from '../output/table.js';
+import { bytesAsText, safe } from '../output/text.js';
+import { array, count, object, ref, text } from '../schema.js';
+import { age, localTime, timeZone } from '../time.js';
+
+export const list = defineCommand({
+  name: 'list',
+  summary: 'list the backups of a directory',
+  description: [
+    'Lists the backups of DIR, oldest first: when they were begun, how much a restore writes (SIZE), how much deleting one alone would free (FREES), and how they were last checked. Backups that cannot be read are listed too.',
+    'With --quiet only the numbers of those that can be read, one a line.',
+  ],
+  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  options: {},
+  examples: [
+    { line: 'rocksdb-backup list /backups/users', does: 'what there is' },
+    {
+      line: "rocksdb-backup list /backups/users --json | jq '.backups[-1].timestamp'",
+      does: 'when the last one was begun',
+    },
+  ],
+  exits: ['notFound'],
+  schema: object({
+    location: text('the directory of backups'),
+    backups: array(ref('listedBackup'), 'oldest first'),
+    corrupt: array(count(), 'numbers of those that cannot be read'),
+    bytesOnDisk: count('of all files of readable backups, shared ones once'),
+    logicalBytes: count('the sum of the sizes'),
+    'pinsLost?': text('set while it is not known which backups are pinned'),
+  }),
+  run(context, { DIR }) {
+    return withDirectory(DIR, async (engine) => {
+      const { location, backups, corrupt, bytesOnDisk, logicalBytes, state } = await readInventory(engine);
+      const lost = corrupt.map(({ backupId }) => backupId);
+      const { style } = context.out;
+      return {
+        json: {
+          location,
+          backups: backups.map(listedAsJson),
+          corrupt: lost,
+          bytesOnDisk,
+          logicalBytes,
+          ...(state.pinsLost === undefined ? {} : { pinsLost: state.pinsLost }),
+        },
+        text: () =>
+          backups.length + lost.length === 0
+            ? [`${safe(location)} has no backups`]
+            : [
+                ...rows(backups, lost, context.now(), style),
+                '',
+                `${backups.length} ${backups.length === 1 ? 'backup' : 'backups'}, ${formatSize(bytesOnDisk)} on disk` +
+                  (bytesOnDisk < logicalBytes ? ` for ${formatSize(logicalBytes)} of databases` : ''),
+                ...(lost.length === 0
+                  ? []
+                  : [
+                      style.bad(
+                        `${lost.length === 1 ? 'Backup' : 'Backups'} ${lost.join(', ')} cannot be read; verify says why. Nothing is deleted until that is settled.`,
+                      ),
+                    ]),
+                ...(state.pinsLost === undefined ? [] : [style.bad(safe(state.pinsLost))]),
+              ],
+        quiet: () => backups.map(({ backupId }) => String(backupId)),
+      };
+    });
+  },
+});
+
+export function listedAsJson(backup: BackupRecord) {
+  const { kind, pinned, pinNote, lastVerify, lastDrill } = backup;
+  return {
+    ...backupAsJson(backup),
+    kind,
+    pinned,
+    ...(pinNote === undefined ? {} : { pinNote }),
+    ...(lastVerify === undefined ? {} : { lastVerify }),
+    ...(lastDrill === undefined ? {} : { lastDrill }),
+  };
+}
+
+function rows(backups: readonly BackupRecord[], corrupt: readonly number[], now: Date, style: Style): string[] {
+  const cells = [
+    ...backups.map((backup) => ({ id: backup.backupId, row: rowOf(backup, now, style) })),
+    ...corrupt.map((id) => ({ id, row: [String(id), style.bad('cannot be read')] })),
+  ];
+  return table(
+    [
+      { title: 'ID', align: 'right' },
+      { title: `BEGUN (${timeZone()})` },
+      { title: 'AGE', align: 'right' },
+      { title: 'KIND' },
+      { title: 'SIZE', align: 'right' },
+      { title: 'FREES', align: 'right' },
+      { title: 'CHECKED' },
+      { title: 'PINNED' },
+      { title: 'METADATA' },
+    ],
+    cells.sort((a, b) => a.id - b.id).map(({ row }) => row),
+  );
+}
+
+function rowOf(backup: BackupRecord, now: Date, style: Style): string[] {
+  const { backupId, timestamp, kind, size, uniqueSize, pinned, pinNote, appMetadataBytes } = backup;
+  return [
+    String(backupId),
+    localTime(timestamp),
+    age(timestamp, now),
+    kind,
+    formatSize(size),
+    formatSize(uniqueSize),
+    checked(backup, style),
+    pinned ? (pinNote === undefined ? 'yes' : safe(pinNote)) : '',
+    bytesAsText(appMetadataBytes),
+  ];
+}
+
+function checked({ lastVerify, lastDrill }: BackupRecord, style: Style): string {
+  const latest = [lastVerify, lastDrill]
+    .filter((record) => record !== undefined)
+    .sort((a, b) => Date.parse(b!.at) - Date.parse(a!.at))[0];
+  if (latest === undefined) {
+    return '';
+  }
+  const how = latest.operation === 'drill' ? 'drill' : latest.checksum ? 'checksum' : 'size';
+  const day = localTime(new Date(latest.at)).slice(0, 10);
+  return latest.ok ? style.good(`${how} ${day}`) : style.bad(`${how} FAILED ${day}`);
+}

@@ -1,0 +1,111 @@
+import {
+  acknowledgeLostPins,
+  isPinned,
+  pin as pinIn,
+  readState,
+  unpin as unpinIn,
+  updateState,
+} from '../../manager/state.js';
+import { defineCommand } from '../command.js';
+import { findBackup, withDirectory } from '../directory.js';
+import { UsageError } from '../errors.js';
+import { backupAsJson } from '../json.js';
+import { flag, object, ref, text } from '../schema.js';
+import { localTime } from '../time.js';
+
+const positionals = [
+  { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
+  { name: 'ID', type: 'backup', summary: "the number of a backup, or 'latest'" },
+] as const;
+
+export const pin = defineCommand({
+  name: 'pin',
+  summary: 'keep a backup until it is unpinned',
+  description: [
+    'Keeps a backup: neither prune nor a running BackupManager deletes it, and delete and purge refuse to. Pinning it again changes the note.',
+  ],
+  positionals,
+  options: { note: { type: 'text', summary: 'why, for those who come later' } },
+  examples: [{ line: 'rocksdb-backup pin /backups/users 7 --note "before the migration"', does: 'keep backup 7' }],
+  exits: ['notFound', 'locked', 'corrupt'],
+  recorded: true,
+  schema: object({ location: text(), backup: ref('backup'), pinned: flag(), 'note?': text() }),
+  run(context, { DIR, ID }, options) {
+    const { note } = options;
+    return withDirectory(DIR, async (engine) => {
+      const info = await findBackup(context, engine, ID);
+      await context.recorded(
+        'pin',
+        engine.location,
+        options['audit-log'],
+        {
+          backupId: info.backupId,
+          timestamp: info.timestamp.toISOString(),
+          ...(note === undefined ? {} : { detail: { note } }),
+        },
+        () => updateState(engine.location, (state) => pinIn(state, info, note)),
+      );
+      return {
+        json: {
+          location: engine.location,
+          backup: backupAsJson(info),
+          pinned: true,
+          ...(note === undefined ? {} : { note }),
+        },
+        text: () => [`backup ${info.backupId}, begun ${localTime(info.timestamp)}, is kept until it is unpinned`],
+      };
+    });
+  },
+});
+
+export const unpin = defineCommand({
+  name: 'unpin',
+  summary: 'let a pinned backup go',
+  description: [
+    'Lets a backup be pruned again. It is not deleted by this.',
+    'When the file with the pins was damaged it is not known any more what was pinned, and nothing is pruned. Pin again what is to be kept, and say so with --acknowledge-lost-pins.',
+  ],
+  positionals: [positionals[0], { ...positionals[1], optional: true }],
+  options: {
+    'acknowledge-lost-pins': { type: 'flag', summary: 'the pins are as they should be again, after they were lost' },
+  },
+  examples: [
+    { line: 'rocksdb-backup unpin /backups/users 7', does: 'backup 7 may be pruned again' },
+    {
+      line: 'rocksdb-backup unpin /backups/users --acknowledge-lost-pins',
+      does: 'prune again after the pins were lost',
+    },
+  ],
+  exits: ['notFound', 'locked', 'corrupt'],
+  recorded: true,
+  schema: object({ location: text(), 'backup?': ref('backup'), pinned: flag('false'), wasPinned: flag() }),
+  run(context, { DIR, ID }, options) {
+    const acknowledge = options['acknowledge-lost-pins'];
+    if (ID === undefined && !acknowledge) {
+      throw new UsageError('unpin needs ID', 'rocksdb-backup unpin --help');
+    }
+    return withDirectory(DIR, async (engine) => {
+      const { location } = engine;
+      const info = ID === undefined ? undefined : await findBackup(context, engine, ID);
+      const wasPinned = info !== undefined && isPinned(await readState(location), info);
+      const change = () =>
+        updateState(location, (state) => {
+          if (info !== undefined) unpinIn(state, info);
+          if (acknowledge) acknowledgeLostPins(state);
+        });
+      const about =
+        info === undefined
+          ? { detail: { acknowledgedLostPins: true } }
+          : { backupId: info.backupId, timestamp: info.timestamp.toISOString() };
+      await context.recorded('unpin', location, options['audit-log'], about, change);
+      return {
+        json: { location, ...(info === undefined ? {} : { backup: backupAsJson(info) }), pinned: false, wasPinned },
+        text: () => [
+          info === undefined
+            ? `the pins of ${location} are taken to be as they should be; pruning goes on`
+            : `backup ${info.backupId} ${wasPinned ? 'may be pruned again' : 'was not pinned'}`,
+        ],
+      };
+    });
+  },
+});

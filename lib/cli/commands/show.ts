@@ -1,0 +1,134 @@
+import { formatSize } from '../../units.js';
+import { defineCommand } from '../command.js';
+import { findBackup, withDirectory } from '../directory.js';
+import { readInventory } from '../inventory.js';
+import { pairs, table } from '../output/table.js';
+import { bytesAsText, safe } from '../output/text.js';
+import { array, count, flag, object, ref, text } from '../schema.js';
+import { age, localTime } from '../time.js';
+import { listedAsJson } from './list.js';
+
+export const show = defineCommand({
+  name: 'show',
+  summary: 'show one backup: its files, what it shares, what deleting it frees',
+  description: [
+    'Shows one backup with all its files: which of them other backups use too, and which would go with it.',
+  ],
+  positionals: [
+    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
+    { name: 'ID', type: 'backup', summary: "the number of a backup, or 'latest'" },
+  ],
+  options: {},
+  examples: [
+    { line: 'rocksdb-backup show /backups/users latest', does: 'the latest backup' },
+    { line: 'rocksdb-backup show /backups/users 7 --json', does: 'backup 7, for a program' },
+  ],
+  exits: ['notFound', 'corrupt'],
+  schema: object({
+    location: text('the directory of backups'),
+    backup: ref('listedBackup'),
+    files: array(
+      object({
+        name: text('relative to the directory'),
+        size: count(),
+        shared: flag('whether it lies where backups share files'),
+        sharedWith: array(count(), 'the other backups that use it'),
+      }),
+    ),
+    excludedFiles: array(text(), 'what the backup needs from elsewhere'),
+    frees: count('bytes that deleting it frees'),
+  }),
+  run(context, { DIR, ID }) {
+    return withDirectory(DIR, async (engine) => {
+      const { backupId } = await findBackup(context, engine, ID);
+      const { location, backups } = await readInventory(engine);
+      const backup = backups.find((candidate) => candidate.backupId === backupId);
+      if (backup === undefined) {
+        // It went between two looks; this says so.
+        await engine.getBackupInfo(backupId);
+        throw new Error(`backup ${backupId} in ${location} was being changed; try again`);
+      }
+      const users = usersOf(backups);
+      const files = backup.files.map(({ name, size, shared }) => ({
+        name,
+        size,
+        shared,
+        sharedWith: (users.get(name) ?? []).filter((id) => id !== backupId),
+      }));
+      const excludedFiles = backup.excludedFiles ?? [];
+      const { style } = context.out;
+      return {
+        json: { location, backup: listedAsJson(backup), files, excludedFiles, frees: backup.uniqueSize },
+        text: () => [
+          ...pairs([
+            ['Backup', `${backupId} in ${safe(location)}`],
+            ['Begun', `${localTime(backup.timestamp)}, ${age(backup.timestamp, context.now())} ago`],
+            ['Kind', backup.kind],
+            ['Size', `${formatSize(backup.size)} in ${backup.numberFiles} files`],
+            ['Frees', `${formatSize(backup.uniqueSize)} when it is deleted`],
+            ['Metadata', backup.appMetadataBytes.length === 0 ? undefined : bytesAsText(backup.appMetadataBytes)],
+            ['Pinned', backup.pinned ? (backup.pinNote === undefined ? 'yes' : safe(backup.pinNote)) : undefined],
+            ['Verified', describeRecord(backup.lastVerify)],
+            ['Drilled', describeRecord(backup.lastDrill)],
+          ]),
+          '',
+          ...table(
+            [{ title: 'FILE' }, { title: 'SIZE', align: 'right' }, { title: 'ALSO IN' }],
+            files.map(({ name, size, sharedWith }) => [safe(name), formatSize(size), ranges(sharedWith)]),
+          ),
+          ...(excludedFiles.length === 0
+            ? []
+            : [
+                '',
+                style.warn('A restore needs these from elsewhere:'),
+                ...excludedFiles.map((name) => `  ${safe(name)}`),
+              ]),
+        ],
+        quiet: () => files.map(({ name }) => safe(name)),
+      };
+    });
+  },
+});
+
+/** Which backups use a file. */
+export function usersOf(backups: readonly { backupId: number; files: readonly { name: string }[] }[]) {
+  const users = new Map<string, number[]>();
+  for (const { backupId, files } of backups) {
+    for (const { name } of files) {
+      const known = users.get(name);
+      if (known === undefined) {
+        users.set(name, [backupId]);
+      } else {
+        known.push(backupId);
+      }
+    }
+  }
+  return users;
+}
+
+/** `1-4, 7`. */
+export function ranges(ids: readonly number[]): string {
+  const sorted = [...ids].sort((a, b) => a - b);
+  const parts: string[] = [];
+  for (let at = 0; at < sorted.length; ) {
+    let end = at;
+    while (sorted[end + 1] === sorted[end]! + 1) end++;
+    parts.push(
+      end === at ? `${sorted[at]}` : end === at + 1 ? `${sorted[at]}, ${sorted[end]}` : `${sorted[at]}-${sorted[end]}`,
+    );
+    at = end + 1;
+  }
+  return parts.join(', ');
+}
+
+function describeRecord(
+  record: { at: string; ok: boolean; checksum?: boolean; error?: { message: string } } | undefined,
+): string | undefined {
+  if (record === undefined) {
+    return undefined;
+  }
+  const when = localTime(new Date(record.at));
+  return record.ok
+    ? `${when}${record.checksum === undefined ? '' : record.checksum ? ', every byte' : ', names and sizes'}`
+    : `${when}: FAILED: ${safe(record.error?.message ?? '')}`;
+}

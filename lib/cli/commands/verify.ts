@@ -1,0 +1,157 @@
+import type { BackupEngine } from '../../backup-engine.js';
+import type { BackupInfo } from '../../backup-info.js';
+import { formatDuration, formatSize } from '../../units.js';
+import { defineCommand } from '../command.js';
+import type { Context } from '../context.js';
+import { corruptAfter, findBackup, withDirectory } from '../directory.js';
+import { UsageError } from '../errors.js';
+import { exitOf } from '../exit-codes.js';
+import { errorAsJson } from '../output/output.js';
+import { safe } from '../output/text.js';
+import { array, count, flag, number, object, ref, text, time } from '../schema.js';
+
+interface VerifyOptions {
+  checksum: boolean;
+  auditLog: string | undefined;
+}
+
+/** Checks one backup, and writes down how that ended. */
+export function verifyOne(
+  context: Context,
+  engine: BackupEngine,
+  { backupId, timestamp, size }: BackupInfo,
+  { checksum, auditLog }: VerifyOptions,
+): Promise<void> {
+  return context.recorded(
+    'verify',
+    engine.location,
+    auditLog,
+    { backupId, timestamp: timestamp.toISOString(), checksum, bytes: checksum ? size : 0 },
+    () => context.long(`verify ${backupId}`, (operation) => engine.verifyBackup(backupId, { ...operation, checksum })),
+  );
+}
+
+interface Verified {
+  backupId: number;
+  timestamp?: string;
+  ok: boolean;
+  checksum: boolean;
+  bytes: number;
+  durationMs: number;
+  error?: { code: string; message: string };
+}
+
+export const verify = defineCommand({
+  name: 'verify',
+  summary: 'check that backups are whole',
+  description: [
+    'Checks one backup, the latest if none is named, or all. Without --checksum this looks at the names and sizes of files only; with it, every byte is read and compared with the checksum that was written beside it.',
+    'A backup that can be read may still not be what you think it is: drill restores one and reads the database.',
+  ],
+  positionals: [
+    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
+    { name: 'ID', type: 'backup', optional: true, summary: "the number of a backup, or 'latest' (the default)" },
+  ],
+  options: {
+    all: { type: 'flag', summary: 'check every backup' },
+    checksum: { type: 'flag', summary: 'read every byte' },
+    'rate-limit': { type: 'rate', summary: 'read no faster than this, such as 50MB/s' },
+  },
+  examples: [
+    { line: 'rocksdb-backup verify /backups/users --checksum', does: 'read the latest backup' },
+    { line: 'rocksdb-backup verify /backups/users --all', does: 'look at names and sizes of all' },
+  ],
+  exits: ['notFound', 'locked', 'corrupt', 'stopped'],
+  recorded: true,
+  schema: object({
+    location: text('the directory of backups'),
+    ok: flag('whether all that were looked at are whole'),
+    backups: array(
+      object({
+        backupId: count(),
+        'timestamp?': time('missing where the backup cannot be read'),
+        ok: flag(),
+        checksum: flag('whether every byte was read'),
+        bytes: count('that were read'),
+        durationMs: number(),
+        'error?': ref('error'),
+      }),
+    ),
+  }),
+  async run(context, { DIR, ID }, options) {
+    const { all, checksum } = options;
+    if (all && ID !== undefined) {
+      throw new UsageError(`--all and ${ID} contradict each other: name one backup, or all`);
+    }
+    const rate = options['rate-limit'];
+    const limits = { backupRateLimit: rate, restoreRateLimit: rate };
+    const { location, results } = await withDirectory(
+      DIR,
+      async (engine) => {
+        const infos = all ? await engine.getBackupInfo() : [await findBackup(context, engine, ID ?? 'latest')];
+        // A backup that was to be checked and cannot even be read is no success.
+        const unreadable = all
+          ? await engine.getCorruptedBackups()
+          : ID === undefined || ID === 'latest'
+            ? await corruptAfter(engine, infos[0]!.backupId)
+            : [];
+        const results: Verified[] = [];
+        for (const info of infos) {
+          const begin = performance.now();
+          const said = (end: Partial<Verified>) =>
+            results.push({
+              backupId: info.backupId,
+              timestamp: info.timestamp.toISOString(),
+              ok: true,
+              checksum,
+              bytes: checksum ? info.size : 0,
+              durationMs: performance.now() - begin,
+              ...end,
+            });
+          try {
+            await verifyOne(context, engine, info, { checksum, auditLog: options['audit-log'] });
+            said({});
+          } catch (error) {
+            if (exitOf(error) !== 'corrupt') {
+              throw error;
+            }
+            said({ ok: false, error: errorAsJson(error) });
+          }
+        }
+        for (const backupId of unreadable) {
+          const error = await engine.getBackupInfo(backupId).then(
+            () => new Error(`backup ${backupId} in ${engine.location} could not be read a moment ago`),
+            (reason: unknown) => reason,
+          );
+          results.push({ backupId, ok: false, checksum, bytes: 0, durationMs: 0, error: errorAsJson(error) });
+        }
+        results.sort((a, b) => a.backupId - b.backupId);
+        return { location: engine.location, results };
+      },
+      limits,
+    );
+    const ok = results.every((result) => result.ok);
+    for (const { error } of results) {
+      if (error !== undefined) {
+        context.out.failure(Object.assign(new Error(error.message), { code: error.code }), { onlyForPeople: true });
+      }
+    }
+    return {
+      json: { location, ok, backups: results },
+      text: () =>
+        results.length === 0
+          ? [`${safe(location)} has no backups`]
+          : results.map((result) => line(result, context.out.style)),
+      exit: ok ? 'ok' : 'corrupt',
+    };
+  },
+});
+
+function line({ backupId, ok, checksum, bytes, durationMs }: Verified, style: Context['out']['style']): string {
+  if (!ok) {
+    return `backup ${backupId}: ${style.bad('damaged')}`;
+  }
+  return checksum
+    ? `backup ${backupId}: ${style.good('whole')}, ${formatSize(bytes)} read in ${formatDuration(durationMs)}`
+    : `backup ${backupId}: ${style.good('names and sizes are right')}; --checksum reads every byte`;
+}

@@ -1,0 +1,139 @@
+import { createInterface } from 'node:readline';
+import type { LongOperation, Progress } from '../backup-info.js';
+import type { NewRecord, OperationName } from '../manager/operation-record.js';
+import { recordedError } from '../manager/operation-record.js';
+import { Recorder } from '../manager/recorder.js';
+import { StoppedError, UsageError } from './errors.js';
+import type { Interrupts } from './interrupts.js';
+import type { Output } from './output/output.js';
+import { reporterFor } from './output/progress.js';
+import { safe, safeLines } from './output/text.js';
+
+/** What a record gets from the operation it is about. */
+export type RecordDetails = Partial<Omit<NewRecord, 'operation' | 'at' | 'ok' | 'durationMs' | 'error'>>;
+
+/** What a command has to work with: output, the wish to stop, the time, and a person to ask. */
+export class Context {
+  readonly out: Output;
+  readonly interrupts: Interrupts;
+  readonly #stdin: NodeJS.ReadStream;
+  #endProgress: (() => void) | undefined;
+
+  constructor(out: Output, interrupts: Interrupts, stdin: NodeJS.ReadStream) {
+    this.out = out;
+    this.interrupts = interrupts;
+    this.#stdin = stdin;
+  }
+
+  get signal(): AbortSignal {
+    return this.interrupts.signal;
+  }
+
+  now(): Date {
+    return new Date();
+  }
+
+  /** The options of a long operation, and its progress on stderr while it runs. */
+  async long<T>(label: string, start: (operation: Required<LongOperation>) => Promise<T>): Promise<T> {
+    this.signal.throwIfAborted();
+    const { out } = this;
+    const reporter = reporterFor(out.stderr, label, { silent: out.quiet || out.json });
+    this.#endProgress = () => reporter.end();
+    try {
+      const onProgress = (progress: Progress) => {
+        if (!this.signal.aborted) {
+          reporter.update(progress);
+        }
+      };
+      return await start({ signal: this.signal as AbortSignal, onProgress });
+    } finally {
+      this.endProgress();
+    }
+  }
+
+  /** Takes the bar away, for something else to be said. */
+  endProgress(): void {
+    this.#endProgress?.();
+    this.#endProgress = undefined;
+  }
+
+  /**
+   * Says what is going to be done, and asks. Answered with no, it throws; without anybody to ask it throws too, as a usage
+   * error.
+   */
+  async confirm(plan: readonly string[], question: string, { yes }: { yes: boolean }): Promise<void> {
+    if (yes) {
+      return;
+    }
+    const { stderr, json } = this.out;
+    if (json || this.#stdin.isTTY !== true || stderr.isTTY !== true) {
+      throw new UsageError(
+        `${plan.join(' ')} There is nobody to ask${json ? ' with --json' : ', for this is no terminal'}, and nothing was done: ` +
+          'pass --yes to do it without being asked.',
+      );
+    }
+    for (const line of plan) {
+      stderr.write(`${safe(line)}\n`);
+    }
+    stderr.write(`${safeLines(question)} [y/N] `);
+    if (!/^\s*y(es)?\s*$/i.test(await this.#readLine())) {
+      throw new StoppedError('nothing was done');
+    }
+  }
+
+  /** The next line that is typed; empty at the end of the input and when asked to stop. */
+  #readLine(): Promise<string> {
+    return new Promise((resolve) => {
+      // Not as a terminal: the terminal itself edits the line, and turns Ctrl-C into a signal.
+      const lines = createInterface({ input: this.#stdin, terminal: false });
+      const end = (line: string) => {
+        this.signal.removeEventListener('abort', stop);
+        lines.close();
+        resolve(line);
+      };
+      const stop = () => end('');
+      this.signal.addEventListener('abort', stop, { once: true });
+      lines.once('line', end);
+      lines.once('close', stop);
+    });
+  }
+
+  /**
+   * Does something and writes down that it was done, or that it failed. `details` is of what is known only then. What cannot be
+   * written down is said, and changes nothing else.
+   */
+  async recorded<T>(
+    operation: OperationName,
+    location: string,
+    auditLog: string | undefined,
+    details: RecordDetails,
+    run: () => Promise<T>,
+    learned: (result: T) => RecordDetails = () => ({}),
+  ): Promise<T> {
+    const recorder = new Recorder(location, {
+      auditLog,
+      onProblem: (problem) => {
+        this.endProgress();
+        this.out.warn(problem.message);
+      },
+    });
+    const at = this.now().toISOString();
+    const begin = performance.now();
+    const base = () => ({
+      operation,
+      at,
+      durationMs: Math.round(performance.now() - begin),
+      trigger: 'cli',
+      ...details,
+    });
+    let result: T;
+    try {
+      result = await run();
+    } catch (error) {
+      await recorder.record({ ...base(), ok: false, error: recordedError(error) });
+      throw error;
+    }
+    await recorder.record({ ...base(), ...learned(result), ok: true });
+    return result;
+  }
+}

@@ -1,0 +1,52 @@
+import { RocksDBError } from '../errors.js';
+
+/** A command line that cannot be done. `hint` is what to type instead. */
+export class UsageError extends Error {
+  readonly code = 'USAGE';
+
+  constructor(
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The signal's reason when a command is asked to stop, and the answer no. */
+export class StoppedError extends Error {
+  readonly code = 'STOPPED';
+}
+
+export function notFound(code: `${string}_NOT_FOUND`, message: string): RocksDBError {
+  return new RocksDBError(message, code);
+}
+
+// What the library's messages advise, in the words of the command line.
+const words: readonly (readonly [RegExp, string])[] = [
+  [/pass force: true/g, 'pass --force'],
+  [/deleteBackup\((\w+), \{ force: true \}\)/g, 'rocksdb-backup delete --force'],
+  [/pass overwrite: true, which/g, 'pass --overwrite, which'],
+  [/pass checkDiskSpace: false/g, 'pass --no-space-check'],
+  [/Check the path; an engine opened without readOnly: true makes a new one\./g, 'Check the path.'],
+  [/, and createIfMissing is false/g, ''],
+  [
+    /: close it there first, or open it here with mode "readOnly" or as a secondary/g,
+    ': back it up from inside that process with BackupManager, or stop the service first',
+  ],
+];
+
+/** What happened, to which file, and what to do: for a person with a terminal. */
+export function messageOf(error: unknown): string {
+  const { message } = (error ?? {}) as { message?: unknown };
+  let text = typeof message === 'string' && message !== '' ? message : String(error);
+  for (const [pattern, replacement] of words) {
+    text = text.replace(pattern, replacement);
+  }
+  return text;
+}
+
+/** The stable word for what went wrong. */
+export function codeOf(error: unknown): string {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  return typeof code === 'string' ? code : name === 'AbortError' ? 'STOPPED' : 'FAILED';
+}

@@ -1,0 +1,47 @@
+/** How a command ended, as scripts see it. The numbers are stable. */
+export const exitCodes = {
+  ok: { number: 0, meaning: 'done' },
+  failed: { number: 1, meaning: 'it failed; the message says why' },
+  usage: { number: 2, meaning: 'the command line or the configuration is wrong; nothing was done' },
+  notFound: { number: 3, meaning: 'there is no such database, directory of backups, backup, column family or key' },
+  locked: { number: 4, meaning: 'the database, the directory or the backup is in use by somebody else' },
+  corrupt: { number: 5, meaning: 'a backup or a database is damaged, or cannot be read' },
+  stopped: { number: 6, meaning: 'it was stopped (Ctrl-C, SIGTERM, SIGHUP), or the question was answered with no' },
+  differs: { number: 7, meaning: 'diff found differences' },
+} as const;
+
+export type Exit = keyof typeof exitCodes;
+
+/** The numbers that end a process at once: of a second Ctrl-C, and of a second SIGTERM or SIGHUP. */
+export const AT_ONCE = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+const byErrorCode: Record<string, Exit> = {
+  USAGE: 'usage',
+  INVALID_OPTION: 'usage',
+  BACKUP_NOT_FOUND: 'notFound',
+  DIRECTORY_NOT_FOUND: 'notFound',
+  DATABASE_NOT_FOUND: 'notFound',
+  COLUMN_FAMILY_NOT_FOUND: 'notFound',
+  KEY_NOT_FOUND: 'notFound',
+  BACKUP_LOCKED: 'locked',
+  BACKUP_IN_USE: 'locked',
+  DATABASE_IN_USE: 'locked',
+  STATE_LOCKED: 'locked',
+  BACKUP_CORRUPT: 'corrupt',
+  DRILL_FAILED: 'corrupt',
+  ROCKSDB_CORRUPTION: 'corrupt',
+  BACKUP_STOPPED: 'stopped',
+  VERIFY_STOPPED: 'stopped',
+  RESTORE_STOPPED: 'stopped',
+  STOPPED: 'stopped',
+  ABORT_ERR: 'stopped',
+};
+
+/** What an error means for the exit code. */
+export function exitOf(error: unknown): Exit {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  if (name === 'AbortError') {
+    return 'stopped';
+  }
+  return (typeof code === 'string' && Object.hasOwn(byErrorCode, code) ? byErrorCode[code] : undefined) ?? 'failed';
+}

@@ -1,0 +1,54 @@
+import { StoppedError } from './errors.js';
+import { AT_ONCE } from './exit-codes.js';
+
+type StopSignal = keyof typeof AT_ONCE;
+
+/**
+ * Signals that ask to stop. The first aborts what runs, which then leaves nothing half done; the second ends the process at
+ * once.
+ */
+export class Interrupts {
+  readonly #controller = new AbortController();
+  readonly #say: (text: string) => void;
+  readonly #exit: (code: number) => void;
+  readonly #handlers: [StopSignal, () => void][] = [];
+
+  constructor(say: (text: string) => void, exit: (code: number) => void = (code) => process.exit(code)) {
+    this.#say = say;
+    this.#exit = exit;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  install(): void {
+    for (const name of Object.keys(AT_ONCE) as StopSignal[]) {
+      const handler = () => this.#received(name);
+      this.#handlers.push([name, handler]);
+      process.on(name, handler);
+    }
+  }
+
+  remove(): void {
+    for (const [name, handler] of this.#handlers.splice(0)) {
+      process.off(name, handler);
+    }
+  }
+
+  /** Stops for another reason than a signal. */
+  stop(why: string): void {
+    if (!this.signal.aborted) {
+      this.#controller.abort(new StoppedError(`stopped: ${why}`));
+    }
+  }
+
+  #received(name: StopSignal): void {
+    if (this.signal.aborted) {
+      this.#exit(AT_ONCE[name]);
+      return;
+    }
+    this.#say(name === 'SIGINT' ? 'stopping; Ctrl-C once more to exit at once' : `stopping, because of ${name}`);
+    this.#controller.abort(new StoppedError(`stopped by ${name === 'SIGINT' ? 'Ctrl-C' : name}`));
+  }
+}

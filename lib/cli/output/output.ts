@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import type { Result } from '../command.js';
+import { codeOf, messageOf } from '../errors.js';
+import { exitCodes, exitOf } from '../exit-codes.js';
+import { type ColorChoice, type Style, styleFor } from './style.js';
+import { safeLines } from './text.js';
+
+/** A stream that is written to: stdout and stderr, or what a test has. */
+export interface Sink extends NodeJS.WritableStream {
+  isTTY?: boolean;
+  columns?: number;
+}
+
+export interface OutputOptions {
+  stdout: Sink;
+  stderr: Sink;
+  json: boolean;
+  quiet: boolean;
+  color: ColorChoice;
+  env: NodeJS.ProcessEnv;
+}
+
+/** What a command prints: answers on stdout, everything else on stderr. */
+export class Output {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** Colours of stdout. */
+  readonly style: Style;
+  readonly #errorStyle: Style;
+  #streamed = false;
+
+  constructor({ stdout, stderr, json, quiet, color, env }: OutputOptions) {
+    this.stdout = stdout;
+    this.stderr = stderr;
+    this.json = json;
+    this.quiet = quiet;
+    this.style = styleFor(stdout, json ? 'never' : color, env);
+    this.#errorStyle = styleFor(stderr, color, env);
+  }
+
+  /** Whether people look at stdout. */
+  get isTerminal(): boolean {
+    return this.stdout.isTTY === true;
+  }
+
+  /** Something to know on the way, on stderr. Not part of the answer. */
+  note(text: string): void {
+    if (!this.quiet) {
+      this.stderr.write(`${safeLines(text)}\n`);
+    }
+  }
+
+  /** Something that is wrong and does not stop the command. Also with --quiet. */
+  warn(text: string): void {
+    this.stderr.write(`${this.#errorStyle.warn('warning:')} ${safeLines(text)}\n`);
+  }
+
+  result({ json, text, quiet }: Result): void {
+    if (this.json) {
+      this.stdout.write(`${JSON.stringify(json)}\n`);
+      return;
+    }
+    const lines = (this.quiet ? quiet?.() : text?.()) ?? [];
+    if (lines.length > 0) {
+      this.stdout.write(`${lines.join('\n')}\n`);
+    }
+  }
+
+  /** Writes a part of a long answer, and waits for a reader who is slow. */
+  async stream(part: string | Uint8Array): Promise<void> {
+    this.#streamed = true;
+    if (!this.stdout.write(part)) {
+      await once(this.stdout, 'drain');
+    }
+  }
+
+  /** What went wrong: a sentence for people, an object for machines if they have got nothing yet. */
+  failure(error: unknown, { onlyForPeople = false } = {}): void {
+    const message = messageOf(error);
+    const exit = exitOf(error);
+    const hint = (error as { hint?: unknown } | null)?.hint;
+    const sentence = exit === 'stopped' ? message : `${this.#errorStyle.bad('error:')} ${safeLines(message)}`;
+    this.stderr.write(`rocksdb-backup: ${sentence}\n`);
+    if (typeof hint === 'string') {
+      this.stderr.write(`  try: ${hint}\n`);
+    }
+    if (this.json && !onlyForPeople && !this.#streamed) {
+      this.stdout.write(`${JSON.stringify({ error: errorAsJson(error) })}\n`);
+    }
+  }
+}
+
+/** What machines are told about an error. */
+export function errorAsJson(error: unknown): { code: string; message: string; exitCode: number } {
+  return { code: codeOf(error), message: messageOf(error), exitCode: exitCodes[exitOf(error)].number };
+}

@@ -1,0 +1,101 @@
+// Text that comes from elsewhere (keys, metadata, file names) never reaches a terminal as it is: it could move the cursor,
+// change the title, or look like what it is not.
+
+/** Control characters, those that change the direction of writing, and halves of surrogate pairs. */
+const unsafe =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+const escapeOf: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** Text made safe for a terminal and for one line: what is not to be shown is shown as an escape. */
+export function safe(text: string): string {
+  return text.replace(unsafe, (character) => {
+    const code = character.charCodeAt(0);
+    return (
+      escapeOf[character] ??
+      (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`)
+    );
+  });
+}
+
+/** As {@link safe}, of several lines. */
+export function safeLines(text: string): string {
+  return text.split('\n').map(safe).join('\n');
+}
+
+/**
+ * Bytes as text of one line that stands for these bytes only: UTF-8 where they are, `\xNN` where they are not, and `\\` for a
+ * backslash.
+ */
+export function bytesAsText(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString('utf8');
+  if (!text.includes('\ufffd') || Buffer.from(text, 'utf8').equals(buffer)) {
+    return safe(text.replaceAll('\\', '\\\\'));
+  }
+  // Whole characters where there are some, single bytes in between.
+  let result = '';
+  for (let at = 0; at < buffer.length; ) {
+    const length = characterLength(buffer, at);
+    result +=
+      length === 0
+        ? `\\x${buffer[at]!.toString(16).padStart(2, '0')}`
+        : safe(buffer.toString('utf8', at, at + length).replaceAll('\\', '\\\\'));
+    at += Math.max(1, length);
+  }
+  return result;
+}
+
+/** Bytes of the well-formed UTF-8 character at a place; 0 if there is none. */
+function characterLength(bytes: Buffer, at: number): number {
+  const first = bytes[at]!;
+  const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+  if (length === 0 || at + length > bytes.length) {
+    return 0;
+  }
+  const character = bytes.subarray(at, at + length);
+  return Buffer.from(character.toString('utf8'), 'utf8').equals(character) ? length : 0;
+}
+
+/** How many columns a terminal takes for a text. Wide characters of East Asia and emoji take two. */
+export function width(text: string): number {
+  let columns = 0;
+  for (const character of text.replace(styles, '')) {
+    const code = character.codePointAt(0)!;
+    columns += /\p{Mn}|\p{Me}|\u200d|\ufe0f/u.test(character) ? 0 : code >= 0x1100 && isWide(code) ? 2 : 1;
+  }
+  return columns;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what sets colours begins with one
+const styles = /\u001b\[[0-9;]*m/g;
+
+function isWide(code: number): boolean {
+  return (
+    code <= 0x115f ||
+    (code >= 0x2e80 && code <= 0xa4cf && code !== 0x303f) ||
+    (code >= 0xac00 && code <= 0xd7a3) ||
+    (code >= 0xf900 && code <= 0xfaff) ||
+    (code >= 0xfe30 && code <= 0xfe6f) ||
+    (code >= 0xff00 && code <= 0xff60) ||
+    (code >= 0xffe0 && code <= 0xffe6) ||
+    (code >= 0x1f300 && code <= 0x1faff) ||
+    (code >= 0x20000 && code <= 0x3fffd)
+  );
+}
+
+/** Text broken into lines of so many columns at most, between words. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    if (line !== '' && width(line) + 1 + width(word) > columns) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

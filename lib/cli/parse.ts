@@ -1,0 +1,213 @@
+import { parseArgs } from 'node:util';
+import { parseDuration, parseRate, parseSize } from '../units.js';
+import { type Command, commonOptions, nearest, type OptionSpec, type OptionSpecs, optionsOf } from './command.js';
+import { UsageError } from './errors.js';
+import { parseTime } from './time.js';
+
+/** A command line, taken apart. Nothing of it is checked against the file system. */
+export interface Parsed {
+  command: Command;
+  args: Record<string, string | string[] | undefined>;
+  options: Record<string, unknown>;
+}
+
+/** What is known of a command line before anything else is: also when the rest of it is wrong. */
+export interface Glance {
+  /** The first word that is no option. */
+  commandName: string | undefined;
+  json: boolean;
+  quiet: boolean;
+  color: 'auto' | 'always' | 'never';
+  help: boolean;
+  version: boolean;
+}
+
+interface OptionToken {
+  kind: 'option';
+  name: string;
+  rawName: string;
+  value: string | undefined;
+  inlineValue: boolean | undefined;
+}
+
+type Token = OptionToken | { kind: 'positional'; value: string };
+
+const versionOption = {
+  version: { type: 'flag', short: 'V', summary: 'show the version' },
+} as const satisfies OptionSpecs;
+
+/** Options stand anywhere on the line, so those of all commands are known before the command is. */
+function tokensOf(argv: readonly string[], commands: readonly Command[]): Token[] {
+  const all: OptionSpecs = Object.assign({}, ...commands.map(optionsOf), commonOptions, versionOption);
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(
+      Object.entries(all).map(([name, { type, short }]) => [
+        name,
+        { type: type === 'flag' ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) } as const,
+      ]),
+    ),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  return tokens.filter((token) => token.kind !== 'option-terminator') as Token[];
+}
+
+export function glance(argv: readonly string[], commands: readonly Command[]): Glance {
+  const tokens = tokensOf(argv, commands);
+  const has = (name: string) => tokens.some((token) => token.kind === 'option' && token.name === name);
+  const color = tokens.find((token): token is OptionToken => token.kind === 'option' && token.name === 'color')?.value;
+  return {
+    commandName: tokens.find((token) => token.kind === 'positional')?.value,
+    json: has('json'),
+    quiet: has('quiet'),
+    color: color === 'always' || color === 'never' ? color : 'auto',
+    help: has('help'),
+    version: has('version'),
+  };
+}
+
+/** Takes a command line apart, or says what is wrong with it. */
+export function parseLine(argv: readonly string[], commands: readonly Command[], now: Date): Parsed {
+  const tokens = tokensOf(argv, commands);
+  const positionals = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value!);
+  const name = positionals.shift();
+  const command = findCommand(name, commands);
+  const specs = optionsOf(command);
+  const options: Record<string, unknown> = {};
+  for (const [option, { type }] of Object.entries(specs)) {
+    options[option] = type === 'flag' ? false : undefined;
+  }
+  const given = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind === 'option') {
+      const spec = findOption(token, command, specs);
+      if (given.has(token.name) && spec.type !== 'flag') {
+        throw new UsageError(`${token.rawName} is there twice`, helpOf(command));
+      }
+      given.add(token.name);
+      options[token.name] = optionValue(token, spec, now);
+    }
+  }
+  return { command, args: assign(command, positionals), options };
+}
+
+const helpOf = (command: Command) => `rocksdb-backup ${command.name} --help`;
+
+function findCommand(name: string | undefined, commands: readonly Command[]): Command {
+  if (name === undefined) {
+    throw new UsageError('a command is missing', 'rocksdb-backup --help');
+  }
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command !== undefined) {
+    return command;
+  }
+  const near = nearest(
+    name,
+    commands.map((candidate) => candidate.name),
+  );
+  throw new UsageError(
+    `there is no command '${name}'${near === undefined ? '' : `; did you mean '${near}'?`}`,
+    'rocksdb-backup --help',
+  );
+}
+
+function findOption(token: OptionToken, command: Command, specs: OptionSpecs): OptionSpec {
+  const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
+  if (spec !== undefined) {
+    return spec;
+  }
+  const near = token.rawName.startsWith('--') ? nearest(token.name, Object.keys(specs)) : undefined;
+  throw new UsageError(
+    `${command.name} has no option '${token.rawName}'${near === undefined ? '' : `; did you mean '--${near}'?`}`,
+    helpOf(command),
+  );
+}
+
+function optionValue(token: OptionToken, spec: OptionSpec, now: Date): unknown {
+  const { rawName: name, value, inlineValue } = token;
+  if (spec.type === 'flag') {
+    if (value !== undefined) {
+      throw new UsageError(`${name} takes no value, and '${value}' was given`);
+    }
+    return true;
+  }
+  if (value === undefined || (value.startsWith('-') && !inlineValue && spec.type !== 'integer')) {
+    throw new UsageError(`${name} needs a value; one that begins with '-' is given as ${name}=${value ?? 'VALUE'}`);
+  }
+  if (value === '') {
+    throw new UsageError(`${name} needs a value, and an empty one was given`);
+  }
+  return convert(name, value, spec, now);
+}
+
+function convert(name: string, value: string, spec: OptionSpec, now: Date): unknown {
+  switch (spec.type) {
+    case 'integer': {
+      const least = spec.min ?? 1;
+      if (!/^\d+$/.test(value) || Number(value) < least || !Number.isSafeInteger(Number(value))) {
+        throw new UsageError(`${name} must be a whole number, ${least} or more, not '${value}'`);
+      }
+      return Number(value);
+    }
+    case 'size':
+      return asUsage(() => parseSize(value, name));
+    case 'rate':
+      return asUsage(() => parseRate(value, name));
+    case 'duration':
+      return asUsage(() => parseDuration(value, name));
+    case 'time':
+      return parseTime(value, name, now);
+    case 'choice':
+      if (!spec.choices?.includes(value)) {
+        throw new UsageError(`${name} must be one of ${spec.choices?.join(', ')}, not '${value}'`);
+      }
+      return value;
+    default:
+      return value;
+  }
+}
+
+function asUsage<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function assign(command: Command, given: string[]): Parsed['args'] {
+  const args: Parsed['args'] = {};
+  const values = [...given];
+  const empty = values.indexOf('');
+  if (empty >= 0) {
+    // A variable of the shell that is not set, more often than not.
+    throw new UsageError(`argument ${empty + 1} of ${command.name} is empty`, helpOf(command));
+  }
+  for (const { name, optional, many, choices } of command.positionals) {
+    if (values.length === 0 && !optional) {
+      throw new UsageError(`${command.name} needs ${name}`, helpOf(command));
+    }
+    const value = values[0];
+    if (choices !== undefined && value !== undefined && !choices.includes(value)) {
+      throw new UsageError(`${name} must be one of ${choices.join(', ')}, not '${value}'`, helpOf(command));
+    }
+    args[name] = many ? values.splice(0) : values.shift();
+  }
+  if (values.length > 0) {
+    throw new UsageError(`${command.name} does not take '${values[0]}'`, helpOf(command));
+  }
+  return args;
+}
+
+/** The number of a backup, or `latest`. */
+export function parseBackupId(text: string, name: string): number | 'latest' {
+  if (text === 'latest') {
+    return text;
+  }
+  if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > 0xffffffff) {
+    throw new UsageError(`${name} must be the number of a backup or 'latest', not '${text}'`);
+  }
+  return Number(text);
+}

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, nearest } from './command.js';
+import { commands } from './commands/index.js';
+import { Context } from './context.js';
+import { UsageError } from './errors.js';
+import { exitCodes, exitOf } from './exit-codes.js';
+import { commandHelp, generalHelp } from './help.js';
+import { Interrupts } from './interrupts.js';
+import { Output } from './output/output.js';
+import { glance, parseLine } from './parse.js';
+
+/** Runs one command line of this process to its end, and says with which exit code. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const seen = glance(argv, commands);
+  const { stdout, stderr, stdin } = process;
+  const out = new Output({ stdout, stderr, json: seen.json, quiet: seen.quiet, color: seen.color, env: process.env });
+  let context: Context | undefined;
+  const interrupts = new Interrupts((text) => {
+    context?.endProgress();
+    stderr.write(`${stderr.isTTY ? '\n' : ''}rocksdb-backup: ${text}\n`);
+  });
+  context = new Context(out, interrupts, stdin);
+  onBrokenPipe(interrupts, seen.commandName === 'watch');
+  try {
+    const help = helpWanted(argv, seen, out);
+    if (help !== undefined) {
+      out.result(help);
+      return exitCodes.ok.number;
+    }
+    if (seen.commandName === undefined && argv.length === 0) {
+      stderr.write(`${generalHelp(commands, columnsOf(out), out.style).join('\n')}\n`);
+      return exitCodes.usage.number;
+    }
+    const { command, args, options } = parseLine(argv, commands, context.now());
+    interrupts.install();
+    const result = await command.run(context, args as never, options as never);
+    context.endProgress();
+    if (result !== undefined) {
+      out.result(result);
+    }
+    return exitCodes[result?.exit ?? 'ok'].number;
+  } catch (error) {
+    context.endProgress();
+    out.failure(error);
+    return exitCodes[exitOf(error)].number;
+  } finally {
+    interrupts.remove();
+  }
+}
+
+const columnsOf = (out: Output) => Math.min(100, Math.max(40, (out.stdout.isTTY && out.stdout.columns) || 80));
+
+export function version(): string {
+  const path = join(__dirname, '..', '..', '..', 'package.json');
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
+
+/** `help`, `help COMMAND`, `--help`, `--version`: whatever else is on the line. */
+function helpWanted(argv: readonly string[], seen: ReturnType<typeof glance>, out: Output) {
+  if (seen.version) {
+    return { json: { version: version() }, text: () => [version()], quiet: () => [version()] };
+  }
+  const isHelp = seen.commandName === 'help';
+  if (!isHelp && !seen.help) {
+    return undefined;
+  }
+  const words = argv.filter((word) => !word.startsWith('-'));
+  const name = isHelp ? words[words.indexOf('help') + 1] : seen.commandName;
+  const command = commands.find((candidate) => candidate.name === name);
+  if (name !== undefined && command === undefined) {
+    const near = nearest(
+      name,
+      commands.map((candidate) => candidate.name),
+    );
+    throw new UsageError(
+      `there is no command '${name}'${near === undefined ? '' : `; did you mean '${near}'?`}`,
+      'rocksdb-backup --help',
+    );
+  }
+  const lines = () =>
+    command === undefined
+      ? generalHelp(commands, columnsOf(out), out.style)
+      : commandHelp(command, columnsOf(out), out.style);
+  return { json: helpAsJson(command === undefined ? commands : [command]), text: lines, quiet: lines };
+}
+
+function helpAsJson(of: readonly Command[]): unknown {
+  return {
+    commands: of.map(({ name, summary, positionals, options, exits }) => ({
+      name,
+      summary,
+      positionals,
+      options,
+      exits,
+    })),
+  };
+}
+
+/** Whoever reads our answer may have seen enough: `list | head -1`. That is no failure. */
+function onBrokenPipe(interrupts: Interrupts, keepsRunning: boolean): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') {
+      process.stderr.write(`rocksdb-backup: stdout cannot be written: ${error.message}\n`);
+      process.exit(exitCodes.failed.number);
+    }
+    if (keepsRunning) {
+      interrupts.stop('nobody reads the log any more');
+      return;
+    }
+    process.exit(process.exitCode ?? exitCodes.ok.number);
+  });
+  process.stderr.on('error', () => undefined);
+}

@@ -1,0 +1,49 @@
+import { formatDuration, parseDuration } from '../units.js';
+import { UsageError } from './errors.js';
+
+const moment = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/i;
+
+/**
+ * A moment: an ISO date with or without a time, in the local time zone where it names none, or how long ago: `2h`, `3d`. A date
+ * alone is the moment it begins.
+ */
+export function parseTime(text: string, name: string, now: Date): Date {
+  const match = moment.exec(text.trim());
+  if (match !== null) {
+    const [, year, month, day, hour = '00', minute = '00', second = '00', zone = ''] = match;
+    // With a time, and without Z, this is local time.
+    const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${zone.toUpperCase()}`);
+    // The 30th of February is the 2nd of March for Date: somebody meant another day.
+    const isReal = new Date(`${year}-${month}-${day}T00:00:00Z`).getUTCDate() === Number(day);
+    if (!Number.isNaN(time.getTime()) && isReal) {
+      return time;
+    }
+  } else {
+    try {
+      return new Date(now.getTime() - parseDuration(text, name));
+    } catch {
+      // said below, with both ways
+    }
+  }
+  throw new UsageError(
+    `${name} must be a time such as 2026-01-31, '2026-01-31 03:00' or 2026-01-31T03:00Z, or how long ago, such as 2h or 3d, not '${text}'`,
+  );
+}
+
+const two = (value: number) => String(value).padStart(2, '0');
+
+/** Local time to the second: `2026-01-31 03:00:00`. */
+export function localTime(time: Date): string {
+  const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  return `${date} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}
+
+/** The name of the local time zone. */
+export function timeZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone ?? 'local time';
+}
+
+/** How long ago something was, in whole seconds. */
+export function age(time: Date, now: Date): string {
+  return formatDuration(Math.max(1000, Math.floor((now.getTime() - time.getTime()) / 1000) * 1000));
+}
