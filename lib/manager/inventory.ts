@@ -1,0 +1,199 @@
+import type { BackupEngine } from '../backup-engine.js';
+import type { BackupFileDetails, BackupInfo } from '../backup-info.js';
+import { isSameBackup, type OperationRecord } from './operation-record.js';
+import type { RetentionBackup } from './retention.js';
+import { type DirectoryState, pinOf, readState } from './state.js';
+
+/** A backup with all that is known about it. */
+export interface BackupRecord extends BackupInfo {
+  /** `full`: it shares no file with others, whatever becomes of those. */
+  kind: 'full' | 'incremental';
+  /** Every file of it. */
+  files: BackupFileDetails[];
+  /** What the last verify said; `corrupt` if that found damage. A history that has been forgotten says nothing. */
+  state: 'good' | 'unverified' | 'corrupt';
+  /** Whether it is kept until it is unpinned. */
+  pinned: boolean;
+  /** What was noted when it was pinned. */
+  pinNote?: string;
+  /** The last verify, however it ended. */
+  lastVerify?: OperationRecord;
+  /** The last restore drill, however it ended. */
+  lastDrill?: OperationRecord;
+}
+
+/** A directory of backups, as it was at one moment. */
+export interface Inventory {
+  /** The directory's absolute path. */
+  location: string;
+  /** Those that can be read, oldest first. */
+  backups: BackupRecord[];
+  /** Those that cannot, by their ids. */
+  corrupt: { backupId: number }[];
+  /** Bytes of the distinct files of the backups that can be read. */
+  bytesOnDisk: number;
+  /** Bytes that restoring each of them once would write. */
+  logicalBytes: number;
+  /** By each file's name the ids of the backups that have it, oldest first. */
+  users: ReadonlyMap<string, readonly number[]>;
+  /** What is remembered beside the backups. */
+  state: DirectoryState;
+}
+
+/** What a backup has in common with another. */
+export interface SharedFiles {
+  backupId: number;
+  files: number;
+  bytes: number;
+}
+
+/**
+ * All that is known about a directory of backups, in one look.
+ *
+ * @example
+ * const { backups, bytesOnDisk } = await readInventory(engine);
+ */
+export async function readInventory(engine: BackupEngine): Promise<Inventory> {
+  // One after the other: what is listed as corrupt was not made or deleted while we looked, if both lists agree.
+  const corrupt = await engine.getCorruptedBackups();
+  const infos = await engine.getBackupInfo({ fileDetails: true });
+  const state = await readState(engine.location);
+  const readable = new Set(infos.map(({ backupId }) => backupId));
+  return buildInventory(
+    engine.location,
+    infos,
+    corrupt.filter((backupId) => !readable.has(backupId)),
+    state,
+  );
+}
+
+/** The same, of what was read already. The infos have `fileDetails`. */
+export function buildInventory(
+  location: string,
+  infos: readonly BackupInfo[],
+  corrupt: readonly number[],
+  state: DirectoryState,
+): Inventory {
+  const backups = infos
+    .map((info) => recordOf(info, state))
+    .sort((a, b) => a.backupId - b.backupId);
+  const users = new Map<string, number[]>();
+  let bytesOnDisk = 0;
+  let logicalBytes = 0;
+  for (const { backupId, files, size } of backups) {
+    logicalBytes += size;
+    for (const { name, size } of files) {
+      const ids = users.get(name);
+      if (ids === undefined) {
+        users.set(name, [backupId]);
+        bytesOnDisk += size;
+      } else {
+        ids.push(backupId);
+      }
+    }
+  }
+  return {
+    location,
+    backups,
+    corrupt: corrupt.map((backupId) => ({ backupId })),
+    bytesOnDisk,
+    logicalBytes,
+    users,
+    state,
+  };
+}
+
+function recordOf(info: BackupInfo, state: DirectoryState): BackupRecord {
+  const files = info.fileDetails ?? [];
+  const pin = pinOf(state, info);
+  const lastVerify = lastOf(state, 'verify', info);
+  const lastDrill = lastOf(state, 'drill', info);
+  return {
+    ...info,
+    kind: files.every(({ shared }) => !shared) ? 'full' : 'incremental',
+    files,
+    state: stateOf(state, info),
+    pinned: pin !== undefined,
+    ...(pin?.note === undefined ? {} : { pinNote: pin.note }),
+    ...(lastVerify === undefined ? {} : { lastVerify }),
+    ...(lastDrill === undefined ? {} : { lastDrill }),
+  };
+}
+
+function isOf(record: OperationRecord, info: BackupInfo): boolean {
+  const { backupId, timestamp } = record;
+  return backupId !== undefined && timestamp !== undefined && isSameBackup({ backupId, timestamp }, info);
+}
+
+function lastOf(state: DirectoryState, operation: string, info: BackupInfo): OperationRecord | undefined {
+  return recordsNewestFirst(state).find((record) => record.operation === operation && isOf(record, info));
+}
+
+/** The history, and what is remembered for longer than that. */
+function recordsNewestFirst(state: DirectoryState): OperationRecord[] {
+  return [...Object.values(state.last), ...state.history].reverse();
+}
+
+/** A verify that was stopped, or could not read the disk for once, says nothing; damage that was found does. */
+function stateOf(state: DirectoryState, info: BackupInfo): BackupRecord['state'] {
+  const conclusive = recordsNewestFirst(state).find(
+    (record) =>
+      record.operation === 'verify' && isOf(record, info) && (record.ok || record.error?.code === 'BACKUP_CORRUPT'),
+  );
+  return conclusive === undefined ? 'unverified' : conclusive.ok ? 'good' : 'corrupt';
+}
+
+/**
+ * The backups as {@link planRetention} takes them: those that cannot be read are among them, for they forbid deleting.
+ *
+ * @example
+ * const inventory = await readInventory(engine);
+ * const plan = planRetention(retentionBackups(inventory), { daily: 7 }, new Date(), { forbidden: inventory.state.pinsLost });
+ */
+export function retentionBackups(inventory: Inventory): RetentionBackup[] {
+  const corrupt = inventory.corrupt.map(({ backupId }) => ({ backupId, state: 'corrupt' as const, pinned: false }));
+  return [...inventory.backups, ...corrupt];
+}
+
+/**
+ * Bytes that deleting some backups would free: of files that no other backup has.
+ *
+ * @example
+ * freedBy(inventory, [3, 4]);
+ */
+export function freedBy(inventory: Inventory, backupIds: Iterable<number>): number {
+  const gone = new Set(backupIds);
+  const counted = new Set<string>();
+  let bytes = 0;
+  for (const { backupId, files } of inventory.backups) {
+    for (const { name, size } of gone.has(backupId) ? files : []) {
+      if (!counted.has(name) && inventory.users.get(name)?.every((id) => gone.has(id))) {
+        counted.add(name);
+        bytes += size;
+      }
+    }
+  }
+  return bytes;
+}
+
+/**
+ * What a backup has in common with which others, oldest first.
+ *
+ * @example
+ * for (const { backupId, files, bytes } of sharedWith(inventory, 7)) console.log(backupId, files, bytes);
+ */
+export function sharedWith(inventory: Inventory, backupId: number): SharedFiles[] {
+  const shared = new Map<number, SharedFiles>();
+  const backup = inventory.backups.find((other) => other.backupId === backupId);
+  for (const { name, size } of backup?.files ?? []) {
+    for (const id of inventory.users.get(name) ?? []) {
+      if (id !== backupId) {
+        const sum = shared.get(id) ?? { backupId: id, files: 0, bytes: 0 };
+        sum.files++;
+        sum.bytes += size;
+        shared.set(id, sum);
+      }
+    }
+  }
+  return [...shared.values()].sort((a, b) => a.backupId - b.backupId);
+}
