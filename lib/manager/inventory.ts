@@ -74,9 +74,8 @@ export function buildInventory(
   corrupt: readonly number[],
   state: DirectoryState,
 ): Inventory {
-  const backups = infos
-    .map((info) => recordOf(info, state))
-    .sort((a, b) => a.backupId - b.backupId);
+  const records = recordsNewestFirst(state);
+  const backups = infos.map((info) => recordOf(info, state, records)).sort((a, b) => a.backupId - b.backupId);
   const users = new Map<string, number[]>();
   let bytesOnDisk = 0;
   let logicalBytes = 0;
@@ -103,16 +102,17 @@ export function buildInventory(
   };
 }
 
-function recordOf(info: BackupInfo, state: DirectoryState): BackupRecord {
+function recordOf(info: BackupInfo, state: DirectoryState, records: OperationRecord[]): BackupRecord {
   const files = info.fileDetails ?? [];
   const pin = pinOf(state, info);
-  const lastVerify = lastOf(state, 'verify', info);
-  const lastDrill = lastOf(state, 'drill', info);
+  const own = records.filter((record) => isOf(record, info));
+  const lastVerify = own.find(({ operation }) => operation === 'verify');
+  const lastDrill = own.find(({ operation }) => operation === 'drill');
   return {
     ...info,
     kind: files.every(({ shared }) => !shared) ? 'full' : 'incremental',
     files,
-    state: stateOf(state, info),
+    state: stateOf(own),
     pinned: pin !== undefined,
     ...(pin?.note === undefined ? {} : { pinNote: pin.note }),
     ...(lastVerify === undefined ? {} : { lastVerify }),
@@ -125,20 +125,16 @@ function isOf(record: OperationRecord, info: BackupInfo): boolean {
   return backupId !== undefined && timestamp !== undefined && isSameBackup({ backupId, timestamp }, info);
 }
 
-function lastOf(state: DirectoryState, operation: string, info: BackupInfo): OperationRecord | undefined {
-  return recordsNewestFirst(state).find((record) => record.operation === operation && isOf(record, info));
-}
-
 /** The history, and what is remembered for longer than that. */
-function recordsNewestFirst(state: DirectoryState): OperationRecord[] {
-  return [...Object.values(state.last), ...state.history].reverse();
+function recordsNewestFirst({ last, history }: DirectoryState): OperationRecord[] {
+  const older = Object.values(last).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  return [...older, ...history].reverse();
 }
 
 /** A verify that was stopped, or could not read the disk for once, says nothing; damage that was found does. */
-function stateOf(state: DirectoryState, info: BackupInfo): BackupRecord['state'] {
-  const conclusive = recordsNewestFirst(state).find(
-    (record) =>
-      record.operation === 'verify' && isOf(record, info) && (record.ok || record.error?.code === 'BACKUP_CORRUPT'),
+function stateOf(records: readonly OperationRecord[]): BackupRecord['state'] {
+  const conclusive = records.find(
+    ({ operation, ok, error }) => operation === 'verify' && (ok || error?.code === 'BACKUP_CORRUPT'),
   );
   return conclusive === undefined ? 'unverified' : conclusive.ok ? 'good' : 'corrupt';
 }

@@ -130,10 +130,15 @@ export function planRetention(
   const ordered = inOrder(backups);
   const withoutFiles = ordered.find(({ files, state }) => files === undefined && state !== 'corrupt');
   if (rules.maxBytes !== Number.POSITIVE_INFINITY && withoutFiles !== undefined) {
-    throw invalidOption(TypeError, 'backups', 'given with their files where maxBytes is set', `without, as ${withoutFiles.backupId}`);
+    throw invalidOption(
+      TypeError,
+      'backups',
+      'given with their files where maxBytes is set',
+      `without, as ${withoutFiles.backupId}`,
+    );
   }
   const reasons = keptByRules(ordered, rules, now);
-  for (const [backup, why] of protectedOnes(ordered)) {
+  for (const [backup, why] of protectedOnes(ordered).reverse()) {
     reasons.get(backup)?.unshift(why);
   }
   const goes = new Map<RetentionBackup, string>();
@@ -144,7 +149,12 @@ export function planRetention(
   }
   const exceeded = applyCaps(ordered, rules, goes);
   const blocked = goes.size === 0 ? undefined : whyNothingMayGo(ordered, options);
-  return resultOf(ordered, reasons, blocked === undefined ? goes : new Map(), { blocked, wanted: goes, exceeded, rules });
+  return resultOf(ordered, reasons, blocked === undefined ? goes : new Map(), {
+    blocked,
+    wanted: goes,
+    exceeded,
+    rules,
+  });
 }
 
 function inOrder(backups: readonly RetentionBackup[]): RetentionBackup[] {
@@ -263,7 +273,9 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
   }
   const count = ordered.length - goes.size;
   if (count > rules.maxBackups) {
-    exceeded.push(`maxBackups ${rules.maxBackups} is exceeded: ${count} stay that are pinned, newest, last good or corrupt`);
+    exceeded.push(
+      `maxBackups ${rules.maxBackups} is exceeded: ${count} stay that are pinned, newest, last good or corrupt`,
+    );
   }
   if (rules.maxBytes === Number.POSITIVE_INFINITY) {
     return exceeded;
