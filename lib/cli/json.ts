@@ -69,6 +69,7 @@ export const definitions: Record<string, JsonSchema> = {
   listedBackup: object({
     ...backupProperties,
     kind: oneOf('full', 'incremental'),
+    state: { ...oneOf('good', 'unverified', 'corrupt'), description: 'what the last verify said' },
     pinned: flag(),
     'pinNote?': text(),
     'lastVerify?': ref('record'),

@@ -1,9 +1,10 @@
+import { freedBy, readInventory } from '../../manager/inventory.js';
 import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { parseBackupId } from '../parse.js';
-import { deletionPlan, freedBy, refusePinned } from '../removal.js';
+import { deletionPlan, refusePinned } from '../removal.js';
 import { array, count, flag, object, text } from '../schema.js';
 
 const deletionSchema = object({
@@ -45,8 +46,9 @@ export const deleteBackups = defineCommand({
     return withDirectory(
       DIR,
       async (engine) => {
-        const backups = await engine.getBackupInfo({ fileDetails: true });
-        const corrupt = await engine.getCorruptedBackups();
+        const inventory = await readInventory(engine);
+        const { backups } = inventory;
+        const corrupt = inventory.corrupt.map(({ backupId }) => backupId);
         const ids = new Set<number>();
         for (const id of wanted) {
           const { backupId } =
@@ -55,8 +57,8 @@ export const deleteBackups = defineCommand({
         }
         const goes = backups.filter(({ backupId }) => ids.has(backupId));
         const kept = backups.map(({ backupId }) => backupId).filter((id) => !ids.has(id));
-        await refusePinned(engine, goes, 'unpin them first');
-        const bytesFreed = freedBy(backups, ids);
+        refusePinned(inventory, goes, 'unpin them first');
+        const bytesFreed = freedBy(inventory, ids);
         const json = { location: engine.location, deleted: [...ids], kept, bytesFreed, dryRun: options['dry-run'] };
         if (options['dry-run']) {
           return { json, text: () => deletionPlan(engine.location, goes, bytesFreed, kept.length) };
@@ -65,7 +67,7 @@ export const deleteBackups = defineCommand({
         for (const backupId of ids) {
           context.signal.throwIfAborted();
           const timestamp = goes.find((info) => info.backupId === backupId)?.timestamp.toISOString();
-          const bytes = freedBy(backups, new Set([backupId]));
+          const bytes = freedBy(inventory, [backupId]);
           await context.recorded(
             'delete',
             engine.location,
@@ -115,12 +117,13 @@ export const purge = defineCommand({
     return withDirectory(
       DIR,
       async (engine) => {
-        const backups = await engine.getBackupInfo({ fileDetails: true });
+        const inventory = await readInventory(engine);
+        const { backups } = inventory;
         const goes = backups.slice(0, Math.max(0, backups.length - keep));
         const deleted = goes.map(({ backupId }) => backupId);
         const kept = backups.slice(goes.length).map(({ backupId }) => backupId);
-        await refusePinned(engine, goes, `unpin them, or use prune --keep-last ${keep}, which keeps what is pinned`);
-        const bytesFreed = freedBy(backups, new Set(deleted));
+        refusePinned(inventory, goes, `unpin them, or use prune --keep-last ${keep}, which keeps what is pinned`);
+        const bytesFreed = freedBy(inventory, deleted);
         const json = { location: engine.location, deleted, kept, bytesFreed, dryRun: options['dry-run'] };
         if (goes.length === 0) {
           return { json, text: () => [`nothing to delete: there are ${backups.length}`] };

@@ -6,6 +6,7 @@ import { get, scan } from './entries.js';
 import { gc } from './gc.js';
 import { list } from './list.js';
 import { pin, unpin } from './pin.js';
+import { prune } from './prune.js';
 import { restore } from './restore.js';
 import { show } from './show.js';
 import { verify } from './verify.js';
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   verify,
   restore,
   deleteBackups,
+  prune,
   purge,
   gc,
   pin,

@@ -1,7 +1,7 @@
+import { type BackupRecord, readInventory } from '../../manager/inventory.js';
 import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
-import { type BackupRecord, readInventory } from '../inventory.js';
 import { backupAsJson } from '../json.js';
 import type { Style } from '../output/style.js';
 import { table } from '../output/table.js';
@@ -72,10 +72,11 @@ export const list = defineCommand({
 });
 
 export function listedAsJson(backup: BackupRecord) {
-  const { kind, pinned, pinNote, lastVerify, lastDrill } = backup;
+  const { kind, state, pinned, pinNote, lastVerify, lastDrill } = backup;
   return {
     ...backupAsJson(backup),
     kind,
+    state,
     pinned,
     ...(pinNote === undefined ? {} : { pinNote }),
     ...(lastVerify === undefined ? {} : { lastVerify }),

@@ -1,7 +1,7 @@
+import { readInventory } from '../../manager/inventory.js';
 import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
-import { readInventory } from '../inventory.js';
 import { pairs, table } from '../output/table.js';
 import { bytesAsText, safe } from '../output/text.js';
 import { array, count, flag, object, ref, text } from '../schema.js';
@@ -41,14 +41,13 @@ export const show = defineCommand({
   run(context, { DIR, ID }) {
     return withDirectory(DIR, async (engine) => {
       const { backupId } = await findBackup(context, engine, ID);
-      const { location, backups } = await readInventory(engine);
+      const { location, backups, users } = await readInventory(engine);
       const backup = backups.find((candidate) => candidate.backupId === backupId);
       if (backup === undefined) {
         // It went between two looks; this says so.
         await engine.getBackupInfo(backupId);
         throw new Error(`backup ${backupId} in ${location} was being changed; try again`);
       }
-      const users = usersOf(backups);
       const files = backup.files.map(({ name, size, shared }) => ({
         name,
         size,
@@ -89,22 +88,6 @@ export const show = defineCommand({
     });
   },
 });
-
-/** Which backups use a file. */
-export function usersOf(backups: readonly { backupId: number; files: readonly { name: string }[] }[]) {
-  const users = new Map<string, number[]>();
-  for (const { backupId, files } of backups) {
-    for (const { name } of files) {
-      const known = users.get(name);
-      if (known === undefined) {
-        users.set(name, [backupId]);
-      } else {
-        known.push(backupId);
-      }
-    }
-  }
-  return users;
-}
 
 /** `1-4, 7`. */
 export function ranges(ids: readonly number[]): string {

@@ -1,0 +1,219 @@
+import type { BackupEngine } from '../../backup-engine.js';
+import { type Inventory, readInventory, retentionBackups } from '../../manager/inventory.js';
+import {
+  planRetention,
+  type RetentionOptions,
+  type RetentionPlan,
+  type RetentionPolicy,
+} from '../../manager/retention.js';
+import { formatSize } from '../../units.js';
+import { defineCommand } from '../command.js';
+import type { Context } from '../context.js';
+import { withDirectory } from '../directory.js';
+import { UsageError } from '../errors.js';
+import { table } from '../output/table.js';
+import { safe } from '../output/text.js';
+import { array, count, flag, object, oneOf, text, time } from '../schema.js';
+import { localTime, timeZone } from '../time.js';
+import { verifyOne } from './verify.js';
+
+const keep = (what: string) => ({ type: 'integer', summary: `keep ${what}` }) as const;
+
+export const prune = defineCommand({
+  name: 'prune',
+  summary: 'delete the backups that no rule keeps',
+  description: [
+    'Says for each backup whether it stays or goes and by which rule, asks, and deletes. A backup stays if any --keep rule keeps it; without any, all stay. What --max-backups and --max-bytes do not allow goes after that, oldest first.',
+    'Pinned backups, the newest and the last good one always stay. Nothing goes while any backup is damaged or cannot be read, nor unless the newest has verified: that is done first if it is needed.',
+  ],
+  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  options: {
+    'keep-last': keep('the newest N'),
+    'keep-hourly': keep('the newest of each of the last N hours that have backups'),
+    'keep-daily': keep('the newest of each of the last N days that have backups'),
+    'keep-weekly': keep('the newest of each of the last N weeks that have backups'),
+    'keep-monthly': keep('the newest of each of the last N months that have backups'),
+    'keep-yearly': keep('the newest of each of the last N years that have backups'),
+    'keep-within': { type: 'duration', summary: 'keep all that are so much older than the newest at most, such as 7d' },
+    'max-backups': { type: 'integer', summary: 'so many at most' },
+    'max-bytes': { type: 'size', summary: 'so many bytes on the disk at most, such as 500GB' },
+    timezone: {
+      type: 'text',
+      placeholder: 'ZONE',
+      summary: 'whose hours, days and weeks',
+      default: 'the local time zone',
+    },
+    checksum: { type: 'flag', summary: 'verify the newest by reading every byte' },
+    'dry-run': { type: 'flag', summary: 'only say what would become of each' },
+  },
+  examples: [
+    {
+      line: 'rocksdb-backup prune /backups/users --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run',
+      does: 'what would stay, and why',
+    },
+    { line: 'rocksdb-backup prune /backups/users --keep-within 14d --max-bytes 500GB --yes', does: 'from cron' },
+  ],
+  exits: ['notFound', 'locked', 'corrupt', 'stopped'],
+  destructive: true,
+  recorded: true,
+  schema: object({
+    location: text('the directory of backups'),
+    decisions: array(
+      object({
+        backupId: count(),
+        'timestamp?': time(),
+        action: oneOf('keep', 'delete'),
+        rules: array(text(), 'by which it stays, or for what it goes'),
+      }),
+      'oldest first',
+    ),
+    deleted: array(count(), 'what was deleted; empty for a dry run'),
+    bytesBefore: count(),
+    bytesAfter: count('afterwards, once all is done as planned'),
+    'blocked?': text('why nothing is deleted, although something would be'),
+    exceeded: array(text(), 'which limits are exceeded all the same, and why'),
+    dryRun: flag(),
+  }),
+  run(context, { DIR }, options) {
+    const policy: RetentionPolicy = {
+      last: options['keep-last'],
+      hourly: options['keep-hourly'],
+      daily: options['keep-daily'],
+      weekly: options['keep-weekly'],
+      monthly: options['keep-monthly'],
+      yearly: options['keep-yearly'],
+      within: options['keep-within'],
+      maxBackups: options['max-backups'],
+      maxBytes: options['max-bytes'],
+    };
+    if (Object.values(policy).every((value) => value === undefined)) {
+      throw new UsageError(
+        'prune needs to know what to keep: --keep-last, --keep-daily ..., --max-bytes',
+        'rocksdb-backup prune --help',
+      );
+    }
+    policy.timezone = options.timezone ?? timeZone();
+    const dryRun = options['dry-run'];
+    return withDirectory(
+      DIR,
+      async (engine) => {
+        let { plan, inventory } = await planned(context, engine, policy, { requireVerified: !dryRun });
+        const newest = inventory.backups.at(-1);
+        if (plan.delete.length === 0 && plan.blocked !== undefined && newest?.state === 'unverified' && !dryRun) {
+          // Nothing goes before the newest has proved to be whole.
+          const { checksum } = options;
+          await verifyOne(context, engine, newest, { checksum, auditLog: options['audit-log'] });
+          ({ plan, inventory } = await planned(context, engine, policy));
+        }
+        const answer = (deleted: number[]) => ({
+          location: engine.location,
+          decisions: plan.decisions.map(({ timestamp, ...rest }) => ({
+            ...rest,
+            ...(timestamp === undefined ? {} : { timestamp: timestamp.toISOString() }),
+          })),
+          deleted,
+          bytesBefore: plan.bytesBefore,
+          bytesAfter: plan.bytesAfter,
+          ...(plan.blocked === undefined ? {} : { blocked: plan.blocked }),
+          exceeded: plan.exceeded,
+          dryRun,
+        });
+        const lines = planLines(plan, context);
+        if (dryRun && plan.delete.length > 0 && newest?.state === 'unverified') {
+          lines.push(`Backup ${newest.backupId}, the newest, would be verified first.`);
+        }
+        const isDamaged = plan.blocked !== undefined && (inventory.corrupt.length > 0 || hasDamage(inventory));
+        if (dryRun || plan.delete.length === 0) {
+          return { json: answer([]), text: () => lines, exit: isDamaged && !dryRun ? 'corrupt' : 'ok' };
+        }
+        await context.confirm([...lines, ''], 'Delete?', options);
+        const deleted = await execute(context, engine, plan, options['audit-log']);
+        return {
+          json: answer(deleted),
+          text: () => [
+            ...(options.yes ? [...lines, ''] : []),
+            `deleted ${deleted.length === 1 ? 'backup' : 'backups'} ${deleted.join(', ')}; ${formatSize(plan.bytesBefore - plan.bytesAfter)} freed`,
+          ],
+        };
+      },
+      { write: true },
+    );
+  },
+});
+
+const hasDamage = ({ backups }: Inventory) => backups.some(({ state }) => state === 'corrupt');
+
+async function planned(
+  context: Context,
+  engine: BackupEngine,
+  policy: RetentionPolicy,
+  options: RetentionOptions = {},
+): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
+  const inventory = await readInventory(engine);
+  const plan = planRetention(retentionBackups(inventory), policy, context.now(), {
+    ...options,
+    forbidden: inventory.state.pinsLost,
+  });
+  return { plan, inventory };
+}
+
+/** Deletes, the oldest first, what the plan says, unless somebody has pinned it since. */
+async function execute(
+  context: Context,
+  engine: BackupEngine,
+  plan: RetentionPlan,
+  auditLog: string | undefined,
+): Promise<number[]> {
+  const deleted: number[] = [];
+  await context.recorded(
+    'prune',
+    engine.location,
+    auditLog,
+    { detail: { plan: plan.delete, deleted } },
+    async () => {
+      for (const backupId of plan.delete) {
+        context.signal.throwIfAborted();
+        const { backups } = await readInventory(engine);
+        const backup = backups.find((candidate) => candidate.backupId === backupId);
+        const meant = plan.decisions.find((decision) => decision.backupId === backupId)?.timestamp;
+        if (backup === undefined || backup.pinned || backup.timestamp.getTime() !== meant?.getTime()) {
+          context.out.warn(`backup ${backupId} is not what it was a moment ago, and is left alone`);
+          continue;
+        }
+        await context.recorded(
+          'delete',
+          engine.location,
+          auditLog,
+          { backupId, timestamp: backup.timestamp.toISOString(), bytes: backup.uniqueSize },
+          () => engine.deleteBackup(backupId),
+        );
+        deleted.push(backupId);
+      }
+    },
+    () => ({ bytes: plan.bytesBefore - plan.bytesAfter }),
+  );
+  return deleted;
+}
+
+function planLines(plan: RetentionPlan, { out: { style } }: Context): string[] {
+  const rows = plan.decisions.map(({ backupId, timestamp, action, rules }) => [
+    String(backupId),
+    timestamp === undefined ? '' : localTime(timestamp),
+    action === 'keep' ? style.good('keep') : style.bad('delete'),
+    safe(rules.join(', ')),
+  ]);
+  const goes = plan.delete.length;
+  return [
+    ...table(
+      [{ title: 'ID', align: 'right' }, { title: `BEGUN (${timeZone()})` }, { title: '' }, { title: 'WHY' }],
+      rows,
+    ),
+    '',
+    goes === 0
+      ? plan.blocked === undefined
+        ? 'Nothing goes.'
+        : style.warn(`Nothing goes: ${safe(plan.blocked)}`)
+      : `${goes} of ${plan.decisions.length} ${goes === 1 ? 'goes' : 'go'}, which frees ${formatSize(plan.bytesBefore - plan.bytesAfter)}; ${formatSize(plan.bytesAfter)} stay.`,
+    ...plan.exceeded.map((sentence) => style.warn(safe(sentence))),
+  ];
+}
