@@ -93,6 +93,11 @@ t.test('what is known of a backup is of that backup, and not of another that had
   t.equal(state0(0).state, 'corrupt');
   at(of(first));
   t.equal(state0(0).state, 'good', 'and it was repaired');
+  at({ ...of(first), checksum: true, ok: false, error: { code: 'BACKUP_CORRUPT', message: 'damaged' } });
+  at(of(first));
+  t.equal(state0(0).state, 'corrupt', 'sizes that are right do not take back what the checksums said');
+  at({ ...of(first), checksum: true });
+  t.equal(state0(0).state, 'good', 'checksums do');
   at({ ...of(second), operation: 'drill' });
   t.match(state0(1), { state: 'unverified', lastDrill: { ok: true } });
   pin(state, second, 'before the upgrade');

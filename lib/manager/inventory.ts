@@ -131,12 +131,27 @@ function recordsNewestFirst({ last, history }: DirectoryState): OperationRecord[
   return [...older, ...history].reverse();
 }
 
-/** A verify that was stopped, or could not read the disk for once, says nothing; damage that was found does. */
-function stateOf(records: readonly OperationRecord[]): BackupRecord['state'] {
-  const conclusive = records.find(
-    ({ operation, ok, error }) => operation === 'verify' && (ok || error?.code === 'BACKUP_CORRUPT'),
-  );
-  return conclusive === undefined ? 'unverified' : conclusive.ok ? 'good' : 'corrupt';
+/**
+ * A verify that was stopped, or could not read the disk for once, says nothing; damage that was found does. What reading every
+ * byte has found, looking at names and sizes does not take back.
+ */
+function stateOf(newestFirst: readonly OperationRecord[]): BackupRecord['state'] {
+  let state: BackupRecord['state'] = 'unverified';
+  for (const { operation, ok, checksum = false, error } of newestFirst) {
+    if (operation !== 'verify') {
+      continue;
+    }
+    if (error?.code === 'BACKUP_CORRUPT' && (state === 'unverified' || checksum)) {
+      return 'corrupt';
+    }
+    if (ok && checksum) {
+      return 'good';
+    }
+    if (ok) {
+      state = 'good';
+    }
+  }
+  return state;
 }
 
 /**
