@@ -17,6 +17,42 @@ export { type EngineInfo, engineInfo } from './engine-info.js';
 export { type ErrorSeverity, RocksDBError } from './errors.js';
 export { DatabaseIterator, type Entry } from './iterator.js';
 export { KeySpace } from './key-space.js';
+export { BackupManager, type StopOptions } from './manager/backup-manager.js';
+export type { Phase } from './manager/backup-runner.js';
+export { type BackupRecord, type Inventory, readInventory } from './manager/inventory.js';
+export type {
+  AfterHook,
+  BackupContext,
+  BackupKind,
+  BackupOutcome,
+  BackupResult,
+  BeforeHook,
+  Failure,
+  ManagedOperation,
+  ManagerEvents,
+  OnFailure,
+  Skipped,
+  Trigger,
+} from './manager/manager-events.js';
+export type {
+  BackupManagerOptions,
+  ManagerDrillOptions,
+  ManagerSnapshotOptions,
+  RetryOptions,
+} from './manager/manager-options.js';
+export type { ManagerStatus } from './manager/manager-status.js';
+export type { MetricsOptions, MetricsRegistry } from './manager/metrics.js';
+export type { OperationName, OperationRecord } from './manager/operation-record.js';
+export {
+  planRetention,
+  type RetentionBackup,
+  type RetentionDecision,
+  type RetentionOptions,
+  type RetentionPlan,
+  type RetentionPolicy,
+} from './manager/retention.js';
+export type { ScheduleSpec } from './manager/schedule.js';
+export type { ManagerStats } from './manager/statistics.js';
 export type {
   CompactRangeOptions,
   Data,

@@ -1,0 +1,342 @@
+import { EventEmitter } from 'node:events';
+import type { BackupInfo } from '../backup-info.js';
+import { invalidOption, RocksDBError } from '../errors.js';
+import { type Clock, systemClock } from './clock.js';
+import { type BackupRecord, readInventory } from './inventory.js';
+import type { BackupKind, ManagerEvents } from './manager-events.js';
+import { type BackupManagerOptions, checkManagerOptions } from './manager-options.js';
+import type { ManagerStatus } from './manager-status.js';
+import { ManagerWork } from './manager-work.js';
+import { ManagerMetrics } from './metrics.js';
+import type { DrillResult } from './pending.js';
+import type { RetentionPlan } from './retention.js';
+import { createTicker, type ScheduleEntry, type Ticker } from './schedule.js';
+import { pin, unpin, updateState } from './state.js';
+import type { ManagerStats } from './statistics.js';
+
+/** What only tests give to a manager. */
+export interface ManagerParts {
+  clock?: Clock | undefined;
+  random?: (() => number) | undefined;
+}
+
+/** Options of {@link BackupManager.stop}. */
+export interface StopOptions {
+  /** Makes a last backup, unless nothing was written since the last one. @default false */
+  finalBackup?: boolean | undefined;
+  /** Stops the running backup, which then leaves nothing behind, instead of waiting for it. @default false */
+  abort?: boolean | undefined;
+}
+
+/**
+ * Makes backups of a database on time, verifies them, deletes the old ones, proves that they can be restored, and tells how it
+ * went. What fails in it does not throw into the service: it is told by events, by `onFailure`, in the audit log and in metrics,
+ * and tried again.
+ *
+ * Its timers do not keep the process alive; a running backup does.
+ *
+ * @example
+ * const manager = new BackupManager({
+ *   db,
+ *   location: '/backups/users',
+ *   schedule: ['15m', { cron: '0 3 * * *', timezone: 'Europe/Berlin' }],
+ *   fullEvery: 100,
+ *   retention: { last: 8, daily: 7, weekly: 5, monthly: 12 },
+ *   drill: { schedule: '0 5 * * 0' },
+ *   onFailure: (error, consecutiveFailures) => logger.error({ error, consecutiveFailures }, 'backup failed'),
+ * });
+ * manager.start();
+ * process.once('SIGTERM', async () => {
+ *   await manager.stop({ finalBackup: true });
+ *   await db.close();
+ * });
+ */
+export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncDisposable {
+  readonly #work: ManagerWork;
+  readonly #random: () => number;
+  readonly #metrics: ManagerMetrics | undefined;
+  #backupTickers: Ticker[] = [];
+  #drillTickers: Ticker[] = [];
+  #snapshotTickers: Ticker[] = [];
+  #started = false;
+  #keepsTime = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: BackupManagerOptions, { clock = systemClock, random = Math.random }: ManagerParts = {}) {
+    super();
+    const settings = checkManagerOptions(options);
+    this.#random = random;
+    this.#work = new ManagerWork(this, settings, clock, random);
+    if (settings.metrics !== undefined) {
+      this.#metrics = new ManagerMetrics(settings.metrics, this);
+    }
+  }
+
+  /** The directory of the backups. */
+  get location(): string {
+    return this.#work.location;
+  }
+
+  /** How many backups in a row have failed, over restarts too. 0 when the last one went well. */
+  get consecutiveFailures(): number {
+    return this.#work.state.memory.consecutiveFailures.create ?? 0;
+  }
+
+  /** How many backups that share files were made since the last full one, over restarts too. */
+  get incrementalsSinceFull(): number {
+    return this.#work.state.memory.incrementalsSinceFull ?? 0;
+  }
+
+  /**
+   * Begins to keep the schedules, and to make backups after {@link notifyChange}. What was due while no manager ran is made up
+   * for, once.
+   */
+  start(): void {
+    this.#assertUsable();
+    if (!this.#started) {
+      this.#started = true;
+      void this.#work.load().then(() => this.#startTickers());
+    }
+  }
+
+  /**
+   * Says that something was written: a backup will follow, at least `minInterval` after the last. To be called after each write;
+   * costs next to nothing.
+   *
+   * @example
+   * await db.batch().put('a', '1').put('b', '2').write();
+   * manager.notifyChange();
+   */
+  notifyChange(): void {
+    this.#work.changes.notify();
+  }
+
+  /**
+   * Makes a backup that has all that was written before this call: full or incremental, as is its turn. While another is being
+   * made it waits; several that wait become one.
+   *
+   * @example
+   * const { backupId } = await manager.backupNow();
+   */
+  backupNow(): Promise<BackupInfo> {
+    return this.#demand('auto');
+  }
+
+  /** Makes a backup that shares no file with another. See {@link backupNow}. */
+  backupFull(): Promise<BackupInfo> {
+    return this.#demand('full');
+  }
+
+  /** Makes a backup that copies only what no earlier one has. See {@link backupNow}. */
+  backupIncremental(): Promise<BackupInfo> {
+    return this.#demand('incremental');
+  }
+
+  /**
+   * Makes a copy of the database beside it, of hard links: in an instant, and lost with the disk.
+   *
+   * @returns where it is.
+   */
+  async snapshot(): Promise<string> {
+    this.#assertUsable();
+    return this.#work.snapshot('demand');
+  }
+
+  /** Reads a backup, the latest if none is named, and rejects with BACKUP_CORRUPT if it is damaged. */
+  async verify(backupId?: number, { checksum = true }: { checksum?: boolean | undefined } = {}): Promise<void> {
+    this.#assertUsable();
+    await this.#work.load();
+    return this.#work.verify(backupId, checksum ? 'checksum' : 'size');
+  }
+
+  /**
+   * Proves that a backup, the latest if none is named, can be restored: restores it to a temporary directory, opens it, and
+   * compares it with the backup.
+   */
+  async drill(backupId?: number): Promise<DrillResult> {
+    this.#assertUsable();
+    return this.#work.drill(backupId, 'demand');
+  }
+
+  /**
+   * Deletes the backups that `retention` does not keep, after the latest has been verified. With `dryRun` only says which.
+   *
+   * @example
+   * const { delete: doomed } = await manager.prune({ dryRun: true });
+   */
+  async prune({ dryRun = false }: { dryRun?: boolean | undefined } = {}): Promise<RetentionPlan> {
+    this.#assertUsable();
+    return dryRun ? this.#work.plan() : this.#work.pruneOnDemand();
+  }
+
+  /** All backups, the oldest first, with their files, pins and what is known of them. */
+  async list(): Promise<BackupRecord[]> {
+    this.#assertUsable();
+    const { incremental } = await this.#work.engines.open();
+    return (await readInventory(incremental)).backups;
+  }
+
+  /**
+   * Keeps a backup, whatever the retention, until it is unpinned.
+   *
+   * @example
+   * await manager.pin(7, 'before the migration');
+   */
+  async pin(backupId: number, note?: string): Promise<void> {
+    this.#assertUsable();
+    const backup = await this.#work.find(backupId);
+    await updateState(this.location, (state) => pin(state, backup, note));
+    await this.#work.note('pin', backup, note === undefined ? undefined : { note });
+  }
+
+  /** Lets go of a pinned backup. @returns whether it was pinned */
+  async unpin(backupId: number): Promise<boolean> {
+    this.#assertUsable();
+    const backup = await this.#work.find(backupId);
+    let wasPinned = false;
+    await updateState(this.location, (state) => {
+      wasPinned = unpin(state, backup);
+    });
+    await this.#work.note('unpin', backup);
+    return wasPinned;
+  }
+
+  /** What the manager is at, and how it went so far. Costs nothing. */
+  status(): ManagerStatus {
+    const work = this.#work;
+    const { memory } = work.state;
+    return {
+      started: this.#keepsTime,
+      stopped: this.#stopped !== undefined,
+      running: work.queue.busy,
+      phase: work.phase,
+      current: work.context,
+      progress: work.progress,
+      waiting: work.queue.waiting,
+      changePending: work.changes.pending,
+      nextRunAt: this.#next([...this.#backupTickers, work.changes]),
+      nextDrillAt: this.#next(this.#drillTickers),
+      lastSuccess: work.lastResult,
+      lastFailure: work.lastFailure,
+      lastGoodBackup: dateOf(work.lastGood),
+      lastDrill: dateOf(work.lastDrill),
+      now: new Date(work.steady.now()),
+      consecutiveFailures: this.consecutiveFailures,
+      incrementalsSinceFull: this.incrementalsSinceFull,
+      suspects: memory.suspects,
+      clockOffset: Math.round(work.steady.offset),
+    };
+  }
+
+  /** Numbers about the directory and the backups that were made. Reads the directory. */
+  async stats(): Promise<ManagerStats> {
+    this.#assertUsable();
+    return this.#work.stats();
+  }
+
+  /**
+   * Ends the schedules and waits for the backup that runs, and those that were asked for; drills end at once. Then closes what the
+   * manager opened. For good: a new manager goes on where this one was.
+   *
+   * With `finalBackup` a last backup is made, and if it fails, this rejects, after all has been closed.
+   *
+   * @example
+   * process.once('SIGTERM', () => manager.stop({ finalBackup: true }).finally(() => db.close()));
+   */
+  async stop({ finalBackup = false, abort = false }: StopOptions = {}): Promise<void> {
+    if (finalBackup && abort) {
+      throw invalidOption(TypeError, 'finalBackup', 'false where abort is true', 'true');
+    }
+    this.#stopped ??= this.#stop(finalBackup);
+    if (abort) {
+      const reason = new RocksDBError(`the manager of ${this.location} was stopped`, 'BACKUP_STOPPED');
+      this.#work.queue.clear(reason);
+      this.#work.abort.abort(reason);
+    }
+    return this.#stopped;
+  }
+
+  /** As stop() without options: waits for what runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(finalBackup: boolean): Promise<void> {
+    this.#keepsTime = false;
+    const work = this.#work;
+    for (const ticker of [...this.#backupTickers, ...this.#drillTickers, ...this.#snapshotTickers, work.changes]) {
+      ticker.stop();
+    }
+    work.hurry.abort(new RocksDBError(`the manager of ${this.location} was stopped`, 'MANAGER_STOPPED'));
+    try {
+      await work.idle();
+      if (finalBackup && !work.abort.signal.aborted) {
+        if (work.isUnchanged) {
+          const message = 'nothing was written since the last backup';
+          work.skip({ operation: 'backup', trigger: 'final', reason: 'unchanged', message });
+        } else {
+          await work.queue.add({ trigger: 'final', kind: 'auto' });
+        }
+      }
+    } finally {
+      this.#metrics?.close();
+      await work.idle();
+      await work.engines.close();
+      work.tell('stopped');
+    }
+  }
+
+  #startTickers(): void {
+    if (this.#stopped !== undefined) {
+      return;
+    }
+    this.#keepsTime = true;
+    const work = this.#work;
+    const { schedule, drillSchedule, snapshotSchedule, jitter } = work.settings;
+    this.#backupTickers = this.#tickers('backup', schedule, jitter, () => work.scheduleDue());
+    this.#drillTickers = this.#tickers('drill', drillSchedule, 0, () => work.asideDue('drill'));
+    this.#snapshotTickers = this.#tickers('snapshot', snapshotSchedule, 0, () => work.asideDue('snapshot'));
+    for (const ticker of [...this.#backupTickers, ...this.#drillTickers, ...this.#snapshotTickers, work.changes]) {
+      ticker.start();
+    }
+  }
+
+  #tickers(what: string, entries: ScheduleEntry[], jitter: number, onDue: () => Promise<boolean>): Ticker[] {
+    const { clock, state } = this.#work;
+    return entries.map((entry) => {
+      const key = `${what} ${entry.key}`;
+      const lastRun = state.memory.lastRuns[key];
+      return createTicker(entry, {
+        clock,
+        jitter,
+        random: this.#random,
+        lastRun: lastRun === undefined ? undefined : Date.parse(lastRun),
+        onDue: () => {
+          const at = new Date(clock.now());
+          // What failed, or was cut short, is due again after a restart.
+          this.#work.track(onDue().then((done) => (done ? this.#work.rememberRun(key, at) : undefined)));
+        },
+      });
+    });
+  }
+
+  #next(sources: { nextIn(): number | undefined }[]): Date | undefined {
+    const waits = sources.map((source) => source.nextIn()).filter((wait) => wait !== undefined);
+    return waits.length === 0 ? undefined : new Date(this.#work.clock.now() + Math.min(...waits));
+  }
+
+  async #demand(kind: BackupKind | 'auto'): Promise<BackupInfo> {
+    this.#assertUsable();
+    return (await this.#work.queue.add({ trigger: 'demand', kind })).info;
+  }
+
+  #assertUsable(): void {
+    if (this.#stopped !== undefined) {
+      throw new RocksDBError(`the manager of ${this.location} was stopped: make a new one`, 'MANAGER_STOPPED');
+    }
+  }
+}
+
+function dateOf(time: number | undefined): Date | undefined {
+  return time === undefined ? undefined : new Date(time);
+}

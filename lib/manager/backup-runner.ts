@@ -1,0 +1,320 @@
+import type { BackupEngine } from '../backup-engine.js';
+import type { BackupInfo, Progress } from '../backup-info.js';
+import { type Database, type DatabaseSource, databaseOf } from '../database.js';
+import { describe, invalidOption } from '../errors.js';
+import { type Clock, pause } from './clock.js';
+import { readInventory } from './inventory.js';
+import { type EnginePair, type ManagerEngines, takeTurn } from './manager-engines.js';
+import type { BackupContext, BackupKind, BackupResult, Failure, ManagedOperation, Trigger } from './manager-events.js';
+import type { Settings } from './manager-options.js';
+import { count, type ManagerState, remainingSuspects } from './manager-state.js';
+import { recordedError } from './operation-record.js';
+import type { Recorder } from './recorder.js';
+import { backoff, mayPass, toError } from './retries.js';
+
+/** What a backup has been asked for. */
+export interface Job {
+  trigger: Trigger;
+  kind: BackupKind | 'auto';
+}
+
+/** Where a runner is. */
+export type Phase = 'idle' | 'before' | 'backup' | 'verify' | 'retry' | 'prune' | 'after';
+
+/** What a runner works with, and whom it tells. */
+export interface RunnerParts {
+  settings: Settings;
+  clock: Clock;
+  random: () => number;
+  engines: ManagerEngines;
+  state: ManagerState;
+  recorder: Recorder;
+  onPhase(phase: Phase, context?: BackupContext): void;
+  /** Right before the engine takes its view of the database: what is written later is not in the backup. */
+  onBegin(context: BackupContext): void;
+  onProgress(progress: Progress, context: BackupContext): void;
+  onVerified(info: BackupInfo, how: 'size' | 'checksum', durationMs: number): void;
+  onRetry(error: Error, attempt: number, delayMs: number, context: BackupContext): void;
+  onFailure(failure: Failure): void;
+  /** Aborted when waiting for a better moment makes no sense any more. */
+  hurry: AbortSignal;
+  /** Aborted when the backup itself is to be stopped. */
+  abort: AbortSignal;
+}
+
+/** An error with what it happened in, as far as more than the backup itself. */
+class StepError {
+  constructor(
+    readonly operation: ManagedOperation,
+    readonly error: Error,
+    readonly info?: BackupInfo,
+  ) {}
+}
+
+/** Makes one backup: as often as it takes, verified, and written down. */
+export class BackupRunner {
+  readonly #parts: RunnerParts;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+  }
+
+  async run(job: Job): Promise<BackupResult> {
+    const { settings, clock, random, hurry, abort } = this.#parts;
+    const started = clock.monotonic();
+    let kind = job.kind;
+    for (let attempt = 1; ; attempt++) {
+      const context: BackupContext = {
+        kind: kind === 'auto' ? 'incremental' : kind,
+        trigger: job.trigger,
+        location: locationOf(settings.location),
+        at: new Date(clock.now()),
+        attempt,
+      };
+      try {
+        return await this.#attempt(context, kind === 'auto', started);
+      } catch (thrown) {
+        const step = thrown instanceof StepError ? thrown : new StepError('create', toError(thrown));
+        if (abort.aborted && step.error === abort.reason) {
+          throw step.error;
+        }
+        const willRetry = attempt <= settings.retry.attempts && mayPass(step.error) && !hurry.aborted && !abort.aborted;
+        const isDamage = step.operation === 'verify';
+        if (!willRetry || isDamage) {
+          await this.#failed(step, context, willRetry);
+        }
+        if (!willRetry) {
+          throw step.error;
+        }
+        if (isDamage) {
+          // RocksDB's engine takes a shared file by its name and size: it would share the damaged one again.
+          kind = 'full';
+        }
+        const delay = backoff(attempt, settings.retry, random);
+        this.#parts.onPhase('retry', context);
+        const waited = pause(clock, delay, hurry);
+        this.#parts.onRetry(step.error, attempt, delay, context);
+        await waited;
+        if (hurry.aborted) {
+          await this.#failed(step, context, false);
+          throw step.error;
+        }
+      }
+    }
+  }
+
+  async #attempt(context: BackupContext, chooseKind: boolean, started: number): Promise<BackupResult> {
+    const { settings, clock, state } = this.#parts;
+    const pair = await stepOf('open', this.#parts.engines.open());
+    context.location = pair.location;
+    if (chooseKind) {
+      context.kind = await this.#chooseKind(pair);
+    }
+    if (context.attempt === 1 && settings.before !== undefined) {
+      this.#parts.onPhase('before', context);
+      await stepOf(
+        'hook',
+        callHook(() => settings.before?.(context)),
+      );
+    }
+    const metadata = await stepOf(
+      'hook',
+      callHook(() => settings.metadata?.()),
+    );
+    const { info, bytesCopied } = await takeTurn(pair.location, () => this.#create(pair, context, metadata));
+    if (settings.verify !== false) {
+      await this.#verify(pair, info, settings.verify, context);
+    }
+    await state.update((memory, counters) => {
+      memory.incrementalsSinceFull = context.kind === 'full' ? 0 : (memory.incrementalsSinceFull ?? 0) + 1;
+      memory.consecutiveFailures.create = 0;
+      memory.consecutiveFailures.verify = 0;
+      count(counters, 'created');
+      count(counters, 'bytesCopied', bytesCopied);
+    });
+    const durationMs = Math.round(clock.monotonic() - started);
+    return { ...context, info, durationMs, bytesCopied, verified: settings.verify };
+  }
+
+  async #create(
+    pair: EnginePair,
+    context: BackupContext,
+    metadata: unknown,
+  ): Promise<{ info: BackupInfo; bytesCopied: number }> {
+    const { settings, clock, recorder, abort } = this.#parts;
+    this.#parts.onPhase('backup', context);
+    const at = new Date(clock.now()).toISOString();
+    const begun = clock.monotonic();
+    const { kind, attempt, trigger } = context;
+    const common = { operation: 'create' as const, at, kind, trigger, ...(attempt > 1 ? { detail: { attempt } } : {}) };
+    let bytesCopied = 0;
+    this.#parts.onBegin(context);
+    try {
+      const info = await pair[kind].createBackup(settings.db, {
+        ...settings.create,
+        ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
+        signal: abort,
+        onProgress: (progress) => {
+          bytesCopied = progress.bytesDone;
+          this.#parts.onProgress(progress, context);
+        },
+      });
+      await recorder.record({
+        ...common,
+        ok: true,
+        durationMs: Math.round(clock.monotonic() - begun),
+        backupId: info.backupId,
+        timestamp: info.timestamp.toISOString(),
+        bytes: bytesCopied,
+      });
+      return { info, bytesCopied };
+    } catch (error) {
+      await recorder.record({
+        ...common,
+        ok: false,
+        durationMs: Math.round(clock.monotonic() - begun),
+        error: recordedError(error),
+      });
+      throw error;
+    }
+  }
+
+  async #verify(pair: EnginePair, info: BackupInfo, how: 'size' | 'checksum', context: BackupContext): Promise<void> {
+    this.#parts.onPhase('verify', context);
+    try {
+      await verifyAndRecord(this.#parts, pair.incremental, info, how, context.trigger);
+    } catch (error) {
+      throw new StepError('verify', toError(error), info);
+    }
+  }
+
+  /** Full when it is a full one's turn, and as long as some backup has a damaged file that others could share. */
+  async #chooseKind(pair: EnginePair): Promise<BackupKind> {
+    const { settings, state } = this.#parts;
+    const directory = await state.load();
+    if (state.memory.suspects.length > 0) {
+      const backups = await pair.incremental.getBackupInfo();
+      const remaining = directory
+        ? remainingSuspects(state.memory.suspects, backups, directory)
+        : state.memory.suspects;
+      if (remaining.length > 0) {
+        return 'full';
+      }
+      await state.update((memory) => {
+        memory.suspects = [];
+      });
+    }
+    if (settings.fullEvery === 0) {
+      return 'incremental';
+    }
+    const incrementals = state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(pair.incremental));
+    if (state.memory.incrementalsSinceFull === undefined) {
+      await state.update((memory) => {
+        memory.incrementalsSinceFull ??= incrementals;
+      });
+    }
+    return incrementals + 1 >= settings.fullEvery ? 'full' : 'incremental';
+  }
+
+  async #failed({ operation, error, info }: StepError, context: BackupContext, willRetry: boolean): Promise<void> {
+    const { state } = this.#parts;
+    // For whoever waits for a good backup it is the same, whatever of it failed.
+    await state.update((memory, counters) => {
+      memory.consecutiveFailures.create = (memory.consecutiveFailures.create ?? 0) + 1;
+      count(counters, 'failed');
+    });
+    this.#parts.onFailure({
+      operation,
+      error,
+      consecutiveFailures: state.memory.consecutiveFailures.create ?? 1,
+      trigger: context.trigger,
+      ...(info === undefined ? {} : { backupId: info.backupId }),
+      willRetry,
+    });
+  }
+}
+
+/** Verifies a backup and writes down how it went; if it is damaged, so that no later backup shares what is. */
+export async function verifyAndRecord(
+  {
+    clock,
+    recorder,
+    state,
+    onVerified,
+    abort,
+  }: Pick<RunnerParts, 'clock' | 'recorder' | 'state' | 'onVerified' | 'abort'>,
+  engine: BackupEngine,
+  info: BackupInfo,
+  how: 'size' | 'checksum',
+  trigger: string,
+): Promise<void> {
+  const at = new Date(clock.now()).toISOString();
+  const begun = clock.monotonic();
+  const { backupId } = info;
+  const timestamp = info.timestamp.toISOString();
+  const common = { operation: 'verify' as const, at, backupId, timestamp, checksum: how === 'checksum', trigger };
+  try {
+    await engine.verifyBackup(backupId, { checksum: how === 'checksum', signal: abort });
+  } catch (error) {
+    const durationMs = Math.round(clock.monotonic() - begun);
+    await recorder.record({ ...common, ok: false, durationMs, error: recordedError(error) });
+    if ((error as { code?: string }).code === 'BACKUP_CORRUPT') {
+      const suspects = await thoseThatShareWith(engine, info);
+      await state.update((memory) => {
+        const known = memory.suspects.filter((old) => !suspects.some((suspect) => suspect.backupId === old.backupId));
+        memory.suspects = [...known, ...suspects.map((suspect) => ({ ...suspect, since: at }))];
+      });
+    }
+    throw error;
+  }
+  const durationMs = Math.round(clock.monotonic() - begun);
+  await recorder.record({ ...common, ok: true, durationMs, bytes: how === 'checksum' ? info.size : 0 });
+  onVerified(info, how, durationMs);
+}
+
+/** A backup, and those that have a file in common with it: which file is damaged, the error tells people only. */
+async function thoseThatShareWith(
+  engine: BackupEngine,
+  info: BackupInfo,
+): Promise<{ backupId: number; timestamp: string }[]> {
+  const all = await engine.getBackupInfo({ fileDetails: true }).catch(() => []);
+  const sharedFiles = ({ fileDetails = [] }: BackupInfo) =>
+    fileDetails.filter(({ shared }) => shared).map(({ name }) => name);
+  const own = new Set(all.filter(({ backupId }) => backupId === info.backupId).flatMap(sharedFiles));
+  const sharing = all.filter(
+    (other) => other.backupId !== info.backupId && sharedFiles(other).some((name) => own.has(name)),
+  );
+  return [info, ...sharing].map(({ backupId, timestamp }) => ({ backupId, timestamp: timestamp.toISOString() }));
+}
+
+/** By the backups themselves: for when nobody has counted, or the count was lost. */
+async function incrementalsSinceFull(engine: BackupEngine): Promise<number> {
+  const { backups } = await readInventory(engine);
+  const newestFirst = [...backups].reverse().findIndex(({ kind }) => kind === 'full');
+  return newestFirst < 0 ? backups.length : newestFirst;
+}
+
+async function stepOf<T>(operation: ManagedOperation, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new StepError(operation, toError(error));
+  }
+}
+
+async function callHook<T>(hook: () => T): Promise<Awaited<T>> {
+  return await hook();
+}
+
+function locationOf(location: string | BackupEngine): string {
+  return typeof location === 'string' ? location : location.location;
+}
+
+/** The database behind what was given as one. Throws while it is closed, if it is one that opens and closes. */
+export function databaseBehind(source: Database | DatabaseSource): Database {
+  const database = (source as Partial<DatabaseSource>)[databaseOf] ?? (source as Database);
+  if (typeof (database as Partial<Database>).latestSequenceNumber !== 'bigint') {
+    throw invalidOption(TypeError, 'db', 'a Database', describe(source));
+  }
+  return database;
+}

@@ -1,0 +1,276 @@
+import { BackupEngine, type BackupEngineOptions, type CreateBackupOptions } from '../backup-engine.js';
+import type { Database, DatabaseSource } from '../database.js';
+import { describe, invalidOption } from '../errors.js';
+import { parseDuration } from '../units.js';
+import type { AfterHook, BeforeHook, OnFailure } from './manager-events.js';
+import type { MetricsOptions } from './metrics.js';
+import type { DrillOptions } from './pending.js';
+import { checkRetentionPolicy, type RetentionPolicy } from './retention.js';
+import { parseSchedule, type ScheduleEntry, type ScheduleSpec } from './schedule.js';
+
+/** How a {@link BackupManager} tries again what failed for a reason that may pass. */
+export interface RetryOptions {
+  /** How often at most, after the first time. 0: never. @default 5 */
+  attempts?: number | undefined;
+  /** The wait before the second attempt; it doubles each time. @default '1s' */
+  delay?: string | number | undefined;
+  /** The longest wait. @default '1m' */
+  maxDelay?: string | number | undefined;
+}
+
+/** When a {@link BackupManager} proves that a backup can be restored, and how: see {@link drillBackup}. */
+export interface ManagerDrillOptions extends Omit<DrillOptions, 'signal' | 'onProgress'> {
+  /** When. Without it only drill() does. @default none */
+  schedule?: ScheduleSpec | ScheduleSpec[] | undefined;
+}
+
+/** Checkpoints beside the database: see {@link BackupManager.snapshot}. */
+export interface ManagerSnapshotOptions {
+  /** When. Without it only snapshot() does. @default none */
+  schedule?: ScheduleSpec | ScheduleSpec[] | undefined;
+  /** Which to keep, whenever one was made. @default all */
+  retention?: RetentionPolicy | undefined;
+}
+
+/** Options of {@link BackupManager}. */
+export interface BackupManagerOptions {
+  /** The database to back up. The manager does not close it. */
+  db: Database | DatabaseSource;
+  /** The directory of the backups, or an engine on it, which the manager does not close. */
+  location: string | BackupEngine;
+  /** Options of the engines that the manager opens. @default {} */
+  engine?: Omit<BackupEngineOptions, 'readOnly' | 'destroyOldData'> | undefined;
+  /** Options of each backup. @default {} */
+  create?: Omit<CreateBackupOptions, 'signal' | 'onProgress' | 'metadata'> | undefined;
+  /** When to back up: `'5m'`, `'0 3 * * *'`, `{ cron: '0 3 * * *', timezone: 'Europe/Berlin' }`, or several. @default none */
+  schedule?: ScheduleSpec | ScheduleSpec[] | undefined;
+  /** Each scheduled backup is late by up to so much, at random: many services then do not begin at once. @default 0 */
+  jitter?: string | number | undefined;
+  /** From the end of a backup to the next that notifyChange() brings about, at least. @default '5s' */
+  minInterval?: string | number | undefined;
+  /** Makes every so many-th backup a full one, which shares no file with others. 0: none. @default 0 */
+  fullEvery?: number | undefined;
+  /** Which backups to keep; the others are deleted after each backup that verified. @default all */
+  retention?: RetentionPolicy | undefined;
+  /** How each backup is verified after it was made: its files' names and sizes, every byte, or not at all. @default 'size' */
+  verify?: 'size' | 'checksum' | false | undefined;
+  /** Tries again what may pass: a locked directory, I/O errors, no space, a backup that does not verify. */
+  retry?: RetryOptions | undefined;
+  /** Restore drills. @default none */
+  drill?: ManagerDrillOptions | undefined;
+  /** Checkpoints beside the database. @default none */
+  snapshots?: ManagerSnapshotOptions | undefined;
+  /** Kept with each backup, as JSON. @default none */
+  metadata?: (() => Record<string, unknown> | PromiseLike<Record<string, unknown>>) | undefined;
+  /** Called before each backup. If it throws or rejects, the backup is not made, and counts as failed. @default none */
+  before?: BeforeHook | undefined;
+  /** Called after each backup, also a failed one. What it throws is reported as a failure and changes nothing. @default none */
+  after?: AfterHook | undefined;
+  /** Called for each failure, with the number of those in a row. @default none */
+  onFailure?: OnFailure | undefined;
+  /** A file to which every operation, failed or not, is appended as a line of JSON. @default none */
+  auditLog?: string | undefined;
+  /** Prometheus metrics by prom-client, which is to be installed for it. @default false */
+  metrics?: boolean | MetricsOptions | undefined;
+}
+
+/** The options of a manager as it works with them. */
+export interface Settings {
+  db: Database | DatabaseSource;
+  location: string | BackupEngine;
+  engine: BackupEngineOptions;
+  create: CreateBackupOptions;
+  schedule: ScheduleEntry[];
+  jitter: number;
+  minInterval: number;
+  fullEvery: number;
+  retention: RetentionPolicy | undefined;
+  verify: 'size' | 'checksum' | false;
+  retry: { attempts: number; delay: number; maxDelay: number };
+  drill: Omit<DrillOptions, 'signal' | 'onProgress'>;
+  drillSchedule: ScheduleEntry[];
+  snapshotSchedule: ScheduleEntry[];
+  snapshotRetention: RetentionPolicy | undefined;
+  metadata: BackupManagerOptions['metadata'];
+  before: BeforeHook | undefined;
+  after: AfterHook | undefined;
+  onFailure: OnFailure | undefined;
+  auditLog: string | undefined;
+  metrics: MetricsOptions | undefined;
+}
+
+const NAMES: Record<keyof BackupManagerOptions, true> = {
+  db: true,
+  location: true,
+  engine: true,
+  create: true,
+  schedule: true,
+  jitter: true,
+  minInterval: true,
+  fullEvery: true,
+  retention: true,
+  verify: true,
+  retry: true,
+  drill: true,
+  snapshots: true,
+  metadata: true,
+  before: true,
+  after: true,
+  onFailure: true,
+  auditLog: true,
+  metrics: true,
+};
+
+/** Checks options, all of them: an unknown one is an error, as it may be a known one misspelt. */
+export function checkManagerOptions(options: BackupManagerOptions): Settings {
+  checkNames('options', options, Object.keys(NAMES));
+  const { db, location, verify = 'size', fullEvery = 0 } = options;
+  if (typeof db !== 'object' || db === null) {
+    throw invalidOption(TypeError, 'db', 'a Database', describe(db));
+  }
+  if ((typeof location !== 'string' || location === '') && !(location instanceof BackupEngine)) {
+    throw invalidOption(TypeError, 'location', 'a directory or a BackupEngine', describe(location));
+  }
+  if (location instanceof BackupEngine && location.readOnly) {
+    throw invalidOption(TypeError, 'location', 'an engine that can write', 'one opened with readOnly');
+  }
+  if (verify !== 'size' && verify !== 'checksum' && verify !== false) {
+    throw invalidOption(TypeError, 'verify', "'size', 'checksum' or false", describe(verify));
+  }
+  if (verify === false && options.retention !== undefined) {
+    throw invalidOption(
+      TypeError,
+      'verify',
+      "'size' or 'checksum' where retention is set, as old backups are deleted only after a new one has verified",
+      'false',
+    );
+  }
+  const { schedule: drillSchedule, ...drill } = objectOf(options.drill, 'drill');
+  const { schedule: snapshotSchedule, retention: snapshotRetention } = namedObject(options.snapshots, 'snapshots', [
+    'schedule',
+    'retention',
+  ]);
+  const {
+    attempts = 5,
+    delay = '1s',
+    maxDelay = '1m',
+  } = namedObject(options.retry, 'retry', ['attempts', 'delay', 'maxDelay']);
+  checkNames('drill', drill, ['sample', 'directory', 'checksum', 'checkDiskSpace']);
+  return {
+    db,
+    location,
+    engine: engineOptions(options.engine),
+    create: createOptions(options.create),
+    schedule: parseSchedule(options.schedule, 'schedule'),
+    jitter: options.jitter === undefined ? 0 : parseDuration(options.jitter, 'jitter'),
+    minInterval: parseDuration(options.minInterval ?? '5s', 'minInterval'),
+    fullEvery: wholeNumber(fullEvery, 'fullEvery'),
+    retention: retentionOf(options.retention),
+    verify,
+    retry: {
+      attempts: wholeNumber(attempts, 'retry.attempts'),
+      delay: parseDuration(delay, 'retry.delay'),
+      maxDelay: parseDuration(maxDelay, 'retry.maxDelay'),
+    },
+    drill,
+    drillSchedule: parseSchedule(drillSchedule, 'drill.schedule'),
+    snapshotSchedule: parseSchedule(snapshotSchedule, 'snapshots.schedule'),
+    snapshotRetention: retentionOf(snapshotRetention),
+    metadata: functionOf(options.metadata, 'metadata'),
+    before: functionOf(options.before, 'before'),
+    after: functionOf(options.after, 'after'),
+    onFailure: functionOf(options.onFailure, 'onFailure'),
+    auditLog: stringOf(options.auditLog, 'auditLog'),
+    metrics: metricsOf(options.metrics),
+  };
+}
+
+function checkNames(name: string, value: unknown, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidOption(TypeError, name, 'an object', describe(value));
+  }
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    const path = name === 'options' ? unknown : `${name}.${unknown}`;
+    throw invalidOption(TypeError, path, 'left out: there is no such option', 'set');
+  }
+}
+
+function objectOf<T extends object>(value: T | undefined, name: string): Partial<T> {
+  if (value === undefined) {
+    return {};
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidOption(TypeError, name, 'an object', describe(value));
+  }
+  return value;
+}
+
+function namedObject<T extends object>(value: T | undefined, name: string, known: (keyof T & string)[]): Partial<T> {
+  const object = objectOf(value, name);
+  checkNames(name, object, known);
+  return object;
+}
+
+function engineOptions(value: BackupManagerOptions['engine']): BackupEngineOptions {
+  const options: BackupEngineOptions = objectOf(value, 'engine');
+  for (const name of ['readOnly', 'destroyOldData'] as const) {
+    if (options[name] !== undefined) {
+      throw invalidOption(TypeError, `engine.${name}`, 'left out: a manager writes and keeps', describe(options[name]));
+    }
+  }
+  return options;
+}
+
+function createOptions(value: BackupManagerOptions['create']): CreateBackupOptions {
+  const options: CreateBackupOptions = objectOf(value, 'create');
+  for (const name of ['signal', 'onProgress', 'metadata'] as const) {
+    if (options[name] !== undefined) {
+      throw invalidOption(
+        TypeError,
+        `create.${name}`,
+        'left out: it is the manager that sets it',
+        describe(options[name]),
+      );
+    }
+  }
+  return options;
+}
+
+function wholeNumber(value: unknown, name: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw invalidOption(TypeError, name, 'a whole number, at least 0', describe(value));
+  }
+  return value;
+}
+
+function functionOf<T>(value: T, name: string): T {
+  if (value !== undefined && typeof value !== 'function') {
+    throw invalidOption(TypeError, name, 'a function', describe(value));
+  }
+  return value;
+}
+
+function stringOf(value: string | undefined, name: string): string | undefined {
+  if (value !== undefined && (typeof value !== 'string' || value === '')) {
+    throw invalidOption(TypeError, name, 'a path', describe(value));
+  }
+  return value;
+}
+
+function retentionOf(value: RetentionPolicy | undefined): RetentionPolicy | undefined {
+  if (value !== undefined) {
+    checkRetentionPolicy(value);
+  }
+  return value;
+}
+
+function metricsOf(value: BackupManagerOptions['metrics']): MetricsOptions | undefined {
+  if (value === undefined || value === false) {
+    return undefined;
+  }
+  if (value === true) {
+    return {};
+  }
+  return namedObject(value, 'metrics', ['register', 'prefix', 'labels']);
+}

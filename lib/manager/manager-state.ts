@@ -1,0 +1,116 @@
+import { warn } from './manager-events.js';
+import { type BackupRef, isSameBackup } from './operation-record.js';
+import { type DirectoryState, readState, updateState } from './state.js';
+
+/** A backup with a damaged file, or one that shares a file with such a backup. */
+export interface Suspect {
+  backupId: number;
+  timestamp: string;
+  /** When the damage was found. */
+  since: string;
+}
+
+/** What managers remember of a directory over restarts, in its state. */
+export interface ManagerMemory {
+  /** Undefined before the first backup, and after the state was lost. */
+  incrementalsSinceFull: number | undefined;
+  /** By operation. */
+  consecutiveFailures: Record<string, number>;
+  /** When each entry of a schedule fired last. */
+  lastRuns: Record<string, string>;
+  /** As long as there is one, backups are full ones and none is deleted. */
+  suspects: Suspect[];
+}
+
+/**
+ * Reads and writes a manager's part of a directory's state. That it fails stops no backup: it is said, and what is remembered in
+ * memory goes on.
+ */
+export class ManagerState {
+  readonly #location: string;
+  #memory: ManagerMemory = { incrementalsSinceFull: undefined, consecutiveFailures: {}, lastRuns: {}, suspects: [] };
+
+  constructor(location: string) {
+    this.#location = location;
+  }
+
+  get memory(): Readonly<ManagerMemory> {
+    return this.#memory;
+  }
+
+  /** Reads it again: others may have changed it. */
+  async load(): Promise<DirectoryState | undefined> {
+    try {
+      const state = await readState(this.#location);
+      this.#memory = memoryOf(state);
+      return state;
+    } catch (error) {
+      warn(`the state of ${this.#location} could not be read; backups go on without it`, error);
+      return undefined;
+    }
+  }
+
+  async update(change: (memory: ManagerMemory, counters: Record<string, number>) => void): Promise<void> {
+    try {
+      await updateState(this.#location, (state) => {
+        const memory = memoryOf(state);
+        change(memory, state.counters);
+        state.manager = { ...state.manager, ...memory };
+        this.#memory = memory;
+      });
+    } catch (error) {
+      change(this.#memory, {});
+      warn(`the state of ${this.#location} could not be written; a restart will not know of it`, error);
+    }
+  }
+}
+
+/** Adds to a counter. */
+export function count(counters: Record<string, number>, name: string, by = 1): void {
+  counters[name] = (counters[name] ?? 0) + by;
+}
+
+/** Those suspects that are still there, and were not read from end to end and found whole since. */
+export function remainingSuspects(
+  suspects: readonly Suspect[],
+  backups: BackupRef[],
+  state: DirectoryState,
+): Suspect[] {
+  const verified = state.history.filter(({ operation, ok, checksum }) => operation === 'verify' && ok && checksum);
+  return suspects.filter(
+    (suspect) =>
+      backups.some((backup) => isSameBackup(backup, suspect)) &&
+      !verified.some(
+        ({ backupId, timestamp, at }) =>
+          backupId !== undefined &&
+          timestamp !== undefined &&
+          isSameBackup({ backupId, timestamp }, suspect) &&
+          Date.parse(at) >= Date.parse(suspect.since),
+      ),
+  );
+}
+
+/** A manager's part of the state. Whatever somebody made of it, what comes back has the right form. */
+export function memoryOf({ manager }: DirectoryState): ManagerMemory {
+  const { incrementalsSinceFull, consecutiveFailures, lastRuns, suspects } = manager;
+  return {
+    incrementalsSinceFull:
+      typeof incrementalsSinceFull === 'number' && incrementalsSinceFull >= 0 ? incrementalsSinceFull : undefined,
+    consecutiveFailures: recordOf(consecutiveFailures, (value) => typeof value === 'number'),
+    lastRuns: recordOf(lastRuns, (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value))),
+    suspects: Array.isArray(suspects) ? suspects.filter(isSuspect) : [],
+  };
+}
+
+function recordOf<T>(value: unknown, accept: (value: unknown) => boolean): Record<string, T> {
+  return typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value).filter(([, member]) => accept(member)))
+    : {};
+}
+
+function isSuspect(value: unknown): value is Suspect {
+  const { backupId, timestamp, since } = (value ?? {}) as Partial<Suspect>;
+  return (
+    Number.isInteger(backupId) && !Number.isNaN(Date.parse(`${timestamp}`)) && !Number.isNaN(Date.parse(`${since}`))
+  );
+}

@@ -1,0 +1,66 @@
+import type { Progress } from '../backup-info.js';
+import type { Phase } from './backup-runner.js';
+import type { BackupContext, BackupResult, Failure } from './manager-events.js';
+import type { Suspect } from './manager-state.js';
+import { isSameBackup } from './operation-record.js';
+import type { DirectoryState } from './state.js';
+
+/** What {@link BackupManager.status} tells. */
+export interface ManagerStatus {
+  /** Whether schedules are kept. */
+  started: boolean;
+  stopped: boolean;
+  /** Whether a backup is being made, its waits for another attempt included. */
+  running: boolean;
+  /** What it is at. */
+  phase: Phase;
+  /** The backup that is being made. */
+  current: BackupContext | undefined;
+  progress: Progress | undefined;
+  /** How many backups wait for the running one. */
+  waiting: number;
+  /** Whether there are changes that no backup has begun to see to. */
+  changePending: boolean;
+  /** When the next backup begins by itself, as far as is known. */
+  nextRunAt: Date | undefined;
+  nextDrillAt: Date | undefined;
+  /** The last backup that this manager made. */
+  lastSuccess: BackupResult | undefined;
+  /** The last thing that failed in this manager. */
+  lastFailure: (Failure & { at: Date }) | undefined;
+  /** When the last good backup was made, by whatever manager. */
+  lastGoodBackup: Date | undefined;
+  lastDrill: Date | undefined;
+  /** The time that ages are told by: of the system's clock when the manager was made, and steady since. */
+  now: Date;
+  consecutiveFailures: number;
+  incrementalsSinceFull: number;
+  /** Backups that are damaged or share a file with one that is. As long as there are any, backups are full and none is deleted. */
+  suspects: readonly Suspect[];
+  /** By how many milliseconds the system's clock was set forward, or back, since the manager was made. */
+  clockOffset: number;
+}
+
+/** When the last backup was made that also verified, if that was asked for; in milliseconds since 1970. */
+export function lastGoodOf({ history, last }: DirectoryState, verify: 'size' | 'checksum' | false): number | undefined {
+  const created = [...history].reverse().filter(({ operation, ok }) => operation === 'create' && ok);
+  if (last.create !== undefined) {
+    created.push(last.create);
+  }
+  const verified = [last.verify, ...history].filter((record) => record?.operation === 'verify' && record.ok);
+  const good = created.find(
+    (made) =>
+      verify === false ||
+      verified.some((record) => {
+        const { backupId, timestamp } = record ?? {};
+        return (
+          backupId !== undefined &&
+          timestamp !== undefined &&
+          made.backupId !== undefined &&
+          made.timestamp !== undefined &&
+          isSameBackup({ backupId, timestamp }, { backupId: made.backupId, timestamp: made.timestamp })
+        );
+      }),
+  );
+  return good === undefined ? undefined : Date.parse(good.at);
+}

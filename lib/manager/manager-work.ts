@@ -1,0 +1,460 @@
+import type { EventEmitter } from 'node:events';
+import type { BackupInfo, Progress } from '../backup-info.js';
+import { RocksDBError } from '../errors.js';
+import { BackupQueue } from './backup-queue.js';
+import {
+  BackupRunner,
+  databaseBehind,
+  type Job,
+  type Phase,
+  type RunnerParts,
+  verifyAndRecord,
+} from './backup-runner.js';
+import { ChangeWatch } from './change-watch.js';
+import { type Clock, SteadyClock } from './clock.js';
+import { readInventory } from './inventory.js';
+import { ManagerEngines } from './manager-engines.js';
+import {
+  type BackupContext,
+  type BackupResult,
+  callSafely,
+  type Failure,
+  type ManagedOperation,
+  type ManagerEvents,
+  type Skipped,
+  tell,
+  warn,
+} from './manager-events.js';
+import type { Settings } from './manager-options.js';
+import { count, ManagerState, remainingSuspects } from './manager-state.js';
+import { lastGoodOf } from './manager-status.js';
+import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
+import { createSnapshot, type DrillResult, drillBackup, pruneSnapshots } from './pending.js';
+import { planPruning, prune } from './pruner.js';
+import { Recorder } from './recorder.js';
+import type { RetentionPlan, RetentionPolicy } from './retention.js';
+import { backoff, toError } from './retries.js';
+import { type ManagerStats, statisticsOf } from './statistics.js';
+
+/** Errors after which the same changes need not be tried again: there is nothing to read them from, or to write them to. */
+const CLOSED = new Set(['DATABASE_CLOSED', 'ENGINE_CLOSED', 'MANAGER_STOPPED']);
+
+/** Does what a manager is asked for, by its schedules or by people, and tells how it went. */
+export class ManagerWork {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly steady: SteadyClock;
+  readonly location: string;
+  readonly state: ManagerState;
+  readonly queue: BackupQueue;
+  readonly changes: ChangeWatch;
+  readonly engines: ManagerEngines;
+  /** Aborted when the manager stops: nothing waits for a better moment any more, and what can be done again, ends. */
+  readonly hurry = new AbortController();
+  /** Aborted when the running backup is to be stopped. */
+  readonly abort = new AbortController();
+
+  phase: Phase = 'idle';
+  context: BackupContext | undefined;
+  progress: Progress | undefined;
+  lastGood: number | undefined;
+  lastDrill: number | undefined;
+  lastResult: BackupResult | undefined;
+  lastFailure: (Failure & { at: Date }) | undefined;
+
+  readonly #emitter: EventEmitter<ManagerEvents>;
+  readonly #random: () => number;
+  readonly #recorder: Recorder;
+  /** What runs beside backups. */
+  readonly #aside = new Map<string, Promise<unknown>>();
+  readonly #tracked = new Set<Promise<unknown>>();
+  #loaded: Promise<void> | undefined;
+  /** What had been written when the last backup that went well began. */
+  #backedUp: string | undefined;
+  #begunWith: string | undefined;
+
+  constructor(emitter: EventEmitter<ManagerEvents>, settings: Settings, clock: Clock, random: () => number) {
+    const { location, engine, minInterval, auditLog } = settings;
+    this.#emitter = emitter;
+    this.#random = random;
+    this.settings = settings;
+    this.clock = clock;
+    this.steady = new SteadyClock(clock);
+    this.location = typeof location === 'string' ? location : location.location;
+    this.engines = new ManagerEngines(location, engine);
+    this.state = new ManagerState(this.location);
+    this.#recorder = new Recorder(this.location, {
+      auditLog,
+      onProblem: (problem) => warn('a record is missing', problem),
+    });
+    this.queue = new BackupQueue((job) => this.#backUp(job));
+    this.changes = new ChangeWatch({ clock, minInterval, onDue: () => this.#changeDue() });
+  }
+
+  /** Reads what earlier managers left, once. */
+  load(): Promise<void> {
+    this.#loaded ??= this.#load();
+    return this.#loaded;
+  }
+
+  async #load(): Promise<void> {
+    const state = await this.state.load();
+    if (state !== undefined) {
+      this.lastGood ??= lastGoodOf(state, this.settings.verify);
+      const { drill } = state.last;
+      this.lastDrill ??= drill === undefined ? undefined : Date.parse(drill.at);
+    }
+  }
+
+  tell<K extends keyof ManagerEvents & string>(event: K, ...args: ManagerEvents[K]): void {
+    tell(this.#emitter, event, ...args);
+  }
+
+  skip(skipped: Skipped): void {
+    this.tell('skipped', skipped);
+  }
+
+  /** A backup by schedule, unless one is on its way. @returns whether its time has been seen to */
+  async scheduleDue(): Promise<boolean> {
+    if (this.queue.busy) {
+      const message = 'a backup was due while another was being made';
+      this.skip({ operation: 'backup', trigger: 'schedule', reason: 'running', message });
+      return true;
+    }
+    return this.#unattended({ trigger: 'schedule', kind: 'auto' });
+  }
+
+  #changeDue(): void {
+    // Of a backup that runs, the end makes the changes due again.
+    if (!this.queue.busy) {
+      void this.#unattended({ trigger: 'change', kind: 'auto' });
+    }
+  }
+
+  /** A backup that nobody waits for: how it fails is told by events. */
+  #unattended(job: Job): Promise<boolean> {
+    return succeeded(this.queue.add(job));
+  }
+
+  async #backUp(job: Job): Promise<BackupResult> {
+    await this.load();
+    const { settings } = this;
+    const hurry = job.trigger === 'final' ? this.abort.signal : this.hurry.signal;
+    const runner = new BackupRunner({ ...this.#runnerParts(), hurry });
+    let outcome: Parameters<NonNullable<Settings['after']>>[1];
+    let again: number | undefined;
+    try {
+      const result = await runner.run(job);
+      outcome = { ok: true, result };
+      this.#backedUp = this.#begunWith;
+      this.lastGood = this.steady.now();
+      this.lastResult = result;
+      this.tell('backup', result);
+      if (settings.retention !== undefined) {
+        this.#enter('prune', result);
+        await this.prune(settings.retention, 'schedule').catch(() => undefined);
+      }
+    } catch (thrown) {
+      const error = toError(thrown);
+      outcome = { ok: false, error };
+      const closed = CLOSED.has((error as { code?: string }).code ?? '');
+      again = closed
+        ? undefined
+        : backoff(this.state.memory.consecutiveFailures.create ?? 1, settings.retry, this.#random);
+    }
+    const { context } = this;
+    if (settings.after !== undefined && context !== undefined) {
+      this.#enter('after', context);
+      try {
+        await settings.after(context, outcome);
+      } catch (error) {
+        await this.failed('hook', toError(error));
+      }
+    }
+    this.#enter('idle');
+    this.progress = undefined;
+    this.changes.ended(outcome.ok, again);
+    if (!outcome.ok) {
+      throw outcome.error;
+    }
+    return outcome.result;
+  }
+
+  #enter(phase: Phase, context?: BackupContext): void {
+    this.phase = phase;
+    this.context = context;
+  }
+
+  #runnerParts(): Omit<RunnerParts, 'hurry'> {
+    return {
+      settings: this.settings,
+      clock: this.clock,
+      random: this.#random,
+      engines: this.engines,
+      state: this.state,
+      recorder: this.#recorder,
+      abort: this.abort.signal,
+      onPhase: (phase, context) => this.#enter(phase, context),
+      onBegin: (context) => {
+        this.tell('start', context);
+        this.#begunWith = this.#written();
+        this.changes.begun();
+      },
+      onProgress: (progress, context) => {
+        this.progress = progress;
+        this.tell('progress', progress, context);
+      },
+      onVerified: ({ backupId, timestamp }, how, durationMs) =>
+        this.tell('verified', { backupId, timestamp, how, durationMs }),
+      onRetry: (error, attempt, delayMs, context) => this.tell('retry', { error, attempt, delayMs, context }),
+      onFailure: (failure) => this.#tellFailure(failure),
+    };
+  }
+
+  /** Whether all that has been written is in the last backup that this manager made. */
+  get isUnchanged(): boolean {
+    return this.#backedUp !== undefined && this.#backedUp === this.#written() && !this.changes.pending;
+  }
+
+  /** Names what the database holds: the number of its last write, and its families, which have no number. */
+  #written(): string | undefined {
+    try {
+      const { latestSequenceNumber, columnFamilies } = databaseBehind(this.settings.db);
+      return JSON.stringify([String(latestSequenceNumber), columnFamilies]);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Counts and tells a failure of what is no part of making a backup. */
+  async failed(operation: ManagedOperation, error: Error, backupId?: number): Promise<void> {
+    await this.state.update((memory, counters) => {
+      memory.consecutiveFailures[operation] = (memory.consecutiveFailures[operation] ?? 0) + 1;
+      count(counters, `${operation}Failed`);
+    });
+    const consecutiveFailures = this.state.memory.consecutiveFailures[operation] ?? 1;
+    const id = backupId === undefined ? {} : { backupId };
+    this.#tellFailure({ operation, error, consecutiveFailures, ...id, willRetry: false });
+  }
+
+  #tellFailure(failure: Failure): void {
+    this.lastFailure = { ...failure, at: new Date(this.clock.now()) };
+    const { onFailure } = this.settings;
+    if (onFailure !== undefined) {
+      callSafely('onFailure', () => onFailure(failure.error, failure.consecutiveFailures, failure));
+    }
+    this.tell('failure', failure);
+  }
+
+  /** Deletes what the policy does not keep. A failure is told before this rejects. */
+  async prune(policy: RetentionPolicy, trigger: string): Promise<RetentionPlan> {
+    const { clock, steady, state } = this;
+    try {
+      const { incremental } = await this.engines.open();
+      const parts = { clock, steady, state, recorder: this.#recorder };
+      const { plan, deleted } = await prune(incremental, policy, parts, trigger);
+      if (plan.blocked === undefined) {
+        this.tell('pruned', plan, deleted);
+      } else {
+        this.skip({ operation: 'prune', reason: 'blocked', message: plan.blocked });
+      }
+      return plan;
+    } catch (error) {
+      await this.failed('prune', toError(error));
+      throw error;
+    }
+  }
+
+  /** What pruning would do. */
+  async plan(): Promise<RetentionPlan> {
+    await this.load();
+    const { incremental } = await this.engines.open();
+    return (await planPruning(incremental, this.settings.retention ?? {}, this)).plan;
+  }
+
+  async pruneOnDemand(): Promise<RetentionPlan> {
+    await this.load();
+    await this.verify(undefined, this.settings.verify || 'size');
+    return this.prune(this.settings.retention ?? {}, 'demand');
+  }
+
+  /** Verifies a backup, the latest if none is named. */
+  async verify(backupId: number | undefined, how: 'size' | 'checksum'): Promise<void> {
+    const info = await this.find(backupId);
+    const { incremental } = await this.engines.open();
+    try {
+      await verifyAndRecord(this.#runnerParts(), incremental, info, how, 'demand');
+    } catch (error) {
+      await this.failed('verify', toError(error), info.backupId);
+      throw error;
+    }
+  }
+
+  async drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
+    return this.#doAside('drill', trigger, async (record) => {
+      const { incremental } = await this.engines.open();
+      const info = await this.find(backupId);
+      record.backupId = info.backupId;
+      record.timestamp = info.timestamp.toISOString();
+      const signal = this.hurry.signal;
+      const result = await drillBackup(incremental, info.backupId, { ...this.settings.drill, signal });
+      this.lastDrill = this.steady.now();
+      this.tell('drilled', result);
+      return result;
+    });
+  }
+
+  async snapshot(trigger: string): Promise<string> {
+    return this.#doAside('snapshot', trigger, async (record) => {
+      const at = new Date(this.clock.now());
+      const begun = this.clock.monotonic();
+      const db = databaseBehind(this.settings.db);
+      const { path } = await createSnapshot(db);
+      record.kind = 'snapshot';
+      record.detail = { path };
+      this.tell('snapshot', { path, at, durationMs: Math.round(this.clock.monotonic() - begun) });
+      const { snapshotRetention } = this.settings;
+      if (snapshotRetention !== undefined) {
+        await pruneSnapshots(db.path, snapshotRetention, new Date(this.steady.now()));
+      }
+      return path;
+    });
+  }
+
+  /** What is due of a schedule, and nobody waits for. @returns whether its time has been seen to */
+  async asideDue(operation: 'drill' | 'snapshot'): Promise<boolean> {
+    if (this.#aside.has(operation)) {
+      const message = `a ${operation} was due while another was running`;
+      this.skip({ operation, trigger: 'schedule', reason: 'running', message });
+      return true;
+    }
+    return succeeded(operation === 'drill' ? this.drill(undefined, 'schedule') : this.snapshot('schedule'));
+  }
+
+  /** One at a time of each operation; written down and told. */
+  async #doAside<T>(
+    operation: OperationName & ManagedOperation,
+    trigger: string,
+    work: (record: NewRecord) => Promise<T>,
+  ): Promise<T> {
+    await this.load();
+    while (this.#aside.has(operation)) {
+      await this.#aside.get(operation);
+    }
+    const mine = this.#recorded(operation, trigger, work);
+    const ended = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#aside.set(operation, ended);
+    try {
+      return await mine;
+    } finally {
+      this.#aside.delete(operation);
+    }
+  }
+
+  async #recorded<T>(
+    operation: OperationName & ManagedOperation,
+    trigger: string,
+    work: (record: NewRecord) => Promise<T>,
+  ): Promise<T> {
+    const begun = this.clock.monotonic();
+    const record: NewRecord = {
+      operation,
+      at: new Date(this.clock.now()).toISOString(),
+      ok: true,
+      durationMs: 0,
+      trigger,
+    };
+    const end = () => {
+      record.durationMs = Math.round(this.clock.monotonic() - begun);
+    };
+    try {
+      const result = await work(record);
+      end();
+      await this.#recorder.record(record);
+      await this.state.update((memory) => {
+        memory.consecutiveFailures[operation] = 0;
+      });
+      return result;
+    } catch (error) {
+      end();
+      if (this.hurry.signal.aborted && error === this.hurry.signal.reason) {
+        this.skip({
+          operation: operation as 'drill',
+          reason: 'stopping',
+          message: `the ${operation} was ended by stop()`,
+        });
+        throw error;
+      }
+      await this.#recorder.record({ ...record, ok: false, error: recordedError(error) });
+      await this.failed(operation, toError(error), record.backupId);
+      throw error;
+    }
+  }
+
+  /** Writes down something that took no time. */
+  async note(
+    operation: OperationName,
+    { backupId, timestamp }: BackupInfo,
+    detail?: Record<string, unknown>,
+  ): Promise<void> {
+    await this.#recorder.record({
+      operation,
+      at: new Date(this.clock.now()).toISOString(),
+      ok: true,
+      durationMs: 0,
+      backupId,
+      timestamp: timestamp.toISOString(),
+      trigger: 'demand',
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
+
+  async find(backupId: number | undefined): Promise<BackupInfo> {
+    const { incremental } = await this.engines.open();
+    if (backupId !== undefined) {
+      return incremental.getBackupInfo(backupId);
+    }
+    const latest = await incremental.getLatestBackupInfo();
+    if (latest === undefined) {
+      throw new RocksDBError(`there is no backup in ${this.location}`, 'BACKUP_NOT_FOUND');
+    }
+    return latest;
+  }
+
+  async stats(): Promise<ManagerStats> {
+    await this.load();
+    const inventory = await readInventory((await this.engines.open()).incremental);
+    const suspects = remainingSuspects(this.state.memory.suspects, inventory.backups, inventory.state);
+    const last = { good: this.lastGood, drill: this.lastDrill };
+    return statisticsOf(inventory, suspects, this.steady.now(), last);
+  }
+
+  /** Writes down when the entries of schedules fired. */
+  async rememberRun(key: string, at: Date): Promise<void> {
+    await this.state.update((memory) => {
+      memory.lastRuns[key] = at.toISOString();
+    });
+  }
+
+  /** Has idle() wait for this too. It does not reject. */
+  track(work: Promise<unknown>): void {
+    this.#tracked.add(work);
+    void work.finally(() => this.#tracked.delete(work));
+  }
+
+  /** Resolves when nothing runs any more. */
+  async idle(): Promise<void> {
+    await this.queue.idle();
+    await Promise.all([...this.#aside.values(), ...this.#tracked]);
+  }
+}
+
+function succeeded(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
+}

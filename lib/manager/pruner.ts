@@ -1,0 +1,113 @@
+import type { BackupEngine } from '../backup-engine.js';
+import type { Clock, SteadyClock } from './clock.js';
+import { type Inventory, readInventory, retentionBackups } from './inventory.js';
+import { takeTurn } from './manager-engines.js';
+import { type ManagerState, remainingSuspects, type Suspect } from './manager-state.js';
+import { isSameBackup, recordedError } from './operation-record.js';
+import type { Recorder } from './recorder.js';
+import { planRetention, type RetentionPlan, type RetentionPolicy } from './retention.js';
+import { isPinned, readState } from './state.js';
+
+/** What a pruner works with. */
+export interface PrunerParts {
+  clock: Clock;
+  steady: SteadyClock;
+  state: ManagerState;
+  recorder: Recorder;
+}
+
+/** Says what a policy makes of the backups that are there. Changes nothing. */
+export async function planPruning(
+  engine: BackupEngine,
+  policy: RetentionPolicy,
+  { steady, state }: Pick<PrunerParts, 'steady' | 'state'>,
+): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
+  const inventory = await readInventory(engine);
+  const suspects = remainingSuspects(state.memory.suspects, inventory.backups, inventory.state);
+  const forbidden = inventory.state.pinsLost ?? (suspects.length === 0 ? undefined : aboutSuspects(suspects));
+  return { inventory, plan: planRetention(retentionBackups(inventory), policy, new Date(steady.now()), { forbidden }) };
+}
+
+/** Deletes what a policy does not keep, the oldest first. */
+export async function prune(
+  engine: BackupEngine,
+  policy: RetentionPolicy,
+  parts: PrunerParts,
+  trigger: string,
+): Promise<{ plan: RetentionPlan; deleted: number[] }> {
+  const { clock, recorder } = parts;
+  const at = new Date(clock.now()).toISOString();
+  const begun = clock.monotonic();
+  const { plan, inventory } = await planPruning(engine, policy, parts);
+  const deleted: number[] = [];
+  const inUse: number[] = [];
+  let bytes = 0;
+  const common = { operation: 'prune' as const, at, trigger };
+  const took = () => Math.round(clock.monotonic() - begun);
+  const doomed = inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId));
+  try {
+    for (const backup of doomed) {
+      const freed = await takeTurn(engine.location, () => deleteOne(engine, backup, parts, trigger));
+      if (freed === 'in use') {
+        inUse.push(backup.backupId);
+      } else if (freed !== 'left') {
+        deleted.push(backup.backupId);
+        bytes += freed;
+      }
+    }
+  } catch (error) {
+    await recorder.record({
+      ...common,
+      ok: false,
+      durationMs: took(),
+      bytes,
+      detail: { deleted, inUse },
+      error: recordedError(error),
+    });
+    throw error;
+  }
+  if (deleted.length > 0) {
+    const kept = inventory.backups.length - deleted.length;
+    await recorder.record({ ...common, ok: true, durationMs: took(), bytes, detail: { deleted, inUse, kept } });
+  }
+  return { plan, deleted };
+}
+
+/** Deletes a backup, if it is still the one that was meant, and nobody has pinned it since. @returns bytes freed */
+async function deleteOne(
+  engine: BackupEngine,
+  meant: { backupId: number; timestamp: Date },
+  { clock, recorder }: PrunerParts,
+  trigger: string,
+): Promise<number | 'in use' | 'left'> {
+  const { backupId } = meant;
+  const found = (await engine.getBackupInfo()).find((backup) => isSameBackup(backup, meant));
+  if (found === undefined) {
+    return 'left';
+  }
+  const now = await readState(engine.location);
+  if (isPinned(now, meant) || now.pinsLost !== undefined) {
+    return 'left';
+  }
+  const at = new Date(clock.now()).toISOString();
+  const begun = clock.monotonic();
+  const common = { operation: 'delete' as const, at, backupId, timestamp: meant.timestamp.toISOString(), trigger };
+  try {
+    await engine.deleteBackup(backupId);
+  } catch (error) {
+    if ((error as { code?: string }).code === 'BACKUP_IN_USE') {
+      return 'in use';
+    }
+    const durationMs = Math.round(clock.monotonic() - begun);
+    await recorder.record({ ...common, ok: false, durationMs, error: recordedError(error) });
+    throw error;
+  }
+  const durationMs = Math.round(clock.monotonic() - begun);
+  await recorder.record({ ...common, ok: true, durationMs, bytes: found.uniqueSize });
+  return found.uniqueSize;
+}
+
+function aboutSuspects(suspects: readonly Suspect[]): string {
+  const ids = suspects.map(({ backupId }) => backupId).join(', ');
+  return `backups are damaged, or share a file with one that is: ${ids}. Verify them with checksums, and delete those that fail, first`;
+}
