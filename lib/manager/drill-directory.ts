@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { native } from '../binding.js';
+
+const NAME = /^rocksdb-backup-drill-(\d+)-([0-9a-f]{16})$/;
+const MARKER = 'rocksdb-backup.drill.json';
+
+/** A directory of a drill, which is this process's as long as it is not removed. */
+export interface DrillDirectory {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * Makes a directory for one drill. Its name has the process in it, a marker says what it is, and a lock that its owner's death ends
+ * says that it is in use.
+ */
+export async function makeDrillDirectory(parent: string): Promise<DrillDirectory> {
+  await mkdir(parent, { recursive: true });
+  const id = randomBytes(8).toString('hex');
+  const path = join(parent, `rocksdb-backup-drill-${process.pid}-${id}`);
+  await mkdir(path, { mode: 0o700 });
+  const lock = native.tryLockState(path);
+  const remove = async () => {
+    try {
+      await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    } finally {
+      lock?.release();
+    }
+  };
+  try {
+    await writeFile(join(path, MARKER), JSON.stringify({ drill: id, pid: process.pid, host: hostname() }));
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { path, remove };
+}
+
+/**
+ * Removes what drills left whose process was killed: directories of exactly such a name, with the marker that belongs to it, made on
+ * this machine, whose owner is gone. @returns their paths
+ */
+export async function removeAbandonedDrills(parent: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await namesIn(parent)) {
+    const path = join(parent, name);
+    if (await isAbandoned(path, name)) {
+      await rm(path, { recursive: true, force: true });
+      removed.push(path);
+    }
+  }
+  return removed;
+}
+
+async function isAbandoned(path: string, name: string): Promise<boolean> {
+  const [, pid, id] = NAME.exec(name) ?? [];
+  if (id === undefined || !(await lstat(path)).isDirectory()) {
+    return false;
+  }
+  const marker = await readMarker(join(path, MARKER));
+  if (marker?.drill !== id || marker.pid !== Number(pid) || marker.host !== hostname()) {
+    return false;
+  }
+  // A process may have the pid of a dead one: in a container it is the same after every start.
+  if (marker.pid !== process.pid && isAlive(marker.pid)) {
+    return false;
+  }
+  // Pids of another container on this machine mean nothing here; the lock does.
+  const lock = native.tryLockState(path);
+  lock?.release();
+  return lock !== undefined;
+}
+
+async function readMarker(
+  path: string,
+): Promise<({ drill?: unknown; pid?: unknown; host?: unknown } & { pid?: number }) | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    return undefined; // not ours, or not yet
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+async function namesIn(parent: string): Promise<string[]> {
+  try {
+    return await readdir(parent);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return [];
+    }
+    throw error;
+  }
+}
