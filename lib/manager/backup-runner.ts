@@ -78,17 +78,19 @@ export class BackupRunner {
         if (abort.aborted && step.error === abort.reason) {
           throw step.error;
         }
-        const willRetry = attempt <= settings.retry.attempts && mayPass(step.error) && !hurry.aborted && !abort.aborted;
-        const isDamage = step.operation === 'verify';
+        const isDamage = tellsOfDamage(step, context);
+        const worthwhile = isDamage || mayPass(step.error);
+        const willRetry = attempt <= settings.retry.attempts && worthwhile && !hurry.aborted && !abort.aborted;
+        if (isDamage) {
+          // RocksDB's engine takes a shared file by its name: it would share the damaged one again, or stumble over its size.
+          kind = 'full';
+          await this.#findDamage(step);
+        }
         if (!willRetry || isDamage) {
           await this.#failed(step, context, willRetry);
         }
         if (!willRetry) {
           throw step.error;
-        }
-        if (isDamage) {
-          // RocksDB's engine takes a shared file by its name and size: it would share the damaged one again.
-          kind = 'full';
         }
         const delay = backoff(attempt, settings.retry, random);
         this.#parts.onPhase('retry', context);
@@ -216,6 +218,17 @@ export class BackupRunner {
     return incrementals + 1 >= settings.fullEvery ? 'full' : 'incremental';
   }
 
+  /** A backup that could not be made because of the files of others: of which ones? */
+  async #findDamage({ operation }: StepError): Promise<void> {
+    if (operation !== 'create') {
+      return;
+    }
+    const { incremental } = await this.#parts.engines.open();
+    for (const info of await incremental.getBackupInfo()) {
+      await verifyAndRecord(this.#parts, incremental, info, 'size', 'damage').catch(() => undefined);
+    }
+  }
+
   async #failed({ operation, error, info }: StepError, context: BackupContext, willRetry: boolean): Promise<void> {
     const { state } = this.#parts;
     // For whoever waits for a good backup it is the same, whatever of it failed.
@@ -232,6 +245,14 @@ export class BackupRunner {
       willRetry,
     });
   }
+}
+
+/** Whether a file that backups share is not what it was: found by a verify, or by RocksDB when it wanted to share it again. */
+function tellsOfDamage({ operation, error }: StepError, { kind }: BackupContext): boolean {
+  const { code } = error as { code?: string };
+  return operation === 'verify'
+    ? code === 'BACKUP_CORRUPT'
+    : operation === 'create' && code === 'ROCKSDB_CORRUPTION' && kind === 'incremental';
 }
 
 /** Verifies a backup and writes down how it went; if it is damaged, so that no later backup shares what is. */

@@ -155,7 +155,7 @@ export function checkManagerOptions(options: BackupManagerOptions): Settings {
     delay = '1s',
     maxDelay = '1m',
   } = namedObject(options.retry, 'retry', ['attempts', 'delay', 'maxDelay']);
-  checkNames('drill', drill, ['sample', 'directory', 'checksum', 'checkDiskSpace']);
+  checkNames('drill', drill, ['sample', 'directory', 'alternates']);
   return {
     db,
     location,
