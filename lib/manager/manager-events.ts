@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { BackupInfo, Progress } from '../backup-info.js';
-import type { DrillResult } from './pending.js';
+import type { DrillResult } from './drill.js';
 import type { RetentionPlan } from './retention.js';
 
 /** What brought a backup about. */

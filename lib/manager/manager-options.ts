@@ -2,9 +2,9 @@ import { BackupEngine, type BackupEngineOptions, type CreateBackupOptions } from
 import type { Database, DatabaseSource } from '../database.js';
 import { describe, invalidOption } from '../errors.js';
 import { parseDuration } from '../units.js';
+import type { DrillOptions } from './drill.js';
 import type { AfterHook, BeforeHook, OnFailure } from './manager-events.js';
 import type { MetricsOptions } from './metrics.js';
-import type { DrillOptions } from './pending.js';
 import { checkRetentionPolicy, type RetentionPolicy } from './retention.js';
 import { parseSchedule, type ScheduleEntry, type ScheduleSpec } from './schedule.js';
 

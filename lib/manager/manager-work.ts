@@ -12,6 +12,7 @@ import {
 } from './backup-runner.js';
 import { ChangeWatch } from './change-watch.js';
 import { type Clock, SteadyClock } from './clock.js';
+import { type DrillResult, drillBackup } from './drill.js';
 import { readInventory } from './inventory.js';
 import { ManagerEngines } from './manager-engines.js';
 import {
@@ -29,7 +30,7 @@ import type { Settings } from './manager-options.js';
 import { count, ManagerState, remainingSuspects } from './manager-state.js';
 import { lastGoodOf } from './manager-status.js';
 import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
-import { createSnapshot, type DrillResult, drillBackup, pruneSnapshots } from './pending.js';
+import { createSnapshot, pruneSnapshots } from './pending.js';
 import { planPruning, prune } from './pruner.js';
 import { Recorder } from './recorder.js';
 import type { RetentionPlan, RetentionPolicy } from './retention.js';
