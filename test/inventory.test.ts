@@ -99,13 +99,21 @@ t.test('what is known of a backup is of that backup, and not of another that had
   at({ ...of(first), checksum: true });
   t.equal(state0(0).state, 'good', 'checksums do');
   at({ ...of(second), operation: 'drill' });
-  t.match(state0(1), { state: 'unverified', lastDrill: { ok: true } });
+  t.match(state0(1), { state: 'good', lastDrill: { ok: true } }, 'a restore compares every checksum');
+  at({ ...of(second), operation: 'drill', ok: false, error: { code: 'DRILL_FAILED', message: 'a key is missing' } });
+  t.match(state0(1), { state: 'corrupt', lastDrill: { ok: false } });
+  at({ ...of(second), checksum: true });
+  t.equal(state0(1).state, 'corrupt', 'what was restored was wrong although all checksums are right');
+  at({ ...of(second), operation: 'drill', ok: false, error: { code: 'NO_SPACE', message: 'no space' } });
+  t.equal(state0(1).state, 'corrupt', 'a drill that came to nothing says nothing');
+  at({ ...of(second), operation: 'drill' });
+  t.equal(state0(1).state, 'good');
   pin(state, second, 'before the upgrade');
   t.match(state0(1), { pinned: true, pinNote: 'before the upgrade' });
   unpin(state, second);
   t.match(state0(1), { pinned: false, pinNote: undefined });
   state.history = [];
-  t.equal(state0(0).state, 'good', 'the last one of all is known when the history has forgotten it');
+  t.equal(state0(1).state, 'good', 'the last one of all is known when the history has forgotten it');
 });
 
 async function engineOf(t: Test) {

@@ -3,6 +3,7 @@ import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { native } from '../binding.js';
+import { isAlive } from './process-alive.js';
 
 const NAME = /^rocksdb-backup-drill-(\d+)-([0-9a-f]{16})$/;
 const MARKER = 'rocksdb-backup.drill.json';
@@ -81,15 +82,6 @@ async function readMarker(
     return JSON.parse(await readFile(path, 'utf8'));
   } catch {
     return undefined; // not ours, or not yet
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 

@@ -133,18 +133,24 @@ function recordsNewestFirst({ last, history }: DirectoryState): OperationRecord[
 
 /**
  * A verify that was stopped, or could not read the disk for once, says nothing; damage that was found does. What reading every
- * byte has found, looking at names and sizes does not take back.
+ * byte has found, looking at names and sizes does not take back. A drill reads every byte, and what differed in one only
+ * another drill takes back.
  */
 function stateOf(newestFirst: readonly OperationRecord[]): BackupRecord['state'] {
+  const drilled = newestFirst.find(({ operation, ok, error }) => operation === 'drill' && (ok || isDifferent(error)));
+  if (drilled?.ok === false) {
+    return 'corrupt';
+  }
   let state: BackupRecord['state'] = 'unverified';
   for (const { operation, ok, checksum = false, error } of newestFirst) {
-    if (operation !== 'verify') {
+    if (operation !== 'verify' && operation !== 'drill') {
       continue;
     }
-    if (error?.code === 'BACKUP_CORRUPT' && (state === 'unverified' || checksum)) {
+    const everyByte = checksum || operation === 'drill';
+    if (error?.code === 'BACKUP_CORRUPT' && (state === 'unverified' || everyByte)) {
       return 'corrupt';
     }
-    if (ok && checksum) {
+    if (ok && everyByte) {
       return 'good';
     }
     if (ok) {
@@ -153,6 +159,8 @@ function stateOf(newestFirst: readonly OperationRecord[]): BackupRecord['state']
   }
   return state;
 }
+
+const isDifferent = (error: OperationRecord['error']) => error?.code === 'DRILL_FAILED';
 
 /**
  * The backups as {@link planRetention} takes them: those that cannot be read are among them, for they forbid deleting.
