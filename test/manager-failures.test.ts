@@ -258,6 +258,22 @@ t.test('a suspect that is read and found whole is none any more', async (t) => {
   t.equal(clock.waiting, 0);
 });
 
+t.test('damage in a full backup spreads to no other: those after it share files, and none is deleted', async (t) => {
+  const { manager, told, dir } = await managerScene(t, { retention: { last: 1 } });
+  await manager.backupFull();
+  const table = filesBelow(dir('backups', 'private', '1')).find((name) => name.endsWith('.sst'));
+  damages.changed(dir('backups', 'private', '1', table!));
+  await t.rejects(manager.verify(1), { code: 'BACKUP_CORRUPT' });
+  await manager.backupNow();
+  await manager.backupNow();
+  t.same(
+    told.of('backup').map(({ kind }) => kind),
+    ['full', 'incremental', 'incremental'],
+  );
+  t.equal((await manager.list()).length, 3);
+  t.match(told.of('skipped').at(-1), { operation: 'prune', reason: 'blocked', message: /1/ });
+});
+
 t.test(
   'where RocksDB stumbles over a truncated shared file, a full backup is made, and the damaged are named',
   async (t) => {

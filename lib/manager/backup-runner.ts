@@ -7,7 +7,7 @@ import { readInventory } from './inventory.js';
 import { type EnginePair, type ManagerEngines, takeTurn } from './manager-engines.js';
 import type { BackupContext, BackupKind, BackupResult, Failure, ManagedOperation, Trigger } from './manager-events.js';
 import type { Settings } from './manager-options.js';
-import { count, type ManagerState, remainingSuspects } from './manager-state.js';
+import { count, type ManagerState, remainingSuspects, type Suspect, spreadsDamage } from './manager-state.js';
 import { recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 import { backoff, mayPass, toError } from './retries.js';
@@ -199,12 +199,14 @@ export class BackupRunner {
       const remaining = directory
         ? remainingSuspects(state.memory.suspects, backups, directory)
         : state.memory.suspects;
-      if (remaining.length > 0) {
+      if (spreadsDamage(remaining)) {
         return 'full';
       }
-      await state.update((memory) => {
-        memory.suspects = [];
-      });
+      if (remaining.length === 0) {
+        await state.update((memory) => {
+          memory.suspects = [];
+        });
+      }
     }
     if (settings.fullEvery === 0) {
       return 'incremental';
@@ -294,10 +296,7 @@ export async function verifyAndRecord(
 }
 
 /** A backup, and those that have a file in common with it: which file is damaged, the error tells people only. */
-async function thoseThatShareWith(
-  engine: BackupEngine,
-  info: BackupInfo,
-): Promise<{ backupId: number; timestamp: string }[]> {
+async function thoseThatShareWith(engine: BackupEngine, info: BackupInfo): Promise<Omit<Suspect, 'since'>[]> {
   const all = await engine.getBackupInfo({ fileDetails: true }).catch(() => []);
   const sharedFiles = ({ fileDetails = [] }: BackupInfo) =>
     fileDetails.filter(({ shared }) => shared).map(({ name }) => name);
@@ -305,7 +304,12 @@ async function thoseThatShareWith(
   const sharing = all.filter(
     (other) => other.backupId !== info.backupId && sharedFiles(other).some((name) => own.has(name)),
   );
-  return [info, ...sharing].map(({ backupId, timestamp }) => ({ backupId, timestamp: timestamp.toISOString() }));
+  return [info, ...sharing].map(({ backupId, timestamp }) => ({
+    backupId,
+    timestamp: timestamp.toISOString(),
+    // Where nothing could be listed, whatever is possible is assumed.
+    shares: all.length === 0 || own.size > 0,
+  }));
 }
 
 /** By the backups themselves: for when nobody has counted, or the count was lost. */

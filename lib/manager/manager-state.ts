@@ -8,6 +8,8 @@ export interface Suspect {
   timestamp: string;
   /** When the damage was found. */
   since: string;
+  /** Whether it has files that another backup could share. */
+  shares?: boolean;
 }
 
 /** What managers remember of a directory over restarts, in its state. */
@@ -18,7 +20,7 @@ export interface ManagerMemory {
   consecutiveFailures: Record<string, number>;
   /** When each entry of a schedule fired last. */
   lastRuns: Record<string, string>;
-  /** As long as there is one, backups are full ones and none is deleted. */
+  /** As long as there is one none is deleted, and as long as one has files that could be shared, backups are full ones. */
   suspects: Suspect[];
 }
 
@@ -88,6 +90,11 @@ export function remainingSuspects(
           Date.parse(at) >= Date.parse(suspect.since),
       ),
   );
+}
+
+/** Whether a backup that shares files could get damaged ones. */
+export function spreadsDamage(suspects: readonly Suspect[]): boolean {
+  return suspects.some(({ shares = true }) => shares);
 }
 
 /** A manager's part of the state. Whatever somebody made of it, what comes back has the right form. */
