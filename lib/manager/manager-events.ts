@@ -56,9 +56,10 @@ export interface Skipped {
   trigger?: Trigger;
   /**
    * `running`: one was under way or waiting. `unchanged`: nothing was written since the last. `blocked`: nothing is deleted while
-   * a backup is damaged, or while it is not known what is pinned. `stopping`: the manager was stopped meanwhile.
+   * a backup is damaged, or while it is not known what is pinned. `stopping`: the manager was stopped meanwhile. `empty`: there is
+   * no backup yet.
    */
-  reason: 'running' | 'unchanged' | 'blocked' | 'stopping';
+  reason: 'running' | 'unchanged' | 'blocked' | 'stopping' | 'empty';
   message: string;
 }
 

@@ -294,11 +294,20 @@ export class ManagerWork {
   async drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
     return this.#doAside('drill', trigger, async (record) => {
       const { incremental } = await this.engines.open();
-      const info = await this.find(backupId);
-      record.backupId = info.backupId;
-      record.timestamp = info.timestamp.toISOString();
       const signal = this.hurry.signal;
-      const result = await drillBackup(incremental, info.backupId, { ...this.settings.drill, signal });
+      const drillOne = async () => {
+        const info = await this.find(backupId);
+        record.backupId = info.backupId;
+        record.timestamp = info.timestamp.toISOString();
+        return drillBackup(incremental, info.backupId, { ...this.settings.drill, signal });
+      };
+      const result = await drillOne().catch((error: { code?: string }) => {
+        // The one that was the latest was pruned before the drill had it open.
+        if (backupId === undefined && error.code === 'BACKUP_NOT_FOUND') {
+          return drillOne();
+        }
+        throw error;
+      });
       this.lastDrill = this.steady.now();
       this.tell('drilled', result);
       return result;
@@ -329,7 +338,25 @@ export class ManagerWork {
       this.skip({ operation, trigger: 'schedule', reason: 'running', message });
       return true;
     }
+    if (operation === 'drill' && (await this.#isEmpty())) {
+      this.skip({
+        operation,
+        trigger: 'schedule',
+        reason: 'empty',
+        message: 'a drill was due before the first backup',
+      });
+      return false;
+    }
     return succeeded(operation === 'drill' ? this.drill(undefined, 'schedule') : this.snapshot('schedule'));
+  }
+
+  /** Whether there is no backup yet. False as well when that cannot be told: then whoever wants one tells why. */
+  async #isEmpty(): Promise<boolean> {
+    try {
+      return (await (await this.engines.open()).incremental.getLatestBackupInfo()) === undefined;
+    } catch {
+      return false;
+    }
   }
 
   /** One at a time of each operation; written down and told. */
