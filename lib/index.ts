@@ -53,6 +53,18 @@ export {
   type RetentionPolicy,
 } from './manager/retention.js';
 export type { ScheduleSpec } from './manager/schedule.js';
+export {
+  type CreateSnapshotOptions,
+  createSnapshot,
+  deleteSnapshot,
+  listSnapshots,
+  pinSnapshot,
+  planSnapshots,
+  pruneSnapshots,
+  type SnapshotInfo,
+  type SnapshotPlace,
+  unpinSnapshot,
+} from './manager/snapshots.js';
 export type { ManagerStats } from './manager/statistics.js';
 export type {
   CompactRangeOptions,

@@ -30,6 +30,8 @@ export interface ManagerSnapshotOptions {
   schedule?: ScheduleSpec | ScheduleSpec[] | undefined;
   /** Which to keep, whenever one was made. @default all */
   retention?: RetentionPolicy | undefined;
+  /** Where they are; on the database's file system, or they are copies. @default the database's path and `.snapshots` */
+  directory?: string | undefined;
 }
 
 /** Options of {@link BackupManager}. */
@@ -91,6 +93,7 @@ export interface Settings {
   drillSchedule: ScheduleEntry[];
   snapshotSchedule: ScheduleEntry[];
   snapshotRetention: RetentionPolicy | undefined;
+  snapshotDirectory: string | undefined;
   metadata: BackupManagerOptions['metadata'];
   before: BeforeHook | undefined;
   after: AfterHook | undefined;
@@ -146,10 +149,7 @@ export function checkManagerOptions(options: BackupManagerOptions): Settings {
     );
   }
   const { schedule: drillSchedule, ...drill } = objectOf(options.drill, 'drill');
-  const { schedule: snapshotSchedule, retention: snapshotRetention } = namedObject(options.snapshots, 'snapshots', [
-    'schedule',
-    'retention',
-  ]);
+  const snapshots = namedObject(options.snapshots, 'snapshots', ['schedule', 'retention', 'directory']);
   const {
     attempts = 5,
     delay = '1s',
@@ -174,8 +174,9 @@ export function checkManagerOptions(options: BackupManagerOptions): Settings {
     },
     drill,
     drillSchedule: parseSchedule(drillSchedule, 'drill.schedule'),
-    snapshotSchedule: parseSchedule(snapshotSchedule, 'snapshots.schedule'),
-    snapshotRetention: retentionOf(snapshotRetention),
+    snapshotSchedule: parseSchedule(snapshots.schedule, 'snapshots.schedule'),
+    snapshotRetention: retentionOf(snapshots.retention),
+    snapshotDirectory: stringOf(snapshots.directory, 'snapshots.directory'),
     metadata: functionOf(options.metadata, 'metadata'),
     before: functionOf(options.before, 'before'),
     after: functionOf(options.after, 'after'),

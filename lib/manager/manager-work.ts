@@ -30,11 +30,11 @@ import type { Settings } from './manager-options.js';
 import { count, ManagerState, remainingSuspects } from './manager-state.js';
 import { lastGoodOf } from './manager-status.js';
 import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
-import { createSnapshot, pruneSnapshots } from './pending.js';
 import { planPruning, prune } from './pruner.js';
 import { Recorder } from './recorder.js';
 import type { RetentionPlan, RetentionPolicy } from './retention.js';
 import { backoff, toError } from './retries.js';
+import { createSnapshot, pruneSnapshots } from './snapshots.js';
 import { type ManagerStats, statisticsOf } from './statistics.js';
 
 /** Errors after which the same changes need not be tried again: there is nothing to read them from, or to write them to. */
@@ -309,8 +309,7 @@ export class ManagerWork {
         throw error;
       });
       this.lastDrill = this.steady.now();
-      this.tell('drilled', result);
-      return result;
+      return { result, tell: () => this.tell('drilled', result) };
     });
   }
 
@@ -319,15 +318,15 @@ export class ManagerWork {
       const at = new Date(this.clock.now());
       const begun = this.clock.monotonic();
       const db = databaseBehind(this.settings.db);
-      const { path } = await createSnapshot(db);
+      const { snapshotDirectory: directory, snapshotRetention } = this.settings;
+      const { path } = await createSnapshot(db, { directory });
       record.kind = 'snapshot';
       record.detail = { path };
-      this.tell('snapshot', { path, at, durationMs: Math.round(this.clock.monotonic() - begun) });
-      const { snapshotRetention } = this.settings;
+      const durationMs = Math.round(this.clock.monotonic() - begun);
       if (snapshotRetention !== undefined) {
-        await pruneSnapshots(db.path, snapshotRetention, new Date(this.steady.now()));
+        await pruneSnapshots(db.path, snapshotRetention, new Date(this.steady.now()), { directory });
       }
-      return path;
+      return { result: path, tell: () => this.tell('snapshot', { path, at, durationMs }) };
     });
   }
 
@@ -363,7 +362,7 @@ export class ManagerWork {
   async #doAside<T>(
     operation: OperationName & ManagedOperation,
     trigger: string,
-    work: (record: NewRecord) => Promise<T>,
+    work: (record: NewRecord) => Promise<{ result: T; tell: () => void }>,
   ): Promise<T> {
     await this.load();
     while (this.#aside.has(operation)) {
@@ -385,7 +384,7 @@ export class ManagerWork {
   async #recorded<T>(
     operation: OperationName & ManagedOperation,
     trigger: string,
-    work: (record: NewRecord) => Promise<T>,
+    work: (record: NewRecord) => Promise<{ result: T; tell: () => void }>,
   ): Promise<T> {
     const begun = this.clock.monotonic();
     const record: NewRecord = {
@@ -399,12 +398,13 @@ export class ManagerWork {
       record.durationMs = Math.round(this.clock.monotonic() - begun);
     };
     try {
-      const result = await work(record);
+      const { result, tell } = await work(record);
       end();
       await this.#recorder.record(record);
       await this.state.update((memory) => {
         memory.consecutiveFailures[operation] = 0;
       });
+      tell();
       return result;
     } catch (error) {
       end();
