@@ -46,6 +46,7 @@ t.test('what is wrong with a command line is said, with what may have been meant
     [['create', 'a', 'b', '--rate-limit', '--json'], /--rate-limit needs a value/],
     [['create', 'a', 'b', '--rate-limit='], /--rate-limit needs a value/],
     [['create', 'a', 'b', '--rate-limit', 'fast'], /--rate-limit must be .*fast/],
+    [['create', 'a', 'b', '--rate-limit', '50'], /--rate-limit must be 1kB\/s or more, .*'50'/],
     [['create', 'a', 'b', '--verify', 'all'], /--verify must be one of size, checksum, not 'all'/],
     [['create', 'a', 'b', '--metadata', 'x', '--metadata', 'y'], /--metadata is there twice/],
     [['list', 'a', '--json=no'], /--json takes no value/],

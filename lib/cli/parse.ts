@@ -153,8 +153,14 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
     }
     case 'size':
       return asUsage(() => parseSize(value, name));
-    case 'rate':
-      return asUsage(() => parseRate(value, name));
+    case 'rate': {
+      const rate = asUsage(() => parseRate(value, name));
+      if (rate < 1000) {
+        // Nobody means 50 bytes a second; at so low a rate an operation would hardly even stop.
+        throw new UsageError(`${name} must be 1kB/s or more, such as 50MB/s, not '${value}'`);
+      }
+      return rate;
+    }
     case 'duration':
       return asUsage(() => parseDuration(value, name));
     case 'time':
