@@ -58,8 +58,8 @@ t.test(
     const { db, dir } = scene(t);
     const made = await startInTerminal(t, ['create', db, dir('new'), '--verify', 'checksum']).ended;
     t.equal(made.code, 0);
-    t.match(made.stdout, /\[#+\.*\] +\d+% copying .* of .*B/);
-    t.match(made.stdout, /\[#+\.*\] +\d+% reading /);
+    t.match(made.stdout, /\[[#.]+\] +\d+% copying .* of .*B/);
+    t.match(made.stdout, /\[[#.]+\] +\d+% reading /);
     t.ok(made.stdout.lastIndexOf(`${ESCAPE}[?25h`) > made.stdout.lastIndexOf(`${ESCAPE}[?25l`), 'the cursor is there');
     t.match((await startInTerminal(t, ['list', dir('new')]).ended).stdout, `${ESCAPE}[32mchecksum`);
     const plain = await startInTerminal(t, ['list', dir('new')], { env: { NO_COLOR: '1' } }).ended;

@@ -72,6 +72,12 @@ export interface Result {
   exit?: Exit;
 }
 
+/** The answer was written already; only how it ended is left to say. */
+export interface Streamed {
+  streamed: true;
+  exit: Exit;
+}
+
 /** One command: everything that parsing, help, completion, the reference and the tests know of it. */
 export interface Command<
   P extends readonly PositionalSpec[] = readonly PositionalSpec[],
@@ -94,7 +100,11 @@ export interface Command<
   /** Is written to the history, and to --audit-log. */
   recorded?: boolean;
   /** Undefined where the command has written its answer by itself. */
-  run(context: Context, args: Arguments<P>, options: OptionValues<O> & AddedValues): Promise<Result | undefined>;
+  run(
+    context: Context,
+    args: Arguments<P>,
+    options: OptionValues<O> & AddedValues,
+  ): Promise<Result | Streamed | undefined>;
 }
 
 /** Keeps the types of what is declared, and forgets them for the table. */

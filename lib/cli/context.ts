@@ -1,16 +1,22 @@
 import { createInterface } from 'node:readline';
-import type { LongOperation, Progress } from '../backup-info.js';
+import type { Progress } from '../backup-info.js';
 import type { NewRecord, OperationName } from '../manager/operation-record.js';
 import { recordedError } from '../manager/operation-record.js';
 import { Recorder } from '../manager/recorder.js';
 import { StoppedError, UsageError } from './errors.js';
 import type { Interrupts } from './interrupts.js';
 import type { Output } from './output/output.js';
-import { reporterFor } from './output/progress.js';
+import { reporterFor, type Told, told } from './output/progress.js';
 import { safe, safeLines } from './output/text.js';
 
 /** What a record gets from the operation it is about. */
 export type RecordDetails = Partial<Omit<NewRecord, 'operation' | 'at' | 'ok' | 'durationMs' | 'error'>>;
+
+/** What is given to something that takes long. */
+export interface LongTask<P> {
+  signal: AbortSignal;
+  onProgress: (progress: P) => void;
+}
 
 /** What a command has to work with: output, the wish to stop, the time, and a person to ask. */
 export class Context {
@@ -34,18 +40,24 @@ export class Context {
   }
 
   /** The options of a long operation, and its progress on stderr while it runs. */
-  async long<T>(label: string, start: (operation: Required<LongOperation>) => Promise<T>): Promise<T> {
+  long<T>(label: string, start: (operation: LongTask<Progress>) => Promise<T>): Promise<T> {
+    return this.reporting(label, (report) =>
+      start({ signal: this.signal, onProgress: (progress) => report(told(progress)) }),
+    );
+  }
+
+  /** As {@link long}, of what tells its progress in words of its own. */
+  async reporting<T>(label: string, start: (report: (told: Told) => void) => Promise<T>): Promise<T> {
     this.signal.throwIfAborted();
     const { out } = this;
     const reporter = reporterFor(out.stderr, label, { silent: out.quiet || out.json });
     this.#endProgress = () => reporter.end();
     try {
-      const onProgress = (progress: Progress) => {
+      return await start((told) => {
         if (!this.signal.aborted) {
-          reporter.update(progress);
+          reporter.update(told);
         }
-      };
-      return await start({ signal: this.signal as AbortSignal, onProgress });
+      });
     } finally {
       this.endProgress();
     }
@@ -88,8 +100,8 @@ export class Context {
       const lines = createInterface({ input: this.#stdin, terminal: false });
       const end = (line: string) => {
         this.signal.removeEventListener('abort', stop);
-        lines.close();
         resolve(line);
+        lines.close();
       };
       const stop = () => end('');
       this.signal.addEventListener('abort', stop, { once: true });

@@ -36,7 +36,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     interrupts.install();
     const result = await command.run(context, args as never, options as never);
     context.endProgress();
-    if (result !== undefined) {
+    if (result !== undefined && !('streamed' in result)) {
       out.result(result);
     }
     return exitCodes[result?.exit ?? 'ok'].number;

@@ -5,6 +5,7 @@ import { defineCommand } from '../command.js';
 import { withBackup } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';
 import { bytesAsJson } from '../json.js';
+import { Chunks } from '../output/chunks.js';
 import { errorAsJson } from '../output/output.js';
 import { bytesAsText } from '../output/text.js';
 import { array, count, flag, object, ref, text } from '../schema.js';
@@ -199,40 +200,6 @@ function entryAs(format: (typeof formats)[number], key: Buffer, value: Buffer | 
 
 const TAB = Buffer.from('\t');
 const NEWLINE = Buffer.from('\n');
-const CHUNK = 65_536;
-
-/** Many small parts, written as a few large ones. */
-export class Chunks {
-  readonly #out: { stream(part: Uint8Array): Promise<void> };
-  #parts: Buffer[] = [];
-  #size = 0;
-
-  constructor(out: { stream(part: Uint8Array): Promise<void> }) {
-    this.#out = out;
-  }
-
-  add(part: string | Buffer): void {
-    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
-    this.#parts.push(bytes);
-    this.#size += bytes.length;
-  }
-
-  async flushIfLarge(): Promise<void> {
-    if (this.#size >= CHUNK) {
-      await this.flush();
-    }
-  }
-
-  async flush(): Promise<void> {
-    if (this.#size > 0) {
-      const whole = Buffer.concat(this.#parts);
-      this.#parts = [];
-      this.#size = 0;
-      await this.#out.stream(whole);
-    }
-  }
-}
-
 /** The keys that fulfil all of these, in a family whose order is that of bytes (1), or the other way round (-1). */
 export function keyRange(
   prefix: Buffer | undefined,

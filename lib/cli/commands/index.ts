@@ -2,6 +2,8 @@ import type { Command } from '../command.js';
 import { completion } from './completion.js';
 import { create } from './create.js';
 import { deleteBackups, purge } from './delete.js';
+import { diff } from './diff.js';
+import { drill } from './drill.js';
 import { get, scan } from './entries.js';
 import { gc } from './gc.js';
 import { list } from './list.js';
@@ -9,6 +11,7 @@ import { pin, unpin } from './pin.js';
 import { prune } from './prune.js';
 import { restore } from './restore.js';
 import { show } from './show.js';
+import { stats } from './stats.js';
 import { verify } from './verify.js';
 
 /** All commands, in the order in which help lists them. */
@@ -22,6 +25,9 @@ export const commands: readonly Command[] = [
   prune,
   purge,
   gc,
+  stats,
+  drill,
+  diff,
   pin,
   unpin,
   get,

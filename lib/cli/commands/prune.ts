@@ -1,5 +1,6 @@
 import type { BackupEngine } from '../../backup-engine.js';
 import { type Inventory, readInventory, retentionBackups } from '../../manager/inventory.js';
+import { memoryOf, remainingSuspects } from '../../manager/manager-state.js';
 import {
   planRetention,
   type RetentionOptions,
@@ -152,9 +153,17 @@ async function planned(
   const inventory = await readInventory(engine);
   const plan = planRetention(retentionBackups(inventory), policy, context.now(), {
     ...options,
-    forbidden: inventory.state.pinsLost,
+    forbidden: inventory.state.pinsLost ?? aboutSuspects(inventory),
   });
   return { plan, inventory };
+}
+
+/** What a BackupManager found damaged keeps all backups from being deleted, as it does there. */
+function aboutSuspects({ backups, state }: Inventory): string | undefined {
+  const suspects = remainingSuspects(memoryOf(state).suspects, backups, state).map(({ backupId }) => backupId);
+  return suspects.length === 0
+    ? undefined
+    : `backups are damaged, or share a file with one that is: ${suspects.join(', ')}. Verify them with --checksum, and delete those that fail, first`;
 }
 
 /** Deletes, the oldest first, what the plan says, unless somebody has pinned it since. */

@@ -9,9 +9,18 @@ export interface ProgressStream {
   write(text: string): unknown;
 }
 
+/** How far something is, for a person. */
+export interface Told {
+  words: string;
+  /** From 0 to 1. */
+  share: number;
+  /** Whether it has begun in earnest: before, no line is printed. */
+  begun: boolean;
+}
+
 /** Tells how far something is. */
 export interface ProgressReporter {
-  update(progress: Progress): void;
+  update(told: Told): void;
   /** Ends the bar and gives the cursor back. Again does nothing. */
   end(): void;
 }
@@ -62,14 +71,18 @@ function share({ phase, bytesDone, bytesTotal }: Progress): number {
   return phase === 'commit' ? 1 : bytesTotal === 0 ? 0 : Math.min(1, bytesDone / bytesTotal);
 }
 
+/** A progress event of the library, for a person. */
+export function told(progress: Progress): Told {
+  return { words: inWords(progress), share: share(progress), begun: progress.phase !== 'flush' };
+}
+
 /** The line of a bar, no wider than the terminal. */
-export function barLine(label: string, progress: Progress, columns: number): string {
-  const percent = `${String(Math.floor(share(progress) * 100)).padStart(3)}%`;
-  const words = inWords(progress);
+export function barLine(label: string, { words, share }: Told, columns: number): string {
+  const percent = `${String(Math.floor(share * 100)).padStart(3)}%`;
   const room = columns - 1;
   const cells = Math.min(30, room - width(label) - width(words) - percent.length - 6);
   if (cells >= 8) {
-    const full = Math.round(share(progress) * cells);
+    const full = Math.round(share * cells);
     return `${label} [${'#'.repeat(full)}${'.'.repeat(cells - full)}] ${percent} ${words}`;
   }
   return `${percent.trim()} ${words}`.slice(0, Math.max(0, room));
@@ -79,13 +92,13 @@ function bar(stream: ProgressStream, label: string): ProgressReporter {
   let shown = false;
   const show = () => stream.write(CLEAR_LINE + SHOW_CURSOR);
   return {
-    update(progress) {
+    update(told) {
       if (!shown) {
         shown = true;
         process.once('exit', show); // also when somebody exits at once
         stream.write(HIDE_CURSOR);
       }
-      stream.write(CLEAR_LINE + barLine(safe(label), progress, stream.columns || 80));
+      stream.write(CLEAR_LINE + barLine(safe(label), told, stream.columns || 80));
     },
     end() {
       if (shown) {
@@ -100,17 +113,17 @@ function bar(stream: ProgressStream, label: string): ProgressReporter {
 function lines(stream: ProgressStream, label: string, now: () => number): ProgressReporter {
   let next = 0;
   return {
-    update(progress) {
+    update({ words, share, begun }) {
       const time = now();
       if (next === 0) {
         // The first line says that it has begun, and how much there is to do.
-        if (progress.phase === 'flush') return;
+        if (!begun) return;
         next = time + LINE_EVERY_MS;
       } else if (time < next) {
         return;
       }
       next = time + LINE_EVERY_MS;
-      stream.write(`${safe(label)}: ${Math.floor(share(progress) * 100)}%, ${inWords(progress)}\n`);
+      stream.write(`${safe(label)}: ${Math.floor(share * 100)}%, ${words}\n`);
     },
     end() {},
   };

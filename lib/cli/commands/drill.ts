@@ -1,0 +1,110 @@
+import { type DrillProgress, drillBackup } from '../../manager/drill.js';
+import { formatDuration, formatSize } from '../../units.js';
+import { defineCommand } from '../command.js';
+import { findBackup, withDirectory } from '../directory.js';
+import { UsageError } from '../errors.js';
+import { backupAsJson } from '../json.js';
+import type { Told } from '../output/progress.js';
+import { count, flag, number, object, ref, text } from '../schema.js';
+
+export const drill = defineCommand({
+  name: 'drill',
+  summary: 'prove that a backup can be restored: restore it elsewhere, read it, compare',
+  description: [
+    'Restores a backup, the latest if none is named, to a temporary directory, opens the database, reads it, and compares every key and value with the backup opened where it lies. The temporary directory is removed however that ends.',
+    'It needs as much free space as a restore. A drill that finds a difference ends with 5.',
+  ],
+  positionals: [
+    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
+    { name: 'ID', type: 'backup', optional: true, summary: "the number of a backup, or 'latest' (the default)" },
+  ],
+  options: {
+    sample: {
+      type: 'text',
+      placeholder: 'SHARE',
+      summary: 'how much to read: a share such as 10% or 0.1, or a number of keys',
+      default: 'everything',
+    },
+    directory: { type: 'directory', summary: 'where to make the temporary directory', default: 'beside DIR' },
+    'rate-limit': { type: 'rate', summary: 'restore no faster than this, such as 50MB/s' },
+  },
+  examples: [
+    { line: 'rocksdb-backup drill /backups/users', does: 'the latest backup, all of it' },
+    { line: 'rocksdb-backup drill /backups/users 7 --sample 5% --directory /scratch', does: 'a part of backup 7' },
+  ],
+  exits: ['notFound', 'locked', 'corrupt', 'stopped'],
+  recorded: true,
+  schema: object({
+    location: text('the directory of backups'),
+    backup: ref('backup'),
+    keys: count('that were read and compared'),
+    bytes: count('of these keys and their values'),
+    sampled: flag('whether that was only a part'),
+    checksum: text('of all that was read; the same for the backup and for what was restored'),
+    durationMs: number(),
+    restoreMs: number('of that, the restore'),
+  }),
+  run(context, { DIR, ID }, options) {
+    const sample = options.sample === undefined ? undefined : parseSample(options.sample);
+    return withDirectory(
+      DIR,
+      async (engine) => {
+        const info = await findBackup(context, engine, ID ?? 'latest');
+        const { backupId, timestamp } = info;
+        const result = await context.recorded(
+          'drill',
+          engine.location,
+          options['audit-log'],
+          { backupId, timestamp: timestamp.toISOString() },
+          () =>
+            context.reporting(`drill ${backupId}`, (report) =>
+              drillBackup(engine, backupId, {
+                sample,
+                directory: options.directory,
+                signal: context.signal,
+                onProgress: (progress) => report(toldOf(progress)),
+              }),
+            ),
+          ({ bytes, keys, sampled, digest }) => ({ bytes, detail: { keys, sampled, checksum: digest.checksum } }),
+        );
+        const { keys, bytes, sampled, digest, durationMs, restoreMs } = result;
+        return {
+          json: {
+            location: engine.location,
+            backup: backupAsJson(info),
+            keys,
+            bytes,
+            sampled,
+            checksum: digest.checksum,
+            durationMs,
+            restoreMs,
+          },
+          text: () => [
+            `backup ${backupId}: ${context.out.style.good('restored and read')}, ${sampled ? 'a sample of ' : ''}${keys} keys, ` +
+              `${formatSize(bytes)}, the same as in the backup; ${formatDuration(durationMs)}`,
+          ],
+        };
+      },
+      { restoreRateLimit: options['rate-limit'] },
+    );
+  },
+});
+
+function parseSample(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
+  const value = match === null ? Number.NaN : Number(match[1]) / (match[2] === '%' ? 100 : 1);
+  const isShare = value > 0 && value <= 1;
+  if (!isShare && !(Number.isSafeInteger(value) && value > 1 && match?.[2] === '')) {
+    throw new UsageError(`--sample must be a share such as 10% or 0.1, or a number of keys, not '${text}'`);
+  }
+  return value;
+}
+
+function toldOf({ phase, done, total }: DrillProgress): Told {
+  const share = total === 0 ? 0 : Math.min(1, done / total);
+  const words =
+    phase === 'restore'
+      ? `restoring ${formatSize(done)} of ${formatSize(total)}`
+      : `reading ${phase === 'backup' ? 'the backup' : 'what was restored'}, ${done} of about ${total} keys`;
+  return { words, share, begun: true };
+}

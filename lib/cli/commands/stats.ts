@@ -1,0 +1,160 @@
+import { readInventory } from '../../manager/inventory.js';
+import type { OperationName, OperationRecord } from '../../manager/operation-record.js';
+import type { DirectoryState } from '../../manager/state.js';
+import { percentile } from '../../manager/statistics.js';
+import { formatDuration, formatSize } from '../../units.js';
+import { defineCommand } from '../command.js';
+import { withDirectory } from '../directory.js';
+import { pairs, table } from '../output/table.js';
+import { safe } from '../output/text.js';
+import { array, count, number, object, ref, text, time } from '../schema.js';
+import { age, localTime } from '../time.js';
+
+interface OperationCount {
+  operation: OperationName;
+  ok: number;
+  failed: number;
+  last?: OperationRecord;
+  lastFailed?: OperationRecord;
+  durationP50Ms?: number;
+  durationP95Ms?: number;
+}
+
+export const stats = defineCommand({
+  name: 'stats',
+  summary: 'sum up a directory of backups: space, ages, what went well and what failed',
+  description: [
+    'How many backups there are, what they take on the disk against the sum of their sizes, how old the newest is, and what the history remembers of creating, verifying, drilling and pruning: its last few hundred operations, of this command and of BackupManager.',
+  ],
+  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  options: {},
+  examples: [
+    { line: 'rocksdb-backup stats /backups/users', does: 'all of it' },
+    { line: 'rocksdb-backup stats /backups/users --json | jq .secondsSinceNewest', does: 'for a check' },
+  ],
+  exits: ['notFound'],
+  schema: object({
+    location: text('the directory of backups'),
+    backups: count('that can be read'),
+    full: count(),
+    incremental: count(),
+    pinned: count(),
+    corrupt: array(count(), 'numbers of those that cannot be read'),
+    damaged: array(count(), 'numbers of those in which the last verify found damage'),
+    bytesOnDisk: count('of all files, shared ones once'),
+    logicalBytes: count('the sum of the sizes'),
+    'oldest?': time(),
+    'newest?': time(),
+    'secondsSinceNewest?': number(),
+    operations: array(
+      object({
+        operation: text(),
+        ok: count('how many the history remembers'),
+        failed: count(),
+        'last?': ref('record'),
+        'lastFailed?': ref('record'),
+        'durationP50Ms?': number(),
+        'durationP95Ms?': number(),
+      }),
+    ),
+    'pinsLost?': text('set while it is not known which backups are pinned'),
+  }),
+  run(context, { DIR }) {
+    return withDirectory(DIR, async (engine) => {
+      const { location, backups, corrupt, bytesOnDisk, logicalBytes, state } = await readInventory(engine);
+      const now = context.now();
+      const oldest = backups[0]?.timestamp;
+      const newest = backups.at(-1)?.timestamp;
+      const full = backups.filter(({ kind }) => kind === 'full').length;
+      const lost = corrupt.map(({ backupId }) => backupId);
+      const damaged = backups.filter((backup) => backup.state === 'corrupt').map(({ backupId }) => backupId);
+      const operations = countOperations(state);
+      const { style } = context.out;
+      return {
+        json: {
+          location,
+          backups: backups.length,
+          full,
+          incremental: backups.length - full,
+          pinned: backups.filter(({ pinned }) => pinned).length,
+          corrupt: lost,
+          damaged,
+          bytesOnDisk,
+          logicalBytes,
+          ...(oldest === undefined ? {} : { oldest: oldest.toISOString() }),
+          ...(newest === undefined
+            ? {}
+            : {
+                newest: newest.toISOString(),
+                secondsSinceNewest: Math.max(0, (now.getTime() - newest.getTime()) / 1000),
+              }),
+          operations,
+          ...(state.pinsLost === undefined ? {} : { pinsLost: state.pinsLost }),
+        },
+        text: () => [
+          ...pairs([
+            ['Directory', safe(location)],
+            ['Backups', `${backups.length} (${full} full, ${backups.length - full} incremental)`],
+            ['Newest', newest && `${localTime(newest)}, ${age(newest, now)} ago`],
+            ['Oldest', oldest && `${localTime(oldest)}, ${age(oldest, now)} ago`],
+            ['On disk', formatSize(bytesOnDisk)],
+            ['As databases', formatSize(logicalBytes)],
+            ['Unreadable', lost.length === 0 ? undefined : style.bad(lost.join(', '))],
+            ['Damaged', damaged.length === 0 ? undefined : style.bad(damaged.join(', '))],
+            ['Pins', state.pinsLost === undefined ? undefined : style.bad(safe(state.pinsLost))],
+          ]),
+          ...(operations.length === 0 ? [] : ['', ...operationTable(operations, now)]),
+        ],
+      };
+    });
+  },
+});
+
+/** What the history remembers, by operation, and the last of each for longer than that. */
+function countOperations({ history, last }: DirectoryState): OperationCount[] {
+  const counts = new Map<OperationName, OperationCount & { durations: number[] }>();
+  const of = (operation: OperationName) => {
+    const known = counts.get(operation) ?? { operation, ok: 0, failed: 0, durations: [] };
+    counts.set(operation, known);
+    return known;
+  };
+  for (const record of Object.values(last)) {
+    of(record.operation)[record.ok ? 'last' : 'lastFailed'] = record;
+  }
+  for (const { operation, ok, durationMs } of history) {
+    const known = of(operation);
+    known[ok ? 'ok' : 'failed']++;
+    if (ok) known.durations.push(durationMs);
+  }
+  return [...counts.values()].map(({ durations, ...known }) => ({
+    ...known,
+    ...(durations.length === 0
+      ? {}
+      : { durationP50Ms: percentile(durations, 0.5), durationP95Ms: percentile(durations, 0.95) }),
+  }));
+}
+
+function operationTable(operations: readonly OperationCount[], now: Date): string[] {
+  const ago = (record: OperationRecord | undefined) =>
+    record === undefined ? '' : `${age(new Date(record.at), now)} ago`;
+  return table(
+    [
+      { title: 'OPERATION' },
+      { title: 'OK', align: 'right' },
+      { title: 'FAILED', align: 'right' },
+      { title: 'LAST' },
+      { title: 'P50', align: 'right' },
+      { title: 'P95', align: 'right' },
+      { title: 'LAST FAILURE' },
+    ],
+    operations.map(({ operation, ok, failed, last, lastFailed, durationP50Ms, durationP95Ms }) => [
+      operation,
+      String(ok),
+      String(failed),
+      ago(last),
+      durationP50Ms === undefined ? '' : formatDuration(durationP50Ms),
+      durationP95Ms === undefined ? '' : formatDuration(durationP95Ms),
+      lastFailed === undefined ? '' : `${ago(lastFailed)}: ${safe(lastFailed.error?.message ?? 'no reason is known')}`,
+    ]),
+  );
+}
