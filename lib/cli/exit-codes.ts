@@ -23,6 +23,7 @@ const byErrorCode: Record<string, Exit> = {
   DATABASE_NOT_FOUND: 'notFound',
   COLUMN_FAMILY_NOT_FOUND: 'notFound',
   KEY_NOT_FOUND: 'notFound',
+  CONFIG_NOT_FOUND: 'notFound',
   BACKUP_LOCKED: 'locked',
   BACKUP_IN_USE: 'locked',
   DATABASE_IN_USE: 'locked',

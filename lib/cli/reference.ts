@@ -4,6 +4,7 @@ import { type Command, commonOptions, type OptionSpecs, optionsOf } from './comm
 import { exitCodes } from './exit-codes.js';
 import { exitsOf, optionText, optionTitle, usageLine } from './help.js';
 import { definitions } from './json.js';
+import { configSchema } from './watch-config.js';
 
 export const BEGIN = '<!-- What follows is made by `npm run docs:cli`. -->';
 
@@ -68,7 +69,11 @@ export function schemaText(commands: readonly Command[]): string {
   const schema = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'What the commands of rocksdb-backup answer with --json',
-    $defs: { ...definitions, ...Object.fromEntries(commands.map((command) => [command.name, command.schema])) },
+    $defs: {
+      ...definitions,
+      watchConfig: configSchema,
+      ...Object.fromEntries(commands.map((command) => [command.name, command.schema])),
+    },
   };
   return `${JSON.stringify(schema, undefined, 2)}\n`;
 }

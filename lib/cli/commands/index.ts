@@ -13,6 +13,7 @@ import { restore } from './restore.js';
 import { show } from './show.js';
 import { stats } from './stats.js';
 import { verify } from './verify.js';
+import { watch } from './watch.js';
 
 /** All commands, in the order in which help lists them. */
 export const commands: readonly Command[] = [
@@ -32,5 +33,6 @@ export const commands: readonly Command[] = [
   unpin,
   get,
   scan,
+  watch,
   completion,
 ];

@@ -1,0 +1,230 @@
+import { resolve } from 'node:path';
+import type { Database } from '../../database.js';
+import { BackupManager } from '../../manager/backup-manager.js';
+import type { ManagerEvents } from '../../manager/manager-events.js';
+import { formatDuration, formatSize } from '../../units.js';
+import { defineCommand } from '../command.js';
+import type { Context } from '../context.js';
+import { openToBackUp } from '../database.js';
+import { messageOf, UsageError } from '../errors.js';
+import { safe } from '../output/text.js';
+import { object, oneOf, text, time } from '../schema.js';
+import { localTime } from '../time.js';
+import { readConfig, type WatchedDatabase } from '../watch-config.js';
+
+interface Watched {
+  config: WatchedDatabase;
+  db: Database;
+  manager: BackupManager;
+}
+
+const told = [
+  'start',
+  'backup',
+  'verified',
+  'pruned',
+  'skipped',
+  'retry',
+  'failure',
+  'drilled',
+  'snapshot',
+  'stopped',
+] as const;
+type Told = (typeof told)[number];
+
+export const watch = defineCommand({
+  name: 'watch',
+  summary: 'back up databases on their schedules, until it is stopped',
+  description: [
+    'Opens the databases that a JSON file names, and backs up, verifies, prunes and drills them on their schedules, as BackupManager does in a service. For databases that no other process has open: as long as it runs, it has them.',
+    'SIGTERM, SIGHUP or Ctrl-C end it: a running backup is stopped and leaves nothing behind, or, with finalBackup, is waited for and followed by a last one. It ends with 0 then. A backup that fails does not end it: it is told, tried again, and recorded.',
+    'The file: {"databases": [{"path": "/data/users", "backups": "/backups/users", "schedule": "15m", "retention": {"daily": 7, "weekly": 4}, "drill": {"schedule": "0 5 * * 0"}}]}. Its keys are in docs/cli-schema.json, as watchConfig. Paths in it are relative to it.',
+  ],
+  positionals: [],
+  options: {
+    config: { type: 'path', summary: 'the JSON file; needed' },
+    check: { type: 'flag', summary: 'only check the file, and say what it means' },
+  },
+  examples: [
+    { line: 'rocksdb-backup watch --config /etc/rocksdb-backup.json --check', does: 'is the file right?' },
+    { line: 'rocksdb-backup watch --config /etc/rocksdb-backup.json --json', does: 'for a log that machines read' },
+  ],
+  exits: ['notFound', 'locked', 'corrupt', 'stopped'],
+  schema: object(
+    {
+      at: time(),
+      database: text('its name'),
+      event: oneOf('watching', 'checked', ...told),
+      message: text('the same in words'),
+      'detail?': { type: 'object' },
+    },
+    'one line for each event',
+  ),
+  async run(context, _args, options) {
+    if (options.config === undefined) {
+      throw new UsageError('watch needs --config FILE', 'rocksdb-backup watch --help');
+    }
+    const configs = await readConfig(options.config);
+    const watched: Watched[] = [];
+    try {
+      for (const [at, config] of configs.entries()) {
+        context.signal.throwIfAborted();
+        const db = await openToBackUp(config.path, config.walDir);
+        try {
+          watched.push({ config, db, manager: newManager(config, db, options.config, at) });
+        } catch (error) {
+          await db.close();
+          throw error;
+        }
+      }
+      if (options.check) {
+        for (const { config } of watched) {
+          log(context, config.name, 'checked', `${config.path} goes to ${String(config.manager.location)}`);
+        }
+        return { streamed: true, exit: 'ok' };
+      }
+      for (const { config, manager } of watched) {
+        listen(context, config.name, manager);
+        manager.start();
+        const when = config.manager.schedule;
+        const schedule = when === undefined ? 'nothing is scheduled' : `on the schedule ${JSON.stringify(when)}`;
+        log(context, config.name, 'watching', `${config.path} goes to ${manager.location}, ${schedule}`);
+        if (config.backupOnStart) {
+          manager.backupNow().catch(() => undefined); // told as an event
+        }
+      }
+      await aborted(context.signal);
+    } finally {
+      await stopAll(watched);
+    }
+    return { streamed: true, exit: 'ok' };
+  },
+});
+
+function newManager(config: WatchedDatabase, db: Database, file: string, at: number): BackupManager {
+  try {
+    return new BackupManager({ ...config.manager, db });
+  } catch (error) {
+    if ((error as { code?: string }).code === 'INVALID_OPTION') {
+      throw new UsageError(`${resolve(file)}: databases[${at}].${messageOf(error)}`, 'rocksdb-backup watch --help');
+    }
+    throw error;
+  }
+}
+
+/** Keeps the process alive until it is asked to stop: a manager's timers do not. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    const alive = setInterval(() => undefined, 2 ** 30);
+    const end = () => {
+      clearInterval(alive);
+      done();
+    };
+    if (signal.aborted) {
+      end();
+    } else {
+      signal.addEventListener('abort', end, { once: true });
+    }
+  });
+}
+
+/** Stops all, also when one of them cannot make its last backup; that one is told as an event. */
+async function stopAll(watched: readonly Watched[]): Promise<void> {
+  const ends = watched.map(async ({ config, db, manager }) => {
+    try {
+      await manager.stop(config.finalBackup ? { finalBackup: true } : { abort: true });
+    } finally {
+      await db.close();
+    }
+  });
+  const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
+  if (failed !== undefined) {
+    throw failed.reason;
+  }
+}
+
+function log(context: Context, database: string, event: string, message: string, detail?: object): void {
+  const { out } = context;
+  const at = context.now();
+  if (out.json) {
+    const line = { at: at.toISOString(), database, event, message, ...(detail === undefined ? {} : { detail }) };
+    out.stdout.write(`${JSON.stringify(line)}\n`);
+  } else if (message !== '' && (!out.quiet || event === 'failure')) {
+    const words = event === 'failure' ? out.style.bad(safe(message)) : safe(message);
+    out.stdout.write(`${localTime(at)} ${safe(database)}: ${words}\n`);
+  }
+}
+
+function listen(context: Context, name: string, manager: BackupManager): void {
+  for (const event of told) {
+    manager.on(event, (...args: unknown[]) => {
+      const { message, detail } = describe(event, args as ManagerEvents[Told]);
+      log(context, name, event, message, detail);
+    });
+  }
+}
+
+/** An event in words, and what machines may want of it. */
+function describe(event: Told, args: unknown[]): { message: string; detail?: object } {
+  const of = <K extends Told>() => args as unknown as ManagerEvents[K];
+  switch (event) {
+    case 'start': {
+      const [{ kind, trigger, attempt }] = of<'start'>();
+      const again = attempt > 1 ? `, attempt ${attempt}` : '';
+      return { message: `a backup begins (${kind}, ${trigger}${again})`, detail: { kind, trigger, attempt } };
+    }
+    case 'backup': {
+      const [{ info, kind, trigger, bytesCopied, durationMs, verified }] = of<'backup'>();
+      return {
+        message: `backup ${info.backupId} was made: ${formatSize(bytesCopied)} copied in ${formatDuration(durationMs)}${verified ? `, verified (${verified})` : ''}`,
+        detail: { backupId: info.backupId, size: info.size, kind, trigger, bytesCopied, durationMs, verified },
+      };
+    }
+    case 'verified': {
+      const [{ backupId, how, durationMs }] = of<'verified'>();
+      return { message: `backup ${backupId} is whole (${how})`, detail: { backupId, how, durationMs } };
+    }
+    case 'pruned': {
+      const [plan, deleted] = of<'pruned'>();
+      const message =
+        deleted.length > 0
+          ? `deleted ${deleted.join(', ')}; ${plan.keep.length} stay`
+          : plan.blocked === undefined
+            ? '' // as most often: not worth a line
+            : `nothing is deleted: ${plan.blocked}`;
+      return { message, detail: { deleted, keep: plan.keep, ...(plan.blocked && { blocked: plan.blocked }) } };
+    }
+    case 'skipped': {
+      const [{ operation, reason, message }] = of<'skipped'>();
+      return { message: `${operation} skipped: ${message}`, detail: { operation, reason } };
+    }
+    case 'retry': {
+      const [{ error, attempt, delayMs }] = of<'retry'>();
+      return {
+        message: `failed, and is tried again in ${formatDuration(delayMs)}: ${messageOf(error)}`,
+        detail: { attempt, delayMs },
+      };
+    }
+    case 'failure': {
+      const [{ operation, error, consecutiveFailures, willRetry, backupId }] = of<'failure'>();
+      const code = (error as { code?: string }).code;
+      return {
+        message: `${operation} failed (${consecutiveFailures} in a row): ${messageOf(error)}`,
+        detail: { operation, consecutiveFailures, willRetry, ...(code && { code }), ...(backupId && { backupId }) },
+      };
+    }
+    case 'drilled': {
+      const [{ backupId, keys, durationMs }] = of<'drilled'>();
+      return {
+        message: `backup ${backupId} was restored and read: ${keys} keys in ${formatDuration(durationMs)}`,
+        detail: { backupId, keys, durationMs },
+      };
+    }
+    case 'snapshot': {
+      const [{ path }] = of<'snapshot'>();
+      return { message: `snapshot ${path}`, detail: { path } };
+    }
+    default:
+      return { message: 'stopped' };
+  }
+}

@@ -1,0 +1,170 @@
+// Databases and directories that are not ours alone: open in other processes, written by other programs, of any shape.
+
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { BackupEngine, Database } from '../lib/index.js';
+import { Agent } from './fixtures/agent.js';
+import { contentsAt, contentsOf, fill } from './fixtures/backups.js';
+import { cli, cliAnswer, program, start } from './fixtures/cli.js';
+import { refused } from './fixtures/cli-scene.js';
+import { filesBelow, snapshotOf, tempDir } from './fixtures/files.js';
+
+t.test('a database that another process has open is refused, with what to do', async (t) => {
+  const dir = tempDir(t);
+  const other = Agent.process(t);
+  await other.call('Database.open', [dir('db')], 'db');
+  await other.call('db.put', ['key', 'value']);
+  const { stderr } = await refused(t, ['create', dir('db'), dir('backups')], 4, /is open in process \d+/);
+  t.match(stderr, /back it up from inside that process with BackupManager, or stop the service first/);
+  t.notOk(existsSync(dir('backups')));
+  const { json, code } = await cliAnswer(t, ['create', dir('db'), dir('backups')]);
+  t.match({ code, json }, { code: 4, json: { error: { code: 'DATABASE_IN_USE', exitCode: 4 } } });
+  const db = await Database.open(dir('db2'));
+  await fill(db, 'a');
+  await db.close();
+  t.equal((await cli(t, ['create', dir('db2'), dir('backups'), '-q'])).code, 0);
+  await refused(
+    t,
+    ['restore', dir('backups'), dir('db'), '--overwrite', '--yes'],
+    4,
+    /Close it first; nothing was changed/,
+  );
+  t.equal(String(await other.call('db.get', ['key', { encoding: 'utf8' }])), 'value');
+  await other.terminate();
+  t.equal((await cli(t, ['create', dir('db'), dir('backups'), '-q'])).code, 0, 'it is free when the process has ended');
+});
+
+t.test('a directory that another process writes to is refused, and can be read', async (t) => {
+  const dir = tempDir(t);
+  for (const name of ['db', 'large']) {
+    const db = await Database.open(dir(name));
+    await fill(db, 'a', { count: name === 'db' ? 10 : 5000 });
+    await db.close();
+  }
+  t.equal((await cli(t, ['create', dir('db'), dir('backups'), '-q'])).code, 0);
+  const slow = start(t, ['create', dir('large'), dir('backups'), '--rate-limit', '10kB/s']);
+  await slow.printed(/copying \d/);
+  for (const args of [
+    ['create', dir('db'), dir('backups')],
+    ['delete', dir('backups'), '1', '--yes'],
+    ['gc', dir('backups'), '--yes'],
+  ]) {
+    t.match(await cli(t, args), { code: 4, stderr: /is being changed by process \d+/ }, args[0]);
+  }
+  t.equal((await cli(t, ['list', dir('backups'), '-q'])).stdout, '1\n');
+  t.equal((await cli(t, ['verify', dir('backups'), '--checksum', '-q'])).code, 0);
+  slow.child.kill('SIGTERM');
+  t.equal((await slow.ended).code, 6);
+});
+
+t.test('column families that nobody names, and data in the log alone, are backed up', async (t) => {
+  const dir = tempDir(t);
+  const db = await Database.open(dir('db'), { comparator: 'reverseBytewise', mergeOperator: 'stringappend' });
+  const family = await db.createColumnFamily('événements', { compression: 'zstd' });
+  for (const key of ['a', 'b', 'c']) {
+    await db.put(key, `of ${key}`);
+    await family.put(key, 'x');
+    await family.merge(key, 'y');
+  }
+  const contents = [await contentsOf(db), await contentsOf(family)];
+  await db.close();
+  const created = await cliAnswer(t, ['create', dir('db'), dir('backups'), '--verify', 'checksum']);
+  t.equal(created.code, 0);
+  t.equal((await cli(t, ['restore', dir('backups'), dir('restored')])).code, 0);
+  const restored = await Database.open(dir('restored'), { createIfMissing: false });
+  t.same([await contentsOf(restored), await contentsOf(restored.columnFamily('événements'))], contents);
+  await restored.close();
+  const scanned = await cli(t, ['scan', dir('backups'), '1', '--column-family', 'événements']);
+  t.equal(scanned.stdout, 'c\tx,y\nb\tx,y\na\tx,y\n', 'in the order of its comparator');
+  t.equal((await cli(t, ['scan', dir('backups'), '1', '--prefix', 'b', '--keys-only'])).stdout, 'b\n');
+  t.equal((await cli(t, ['scan', dir('backups'), '1', '--from', 'b', '--keys-only'])).stdout, 'b\na\n');
+});
+
+t.test('a database with its log elsewhere is not backed up without it', async (t) => {
+  const dir = tempDir(t);
+  const db = await Database.open(dir('db'), { walDir: dir('log') });
+  await db.put('key', 'in the log');
+  await db.close();
+  await refused(t, ['create', dir('db'), dir('backups')], 2, /log in .*log; .* Pass --wal-dir .*log/);
+  t.notOk(existsSync(dir('backups')));
+  t.equal((await cli(t, ['create', dir('db'), dir('backups'), '--wal-dir', dir('log')])).code, 0);
+  t.equal((await cli(t, ['restore', dir('backups'), dir('restored')])).code, 0);
+  t.match(await contentsAt(dir('restored')), { key: Buffer.from('in the log').toString('base64') });
+});
+
+const root = join(__dirname, '..', '..');
+const baseline =
+  process.env.ROCKSDB_BACKUP_BASELINE ??
+  [join(root, 'build', 'bench', 'backup_baseline'), join(root, 'build', 'backup_baseline')].find(existsSync);
+const hasLdb = spawnSync('ldb', ['--version']).error === undefined;
+
+t.test(
+  'a directory that another program wrote is listed, checked, read, restored and continued',
+  { skip: baseline || hasLdb ? false : 'needs backup_baseline, or ldb: apt install rocksdb-tools' },
+  async (t) => {
+    const dir = tempDir(t);
+    const db = await Database.open(dir('db'), { rocksdb: { format_version: 5 } });
+    await fill(db, 'a');
+    const contents = await contentsOf(db);
+    await db.close();
+    const made = baseline
+      ? spawnSync(baseline, ['create', dir('db'), dir('backups')])
+      : spawnSync('ldb', ['backup', `--db=${dir('db')}`, `--backup_dir=${dir('backups')}`]);
+    t.equal(made.status, 0, String(made.stderr));
+    t.match((await cliAnswer(t, ['list', dir('backups')])).json, { backups: [{ backupId: 1, state: 'unverified' }] });
+    t.equal((await cli(t, ['verify', dir('backups'), '--checksum'])).code, 0);
+    t.equal((await cli(t, ['drill', dir('backups'), '-q'])).code, 0);
+    t.equal((await cli(t, ['restore', dir('backups'), dir('restored')])).code, 0);
+    t.same(await contentsAt(dir('restored')), contents);
+    t.match(await cli(t, ['create', dir('restored'), dir('backups'), '-q']), { code: 0, stdout: '2\n' });
+    t.match(await cli(t, ['delete', dir('backups'), '1', '--yes']), { code: 0 });
+  },
+);
+
+// Root may write everywhere: then it is somebody else who looks.
+const uid = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+const mayRun = spawnSync(process.execPath, [program, '--version'], uid).status === 0;
+
+t.test(
+  'a directory that cannot be written to is listed, verified and restored from, and stays as it is',
+  { skip: mayRun ? false : 'needs a user who is not root and may run the program' },
+  async (t) => {
+    const dir = tempDir(t);
+    const db = await Database.open(dir('db'));
+    await fill(db, 'a');
+    const engine = await BackupEngine.open(dir('backups'));
+    await engine.createBackup(db);
+    await db.close();
+    await engine.close();
+    chmodSync(dir(), 0o777);
+    const folders = ['', 'meta', 'private', 'shared_checksum'].map((name) => dir('backups', name));
+    for (const folder of folders) chmodSync(folder, 0o555);
+    t.teardown(() => {
+      for (const folder of folders) chmodSync(folder, 0o755);
+    });
+    const before = snapshotOf(dir('backups'));
+    t.match(await cli(t, ['list', dir('backups'), '-q'], uid), { code: 0, stdout: '1\n' });
+    const verified = await cli(t, ['verify', dir('backups'), '--checksum'], uid);
+    t.match(verified, { code: 0, stderr: /warning: the history of .* could not be written/ });
+    t.equal((await cli(t, ['restore', dir('backups'), dir('restored')], uid)).code, 0);
+    t.equal((await cli(t, ['get', dir('backups'), '1', 'a000000'], uid)).code, 0);
+    t.match(await cli(t, ['delete', dir('backups'), '1', '--yes'], uid), { code: 1, stderr: /backups/ });
+    t.same(snapshotOf(dir('backups')), before);
+  },
+);
+
+t.test('a backup among the files of its own database is refused', async (t) => {
+  const dir = tempDir(t);
+  const db = await Database.open(dir('db'));
+  await fill(db, 'a');
+  await db.close();
+  mkdirSync(dir('other'));
+  const before = filesBelow(dir('db')).filter((name) => /\.sst$|CURRENT/.test(name));
+  t.equal((await cli(t, ['create', dir('db'), dir('db')])).code, 2);
+  t.same(
+    filesBelow(dir('db')).filter((name) => /\.sst$|CURRENT/.test(name)),
+    before,
+  );
+});
