@@ -1,0 +1,145 @@
+import type { OperationRecord } from '../../manager/operation-record.js';
+import { formatDuration } from '../../units.js';
+import type { ReportInput } from './gather.js';
+import { showAge, showCount, showRanges } from './words.js';
+
+/** Something that somebody should look at. */
+export interface Finding {
+  level: 'bad' | 'warn';
+  /** What is the matter. */
+  what: string;
+  /** What to do about it. */
+  todo: string;
+}
+
+const DAY = 24 * 60 * 60 * 1000;
+
+/** What needs attention, the worst first. */
+export function findings(input: ReportInput): Finding[] {
+  const all = [...ofBackups(input), ...ofDrills(input), ...ofRecords(input), ...ofRetention(input)];
+  return [...all.filter(({ level }) => level === 'bad'), ...all.filter(({ level }) => level === 'warn')];
+}
+
+function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
+  const { backups, corrupt, state } = inventory;
+  if (corrupt.length > 0) {
+    const [one, ids] = [corrupt.length === 1, showRanges(corrupt.map(({ backupId }) => backupId))];
+    yield {
+      level: 'bad',
+      what: `${one ? 'Backup' : 'Backups'} ${ids} cannot be read.`,
+      todo: 'Verify says which file is missing or damaged. Nothing is deleted automatically until that is settled.',
+    };
+  }
+  const damaged = backups.filter((backup) => backup.state === 'corrupt').map(({ backupId }) => backupId);
+  if (damaged.length > 0) {
+    yield {
+      level: 'bad',
+      what: `${damaged.length === 1 ? 'Backup' : 'Backups'} ${showRanges(damaged)} did not verify, or failed a restore drill.`,
+      todo: 'Do not rely on it. Make a full backup, then delete the damaged one by hand.',
+    };
+  }
+  if (state.pinsLost !== undefined) {
+    yield {
+      level: 'bad',
+      what: `Pins may have been lost: ${state.pinsLost}.`,
+      todo: 'Nothing is pruned meanwhile. Pin again what has to stay, and acknowledge it.',
+    };
+  }
+  const newest = backups.at(-1);
+  if (newest === undefined) {
+    yield { level: 'warn', what: 'There is no backup that can be read.', todo: 'Make one.' };
+    return;
+  }
+  if (newest.state === 'unverified') {
+    yield {
+      level: 'warn',
+      what: `The newest backup, ${newest.backupId}, is not known to have verified.`,
+      todo: 'Verify it with checksums.',
+    };
+  }
+  const usual = usualInterval(backups.map(({ timestamp }) => timestamp.getTime()));
+  const age = now.getTime() - newest.timestamp.getTime();
+  if (usual !== undefined && age > 3 * usual && age > 2 * 60 * 60 * 1000) {
+    yield {
+      level: 'warn',
+      what: `The newest backup was made ${showAge(newest.timestamp, now)}. Before, one came about every ${formatDuration(usual)}.`,
+      todo: 'See whether the service that makes them runs.',
+    };
+  }
+  if (age < -60_000) {
+    yield {
+      level: 'warn',
+      what: `The newest backup is from the future (${showAge(newest.timestamp, now)}).`,
+      todo: 'The clock was wrong when it was made, or is now.',
+    };
+  }
+}
+
+/** The median of the times between the last backups. */
+function usualInterval(times: readonly number[]): number | undefined {
+  const last = times.slice(-11);
+  const gaps = last.slice(1).map((time, n) => time - (last[n] as number));
+  const median = gaps.sort((a, b) => a - b)[gaps.length >> 1];
+  return gaps.length >= 3 && median !== undefined && median > 0 ? median : undefined;
+}
+
+function* ofDrills({ records, inventory, now }: ReportInput): Generator<Finding> {
+  if (inventory.backups.length === 0) {
+    return;
+  }
+  const drills = records.filter(({ operation }) => operation === 'drill');
+  const last = drills.at(-1);
+  const lastOk = drills.filter(({ ok }) => ok).at(-1);
+  if (last === undefined) {
+    yield {
+      level: 'warn',
+      what: 'No restore drill is known.',
+      todo: 'Only a restore proves a backup: rocksdb-backup drill.',
+    };
+  } else if (!last.ok) {
+    yield {
+      level: 'bad',
+      what: `The last restore drill failed, ${showAge(last.at, now)}${failureOf(last)}.`,
+      todo: 'Drill again, and an older backup too.',
+    };
+  } else if (lastOk !== undefined && now.getTime() - Date.parse(lastOk.at) > 31 * DAY) {
+    yield { level: 'warn', what: `The last restore drill was ${showAge(lastOk.at, now)}.`, todo: 'Drill again.' };
+  }
+}
+
+function failureOf({ backupId, error }: OperationRecord): string {
+  return `${backupId === undefined ? '' : ` (backup ${backupId})`}${error?.code === undefined ? '' : `: ${error.code}`}`;
+}
+
+function* ofRecords({ records, unreadableLines, now }: ReportInput): Generator<Finding> {
+  const creates = records.filter(({ operation }) => operation === 'create');
+  const sinceSuccess = creates.slice(creates.map(({ ok }) => ok).lastIndexOf(true) + 1);
+  const last = sinceSuccess.at(-1);
+  if (last !== undefined) {
+    yield {
+      level: 'bad',
+      what: `${sinceSuccess.length === 1 ? 'The last backup' : `The last ${sinceSuccess.length} backups`} failed, most recently ${showAge(last.at, now)}${failureOf(last)}.`,
+      todo: 'The failures below say why.',
+    };
+  }
+  if (unreadableLines > 0) {
+    yield {
+      level: 'warn',
+      what: `${showCount(unreadableLines, 'line')} of the audit log cannot be read.`,
+      todo: 'A crash or a full disk may have torn them.',
+    };
+  }
+}
+
+function* ofRetention({ plan }: ReportInput): Generator<Finding> {
+  if (plan?.blocked !== undefined) {
+    yield {
+      level: 'warn',
+      what: `Nothing can be pruned: ${plan.blocked}.`,
+      todo: 'The directory grows until that is settled.',
+    };
+  }
+  for (const sentence of plan?.exceeded ?? []) {
+    yield { level: 'warn', what: `${sentence}.`, todo: 'Raise the limit, or unpin what need not stay.' };
+  }
+}

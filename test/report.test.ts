@@ -1,0 +1,243 @@
+// The report is one page that needs nothing else, and can be read: in Chromium, light and dark, on paper, on a phone.
+
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { findings } from '../lib/cli/report/findings.js';
+import { gatherReport, type ReportInput, readAuditLog } from '../lib/cli/report/gather.js';
+import { html } from '../lib/cli/report/html.js';
+import { renderReport } from '../lib/cli/report/render.js';
+import { growthOf } from '../lib/cli/report/size-charts.js';
+import { showRanges } from '../lib/cli/report/words.js';
+import { ownRecord } from '../lib/manager/operation-record.js';
+import type { RetentionPolicy } from '../lib/manager/retention.js';
+import { fill, openDatabase, openEngine } from './fixtures/backups.js';
+import { Chromium, findChromium, type View } from './fixtures/chromium.js';
+import { snapshotOf, tempDir } from './fixtures/files.js';
+import { FAINT_TEXTS, MISPLACED } from './fixtures/page-checks.js';
+import { reportScene } from './fixtures/report-scene.js';
+
+const policy: RetentionPolicy = { last: 3, daily: 7, weekly: 4, monthly: 6, within: '2d' };
+const hostile = `</script></style></title><img src=x onerror=alert(1)><b id=evil>"'&amp; \u202eevil\0${'x'.repeat(500)}`;
+
+const scenes: Record<string, ReportInput> = {
+  empty: reportScene({ count: 0, history: false }),
+  one: reportScene({ count: 1 }),
+  thirty: reportScene({ policy }),
+  damaged: reportScene({ policy, corrupt: [12, 13] }),
+  'five hundred': reportScene({ count: 500, policy }),
+  hostile: reportScene({ count: 12, policy, text: hostile, location: `/backups/${hostile}` }),
+  'without history': reportScene({ count: 5, history: false }),
+};
+
+t.test('text is escaped wherever it stands, and nothing else gets in', async (t) => {
+  const text = '<b>&"\'\0\u202e';
+  const escaped = '&lt;b&gt;&amp;&quot;&#39;\\x00\\u202e';
+  t.equal(html`<i title="${text}">${text}</i>`.text, `<i title="${escaped}">${escaped}</i>`);
+  t.equal(html`${[html`<b>`, 1, false, undefined, ['<']]}`.text, '<b>1&lt;');
+});
+
+t.test('numbers that follow each other are put together', async (t) => {
+  t.equal(showRanges([]), '');
+  t.equal(showRanges([7, 1, 3, 2, 9, 10]), '1–3, 7, 9–10');
+});
+
+t.test('what is new in a backup, and the sums, are those of its files', async (t) => {
+  const { inventory } = scenes.thirty!;
+  const growth = growthOf(inventory);
+  t.equal(growth.at(-1)?.onDisk, inventory.bytesOnDisk);
+  t.equal(growth.at(-1)?.logical, inventory.logicalBytes);
+  t.equal(growth[0]?.added, growth[0]?.size);
+});
+
+t.test('what needs attention is found, the worst first', async (t) => {
+  const found = (name: string) => findings(scenes[name]!).map(({ level, what }) => `${level}: ${what}`);
+  t.same(found('thirty'), []);
+  t.match(found('damaged'), [
+    /^bad: Backups 12–13 cannot be read/,
+    /^bad: Backup 22 did not verify/,
+    /^warn: Nothing can be pruned: corrupt backups forbid deleting/,
+  ]);
+  t.match(found('empty'), [/^warn: There is no backup/]);
+  t.match(found('without history'), [
+    /^warn: The newest backup, 5, is not known to have verified/,
+    /^warn: No restore drill/,
+  ]);
+
+  const { thirty } = scenes as { thirty: ReportInput };
+  const later = (days: number) => ({ ...thirty, now: new Date(thirty.now.getTime() + days * 86_400_000) });
+  t.match(
+    findings(later(40)).map(({ what }) => what),
+    [/^The newest backup was made 40 d 2 h ago. Before, one came about every 6 h/, /^The last restore drill was 4\d d/],
+  );
+  const at = thirty.now.toISOString();
+  const failed = (operation: 'create' | 'drill', code: string) =>
+    ownRecord({ operation, at, ok: false, durationMs: 1, backupId: 30, error: { code, message: '' } });
+  const records = [
+    ...thirty.records,
+    failed('create', 'NO_SPACE'),
+    failed('create', 'NO_SPACE'),
+    failed('drill', 'DRILL_FAILED'),
+  ];
+  t.match(
+    findings({ ...thirty, records, unreadableLines: 2 }).map(({ what }) => what),
+    [
+      /^The last restore drill failed, 1 s ago \(backup 30\): DRILL_FAILED/,
+      /^The last 2 backups failed, most recently 1 s ago \(backup 30\): NO_SPACE/,
+      /^2 lines of the audit log cannot be read/,
+    ],
+  );
+});
+
+t.test('the audit log and the history are put together, each record once, torn lines counted', async (t) => {
+  const dir = tempDir(t);
+  const db = await openDatabase(t, dir('db'));
+  const engine = await openEngine(t, dir('backups'));
+  await fill(db, 'a');
+  const { backupId, timestamp } = await engine.createBackup(db);
+  const record = ownRecord({
+    operation: 'verify',
+    at: '2026-11-20T00:00:00.000Z',
+    ok: true,
+    durationMs: 5,
+    backupId,
+    timestamp: timestamp.toISOString(),
+  });
+  const state = { version: 1, pins: [], counters: {}, history: [record], last: { verify: record }, manager: {} };
+  writeFileSync(dir('backups', 'rocksdb-backup.state.json'), JSON.stringify(state));
+  const log = dir('audit.jsonl');
+  const older = { ...record, operation: 'create', at: '2026-11-19T00:00:00.000Z' };
+  writeFileSync(
+    log,
+    `${JSON.stringify(older)}\n\n${JSON.stringify(record)}\n{"operation":"ver\n7\nnull\n{"ok":true}\n`,
+  );
+  const before = snapshotOf(dir('backups'));
+  const input = await gatherReport(engine, { auditLog: log, policy: { last: 1 } });
+  t.same(
+    input.records.map(({ operation }) => operation),
+    ['create', 'verify'],
+  );
+  t.equal(input.unreadableLines, 4);
+  t.same(input.plan?.keep, [1]);
+  t.match(renderReport(input), /verify, names and sizes/);
+  t.same(snapshotOf(dir('backups')), before, 'the directory is as it was');
+  await t.rejects(gatherReport(engine, { auditLog: dir('missing') }), { code: 'ENOENT' });
+
+  appendFileSync(log, `${JSON.stringify(older)}\n`.repeat(12_000));
+  t.equal((await readAuditLog(log)).records.length, 5000, 'of a long log, the last ones');
+});
+
+t.test('records of any kind, and backups of any time, break nothing', async (t) => {
+  const { thirty } = scenes as { thirty: ReportInput };
+  const strange = [
+    { operation: 'verify', at: '2026-11-20T00:00:00Z', ok: false },
+    { operation: '<b>', at: '2026-11-20T00:00:00Z', ok: false, error: { code: 7, message: null }, durationMs: 'x' },
+    { operation: 'create', at: '1970-01-01T00:00:00Z', ok: true, backupId: 'x', error: 'text' },
+  ] as never[];
+  const backups = thirty.inventory.backups.map((backup, n) => ({
+    ...backup,
+    timestamp: new Date([0, 8.64e15, Number.NaN][n] ?? backup.timestamp),
+  }));
+  const page = renderReport({ ...thirty, records: strange, inventory: { ...thirty.inventory, backups } });
+  t.match(page, /3 backups of an impossible time/);
+  t.notMatch(page, /NaN|Infinity|undefined|\[object/);
+  for (const scene of Object.values(scenes)) t.notMatch(renderReport(scene), /NaN|Infinity|undefined|\[object/);
+});
+
+// ── In a browser ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function browser(t: Test): Promise<Chromium> {
+  return Chromium.start(t, findChromium().path as string);
+}
+
+const { skip } = findChromium();
+
+t.test('in Chromium every page is legible, fits, and asks for nothing', { skip }, async (t) => {
+  const dir = tempDir(t);
+  const chromium = await browser(t);
+  const views: View[] = [
+    { width: 1200, scheme: 'light' },
+    { width: 1200, scheme: 'dark' },
+    { width: 390, scheme: 'light' },
+    { width: 390, scheme: 'dark' },
+    { width: 800, media: 'print' },
+  ];
+  for (const [name, scene] of Object.entries(scenes)) {
+    const file = dir(`${name}.html`);
+    writeFileSync(file, renderReport(scene));
+    // Each in some ways, and the usual one in all of them.
+    const few = name === 'five hundred' ? views.slice(3) : views.slice(1, 3);
+    for (const view of name === 'thirty' || process.env.REPORT_SCREENSHOTS ? views : few) {
+      const how = `${name}, ${JSON.stringify(view)}`;
+      const { requests, complaints } = await chromium.open(file, view);
+      t.same([requests.length, complaints], [1, []], `${how}: the file alone, without complaints`);
+      await chromium.evaluate('document.querySelectorAll("details").forEach((part) => { part.open = true; })');
+      const { scroll, client } = await chromium.evaluate<{ scroll: number; client: number }>(
+        '({ scroll: document.documentElement.scrollWidth, client: document.documentElement.clientWidth })',
+      );
+      t.ok(scroll <= client, `${how}: ${scroll} of ${client} pixels`);
+      t.same(await chromium.evaluate(MISPLACED), [], `${how}: nothing sticks out or lies over another`);
+      t.same(await chromium.evaluate(FAINT_TEXTS), [], `${how}: all texts stand out`);
+      // For people: REPORT_SCREENSHOTS=/tmp/shots node dist/test/report.test.js
+      if (process.env.REPORT_SCREENSHOTS) {
+        mkdirSync(process.env.REPORT_SCREENSHOTS, { recursive: true });
+        const picture = `${name}-${view.scheme ?? 'light'}-${view.media ?? 'screen'}-${view.width}.png`.replaceAll(
+          ' ',
+          '-',
+        );
+        await chromium.open(file, view);
+        writeFileSync(join(process.env.REPORT_SCREENSHOTS, picture), await chromium.screenshot());
+      }
+    }
+  }
+});
+
+t.test('in Chromium every backup, check, failure and decision is on the page', { skip }, async (t) => {
+  const dir = tempDir(t);
+  const chromium = await browser(t);
+  for (const name of ['thirty', 'five hundred']) {
+    const { inventory, records, plan } = scenes[name]!;
+    writeFileSync(dir('page.html'), renderReport(scenes[name]!));
+    await chromium.open(dir('page.html'));
+    const count = (selector: string) =>
+      chromium.evaluate<number>(`document.querySelectorAll(${JSON.stringify(selector)}).length`);
+    const of = (...operations: string[]) => records.filter(({ operation }) => operations.includes(operation));
+    const since = Math.min(...inventory.backups.map(({ timestamp }) => timestamp.getTime()));
+    const drawn = records.filter(({ at, ok, operation }) => {
+      return Date.parse(at) >= since && (!ok || operation === 'verify' || operation === 'drill');
+    });
+    t.equal(await count('#backups tbody tr'), inventory.backups.length);
+    t.equal(await count('.timeline > svg'), inventory.backups.length + drawn.length, 'marks');
+    t.equal(await count('.timeline path.pin'), inventory.backups.filter(({ pinned }) => pinned).length);
+    t.equal(await count('#proofs tbody tr'), of('verify', 'drill').length);
+    t.equal(await count('#failures tbody tr'), records.filter(({ ok }) => !ok).length);
+    t.equal(await count('#sizes g'), inventory.backups.length);
+    const decided = await chromium.evaluate<string[]>(
+      `[...document.querySelectorAll('#backups [data-title=Retention]')].map((cell) => cell.textContent.trim())`,
+    );
+    t.same(
+      decided,
+      [...plan!.decisions].reverse().map(({ action, rules }) => `${action}${rules.join(', ')}`),
+      'what becomes of each, and why',
+    );
+  }
+});
+
+t.test('in Chromium hostile text is text, and nothing of it runs or changes the page', { skip }, async (t) => {
+  const dir = tempDir(t);
+  const chromium = await browser(t);
+  writeFileSync(dir('page.html'), renderReport(scenes.hostile!));
+  const { requests, complaints } = await chromium.open(dir('page.html'));
+  t.same([requests.length, complaints], [1, []]);
+  t.equal(
+    await chromium.evaluate('document.querySelectorAll("script, img, #evil, link, iframe, [onerror]").length'),
+    0,
+  );
+  t.equal(await chromium.evaluate('document.querySelectorAll("main, footer, section#failures").length'), 3);
+  const shown = await chromium.evaluate<string>('document.querySelector("#backups code").textContent');
+  t.ok(
+    shown.startsWith('</script></style></title><img src=x onerror=alert(1)><b id=evil>"\'&amp; \\u202eevil\\x00xxx'),
+    shown,
+  );
+  t.ok(await chromium.evaluate('document.title.includes("<img src=x")'));
+});
