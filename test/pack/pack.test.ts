@@ -4,6 +4,8 @@
 
 import { execFileSync } from 'node:child_process';
 import {
+  accessSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -131,6 +133,15 @@ t.test('require() gives the same, and a backup is made and restored', async (t) 
     `const { join } = require('node:path');\nconst { ${names} } = require('rocksdb-backup');\n(async () => {\nconst dir = process.argv[2];\n${consumer}})();`,
   );
   t.match(node(['use.cjs', join(folder, 'cjs')], app), /^apple \d+\.\d+/);
+});
+
+t.test('the command line is installed, and backs up and restores', async (t) => {
+  const command = join(app, 'node_modules', '.bin', 'rocksdb-backup');
+  accessSync(command, constants.X_OK);
+  const run = (...args: string[]) => execFileSync(command, args, { encoding: 'utf8', env: { PATH: bin } });
+  t.match(run('--version'), /^\d+\.\d+\.\d+\n$/);
+  t.equal(run('create', join(folder, 'cjs', 'db'), join(folder, 'cli-backups'), '--quiet'), '1\n');
+  t.match(run('restore', join(folder, 'cli-backups'), join(folder, 'cli-restored')), /^restored backup 1, /);
 });
 
 const store = `

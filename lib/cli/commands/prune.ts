@@ -214,7 +214,7 @@ function planLines(plan: RetentionPlan, { out: { style } }: Context): string[] {
   const goes = plan.delete.length;
   return [
     ...table(
-      [{ title: 'ID', align: 'right' }, { title: `BEGUN (${timeZone()})` }, { title: '' }, { title: 'WHY' }],
+      [{ title: 'ID', align: 'right' }, { title: `BEGUN (${timeZone()})` }, { title: 'PLAN' }, { title: 'WHY' }],
       rows,
     ),
     '',
