@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import t from 'tap';
-import { Database, DrillError } from '../lib/index.js';
+import { Database } from '../lib/index.js';
 import { contentsOf, settled } from './fixtures/backups.js';
 import { until } from './fixtures/fake-clock.js';
 import { damages, filesBelow } from './fixtures/files.js';
@@ -45,7 +45,13 @@ t.test('a drill that fails is a failure like any other', async (t) => {
   t.equal(manager.consecutiveFailures, 0, 'backups themselves went well');
   t.equal((await manager.list())[0]!.lastDrill?.ok, false);
   t.equal((await settled(manager.drill(99))).error?.code, 'BACKUP_NOT_FOUND');
-  t.ok(DrillError);
+  t.same(
+    manager.status().suspects.map(({ backupId }) => backupId),
+    [1],
+    'it is remembered: the next backup shares nothing with it',
+  );
+  await manager.backupNow();
+  t.equal(told.of('backup')[1]!.kind, 'full');
   t.same(
     readdirSync(dir()).filter((name) => /drill/.test(name)),
     [],

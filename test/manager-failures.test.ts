@@ -387,7 +387,12 @@ t.test('a state that cannot be read stops no backup, and says so', async (t) => 
 });
 
 t.test('a directory that cannot be made is a failure that is tried again at its time', async (t) => {
-  const { manager, told, dir, advance } = await managerScene(t, { schedule: '10m', retry: { attempts: 0 } });
+  const outcomes: boolean[] = [];
+  const { manager, told, dir, advance } = await managerScene(t, {
+    schedule: '10m',
+    retry: { attempts: 0 },
+    after: (_context, { ok }) => outcomes.push(ok),
+  });
   writeFileSync(dir('backups'), 'in the way');
   await start(manager);
   await advance(0);
@@ -395,6 +400,7 @@ t.test('a directory that cannot be made is a failure that is tried again at its 
   rmSync(dir('backups'));
   await advance(10 * MINUTE);
   t.equal(told.count('backup'), 1);
+  t.same(outcomes, [false, true], 'the after-hook is called for each');
 });
 
 t.test('stop ends a wait for another attempt, and the backup has failed', async (t) => {

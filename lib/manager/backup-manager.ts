@@ -139,13 +139,12 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    */
   async snapshot(): Promise<string> {
     this.#assertUsable();
-    return this.#work.snapshot('demand');
+    return this.#work.aside.snapshot('demand');
   }
 
   /** Reads a backup, the latest if none is named, and rejects with BACKUP_CORRUPT if it is damaged. */
   async verify(backupId?: number, { checksum = true }: { checksum?: boolean | undefined } = {}): Promise<void> {
     this.#assertUsable();
-    await this.#work.load();
     return this.#work.verify(backupId, checksum ? 'checksum' : 'size');
   }
 
@@ -155,7 +154,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    */
   async drill(backupId?: number): Promise<DrillResult> {
     this.#assertUsable();
-    return this.#work.drill(backupId, 'demand');
+    return this.#work.aside.drill(backupId, 'demand');
   }
 
   /**
@@ -294,8 +293,8 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     const work = this.#work;
     const { schedule, drillSchedule, snapshotSchedule, jitter } = work.settings;
     this.#backupTickers = this.#tickers('backup', schedule, jitter, () => work.scheduleDue());
-    this.#drillTickers = this.#tickers('drill', drillSchedule, 0, () => work.asideDue('drill'));
-    this.#snapshotTickers = this.#tickers('snapshot', snapshotSchedule, 0, () => work.asideDue('snapshot'));
+    this.#drillTickers = this.#tickers('drill', drillSchedule, 0, () => work.aside.due('drill'));
+    this.#snapshotTickers = this.#tickers('snapshot', snapshotSchedule, 0, () => work.aside.due('snapshot'));
     for (const ticker of [...this.#backupTickers, ...this.#drillTickers, ...this.#snapshotTickers, work.changes]) {
       ticker.start();
     }

@@ -107,6 +107,7 @@ export class BackupRunner {
 
   async #attempt(context: BackupContext, chooseKind: boolean, started: number): Promise<BackupResult> {
     const { settings, clock, state } = this.#parts;
+    this.#parts.onPhase('before', context);
     const pair = await stepOf('open', this.#parts.engines.open());
     context.location = pair.location;
     if (chooseKind) {
@@ -282,17 +283,27 @@ export async function verifyAndRecord(
     const durationMs = Math.round(clock.monotonic() - begun);
     await recorder.record({ ...common, ok: false, durationMs, error: recordedError(error) });
     if ((error as { code?: string }).code === 'BACKUP_CORRUPT') {
-      const suspects = await thoseThatShareWith(engine, info);
-      await state.update((memory) => {
-        const known = memory.suspects.filter((old) => !suspects.some((suspect) => suspect.backupId === old.backupId));
-        memory.suspects = [...known, ...suspects.map((suspect) => ({ ...suspect, since: at }))];
-      });
+      await suspectDamage(state, engine, info, at);
     }
     throw error;
   }
   const durationMs = Math.round(clock.monotonic() - begun);
   await recorder.record({ ...common, ok: true, durationMs, bytes: how === 'checksum' ? info.size : 0 });
   onVerified(info, how, durationMs);
+}
+
+/** Notes that a backup is damaged, and with it those that have a file in common with it. */
+export async function suspectDamage(
+  state: ManagerState,
+  engine: BackupEngine,
+  info: BackupInfo,
+  since: string,
+): Promise<void> {
+  const suspects = await thoseThatShareWith(engine, info);
+  await state.update((memory) => {
+    const known = memory.suspects.filter((old) => !suspects.some((suspect) => suspect.backupId === old.backupId));
+    memory.suspects = [...known, ...suspects.map((suspect) => ({ ...suspect, since }))];
+  });
 }
 
 /** A backup, and those that have a file in common with it: which file is damaged, the error tells people only. */

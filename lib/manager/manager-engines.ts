@@ -44,7 +44,7 @@ export class ManagerEngines {
     const incremental = given ?? (await BackupEngine.open(this.#source as string, this.#options));
     try {
       const full = await BackupEngine.open(incremental.location, { ...this.#options, shareTableFiles: false });
-      return { incremental, full, location: await realpath(incremental.location) };
+      return { incremental, full, location: incremental.location };
     } catch (error) {
       if (given === undefined) {
         await incremental.close();
@@ -60,7 +60,8 @@ const turns = new Map<string, Promise<unknown>>();
  * Waits until no other manager of this thread writes to the directory, and does the work. Those of other threads and processes
  * are held off by the directory's lock, which fails instead of waiting.
  */
-export async function takeTurn<T>(location: string, work: () => Promise<T>): Promise<T> {
+export async function takeTurn<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  const location = await realpath(directory).catch(() => directory);
   const before = turns.get(location);
   const mine = (async () => {
     await before;

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { BackupInfo, Progress } from '../backup-info.js';
 import { RocksDBError } from '../errors.js';
+import { AsideWork, succeeded } from './aside-work.js';
 import { BackupQueue } from './backup-queue.js';
 import {
   BackupRunner,
@@ -12,7 +13,6 @@ import {
 } from './backup-runner.js';
 import { ChangeWatch } from './change-watch.js';
 import { type Clock, SteadyClock } from './clock.js';
-import { type DrillResult, drillBackup } from './drill.js';
 import { readInventory } from './inventory.js';
 import { ManagerEngines } from './manager-engines.js';
 import {
@@ -29,12 +29,11 @@ import {
 import type { Settings } from './manager-options.js';
 import { count, ManagerState, remainingSuspects } from './manager-state.js';
 import { lastGoodOf } from './manager-status.js';
-import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
+import type { OperationName } from './operation-record.js';
 import { planPruning, prune } from './pruner.js';
 import { Recorder } from './recorder.js';
 import type { RetentionPlan, RetentionPolicy } from './retention.js';
 import { backoff, toError } from './retries.js';
-import { createSnapshot, pruneSnapshots } from './snapshots.js';
 import { type ManagerStats, statisticsOf } from './statistics.js';
 
 /** Errors after which the same changes need not be tried again: there is nothing to read them from, or to write them to. */
@@ -50,6 +49,9 @@ export class ManagerWork {
   readonly queue: BackupQueue;
   readonly changes: ChangeWatch;
   readonly engines: ManagerEngines;
+  readonly recorder: Recorder;
+  /** What runs beside backups. */
+  readonly aside: AsideWork;
   /** Aborted when the manager stops: nothing waits for a better moment any more, and what can be done again, ends. */
   readonly hurry = new AbortController();
   /** Aborted when the running backup is to be stopped. */
@@ -65,9 +67,6 @@ export class ManagerWork {
 
   readonly #emitter: EventEmitter<ManagerEvents>;
   readonly #random: () => number;
-  readonly #recorder: Recorder;
-  /** What runs beside backups. */
-  readonly #aside = new Map<string, Promise<unknown>>();
   readonly #tracked = new Set<Promise<unknown>>();
   #loaded: Promise<void> | undefined;
   /** What had been written when the last backup that went well began. */
@@ -84,10 +83,11 @@ export class ManagerWork {
     this.location = typeof location === 'string' ? location : location.location;
     this.engines = new ManagerEngines(location, engine);
     this.state = new ManagerState(this.location);
-    this.#recorder = new Recorder(this.location, {
+    this.recorder = new Recorder(this.location, {
       auditLog,
       onProblem: (problem) => warn('a record is missing', problem),
     });
+    this.aside = new AsideWork(this);
     this.queue = new BackupQueue((job) => this.#backUp(job));
     this.changes = new ChangeWatch({ clock, minInterval, onDue: () => this.#changeDue() });
   }
@@ -193,7 +193,7 @@ export class ManagerWork {
       random: this.#random,
       engines: this.engines,
       state: this.state,
-      recorder: this.#recorder,
+      recorder: this.recorder,
       abort: this.abort.signal,
       onPhase: (phase, context) => this.#enter(phase, context),
       onBegin: (context) => {
@@ -238,6 +238,15 @@ export class ManagerWork {
     this.#tellFailure({ operation, error, consecutiveFailures, ...id, willRetry: false });
   }
 
+  /** Ends a row of failures. */
+  async wentWell(operation: ManagedOperation): Promise<void> {
+    if ((this.state.memory.consecutiveFailures[operation] ?? 0) > 0) {
+      await this.state.update((memory) => {
+        memory.consecutiveFailures[operation] = 0;
+      });
+    }
+  }
+
   #tellFailure(failure: Failure): void {
     this.lastFailure = { ...failure, at: new Date(this.clock.now()) };
     const { onFailure } = this.settings;
@@ -252,8 +261,9 @@ export class ManagerWork {
     const { clock, steady, state } = this;
     try {
       const { incremental } = await this.engines.open();
-      const parts = { clock, steady, state, recorder: this.#recorder };
+      const parts = { clock, steady, state, recorder: this.recorder };
       const { plan, deleted } = await prune(incremental, policy, parts, trigger);
+      await this.wentWell('prune');
       if (plan.blocked === undefined) {
         this.tell('pruned', plan, deleted);
       } else {
@@ -273,153 +283,38 @@ export class ManagerWork {
     return (await planPruning(incremental, this.settings.retention ?? {}, this)).plan;
   }
 
-  async pruneOnDemand(): Promise<RetentionPlan> {
-    await this.load();
-    await this.verify(undefined, this.settings.verify || 'size');
-    return this.prune(this.settings.retention ?? {}, 'demand');
+  pruneOnDemand(): Promise<RetentionPlan> {
+    return this.#tracking(async () => {
+      await this.#verify(undefined, this.settings.verify || 'size');
+      return this.prune(this.settings.retention ?? {}, 'demand');
+    });
   }
 
   /** Verifies a backup, the latest if none is named. */
-  async verify(backupId: number | undefined, how: 'size' | 'checksum'): Promise<void> {
+  verify(backupId: number | undefined, how: 'size' | 'checksum'): Promise<void> {
+    return this.#tracking(() => this.#verify(backupId, how));
+  }
+
+  async #verify(backupId: number | undefined, how: 'size' | 'checksum'): Promise<void> {
+    await this.load();
     const info = await this.find(backupId);
     const { incremental } = await this.engines.open();
+    const abort = this.hurry.signal;
     try {
-      await verifyAndRecord(this.#runnerParts(), incremental, info, how, 'demand');
+      await verifyAndRecord({ ...this.#runnerParts(), abort }, incremental, info, how, 'demand');
+      await this.wentWell('verify');
     } catch (error) {
-      await this.failed('verify', toError(error), info.backupId);
+      if (!abort.aborted || error !== abort.reason) {
+        await this.failed('verify', toError(error), info.backupId);
+      }
       throw error;
     }
   }
 
-  async drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
-    return this.#doAside('drill', trigger, async (record) => {
-      const { incremental } = await this.engines.open();
-      const signal = this.hurry.signal;
-      const drillOne = async () => {
-        const info = await this.find(backupId);
-        record.backupId = info.backupId;
-        record.timestamp = info.timestamp.toISOString();
-        return drillBackup(incremental, info.backupId, { ...this.settings.drill, signal });
-      };
-      const result = await drillOne().catch((error: { code?: string }) => {
-        // The one that was the latest was pruned before the drill had it open.
-        if (backupId === undefined && error.code === 'BACKUP_NOT_FOUND') {
-          return drillOne();
-        }
-        throw error;
-      });
-      this.lastDrill = this.steady.now();
-      return { result, tell: () => this.tell('drilled', result) };
-    });
-  }
-
-  async snapshot(trigger: string): Promise<string> {
-    return this.#doAside('snapshot', trigger, async (record) => {
-      const at = new Date(this.clock.now());
-      const begun = this.clock.monotonic();
-      const db = databaseBehind(this.settings.db);
-      const { snapshotDirectory: directory, snapshotRetention } = this.settings;
-      const { path } = await createSnapshot(db, { directory });
-      record.kind = 'snapshot';
-      record.detail = { path };
-      const durationMs = Math.round(this.clock.monotonic() - begun);
-      if (snapshotRetention !== undefined) {
-        await pruneSnapshots(db.path, snapshotRetention, new Date(this.steady.now()), { directory });
-      }
-      return { result: path, tell: () => this.tell('snapshot', { path, at, durationMs }) };
-    });
-  }
-
-  /** What is due of a schedule, and nobody waits for. @returns whether its time has been seen to */
-  async asideDue(operation: 'drill' | 'snapshot'): Promise<boolean> {
-    if (this.#aside.has(operation)) {
-      const message = `a ${operation} was due while another was running`;
-      this.skip({ operation, trigger: 'schedule', reason: 'running', message });
-      return true;
-    }
-    if (operation === 'drill' && (await this.#isEmpty())) {
-      this.skip({
-        operation,
-        trigger: 'schedule',
-        reason: 'empty',
-        message: 'a drill was due before the first backup',
-      });
-      return false;
-    }
-    return succeeded(operation === 'drill' ? this.drill(undefined, 'schedule') : this.snapshot('schedule'));
-  }
-
-  /** Whether there is no backup yet. False as well when that cannot be told: then whoever wants one tells why. */
-  async #isEmpty(): Promise<boolean> {
-    try {
-      return (await (await this.engines.open()).incremental.getLatestBackupInfo()) === undefined;
-    } catch {
-      return false;
-    }
-  }
-
-  /** One at a time of each operation; written down and told. */
-  async #doAside<T>(
-    operation: OperationName & ManagedOperation,
-    trigger: string,
-    work: (record: NewRecord) => Promise<{ result: T; tell: () => void }>,
-  ): Promise<T> {
-    await this.load();
-    while (this.#aside.has(operation)) {
-      await this.#aside.get(operation);
-    }
-    const mine = this.#recorded(operation, trigger, work);
-    const ended = mine.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#aside.set(operation, ended);
-    try {
-      return await mine;
-    } finally {
-      this.#aside.delete(operation);
-    }
-  }
-
-  async #recorded<T>(
-    operation: OperationName & ManagedOperation,
-    trigger: string,
-    work: (record: NewRecord) => Promise<{ result: T; tell: () => void }>,
-  ): Promise<T> {
-    const begun = this.clock.monotonic();
-    const record: NewRecord = {
-      operation,
-      at: new Date(this.clock.now()).toISOString(),
-      ok: true,
-      durationMs: 0,
-      trigger,
-    };
-    const end = () => {
-      record.durationMs = Math.round(this.clock.monotonic() - begun);
-    };
-    try {
-      const { result, tell } = await work(record);
-      end();
-      await this.#recorder.record(record);
-      await this.state.update((memory) => {
-        memory.consecutiveFailures[operation] = 0;
-      });
-      tell();
-      return result;
-    } catch (error) {
-      end();
-      if (this.hurry.signal.aborted && error === this.hurry.signal.reason) {
-        this.skip({
-          operation: operation as 'drill',
-          reason: 'stopping',
-          message: `the ${operation} was ended by stop()`,
-        });
-        throw error;
-      }
-      await this.#recorder.record({ ...record, ok: false, error: recordedError(error) });
-      await this.failed(operation, toError(error), record.backupId);
-      throw error;
-    }
+  async #tracking<T>(work: () => Promise<T>): Promise<T> {
+    const running = work();
+    this.track(succeeded(running));
+    return running;
   }
 
   /** Writes down something that took no time. */
@@ -428,7 +323,7 @@ export class ManagerWork {
     { backupId, timestamp }: BackupInfo,
     detail?: Record<string, unknown>,
   ): Promise<void> {
-    await this.#recorder.record({
+    await this.recorder.record({
       operation,
       at: new Date(this.clock.now()).toISOString(),
       ok: true,
@@ -476,13 +371,6 @@ export class ManagerWork {
   /** Resolves when nothing runs any more. */
   async idle(): Promise<void> {
     await this.queue.idle();
-    await Promise.all([...this.#aside.values(), ...this.#tracked]);
+    await Promise.all([this.aside.idle(), ...this.#tracked]);
   }
-}
-
-function succeeded(work: Promise<unknown>): Promise<boolean> {
-  return work.then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,0 +1,170 @@
+import type { RocksDBError } from '../errors.js';
+import { databaseBehind, suspectDamage } from './backup-runner.js';
+import { type DrillResult, drillBackup } from './drill.js';
+import type { ManagedOperation } from './manager-events.js';
+import type { ManagerWork } from './manager-work.js';
+import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
+import { toError } from './retries.js';
+import { createSnapshot, pruneSnapshots } from './snapshots.js';
+
+/** Codes of a drill that failed because of the backup, and not because there was no room, for instance. */
+const DAMAGE = new Set(['BACKUP_CORRUPT', 'DRILL_FAILED', 'ROCKSDB_CORRUPTION']);
+
+/** Drills and snapshots: what a manager does beside backups, one at a time of each. */
+export class AsideWork {
+  readonly #work: ManagerWork;
+  readonly #running = new Map<string, Promise<unknown>>();
+
+  constructor(work: ManagerWork) {
+    this.#work = work;
+  }
+
+  /** Resolves when nothing runs any more. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
+
+  async drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
+    return this.#doAside('drill', trigger, async (record) => {
+      const { incremental } = await this.#work.engines.open();
+      const signal = this.#work.hurry.signal;
+      const drillOne = async () => {
+        const info = await this.#work.find(backupId);
+        record.backupId = info.backupId;
+        record.timestamp = info.timestamp.toISOString();
+        try {
+          return await drillBackup(incremental, info.backupId, { ...this.#work.settings.drill, signal });
+        } catch (error) {
+          if (DAMAGE.has((error as RocksDBError).code)) {
+            await suspectDamage(this.#work.state, incremental, info, record.at);
+          }
+          throw error;
+        }
+      };
+      const result = await drillOne().catch((error: { code?: string }) => {
+        // The one that was the latest was pruned before the drill had it open.
+        if (backupId === undefined && error.code === 'BACKUP_NOT_FOUND') {
+          return drillOne();
+        }
+        throw error;
+      });
+      this.#work.lastDrill = this.#work.steady.now();
+      return { result, tell: () => this.#work.tell('drilled', result) };
+    });
+  }
+
+  async snapshot(trigger: string): Promise<string> {
+    return this.#doAside('snapshot', trigger, async (record) => {
+      const at = new Date(this.#work.clock.now());
+      const begun = this.#work.clock.monotonic();
+      const db = databaseBehind(this.#work.settings.db);
+      const { snapshotDirectory: directory, snapshotRetention } = this.#work.settings;
+      const { path } = await createSnapshot(db, { directory });
+      record.kind = 'snapshot';
+      record.detail = { path };
+      const durationMs = Math.round(this.#work.clock.monotonic() - begun);
+      if (snapshotRetention !== undefined) {
+        await pruneSnapshots(db.path, snapshotRetention, new Date(this.#work.steady.now()), { directory });
+      }
+      return { result: path, tell: () => this.#work.tell('snapshot', { path, at, durationMs }) };
+    });
+  }
+
+  /** What is due of a schedule, and nobody waits for. @returns whether its time has been seen to */
+  async due(operation: 'drill' | 'snapshot'): Promise<boolean> {
+    if (this.#running.has(operation)) {
+      const message = `a ${operation} was due while another was running`;
+      this.#work.skip({ operation, trigger: 'schedule', reason: 'running', message });
+      return true;
+    }
+    if (operation === 'drill' && (await this.#isEmpty())) {
+      this.#work.skip({
+        operation,
+        trigger: 'schedule',
+        reason: 'empty',
+        message: 'a drill was due before the first backup',
+      });
+      return false;
+    }
+    return succeeded(operation === 'drill' ? this.drill(undefined, 'schedule') : this.snapshot('schedule'));
+  }
+
+  /** Whether there is no backup yet. False as well when that cannot be told: then whoever wants one tells why. */
+  async #isEmpty(): Promise<boolean> {
+    try {
+      return (await (await this.#work.engines.open()).incremental.getLatestBackupInfo()) === undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  /** One at a time of each operation; written down and told. */
+  async #doAside<T>(
+    operation: OperationName & ManagedOperation,
+    trigger: string,
+    work: (record: NewRecord) => Promise<{ result: T; tell: () => void }>,
+  ): Promise<T> {
+    await this.#work.load();
+    while (this.#running.has(operation)) {
+      await this.#running.get(operation);
+    }
+    const mine = this.#recorded(operation, trigger, work);
+    const ended = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#running.set(operation, ended);
+    try {
+      return await mine;
+    } finally {
+      this.#running.delete(operation);
+    }
+  }
+
+  async #recorded<T>(
+    operation: OperationName & ManagedOperation,
+    trigger: string,
+    work: (record: NewRecord) => Promise<{ result: T; tell: () => void }>,
+  ): Promise<T> {
+    const begun = this.#work.clock.monotonic();
+    const record: NewRecord = {
+      operation,
+      at: new Date(this.#work.clock.now()).toISOString(),
+      ok: true,
+      durationMs: 0,
+      trigger,
+    };
+    const end = () => {
+      record.durationMs = Math.round(this.#work.clock.monotonic() - begun);
+    };
+    try {
+      const { result, tell } = await work(record);
+      end();
+      await this.#work.recorder.record(record);
+      await this.#work.wentWell(operation);
+      tell();
+      return result;
+    } catch (error) {
+      end();
+      if (this.#work.hurry.signal.aborted && error === this.#work.hurry.signal.reason) {
+        this.#work.skip({
+          operation: operation as 'drill',
+          reason: 'stopping',
+          message: `the ${operation} was ended by stop()`,
+        });
+        throw error;
+      }
+      await this.#work.recorder.record({ ...record, ok: false, error: recordedError(error) });
+      await this.#work.failed(operation, toError(error), record.backupId);
+      throw error;
+    }
+  }
+}
+
+/** Whether something goes well. Never rejects. */
+export function succeeded(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
+}
