@@ -1,6 +1,6 @@
 // The report is one page that needs nothing else, and can be read: in Chromium, light and dark, on paper, on a phone.
 
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findings } from '../lib/cli/report/findings.js';
@@ -13,6 +13,8 @@ import { ownRecord } from '../lib/manager/operation-record.js';
 import type { RetentionPolicy } from '../lib/manager/retention.js';
 import { fill, openDatabase, openEngine } from './fixtures/backups.js';
 import { Chromium, findChromium, type View } from './fixtures/chromium.js';
+import { cli, cliAnswer } from './fixtures/cli.js';
+import { cliScenes, refused } from './fixtures/cli-scene.js';
 import { snapshotOf, tempDir } from './fixtures/files.js';
 import { FAINT_TEXTS, MISPLACED } from './fixtures/page-checks.js';
 import { reportScene } from './fixtures/report-scene.js';
@@ -240,4 +242,32 @@ t.test('in Chromium hostile text is text, and nothing of it runs or changes the 
     shown,
   );
   t.ok(await chromium.evaluate('document.title.includes("<img src=x")'));
+});
+
+// ── The command ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+t.test('rocksdb-backup report writes the page, says what needs attention, and replaces pages only', async (t) => {
+  const { dir, backups } = (await cliScenes(t))(t);
+  const before = snapshotOf(backups);
+  const page = dir('page.html');
+  const { json } = await cliAnswer(t, ['report', backups, '--html', page, '--keep-last', '1']);
+  t.match(json, { location: backups, html: page, bytes: statSync(page).size });
+  t.match(json.attention, [{ level: 'warn', what: /newest backup, 3, is not known to have verified/ }]);
+  t.match(readFileSync(page, 'utf8'), /^<!doctype html>[\s\S]*Nothing is deleted now[\s\S]*<\/html>\n$/);
+  t.same(snapshotOf(backups), before, 'the directory is as it was');
+
+  writeFileSync(dir('log'), '{"torn');
+  const told = await cli(t, ['report', backups, '--html', page, '--log', dir('log')]);
+  t.equal(told.code, 0);
+  t.match(told.stdout, /1 line of the audit log cannot be read[\s\S]*page\.html is written\n$/);
+  t.match(readFileSync(page, 'utf8'), /No policy was given/, 'the page is another one');
+
+  writeFileSync(dir('data'), 'not a page');
+  await refused(t, ['report', backups, '--html', dir('data')], 2, /is not a page of HTML: it is not replaced/);
+  t.equal(readFileSync(dir('data'), 'utf8'), 'not a page');
+  await refused(t, ['report', backups], 2, /--html FILE/);
+  await refused(t, ['report', backups, '--html', dir('x.html'), '--keep-last', '0'], 2, /keep-last/);
+  await refused(t, ['report', dir('missing'), '--html', dir('x.html')], 3, /does not exist/);
+  t.notOk(existsSync(dir('x.html')));
+  t.equal((await cli(t, ['report', backups, '--html', dir('no', 'such', 'x.html')])).code, 1);
 });

@@ -9,6 +9,7 @@ import { gc } from './gc.js';
 import { list } from './list.js';
 import { pin, unpin } from './pin.js';
 import { prune } from './prune.js';
+import { report } from './report.js';
 import { restore } from './restore.js';
 import { show } from './show.js';
 import { stats } from './stats.js';
@@ -27,6 +28,7 @@ export const commands: readonly Command[] = [
   purge,
   gc,
   stats,
+  report,
   drill,
   diff,
   pin,

@@ -14,11 +14,10 @@ import { withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { table } from '../output/table.js';
 import { safe } from '../output/text.js';
+import { policyOf, policyOptions } from '../policy.js';
 import { array, count, flag, object, oneOf, text, time } from '../schema.js';
 import { localTime, timeZone } from '../time.js';
 import { verifyOne } from './verify.js';
-
-const keep = (what: string) => ({ type: 'integer', summary: `keep ${what}` }) as const;
 
 export const prune = defineCommand({
   name: 'prune',
@@ -29,21 +28,7 @@ export const prune = defineCommand({
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {
-    'keep-last': keep('the newest N'),
-    'keep-hourly': keep('the newest of each of the last N hours that have backups'),
-    'keep-daily': keep('the newest of each of the last N days that have backups'),
-    'keep-weekly': keep('the newest of each of the last N weeks that have backups'),
-    'keep-monthly': keep('the newest of each of the last N months that have backups'),
-    'keep-yearly': keep('the newest of each of the last N years that have backups'),
-    'keep-within': { type: 'duration', summary: 'keep all that are so much older than the newest at most, such as 7d' },
-    'max-backups': { type: 'integer', summary: 'so many at most' },
-    'max-bytes': { type: 'size', summary: 'so many bytes on the disk at most, such as 500GB' },
-    timezone: {
-      type: 'text',
-      placeholder: 'ZONE',
-      summary: 'whose hours, days and weeks',
-      default: 'the local time zone',
-    },
+    ...policyOptions,
     checksum: { type: 'flag', summary: 'verify the newest by reading every byte' },
     'dry-run': { type: 'flag', summary: 'only say what would become of each' },
   },
@@ -76,24 +61,13 @@ export const prune = defineCommand({
     dryRun: flag(),
   }),
   run(context, { DIR }, options) {
-    const policy: RetentionPolicy = {
-      last: options['keep-last'],
-      hourly: options['keep-hourly'],
-      daily: options['keep-daily'],
-      weekly: options['keep-weekly'],
-      monthly: options['keep-monthly'],
-      yearly: options['keep-yearly'],
-      within: options['keep-within'],
-      maxBackups: options['max-backups'],
-      maxBytes: options['max-bytes'],
-    };
-    if (Object.values(policy).every((value) => value === undefined)) {
+    const policy = policyOf(options);
+    if (policy === undefined) {
       throw new UsageError(
         'prune needs to know what to keep: --keep-last, --keep-daily ..., --max-bytes',
         'rocksdb-backup prune --help',
       );
     }
-    policy.timezone = options.timezone ?? timeZone();
     const dryRun = options['dry-run'];
     return withDirectory(
       DIR,

@@ -1,0 +1,98 @@
+import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { writeDurably } from '../../manager/durable-file.js';
+import { defineCommand } from '../command.js';
+import { withDirectory } from '../directory.js';
+import { UsageError } from '../errors.js';
+import { safe } from '../output/text.js';
+import { policyOf, policyOptions } from '../policy.js';
+import { findings } from '../report/findings.js';
+import { gatherReport } from '../report/gather.js';
+import { renderReport } from '../report/render.js';
+import { array, count, object, oneOf, text } from '../schema.js';
+import { timeZone } from '../time.js';
+
+const BEGINNING = '<!doctype html>';
+
+export const report = defineCommand({
+  name: 'report',
+  summary: 'write a page of HTML about a directory of backups',
+  description: [
+    'Writes one page that is read offline, in any browser, on paper and on a phone: a timeline of the backups, what they take on the disk against the sizes of the databases, what is shared with whom, how each was verified and drilled, what failed, and what needs attention. With --keep and --max options, as of prune, it says what would become of each backup and why; nothing is deleted.',
+    'The history remembers the last few hundred operations; an audit log goes back further. A page that is there already is replaced; any other file is not.',
+  ],
+  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  options: {
+    html: { type: 'path', placeholder: 'FILE', summary: 'where the page is written' },
+    log: { type: 'path', placeholder: 'FILE', summary: 'an audit log to take what was done from, beside the history' },
+    ...policyOptions,
+  },
+  examples: [
+    { line: 'rocksdb-backup report /backups/users --html users.html', does: 'the page' },
+    {
+      line: 'rocksdb-backup report /backups/users --html users.html --keep-daily 7 --keep-weekly 4 --log /var/log/backups.jsonl',
+      does: 'with what prune would do, and all that is known of the past',
+    },
+  ],
+  exits: ['notFound'],
+  schema: object({
+    location: text('the directory of backups'),
+    html: text('the page'),
+    bytes: count('of the page'),
+    attention: array(
+      object({ level: oneOf('bad', 'warn'), what: text(), todo: text('what to do about it') }),
+      'what needs attention, the worst first',
+    ),
+  }),
+  async run(context, { DIR }, options) {
+    const { html, log } = options;
+    if (html === undefined) {
+      throw new UsageError('report needs to know where to write the page: --html FILE', 'rocksdb-backup report --help');
+    }
+    const file = resolve(html);
+    await checkReplaceable(file);
+    return withDirectory(DIR, async (engine) => {
+      const input = await gatherReport(engine, {
+        policy: policyOf(options),
+        auditLog: log,
+        now: context.now(),
+        timezone: options.timezone ?? timeZone(),
+      });
+      const page = renderReport(input);
+      await writeDurably(file, page);
+      const attention = findings(input);
+      const { style } = context.out;
+      return {
+        json: { location: engine.location, html: file, bytes: Buffer.byteLength(page), attention },
+        text: () => [
+          ...attention.map(
+            ({ level, what, todo }) => `${(level === 'bad' ? style.bad : style.warn)(safe(what))} ${safe(todo)}`,
+          ),
+          `${safe(file)} is written`,
+        ],
+        quiet: () => [file],
+      };
+    });
+  },
+});
+
+/** Whoever mistypes the name of a page must not lose another file. */
+async function checkReplaceable(file: string): Promise<void> {
+  const existing = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') {
+      return undefined;
+    }
+    throw error;
+  });
+  if (existing === undefined) {
+    return;
+  }
+  try {
+    const { buffer, bytesRead } = await existing.read(Buffer.alloc(BEGINNING.length), 0, BEGINNING.length, 0);
+    if (bytesRead > 0 && buffer.toString('latin1', 0, bytesRead) !== BEGINNING) {
+      throw new UsageError(`${file} is there, and is not a page of HTML: it is not replaced. Choose another name.`);
+    }
+  } finally {
+    await existing.close();
+  }
+}

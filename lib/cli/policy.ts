@@ -1,0 +1,43 @@
+import type { RetentionPolicy } from '../manager/retention.js';
+import type { OptionSpecs, OptionValues } from './command.js';
+import { timeZone } from './time.js';
+
+const keep = (what: string) => ({ type: 'integer', summary: `keep ${what}` }) as const;
+
+/** What says which backups stay: the options of prune and of report. */
+export const policyOptions = {
+  'keep-last': keep('the newest N'),
+  'keep-hourly': keep('the newest of each of the last N hours that have backups'),
+  'keep-daily': keep('the newest of each of the last N days that have backups'),
+  'keep-weekly': keep('the newest of each of the last N weeks that have backups'),
+  'keep-monthly': keep('the newest of each of the last N months that have backups'),
+  'keep-yearly': keep('the newest of each of the last N years that have backups'),
+  'keep-within': { type: 'duration', summary: 'keep all that are so much older than the newest at most, such as 7d' },
+  'max-backups': { type: 'integer', summary: 'so many at most' },
+  'max-bytes': { type: 'size', summary: 'so many bytes on the disk at most, such as 500GB' },
+  timezone: {
+    type: 'text',
+    placeholder: 'ZONE',
+    summary: 'whose hours, days and weeks',
+    default: 'the local time zone',
+  },
+} as const satisfies OptionSpecs;
+
+/** The policy that such options make; undefined if none of them says what to keep. */
+export function policyOf(options: OptionValues<typeof policyOptions>): RetentionPolicy | undefined {
+  const policy: RetentionPolicy = {
+    last: options['keep-last'],
+    hourly: options['keep-hourly'],
+    daily: options['keep-daily'],
+    weekly: options['keep-weekly'],
+    monthly: options['keep-monthly'],
+    yearly: options['keep-yearly'],
+    within: options['keep-within'],
+    maxBackups: options['max-backups'],
+    maxBytes: options['max-bytes'],
+  };
+  if (Object.values(policy).every((value) => value === undefined)) {
+    return undefined;
+  }
+  return { ...policy, timezone: options.timezone ?? timeZone() };
+}
