@@ -258,6 +258,21 @@ t.test('a suspect that is read and found whole is none any more', async (t) => {
   t.equal(clock.waiting, 0);
 });
 
+t.test('an incremental backup that was asked for is a full one as well while a file may be damaged', async (t) => {
+  const { manager, told, dir, clock } = await managerScene(t, { verify: 'checksum' });
+  await manager.backupNow();
+  damages.changed(dir('backups', 'shared_checksum', filesBelow(dir('backups', 'shared_checksum'))[0]!));
+  const first = manager.backupIncremental();
+  await until(() => clock.waiting === 1, 'a wait');
+  await clock.advance(MINUTE);
+  await first;
+  await manager.backupIncremental();
+  t.same(
+    told.of('backup').map(({ kind }) => kind),
+    ['incremental', 'full', 'full'],
+  );
+});
+
 t.test('damage in a full backup spreads to no other: those after it share files, and none is deleted', async (t) => {
   const { manager, told, dir } = await managerScene(t, { retention: { last: 1 } });
   await manager.backupFull();

@@ -127,7 +127,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     return this.#demand('full');
   }
 
-  /** Makes a backup that copies only what no earlier one has. See {@link backupNow}. */
+  /** Makes a backup that copies only what no earlier one has; or a full one while files may be damaged. See {@link backupNow}. */
   backupIncremental(): Promise<BackupInfo> {
     return this.#demand('incremental');
   }

@@ -54,6 +54,8 @@ class StepError {
 /** Makes one backup: as often as it takes, verified, and written down. */
 export class BackupRunner {
   readonly #parts: RunnerParts;
+  /** Whether the before-hook has been called: once for all attempts. */
+  #prepared = false;
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
@@ -72,14 +74,14 @@ export class BackupRunner {
         attempt,
       };
       try {
-        return await this.#attempt(context, kind === 'auto', started);
+        return await this.#attempt(context, kind, started);
       } catch (thrown) {
         const step = thrown instanceof StepError ? thrown : new StepError('create', toError(thrown));
         if (abort.aborted && step.error === abort.reason) {
           throw step.error;
         }
         const isDamage = tellsOfDamage(step, context);
-        const worthwhile = isDamage || mayPass(step.error);
+        const worthwhile = isDamage || (step.operation !== 'hook' && mayPass(step.error));
         const willRetry = attempt <= settings.retry.attempts && worthwhile && !hurry.aborted && !abort.aborted;
         if (isDamage) {
           // RocksDB's engine takes a shared file by its name: it would share the damaged one again, or stumble over its size.
@@ -105,20 +107,18 @@ export class BackupRunner {
     }
   }
 
-  async #attempt(context: BackupContext, chooseKind: boolean, started: number): Promise<BackupResult> {
+  async #attempt(context: BackupContext, asked: Job['kind'], started: number): Promise<BackupResult> {
     const { settings, clock, state } = this.#parts;
     this.#parts.onPhase('before', context);
     const pair = await stepOf('open', this.#parts.engines.open());
     context.location = pair.location;
-    if (chooseKind) {
-      context.kind = await this.#chooseKind(pair);
-    }
-    if (context.attempt === 1 && settings.before !== undefined) {
-      this.#parts.onPhase('before', context);
+    context.kind = await this.#chooseKind(pair, asked);
+    if (!this.#prepared && settings.before !== undefined) {
       await stepOf(
         'hook',
         callHook(() => settings.before?.(context)),
       );
+      this.#prepared = true;
     }
     const metadata = await stepOf(
       'hook',
@@ -192,7 +192,10 @@ export class BackupRunner {
   }
 
   /** Full when it is a full one's turn, and as long as some backup has a damaged file that others could share. */
-  async #chooseKind(pair: EnginePair): Promise<BackupKind> {
+  async #chooseKind(pair: EnginePair, asked: Job['kind']): Promise<BackupKind> {
+    if (asked === 'full') {
+      return 'full';
+    }
     const { settings, state } = this.#parts;
     const directory = await state.load();
     if (state.memory.suspects.length > 0) {
@@ -209,7 +212,7 @@ export class BackupRunner {
         });
       }
     }
-    if (settings.fullEvery === 0) {
+    if (settings.fullEvery === 0 || asked === 'incremental') {
       return 'incremental';
     }
     const incrementals = state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(pair.incremental));

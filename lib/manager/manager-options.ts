@@ -64,7 +64,7 @@ export interface BackupManagerOptions {
   snapshots?: ManagerSnapshotOptions | undefined;
   /** Kept with each backup, as JSON. @default none */
   metadata?: (() => Record<string, unknown> | PromiseLike<Record<string, unknown>>) | undefined;
-  /** Called before each backup. If it throws or rejects, the backup is not made, and counts as failed. @default none */
+  /** Called before each backup, once for all its attempts. If it throws or rejects, the backup is not made, and counts as failed. @default none */
   before?: BeforeHook | undefined;
   /** Called after each backup, also a failed one. What it throws is reported as a failure and changes nothing. @default none */
   after?: AfterHook | undefined;
