@@ -19,6 +19,17 @@ export { DatabaseIterator, type Entry } from './iterator.js';
 export { KeySpace } from './key-space.js';
 export { BackupManager, type StopOptions } from './manager/backup-manager.js';
 export type { Phase } from './manager/backup-runner.js';
+export {
+  type DatabaseChange,
+  type DatabaseDiff,
+  type DatabaseDigest,
+  type DiffOptions,
+  diffDatabases,
+  digestDatabase,
+  type FamilyDigest,
+  type ReadAllOptions,
+  type ReadProgress,
+} from './manager/compare.js';
 export { DrillError, type DrillOptions, type DrillProgress, type DrillResult, drillBackup } from './manager/drill.js';
 export { type BackupRecord, type Inventory, readInventory } from './manager/inventory.js';
 export type {

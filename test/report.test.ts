@@ -108,7 +108,7 @@ t.test('the audit log and the history are put together, each record once, torn l
   const state = { version: 1, pins: [], counters: {}, history: [record], last: { verify: record }, manager: {} };
   writeFileSync(dir('backups', 'rocksdb-backup.state.json'), JSON.stringify(state));
   const log = dir('audit.jsonl');
-  const older = { ...record, operation: 'create', at: '2026-11-19T00:00:00.000Z' };
+  const older = { ...record, operation: 'drill', at: '2026-11-19T00:00:00.000Z' };
   writeFileSync(
     log,
     `${JSON.stringify(older)}\n\n${JSON.stringify(record)}\n{"operation":"ver\n7\nnull\n{"ok":true}\n`,
@@ -117,8 +117,9 @@ t.test('the audit log and the history are put together, each record once, torn l
   const input = await gatherReport(engine, { auditLog: log, policy: { last: 1 } });
   t.same(
     input.records.map(({ operation }) => operation),
-    ['create', 'verify'],
+    ['drill', 'verify'],
   );
+  t.match(input.inventory.backups, [{ lastDrill: { ok: true } }], 'the log knows what the history has forgotten');
   t.equal(input.unreadableLines, 4);
   t.same(input.plan?.keep, [1]);
   t.match(renderReport(input), /verify, names and sizes/);

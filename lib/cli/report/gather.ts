@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { BackupEngine } from '../../backup-engine.js';
-import { type Inventory, readInventory, retentionBackups } from '../../manager/inventory.js';
+import { buildInventory, type Inventory, readInventory, retentionBackups } from '../../manager/inventory.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
 import { planRetention, type RetentionPlan, type RetentionPolicy } from '../../manager/retention.js';
 
@@ -41,18 +41,24 @@ const MOST_RECORDS = 5000;
 /** Looks at a directory of backups for a report. Changes nothing. */
 export async function gatherReport(engine: BackupEngine, options: GatherOptions = {}): Promise<ReportInput> {
   const { policy, auditLog, now = new Date(), timezone = 'UTC' } = options;
-  const inventory = await readInventory(engine);
+  const found = await readInventory(engine);
   const log = auditLog === undefined ? { records: [], unreadableLines: 0 } : await readAuditLog(auditLog);
-  const ofHere = log.records.filter(isShown);
+  const records = merged([...Object.values(found.state.last), ...found.state.history, ...log.records]);
   return {
-    inventory,
-    records: merged([...Object.values(inventory.state.last), ...inventory.state.history, ...ofHere]),
+    // The log may know of verifies that the history has forgotten. What is pruned goes by the history alone.
+    inventory: buildInventory(
+      found.location,
+      found.backups,
+      found.corrupt.map(({ backupId }) => backupId),
+      { ...found.state, history: records },
+    ),
+    records,
     unreadableLines: log.unreadableLines,
     ...(policy === undefined
       ? {}
       : {
           policy,
-          plan: planRetention(retentionBackups(inventory), policy, now, { forbidden: inventory.state.pinsLost }),
+          plan: planRetention(retentionBackups(found), policy, now, { forbidden: found.state.pinsLost }),
         }),
     now,
     timezone,

@@ -77,7 +77,7 @@ export function backupsTable(input: ReportInput): Html {
 }
 
 function stateOf({ state, kind, lastVerify, lastDrill }: BackupRecord): Html {
-  const word = { good: 'verified', unverified: 'not verified', corrupt: 'damaged' }[state];
+  const word = { good: 'verified', unverified: 'no verify known', corrupt: 'damaged' }[state];
   const level = { good: 'good', unverified: 'plain', corrupt: 'bad' }[state];
   const how = state === 'good' && lastVerify?.ok && lastVerify.checksum ? ', by checksum' : '';
   const drilled = lastDrill?.ok ? ', restored' : '';

@@ -74,7 +74,7 @@ ${lanes.map(({ title, marks }, n) => lane(title, marks, scale, TOP + n * LANE))}
 </svg>
 <p class="legend">
 <span><svg width="14" height="14"><circle class="good" cx="7" cy="7" r="5"/></svg> verified</span>
-<span><svg width="14" height="14"><circle class="open" cx="7" cy="7" r="4.5"/></svg> not verified, or by names and sizes only</span>
+<span><svg width="14" height="14"><circle class="open" cx="7" cy="7" r="4.5"/></svg> no verify known, or by names and sizes only</span>
 <span><svg width="14" height="14"><path class="bad cross" d="M3 3l8 8M11 3l-8 8"/></svg> damaged, or failed</span>
 <span><svg width="14" height="14"><rect class="good" x="2.5" y="2.5" width="9" height="9"/></svg> full: shares nothing</span>
 <span><svg width="14" height="14"><path class="pin" d="M3 3h8l-4 6z"/></svg> pinned</span>
