@@ -153,3 +153,22 @@ t.test('gc says and deletes what belongs to no backup', async (t) => {
   t.match(await cli(t, ['gc', backups, '--yes']), { code: 0, stdout: /^deleted 2 files; 10 B freed\n$/ });
   t.match((await cliAnswer(t, ['gc', backups, '--dry-run'])).json, { files: [] });
 });
+
+t.test(
+  'while it is not known what was pinned nothing is pruned, until somebody says that the pins are right',
+  async (t) => {
+    const { backups } = scene(t);
+    await cli(t, ['pin', backups, '1']);
+    for (const name of ['rocksdb-backup.state.json', 'rocksdb-backup.state.previous.json']) {
+      writeFileSync(join(backups, name), '{"version":');
+    }
+    t.match((await cliAnswer(t, ['list', backups])).json, { backups: { length: 3 }, pinsLost: String });
+    t.match((await cli(t, ['stats', backups])).stdout, /Pins +.*not known/);
+    const refusedToPrune = await cli(t, ['prune', backups, '--keep-last', '1', '--yes']);
+    t.match(refusedToPrune.stdout, /Nothing goes: .*not known/);
+    await refused(t, ['unpin', backups], 2, /unpin needs ID/);
+    t.equal((await cli(t, ['pin', backups, '2'])).code, 0);
+    t.match((await cliAnswer(t, ['unpin', backups, '--acknowledge-lost-pins'])).json, { pinned: false });
+    t.match((await cliAnswer(t, ['prune', backups, '--keep-last', '1', '--yes'])).json, { deleted: [1] });
+  },
+);

@@ -1,7 +1,7 @@
 // Databases and directories that are not ours alone: open in other processes, written by other programs, of any shape.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { BackupEngine, Database } from '../lib/index.js';
@@ -170,4 +170,24 @@ t.test('a backup among the files of its own database is refused', async (t) => {
     filesBelow(dir('db')).filter((name) => /\.sst$|CURRENT/.test(name)),
     before,
   );
+});
+
+t.test('a merge operator that nobody knows can be named', async (t) => {
+  const dir = tempDir(t);
+  const db = await Database.open(dir('db'), { mergeOperator: 'put' });
+  await db.merge('key', 'value');
+  await db.close();
+  const options = readdirSync(dir('db'))
+    .filter((name) => name.startsWith('OPTIONS-'))
+    .map((name) => dir('db', name));
+  for (const file of options) {
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/merge_operator=.*/g, 'merge_operator={id=Theirs;}'));
+  }
+  await refused(
+    t,
+    ['create', dir('db'), dir('backups')],
+    1,
+    /merge operator "Theirs".* with --merge-operator; any will do/,
+  );
+  t.equal((await cli(t, ['create', dir('db'), dir('backups'), '--merge-operator', 'put'])).code, 0);
 });

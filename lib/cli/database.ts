@@ -1,13 +1,17 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Database } from '../database.js';
+import type { OpenOptions } from '../database-options.js';
 import { notFound, UsageError } from './errors.js';
 
 /**
  * Opens a database to back it up: with all the column families it has, and without compacting anything behind its owner's back.
  * Never makes one.
  */
-export async function openToBackUp(path: string, walDir: string | undefined): Promise<Database> {
+export async function openToBackUp(
+  path: string,
+  { walDir, mergeOperator }: Pick<OpenOptions, 'walDir' | 'mergeOperator'> = {},
+): Promise<Database> {
   if (!existsSync(join(path, 'CURRENT'))) {
     throw notFound(
       'DATABASE_NOT_FOUND',
@@ -22,9 +26,13 @@ export async function openToBackUp(path: string, walDir: string | undefined): Pr
   return Database.open(path, {
     createIfMissing: false,
     walDir,
+    mergeOperator,
     rocksdb: { disable_auto_compactions: true },
   });
 }
+
+/** RocksDB's own merge operators. */
+export const mergeOperators = ['uint64add', 'stringappend', 'put', 'max', 'bytesxor'] as const;
 
 /**
  * A database whose log lies elsewhere opens without it, and without what is only there. RocksDB notes the place in the OPTIONS

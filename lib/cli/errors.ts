@@ -28,6 +28,7 @@ const words: readonly (readonly [RegExp, string])[] = [
   [/pass overwrite: true, which/g, 'pass --overwrite, which'],
   [/pass checkDiskSpace: false/g, 'pass --no-space-check'],
   [/Check the path; an engine opened without readOnly: true makes a new one\./g, 'Check the path.'],
+  [/Name one that does the same in mergeOperator; any/g, 'Name one that does the same with --merge-operator; any'],
   [/, and createIfMissing is false/g, ''],
   [
     /: close it there first, or open it here with mode "readOnly" or as a secondary/g,

@@ -1,7 +1,13 @@
 #!/usr/bin/env node
 import { run } from './run.js';
 
-run(process.argv.slice(2)).then((code) => {
-  // Not process.exit: what was printed may still be on its way into a pipe.
-  process.exitCode = code;
-});
+run(process.argv.slice(2)).then(
+  (code) => {
+    // Not process.exit: what was printed may still be on its way into a pipe.
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`rocksdb-backup: error: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { BackupManagerOptions } from '../manager/manager-options.js';
 import { parseRate } from '../units.js';
+import { mergeOperators } from './database.js';
 import { notFound, UsageError } from './errors.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, text } from './schema.js';
 
@@ -12,6 +13,7 @@ export interface WatchedDatabase {
   name: string;
   path: string;
   walDir: string | undefined;
+  mergeOperator: (typeof mergeOperators)[number] | undefined;
   backupOnStart: boolean;
   finalBackup: boolean;
   manager: Omit<BackupManagerOptions, 'db'>;
@@ -51,6 +53,7 @@ export const configSchema: JsonSchema = object({
       backups: text('the directory of its backups; relative to the file'),
       'name?': text('what it is called in the log; by default the last part of path'),
       'walDir?': text("where the database's write-ahead log is"),
+      'mergeOperator?': oneOf(...mergeOperators),
       'schedule?': schedule,
       'jitter?': text('each backup is late by up to so much, at random'),
       'fullEvery?': count('makes every so many-th backup a full one'),
@@ -103,18 +106,20 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
   const below = dirname(resolve(file));
   const places = new Map<string, number>();
   return databases.map((entry, at) => {
-    const { path, backups, name, walDir, rateLimit, metadata, backupOnStart, finalBackup, ...rest } = entry as {
-      path: string;
-      backups: string;
-      name?: string;
-      walDir?: string;
-      rateLimit?: string;
-      metadata?: Record<string, unknown>;
-      backupOnStart?: boolean;
-      finalBackup?: boolean;
-      auditLog?: string;
-      drill?: { directory?: string };
-    };
+    const { path, backups, name, walDir, mergeOperator, rateLimit, metadata, backupOnStart, finalBackup, ...rest } =
+      entry as {
+        path: string;
+        backups: string;
+        name?: string;
+        walDir?: string;
+        mergeOperator?: (typeof mergeOperators)[number];
+        rateLimit?: string;
+        metadata?: Record<string, unknown>;
+        backupOnStart?: boolean;
+        finalBackup?: boolean;
+        auditLog?: string;
+        drill?: { directory?: string };
+      };
     const key = `databases[${at}]`;
     for (const [what, value] of Object.entries({ path, backups })) {
       if (value === '') throw wrong(`${key}.${what} must not be empty`);
@@ -136,6 +141,7 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
       name: name ?? path.split('/').filter(Boolean).at(-1) ?? path,
       path: resolve(below, path),
       walDir: walDir === undefined ? undefined : resolve(below, walDir),
+      mergeOperator,
       backupOnStart: backupOnStart ?? false,
       finalBackup: finalBackup ?? false,
       manager: {

@@ -2,7 +2,7 @@ import { BackupEngine } from '../../backup-engine.js';
 import type { BackupInfo } from '../../backup-info.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
-import { openToBackUp } from '../database.js';
+import { mergeOperators, openToBackUp } from '../database.js';
 import { closing, kindOf, withDirectory } from '../directory.js';
 import { backupAsJson } from '../json.js';
 import { count, flag, number, object, oneOf, ref, text } from '../schema.js';
@@ -13,6 +13,7 @@ export const create = defineCommand({
   summary: 'back up a database',
   description: [
     'Backs up the database DB to the directory of backups DIR, which is made if it is missing. Copies what no earlier backup there has.',
+    'All column families are backed up, whatever their names. Opening the database compacts nothing, but RocksDB writes out its log and an OPTIONS file of its own: a program that takes its options from that file had better back up from inside.',
     'A database that another process has open cannot be backed up from here: only the process that has it open can, with BackupManager or BackupEngine.',
     'Ctrl-C stops it cleanly: nothing of the unfinished backup is left.',
   ],
@@ -31,6 +32,12 @@ export const create = defineCommand({
       summary: 'check it afterwards: names and sizes, or every byte',
     },
     'wal-dir': { type: 'directory', summary: "where the database's write-ahead log is", default: 'DB' },
+    'merge-operator': {
+      type: 'choice',
+      choices: mergeOperators,
+      placeholder: 'NAME',
+      summary: 'for a database that was written with a merge operator of its own, one that does the same',
+    },
     'no-space-check': { type: 'flag', summary: 'do not look first whether it will fit' },
   },
   examples: [
@@ -57,42 +64,45 @@ export const create = defineCommand({
   }),
   async run(context, { DB, DIR }, options) {
     const begin = performance.now();
-    const made = await closing(await openToBackUp(DB, options['wal-dir']), async (db) => {
-      context.signal.throwIfAborted();
-      const engine = await BackupEngine.open(DIR, {
-        backupRateLimit: options['rate-limit'],
-        shareTableFiles: !options.full,
-      });
-      return closing(engine, async () => {
-        let bytesCopied = 0;
-        let kind: 'full' | 'incremental' = 'incremental';
-        const back = async (): Promise<BackupInfo> => {
-          const info = await context.long('backup', ({ signal, onProgress }) =>
-            engine.createBackup(db, {
-              signal,
-              onProgress: (progress) => {
-                bytesCopied = progress.bytesTotal;
-                onProgress(progress);
-              },
-              metadata: options.metadata,
-              flushBeforeBackup: options.flush || undefined,
-              checkDiskSpace: !options['no-space-check'],
-            }),
+    const made = await closing(
+      await openToBackUp(DB, { walDir: options['wal-dir'], mergeOperator: options['merge-operator'] }),
+      async (db) => {
+        context.signal.throwIfAborted();
+        const engine = await BackupEngine.open(DIR, {
+          backupRateLimit: options['rate-limit'],
+          shareTableFiles: !options.full,
+        });
+        return closing(engine, async () => {
+          let bytesCopied = 0;
+          let kind: 'full' | 'incremental' = 'incremental';
+          const back = async (): Promise<BackupInfo> => {
+            const info = await context.long('backup', ({ signal, onProgress }) =>
+              engine.createBackup(db, {
+                signal,
+                onProgress: (progress) => {
+                  bytesCopied = progress.bytesTotal;
+                  onProgress(progress);
+                },
+                metadata: options.metadata,
+                flushBeforeBackup: options.flush || undefined,
+                checkDiskSpace: !options['no-space-check'],
+              }),
+            );
+            kind = await kindOf(engine, info.backupId);
+            return info;
+          };
+          const info = await context.recorded(
+            'create',
+            engine.location,
+            options['audit-log'],
+            {},
+            back,
+            ({ backupId, timestamp }) => ({ backupId, timestamp: timestamp.toISOString(), kind, bytes: bytesCopied }),
           );
-          kind = await kindOf(engine, info.backupId);
-          return info;
-        };
-        const info = await context.recorded(
-          'create',
-          engine.location,
-          options['audit-log'],
-          {},
-          back,
-          ({ backupId, timestamp }) => ({ backupId, timestamp: timestamp.toISOString(), kind, bytes: bytesCopied }),
-        );
-        return { info, kind, bytesCopied, database: db.path, location: engine.location };
-      });
-    });
+          return { info, kind, bytesCopied, database: db.path, location: engine.location };
+        });
+      },
+    );
     const durationMs = performance.now() - begin;
     const checksum = options.verify === 'checksum';
     if (options.verify !== undefined) {

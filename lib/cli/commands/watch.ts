@@ -69,7 +69,7 @@ export const watch = defineCommand({
     try {
       for (const [at, config] of configs.entries()) {
         context.signal.throwIfAborted();
-        const db = await openToBackUp(config.path, config.walDir);
+        const db = await openToBackUp(config.path, config);
         try {
           watched.push({ config, db, manager: newManager(config, db, options.config, at) });
         } catch (error) {
