@@ -91,6 +91,10 @@ t.test(
     const path = await manager.snapshot();
     const names = readdirSync(dir('db.snapshots')).filter((name) => /^\d/.test(name));
     t.equal(names.length, 2);
+    t.same(
+      (await manager.listSnapshots()).map(({ name }) => name),
+      names.sort(),
+    );
     t.ok(path.endsWith(names.sort().at(-1)!));
     const contents = await contentsOf(db);
     const copy = await Database.open(path);

@@ -2,7 +2,8 @@
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import type { OperationRecord } from '../lib/index.js';
+import { BackupManager, type OperationRecord } from '../lib/index.js';
+import { Agent, ref } from './fixtures/agent.js';
 import { contentsAt, contentsOf, fill, openEngine, settled } from './fixtures/backups.js';
 import { settleAll, until } from './fixtures/fake-clock.js';
 import { damages, filesBelow } from './fixtures/files.js';
@@ -432,4 +433,23 @@ t.test('stop ends a wait for another attempt, and the backup has failed', async 
   t.equal(told.count('failure'), 1);
   other.stopBackup();
   await settled(theirs.done);
+});
+
+t.test('a manager and another process that write to one directory both come to their backups', async (t) => {
+  const { db, dir } = await managerScene(t);
+  const other = Agent.process(t);
+  await other.call('Database.open', [dir('other db')], 'db');
+  await other.call('BackupEngine.open', [dir('shared')], 'engine');
+  const retry = { attempts: 1000, delay: 5, maxDelay: 20 };
+  // On the real clock: who holds the directory when is up to the system.
+  const manager = new BackupManager({ db, location: dir('shared'), retry });
+  const theirs = other.begin<{ made: { backupId: number }[] }>('agent.fight', [ref('engine'), ref('db'), 'they', 15]);
+  const ours: number[] = [];
+  for (let n = 0; n < 15; n++) ours.push((await manager.backupNow()).backupId);
+  const made = (await theirs.done).made.map(({ backupId }) => backupId);
+  t.equal(new Set([...ours, ...made]).size, 30, 'no id was given twice');
+  t.equal((await manager.list()).length, 30);
+  t.equal(manager.consecutiveFailures, 0);
+  for (const { backupId } of await manager.list()) await manager.verify(backupId);
+  await manager.stop();
 });

@@ -2,8 +2,10 @@
 
 import t from 'tap';
 import { BackupEngine, BackupManager, type BackupManagerOptions } from '../lib/index.js';
+import { RocksLevel } from '../lib/level/index.js';
 import { contentsAt, contentsOf, fill, openEngine, settled } from './fixtures/backups.js';
 import { until } from './fixtures/fake-clock.js';
+import { tempDir } from './fixtures/files.js';
 import { DAY, HOUR, MINUTE, managerScene, next, SECOND, start } from './fixtures/managers.js';
 
 t.test('backups are made by schedule, verified, and told', async (t) => {
@@ -309,6 +311,25 @@ t.test('an engine that is given is used, and not closed', async (t) => {
   t.equal((await engine.getBackupInfo()).length, 2);
 });
 
+t.test('what is built over a database is backed up as the database is', async (t) => {
+  const dir = tempDir(t);
+  const level = new RocksLevel<string, string>(dir('level'));
+  await level.open();
+  await level.put('a', '1');
+  const manager = new BackupManager({ db: level, location: dir('backups') });
+  await manager.backupNow();
+  await manager.stop({ finalBackup: true });
+  await level.close();
+  const again = new BackupManager({ db: level, location: dir('backups') });
+  t.ok((await settled(again.backupNow())).error, 'not while it is closed');
+  t.equal((await again.list()).length, 1);
+  await level.open();
+  await again.backupNow();
+  t.equal((await again.list()).length, 2);
+  await again.stop();
+  await level.close();
+});
+
 t.test('options of the engine and of each backup, and metadata, are passed on', async (t) => {
   let n = 0;
   const { manager } = await managerScene(t, {
@@ -330,6 +351,8 @@ t.test('options that cannot be are refused, by their names', async (t) => {
     [{ location: '' }, /^location must be/],
     [{ location: reader }, /readOnly/],
     [{ db: undefined }, /^db must be/],
+    [{ db: {} }, /^db must be/],
+    [{ db: '/data' }, /^db must be/],
     [{ shedule: '5m' }, /^shedule must be left out: there is no such option/],
     [{ schedule: 'now and then' }, /^schedule must be/],
     [{ jitter: 'some' }, /^jitter must be/],

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { BackupInfo } from '../backup-info.js';
 import { invalidOption, RocksDBError } from '../errors.js';
+import { databaseBehind } from './backup-runner.js';
 import { type Clock, systemClock } from './clock.js';
 import type { DrillResult } from './drill.js';
 import { type BackupRecord, readInventory } from './inventory.js';
@@ -11,6 +12,7 @@ import { ManagerWork } from './manager-work.js';
 import { ManagerMetrics } from './metrics.js';
 import type { RetentionPlan } from './retention.js';
 import { createTicker, type ScheduleEntry, type Ticker } from './schedule.js';
+import { listSnapshots, type SnapshotInfo } from './snapshots.js';
 import { pin, unpin, updateState } from './state.js';
 import type { ManagerStats } from './statistics.js';
 
@@ -140,6 +142,13 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   async snapshot(): Promise<string> {
     this.#assertUsable();
     return this.#work.aside.snapshot('demand');
+  }
+
+  /** The copies beside the database, in the order in which they were made. */
+  async listSnapshots(): Promise<SnapshotInfo[]> {
+    this.#assertUsable();
+    const { db, snapshotDirectory: directory } = this.#work.settings;
+    return listSnapshots(databaseBehind(db).path, { directory });
   }
 
   /** Reads a backup, the latest if none is named, and rejects with BACKUP_CORRUPT if it is damaged. */

@@ -1,5 +1,5 @@
 import { BackupEngine, type BackupEngineOptions, type CreateBackupOptions } from '../backup-engine.js';
-import type { Database, DatabaseSource } from '../database.js';
+import { Database, type DatabaseSource, databaseOf } from '../database.js';
 import { describe, invalidOption } from '../errors.js';
 import { parseDuration } from '../units.js';
 import type { DrillOptions } from './drill.js';
@@ -128,7 +128,7 @@ const NAMES: Record<keyof BackupManagerOptions, true> = {
 export function checkManagerOptions(options: BackupManagerOptions): Settings {
   checkNames('options', options, Object.keys(NAMES));
   const { db, location, verify = 'size', fullEvery = 0 } = options;
-  if (typeof db !== 'object' || db === null) {
+  if (!(db instanceof Database) && (typeof db !== 'object' || db === null || !(databaseOf in db))) {
     throw invalidOption(TypeError, 'db', 'a Database', describe(db));
   }
   if ((typeof location !== 'string' || location === '') && !(location instanceof BackupEngine)) {
