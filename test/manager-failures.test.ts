@@ -1,9 +1,11 @@
 // What fails in a manager, how it is told, and that it goes on.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { BackupManager, type OperationRecord } from '../lib/index.js';
 import { Agent, ref } from './fixtures/agent.js';
+import { readState } from '../lib/manager/state.js';
 import { contentsAt, contentsOf, fill, openEngine, settled } from './fixtures/backups.js';
 import { settleAll, until } from './fixtures/fake-clock.js';
 import { damages, filesBelow } from './fixtures/files.js';
@@ -453,3 +455,32 @@ t.test('a manager and another process that write to one directory both come to t
   for (const { backupId } of await manager.list()) await manager.verify(backupId);
   await manager.stop();
 });
+
+t.test(
+  'failures are counted one by one also where the state cannot be written, and written down when it can',
+  async (t) => {
+    const counted: number[] = [];
+    let error: Error | undefined = new Error('not now');
+    const { manager, dir } = await managerScene(t, {
+      retry: { attempts: 0 },
+      before: () => {
+        if (error !== undefined) throw error;
+      },
+      onFailure: (_, consecutiveFailures) => counted.push(consecutiveFailures),
+    });
+    await t.rejects(manager.backupNow());
+    const inTheWay = join(dir('backups'), 'rocksdb-backup.state.json.tmp');
+    mkdirSync(inTheWay);
+    for (let n = 0; n < 3; n++) {
+      await t.rejects(manager.backupNow());
+    }
+    t.same(counted, [1, 2, 3, 4]);
+    rmdirSync(inTheWay);
+    await t.rejects(manager.backupNow());
+    t.same(counted, [1, 2, 3, 4, 5]);
+    t.match((await readState(dir('backups'))).manager, { consecutiveFailures: { create: 5 } });
+    error = undefined;
+    await manager.backupNow();
+    t.equal(manager.consecutiveFailures, 0);
+  },
+);

@@ -31,6 +31,8 @@ export interface ManagerMemory {
 export class ManagerState {
   readonly #location: string;
   #memory: ManagerMemory = { incrementalsSinceFull: undefined, consecutiveFailures: {}, lastRuns: {}, suspects: [] };
+  /** Whether the file lacks what is remembered here, for it could not be written. */
+  #isAhead = false;
 
   constructor(location: string) {
     this.#location = location;
@@ -44,7 +46,9 @@ export class ManagerState {
   async load(): Promise<DirectoryState | undefined> {
     try {
       const state = await readState(this.#location);
-      this.#memory = memoryOf(state);
+      if (!this.#isAhead) {
+        this.#memory = memoryOf(state);
+      }
       return state;
     } catch (error) {
       warn(`the state of ${this.#location} could not be read; backups go on without it`, error);
@@ -54,14 +58,16 @@ export class ManagerState {
 
   async update(change: (memory: ManagerMemory, counters: Record<string, number>) => void): Promise<void> {
     try {
-      await updateState(this.#location, (state) => {
-        const memory = memoryOf(state);
+      const { manager } = await updateState(this.#location, (state) => {
+        const memory = this.#isAhead ? structuredClone(this.#memory) : memoryOf(state);
         change(memory, state.counters);
         state.manager = { ...state.manager, ...memory };
-        this.#memory = memory;
       });
+      this.#memory = memoryOf({ manager });
+      this.#isAhead = false;
     } catch (error) {
       change(this.#memory, {});
+      this.#isAhead = true;
       warn(`the state of ${this.#location} could not be written; a restart will not know of it`, error);
     }
   }
@@ -98,7 +104,7 @@ export function spreadsDamage(suspects: readonly Suspect[]): boolean {
 }
 
 /** A manager's part of the state. Whatever somebody made of it, what comes back has the right form. */
-export function memoryOf({ manager }: DirectoryState): ManagerMemory {
+export function memoryOf({ manager }: Pick<DirectoryState, 'manager'>): ManagerMemory {
   const { incrementalsSinceFull, consecutiveFailures, lastRuns, suspects } = manager;
   return {
     incrementalsSinceFull:
