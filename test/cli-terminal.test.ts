@@ -42,6 +42,20 @@ t.test('a question is asked on a terminal, and only yes is yes', { skip: noTermi
   t.equal((await cli(t, ['list', backups, '-q'])).stdout, '2\n3\n');
 });
 
+t.test('prune shows its plan in colours and asks', { skip: noTerminal }, async (t) => {
+  const { backups } = scene(t);
+  const run = startInTerminal(t, ['prune', backups, '--keep-last', '2']);
+  await run.printed(/Delete\? \[y\/N\] /);
+  run.type('yes\n');
+  const { code, stdout } = await run.ended;
+  t.equal(code, 0);
+  t.match(stdout, `${ESCAPE}[31mdelete${ESCAPE}[39m`);
+  t.match(stdout, / 1 .*delete.* +no rule keeps it/);
+  t.match(stdout, /deleted backup 1; .* freed/);
+  const refused = await cli(t, ['prune', backups, '--keep-last', '1', '--color', 'always']);
+  t.match(refused, { code: 2, stderr: / 2 .* delete +no rule keeps it/ });
+});
+
 t.test('Ctrl-C at a question is no', { skip: noTerminal }, async (t) => {
   const { backups } = scene(t);
   const run = startInTerminal(t, ['purge', backups, '--keep', '1']);

@@ -7,7 +7,7 @@ import { StoppedError, UsageError } from './errors.js';
 import type { Interrupts } from './interrupts.js';
 import type { Output } from './output/output.js';
 import { reporterFor, type Told, told } from './output/progress.js';
-import { safe, safeLines } from './output/text.js';
+import { safeLines, unstyled } from './output/text.js';
 
 /** What a record gets from the operation it is about. */
 export type RecordDetails = Partial<Omit<NewRecord, 'operation' | 'at' | 'ok' | 'durationMs' | 'error'>>;
@@ -70,7 +70,7 @@ export class Context {
   }
 
   /**
-   * Says what is going to be done, and asks. Answered with no, it throws; without anybody to ask it throws too, as a usage
+   * Says what is going to be done, in lines that are safe to show, and asks. Answered with no, it throws; without anybody to ask it throws too, as a usage
    * error.
    */
   async confirm(plan: readonly string[], question: string, { yes }: { yes: boolean }): Promise<void> {
@@ -80,12 +80,12 @@ export class Context {
     const { stderr, json } = this.out;
     if (json || this.#stdin.isTTY !== true || stderr.isTTY !== true) {
       throw new UsageError(
-        `${plan.join(' ')} There is nobody to ask${json ? ' with --json' : ', for this is no terminal'}, and nothing was done: ` +
+        `${plan.map(unstyled).filter(Boolean).join(' ')} There is nobody to ask${json ? ' with --json' : ', for this is no terminal'}, and nothing was done: ` +
           'pass --yes to do it without being asked.',
       );
     }
     for (const line of plan) {
-      stderr.write(`${safe(line)}\n`);
+      stderr.write(`${line}\n`);
     }
     stderr.write(`${safeLines(question)} [y/N] `);
     if (!/^\s*y(es)?\s*$/i.test(await this.#readLine())) {

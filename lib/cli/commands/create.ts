@@ -5,6 +5,7 @@ import { defineCommand } from '../command.js';
 import { mergeOperators, openToBackUp } from '../database.js';
 import { closing, kindOf, withDirectory } from '../directory.js';
 import { backupAsJson } from '../json.js';
+import { safe } from '../output/text.js';
 import { count, flag, number, object, oneOf, ref, text } from '../schema.js';
 import { verifyOne } from './verify.js';
 
@@ -121,7 +122,7 @@ export const create = defineCommand({
         ...(options.verify === undefined ? {} : { verified: { checksum } }),
       },
       text: () => [
-        `backup ${made.info.backupId} of ${made.database}: ${formatSize(made.info.size)} (${made.kind}), ` +
+        `backup ${made.info.backupId} of ${safe(made.database)}: ${formatSize(made.info.size)} (${made.kind}), ` +
           `${formatSize(made.bytesCopied)} copied in ${formatDuration(durationMs)}` +
           `${options.verify === undefined ? '' : checksum ? ', every byte read back' : ', names and sizes checked'}`,
       ],

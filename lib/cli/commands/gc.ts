@@ -80,7 +80,7 @@ export const gc = defineCommand({
         if (files.length > 0) {
           await context.confirm(
             [
-              `This deletes ${many} in ${engine.location} that belong to no backup, and frees ${formatSize(bytesFreed)}.`,
+              `This deletes ${many} in ${safe(engine.location)} that belong to no backup, and frees ${formatSize(bytesFreed)}.`,
             ],
             'Delete?',
             options,

@@ -10,6 +10,7 @@ import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { backupAsJson } from '../json.js';
+import { safe } from '../output/text.js';
 import { flag, object, ref, text } from '../schema.js';
 import { localTime } from '../time.js';
 
@@ -102,7 +103,7 @@ export const unpin = defineCommand({
         json: { location, ...(info === undefined ? {} : { backup: backupAsJson(info) }), pinned: false, wasPinned },
         text: () => [
           info === undefined
-            ? `the pins of ${location} are taken to be as they should be; pruning goes on`
+            ? `the pins of ${safe(location)} are taken to be as they should be; pruning goes on`
             : `backup ${info.backupId} ${wasPinned ? 'may be pruned again' : 'was not pinned'}`,
         ],
       };

@@ -71,7 +71,7 @@ export const restore = defineCommand({
         if (overwrite && (await holdsSomething(target))) {
           await context.confirm(
             [
-              `This replaces the database in ${target} with backup ${info.backupId} of ${engine.location}, ` +
+              `This replaces the database in ${safe(target)} with backup ${info.backupId} of ${safe(engine.location)}, ` +
                 `begun ${localTime(info.timestamp)}, ${formatSize(info.size)}. What was written to it since is lost.`,
             ],
             'Replace it?',

@@ -81,10 +81,11 @@ export class Output {
     const message = messageOf(error);
     const exit = exitOf(error);
     const hint = (error as { hint?: unknown } | null)?.hint;
-    const sentence = exit === 'stopped' ? message : `${this.#errorStyle.bad('error:')} ${safeLines(message)}`;
+    const sentence =
+      exit === 'stopped' ? safeLines(message) : `${this.#errorStyle.bad('error:')} ${safeLines(message)}`;
     this.stderr.write(`rocksdb-backup: ${sentence}\n`);
     if (typeof hint === 'string') {
-      this.stderr.write(`  try: ${hint}\n`);
+      this.stderr.write(`  try: ${safeLines(hint)}\n`);
     }
     if (this.json && !onlyForPeople && !this.#streamed) {
       this.stdout.write(`${JSON.stringify({ error: errorAsJson(error) })}\n`);

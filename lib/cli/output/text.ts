@@ -61,7 +61,7 @@ function characterLength(bytes: Buffer, at: number): number {
 /** How many columns a terminal takes for a text. Wide characters of East Asia and emoji take two. */
 export function width(text: string): number {
   let columns = 0;
-  for (const character of text.replace(styles, '')) {
+  for (const character of unstyled(text)) {
     const code = character.codePointAt(0)!;
     columns += /\p{Mn}|\p{Me}|\u200d|\ufe0f/u.test(character) ? 0 : code >= 0x1100 && isWide(code) ? 2 : 1;
   }
@@ -70,6 +70,11 @@ export function width(text: string): number {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what sets colours begins with one
 const styles = /\u001b\[[0-9;]*m/g;
+
+/** A line without its colours. */
+export function unstyled(line: string): string {
+  return line.replace(styles, '');
+}
 
 function isWide(code: number): boolean {
   return (
