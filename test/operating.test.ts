@@ -42,14 +42,14 @@ interface Sandbox {
 
 function sandbox(t: Test): Sandbox {
   const dir = tempDir(t);
-  for (const path of ['bin', 'data', 'backups', 'var/log', 'tmp']) mkdirSync(dir(path), { recursive: true });
+  for (const path of ['bin', 'data', 'backups', 'var/log', 'tmp', 'etc']) mkdirSync(dir(path), { recursive: true });
   const command = dir('bin', 'rocksdb-backup');
   writeFileSync(
     command,
     `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'dist', 'lib', 'cli', 'main.js')}' "$@"\n`,
   );
   chmodSync(command, 0o755);
-  const here = (text: string) => text.replaceAll(/(?<![\w.])\/(data|backups|var\/log|tmp)\//g, `${dir()}/$1/`);
+  const here = (text: string) => text.replaceAll(/(?<![\w.])\/(data|backups|var\/log|tmp|etc)\//g, `${dir()}/$1/`);
   return {
     dir,
     here,
@@ -95,6 +95,7 @@ async function run(t: Test, heading: string, box: Sandbox, given: Record<string,
   for (const { language, text } of found) {
     if (language === 'sh') await box.shell(text);
     else if (language === 'js') await box.script(text, given);
+    else if (language === 'json') writeFileSync(box.dir('etc', 'rocksdb-backup.json'), box.here(text));
     else t.fail(`a block of ${language} under ${heading}`);
     tried.add(text);
   }
@@ -144,7 +145,8 @@ t.test('the manager of the page is set up, runs, tells and stops as it says', as
   const console = { log: (...all: unknown[]) => printed.push(all) };
   const fakeProcess = new EventEmitter();
   const given = { db, manager, logger, app, console, process: fakeProcess };
-  for (const heading of ['Schedules', 'What is kept', 'Proof', 'Being told']) await run(t, heading, box, given);
+  for (const heading of ['Schedules', 'What is kept', 'Snapshots', 'Proof', 'Being told'])
+    await run(t, heading, box, given);
   t.ok(printed.some(([line]) => /keys were restored and compared/.test(String(line))));
   t.ok(printed.some(([id, action]) => id === 1 && action === 'keep'));
   let scraped = '';
@@ -216,6 +218,12 @@ t.test('corrupt backups are found and deleted, and the good ones stay', async (t
   t.equal(manager.status().lastSuccess?.kind, 'incremental', 'then as before');
   await manager.stop();
   await db.close();
+});
+
+t.test('the configuration that the page shows is right', async (t) => {
+  const box = sandbox(t);
+  await history(box);
+  await run(t, 'Without a service', box);
 });
 
 t.test('the other commands of the page work', async (t) => {

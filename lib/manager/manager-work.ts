@@ -271,7 +271,12 @@ export class ManagerWork {
       }
       return plan;
     } catch (error) {
-      await this.failed('prune', toError(error));
+      if (trigger === 'schedule' && (error as { code?: string }).code === 'BACKUP_LOCKED') {
+        // It is done after the next backup: nothing is lost by that.
+        this.skip({ operation: 'prune', reason: 'running', message: toError(error).message });
+      } else {
+        await this.failed('prune', toError(error));
+      }
       throw error;
     }
   }
