@@ -1,7 +1,7 @@
 // Databases and directories that are not ours alone: open in other processes, written by other programs, of any shape.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { BackupEngine, Database } from '../lib/index.js';
@@ -82,16 +82,41 @@ t.test('column families that nobody names, and data in the log alone, are backed
   t.equal((await cli(t, ['scan', dir('backups'), '1', '--from', 'b', '--keys-only'])).stdout, 'b\na\n');
 });
 
+t.test(
+  'a database of more levels than usual, and one of another way to compact, are backed up as they are',
+  async (t) => {
+    const dir = tempDir(t);
+    for (const [name, options] of Object.entries({
+      deep: { numLevels: 12 },
+      universal: { compactionStyle: 'universal', numLevels: 20 },
+      fifo: { compactionStyle: 'fifo', numLevels: 1 },
+    } as const)) {
+      const db = await Database.open(dir(name), options);
+      await fill(db, 'a');
+      if (name === 'deep') await db.compactRange({ changeLevel: true, targetLevel: 11 });
+      const contents = await contentsOf(db);
+      await db.close();
+      t.equal((await cli(t, ['create', dir(name), dir(`${name}-backups`), '-q'])).code, 0, name);
+      t.equal((await cli(t, ['restore', dir(`${name}-backups`), dir(`${name}-restored`), '-q'])).code, 0, name);
+      t.same(await contentsAt(dir(name), options), contents, 'its owner opens it as before');
+      t.same(await contentsAt(dir(`${name}-restored`), options), contents);
+    }
+  },
+);
+
 t.test('a database with its log elsewhere is not backed up without it', async (t) => {
   const dir = tempDir(t);
   const db = await Database.open(dir('db'), { walDir: dir('log') });
   await db.put('key', 'in the log');
   await db.close();
-  await refused(t, ['create', dir('db'), dir('backups')], 2, /log in .*log; .* Pass --wal-dir .*log/);
+  await refused(t, ['create', dir('db'), dir('backups')], 2, /log in .*log; .* Pass --wal-dir/);
   t.notOk(existsSync(dir('backups')));
   t.equal((await cli(t, ['create', dir('db'), dir('backups'), '--wal-dir', dir('log')])).code, 0);
   t.equal((await cli(t, ['restore', dir('backups'), dir('restored')])).code, 0);
   t.match(await contentsAt(dir('restored')), { key: Buffer.from('in the log').toString('base64') });
+  renameSync(dir('log'), dir('moved'));
+  await refused(t, ['create', dir('db'), dir('backups')], 2, /log, which is not there; .* Pass --wal-dir/);
+  t.equal((await cli(t, ['create', dir('db'), dir('backups'), '--wal-dir', dir('moved')])).code, 0);
 });
 
 const root = join(__dirname, '..', '..');

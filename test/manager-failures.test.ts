@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { BackupManager, type OperationRecord } from '../lib/index.js';
-import { Agent, ref } from './fixtures/agent.js';
 import { readState } from '../lib/manager/state.js';
+import { Agent, ref } from './fixtures/agent.js';
 import { contentsAt, contentsOf, fill, openEngine, settled } from './fixtures/backups.js';
 import { settleAll, until } from './fixtures/fake-clock.js';
 import { damages, filesBelow } from './fixtures/files.js';

@@ -20,15 +20,32 @@ export async function openToBackUp(
         : `there is no database ${path}. Check the path.`,
     );
   }
+  const options = newestOptions(path);
   if (walDir === undefined) {
-    checkLogIsThere(path);
+    checkLogIsThere(path, options);
   }
   return Database.open(path, {
     createIfMissing: false,
     walDir,
     mergeOperator,
+    numLevels: levelsOf(options),
     rocksdb: { disable_auto_compactions: true },
   });
+}
+
+/** What RocksDB noted of the options that the database was last opened with; empty if there is nothing. */
+function newestOptions(path: string): string {
+  const newest = readdirSync(path)
+    .filter((name) => /^OPTIONS-\d+$/.test(name))
+    .sort((a, b) => Number(a.slice(8)) - Number(b.slice(8)))
+    .pop();
+  return newest === undefined ? '' : readFileSync(join(path, newest), 'utf8');
+}
+
+/** A database with more levels than RocksDB's default of 7 opens with as many only. */
+function levelsOf(options: string): number | undefined {
+  const most = Math.max(0, ...[...options.matchAll(/^\s*num_levels=(\d+)/gm)].map(([, levels]) => Number(levels)));
+  return most > 7 ? most : undefined;
 }
 
 /** RocksDB's own merge operators. */
@@ -38,22 +55,21 @@ export const mergeOperators = ['uint64add', 'stringappend', 'put', 'max', 'bytes
  * A database whose log lies elsewhere opens without it, and without what is only there. RocksDB notes the place in the OPTIONS
  * file; whether that still holds only its owner knows.
  */
-function checkLogIsThere(path: string): void {
-  const options = readdirSync(path)
-    .filter((name) => /^OPTIONS-\d+$/.test(name))
-    .sort((a, b) => Number(a.slice(8)) - Number(b.slice(8)))
-    .pop();
-  if (options === undefined) {
+function checkLogIsThere(path: string, options: string): void {
+  const noted = /^\s*wal_dir=(.+)$/m.exec(options)?.[1]?.trim();
+  if (noted === undefined || (existsSync(noted) && realpathSync(noted) === realpathSync(path))) {
     return;
   }
-  const noted = /^\s*wal_dir=(.+)$/m.exec(readFileSync(join(path, options), 'utf8'))?.[1]?.trim();
-  if (noted === undefined || !existsSync(noted) || realpathSync(noted) === realpathSync(path)) {
-    return;
-  }
-  if (readdirSync(noted).some((name) => /^\d+\.log$/.test(name))) {
+  if (hasLogs(noted) || !hasLogs(path)) {
+    const place = resolve(noted);
     throw new UsageError(
-      `the database ${path} was last opened with its write-ahead log in ${resolve(noted)}; without it, what is only there would be ` +
-        `missing from the backup. Pass --wal-dir ${resolve(noted)}, or --wal-dir ${path} if the log has moved.`,
+      `the database ${path} was last opened with its write-ahead log in ${place}${existsSync(noted) ? '' : ', which is not there'}; ` +
+        'without it, what is only there would be missing from the backup. ' +
+        `Pass --wal-dir with the directory where it is now: ${path} if there is no other.`,
     );
   }
+}
+
+function hasLogs(directory: string): boolean {
+  return existsSync(directory) && readdirSync(directory).some((name) => /^\d+\.log$/.test(name));
 }
