@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parseConfig } from '../lib/cli/watch-config.js';
-import { BackupEngine, Database } from '../lib/index.js';
+import { BackupEngine, BackupManager, Database } from '../lib/index.js';
 import { fill } from './fixtures/backups.js';
 import { cli, cliAnswer, start } from './fixtures/cli.js';
 import { refused } from './fixtures/cli-scene.js';
@@ -94,6 +94,18 @@ t.test('a running backup is stopped and leaves nothing behind', async (t) => {
     schema: existsSync(dir('backups', 'users', 'meta')) ? 'list' : 'failure',
   });
   t.match(listed.json.backups ?? [], []);
+});
+
+t.test('the example in docs/cli.md is a configuration, and a manager takes it', async (t) => {
+  const page = readFileSync(join(__dirname, '..', '..', 'docs', 'cli.md'), 'utf8');
+  const example = /```json\n(.*?)```/s.exec(page)![1]!;
+  const [watched] = parseConfig(JSON.parse(example), '/etc/rocksdb-backup.json');
+  const dir = tempDir(t);
+  const db = await Database.open(dir('db'));
+  const manager = new BackupManager({ ...watched!.manager, db });
+  t.equal(manager.location, '/backups/users');
+  await manager.stop();
+  await db.close();
 });
 
 t.test('what is wrong with the file is told by the name of the key, before anything is opened or made', async (t) => {
