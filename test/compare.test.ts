@@ -129,6 +129,28 @@ for (const [a, b] of [
   );
 }
 
+t.test('a change of one byte is found wherever it is, though nothing has moved', async (t) => {
+  const random = Random.of(t);
+  const dir = tempDir(t);
+  const keyOf = (n: number) => `key${String(n).padStart(5, '0')}`;
+  const all = Object.fromEntries(
+    Array.from({ length: 6000 }, (_, n) => [keyOf(n), `value ${keyOf(n)} ${'x'.repeat(50)}`]),
+  );
+  const db = await databaseOf(t, dir('db'), { default: all });
+  const copy = await databaseOf(t, dir('copy'), { default: all });
+  const { checksum } = await digestDatabase(db);
+  for (const n of [0, 1, 2999, 5998, 5999, ...Array.from({ length: 15 }, () => random.below(6000))]) {
+    const value = all[keyOf(n)] as string;
+    const at = random.below(value.length);
+    const other = `${value.slice(0, at)}\x01${value.slice(at + 1)}`;
+    await copy.put(keyOf(n), other);
+    t.same(await diffOf(db, copy), [`default|changed|${keyOf(n)}|${value}|${other}`]);
+    t.not((await digestDatabase(copy)).checksum, checksum);
+    await copy.put(keyOf(n), value);
+  }
+  t.equal((await digestDatabase(copy)).checksum, checksum);
+});
+
 t.test('a digest tells where a key ends and its value begins, and where an entry does', async (t) => {
   const dir = tempDir(t);
   const models: Model[] = [
