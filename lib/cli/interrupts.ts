@@ -3,6 +3,9 @@ import { AT_ONCE } from './exit-codes.js';
 
 type StopSignal = keyof typeof AT_ONCE;
 
+/** Within so many milliseconds, the same signal again is the same wish: npx passes on what the terminal has sent already. */
+const SAME_WISH_MS = 300;
+
 /**
  * Signals that ask to stop. The first aborts what runs, which then leaves nothing half done; the second ends the process at
  * once.
@@ -11,11 +14,18 @@ export class Interrupts {
   readonly #controller = new AbortController();
   readonly #say: (text: string) => void;
   readonly #exit: (code: number) => void;
+  readonly #now: () => number;
+  #first: { name: StopSignal; at: number } | undefined;
   readonly #handlers: [StopSignal, () => void][] = [];
 
-  constructor(say: (text: string) => void, exit: (code: number) => void = (code) => process.exit(code)) {
+  constructor(
+    say: (text: string) => void,
+    exit: (code: number) => void = (code) => process.exit(code),
+    now: () => number = () => performance.now(),
+  ) {
     this.#say = say;
     this.#exit = exit;
+    this.#now = now;
   }
 
   get signal(): AbortSignal {
@@ -44,10 +54,14 @@ export class Interrupts {
   }
 
   #received(name: StopSignal): void {
+    if (this.#first?.name === name && this.#now() - this.#first.at < SAME_WISH_MS) {
+      return;
+    }
     if (this.signal.aborted) {
       this.#exit(AT_ONCE[name]);
       return;
     }
+    this.#first = { name, at: this.#now() };
     this.#say(name === 'SIGINT' ? 'stopping; Ctrl-C once more to exit at once' : `stopping, because of ${name}`);
     this.#controller.abort(new StoppedError(`stopped by ${name === 'SIGINT' ? 'Ctrl-C' : name}`));
   }
