@@ -31,7 +31,15 @@ export {
   type ReadProgress,
 } from './manager/compare.js';
 export { DrillError, type DrillOptions, type DrillProgress, type DrillResult, drillBackup } from './manager/drill.js';
-export { type BackupRecord, type Inventory, readInventory } from './manager/inventory.js';
+export {
+  type BackupRecord,
+  freedBy,
+  type Inventory,
+  readInventory,
+  retentionBackups,
+  type SharedFiles,
+  sharedWith,
+} from './manager/inventory.js';
 export type {
   AfterHook,
   BackupContext,

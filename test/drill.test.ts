@@ -82,6 +82,14 @@ t.test('the directory can be told, and is made if it is missing', async (t) => {
   t.same(readdirSync(dir('x', 'drills')), []);
 });
 
+t.test('where no directory can be made, the drill says so, and what to do', async (t) => {
+  const { dir, engine } = await scene(t);
+  writeFileSync(dir('file'), '');
+  const failure = await failureOf(() => drillBackup(engine, 1, { directory: dir('file') }));
+  t.match(failure, { code: 'DRILL_DIRECTORY_UNUSABLE', message: /file.*Nothing was restored; name another place/ });
+  await engine.deleteBackup(1);
+});
+
 t.test('whatever is wrong with what was restored is found, and the first key that differs is named', async (t) => {
   const { dir, engine } = await scene(t);
   const names = readdirSync(dir());

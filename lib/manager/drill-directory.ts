@@ -3,6 +3,7 @@ import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { native } from '../binding.js';
+import { RocksDBError } from '../errors.js';
 import { isAlive } from './process-alive.js';
 
 const NAME = /^rocksdb-backup-drill-(\d+)-([0-9a-f]{16})$/;
@@ -19,10 +20,21 @@ export interface DrillDirectory {
  * says that it is in use.
  */
 export async function makeDrillDirectory(parent: string): Promise<DrillDirectory> {
-  await mkdir(parent, { recursive: true });
   const id = randomBytes(8).toString('hex');
   const path = join(parent, `rocksdb-backup-drill-${process.pid}-${id}`);
-  await mkdir(path, { mode: 0o700 });
+  try {
+    await mkdir(parent, { recursive: true });
+    await mkdir(path, { mode: 0o700 });
+  } catch (cause) {
+    throw Object.assign(
+      new RocksDBError(
+        `a restore drill needs a temporary directory in ${parent}: ${(cause as Error).message}. Nothing was restored; name ` +
+          'another place, with as much free space as the database is large',
+        'DRILL_DIRECTORY_UNUSABLE',
+      ),
+      { cause },
+    );
+  }
   const lock = native.tryLockState(path);
   const remove = async () => {
     try {
@@ -48,9 +60,13 @@ export async function removeAbandonedDrills(parent: string): Promise<string[]> {
   const removed: string[] = [];
   for (const name of await namesIn(parent)) {
     const path = join(parent, name);
-    if (await isAbandoned(path, name)) {
-      await rm(path, { recursive: true, force: true });
-      removed.push(path);
+    try {
+      if (await isAbandoned(path, name)) {
+        await rm(path, { recursive: true, force: true });
+        removed.push(path);
+      }
+    } catch {
+      // Somebody else's, or somebody else is removing it: no reason not to drill.
     }
   }
   return removed;
@@ -86,12 +102,6 @@ async function readMarker(
 }
 
 async function namesIn(parent: string): Promise<string[]> {
-  try {
-    return await readdir(parent);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return [];
-    }
-    throw error;
-  }
+  // Who needs to make a directory there will be told what is wrong with it.
+  return readdir(parent).catch(() => []);
 }
