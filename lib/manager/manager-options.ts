@@ -64,9 +64,15 @@ export interface BackupManagerOptions {
   snapshots?: ManagerSnapshotOptions | undefined;
   /** Kept with each backup, as JSON. @default none */
   metadata?: (() => Record<string, unknown> | PromiseLike<Record<string, unknown>>) | undefined;
-  /** Called before each backup, once for all its attempts. If it throws or rejects, the backup is not made, and counts as failed. @default none */
+  /**
+   * Called before each backup, once for all its attempts. If it throws or rejects, the backup is not made, and counts as failed.
+   * It is part of the backup: it must not wait for another one, nor for stop(). @default none
+   */
   before?: BeforeHook | undefined;
-  /** Called after each backup, also a failed one. What it throws is reported as a failure and changes nothing. @default none */
+  /**
+   * Called after each backup, also a failed one. What it throws is reported as a failure and changes nothing. It must not wait
+   * for another backup, nor for stop(). @default none
+   */
   after?: AfterHook | undefined;
   /** Called for each failure, with the number of those in a row. @default none */
   onFailure?: OnFailure | undefined;
