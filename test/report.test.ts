@@ -163,7 +163,7 @@ t.test('in Chromium every page is legible, fits, and asks for nothing', { skip }
     { width: 1200, scheme: 'dark' },
     { width: 390, scheme: 'light' },
     { width: 390, scheme: 'dark' },
-    { width: 800, media: 'print' },
+    { width: 800, scheme: 'dark', media: 'print' },
   ];
   for (const [name, scene] of Object.entries(scenes)) {
     const file = dir(`${name}.html`);

@@ -6,7 +6,7 @@ export const PAGE_STYLE = `
   --good: #13703a; --good-soft: #dff3e6; --warn: #8a5300; --warn-soft: #fdf0d5; --bad: #b3151f; --bad-soft: #fde4e4;
   --disk: #0b62c4; --logical: #a9c8ef; --pin: #7a3fb5; --pin-soft: #efe4fb;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --page: #0e1217; --card: #161b22; --text: #e7eaef; --muted: #a0abb8; --line: #2d3641; --soft: #202731;
     --good: #57cc7f; --good-soft: #12331f; --warn: #e8b04b; --warn-soft: #38290b; --bad: #ff8a84; --bad-soft: #431a1c;
@@ -95,7 +95,9 @@ footer { color: var(--muted); font-size: 13px; margin-top: 22px; }
 }
 @media print {
   :root { color-scheme: light; }
-  body { background: #fff; padding: 0; font-size: 11px; }
+  body { background: #fff; padding: 0; font-size: 12px; }
+  h1 { font-size: 20px; } h2 { font-size: 15px; } .tile .value { font-size: 16px; }
+  .note, .legend, .tile .name, .tile .more { font-size: 11px; }
   section, .tile { break-inside: avoid; border-color: #ccc; }
   section.long { break-inside: auto; }
   tr { break-inside: avoid; }
