@@ -45,6 +45,8 @@ t.test(
     ]) {
       const { json } = await cliAnswer(t, [...args, '--dry-run']);
       t.match(json, { deleted: [1, 2], kept: [3], dryRun: true });
+      const inWords = await cli(t, [...args, '--dry-run']);
+      t.match(inWords, { code: 0, stdout: /^This deletes 2 backups, 1 .*frees .*B\.\n1 is left then\.\n$/ });
     }
     t.match((await cli(t, ['gc', backups, '--dry-run'])).stdout, 'nothing is left over\n');
     t.same((await cli(t, ['list', backups, '-q'])).stdout, '1\n2\n3\n', 'all are there');
@@ -132,6 +134,13 @@ t.test('a backup that cannot be read is listed, is not the latest, and keeps oth
   t.match(await cli(t, ['verify', backups]), { code: 5, stderr: /CURRENT/, stdout: /backup 3: damaged/ });
   await refused(t, ['delete', backups, '1', '--yes'], 5, /3 cannot be read.*pass --force/);
   await refused(t, ['gc', backups, '--yes'], 5, /3 cannot be read.*pass --force/);
+  await refused(t, ['delete', backups, '3'], 2, /about backup 3 .* cannot be read: without --force nothing is deleted/);
+  await refused(
+    t,
+    ['delete', backups, '3', '--force'],
+    2,
+    /gives up backup 3 .*: the files that only it had are deleted/,
+  );
   const restored = await cli(t, ['restore', backups, dir('target')]);
   t.match(restored, { code: 0, stderr: /warning: backup 3 .* cannot be read; the latest that can is 2/ });
   t.same(await contentsAt(dir('target')), contents[1]);
@@ -165,7 +174,10 @@ t.test(
     t.match((await cliAnswer(t, ['list', backups])).json, { backups: { length: 3 }, pinsLost: String });
     t.match((await cli(t, ['stats', backups])).stdout, /Pins +.*not known/);
     const refusedToPrune = await cli(t, ['prune', backups, '--keep-last', '1', '--yes']);
-    t.match(refusedToPrune.stdout, /Nothing goes: .*not known/);
+    t.match(refusedToPrune.stdout, /Nothing goes: .*not known.*--acknowledge-lost-pins/);
+    await refused(t, ['purge', backups, '--keep', '1', '--yes'], 1, /nothing was deleted: .*not known.*--acknowledge/);
+    await refused(t, ['delete', backups, '1'], 2, /This deletes backup 1 .*which backups were pinned is not known/);
+    t.equal((await cli(t, ['list', backups, '-q'])).stdout, '1\n2\n3\n');
     await refused(t, ['unpin', backups], 2, /unpin needs ID/);
     t.equal((await cli(t, ['pin', backups, '2'])).code, 0);
     t.match((await cliAnswer(t, ['unpin', backups, '--acknowledge-lost-pins'])).json, { pinned: false });

@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { BackupEngine, Database } from '../lib/index.js';
+import { pinBackup } from '../lib/manager/guarded-delete.js';
 import { CTRL_C, cli, noTerminal, type Started, start, startInTerminal } from './fixtures/cli.js';
 import { type CliScene, cliScenes } from './fixtures/cli-scene.js';
 import { filesBelow, tempDir } from './fixtures/files.js';
@@ -55,6 +56,42 @@ t.test('prune shows its plan in colours and asks', { skip: noTerminal }, async (
   const refused = await cli(t, ['prune', backups, '--keep-last', '1', '--color', 'always']);
   t.match(refused, { code: 2, stderr: / 2 .* delete +no rule keeps it/ });
 });
+
+t.test(
+  'what became another one, or was pinned, while a question was open is not deleted',
+  { skip: noTerminal },
+  async (t) => {
+    const pinFirst = async (engine: BackupEngine) => pinBackup(engine, await engine.getBackupInfo(1));
+    const replaceLast = async (engine: BackupEngine, source: string) => {
+      await engine.deleteBackup(3);
+      const db = await Database.open(source);
+      await engine.createBackup(db);
+      await db.close();
+    };
+    for (const { command, meanwhile, code, says, left } of [
+      { command: ['delete', '1'], meanwhile: pinFirst, code: 1, says: /backup 1 .* left alone/, left: [1, 2, 3] },
+      { command: ['delete', '2', '3'], meanwhile: replaceLast, code: 1, says: /deleted before that: 2/, left: [1, 3] },
+      { command: ['purge', '--keep', '2'], meanwhile: pinFirst, code: 1, says: /nothing was deleted/, left: [1, 2, 3] },
+      { command: ['prune', '--keep-last', '2'], meanwhile: pinFirst, code: 0, says: /left alone/, left: [1, 2, 3] },
+    ]) {
+      const { backups, db } = scene(t);
+      const engine = await BackupEngine.open(backups);
+      if (command[0] === 'prune') await cli(t, ['verify', backups]);
+      const run = startInTerminal(t, [command[0]!, backups, ...command.slice(1)]);
+      await run.printed(/Delete\? \[y\/N\] /);
+      await meanwhile(engine, db);
+      run.type('y\n');
+      const ended = await run.ended;
+      t.equal(ended.code, code, `${command.join(' ')}: ${ended.stdout}`);
+      t.match(ended.stdout, says);
+      t.same(
+        (await engine.getBackupInfo()).map(({ backupId }) => backupId),
+        left,
+      );
+      await engine.close();
+    }
+  },
+);
 
 t.test('Ctrl-C at a question is no', { skip: noTerminal }, async (t) => {
   const { backups } = scene(t);

@@ -143,7 +143,7 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
   await refused(t, ['watch', '--config', configure({ schedule: 'soon' })], 2, /databases\[0\]\.schedule must be/);
   await refused(t, ['watch', '--config', configure({}, { jitter: 'much' })], 2, /databases\[1\]\.jitter must be/);
   await refused(t, ['watch', '--config', configure({ path: 'nowhere' })], 3, /no database .*nowhere/);
-  t.match(await cli(t, ['watch', '--config', configure({ schedule: '5m' }), '--check']), {
+  t.match(await cli(t, ['watch', '--config', configure({ schedule: '5m', finalBackup: true }), '--check']), {
     code: 0,
     stdout: /users goes to/,
   });

@@ -1,7 +1,10 @@
+import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
 import { RocksDBError } from '../errors.js';
+import { deleteUnlessPinned, type GuardedDeleteOptions } from '../manager/guarded-delete.js';
 import type { BackupRecord, Inventory } from '../manager/inventory.js';
 import { formatSize } from '../units.js';
+import type { Context } from './context.js';
 import { safe } from './output/text.js';
 import { localTime } from './time.js';
 
@@ -12,6 +15,50 @@ export function deletionPlan(location: string, backups: readonly BackupInfo[], f
     `This deletes ${backups.length === 1 ? 'backup' : `${backups.length} backups,`} ${which} in ${safe(location)}, and frees ${formatSize(freed)}.`,
     left === 0 ? 'No backup is left then.' : `${left} ${left === 1 ? 'is' : 'are'} left then.`,
   ];
+}
+
+/** What is going to be deleted of what cannot be read: nothing is known of it. */
+export function unreadablePlan(location: string, backupIds: readonly number[], force: boolean): string[] {
+  if (backupIds.length === 0) {
+    return [];
+  }
+  const [backups, they] = backupIds.length === 1 ? ['backup', 'it'] : ['backups', 'they'];
+  const what = `${backups} ${backupIds.join(', ')} in ${safe(location)}, which cannot be read`;
+  return [
+    force
+      ? `This gives up ${what}: the files that only ${they} had are deleted for good.`
+      : `This is about ${what}: without --force nothing is deleted.`,
+  ];
+}
+
+/** The code of what is not as it was when it was decided to delete it. */
+export const CHANGED = 'BACKUP_CHANGED';
+
+/** Deletes a backup that was shown or planned to go, if it is still that one and not pinned, and writes it down. */
+export async function deleteShown(
+  context: Context,
+  engine: BackupEngine,
+  { backupId, timestamp }: { backupId: number; timestamp: Date },
+  auditLog: string | undefined,
+  options?: GuardedDeleteOptions,
+): Promise<void> {
+  await context.recorded(
+    'delete',
+    engine.location,
+    auditLog,
+    { backupId, timestamp: timestamp.toISOString() },
+    async () => {
+      const gone = await deleteUnlessPinned(engine, { backupId, timestamp }, options);
+      if (gone === undefined) {
+        throw new RocksDBError(
+          `backup ${backupId} in ${engine.location} was left alone: it is not what it was when that was decided, or was pinned since`,
+          CHANGED,
+        );
+      }
+      return gone;
+    },
+    ({ uniqueSize }) => ({ bytes: uniqueSize }),
+  );
 }
 
 /** A pinned backup is kept until it is unpinned, whoever asks. */

@@ -4,6 +4,7 @@ import { invalidOption, RocksDBError } from '../errors.js';
 import { databaseBehind } from './backup-runner.js';
 import { type Clock, systemClock } from './clock.js';
 import type { DrillResult } from './drill.js';
+import { pinBackup } from './guarded-delete.js';
 import { type BackupRecord, readInventory } from './inventory.js';
 import type { BackupKind, ManagerEvents } from './manager-events.js';
 import { type BackupManagerOptions, checkManagerOptions } from './manager-options.js';
@@ -13,7 +14,7 @@ import { ManagerMetrics } from './metrics.js';
 import type { RetentionPlan } from './retention.js';
 import { createTicker, type ScheduleEntry, type Ticker } from './schedule.js';
 import { listSnapshots, type SnapshotInfo } from './snapshots.js';
-import { pin, unpin, updateState } from './state.js';
+import { unpin, updateState } from './state.js';
 import type { ManagerStats } from './statistics.js';
 
 /** What only tests give to a manager. */
@@ -193,7 +194,8 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   async pin(backupId: number, note?: string): Promise<void> {
     this.#assertUsable();
     const backup = await this.#work.find(backupId);
-    await updateState(this.location, (state) => pin(state, backup, note));
+    const { incremental } = await this.#work.engines.open();
+    await pinBackup(incremental, backup, note);
     await this.#work.note('pin', backup, note === undefined ? undefined : { note });
   }
 

@@ -1,12 +1,13 @@
 import type { BackupEngine } from '../backup-engine.js';
+import type { BackupInfo } from '../backup-info.js';
 import type { Clock, SteadyClock } from './clock.js';
+import { deleteUnlessPinned } from './guarded-delete.js';
 import { type Inventory, readInventory, retentionBackups } from './inventory.js';
 import { takeTurn } from './manager-engines.js';
 import { type ManagerState, remainingSuspects, type Suspect } from './manager-state.js';
-import { isSameBackup, recordedError } from './operation-record.js';
+import { recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 import { planRetention, type RetentionPlan, type RetentionPolicy } from './retention.js';
-import { isPinned, readState } from './state.js';
 
 /** What a pruner works with. */
 export interface PrunerParts {
@@ -73,7 +74,7 @@ export async function prune(
   return { plan, deleted };
 }
 
-/** Deletes a backup, if it is still the one that was meant, and nobody has pinned it since. @returns bytes freed */
+/** Deletes a backup, if that is still right. @returns bytes freed */
 async function deleteOne(
   engine: BackupEngine,
   meant: { backupId: number; timestamp: Date },
@@ -81,19 +82,12 @@ async function deleteOne(
   trigger: string,
 ): Promise<number | 'in use' | 'left'> {
   const { backupId } = meant;
-  const found = (await engine.getBackupInfo()).find((backup) => isSameBackup(backup, meant));
-  if (found === undefined) {
-    return 'left';
-  }
-  const now = await readState(engine.location);
-  if (isPinned(now, meant) || now.pinsLost !== undefined) {
-    return 'left';
-  }
   const at = new Date(clock.now()).toISOString();
   const begun = clock.monotonic();
   const common = { operation: 'delete' as const, at, backupId, timestamp: meant.timestamp.toISOString(), trigger };
+  let gone: BackupInfo | undefined;
   try {
-    await engine.deleteBackup(backupId);
+    gone = await deleteUnlessPinned(engine, meant);
   } catch (error) {
     if ((error as { code?: string }).code === 'BACKUP_IN_USE') {
       return 'in use';
@@ -102,9 +96,12 @@ async function deleteOne(
     await recorder.record({ ...common, ok: false, durationMs, error: recordedError(error) });
     throw error;
   }
+  if (gone === undefined) {
+    return 'left';
+  }
   const durationMs = Math.round(clock.monotonic() - begun);
-  await recorder.record({ ...common, ok: true, durationMs, bytes: found.uniqueSize });
-  return found.uniqueSize;
+  await recorder.record({ ...common, ok: true, durationMs, bytes: gone.uniqueSize });
+  return gone.uniqueSize;
 }
 
 function aboutSuspects(suspects: readonly Suspect[]): string {

@@ -78,6 +78,16 @@ export async function updateState(location: string, change: (state: DirectorySta
   }
 }
 
+/** Does something while nobody else changes the state: what it says holds until that is done. Changes of its own would wait for ever. */
+export async function holdingState<T>(location: string, use: (state: DirectoryState) => Promise<T>): Promise<T> {
+  const lock = await lockState(location);
+  try {
+    return await use((await load(location)).state);
+  } finally {
+    lock.release();
+  }
+}
+
 async function load(location: string): Promise<{ state: DirectoryState; damaged: boolean }> {
   const path = join(location, STATE_FILE);
   const current = await readOne(path);
@@ -91,7 +101,9 @@ async function load(location: string): Promise<{ state: DirectoryState; damaged:
   const state = emptyState();
   const problem = current ?? previous;
   if (problem !== undefined) {
-    state.pinsLost = `${problem}; which backups were pinned is not known any more`;
+    state.pinsLost =
+      `${problem}; which backups were pinned is not known any more. Pin again those that are to be kept, then say so: ` +
+      `rocksdb-backup unpin ${location} --acknowledge-lost-pins`;
   }
   return { state, damaged: current !== undefined };
 }

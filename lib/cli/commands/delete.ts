@@ -1,10 +1,16 @@
+import type { BackupEngine } from '../../backup-engine.js';
+import type { BackupInfo } from '../../backup-info.js';
+import { RocksDBError } from '../../errors.js';
 import { freedBy, readInventory } from '../../manager/inventory.js';
+import { isSameBackup } from '../../manager/operation-record.js';
+import { holdingState, isPinned } from '../../manager/state.js';
 import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
+import { safe } from '../output/text.js';
 import { parseBackupId } from '../parse.js';
-import { deletionPlan, refusePinned } from '../removal.js';
+import { CHANGED, deleteShown, deletionPlan, refusePinned, unreadablePlan } from '../removal.js';
 import { array, count, flag, object, text } from '../schema.js';
 
 const deletionSchema = object({
@@ -60,21 +66,34 @@ export const deleteBackups = defineCommand({
         refusePinned(inventory, goes, 'unpin them first');
         const bytesFreed = freedBy(inventory, ids);
         const json = { location: engine.location, deleted: [...ids], kept, bytesFreed, dryRun: options['dry-run'] };
+        const unreadable = [...ids].filter((id) => corrupt.includes(id));
+        const plan = [
+          ...unreadablePlan(engine.location, unreadable, options.force),
+          ...(goes.length === 0 ? [] : deletionPlan(engine.location, goes, bytesFreed, kept.length)),
+          ...(inventory.state.pinsLost === undefined ? [] : [`${safe(inventory.state.pinsLost)}.`]),
+        ];
         if (options['dry-run']) {
-          return { json, text: () => deletionPlan(engine.location, goes, bytesFreed, kept.length) };
+          return { json, text: () => plan };
         }
-        await context.confirm(deletionPlan(engine.location, goes, bytesFreed, kept.length), 'Delete?', options);
-        for (const backupId of ids) {
-          context.signal.throwIfAborted();
-          const timestamp = goes.find((info) => info.backupId === backupId)?.timestamp.toISOString();
-          const bytes = freedBy(inventory, [backupId]);
-          await context.recorded(
-            'delete',
-            engine.location,
-            options['audit-log'],
-            { backupId, ...(timestamp === undefined ? {} : { timestamp }), bytes },
-            () => engine.deleteBackup(backupId, { force: options.force }),
-          );
+        await context.confirm(plan, 'Delete?', options);
+        const deleted: number[] = [];
+        try {
+          for (const backupId of ids) {
+            context.signal.throwIfAborted();
+            const info = goes.find((backup) => backup.backupId === backupId);
+            if (info !== undefined) {
+              const { force } = options;
+              await deleteShown(context, engine, info, options['audit-log'], { force, named: true });
+            } else {
+              await context.recorded('delete', engine.location, options['audit-log'], { backupId }, () =>
+                engine.deleteBackup(backupId, { force: options.force }),
+              );
+            }
+            deleted.push(backupId);
+          }
+        } catch (error) {
+          if (deleted.length > 0) context.out.warn(`deleted before that: ${deleted.join(', ')}`);
+          throw error;
         }
         return {
           json,
@@ -122,6 +141,9 @@ export const purge = defineCommand({
         const goes = backups.slice(0, Math.max(0, backups.length - keep));
         const deleted = goes.map(({ backupId }) => backupId);
         const kept = backups.slice(goes.length).map(({ backupId }) => backupId);
+        if (inventory.state.pinsLost !== undefined) {
+          throw new RocksDBError(`nothing was deleted: ${inventory.state.pinsLost}`, 'BACKUP_PINNED');
+        }
         refusePinned(inventory, goes, `unpin them, or use prune --keep-last ${keep}, which keeps what is pinned`);
         const bytesFreed = freedBy(inventory, deleted);
         const json = { location: engine.location, deleted, kept, bytesFreed, dryRun: options['dry-run'] };
@@ -139,7 +161,7 @@ export const purge = defineCommand({
           engine.location,
           options['audit-log'],
           { bytes: bytesFreed, detail: { deleted, kept, keep } },
-          () => engine.purgeOldBackups(keep, { force: options.force }),
+          () => purgeShown(engine, goes, keep, options.force),
         );
         return {
           json,
@@ -152,3 +174,18 @@ export const purge = defineCommand({
     );
   },
 });
+
+/** Deletes all but the latest, if these are still those that were shown, and none of them was pinned since. */
+function purgeShown(engine: BackupEngine, shown: readonly BackupInfo[], keep: number, force: boolean): Promise<void> {
+  return holdingState(engine.location, async (state) => {
+    const goes = (await engine.getBackupInfo()).slice(0, -keep);
+    const isSame = goes.length === shown.length && goes.every((backup, at) => isSameBackup(backup, shown[at]!));
+    if (!isSame || goes.some((backup) => isPinned(state, backup)) || state.pinsLost !== undefined) {
+      throw new RocksDBError(
+        `the backups in ${engine.location} are not what they were a moment ago, and nothing was deleted: look again, and repeat it`,
+        CHANGED,
+      );
+    }
+    await engine.purgeOldBackups(keep, { force });
+  });
+}

@@ -1,11 +1,5 @@
-import {
-  acknowledgeLostPins,
-  isPinned,
-  pin as pinIn,
-  readState,
-  unpin as unpinIn,
-  updateState,
-} from '../../manager/state.js';
+import { pinBackup } from '../../manager/guarded-delete.js';
+import { acknowledgeLostPins, isPinned, readState, unpin as unpinIn, updateState } from '../../manager/state.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
@@ -44,7 +38,7 @@ export const pin = defineCommand({
           timestamp: info.timestamp.toISOString(),
           ...(note === undefined ? {} : { detail: { note } }),
         },
-        () => updateState(engine.location, (state) => pinIn(state, info, note)),
+        () => pinBackup(engine, info, note),
       );
       return {
         json: {

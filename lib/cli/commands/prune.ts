@@ -11,10 +11,11 @@ import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { withDirectory } from '../directory.js';
-import { UsageError } from '../errors.js';
+import { codeOf, messageOf, UsageError } from '../errors.js';
 import { table } from '../output/table.js';
 import { safe } from '../output/text.js';
 import { policyOf, policyOptions } from '../policy.js';
+import { CHANGED, deleteShown } from '../removal.js';
 import { array, count, flag, object, oneOf, text, time } from '../schema.js';
 import { localTime, timeZone } from '../time.js';
 import { verifyOne } from './verify.js';
@@ -156,21 +157,15 @@ async function execute(
     async () => {
       for (const backupId of plan.delete) {
         context.signal.throwIfAborted();
-        const { backups } = await readInventory(engine);
-        const backup = backups.find((candidate) => candidate.backupId === backupId);
-        const meant = plan.decisions.find((decision) => decision.backupId === backupId)?.timestamp;
-        if (backup === undefined || backup.pinned || backup.timestamp.getTime() !== meant?.getTime()) {
-          context.out.warn(`backup ${backupId} is not what it was a moment ago, and is left alone`);
-          continue;
+        const timestamp = plan.decisions.find((decision) => decision.backupId === backupId)?.timestamp;
+        if (timestamp === undefined) continue;
+        try {
+          await deleteShown(context, engine, { backupId, timestamp }, auditLog);
+          deleted.push(backupId);
+        } catch (error) {
+          if (codeOf(error) !== CHANGED) throw error;
+          context.out.warn(messageOf(error));
         }
-        await context.recorded(
-          'delete',
-          engine.location,
-          auditLog,
-          { backupId, timestamp: backup.timestamp.toISOString(), bytes: backup.uniqueSize },
-          () => engine.deleteBackup(backupId),
-        );
-        deleted.push(backupId);
       }
     },
     () => ({ bytes: plan.bytesBefore - plan.bytesAfter }),

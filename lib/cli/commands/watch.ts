@@ -66,6 +66,7 @@ export const watch = defineCommand({
     }
     const configs = await readConfig(options.config);
     const watched: Watched[] = [];
+    let isWatching = false;
     try {
       for (const [at, config] of configs.entries()) {
         context.signal.throwIfAborted();
@@ -83,6 +84,7 @@ export const watch = defineCommand({
         }
         return { streamed: true, exit: 'ok' };
       }
+      isWatching = true;
       for (const { config, manager } of watched) {
         listen(context, config.name, manager);
         manager.start();
@@ -95,7 +97,7 @@ export const watch = defineCommand({
       }
       await aborted(context.signal);
     } finally {
-      await stopAll(watched);
+      await stopAll(watched, isWatching);
     }
     return { streamed: true, exit: 'ok' };
   },
@@ -128,11 +130,11 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Stops all, also when one of them cannot make its last backup; that one is told as an event. */
-async function stopAll(watched: readonly Watched[]): Promise<void> {
+/** Stops all, with a last backup where that is wanted and watching had begun; also when one of them cannot make its last backup; that one is told as an event. */
+async function stopAll(watched: readonly Watched[], isWatching: boolean): Promise<void> {
   const ends = watched.map(async ({ config, db, manager }) => {
     try {
-      await manager.stop(config.finalBackup ? { finalBackup: true } : { abort: true });
+      await manager.stop(isWatching && config.finalBackup ? { finalBackup: true } : { abort: true });
     } finally {
       await db.close();
     }
