@@ -29,9 +29,9 @@ export interface BackupEngineOptions {
   destroyOldData?: boolean | undefined;
   /** Includes the write-ahead log. Without it the database is flushed first. @default true */
   backupLogFiles?: boolean | undefined;
-  /** Bytes per second that backups write, or a limiter shared with others. 0: no limit. @default 0 */
+  /** Bytes per second that backups write, at least 10, or a limiter shared with others. 0: no limit. @default 0 */
   backupRateLimit?: number | RateLimiter | undefined;
-  /** Bytes per second that restores write, or a limiter shared with others. 0: no limit. @default 0 */
+  /** Bytes per second that restores write, at least 10, or a limiter shared with others. 0: no limit. @default 0 */
   restoreRateLimit?: number | RateLimiter | undefined;
   /** Files copied at a time. @default min(4, cores) */
   maxBackgroundOperations?: number | undefined;

@@ -3,7 +3,7 @@ import type { NativeRateLimiter } from './native-backup-engine.js';
 
 /** Options of a {@link RateLimiter}. */
 export interface RateLimiterOptions {
-  /** The limit. */
+  /** The limit: at least a byte in each refill period, which is 10 if that is not set; 20 times that with `autoTuned`. */
   bytesPerSecond: number;
   /**
    * Which operations count. The default limits what is written; `all` also limits reading the source.

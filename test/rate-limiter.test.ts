@@ -1,7 +1,7 @@
 // One limit for one engine, or for several, while they run.
 
 import t from 'tap';
-import { RateLimiter, type RateLimiterOptions } from '../lib/index.js';
+import { BackupEngine, RateLimiter, type RateLimiterOptions } from '../lib/index.js';
 import { begun, fill, openDatabase, openEngine, SLOW } from './fixtures/backups.js';
 import { tempDir } from './fixtures/files.js';
 
@@ -124,8 +124,8 @@ t.test('a limiter may be made before its engines and live longer', async (t) => 
     await engine.close();
   }
   t.ok(limiter.totalBytes > 0);
-  limiter.bytesPerSecond = 1;
-  t.equal(limiter.bytesPerSecond, 1);
+  limiter.bytesPerSecond = 10;
+  t.equal(limiter.bytesPerSecond, 10);
 });
 
 t.test('a refill period changes the size of requests, and autoTuned starts below the limit', async (t) => {
@@ -143,6 +143,32 @@ t.test('a refill period changes the size of requests, and autoTuned starts below
   const tuned = new RateLimiter({ bytesPerSecond: 100e6, autoTuned: true });
   t.ok(tuned.bytesPerSecond < 100e6, `${tuned.bytesPerSecond}`);
 });
+
+t.test(
+  'a limit that would give out nothing in a period, for ever, is refused; the least that is taken can be stopped',
+  async (t) => {
+    const dir = tempDir(t);
+    const db = await openDatabase(t, dir('db'));
+    await fill(db, 'a', { count: 300 });
+    const tooLow = (least: number) => ({ name: 'RangeError', code: 'INVALID_OPTION', message: `at least ${least},` });
+    for (const option of ['backupRateLimit', 'restoreRateLimit']) {
+      await t.rejects(BackupEngine.open(dir('refused'), { [option]: 9 }), tooLow(10));
+    }
+    t.throws(() => new RateLimiter({ bytesPerSecond: 9 }), tooLow(10));
+    t.throws(() => new RateLimiter({ bytesPerSecond: 3, refillPeriodMicros: 250_000 }), tooLow(4));
+    t.throws(() => new RateLimiter({ bytesPerSecond: 199, autoTuned: true }), tooLow(200));
+    const limiter = new RateLimiter({ bytesPerSecond: 4, refillPeriodMicros: 250_000 });
+    t.throws(() => {
+      limiter.bytesPerSecond = 3;
+    }, tooLow(4));
+    for (const limit of [10, limiter]) {
+      const engine = await openEngine(t, dir('backups'), { backupRateLimit: limit });
+      const { outcome } = await begun((options) => engine.createBackup(db, options));
+      t.equal(engine.stopBackup(), true);
+      t.match((await outcome).error, { code: 'BACKUP_STOPPED' });
+    }
+  },
+);
 
 t.test('wrong options of a limiter are errors with the code INVALID_OPTION', async (t) => {
   const good: RateLimiterOptions = { bytesPerSecond: 1000 };

@@ -68,7 +68,7 @@ for (const kind of ['manifest', 'current', 'options', 'log', 'table', 'blob']) {
         const seen = damage === 'removed' || (damage === 'truncated' && shared);
         if (seen) await t.rejects(engine.verifyBackup(id), corrupt, 'by size');
         else await t.resolves(engine.verifyBackup(id), 'the size alone does not tell');
-        await t.rejects(engine.restoreBackup(id, dir('restored')), { code: 'BACKUP_CORRUPT' });
+        await t.rejects(engine.restoreBackup(id, dir('restored')), corrupt);
         t.notOk(existsSync(dir('restored')), 'and nothing is restored');
       }
       if (!shared) {
@@ -150,7 +150,7 @@ t.test('a wrong checksum in a meta file is found, although every file is whole',
   writeFileSync(meta, wrong);
   await engine.verifyBackup(1);
   await t.rejects(engine.verifyBackup(1, { checksum: true }), { code: 'BACKUP_CORRUPT', message: name });
-  await t.rejects(engine.restoreBackup(1, dir('restored')), { code: 'BACKUP_CORRUPT' });
+  await t.rejects(engine.restoreBackup(1, dir('restored')), { code: 'BACKUP_CORRUPT', message: name });
   await engine.verifyBackup(2, { checksum: true });
 });
 

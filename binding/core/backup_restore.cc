@@ -208,8 +208,12 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
     const rocksdb::IOStatus status =
         session->reader().RestoreDBFromBackup(options, id, target.staged_database_dir(), target.staged_wal_dir());
     if (status.IsCorruption()) {
-      // RocksDB does not say here which file it is.
-      return Unrestorable(settings, id, status.ToString() + ". verifyBackup with checksum: true names the file.");
+      // RocksDB does not say here which file it is. When it verifies, it does: what was read a moment ago is read
+      // again, up to that file.
+      const rocksdb::IOStatus named = session->reader().VerifyBackup(id, true);
+      return Unrestorable(settings, id,
+                          (named.IsCorruption() ? named : status).ToString() +
+                              ". The target is as it was. Restore another backup; getBackupInfo() lists them.");
     }
     return Error::From(status, doing);
   });

@@ -1,5 +1,6 @@
 #include "napi/rate_limiter.h"
 
+#include <string>
 #include <utility>
 
 #include "core/adjustable_rate_limiter.h"
@@ -30,10 +31,23 @@ const OptionTable<LimiterOptions>& Table() {
   return *table;
 }
 
+// RocksDB's limiter gives out whole bytes, once in each period. Less than one would be none for ever, and who waits for
+// it could not even be stopped.
+void CheckRate(Napi::Env env, std::string_view name, Napi::Value value, int64_t rate, const LimiterOptions& options) {
+  // One that tunes itself goes down to a twentieth.
+  const int64_t bytes_in_period = options.auto_tuned ? 20 : 1;
+  const int64_t least = (bytes_in_period * 1'000'000 + options.refill_period_micros - 1) / options.refill_period_micros;
+  if (rate < least) {
+    ThrowOutOfRange(env, name, "at least " + std::to_string(least) + ", for RocksDB gives out whole bytes", value);
+  }
+}
+
 class RateLimiterHandle : public Wrapped {
  public:
-  explicit RateLimiterHandle(std::shared_ptr<RateLimiter> limiter)
-      : Wrapped(TypeId<RateLimiterHandle>::id()), limiter_(std::move(limiter)) {}
+  explicit RateLimiterHandle(const LimiterOptions& options)
+      : Wrapped(TypeId<RateLimiterHandle>::id()),
+        options_(options),
+        limiter_(std::make_shared<AdjustableRateLimiter>(options)) {}
 
   const std::shared_ptr<RateLimiter>& limiter() const { return limiter_; }
 
@@ -41,11 +55,13 @@ class RateLimiterHandle : public Wrapped {
   Napi::Value TotalBytes(const Args& args) { return WriteInt64(args.Env(), limiter_->GetTotalBytesThrough()); }
   Napi::Value TotalRequests(const Args& args) { return WriteInt64(args.Env(), limiter_->GetTotalRequests()); }
   void SetBytesPerSecond(const Args& args) {
-    limiter_->SetBytesPerSecond(
-        ReadInt64(args.Env(), "bytesPerSecond", args[0], 1, std::numeric_limits<int64_t>::max()));
+    const int64_t rate = ReadInt64(args.Env(), "bytesPerSecond", args[0], 1, std::numeric_limits<int64_t>::max());
+    CheckRate(args.Env(), "bytesPerSecond", args[0], rate, options_);
+    limiter_->SetBytesPerSecond(rate);
   }
 
  private:
+  const LimiterOptions options_;
   const std::shared_ptr<RateLimiter> limiter_;
 };
 
@@ -55,7 +71,9 @@ Napi::Value NewLimiter(const Args& args) {
   if (options.bytes_per_second == 0) {
     ThrowWrongType(args.Env(), "bytesPerSecond", "a number of bytes, at least 1", args.Env().Undefined());
   }
-  return Wrap(args.Env(), std::make_unique<RateLimiterHandle>(std::make_shared<AdjustableRateLimiter>(options)));
+  CheckRate(args.Env(), "bytesPerSecond", args[0].As<Napi::Object>().Get("bytesPerSecond"), options.bytes_per_second,
+            options);
+  return Wrap(args.Env(), std::make_unique<RateLimiterHandle>(options));
 }
 
 }  // namespace
@@ -79,7 +97,11 @@ std::shared_ptr<RateLimiter> ReadRateLimit(Napi::Env env, std::string_view name,
     ThrowWrongType(env, name, "a number of bytes per second or a RateLimiter", value);
   }
   const int64_t rate = ReadInt64(env, name, value, 0, std::numeric_limits<int64_t>::max());
-  return rate == 0 ? nullptr : std::shared_ptr<RateLimiter>(rocksdb::NewGenericRateLimiter(rate));
+  if (rate == 0) {
+    return nullptr;
+  }
+  CheckRate(env, name, value, rate, {});
+  return std::shared_ptr<RateLimiter>(rocksdb::NewGenericRateLimiter(rate));
 }
 
 }  // namespace rocksdb_backup
