@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { readState } from '../lib/manager/state.js';
 import { contentsAt } from './fixtures/backups.js';
 import { cli, cliAnswer } from './fixtures/cli.js';
 import { type CliScene, cliScenes, refused } from './fixtures/cli-scene.js';
@@ -52,6 +53,18 @@ t.test('a backup that cannot be read is listed, is not the latest, and keeps oth
   t.same(await contentsAt(dir('target')), contents[1]);
   t.match(await cli(t, ['delete', backups, '3', '--force', '--yes']), { code: 0 });
   t.match((await cliAnswer(t, ['list', backups])).json, { corrupt: [], backups: { length: 2 } });
+});
+
+t.test('damage that verify finds is shared by no later backup, whoever makes it', async (t) => {
+  const { backups, db } = scene(t);
+  const files = (await cliAnswer<{ files: { name: string }[] }>(t, ['show', backups, '1'])).json.files;
+  damages.changed(join(backups, files.find(({ name }) => name.startsWith('shared'))!.name));
+  t.equal((await cli(t, ['verify', backups, '1', '--checksum'])).code, 5);
+  t.match((await readState(backups)).manager, { suspects: [{ backupId: 1 }, { backupId: 2 }, { backupId: 3 }] });
+  const made = await cli(t, ['create', db, backups, '--verify', 'checksum']);
+  t.match(made, { code: 0, stdout: /^backup 4 .*\(full\)/, stderr: /backups 1, 2, 3 are damaged, or share a file/ });
+  t.equal((await cli(t, ['delete', backups, '1', '2', '3', '--yes'])).code, 0);
+  t.match(await cli(t, ['create', db, backups]), { code: 0, stdout: /^backup 5 .*\(incremental\)/ });
 });
 
 t.test('gc says and deletes what belongs to no backup', async (t) => {

@@ -128,6 +128,26 @@ t.test(
   },
 );
 
+t.test('what somebody made of records and notes has the right form when it is read, or is left out', async (t) => {
+  const path = directory(t);
+  const record = { operation: 'verify', at: seven.timestamp.toISOString(), ok: true, durationMs: 1, pid: 1, host: 'h' };
+  const wrong = [
+    { error: null },
+    { error: { message: 5 } },
+    { durationMs: '1' },
+    { operation: '\x1b[2J' },
+    { detail: 'x' },
+    { bytes: 'many' },
+  ];
+  const pins = [{ backupId: 7, timestamp: seven.timestamp, note: { a: 1 }, at: seven.timestamp }];
+  const history = [record, ...wrong.map((part) => ({ ...record, ...part }))];
+  writeFileSync(join(path, STATE_FILE), JSON.stringify({ version: 1, pins, history, last: { verify: history[1] } }));
+  const state = await readState(path);
+  t.same([state.history, state.last], [[record], {}]);
+  t.ok(isPinned(state, seven), 'a note that is no text takes no pin away');
+  t.equal(state.pins[0]?.note, undefined);
+});
+
 t.test('a state of a newer version is neither read nor overwritten', async (t) => {
   const path = directory(t);
   const newer = '{"version":2,"pins":"elsewhere"}';

@@ -8,7 +8,7 @@ import { toError } from './retries.js';
 import { createSnapshot, pruneSnapshots } from './snapshots.js';
 
 /** Codes of a drill that failed because of the backup, and not because there was no room, for instance. */
-const DAMAGE = new Set(['BACKUP_CORRUPT', 'DRILL_FAILED', 'ROCKSDB_CORRUPTION']);
+export const DAMAGE: ReadonlySet<string> = new Set(['BACKUP_CORRUPT', 'DRILL_FAILED', 'ROCKSDB_CORRUPTION']);
 
 /** Drills and snapshots: what a manager does beside backups, one at a time of each. */
 export class AsideWork {

@@ -180,7 +180,7 @@ function parseState(text: string, path: string): DirectoryState | string {
   }
   return {
     ...emptyState(),
-    pins,
+    pins: pins.map(({ note, ...rest }) => (typeof note === 'string' ? { ...rest, note } : rest)),
     counters: isObject(counters) ? onlyOf(counters, (n): n is number => Number.isFinite(n)) : {},
     history: Array.isArray(history) ? history.filter(isRecord) : [],
     last: isObject(last) ? onlyOf(last, isRecord) : {},
@@ -201,8 +201,19 @@ function isPin(value: unknown): value is Pin {
   return isObject(value) && Number.isInteger(value.backupId) && isDate(value.timestamp);
 }
 
+/** Whatever somebody made of the file, what is shown of it has the right form. */
 function isRecord(value: unknown): value is OperationRecord {
-  return isObject(value) && typeof value.operation === 'string' && isDate(value.at) && typeof value.ok === 'boolean';
+  if (!isObject(value) || !isDate(value.at) || typeof value.ok !== 'boolean' || !Number.isFinite(value.durationMs)) {
+    return false;
+  }
+  const { operation, error, detail, bytes } = value;
+  return (
+    typeof operation === 'string' &&
+    /^[a-z]+$/i.test(operation) &&
+    (error === undefined || (isObject(error) && typeof error.message === 'string')) &&
+    (detail === undefined || isObject(detail)) &&
+    (bytes === undefined || Number.isFinite(bytes))
+  );
 }
 
 function onlyOf<T>(object: Record<string, unknown>, accept: (value: unknown) => value is T): Record<string, T> {

@@ -2,6 +2,7 @@ import { BackupEngine } from '../../backup-engine.js';
 import type { BackupInfo } from '../../backup-info.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
+import { damagedToShare } from '../damage.js';
 import { mergeOperators, openToBackUp } from '../database.js';
 import { closing, kindOf, withDirectory } from '../directory.js';
 import { backupAsJson } from '../json.js';
@@ -69,9 +70,16 @@ export const create = defineCommand({
       await openToBackUp(DB, { walDir: options['wal-dir'], mergeOperator: options['merge-operator'] }),
       async (db) => {
         context.signal.throwIfAborted();
+        const damaged = options.full ? [] : await damagedToShare(DIR);
+        if (damaged.length > 0) {
+          context.out.warn(
+            `${damaged.length === 1 ? `backup ${damaged[0]} is damaged` : `backups ${damaged.join(', ')} are damaged, or share a file with one that is`}: ` +
+              'this backup is a full one, which shares no file with others',
+          );
+        }
         const engine = await BackupEngine.open(DIR, {
           backupRateLimit: options['rate-limit'],
-          shareTableFiles: !options.full,
+          shareTableFiles: !options.full && damaged.length === 0,
         });
         return closing(engine, async () => {
           let bytesCopied = 0;

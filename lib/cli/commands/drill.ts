@@ -1,6 +1,7 @@
 import { type DrillProgress, drillBackup } from '../../manager/drill.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
+import { notingDamage } from '../damage.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { backupAsJson } from '../json.js';
@@ -57,13 +58,15 @@ export const drill = defineCommand({
           options['audit-log'],
           { backupId, timestamp: timestamp.toISOString() },
           () =>
-            context.reporting(`drill ${backupId}`, (report) =>
-              drillBackup(engine, backupId, {
-                sample,
-                directory: options.directory,
-                signal: context.signal,
-                onProgress: (progress) => report(toldOf(progress)),
-              }),
+            notingDamage(engine, info, () =>
+              context.reporting(`drill ${backupId}`, (report) =>
+                drillBackup(engine, backupId, {
+                  sample,
+                  directory: options.directory,
+                  signal: context.signal,
+                  onProgress: (progress) => report(toldOf(progress)),
+                }),
+              ),
             ),
           ({ bytes, keys, sampled, digest }) => ({ bytes, detail: { keys, sampled, checksum: digest.checksum } }),
         );

@@ -5,6 +5,7 @@ import type { BackupInfo } from '../../backup-info.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
+import { notingDamage } from '../damage.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';
 import { backupAsJson } from '../json.js';
@@ -90,13 +91,15 @@ export const restore = defineCommand({
             detail: { target },
           },
           () =>
-            context.long(`restore ${info.backupId}`, (operation) =>
-              engine.restoreBackup(info.backupId, target, {
-                ...operation,
-                overwrite,
-                walDir: options['wal-dir'],
-                checkDiskSpace: !options['no-space-check'],
-              }),
+            notingDamage(engine, info, () =>
+              context.long(`restore ${info.backupId}`, (operation) =>
+                engine.restoreBackup(info.backupId, target, {
+                  ...operation,
+                  overwrite,
+                  walDir: options['wal-dir'],
+                  checkDiskSpace: !options['no-space-check'],
+                }),
+              ),
             ),
         );
         const durationMs = performance.now() - begin;

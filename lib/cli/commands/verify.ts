@@ -3,6 +3,7 @@ import type { BackupInfo } from '../../backup-info.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
+import { notingDamage } from '../damage.js';
 import { corruptAfter, findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { exitOf } from '../exit-codes.js';
@@ -19,15 +20,18 @@ interface VerifyOptions {
 export function verifyOne(
   context: Context,
   engine: BackupEngine,
-  { backupId, timestamp, size }: BackupInfo,
+  info: BackupInfo,
   { checksum, auditLog }: VerifyOptions,
 ): Promise<void> {
+  const { backupId, timestamp, size } = info;
+  const verify = () =>
+    context.long(`verify ${backupId}`, (operation) => engine.verifyBackup(backupId, { ...operation, checksum }));
   return context.recorded(
     'verify',
     engine.location,
     auditLog,
     { backupId, timestamp: timestamp.toISOString(), checksum, bytes: checksum ? size : 0 },
-    () => context.long(`verify ${backupId}`, (operation) => engine.verifyBackup(backupId, { ...operation, checksum })),
+    () => notingDamage(engine, info, verify),
   );
 }
 
