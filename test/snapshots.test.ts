@@ -181,6 +181,17 @@ t.test('pruning follows the order in which they were made, not the clock, and ke
   t.same(await pruneSnapshots(dir('db'), { maxBackups: 1 }, new Date()), ['20200101T000000000Z']);
 });
 
+t.test('a snapshot that somebody reads is left for another time, and the others go', async (t) => {
+  const { dir, db } = await scene(t);
+  const made: string[] = [];
+  for (let n = 0; n < 3; n++) made.push((await createSnapshot(db)).name);
+  const read = await Database.open(dir('db.snapshots', made[0]!));
+  t.same(await pruneSnapshots(dir('db'), { last: 1 }, new Date()), [made[1]]);
+  await read.close();
+  t.same(await pruneSnapshots(dir('db'), { last: 1 }, new Date()), [made[0]]);
+  t.same(await names(dir('db')), [made[2]]);
+});
+
 t.test('what a killed process left is removed by the next one, and never listed', async (t) => {
   const { dir, db } = await scene(t);
   const place = dir('db.snapshots');

@@ -195,7 +195,7 @@ export function planSnapshots(snapshots: readonly SnapshotInfo[], policy: Retent
 }
 
 /**
- * Deletes the snapshots that a policy does not keep.
+ * Deletes the snapshots that a policy does not keep. One that is open is left for another time.
  *
  * @returns the names of those that were deleted, oldest first
  * @example
@@ -210,11 +210,22 @@ export async function pruneSnapshots(
   checkRetentionPolicy(policy);
   const snapshots = await listSnapshots(dbPath, place);
   const names = planSnapshots(snapshots, policy, now).delete.map((id) => (snapshots[id - 1] as SnapshotInfo).name);
+  const deleted: string[] = [];
   for (const name of names) {
-    await deleteSnapshot(dbPath, name, place);
+    try {
+      await deleteSnapshot(dbPath, name, place);
+      deleted.push(name);
+    } catch (error) {
+      if (!LEFT_ALONE.has((error as RocksDBError).code)) {
+        throw error;
+      }
+    }
   }
-  return names;
+  return deleted;
 }
+
+/** Somebody reads it, has pinned it or has deleted it since: nothing is wrong with that, and the others can go. */
+const LEFT_ALONE: ReadonlySet<string> = new Set(['DATABASE_IN_USE', 'SNAPSHOT_PINNED', 'SNAPSHOT_NOT_FOUND']);
 
 function directoryOf(dbPath: string, { directory }: SnapshotPlace): string {
   if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
