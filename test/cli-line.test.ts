@@ -73,6 +73,8 @@ t.test('times are local dates and moments, moments with a zone, or how long ago'
   t.equal(of('2026-01-31T03:04+02:00'), Date.UTC(2026, 0, 31, 1, 4));
   t.equal(of('2h'), now.getTime() - 7_200_000);
   t.equal(of('1h30m'), now.getTime() - 5_400_000);
+  const late = new Date(now.getTime() + 700);
+  t.equal(parseTime('1s', '--before', late).getTime(), now.getTime() - 1000, 'a whole second, as backups know them');
   for (const text of ['2026-02-30', '2026-13-01', '2026-01-31 25:00', 'now', '31.1.2026', '2026-1-1']) {
     t.throws(() => of(text), { code: 'USAGE' }, text);
   }

@@ -20,7 +20,8 @@ export function parseTime(text: string, name: string, now: Date): Date {
     }
   } else {
     try {
-      return new Date(now.getTime() - parseDuration(text, name));
+      // Backups know the second they were begun in: what is begun before a whole one is begun before that moment.
+      return new Date(Math.floor((now.getTime() - parseDuration(text, name)) / 1000) * 1000);
     } catch {
       // said below, with both ways
     }
