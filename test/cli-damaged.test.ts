@@ -40,6 +40,12 @@ t.test('a backup that cannot be read is listed, is not the latest, and keeps oth
   t.match((await cli(t, ['list', backups])).stdout, / 3 +cannot be read\n.*Backup 3 cannot be read/s);
   t.match(await cli(t, ['verify', backups]), { code: 5, stderr: /CURRENT/, stdout: /backup 3: damaged/ });
   await refused(t, ['delete', backups, '1', '--yes'], 5, /3 cannot be read.*pass --force/);
+  await refused(t, ['purge', backups, '--keep', '1', '--force'], 2, /gives up backup 3 .* deletes backup 1 /s);
+  await refused(t, ['gc', backups, '--force'], 2, /Files of backup 3, which cannot be read, are among them/);
+  t.match(
+    (await cli(t, ['gc', backups, '--dry-run'])).stdout,
+    /Files of backup 3, which cannot be read, are among them/,
+  );
   await refused(t, ['gc', backups, '--yes'], 5, /3 cannot be read.*pass --force/);
   await refused(t, ['delete', backups, '3'], 2, /about backup 3 .* cannot be read: without --force nothing is deleted/);
   await refused(

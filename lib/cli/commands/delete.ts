@@ -150,7 +150,11 @@ export const purge = defineCommand({
         if (goes.length === 0) {
           return { json, text: () => [`nothing to delete: there are ${backups.length}`] };
         }
-        const plan = deletionPlan(engine.location, goes, bytesFreed, kept.length);
+        const corrupt = inventory.corrupt.map(({ backupId }) => backupId);
+        const plan = [
+          ...unreadablePlan(engine.location, corrupt, options.force),
+          ...deletionPlan(engine.location, goes, bytesFreed, kept.length),
+        ];
         if (options['dry-run']) {
           return { json, text: () => plan };
         }

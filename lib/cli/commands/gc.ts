@@ -68,11 +68,17 @@ export const gc = defineCommand({
         const bytesFreed = files.reduce((sum, { size }) => sum + size, 0);
         const json = { location: engine.location, files, bytesFreed, dryRun: options['dry-run'] };
         const many = `${files.length} ${files.length === 1 ? 'file' : 'files'}`;
+        const corrupt = await engine.getCorruptedBackups();
+        const unreadable =
+          corrupt.length === 0 || files.length === 0
+            ? []
+            : [`Files of backup ${corrupt.join(', ')}, which cannot be read, are among them.`];
         if (options['dry-run']) {
           return {
             json,
             text: () => [
               files.length === 0 ? 'nothing is left over' : `${many} belong to no backup, ${formatSize(bytesFreed)}:`,
+              ...unreadable,
               ...files.map(({ name, size }) => `  ${safe(name)}  ${formatSize(size)}`),
             ],
           };
@@ -81,6 +87,7 @@ export const gc = defineCommand({
           await context.confirm(
             [
               `This deletes ${many} in ${safe(engine.location)} that belong to no backup, and frees ${formatSize(bytesFreed)}.`,
+              ...unreadable,
             ],
             'Delete?',
             options,
