@@ -246,6 +246,39 @@ t.test(
   },
 );
 
+t.test(
+  'the last good backup is none that was found damaged since, whoever found it, also after a restart',
+  async (t) => {
+    const scene = await managerScene(t);
+    const { manager, dir, clock } = scene;
+    await manager.backupFull();
+    const first = manager.status().lastGoodBackup;
+    for (const id of [2, 3]) {
+      await clock.advance(MINUTE);
+      await manager.backupFull();
+      t.not(manager.status().lastGoodBackup?.getTime(), first?.getTime());
+      const table = filesBelow(dir('backups', 'private', `${id}`)).find((name) => name.endsWith('.sst'))!;
+      damages.changed(dir('backups', 'private', `${id}`, table));
+      if (id === 2) {
+        await t.rejects(manager.verify(2), { code: 'BACKUP_CORRUPT' });
+      } else {
+        await t.rejects(scene.another().manager.verify(3), { code: 'BACKUP_CORRUPT' });
+        await manager.stats();
+      }
+      t.same(manager.status().lastGoodBackup, first, `${id}`);
+    }
+    t.same((await manager.stats()).lastGoodBackup, first);
+    const later = scene.another().manager;
+    t.same((await later.stats()).lastGoodBackup, first);
+  },
+);
+
+t.test('a snapshot before the first backup is written down', async (t) => {
+  const { manager, dir } = await managerScene(t);
+  await manager.snapshot();
+  t.match((await readState(dir('backups'))).history, [{ operation: 'snapshot', ok: true }]);
+});
+
 t.test('a suspect that is read and found whole is none any more', async (t) => {
   const { manager, told, db, dir, clock } = await managerScene(t, { verify: 'checksum' });
   await manager.backupNow();

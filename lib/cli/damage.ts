@@ -1,7 +1,7 @@
 import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
-import { DAMAGE } from '../manager/aside-work.js';
 import { suspectDamage } from '../manager/backup-runner.js';
+import { DAMAGE } from '../manager/last-good.js';
 import { ManagerState, memoryOf, remainingSuspects, spreadsDamage } from '../manager/manager-state.js';
 import { readState } from '../manager/state.js';
 import { withDirectory } from './directory.js';

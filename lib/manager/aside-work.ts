@@ -1,14 +1,12 @@
 import type { RocksDBError } from '../errors.js';
 import { databaseBehind, suspectDamage } from './backup-runner.js';
 import { type DrillResult, drillBackup } from './drill.js';
+import { DAMAGE } from './last-good.js';
 import type { ManagedOperation } from './manager-events.js';
 import type { ManagerWork } from './manager-work.js';
 import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
 import { toError } from './retries.js';
 import { createSnapshot, pruneSnapshots } from './snapshots.js';
-
-/** Codes of a drill that failed because of the backup, and not because there was no room, for instance. */
-export const DAMAGE: ReadonlySet<string> = new Set(['BACKUP_CORRUPT', 'DRILL_FAILED', 'ROCKSDB_CORRUPTION']);
 
 /** Drills and snapshots: what a manager does beside backups, one at a time of each. */
 export class AsideWork {
@@ -59,6 +57,8 @@ export class AsideWork {
       const begun = this.#work.clock.monotonic();
       const db = databaseBehind(this.#work.settings.db);
       const { snapshotDirectory: directory, snapshotRetention } = this.#work.settings;
+      // Where it is written down. That there is none yet, or that it cannot be made, keeps nobody from a snapshot.
+      await this.#work.engines.open().catch(() => undefined);
       const { path } = await createSnapshot(db, { directory });
       record.kind = 'snapshot';
       record.detail = { path };

@@ -2,8 +2,6 @@ import type { Progress } from '../backup-info.js';
 import type { Phase } from './backup-runner.js';
 import type { BackupContext, BackupResult, Failure } from './manager-events.js';
 import type { Suspect } from './manager-state.js';
-import { isSameBackup } from './operation-record.js';
-import type { DirectoryState } from './state.js';
 
 /** What {@link BackupManager.status} tells. */
 export interface ManagerStatus {
@@ -39,28 +37,4 @@ export interface ManagerStatus {
   suspects: readonly Suspect[];
   /** By how many milliseconds the system's clock was set forward, or back, since the manager was made. */
   clockOffset: number;
-}
-
-/** When the last backup was made that also verified, if that was asked for; in milliseconds since 1970. */
-export function lastGoodOf({ history, last }: DirectoryState, verify: 'size' | 'checksum' | false): number | undefined {
-  const created = [...history].reverse().filter(({ operation, ok }) => operation === 'create' && ok);
-  if (last.create !== undefined) {
-    created.push(last.create);
-  }
-  const verified = [last.verify, ...history].filter((record) => record?.operation === 'verify' && record.ok);
-  const good = created.find(
-    (made) =>
-      verify === false ||
-      verified.some((record) => {
-        const { backupId, timestamp } = record ?? {};
-        return (
-          backupId !== undefined &&
-          timestamp !== undefined &&
-          made.backupId !== undefined &&
-          made.timestamp !== undefined &&
-          isSameBackup({ backupId, timestamp }, { backupId: made.backupId, timestamp: made.timestamp })
-        );
-      }),
-  );
-  return good === undefined ? undefined : Date.parse(good.at);
 }

@@ -14,6 +14,7 @@ import {
 import { ChangeWatch } from './change-watch.js';
 import { type Clock, SteadyClock } from './clock.js';
 import { readInventory } from './inventory.js';
+import { type GoodBackup, isBad, lastGoodOf } from './last-good.js';
 import { ManagerEngines } from './manager-engines.js';
 import {
   type BackupContext,
@@ -28,12 +29,12 @@ import {
 } from './manager-events.js';
 import type { Settings } from './manager-options.js';
 import { count, ManagerState, remainingSuspects } from './manager-state.js';
-import { lastGoodOf } from './manager-status.js';
 import type { OperationName } from './operation-record.js';
 import { planPruning, prune } from './pruner.js';
 import { Recorder } from './recorder.js';
 import type { RetentionPlan, RetentionPolicy } from './retention.js';
 import { backoff, toError } from './retries.js';
+import type { DirectoryState } from './state.js';
 import { type ManagerStats, statisticsOf } from './statistics.js';
 
 /** Errors after which the same changes need not be tried again: there is nothing to read them from, or to write them to. */
@@ -60,7 +61,6 @@ export class ManagerWork {
   phase: Phase = 'idle';
   context: BackupContext | undefined;
   progress: Progress | undefined;
-  lastGood: number | undefined;
   lastDrill: number | undefined;
   lastResult: BackupResult | undefined;
   lastFailure: (Failure & { at: Date }) | undefined;
@@ -69,6 +69,7 @@ export class ManagerWork {
   readonly #random: () => number;
   readonly #tracked = new Set<Promise<unknown>>();
   #loaded: Promise<void> | undefined;
+  #good: GoodBackup | undefined;
   /** What had been written when the last backup that went well began. */
   #backedUp: string | undefined;
   #begunWith: string | undefined;
@@ -101,9 +102,21 @@ export class ManagerWork {
   async #load(): Promise<void> {
     const state = await this.state.load();
     if (state !== undefined) {
-      this.lastGood ??= lastGoodOf(state, this.settings.verify);
+      this.#good ??= lastGoodOf(state, this.settings.verify);
       const { drill } = state.last;
       this.lastDrill ??= drill === undefined ? undefined : Date.parse(drill.at);
+    }
+  }
+
+  /** When the last backup was made that is good for all that is known. */
+  get lastGood(): number | undefined {
+    return this.#good?.at;
+  }
+
+  /** What was good may have been found damaged since, here or by another process. */
+  #reconsider(state: DirectoryState | undefined): void {
+    if (state !== undefined && this.#good !== undefined && isBad(state, this.#good)) {
+      this.#good = lastGoodOf(state, this.settings.verify);
     }
   }
 
@@ -148,7 +161,7 @@ export class ManagerWork {
       const result = await runner.run(job);
       outcome = { ok: true, result };
       this.#backedUp = this.#begunWith;
-      this.lastGood = this.steady.now();
+      this.#good = { ...result.info, at: this.steady.now() };
       this.lastResult = result;
       this.tell('backup', result);
       if (settings.retention !== undefined) {
@@ -158,6 +171,7 @@ export class ManagerWork {
     } catch (thrown) {
       const error = toError(thrown);
       outcome = { ok: false, error };
+      this.#reconsider(await this.state.load());
       const closed = CLOSED.has((error as { code?: string }).code ?? '');
       again = closed
         ? undefined
@@ -233,6 +247,7 @@ export class ManagerWork {
       memory.consecutiveFailures[operation] = (memory.consecutiveFailures[operation] ?? 0) + 1;
       count(counters, `${operation}Failed`);
     });
+    this.#reconsider(await this.state.load());
     const consecutiveFailures = this.state.memory.consecutiveFailures[operation] ?? 1;
     const id = backupId === undefined ? {} : { backupId };
     this.#tellFailure({ operation, error, consecutiveFailures, ...id, willRetry: false });
@@ -355,6 +370,7 @@ export class ManagerWork {
   async stats(): Promise<ManagerStats> {
     await this.load();
     const inventory = await readInventory((await this.engines.open()).incremental);
+    this.#reconsider(inventory.state);
     const suspects = remainingSuspects(this.state.memory.suspects, inventory.backups, inventory.state);
     const last = { good: this.lastGood, drill: this.lastDrill };
     return statisticsOf(inventory, suspects, this.steady.now(), last);

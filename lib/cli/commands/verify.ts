@@ -1,5 +1,6 @@
 import type { BackupEngine } from '../../backup-engine.js';
 import type { BackupInfo } from '../../backup-info.js';
+import { RateLimiter } from '../../rate-limiter.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
@@ -88,7 +89,9 @@ export const verify = defineCommand({
       throw new UsageError(`--all and ${ID} contradict each other: name one backup, or all`);
     }
     const rate = options['rate-limit'];
-    const limits = { backupRateLimit: rate, restoreRateLimit: rate };
+    // A limit that is a number is one of writing.
+    const limits =
+      rate === undefined ? {} : { backupRateLimit: new RateLimiter({ bytesPerSecond: rate, mode: 'reads' }) };
     const { location, results } = await withDirectory(
       DIR,
       async (engine) => {

@@ -1,0 +1,53 @@
+import { memoryOf } from './manager-state.js';
+import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
+import type { DirectoryState } from './state.js';
+
+/** Codes of a verify or drill that failed because of the backup, and not because there was no room, for instance. */
+export const DAMAGE: ReadonlySet<string> = new Set(['BACKUP_CORRUPT', 'DRILL_FAILED', 'ROCKSDB_CORRUPTION']);
+
+/** A backup that was made, and verified if that was asked for. */
+export interface GoodBackup extends BackupRef {
+  /** When it was made, in milliseconds since 1970. */
+  at: number;
+}
+
+/** The last backup that was made and verified, if that was asked for, and is good for all that is known since. */
+export function lastGoodOf(state: DirectoryState, verify: 'size' | 'checksum' | false): GoodBackup | undefined {
+  const { history, last } = state;
+  const known = [...Object.values(last), ...history];
+  const created = known.filter(({ operation, ok }) => operation === 'create' && ok);
+  const verified = known.filter(({ operation, ok }) => operation === 'verify' && ok);
+  for (const record of created.reverse()) {
+    const { backupId, timestamp, at } = record;
+    if (backupId !== undefined && timestamp !== undefined) {
+      const good = { backupId, timestamp, at: Date.parse(at) };
+      if ((verify === false || verified.some((other) => isOf(other, good))) && !isBad(state, good)) {
+        return good;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Whether a backup is gone, or was found damaged, or shares a file with one that was. */
+export function isBad(state: DirectoryState, backup: BackupRef): boolean {
+  if (memoryOf(state).suspects.some((suspect) => isSameBackup(suspect, backup))) {
+    return true;
+  }
+  const newestFirst = state.history.filter((record) => isOf(record, backup)).reverse();
+  const decisive = newestFirst.find((record) => tellsOfDamage(record) || tellsOfHealth(record));
+  return (
+    (decisive !== undefined && tellsOfDamage(decisive)) ||
+    newestFirst.some(({ operation, ok }) => operation === 'delete' && ok)
+  );
+}
+
+const tellsOfDamage = ({ operation, ok, error }: OperationRecord) =>
+  (operation === 'verify' || operation === 'drill') && !ok && DAMAGE.has(error?.code ?? '');
+
+const tellsOfHealth = ({ operation, ok, checksum = false }: OperationRecord) =>
+  operation === 'verify' && ok && checksum;
+
+function isOf({ backupId, timestamp }: OperationRecord, backup: BackupRef): boolean {
+  return backupId !== undefined && timestamp !== undefined && isSameBackup({ backupId, timestamp }, backup);
+}
