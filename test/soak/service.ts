@@ -16,7 +16,7 @@ export interface ServiceOptions {
   minInterval: number;
   schedule: number;
   drill: number;
-  /** Does something wrong on purpose: leaves out what every hundredth batch has to write. */
+  /** Does something wrong on purpose: leaves out what every tenth batch has to write. */
   tamper?: 'lost write' | undefined;
 }
 
@@ -101,7 +101,7 @@ async function main(options: ServiceOptions): Promise<void> {
   while (!stopping) {
     n++;
     const batch = fillBatch(db, seed, n);
-    if (options.tamper === 'lost write' && n % 100 === 0) batch.clear().put(COUNT_KEY, String(n));
+    if (options.tamper === 'lost write' && n % 10 === 0) batch.clear().put(COUNT_KEY, String(n));
     await batch.write();
     acknowledged.set(n);
     manager.notifyChange();
