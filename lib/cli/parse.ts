@@ -95,7 +95,7 @@ export function parseLine(argv: readonly string[], commands: readonly Command[],
 
 const helpOf = (command: Command) => `rocksdb-backup ${command.name} --help`;
 
-function findCommand(name: string | undefined, commands: readonly Command[]): Command {
+export function findCommand(name: string | undefined, commands: readonly Command[]): Command {
   if (name === undefined) {
     throw new UsageError('a command is missing', 'rocksdb-backup --help');
   }

@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, nearest } from './command.js';
+import type { Command } from './command.js';
 import { commands } from './commands/index.js';
 import { Context } from './context.js';
-import { UsageError } from './errors.js';
 import { exitCodes, exitOf } from './exit-codes.js';
 import { commandHelp, generalHelp } from './help.js';
 import { Interrupts } from './interrupts.js';
 import { Output } from './output/output.js';
-import { glance, parseLine } from './parse.js';
+import { findCommand, glance, parseLine } from './parse.js';
 
 /** Runs one command line of this process to its end, and says with which exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -67,17 +66,7 @@ function helpWanted(argv: readonly string[], seen: ReturnType<typeof glance>, ou
   }
   const words = argv.filter((word) => !word.startsWith('-'));
   const name = isHelp ? words[words.indexOf('help') + 1] : seen.commandName;
-  const command = commands.find((candidate) => candidate.name === name);
-  if (name !== undefined && command === undefined) {
-    const near = nearest(
-      name,
-      commands.map((candidate) => candidate.name),
-    );
-    throw new UsageError(
-      `there is no command '${name}'${near === undefined ? '' : `; did you mean '${near}'?`}`,
-      'rocksdb-backup --help',
-    );
-  }
+  const command = name === undefined ? undefined : findCommand(name, commands);
   const lines = () =>
     command === undefined
       ? generalHelp(commands, columnsOf(out), out.style)

@@ -1,7 +1,6 @@
-import type { RocksDBError } from '../errors.js';
-import { databaseBehind, suspectDamage } from './backup-runner.js';
+import { databaseBehind } from './backup-runner.js';
+import { notingDamage } from './damage.js';
 import { type DrillResult, drillBackup } from './drill.js';
-import { DAMAGE } from './last-good.js';
 import type { ManagedOperation } from './manager-events.js';
 import type { ManagerWork } from './manager-work.js';
 import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
@@ -30,14 +29,9 @@ export class AsideWork {
         const info = await this.#work.find(backupId);
         record.backupId = info.backupId;
         record.timestamp = info.timestamp.toISOString();
-        try {
-          return await drillBackup(incremental, info.backupId, { ...this.#work.settings.drill, signal });
-        } catch (error) {
-          if (DAMAGE.has((error as RocksDBError).code)) {
-            await suspectDamage(this.#work.state, incremental, info, record.at);
-          }
-          throw error;
-        }
+        return notingDamage(this.#work.state, incremental, info, record.at, () =>
+          drillBackup(incremental, info.backupId, { ...this.#work.settings.drill, signal }),
+        );
       };
       const result = await drillOne().catch((error: { code?: string }) => {
         // The one that was the latest was pruned before the drill had it open.

@@ -3,11 +3,12 @@ import type { BackupInfo, Progress } from '../backup-info.js';
 import { type Database, type DatabaseSource, databaseOf } from '../database.js';
 import { describe, invalidOption } from '../errors.js';
 import { type Clock, pause } from './clock.js';
+import { suspectDamage } from './damage.js';
 import { readInventory } from './inventory.js';
 import { type EnginePair, type ManagerEngines, takeTurn } from './manager-engines.js';
 import type { BackupContext, BackupKind, BackupResult, Failure, ManagedOperation, Trigger } from './manager-events.js';
 import type { Settings } from './manager-options.js';
-import { count, type ManagerState, remainingSuspects, type Suspect, spreadsDamage } from './manager-state.js';
+import { count, type ManagerState, remainingSuspects, spreadsDamage } from './manager-state.js';
 import { recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 import { backoff, mayPass, toError } from './retries.js';
@@ -293,37 +294,6 @@ export async function verifyAndRecord(
   const durationMs = Math.round(clock.monotonic() - begun);
   await recorder.record({ ...common, ok: true, durationMs, bytes: how === 'checksum' ? info.size : 0 });
   onVerified(info, how, durationMs);
-}
-
-/** Notes that a backup is damaged, and with it those that have a file in common with it. */
-export async function suspectDamage(
-  state: ManagerState,
-  engine: BackupEngine,
-  info: BackupInfo,
-  since: string,
-): Promise<void> {
-  const suspects = await thoseThatShareWith(engine, info);
-  await state.update((memory) => {
-    const known = memory.suspects.filter((old) => !suspects.some((suspect) => suspect.backupId === old.backupId));
-    memory.suspects = [...known, ...suspects.map((suspect) => ({ ...suspect, since }))];
-  });
-}
-
-/** A backup, and those that have a file in common with it: which file is damaged, the error tells people only. */
-async function thoseThatShareWith(engine: BackupEngine, info: BackupInfo): Promise<Omit<Suspect, 'since'>[]> {
-  const all = await engine.getBackupInfo({ fileDetails: true }).catch(() => []);
-  const sharedFiles = ({ fileDetails = [] }: BackupInfo) =>
-    fileDetails.filter(({ shared }) => shared).map(({ name }) => name);
-  const own = new Set(all.filter(({ backupId }) => backupId === info.backupId).flatMap(sharedFiles));
-  const sharing = all.filter(
-    (other) => other.backupId !== info.backupId && sharedFiles(other).some((name) => own.has(name)),
-  );
-  return [info, ...sharing].map(({ backupId, timestamp }) => ({
-    backupId,
-    timestamp: timestamp.toISOString(),
-    // Where nothing could be listed, whatever is possible is assumed.
-    shares: all.length === 0 || own.size > 0,
-  }));
 }
 
 /** By the backups themselves: for when nobody has counted, or the count was lost. */

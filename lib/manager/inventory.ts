@@ -1,6 +1,6 @@
 import type { BackupEngine } from '../backup-engine.js';
 import type { BackupFileDetails, BackupInfo } from '../backup-info.js';
-import { isSameBackup, type OperationRecord } from './operation-record.js';
+import { isRecordOf, type OperationRecord } from './operation-record.js';
 import type { RetentionBackup } from './retention.js';
 import { type DirectoryState, pinOf, readState } from './state.js';
 
@@ -105,7 +105,7 @@ export function buildInventory(
 function recordOf(info: BackupInfo, state: DirectoryState, records: OperationRecord[]): BackupRecord {
   const files = info.fileDetails ?? [];
   const pin = pinOf(state, info);
-  const own = records.filter((record) => isOf(record, info));
+  const own = records.filter((record) => isRecordOf(record, info));
   const lastVerify = own.find(({ operation }) => operation === 'verify');
   const lastDrill = own.find(({ operation }) => operation === 'drill');
   return {
@@ -118,11 +118,6 @@ function recordOf(info: BackupInfo, state: DirectoryState, records: OperationRec
     ...(lastVerify === undefined ? {} : { lastVerify }),
     ...(lastDrill === undefined ? {} : { lastDrill }),
   };
-}
-
-function isOf(record: OperationRecord, info: BackupInfo): boolean {
-  const { backupId, timestamp } = record;
-  return backupId !== undefined && timestamp !== undefined && isSameBackup({ backupId, timestamp }, info);
 }
 
 /** The history, and what is remembered for longer than that. */

@@ -1,9 +1,7 @@
+import { DAMAGE } from './damage.js';
 import { memoryOf } from './manager-state.js';
-import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
+import { type BackupRef, isRecordOf, isSameBackup, type OperationRecord } from './operation-record.js';
 import type { DirectoryState } from './state.js';
-
-/** Codes of a verify or drill that failed because of the backup, and not because there was no room, for instance. */
-export const DAMAGE: ReadonlySet<string> = new Set(['BACKUP_CORRUPT', 'DRILL_FAILED', 'ROCKSDB_CORRUPTION']);
 
 /** A backup that was made, and verified if that was asked for. */
 export interface GoodBackup extends BackupRef {
@@ -21,7 +19,7 @@ export function lastGoodOf(state: DirectoryState, verify: 'size' | 'checksum' | 
     const { backupId, timestamp, at } = record;
     if (backupId !== undefined && timestamp !== undefined) {
       const good = { backupId, timestamp, at: Date.parse(at) };
-      if ((verify === false || verified.some((other) => isOf(other, good))) && !isBad(state, good)) {
+      if ((verify === false || verified.some((other) => isRecordOf(other, good))) && !isBad(state, good)) {
         return good;
       }
     }
@@ -34,7 +32,7 @@ export function isBad(state: DirectoryState, backup: BackupRef): boolean {
   if (memoryOf(state).suspects.some((suspect) => isSameBackup(suspect, backup))) {
     return true;
   }
-  const newestFirst = state.history.filter((record) => isOf(record, backup)).reverse();
+  const newestFirst = state.history.filter((record) => isRecordOf(record, backup)).reverse();
   const decisive = newestFirst.find((record) => tellsOfDamage(record) || tellsOfHealth(record));
   return (
     (decisive !== undefined && tellsOfDamage(decisive)) ||
@@ -47,7 +45,3 @@ const tellsOfDamage = ({ operation, ok, error }: OperationRecord) =>
 
 const tellsOfHealth = ({ operation, ok, checksum = false }: OperationRecord) =>
   operation === 'verify' && ok && checksum;
-
-function isOf({ backupId, timestamp }: OperationRecord, backup: BackupRef): boolean {
-  return backupId !== undefined && timestamp !== undefined && isSameBackup({ backupId, timestamp }, backup);
-}

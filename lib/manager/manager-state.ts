@@ -1,5 +1,5 @@
 import { warn } from './manager-events.js';
-import { type BackupRef, isSameBackup } from './operation-record.js';
+import { type BackupRef, isRecordOf, isSameBackup } from './operation-record.js';
 import { type DirectoryState, readState, updateState } from './state.js';
 
 /** A backup with a damaged file, or one that shares a file with such a backup. */
@@ -88,13 +88,7 @@ export function remainingSuspects(
   return suspects.filter(
     (suspect) =>
       backups.some((backup) => isSameBackup(backup, suspect)) &&
-      !verified.some(
-        ({ backupId, timestamp, at }) =>
-          backupId !== undefined &&
-          timestamp !== undefined &&
-          isSameBackup({ backupId, timestamp }, suspect) &&
-          Date.parse(at) >= Date.parse(suspect.since),
-      ),
+      !verified.some((record) => isRecordOf(record, suspect) && Date.parse(record.at) >= Date.parse(suspect.since)),
   );
 }
 

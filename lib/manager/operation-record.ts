@@ -64,3 +64,8 @@ export function recordedError(error: unknown): { code?: string; message: string 
 export function isSameBackup(a: BackupRef, b: BackupRef): boolean {
   return a.backupId === b.backupId && new Date(a.timestamp).getTime() === new Date(b.timestamp).getTime();
 }
+
+/** Whether a record is of this backup. */
+export function isRecordOf({ backupId, timestamp }: OperationRecord, backup: BackupRef): boolean {
+  return backupId !== undefined && timestamp !== undefined && isSameBackup({ backupId, timestamp }, backup);
+}

@@ -7,7 +7,7 @@ import { takeTurn } from './manager-engines.js';
 import { type ManagerState, remainingSuspects, type Suspect } from './manager-state.js';
 import { recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
-import { planRetention, type RetentionPlan, type RetentionPolicy } from './retention.js';
+import { planRetention, type RetentionOptions, type RetentionPlan, type RetentionPolicy } from './retention.js';
 
 /** What a pruner works with. */
 export interface PrunerParts {
@@ -24,9 +24,26 @@ export async function planPruning(
   { steady, state }: Pick<PrunerParts, 'steady' | 'state'>,
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
   const inventory = await readInventory(engine);
-  const suspects = remainingSuspects(state.memory.suspects, inventory.backups, inventory.state);
-  const forbidden = inventory.state.pinsLost ?? (suspects.length === 0 ? undefined : aboutSuspects(suspects));
-  return { inventory, plan: planRetention(retentionBackups(inventory), policy, new Date(steady.now()), { forbidden }) };
+  const plan = planOf(inventory, policy, new Date(steady.now()), state.memory.suspects, 'with checksums');
+  return { inventory, plan };
+}
+
+/** What a policy makes of an inventory, given what is known of lost pins and of damage. `checking` says how to verify what may be damaged. */
+export function planOf(
+  inventory: Inventory,
+  policy: RetentionPolicy,
+  now: Date,
+  suspects: readonly Suspect[],
+  checking: string,
+  options: Omit<RetentionOptions, 'forbidden'> = {},
+): RetentionPlan {
+  const { backups, state } = inventory;
+  const ids = remainingSuspects(suspects, backups, state).map(({ backupId }) => backupId);
+  const damage =
+    ids.length === 0
+      ? undefined
+      : `backups are damaged, or share a file with one that is: ${ids.join(', ')}. Verify them ${checking}, and delete those that fail, first`;
+  return planRetention(retentionBackups(inventory), policy, now, { ...options, forbidden: state.pinsLost ?? damage });
 }
 
 /** Deletes what a policy does not keep, the oldest first. */
@@ -102,9 +119,4 @@ async function deleteOne(
   const durationMs = Math.round(clock.monotonic() - begun);
   await recorder.record({ ...common, ok: true, durationMs, bytes: gone.uniqueSize });
   return gone.uniqueSize;
-}
-
-function aboutSuspects(suspects: readonly Suspect[]): string {
-  const ids = suspects.map(({ backupId }) => backupId).join(', ');
-  return `backups are damaged, or share a file with one that is: ${ids}. Verify them with checksums, and delete those that fail, first`;
 }

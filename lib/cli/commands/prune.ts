@@ -1,12 +1,8 @@
 import type { BackupEngine } from '../../backup-engine.js';
-import { type Inventory, readInventory, retentionBackups } from '../../manager/inventory.js';
-import { memoryOf, remainingSuspects } from '../../manager/manager-state.js';
-import {
-  planRetention,
-  type RetentionOptions,
-  type RetentionPlan,
-  type RetentionPolicy,
-} from '../../manager/retention.js';
+import { type Inventory, readInventory } from '../../manager/inventory.js';
+import { memoryOf } from '../../manager/manager-state.js';
+import { planOf } from '../../manager/pruner.js';
+import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../manager/retention.js';
 import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
@@ -126,19 +122,8 @@ async function planned(
   options: RetentionOptions = {},
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
   const inventory = await readInventory(engine);
-  const plan = planRetention(retentionBackups(inventory), policy, context.now(), {
-    ...options,
-    forbidden: inventory.state.pinsLost ?? aboutSuspects(inventory),
-  });
-  return { plan, inventory };
-}
-
-/** What a BackupManager found damaged keeps all backups from being deleted, as it does there. */
-function aboutSuspects({ backups, state }: Inventory): string | undefined {
-  const suspects = remainingSuspects(memoryOf(state).suspects, backups, state).map(({ backupId }) => backupId);
-  return suspects.length === 0
-    ? undefined
-    : `backups are damaged, or share a file with one that is: ${suspects.join(', ')}. Verify them with --checksum, and delete those that fail, first`;
+  const { suspects } = memoryOf(inventory.state);
+  return { plan: planOf(inventory, policy, context.now(), suspects, 'with --checksum', options), inventory };
 }
 
 /** Deletes, the oldest first, what the plan says, unless somebody has pinned it since. */
