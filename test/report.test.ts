@@ -11,6 +11,7 @@ import { growthOf } from '../lib/cli/report/size-charts.js';
 import { showRanges } from '../lib/cli/report/words.js';
 import { ownRecord } from '../lib/manager/operation-record.js';
 import type { RetentionPolicy } from '../lib/manager/retention.js';
+import { remember, updateState } from '../lib/manager/state.js';
 import { fill, openDatabase, openEngine } from './fixtures/backups.js';
 import { Chromium, findChromium, type View } from './fixtures/chromium.js';
 import { cli, cliAnswer } from './fixtures/cli.js';
@@ -128,6 +129,25 @@ t.test('the audit log and the history are put together, each record once, torn l
 
   appendFileSync(log, `${JSON.stringify(older)}\n`.repeat(12_000));
   t.equal((await readAuditLog(log)).records.length, 5000, 'of a long log, the last ones');
+});
+
+t.test('what prune would not delete because of damage, the report does not announce to go', async (t) => {
+  const dir = tempDir(t);
+  const db = await openDatabase(t, dir('db'));
+  const engine = await openEngine(t, dir('backups'));
+  await fill(db, 'a');
+  const [first, second] = [await engine.createBackup(db), await engine.createBackup(db)];
+  const at = '2026-11-20T00:00:00.000Z';
+  const named = ({ backupId, timestamp }: typeof first) => ({ backupId, timestamp: timestamp.toISOString() });
+  const verified = ownRecord({ operation: 'verify', at, ok: true, durationMs: 1, checksum: true, ...named(second) });
+  await updateState(dir('backups'), (state) => remember(state, verified));
+  t.same((await gatherReport(engine, { policy: { last: 1 } })).plan?.delete, [1]);
+  await updateState(dir('backups'), (state) => {
+    state.manager.suspects = [{ ...named(first), since: at }];
+  });
+  const { plan } = await gatherReport(engine, { policy: { last: 1 } });
+  t.same(plan?.delete, []);
+  t.match(plan?.blocked, /damaged.*: 1\./);
 });
 
 t.test('records of any kind, and backups of any time, break nothing', async (t) => {

@@ -2,9 +2,11 @@ import { createReadStream } from 'node:fs';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { BackupEngine } from '../../backup-engine.js';
-import { buildInventory, type Inventory, readInventory, retentionBackups } from '../../manager/inventory.js';
+import { buildInventory, type Inventory, readInventory } from '../../manager/inventory.js';
+import { memoryOf } from '../../manager/manager-state.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
-import { planRetention, type RetentionPlan, type RetentionPolicy } from '../../manager/retention.js';
+import { planOf } from '../../manager/pruner.js';
+import type { RetentionPlan, RetentionPolicy } from '../../manager/retention.js';
 
 /** Everything that a report is made of. */
 export interface ReportInput {
@@ -58,7 +60,7 @@ export async function gatherReport(engine: BackupEngine, options: GatherOptions 
       ? {}
       : {
           policy,
-          plan: planRetention(retentionBackups(found), policy, now, { forbidden: found.state.pinsLost }),
+          plan: planOf(found, policy, now, memoryOf(found.state).suspects, 'with --checksum'),
         }),
     now,
     timezone,
