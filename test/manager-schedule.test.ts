@@ -30,6 +30,26 @@ function ticking(schedule: unknown, start: string, options: Partial<TickerOption
   };
 }
 
+t.test('a process stays alive for what is due, and not for what comes later', async (t) => {
+  const start = '2026-03-01T12:00:00Z';
+  const ago = (ms: number) => ({ lastRun: Date.parse(start) - ms });
+  for (const [schedule, options, due] of [
+    ['1h', {}, true],
+    ['1h', ago(2 * HOUR), true],
+    ['1h', ago(MINUTE), false],
+    ['30 * * * *', {}, false],
+    ['30 * * * *', ago(HOUR), true],
+    ['30 * * * *', ago(MINUTE), false],
+  ] as const) {
+    const { clock, fired, advance } = ticking(schedule, start, options);
+    const what = `${schedule}, ${JSON.stringify(options)}`;
+    t.equal(clock.keepsAlive, due, what);
+    await advance(0);
+    t.equal(fired().length, due ? 1 : 0, what);
+    t.equal(clock.keepsAlive, false, `${what}: afterwards`);
+  }
+});
+
 t.test('a string that is a duration is an interval, any other is a cron expression', async (t) => {
   const kinds = parseSchedule(
     ['5m', 90_000, { every: '1h30m' }, '*/5 * * * *', { cron: '0 3 * * *', timezone: 'Asia/Tokyo' }],

@@ -133,6 +133,11 @@ export function createTicker(entry: ScheduleEntry, options: TickerOptions): Tick
   return entry.kind === 'interval' ? new IntervalTicker(entry, options) : new CronTicker(entry, options);
 }
 
+/** What is due already is something to do, for which a process stays alive; what comes later is not. */
+function callIn(clock: Clock, ms: number, callback: () => void): Timer {
+  return clock.setTimeout(callback, ms, { keepAlive: ms === 0 });
+}
+
 /**
  * Every so often by the monotonic clock. After a restart it goes on where it was: at once if the interval has passed, or if it
  * never fired.
@@ -167,7 +172,7 @@ class IntervalTicker implements Ticker {
 
   #arm(): void {
     this.#late = lateness(this.options);
-    this.#timer = this.options.clock.setTimeout(() => this.#fire(), this.nextIn() ?? 0);
+    this.#timer = callIn(this.options.clock, this.nextIn() ?? 0, () => this.#fire());
   }
 
   #fire(): void {
@@ -248,7 +253,7 @@ class CronTicker implements Ticker {
 
   #arm(): void {
     const wait = Math.min(this.nextIn() ?? LONGEST_LOOK_AWAY, LONGEST_LOOK_AWAY);
-    this.#timer = this.options.clock.setTimeout(() => this.#look(), wait);
+    this.#timer = callIn(this.options.clock, wait, () => this.#look());
   }
 
   #look(): void {
