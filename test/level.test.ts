@@ -282,6 +282,26 @@ t.test('an iterator whose signal is aborted says so', async (t) => {
   t.match(await failureOf(() => db.keys({ signal: 'no' as never })), { code: 'INVALID_OPTION' });
 });
 
+t.test('what was called before close is done', async (t) => {
+  const path = tempDir(t);
+  for (let round = 0; round < 10; round++) {
+    const db = await openLevel(t, path('db'));
+    await db.batch(Array.from({ length: 3000 }, (_, n) => ({ type: 'put', key: `k${n}`, value: 'x' })));
+    await Promise.all([
+      db.put('a', 'value', { sync: true }),
+      db.clear({ gte: 'k1', lt: 'k2' }),
+      db.clear({ gte: 'k2', limit: 2000 }),
+      db.del('k0'),
+      db.getMany(['a', 'k1']),
+      db.close(),
+    ]);
+    await db.open();
+    t.equal(await db.get('a'), 'value');
+    t.same(await db.keys().all(), ['a']);
+    await db.close();
+  }
+});
+
 t.test('sizes, compaction and properties; before it is open, they wait', async (t) => {
   const db = new RocksLevel(tempDir(t)('db'));
   t.teardown(() => db.close());

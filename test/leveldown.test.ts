@@ -100,6 +100,26 @@ t.test('a store that is not open says so, and what to do', async (t) => {
   await use('after close');
 });
 
+t.test('what was called before close is done, and calls back before it', async (t) => {
+  const db = rocksdb(tempDir(t)('db'));
+  for (let round = 0; round < 40; round++) {
+    await called((ready) => db.open(ready));
+    const ended: string[] = [];
+    const call = (name: string, begin: (ready: (error?: Error | null) => void) => void) =>
+      called(begin).then(() => ended.push(name));
+    const before = [
+      ...[1, 2, 3, 4].map((n) => call(`put ${n}`, (ready) => db.put(`key ${n}`, 'value', { sync: true }, ready))),
+      call('del', (ready) => db.del('key 1', { sync: true }, ready)),
+      call('batch', (ready) => db.batch([{ type: 'put', key: 'a', value: 'b' }], { sync: true }, ready)),
+      call('chained batch', (ready) => db.batch().put('c', 'd').write({ sync: true }, ready)),
+      call('clear', (ready) => db.clear({ gt: 'key 2' }, ready)),
+    ];
+    const closes = [1, 2].map((n) => call(`close ${n}`, (ready) => db.close(ready)));
+    await Promise.all([...before, ...closes]);
+    t.match(ended.slice(-2).sort(), ['close 1', 'close 2'], ended.join(', '));
+  }
+});
+
 t.test('close waits for open and for what has begun, and ends iterators', async (t) => {
   const db = rocksdb(tempDir(t)('db'));
   const opening = called((done) => db.open(done));

@@ -2,6 +2,12 @@ import type { MaybePromise } from '../native-database.js';
 import { isPromise, paced } from '../settle.js';
 import type { AnyCallback } from './leveldown-abstract.js';
 
+/** Whoever has to know what has not called back yet. */
+export interface Tally {
+  begin(): void;
+  end(): void;
+}
+
 /**
  * Calls back with what an attempt gives: in the next tick if it is there at once, without a way to another thread. Now and
  * then the event loop gets its turn first, as ticks alone would never let it have one. What a callback throws is an
@@ -11,6 +17,7 @@ export function answer<T>(
   callback: AnyCallback,
   attempt: () => MaybePromise<T>,
   finish: (value: T) => unknown = (value) => value,
+  tally?: Tally,
 ): void {
   const succeed = (value: T) => {
     let result: unknown;
@@ -31,13 +38,14 @@ export function answer<T>(
   }
   const result = isPromise(outcome) ? outcome : paced(outcome);
   if (isPromise(result)) {
-    result.then(succeed, (error: unknown) => process.nextTick(callback, error));
+    tally?.begin();
+    result.then(succeed, (error: unknown) => process.nextTick(callback, error)).then(() => tally?.end());
   } else {
     succeed(result);
   }
 }
 
 /** The same for what has no result: the callback gets nothing at all. */
-export function answerDone(callback: AnyCallback, attempt: () => MaybePromise<unknown>): void {
-  answer((error) => (error ? callback(error) : callback()), attempt);
+export function answerDone(callback: AnyCallback, attempt: () => MaybePromise<unknown>, tally?: Tally): void {
+  answer((error) => (error ? callback(error) : callback()), attempt, undefined, tally);
 }

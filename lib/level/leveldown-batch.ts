@@ -1,16 +1,18 @@
-import type { PackedBatch } from '../packed-batch.js';
+import { PackedBatch } from '../packed-batch.js';
 import { AbstractChainedBatch, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
-import { answerDone } from './leveldown-answer.js';
 import { writeOptionsOf } from './leveldown-options.js';
+import type { Store } from './leveldown-store.js';
 import type { Bytes, RocksDBWriteOptions } from './leveldown-types.js';
 
 /** The batch of a store that is filled call by call. */
 export class LeveldownChainedBatch extends AbstractChainedBatch {
+  readonly #store: Store;
   readonly #batch: PackedBatch;
 
-  constructor(db: AbstractStore, batch: PackedBatch) {
+  constructor(db: AbstractStore, store: Store) {
     super(db);
-    this.#batch = batch;
+    this.#store = store;
+    this.#batch = new PackedBatch(store.handle);
   }
 
   _put(key: Bytes, value: Bytes): void {
@@ -26,6 +28,6 @@ export class LeveldownChainedBatch extends AbstractChainedBatch {
   }
 
   _write(options: RocksDBWriteOptions, callback: AnyCallback): void {
-    answerDone(callback, () => this.#batch.write(writeOptionsOf(options)));
+    this.#store.answerDone(callback, () => this.#batch.write(writeOptionsOf(options)));
   }
 }

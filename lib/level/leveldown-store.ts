@@ -2,13 +2,26 @@ import type { Database } from '../database.js';
 import { RocksDBError } from '../errors.js';
 import type { Handle } from '../handle.js';
 import { handleOf } from '../key-space.js';
-import type { NativeDatabase } from '../native-database.js';
+import type { MaybePromise, NativeDatabase } from '../native-database.js';
+import type { AnyCallback } from './leveldown-abstract.js';
+import { answer, answerDone } from './leveldown-answer.js';
 
 /** The database behind a store: what its `open` and `close` change, and all its methods need. */
 export class Store {
   readonly location: string;
   #opening: Promise<Database> | undefined;
   #database: Database | undefined;
+  #begun = 0;
+  #whenAllEnded: (() => void)[] = [];
+  readonly #tally = {
+    begin: () => {
+      this.#begun++;
+    },
+    end: () => {
+      if (--this.#begun > 0) return;
+      for (const resolve of this.#whenAllEnded.splice(0)) resolve();
+    },
+  };
 
   constructor(location: string) {
     this.location = location;
@@ -49,16 +62,31 @@ export class Store {
     }
   }
 
-  /** Closes what is open, or is being opened. */
+  /** See {@link answer}. `close` waits for it. */
+  answer<T>(callback: AnyCallback, attempt: () => MaybePromise<T>, finish?: (value: T) => unknown): void {
+    answer(callback, attempt, finish, this.#tally);
+  }
+
+  /** See {@link answerDone}. `close` waits for it. */
+  answerDone(callback: AnyCallback, attempt: () => MaybePromise<unknown>): void {
+    answerDone(callback, attempt, this.#tally);
+  }
+
+  /** Closes what is open, or is being opened, once what was called before has been done and has called back. */
   async close(): Promise<void> {
     const opening = this.#opening;
     const database = await opening?.catch(() => undefined); // whoever opens is told
+    if (this.#opening === opening) {
+      this.#database = undefined;
+    }
+    if (this.#begun > 0) {
+      await new Promise<void>((resolve) => this.#whenAllEnded.push(resolve));
+    }
     try {
       await database?.close();
     } finally {
       if (this.#opening === opening) {
         this.#opening = undefined;
-        this.#database = undefined;
       }
     }
   }

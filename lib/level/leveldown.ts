@@ -4,7 +4,7 @@ import type { ReadArgument } from '../native-database.js';
 import { PackedBatch } from '../packed-batch.js';
 import { clear } from './clear.js';
 import { AbstractLevelDOWN, type AnyCallback } from './leveldown-abstract.js';
-import { answer, answerDone } from './leveldown-answer.js';
+import { answerDone } from './leveldown-answer.js';
 import { LeveldownChainedBatch } from './leveldown-batch.js';
 import { boundsOf, LeveldownIterator, limitOf } from './leveldown-iterator.js';
 import { openOptionsOf, writeOptionsOf } from './leveldown-options.js';
@@ -58,13 +58,13 @@ class Methods extends AbstractLevelDOWN {
   approximateSize(start: unknown, end: unknown, callback: AnyCallback): void {
     checkRange('approximateSize', start, end, callback);
     const [from, to] = [this._serializeKey(start), this._serializeKey(end)];
-    answer(callback, () => this[storeKey].native.approximateSize(0, from, to));
+    this[storeKey].answer(callback, () => this[storeKey].native.approximateSize(0, from, to));
   }
 
   compactRange(start: unknown, end: unknown, callback: AnyCallback): void {
     checkRange('compactRange', start, end, callback);
     const range = { start: this._serializeKey(start), end: this._serializeKey(end) };
-    answerDone(callback, () => this[storeKey].native.compactRange(0, range));
+    answerDone(callback, () => this[storeKey].native.compactRange(0, range)); // close ends it
   }
 
   getProperty(property: string): string {
@@ -92,7 +92,7 @@ class Methods extends AbstractLevelDOWN {
   }
 
   _get(key: types.Bytes, options: types.RocksDBGetOptions, callback: AnyCallback): void {
-    answer(
+    this[storeKey].answer(
       callback,
       () => this[storeKey].handle.get(0, key, readOptionsOf(options)),
       (value) => {
@@ -105,19 +105,21 @@ class Methods extends AbstractLevelDOWN {
   }
 
   _getMany(keys: types.Bytes[], options: types.RocksDBGetOptions, callback: AnyCallback): void {
-    answer(callback, () => this[storeKey].handle.getMany(0, keys, readOptionsOf(options), options.asBuffer === false));
+    this[storeKey].answer(callback, () =>
+      this[storeKey].handle.getMany(0, keys, readOptionsOf(options), options.asBuffer === false),
+    );
   }
 
   _put(key: types.Bytes, value: types.Bytes, options: types.RocksDBWriteOptions, callback: AnyCallback): void {
-    answerDone(callback, () => this[storeKey].handle.put(0, key, value, writeOptionsOf(options)));
+    this[storeKey].answerDone(callback, () => this[storeKey].handle.put(0, key, value, writeOptionsOf(options)));
   }
 
   _del(key: types.Bytes, options: types.RocksDBWriteOptions, callback: AnyCallback): void {
-    answerDone(callback, () => this[storeKey].handle.delete(0, key, writeOptionsOf(options)));
+    this[storeKey].answerDone(callback, () => this[storeKey].handle.delete(0, key, writeOptionsOf(options)));
   }
 
   _batch(operations: types.RocksDBOperation[], options: types.RocksDBWriteOptions, callback: AnyCallback): void {
-    answerDone(callback, () => {
+    this[storeKey].answerDone(callback, () => {
       const batch = new PackedBatch(this[storeKey].handle);
       for (const operation of operations) {
         if (operation.type === 'put') {
@@ -131,11 +133,11 @@ class Methods extends AbstractLevelDOWN {
   }
 
   _chainedBatch(): LeveldownChainedBatch {
-    return new LeveldownChainedBatch(this, new PackedBatch(this[storeKey].handle));
+    return new LeveldownChainedBatch(this, this[storeKey]);
   }
 
   _clear(options: types.RocksDBRangeOptions, callback: AnyCallback): void {
-    answerDone(callback, () => {
+    this[storeKey].answerDone(callback, () => {
       const limit = limitOf(options);
       return clear(
         { handle: this[storeKey].handle, family: 0 },

@@ -78,6 +78,8 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   readonly #source: string | Database | ColumnFamily;
   #database: Database | undefined;
   #place!: Place;
+  /** They are made of several steps, which closing must not come between. */
+  readonly #clears = new Set<Promise<void>>();
 
   /**
    * Of a directory; or of a database, or one column family of it, that is open already. Those stay open when this is closed.
@@ -232,6 +234,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   protected async _close(): Promise<void> {
     const database = this.#database;
     this.#database = undefined;
+    await Promise.allSettled(this.#clears); // whoever clears is told
     if (typeof this.#source === 'string') {
       await database?.close();
     }
@@ -281,8 +284,14 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
     return new NativeChainedBatch(this, this.#place);
   }
 
-  protected _clear(options: PrivateRangeOptions & WriteOptions): Promise<void> {
-    return clear(this.#place, options);
+  protected async _clear(options: PrivateRangeOptions & WriteOptions): Promise<void> {
+    const cleared = clear(this.#place, options);
+    this.#clears.add(cleared);
+    try {
+      await cleared;
+    } finally {
+      this.#clears.delete(cleared);
+    }
   }
 
   protected _iterator(options: PrivateRangeOptions): LevelIterator<this, K, V> {
