@@ -1,22 +1,24 @@
 // Builds and runs test/core, the GoogleTests of binding/core.
 //
-//   node .ci/core-test.mjs                   plain
+//   node .ci/core-test.mjs                   plain; builds backup_baseline too, which test/interop.test.ts compares with
 //   node .ci/core-test.mjs thread            under ThreadSanitizer
 //   node .ci/core-test.mjs address           under AddressSanitizer and UndefinedBehaviorSanitizer
 //
+// --torture takes test/core/torture instead, the experiments of 'npm run torture' that are written in C++.
 // Further arguments go to the executable (--gtest_filter=...).
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { jobs } from './quietly.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sanitizer = ['thread', 'address'].includes(process.argv[2]) ? process.argv[2] : '';
-const rest = process.argv.slice(sanitizer ? 3 : 2);
+const words = process.argv.slice(sanitizer ? 3 : 2);
+const rest = words.filter((word) => word !== '--torture');
+const target = rest.length < words.length ? 'core_torture' : 'core_test';
 const build = join(root, 'build', { '': 'core', thread: 'core-tsan', address: 'core-asan' }[sanitizer]);
-const jobs = process.env.ROCKSDB_BACKUP_JOBS ?? String(availableParallelism());
 
 function run(command, args, env) {
   const { status, signal, error } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
@@ -32,7 +34,8 @@ function run(command, args, env) {
 
 const generator =
   existsSync(join(build, 'CMakeCache.txt')) || spawnSync('ninja', ['--version']).status !== 0 ? [] : ['-G', 'Ninja'];
-const defines = { CORE_TESTS: 'ON', SANITIZE: sanitizer, NODE_EXECUTABLE: process.execPath };
+const plain = target === 'core_test' && !sanitizer;
+const defines = { CORE_TESTS: 'ON', BENCH_BASELINE: 'ON', SANITIZE: sanitizer, NODE_EXECUTABLE: process.execPath };
 run('cmake', [
   '-S',
   root,
@@ -41,9 +44,9 @@ run('cmake', [
   ...generator,
   ...Object.entries(defines).flatMap(([name, value]) => ['-D', `${name}=${value}`]),
 ]);
-run('cmake', ['--build', build, '--parallel', jobs, '--target', 'core_test']);
+run('cmake', ['--build', build, '--parallel', jobs, '--target', target, ...(plain ? ['backup_baseline'] : [])]);
 
-const executable = join(build, 'core_test');
+const executable = join(build, target);
 // ThreadSanitizer of GCC 12 does not start where the kernel gives more random bits to addresses than it knows of.
 const still = sanitizer === 'thread' && spawnSync('setarch', ['-R', 'true']).status === 0;
 const suppressions = join(root, 'test', 'core', 'tsan.supp');

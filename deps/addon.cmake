@@ -33,8 +33,11 @@ elseif(APPLE)
   target_link_options(rocksdb_backup PRIVATE -undefined dynamic_lookup -Wl,-dead_strip
     -Wl,-exported_symbol,_napi_register_module_v1 -Wl,-exported_symbol,_node_api_module_get_api_version_v1)
 else()
+  # A sanitizer sees exceptions, and what the wrappers of glibc_compat.c would take, only in the shared libraries.
+  if(NOT SANITIZE)
+    target_link_options(rocksdb_backup PRIVATE -static-libstdc++ -static-libgcc)
+  endif()
   target_link_options(rocksdb_backup PRIVATE
-    -static-libstdc++ -static-libgcc
     "-Wl,--version-script=${CMAKE_CURRENT_LIST_DIR}/addon.map"
     -Wl,-Bsymbolic -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro -Wl,-z,noexecstack
     # Node unloads an addon with the last Worker that used it, while threads of ours and of RocksDB may still run its code.
@@ -48,7 +51,7 @@ else()
 #error no compat
 #endif
 int main() {}" GLIBC_COMPAT)
-  if(GLIBC_COMPAT)
+  if(GLIBC_COMPAT AND NOT SANITIZE)
     target_sources(rocksdb_backup PRIVATE "${CMAKE_CURRENT_LIST_DIR}/glibc_compat.c")
     file(READ "${CMAKE_CURRENT_LIST_DIR}/glibc_compat.c" compat_source)
     string(REGEX MATCHALL

@@ -44,6 +44,10 @@ export function checkBinary(file) {
     const version = /GLIBC_([0-9.]+)/.exec(rest)?.[1];
     if (section !== '*UND*') {
       if (/[gu]/.test(flags)) exported.push(name);
+    } else if (/^(__cxa_)?atexit$/.test(name)) {
+      faults.push(
+        `${name}: exit() would destroy its static objects while its threads use them (binding/napi/at_exit.cc)`,
+      );
     } else if (version) {
       if (!atMost(version, floor)) floor = version;
       if (!atMost(version, GLIBC_FLOOR)) faults.push(`${name} needs glibc ${version}, above ${GLIBC_FLOOR}`);

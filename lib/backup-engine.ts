@@ -27,7 +27,11 @@ export interface BackupEngineOptions {
   sync?: boolean | undefined;
   /** Deletes all backups in the directory when opening it. @default false */
   destroyOldData?: boolean | undefined;
-  /** Includes the write-ahead log. Without it the database is flushed first. @default true */
+  /**
+   * Includes the write-ahead log. Without it the database is flushed first, one column family after the other: a batch that is
+   * written meanwhile to several of them can be in the backup in part, unless the database is opened with `atomicFlush`.
+   * @default true
+   */
   backupLogFiles?: boolean | undefined;
   /** Bytes per second that backups write, at least 10, or a limiter shared with others. 0: no limit. @default 0 */
   backupRateLimit?: number | RateLimiter | undefined;
@@ -52,7 +56,8 @@ export interface BackupEngineOptions {
 /** Options of {@link BackupEngine.createBackup}. */
 export interface CreateBackupOptions extends LongOperation {
   /**
-   * Writes out memory before the backup. Without it the backup has the same data, partly in the log.
+   * Writes out memory before the backup. Without it the backup has the same data, partly in the log. False with
+   * `backupLogFiles: false` leaves out what is in memory only.
    * @default true if data was written with disableWAL, or with backupLogFiles: false; else false
    */
   flushBeforeBackup?: boolean | undefined;
@@ -71,7 +76,10 @@ export interface CreateBackupOptions extends LongOperation {
 
 /** Options of {@link BackupEngine.verifyBackup}. */
 export interface VerifyBackupOptions extends LongOperation {
-  /** Reads every file and compares its checksum. Without it only names and sizes are looked at. @default false */
+  /**
+   * Reads every file and compares its checksum. Without it only names and sizes are looked at, as they were when the backup was
+   * made; of a backup that another program made, only the sizes that the names of shared files hold. @default false
+   */
   checksum?: boolean | undefined;
 }
 
@@ -175,7 +183,8 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Backs up a database while it is in use. Copies what no earlier backup in the directory has.
+   * Backs up a database while it is in use. Copies what no earlier backup in the directory has. Waits for the creates, deletes,
+   * purges and clean-ups that were called on this engine before, in any thread.
    *
    * Rejects with BACKUP_STOPPED when stopped, BACKUP_LOCKED when somebody else is writing to the directory, NO_SPACE when it
    * would not fit; then nothing of it is left.
@@ -212,7 +221,8 @@ export class BackupEngine implements AsyncDisposable {
 
   /**
    * Checks that a backup is whole. Without `checksum` this looks at names and sizes only; with it, every byte is read.
-   * Rejects with BACKUP_CORRUPT, naming the file, or with BACKUP_NOT_FOUND.
+   * Both see whether the list of the backup's files was changed. Rejects with BACKUP_CORRUPT, naming every damaged file, with
+   * BACKUP_NOT_FOUND, or with BACKUP_IN_USE while it is being deleted.
    *
    * @example
    * await engine.verifyBackup(7, { checksum: true });
@@ -226,7 +236,8 @@ export class BackupEngine implements AsyncDisposable {
    * Restores a backup to a directory, which must not exist or be empty, unless `overwrite` is set. The backup is restored
    * beside the target and takes its place only when it is complete: a restore that fails leaves the target as it was.
    *
-   * Rejects with TARGET_EXISTS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT or BACKUP_NOT_FOUND before anything is changed.
+   * Rejects with TARGET_EXISTS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT, BACKUP_NOT_FOUND, or BACKUP_IN_USE while the backup
+   * is being deleted, before anything is changed.
    *
    * @example
    * await engine.restoreBackup(7, '/data/users', { overwrite: true });

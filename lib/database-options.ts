@@ -85,6 +85,12 @@ export interface OpenOptions extends Omit<ColumnFamilyOptions, 'rocksdb'> {
   compatibility?: 'latest' | '6.6' | undefined;
   /** Where the write-ahead log is. @default the database's own directory */
   walDir?: string | undefined;
+  /**
+   * Leaves the database's OPTIONS file alone, where RocksDB otherwise notes the options of this open, and some programs look for
+   * those of the next. For tools that open a database without knowing its options. The file that is there is in backups and
+   * checkpoints. @default false
+   */
+  keepOptionsFile?: boolean | undefined;
   /** Bytes of the block cache, which all families share. 0 is none. @default 33554432 */
   cacheSize?: number | undefined;
   /** How many files may be open; -1: all. @default -1 */

@@ -62,14 +62,17 @@ export function describe(value: unknown): string {
     case 'symbol':
       return 'a symbol';
     case 'object':
-      return value === null
-        ? 'null'
-        : Array.isArray(value)
-          ? 'an array'
-          : ArrayBuffer.isView(value)
-            ? 'bytes'
-            : 'an object';
+      return value === null ? 'null' : isArray(value) ? 'an array' : ArrayBuffer.isView(value) ? 'bytes' : 'an object';
     default:
       return String(value);
+  }
+}
+
+/** A proxy that was revoked throws over being asked. */
+function isArray(value: object): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
   }
 }

@@ -3,10 +3,17 @@
 import { rmSync } from 'node:fs';
 import t from 'tap';
 import { type BackupEngineOptions, type Progress, RateLimiter } from '../lib/index.js';
-import { contentsAt, contentsOf, fill, keyOf, openDatabase, openEngine, settled } from './fixtures/backups.js';
+import {
+  contentsAt,
+  contentsOf,
+  fill,
+  isBackupData,
+  keyOf,
+  openDatabase,
+  openEngine,
+  settled,
+} from './fixtures/backups.js';
 import { bytesBelow, filesBelow, tempDir } from './fixtures/files.js';
-
-const isData = (path: string) => /^(private|shared|shared_checksum)\//.test(path);
 
 const layouts: BackupEngineOptions[] = [
   { shareFilesWithChecksum: false },
@@ -25,10 +32,10 @@ for (const options of layouts) {
     for (let round = 0; round < 2; round++) {
       await fill(db, `round${round}-`, { count: 100 });
       await fill(db, `logged${round}-`, { flush: false });
-      const before = filesBelow(dir('backups')).filter(isData);
+      const before = filesBelow(dir('backups')).filter(isBackupData);
       const events: Progress[] = [];
       await engine.createBackup(db, { onProgress: (event) => events.push(event) });
-      const added = filesBelow(dir('backups')).filter((path) => isData(path) && !before.includes(path));
+      const added = filesBelow(dir('backups')).filter((path) => isBackupData(path) && !before.includes(path));
       t.equal(events[0]!.bytesDone, 0);
       t.match(events.at(-1), {
         bytesDone: bytesBelow(dir('backups'), (path) => added.includes(path)),
@@ -52,11 +59,11 @@ t.test('another database’s files of the same name and size are not taken for c
     const db = await openDatabase(t, dir(name), { compression: 'none' });
     for (let n = 0; n < 100; n++) await db.put(keyOf('k', n), Buffer.alloc(1000, name));
     await db.flush();
-    const before = bytesBelow(dir('backups'), isData);
+    const before = bytesBelow(dir('backups'), isBackupData);
     const events: Progress[] = [];
     await engine.createBackup(db, { onProgress: (event) => events.push(event) });
     const middle = events.filter((event) => event.bytesDone > 50_000 && event.phase === 'copy');
-    const written = bytesBelow(dir('backups'), isData) - before;
+    const written = bytesBelow(dir('backups'), isBackupData) - before;
     t.ok(written > 100_000);
     t.match(events.at(-1), { bytesDone: written, bytesTotal: written });
     t.ok(middle.length > 0);
@@ -77,7 +84,7 @@ t.test('excluded files count in no total, and those that alternates give count i
   const events: Progress[] = [];
   const onProgress = (event: Progress) => events.push(event);
   const { size } = await engine.createBackup(db, { onProgress, excludeFiles: (files) => files.slice(1) });
-  const written = bytesBelow(dir('backups'), isData);
+  const written = bytesBelow(dir('backups'), isBackupData);
   t.equal(size, written);
   t.match(events.at(-1), { bytesDone: written, bytesTotal: written });
   const committing = events.find((event) => event.phase === 'commit')!;

@@ -4,10 +4,8 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import t from 'tap';
 import { BackupEngine, Database, RocksDBError } from '../lib/index.js';
-import { contentsAt, contentsOf, fill, keyOf, openDatabase, openEngine } from './fixtures/backups.js';
+import { contentsAt, contentsOf, fill, isBackupData, keyOf, openDatabase, openEngine } from './fixtures/backups.js';
 import { bytesBelow, filesBelow, snapshotOf, tempDir } from './fixtures/files.js';
-
-const isData = (path: string) => /^(private|shared|shared_checksum)\//.test(path);
 
 t.test('every backup of a database that goes on being written restores what was there when it was made', async (t) => {
   const dir = tempDir(t);
@@ -163,7 +161,7 @@ t.test('what is told of a backup is what is on the disk', async (t) => {
     t.equal(bytesBelow(dir(`restored-${info.backupId}`)), info.size, 'size is what a restore writes');
   }
   const used = new Set([...first!.fileDetails!, ...second!.fileDetails!].map((file) => file.name));
-  t.same([...used].sort(), filesBelow(dir('backups')).filter(isData), 'every file belongs to a backup');
+  t.same([...used].sort(), filesBelow(dir('backups')).filter(isBackupData), 'every file belongs to a backup');
   t.same(
     second!
       .fileDetails!.filter((file) => file.shared)
@@ -183,7 +181,7 @@ t.test('uniqueSize is what deleting a backup frees', async (t) => {
   }
   await db.compactRange(); // the fourth shares nothing with those before it
   await engine.createBackup(db);
-  const data = () => bytesBelow(dir('backups'), isData);
+  const data = () => bytesBelow(dir('backups'), isBackupData);
   for (const id of [4, 2, 1, 3]) {
     const { uniqueSize } = await engine.getBackupInfo(id);
     const before = data();
@@ -215,7 +213,7 @@ t.test('deleting and purging keep every file that a remaining backup uses', asyn
   t.same(await ids(), [4, 5]);
   const details = await engine.getBackupInfo({ fileDetails: true });
   const used = new Set(details.flatMap((info) => info.fileDetails!.map((file) => file.name)));
-  t.same(filesBelow(dir('backups')).filter(isData), [...used].sort(), 'nothing else is left');
+  t.same(filesBelow(dir('backups')).filter(isBackupData), [...used].sort(), 'nothing else is left');
   for (const id of await ids()) {
     await engine.verifyBackup(id, { checksum: true });
     await engine.restoreBackup(id, dir(`restored-${id}`));
@@ -223,7 +221,7 @@ t.test('deleting and purging keep every file that a remaining backup uses', asyn
   }
   await engine.purgeOldBackups(0);
   t.same(await ids(), []);
-  t.same(filesBelow(dir('backups')).filter(isData), []);
+  t.same(filesBelow(dir('backups')).filter(isBackupData), []);
 });
 
 t.test('an id that no backup has is BACKUP_NOT_FOUND everywhere, and the message names those there are', async (t) => {

@@ -2,10 +2,8 @@
 
 import t, { type Test } from 'tap';
 import type { LongOperation, Progress } from '../lib/index.js';
-import { fill, openDatabase, openEngine } from './fixtures/backups.js';
+import { fill, isBackupData, openDatabase, openEngine } from './fixtures/backups.js';
 import { bytesBelow, filesBelow, tempDir } from './fixtures/files.js';
-
-const isData = (path: string) => /^(private|shared|shared_checksum)\//.test(path);
 
 /** Runs an operation and checks all that holds for every operation's events. */
 async function watch<T>(
@@ -40,8 +38,8 @@ t.test('a backup tells exactly the bytes and files that it writes, full and incr
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'));
   const engine = await openEngine(t, dir('backups'));
-  const data = () => bytesBelow(dir('backups'), isData);
-  const files = () => filesBelow(dir('backups')).filter(isData).length;
+  const data = () => bytesBelow(dir('backups'), isBackupData);
+  const files = () => filesBelow(dir('backups')).filter(isBackupData).length;
   for (const [round, count] of [2000, 3, 500].entries()) {
     await fill(db, `round${round}-`, { count });
     await fill(db, `logged${round}-`, { count: 5, flush: false });
@@ -65,7 +63,7 @@ t.test('a backup that flushes first says so, and goes on with exact bytes', asyn
     (options) => engine.createBackup(db, { ...options, flushBeforeBackup: true }),
     /^flush,copy,commit$/,
   );
-  t.equal(last.bytesDone, bytesBelow(dir('backups'), isData));
+  t.equal(last.bytesDone, bytesBelow(dir('backups'), isBackupData));
 });
 
 t.test('backup, verify and restore of three keys begin at 0 and end at 100 %', async (t) => {
@@ -74,7 +72,7 @@ t.test('backup, verify and restore of three keys begin at 0 and end at 100 %', a
   const engine = await openEngine(t, dir('backups'));
   for (const key of ['a', 'b', 'c']) await db.put(key, key);
   const created = await watch(t, (options) => engine.createBackup(db, options), /^copy,commit$/);
-  t.equal(created.last.bytesDone, bytesBelow(dir('backups'), isData));
+  t.equal(created.last.bytesDone, bytesBelow(dir('backups'), isBackupData));
   await watch(t, (options) => engine.verifyBackup(1, { ...options, checksum: true }), /^verify$/);
   const restored = await watch(t, (options) => engine.restoreBackup(1, dir('restored'), options), /^restore,commit$/);
   t.equal(restored.last.bytesDone, bytesBelow(dir('restored')));

@@ -59,6 +59,33 @@ t.test(
   },
 );
 
+t.test('a target in the lower layer of an overlay is replaced file by file', { skip }, async (t) => {
+  const dir = tempDir(t);
+  mkdirSync(dir('layers'));
+  mount(dir('layers'), '64m');
+  t.teardown(() => spawnSync('umount', [dir('layers')]));
+  for (const name of ['layers/lower', 'layers/upper', 'layers/work', 'merged']) mkdirSync(dir(name));
+  const image = await Database.open(dir('layers', 'lower', 'db'));
+  await fill(image, 'old');
+  await image.close();
+  writeFileSync(dir('layers', 'lower', 'db', 'notes.txt'), 'mine');
+  const options = ['lower', 'upper', 'work'].map((name) => `${name}dir=${dir('layers', name)}`).join(',');
+  if (spawnSync('mount', ['-t', 'overlay', '-o', options, 'overlay', dir('merged')]).status !== 0) {
+    t.comment('skipped: overlays cannot be mounted here');
+    return;
+  }
+  t.teardown(() => spawnSync('umount', [dir('merged')]));
+  const db = await openDatabase(t, dir('db'));
+  await fill(db, 'a', { count: 100 });
+  const contents = await contentsOf(db);
+  const engine = await openEngine(t, dir('backups'));
+  await engine.createBackup(db);
+  await engine.restoreBackup(1, dir('merged', 'db'), { overwrite: true });
+  t.same(await contentsAt(dir('merged', 'db')), contents);
+  t.equal(readFileSync(dir('merged', 'db', 'notes.txt'), 'utf8'), 'mine');
+  t.same(readdirSync(dir('merged')), ['db'], 'nothing is left beside');
+});
+
 t.test('a target that is a mount point is replaced file by file', { skip }, async (t) => {
   const dir = tempDir(t);
   mkdirSync(dir('mounted'));

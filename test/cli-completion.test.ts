@@ -3,13 +3,13 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { Test } from 'tap';
 import t from 'tap';
 import { optionsOf } from '../lib/cli/command.js';
 import { commands } from '../lib/cli/commands/index.js';
 import { completionScript, shells } from '../lib/cli/completion.js';
 import { cliAnswer, environment, program } from './fixtures/cli.js';
 import { cliScenes } from './fixtures/cli-scene.js';
-import type { tempDir } from './fixtures/files.js';
 
 const without = (shell: string) => (spawnSync(shell, ['-c', 'true']).error === undefined ? false : `needs ${shell}`);
 
@@ -27,7 +27,7 @@ t.test('the scripts know every command and every option', async (t) => {
 });
 
 /** A directory in which `rocksdb-backup` is a command, and where there are backups. */
-async function installed(t: Parameters<typeof tempDir>[0]) {
+async function installed(t: Test) {
   const { dir, backups } = (await cliScenes(t))(t);
   mkdirSync(dir('bin'));
   writeFileSync(dir('bin', 'rocksdb-backup'), `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`, {

@@ -81,10 +81,11 @@ t.test('gc says and deletes what belongs to no backup', async (t) => {
   );
   mkdirSync(join(backups, 'private', '77'));
   writeFileSync(join(backups, 'private', '77', 'CURRENT'), 'x');
+  writeFileSync(join(backups, 'private', '1', '.rocksdb-backup.files.tmp'), 'ab');
   const dry = await cliAnswer(t, ['gc', backups, '--dry-run']);
-  t.match(dry.json, { files: { length: 2 }, bytesFreed: 10, dryRun: true });
-  await refused(t, ['gc', backups], 2, /2 files .* belong to no backup/);
-  t.match(await cli(t, ['gc', backups, '--yes']), { code: 0, stdout: /^deleted 2 files; 10 B freed\n$/ });
+  t.match(dry.json, { files: { length: 3 }, bytesFreed: 12, dryRun: true });
+  await refused(t, ['gc', backups], 2, /3 files .* belong to no backup/);
+  t.match(await cli(t, ['gc', backups, '--yes']), { code: 0, stdout: /^deleted 3 files; 12 B freed\n$/ });
   t.match((await cliAnswer(t, ['gc', backups, '--dry-run'])).json, { files: [] });
 });
 

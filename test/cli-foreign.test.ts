@@ -10,6 +10,7 @@ import { contentsAt, contentsOf, fill } from './fixtures/backups.js';
 import { cli, cliAnswer, program, start } from './fixtures/cli.js';
 import { refused } from './fixtures/cli-scene.js';
 import { filesBelow, snapshotOf, tempDir } from './fixtures/files.js';
+import { baseline, noForeign } from './fixtures/foreign.js';
 
 t.test('a database that another process has open is refused, with what to do', async (t) => {
   const dir = tempDir(t);
@@ -119,15 +120,9 @@ t.test('a database with its log elsewhere is not backed up without it', async (t
   t.equal((await cli(t, ['create', dir('db'), dir('backups'), '--wal-dir', dir('moved')])).code, 0);
 });
 
-const root = join(__dirname, '..', '..');
-const baseline =
-  process.env.ROCKSDB_BACKUP_BASELINE ??
-  [join(root, 'build', 'bench', 'backup_baseline'), join(root, 'build', 'backup_baseline')].find(existsSync);
-const hasLdb = spawnSync('ldb', ['--version']).error === undefined;
-
 t.test(
   'a directory that another program wrote is listed, checked, read, restored and continued',
-  { skip: baseline || hasLdb ? false : 'needs backup_baseline, or ldb: apt install rocksdb-tools' },
+  { skip: noForeign },
   async (t) => {
     const dir = tempDir(t);
     if (baseline) {
@@ -215,4 +210,20 @@ t.test('a merge operator that nobody knows can be named', async (t) => {
     /merge operator "Theirs".* with --merge-operator; any will do/,
   );
   t.equal((await cli(t, ['create', dir('db'), dir('backups'), '--merge-operator', 'put'])).code, 0);
+});
+
+t.test("a database's OPTIONS file is the same after a backup, and in it", async (t) => {
+  const dir = tempDir(t);
+  const db = await Database.open(dir('db'), { writeBufferSize: 12_345_678 });
+  await fill(db, 'a');
+  await db.close();
+  const optionsIn = (path: string) =>
+    filesBelow(path)
+      .filter((name) => name.startsWith('OPTIONS-'))
+      .map((name) => `${name}: ${readFileSync(join(path, name), 'utf8')}`);
+  const before = optionsIn(dir('db'));
+  t.equal((await cli(t, ['create', dir('db'), dir('backups'), '-q'])).code, 0);
+  t.same(optionsIn(dir('db')), before);
+  t.equal((await cli(t, ['restore', dir('backups'), dir('restored'), '-q'])).code, 0);
+  t.same(optionsIn(dir('restored')), before.slice(-1));
 });

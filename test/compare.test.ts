@@ -68,6 +68,15 @@ t.test('every key that was added, changed or removed is told, in order, with bot
   t.same(await diffOf(first, first), []);
 });
 
+t.test('families to compare are an array of names', async (t) => {
+  const db = await databaseOf(t, tempDir(t)('a'), { default: {} });
+  const { proxy, revoke } = Proxy.revocable([], {});
+  revoke();
+  for (const columnFamilies of ['default', [1], new Uint8Array(1), {}, proxy] as unknown as string[][]) {
+    t.throws(() => diffDatabases(db, db, { columnFamilies }), { name: 'TypeError' });
+  }
+});
+
 t.test('empty families are told by name', async (t) => {
   const dir = tempDir(t);
   const a = await databaseOf(t, dir('a'), { default: {}, only: {} });

@@ -1,8 +1,10 @@
 // The options of Database.open, each by what it does.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { type ColumnFamilyOptions, type Compression, Database, engineInfo, type OpenOptions } from '../lib/index.js';
+import { openEngine } from './fixtures/backups.js';
 import { failureOf, openDb } from './fixtures/databases.js';
 import { bytesBelow, filesBelow, tempDir } from './fixtures/files.js';
 
@@ -265,4 +267,63 @@ t.test('an unknown option, a wrong type and a value out of range are refused bef
     code: 'ROCKSDB_INVALID_ARGUMENT',
     message: /of the database/,
   });
+});
+
+t.test('with keepOptionsFile the OPTIONS file stays as it is, also in backups and checkpoints', async (t) => {
+  const dir = tempDir(t);
+  const owner = await Database.open(dir('db'), {
+    writeBufferSize: 12_345_678,
+    columnFamilies: { more: { numLevels: 9 } },
+  });
+  await owner.put('key', 'value');
+  await owner.close();
+  const files = (path: string) =>
+    Object.fromEntries(
+      filesBelow(path)
+        .filter((name) => name.startsWith('OPTIONS-'))
+        .map((name) => [name, readFileSync(join(path, name), 'utf8')]),
+    );
+  const before = files(dir('db'));
+  const newest = Object.entries(before).sort().at(-1) as [string, string];
+  const visitor = await Database.open(dir('db'), {
+    keepOptionsFile: true,
+    disableAutoCompactions: true,
+    columnFamilies: { more: { numLevels: 9 } },
+  });
+  await visitor.put('key 2', 'value');
+  await visitor.checkpoint(dir('checkpoint'));
+  const engine = await openEngine(t, dir('backups'));
+  await engine.createBackup(visitor);
+  await engine.restoreBackup(1, dir('restored'));
+  await visitor.close();
+  t.same(files(dir('db')), before);
+  t.same(Object.entries(files(dir('checkpoint'))), [newest]);
+  t.same(Object.entries(files(dir('restored'))), [newest]);
+  const again = await Database.open(dir('restored'), { columnFamilies: { more: { numLevels: 9 } } });
+  t.equal(await again.get('key 2', { encoding: 'utf8' }), 'value');
+  await again.close();
+  t.notSame(files(dir('restored')), Object.fromEntries([newest]), 'an open without it notes its own');
+});
+
+t.test('maxOpenFiles bounds how many files are open, also where it is small', async (t) => {
+  const dir = tempDir(t);
+  const TABLES = 100;
+  const made = await Database.open(dir('db'), { disableAutoCompactions: true });
+  for (let n = 0; n < TABLES; n++) {
+    await made.put(`key ${n}`, 'x');
+    await made.flush();
+  }
+  await made.close();
+  const openTables = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).endsWith('.sst');
+      } catch {
+        return false; // the listing's own
+      }
+    }).length;
+  const db = await openDb(t, dir('db'), { maxOpenFiles: 20, disableAutoCompactions: true });
+  for (let n = 0; n < TABLES; n++) t.ok(await db.get(`key ${n}`));
+  // RocksDB takes ten of them for what are no tables.
+  t.ok(openTables() <= 20, `${openTables()} are open`);
 });

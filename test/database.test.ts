@@ -299,6 +299,11 @@ t.test('wrong arguments are TypeErrors and RangeErrors that say what was expecte
   await type(() => db.put('k', wrong({})), /^value must be .*, not an object$/);
   await type(() => db.getMany(['a', wrong(null)]), /^keys\[1\] must be .*, not null$/);
   await type(() => db.getMany(wrong('a')), /^keys must be an array/);
+  // And rejects nothing that nobody waits for.
+  for (const keys of [undefined, null, 5, {}]) {
+    await type(() => db.getMany(wrong(keys)), /^keys must be an array/);
+    await type(() => db.hasMany(wrong(keys)), /^keys must be an array/);
+  }
   await type(() => db.hasMany(['a', wrong(null)]), /^keys\[1\] must be .*, not null$/);
   await type(() => db.put('k', 'v', wrong({ sink: true })), /no option "sink"/);
   await type(() => db.put('k', 'v', { sync: wrong('yes') }), /^sync must be true or false, not the string "yes"$/);

@@ -1,6 +1,6 @@
 // A restore drill passes when what is restored is what the backup has, fails when anything differs, and leaves nothing behind.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -318,7 +318,11 @@ t.test('what drills left whose process is gone is removed, and nothing else', as
       host: 'other',
     }),
     leftOver(dir(), `rocksdb-backup-drill-${gone}-5555555555555555`, 'nonsense'),
+    leftOver(dir(), `rocksdb-backup-drill-${gone}-8888888888888888`, undefined),
   ];
+  if (process.platform !== 'win32') {
+    execFileSync('mkfifo', [dir(others.at(-1) as string, 'rocksdb-backup.drill.json')]);
+  }
   const linked = `rocksdb-backup-drill-${gone}-6666666666666666`;
   leftOver(dir('elsewhere'), 'real', { drill: '6666666666666666', pid: gone, host });
   symlinkSync(dir('elsewhere', 'real'), dir(linked));

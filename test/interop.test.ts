@@ -1,27 +1,18 @@
 // Directories of backups are RocksDB's own: other programs read ours, and theirs are read here.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
 import { type BackupEngineOptions, Database, type OpenOptions } from '../lib/index.js';
 import { contentsAt, contentsOf, fill, openDatabase, openEngine } from './fixtures/backups.js';
 import { snapshotOf, tempDir } from './fixtures/files.js';
+import { baseline, noBaseline, noLdb } from './fixtures/foreign.js';
 
-/** Runs a program of another's; null when it is not installed. */
-function run(program: string, ...args: string[]): { status: number | null; output: string } | null {
+/** Runs a program of another's. */
+function run(program: string, ...args: string[]): { status: number | null; output: string } {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
-  return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT' ? null : { status, output: stdout + stderr };
+  if (error) throw error;
+  return { status, output: stdout + stderr };
 }
-
-const root = join(__dirname, '..', '..');
-const baseline =
-  process.env.ROCKSDB_BACKUP_BASELINE ??
-  [join(root, 'build', 'bench', 'backup_baseline'), join(root, 'build', 'backup_baseline')].find(existsSync);
-const noBaseline = baseline
-  ? false
-  : 'needs backup_baseline: cmake -S . -B build/bench -D BENCH_BASELINE=ON, and build it';
-const noLdb = run('ldb', '--version') === null ? 'needs ldb: apt install rocksdb-tools' : false;
 
 // Options that the oldest ldb in use, of RocksDB 7.8, can read.
 const oldTables: OpenOptions = { rocksdb: { format_version: 5 } };

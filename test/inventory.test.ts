@@ -11,10 +11,11 @@ import {
   retentionBackups,
   sharedWith,
 } from '../lib/manager/inventory.js';
+import { lastGoodOf } from '../lib/manager/last-good.js';
 import { type NewRecord, ownRecord } from '../lib/manager/operation-record.js';
 import { planRetention } from '../lib/manager/retention.js';
 import { type DirectoryState, pin, remember, unpin } from '../lib/manager/state.js';
-import { fill, openDatabase, openEngine } from './fixtures/backups.js';
+import { fill, isBackupData, openDatabase, openEngine } from './fixtures/backups.js';
 import { bytesBelow, filesBelow, tempDir } from './fixtures/files.js';
 
 function emptyState(): DirectoryState {
@@ -116,6 +117,27 @@ t.test('what is known of a backup is of that backup, and not of another that had
   t.equal(state0(1).state, 'good', 'the last one of all is known when the history has forgotten it');
 });
 
+t.test('a backup whose drill found a difference is not the last good one, whatever its checksums say', async (t) => {
+  const state = emptyState();
+  const [first, second] = three as [BackupInfo, BackupInfo];
+  let day = 0;
+  const at = ({ backupId, timestamp }: BackupInfo, more: Partial<NewRecord>) => {
+    const begun = new Date(Date.UTC(2026, 11, ++day)).toISOString();
+    const of = { backupId, timestamp: timestamp.toISOString() };
+    remember(state, ownRecord({ operation: 'create', at: begun, ok: true, durationMs: 1, ...of, ...more }));
+  };
+  at(first, {});
+  at(second, {});
+  const lastGood = () => lastGoodOf(state, false)?.backupId;
+  t.equal(lastGood(), second.backupId);
+  at(second, { operation: 'drill', ok: false, error: { code: 'DRILL_FAILED', message: 'a key is missing' } });
+  t.equal(lastGood(), first.backupId);
+  at(second, { operation: 'verify', checksum: true });
+  t.equal(lastGood(), first.backupId);
+  at(second, { operation: 'drill' });
+  t.equal(lastGood(), second.backupId);
+});
+
 async function engineOf(t: Test) {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'));
@@ -138,10 +160,7 @@ t.test('a directory is told as it is on the disk', async (t) => {
     inventory.backups.map(({ kind }) => kind),
     ['incremental', 'incremental', 'incremental', 'full'],
   );
-  t.equal(
-    inventory.bytesOnDisk,
-    bytesBelow(dir('backups'), (path) => /^(private|shared)/.test(path)),
-  );
+  t.equal(inventory.bytesOnDisk, bytesBelow(dir('backups'), isBackupData));
   for (const { backupId, uniqueSize } of inventory.backups) t.equal(freedBy(inventory, [backupId]), uniqueSize);
   t.equal(sharedWith(inventory, 1).length, 2);
   t.same(sharedWith(inventory, 4), []);

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { BackupQueue } from '../lib/manager/backup-queue.js';
 import type { Job } from '../lib/manager/backup-runner.js';
 import { ChangeWatch } from '../lib/manager/change-watch.js';
@@ -270,7 +270,8 @@ t.test('a suspect is one until it is gone, or was read after the damage was foun
   t.equal(count(verify('2026-01-02T00:00:00.000Z', { ok: true, checksum: true })), 1, 'before');
 });
 
-t.test('a manager keeps no process alive, a backup that was asked for does', async (t) => {
+/** What a process says that has nothing to do but what it asks its manager for. */
+async function saidByManager(t: Test, ask: string): Promise<string> {
   const dir = tempDir(t);
   const code = `
     const { BackupManager, Database } = require(${JSON.stringify(join(__dirname, '..', 'lib', 'index.js'))});
@@ -278,8 +279,7 @@ t.test('a manager keeps no process alive, a backup that was asked for does', asy
       const db = await Database.open(${JSON.stringify(dir('db'))});
       await db.put('a', 'b');
       const manager = new BackupManager({ db, location: ${JSON.stringify(dir('backups'))}, schedule: '1h', drill: { schedule: '1d' } });
-      manager.start();
-      manager.backupNow().then(({ backupId }) => console.log('made', backupId));
+      ${ask}
     })();`;
   const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
@@ -289,5 +289,21 @@ t.test('a manager keeps no process alive, a backup that was asked for does', asy
   });
   const [status] = await new Promise<[number | null]>((resolve) => child.on('close', (code) => resolve([code])));
   t.equal(status, 0);
-  t.match(said, /^made \d/);
+  return said;
+}
+
+t.test('a manager keeps no process alive, a backup that was asked for does', async (t) => {
+  const asked = `
+    manager.start();
+    manager.backupNow().then(({ backupId }) => console.log('made', backupId));`;
+  t.match(await saidByManager(t, asked), /^made \d/);
+});
+
+t.test('so does one that is due when the manager starts', async (t) => {
+  for (let round = 0; round < 5; round++) {
+    const due = `
+      manager.on('backup', ({ info }) => console.log('made', info.backupId));
+      manager.start();`;
+    t.equal(await saidByManager(t, due), 'made 1\n');
+  }
 });

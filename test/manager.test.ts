@@ -377,6 +377,12 @@ t.test('options that cannot be are refused, by their names', async (t) => {
     [{ onFailure: 'x' }, /^onFailure must be/],
     [{ auditLog: '' }, /^auditLog must be/],
     [{ metrics: { registry: 1 } }, /^metrics.registry must be/],
+    [{ metrics: { register: 'default' } }, /^metrics.register must be/],
+    [{ metrics: { register: {} } }, /^metrics.register must be/],
+    [{ metrics: { prefix: 'my app' } }, /^metrics.prefix must be/],
+    [{ metrics: { prefix: Symbol('x') } }, /^metrics.prefix must be/],
+    [{ metrics: { labels: { 'a b': 'x' } } }, /^metrics.labels.a b must be/],
+    [{ metrics: { labels: { a: 1 } } }, /^metrics.labels.a must be/],
   ] as [Record<string, unknown>, RegExp][]) {
     const make = () => new BackupManager({ db, location: dir('x'), ...options } as unknown as BackupManagerOptions);
     t.throws(make, { code: 'INVALID_OPTION', message }, JSON.stringify(options));

@@ -1,5 +1,6 @@
 // Snapshots appear whole, are told from everything else that may lie beside a database, and go only when they should.
 
+import { execFileSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -90,6 +91,10 @@ t.test('nothing but a snapshot is listed, deleted or pinned', async (t) => {
   make(dir('elsewhere'), 'CURRENT', marker);
   symlinkSync(dir('elsewhere'), join(place, '20260103T000000000Z'));
   writeFileSync(join(place, '20260104T000000000Z'), '');
+  make(join(place, '20260105T000000000Z'), 'CURRENT');
+  if (process.platform !== 'win32') {
+    execFileSync('mkfifo', [join(place, '20260105T000000000Z', marker)]);
+  }
   t.same(await names(dir('db')), [name]);
   const before = snapshotOf(dir('elsewhere'));
   for (const other of readdirSync(place).filter((other) => other !== name)) {

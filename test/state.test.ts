@@ -1,7 +1,16 @@
 // What is remembered beside backups: never half written, never overwritten by another, and lost only with a word about it.
 
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
@@ -147,6 +156,47 @@ t.test('what somebody made of records and notes has the right form when it is re
   t.ok(isPinned(state, seven), 'a note that is no text takes no pin away');
   t.equal(state.pins[0]?.note, undefined);
 });
+
+t.test('what is no file, or has no end, is not read', { skip: process.platform === 'win32' }, async (t) => {
+  const path = directory(t);
+  const file = join(path, STATE_FILE);
+  const lay = [
+    () => execFileSync('mkfifo', [file]),
+    () => symlinkSync('/dev/zero', file),
+    () => mkdirSync(file),
+    () => {
+      writeFileSync(file, '');
+      truncateSync(file, 2 ** 32);
+    },
+  ];
+  for (const one of lay) {
+    one();
+    for (const use of [() => readState(path), () => updateState(path, (state) => pin(state, seven))]) {
+      await t.rejects(use(), { code: 'STATE_UNREADABLE', message: file });
+    }
+    rmSync(file, { recursive: true });
+  }
+});
+
+t.test(
+  'nothing is written through what lies where the new state is to be',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const path = directory(t);
+    const other = join(path, '..', 'other');
+    writeFileSync(other, 'of others');
+    for (const lay of [
+      (to: string) => symlinkSync(other, to),
+      (to: string) => execFileSync('mkfifo', [to]),
+      (to: string) => writeFileSync(to, 'x'.repeat(10_000)), // of a process that was killed
+    ]) {
+      lay(join(path, `${STATE_FILE}.tmp`));
+      await updateState(path, (state) => pin(state, seven));
+      t.ok(isPinned(await readState(path), seven));
+      t.equal(readFileSync(other, 'utf8'), 'of others');
+    }
+  },
+);
 
 t.test('a state of a newer version is neither read nor overwritten', async (t) => {
   const path = directory(t);

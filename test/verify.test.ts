@@ -1,6 +1,6 @@
 // Damage of every kind to every kind of file: who sees it, and what it does not reach.
 
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import type { BackupEngine } from '../lib/index.js';
 import { contentsAt, contentsOf, fill, openDatabase, openEngine } from './fixtures/backups.js';
@@ -64,9 +64,8 @@ for (const kind of ['manifest', 'current', 'options', 'log', 'table', 'blob']) {
 
       for (const id of affected) {
         await t.rejects(engine.verifyBackup(id, { checksum: true }), corrupt, 'by checksum');
-        // The metas hold no sizes; those of shared files are in their names.
-        const seen = damage === 'removed' || (damage === 'truncated' && shared);
-        if (seen) await t.rejects(engine.verifyBackup(id), corrupt, 'by size');
+        // The metas hold no sizes, the records beside the private files do.
+        if (damage !== 'changed') await t.rejects(engine.verifyBackup(id), corrupt, 'by size');
         else await t.resolves(engine.verifyBackup(id), 'the size alone does not tell');
         await t.rejects(engine.restoreBackup(id, dir('restored')), corrupt);
         t.notOk(existsSync(dir('restored')), 'and nothing is restored');
@@ -148,6 +147,13 @@ t.test('a wrong checksum in a meta file is found, although every file is whole',
   const wrong = text.replace(new RegExp(`(${name} crc32) \\d+`), '$1 12345');
   t.not(wrong, text);
   writeFileSync(meta, wrong);
+  for (const checksum of [false, true]) {
+    await t.rejects(engine.verifyBackup(1, { checksum }), { code: 'BACKUP_CORRUPT', message: 'not as it was written' });
+  }
+  await t.rejects(engine.restoreBackup(1, dir('restored')), { code: 'BACKUP_CORRUPT' });
+  t.notOk(existsSync(dir('restored')));
+  // Without the record of what was written, the files tell.
+  unlinkSync(dir('backups', 'private', '1', 'rocksdb-backup.files'));
   await engine.verifyBackup(1);
   await t.rejects(engine.verifyBackup(1, { checksum: true }), { code: 'BACKUP_CORRUPT', message: name });
   await t.rejects(engine.restoreBackup(1, dir('restored')), { code: 'BACKUP_CORRUPT', message: name });

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/backup_record.h"
 #include "core/live_files_db.h"
 #include "core/paths.h"
 
@@ -237,12 +238,24 @@ Error NewId(const BackupEngineSession& session, const std::string& directory, ui
   }
   // The last id has no follower, and the one before it means "the latest" to the engine.
   if (latest >= std::numeric_limits<uint32_t>::max() - 2) {
-    return Error("BACKUP_CORRUPT", directory + "/meta/" + std::to_string(latest) +
+    return Error("BACKUP_CORRUPT", MetaPath(directory, latest) +
                                        " uses up the last backup id there is, so no other can follow. No BackupEngine "
                                        "counts that far: remove this file, or back up to another directory.");
   }
   *id = latest + 1;
   return Error();
+}
+
+// Sizes as the engine knows them from having written the files, and not as they are found afterwards.
+void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, uint32_t id) {
+  rocksdb::BackupInfo info;
+  Status status = session.reader().GetBackupInfo(id, &info, true);
+  if (status.ok()) {
+    status = WriteBackupRecord(settings, id, info.file_details);
+  }
+  if (!status.ok()) {
+    rocksdb::Warn(settings.info_log, "backup %u has no record of its files' sizes: %s", id, status.ToString().c_str());
+  }
 }
 
 }  // namespace
@@ -289,30 +302,33 @@ Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
     if (Error error = NewId(*session, directory, &id); !error.ok()) {
       return error;
     }
-    session->GuardCreate(id, !corrupt.empty());
+    session->GuardCreate(id, !corrupt.empty(), settings.engine.sync);
 
     Error own_error;
     const auto check_space = [&] {
       return request.check_disk_space ? CheckSpace(settings, plan.new_bytes()) : Error();
     };
-    LiveFilesDb database(request.source.db, {.before_flush = [&]() -> Status {
-                                               if (operation->stopped()) {
-                                                 return StoppedStatus();
-                                               }
-                                               operation->Begin(Phase::kFlush, 0, 0);
-                                               return FlushUnlessStopped(request.source, *operation);
-                                             },
-                                             .on_files = [&](const LiveFilesDb::Files& files) -> Status {
-                                               if (operation->stopped()) {
-                                                 return StoppedStatus();
-                                               }
-                                               plan.Announce(files);
-                                               if (!request.exclude_files) {
-                                                 own_error = check_space();
-                                               }
-                                               return own_error.ok() ? Status::OK()
-                                                                     : Status::Aborted(own_error.message());
-                                             }});
+    LiveFilesDb database(request.source.db,
+                         {.before_flush = [&]() -> Status {
+                            if (operation->stopped()) {
+                              return StoppedStatus();
+                            }
+                            operation->Begin(Phase::kFlush, 0, 0);
+                            return FlushUnlessStopped(request.source, *operation);
+                          },
+                          .on_files = [&](const LiveFilesDb::Files& files) -> Status {
+                            if (operation->stopped()) {
+                              return StoppedStatus();
+                            }
+                            for (const auto& file : files) {
+                              session->ExpectDatabaseFile(file.directory + "/" + file.relative_filename, file.size);
+                            }
+                            plan.Announce(files);
+                            if (!request.exclude_files) {
+                              own_error = check_space();
+                            }
+                            return own_error.ok() ? Status::OK() : Status::Aborted(own_error.message());
+                          }});
     const auto on_excluded = [&](const std::vector<std::string>& names) {
       for (const auto& name : names) {
         plan.OnExclude(name);
@@ -337,6 +353,7 @@ Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
       }
       return Error::From(status, doing);
     }
+    RecordFiles(settings, *session, id);
     operation->Finish();
     return session->DescribeNew(id, created);
   });

@@ -1,13 +1,13 @@
 #include "core/backup_engine_session.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <stdexcept>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 
+#include "core/backup_record.h"
+#include "core/confined_fs.h"
 #include "core/parallel_deletes.h"
 #include "core/paths.h"
 #include "core/stoppable_rate_limiter.h"
@@ -20,45 +20,6 @@ using rocksdb::BackupEngineOptions;
 using rocksdb::BackupEngineReadOnly;
 using rocksdb::BackupInfo;
 
-bool IsShared(const std::string& name) { return name.compare(0, 8, "private/") != 0; }
-
-// How many backups use each file that lies in a shared directory.
-using UseCounts = std::unordered_map<std::string, uint32_t>;
-
-void CountUses(const BackupInfo& info, UseCounts* uses) {
-  for (const auto& file : info.file_details) {
-    if (IsShared(file.relative_filename)) {
-      ++(*uses)[file.relative_filename];
-    }
-  }
-}
-
-BackupDescription ToDescription(BackupInfo&& info, const UseCounts& uses, bool details) {
-  BackupDescription description;
-  description.id = info.backup_id;
-  description.timestamp = info.timestamp;
-  description.size = info.size;
-  description.number_files = info.number_files;
-  description.app_metadata = std::move(info.app_metadata);
-  for (const auto& file : info.file_details) {
-    const bool shared = IsShared(file.relative_filename);
-    const auto found = uses.find(file.relative_filename);
-    const uint32_t backups = shared && found != uses.end() ? found->second : 1;
-    if (backups == 1) {
-      description.unique_size += file.size;
-    }
-    if (details) {
-      description.files.push_back({file.relative_filename, file.size, shared, backups});
-    }
-  }
-  if (details) {
-    for (const auto& file : info.excluded_files) {
-      description.excluded.push_back(file.relative_file);
-    }
-  }
-  return description;
-}
-
 Error OpenError(const std::string& directory, const rocksdb::Status& status) {
   return Error::From(status, "cannot open the backup directory " + directory);
 }
@@ -69,9 +30,7 @@ std::vector<uint32_t> MetaIds(rocksdb::FileSystem& storage, const std::string& d
   storage.GetChildren(directory + "/meta", rocksdb::IOOptions(), &names, nullptr).PermitUncheckedError();
   std::vector<uint32_t> ids;
   for (const auto& name : names) {
-    uint32_t id = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
-    if (error == std::errc() && id != 0 && name == std::to_string(id)) {
+    if (const uint32_t id = BackupIdOf(name); id != 0) {
       ids.push_back(id);
     }
   }
@@ -81,8 +40,9 @@ std::vector<uint32_t> MetaIds(rocksdb::FileSystem& storage, const std::string& d
 
 }  // namespace
 
-std::shared_ptr<rocksdb::FileSystem> StorageOf(const EngineSettings& settings) {
-  return settings.storage ? settings.storage : rocksdb::FileSystem::Default();
+std::shared_ptr<ConfinedFileSystem> StorageOf(const EngineSettings& settings) {
+  return std::make_shared<ConfinedFileSystem>(settings.storage ? settings.storage : rocksdb::FileSystem::Default(),
+                                              settings.engine.backup_dir);
 }
 
 BackupEngineSession::~BackupEngineSession() {
@@ -106,6 +66,39 @@ BackupEngineOptions BackupEngineSession::OptionsFor(const EngineSettings& settin
   return options;
 }
 
+// What a damaged meta says of a file that others have too, the engine takes for true, and the others for corrupt: those
+// that it reads later. So where backups are corrupt, the engine is shown metas that are not as they were written as
+// what they are, one by one, where others can be used instead.
+template <class Open>
+Error BackupEngineSession::OpenPastChangedMetas(const EngineSettings& settings, ConfinedFileSystem& storage,
+                                                Open open) {
+  Error error = open();
+  if (!error.ok() || corrupt_ids_.empty()) {
+    return error;
+  }
+  std::map<uint32_t, std::string> changed;
+  for (const uint32_t id : ids_) {
+    if (const auto record = ReadBackupRecord(settings, id)) {
+      if (std::string difference = DifferenceInMeta(settings, id, *record); !difference.empty()) {
+        changed[id] = std::move(difference);
+      }
+    }
+  }
+  std::map<uint32_t, std::string> hidden;
+  for (auto& [id, difference] : changed) {
+    const size_t usable = ids_.size();
+    hidden[id] = std::move(difference);
+    storage.SetUnreadable(hidden);
+    if (error = open(); !error.ok() || ids_.size() >= usable) {
+      continue;  // another can be used instead
+    }
+    hidden.erase(id);
+    storage.SetUnreadable(hidden);
+    error = open();
+  }
+  return error;
+}
+
 namespace {
 
 constexpr int kOpenAttempts = 10;
@@ -117,10 +110,14 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
                                       std::shared_ptr<BackupEngineSession>* result) {
   using Count = ObservedFileSystem::Count;
   std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
-  session->backup_env_ =
-      rocksdb::NewCompositeEnv(std::make_shared<ObservedFileSystem>(StorageOf(settings), operation, count_backup));
-  session->database_env_ = rocksdb::NewCompositeEnv(
-      std::make_shared<ObservedFileSystem>(rocksdb::FileSystem::Default(), operation, count_database));
+  const auto storage = StorageOf(settings);
+  storage->SpareTheOthers(true);
+  session->catalog_ = std::make_shared<MetaCatalog>(storage, settings.engine.backup_dir);
+  session->backup_fs_ = std::make_shared<ObservedFileSystem>(session->catalog_, operation, count_backup);
+  session->database_fs_ =
+      std::make_shared<ObservedFileSystem>(rocksdb::FileSystem::Default(), operation, count_database);
+  session->backup_env_ = rocksdb::NewCompositeEnv(session->backup_fs_);
+  session->database_env_ = rocksdb::NewCompositeEnv(session->database_fs_);
   BackupEngineOptions options = session->OptionsFor(settings);
   if (count_backup == Count::kReads && settings.backup_limiter) {
     options.backup_rate_limiter = std::make_shared<StoppableRateLimiter>(settings.backup_limiter, operation);
@@ -136,13 +133,15 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
   if (options.max_valid_backups_to_open == 0) {
     options.max_valid_backups_to_open = std::numeric_limits<int>::max();  // 0 lists placeholders without an id
   }
-  return Guarded(session->directory_, [&] {
+  const auto open = [&] {
     rocksdb::IOStatus status;
     // A delete by somebody else between the listing of the metas and their reading makes the open fail, or a backup
     // look corrupt; what is the same the next time is the truth.
     std::vector<uint32_t> corrupt_before;
     for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
-      const std::vector<uint32_t> metas = MetaIds(*StorageOf(settings), session->directory_);
+      const std::vector<uint32_t> metas = MetaIds(*storage, session->directory_);
+      session->catalog_->Begin();
+      session->ForgetFailure();
       BackupEngineReadOnly* engine = nullptr;
       status = BackupEngineReadOnly::Open(options, session->database_env_.get(), &engine);
       session->reader_.reset(engine);
@@ -155,11 +154,15 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
       }
       corrupt_before = status.ok() ? session->corrupt_ids_ : std::vector<uint32_t>();
     }
-    if (!status.ok()) {
-      return OpenError(session->directory_, status);
+    return status.ok() ? Error() : OpenError(session->directory_, status);
+  };
+  return Guarded(session->directory_, [&] {
+    Error error = session->OpenPastChangedMetas(settings, *storage, open);
+    storage->SpareTheOthers(false);
+    if (error.ok()) {
+      *result = std::move(session);
     }
-    *result = std::move(session);
-    return Error();
+    return error;
   });
 }
 
@@ -167,18 +170,24 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
                                       const std::shared_ptr<rocksdb::FileSystem>& database_fs, FileObserver* observer,
                                       std::shared_ptr<BackupEngineSession>* result) {
   std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
-  session->protected_fs_ = std::make_shared<ProtectedFileSystem>(
-      std::make_shared<ParallelDeletes>(StorageOf(settings), operation), operation, settings.engine.backup_dir);
-  session->backup_env_ = rocksdb::NewCompositeEnv(std::make_shared<ObservedFileSystem>(
-      session->protected_fs_, operation, ObservedFileSystem::Count::kWrites, observer));
-  session->database_env_ = rocksdb::NewCompositeEnv(
-      std::make_shared<ObservedFileSystem>(database_fs, operation, ObservedFileSystem::Count::kNothing));
+  const auto storage = StorageOf(settings);
+  session->protected_fs_ = std::make_shared<ProtectedFileSystem>(std::make_shared<ParallelDeletes>(storage, operation),
+                                                                 operation, settings.engine.backup_dir);
+  session->catalog_ = std::make_shared<MetaCatalog>(session->protected_fs_, settings.engine.backup_dir);
+  session->backup_fs_ =
+      std::make_shared<ObservedFileSystem>(session->catalog_, operation, ObservedFileSystem::Count::kWrites, observer);
+  session->database_fs_ =
+      std::make_shared<ObservedFileSystem>(database_fs, operation, ObservedFileSystem::Count::kNothing);
+  session->backup_env_ = rocksdb::NewCompositeEnv(session->backup_fs_);
+  session->database_env_ = rocksdb::NewCompositeEnv(session->database_fs_);
   BackupEngineOptions options = session->OptionsFor(settings);
   if (settings.backup_limiter) {
     options.backup_rate_limiter = std::make_shared<StoppableRateLimiter>(settings.backup_limiter, operation);
   }
-  return Guarded(session->directory_, [&] {
-    const std::vector<uint32_t> metas = MetaIds(*StorageOf(settings), session->directory_);
+  const auto open = [&] {
+    const std::vector<uint32_t> metas = MetaIds(*storage, session->directory_);
+    session->writer_.reset();
+    session->catalog_->Begin();
     BackupEngine* engine = nullptr;
     const rocksdb::IOStatus status = BackupEngine::Open(options, session->database_env_.get(), &engine);
     if (!status.ok()) {
@@ -186,8 +195,14 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
     }
     session->writer_.reset(engine);
     session->Survey(settings, metas);
-    *result = std::move(session);
     return Error();
+  };
+  return Guarded(session->directory_, [&] {
+    Error error = session->OpenPastChangedMetas(settings, *storage, open);
+    if (error.ok()) {
+      *result = std::move(session);
+    }
+    return error;
   });
 }
 
@@ -196,6 +211,7 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
   ids_.clear();
   corrupt_ids_.clear();
   reasons_.clear();
+  catalog_->End();
   std::vector<BackupInfo> infos;
   reader().GetBackupInfo(&infos);
   reader().GetCorruptedBackups(&corrupt_ids_);
@@ -203,10 +219,15 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
     if (info.backup_id == 0) {
       continue;  // stands for one without files, of which the engine does not say the id
     }
+    if (catalog_->Confirm(info)) {
+      ids_.push_back(info.backup_id);
+      continue;
+    }
     try {
       BackupInfo details;
       const rocksdb::Status status = reader().GetBackupInfo(info.backup_id, &details, true);
       if (status.ok() && details.backup_id == info.backup_id) {
+        catalog_->Replace(details);
         ids_.push_back(info.backup_id);
         continue;
       }
@@ -225,7 +246,7 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
                               ? ids_.front()
                               : 0;
   for (const uint32_t id : metas) {
-    const std::string meta = directory_ + "/meta/" + std::to_string(id);
+    const std::string meta = MetaPath(directory_, id);
     if (id > oldest && !std::binary_search(ids_.begin(), ids_.end(), id) &&
         std::find(corrupt_ids_.begin(), corrupt_ids_.end(), id) == corrupt_ids_.end() &&
         StorageOf(settings)->FileExists(meta, rocksdb::IOOptions(), nullptr).ok()) {
@@ -240,34 +261,75 @@ Error BackupEngineSession::Describe(uint32_t id, bool details, BackupDescription
   return Guarded(directory_, [&] {
     const std::string name = "backup " + std::to_string(id) + " in " + directory_;
     if (std::binary_search(corrupt_ids_.begin(), corrupt_ids_.end(), id)) {
-      BackupInfo none;
-      const auto reason = reasons_.find(id);
-      return Error("BACKUP_CORRUPT",
-                   name + " cannot be used: " +
-                       (reason != reasons_.end() ? reason->second : reader().GetBackupInfo(id, &none).ToString()));
+      return Error("BACKUP_CORRUPT", name + " cannot be used: " + ReasonOf(id));
     }
     if (!std::binary_search(ids_.begin(), ids_.end(), id)) {
       return NotFound(id);
     }
-    // One backup's details at a time: all at once would hold every file name of every backup.
-    UseCounts uses;
-    BackupInfo info;
-    for (const uint32_t other : ids_) {
-      if (reader().GetBackupInfo(other, &info, true).ok()) {
-        CountUses(info, &uses);
-      }
-    }
-    if (const rocksdb::Status status = reader().GetBackupInfo(id, &info, true); !status.ok()) {
-      return Error::From(status, "reading " + name);
-    }
-    *description = ToDescription(std::move(info), uses, details);
-    return Error();
+    return DescribeKnown(id, details, description);
   });
 }
 
+Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescription* description) {
+  BackupInfo info;
+  const MetaCatalog::Numbers* const files = catalog_->FilesOf(id);
+  const rocksdb::Status status =
+      files != nullptr ? reader().GetBackupInfo(id, &info, details) : rocksdb::Status::NotFound("Backup not found");
+  if (!status.ok()) {
+    return Error::From(status, "reading backup " + std::to_string(id) + " in " + directory_);
+  }
+  *description = {};
+  description->id = info.backup_id;
+  description->timestamp = info.timestamp;
+  description->size = info.size;
+  description->number_files = info.number_files;
+  description->app_metadata = std::move(info.app_metadata);
+  for (const MetaCatalog::FileNumber number : *files) {
+    const MetaCatalog::File& file = catalog_->file(number);
+    const bool shared = MetaCatalog::IsShared(file.name);
+    const uint32_t backups = shared ? file.uses : 1;
+    if (backups == 1) {
+      description->unique_size += file.size;
+    }
+    if (details) {
+      description->files.push_back({file.name, file.size, shared, backups});
+    }
+  }
+  if (details) {
+    for (const auto& file : info.excluded_files) {
+      description->excluded.push_back(file.relative_file);
+    }
+  }
+  return Error();
+}
+
+std::string BackupEngineSession::ReasonOf(uint32_t corrupt_id) {
+  BackupInfo none;
+  const auto reason = reasons_.find(corrupt_id);
+  std::string text = reason != reasons_.end() ? reason->second : reader().GetBackupInfo(corrupt_id, &none).ToString();
+  // The engine calls missing what it could not look at.
+  if (const rocksdb::IOStatus why = failure(); !why.ok()) {
+    text += " (" + why.ToString() + ")";
+  }
+  return text;
+}
+
+void BackupEngineSession::ExpectBackupFiles(const BackupDescription& backup) {
+  for (const auto& file : backup.files) {
+    backup_fs_->ExpectSize(directory_ + "/" + file.name, file.size);
+  }
+}
+
 Error BackupEngineSession::DescribeNew(uint32_t id, BackupDescription* description) {
-  ids_.push_back(id);
-  return Describe(id, false, description);
+  return Guarded(directory_, [&] {
+    BackupInfo info;
+    if (const rocksdb::Status status = reader().GetBackupInfo(id, &info, true); !status.ok()) {
+      return Error::From(status, "reading backup " + std::to_string(id) + " in " + directory_);
+    }
+    catalog_->Replace(info);
+    ids_.push_back(id);
+    return DescribeKnown(id, false, description);
+  });
 }
 
 Error BackupEngineSession::NotFound(uint32_t id) const {
@@ -278,16 +340,9 @@ Error BackupEngineSession::NotFound(uint32_t id) const {
 
 Error BackupEngineSession::DescribeAll(bool details, std::vector<BackupDescription>* descriptions) {
   return Guarded(directory_, [&] {
-    UseCounts uses;
-    BackupInfo info;
     for (const uint32_t id : ids_) {
-      if (reader().GetBackupInfo(id, &info, true).ok()) {
-        CountUses(info, &uses);
-      }
-    }
-    for (const uint32_t id : ids_) {
-      if (reader().GetBackupInfo(id, &info, true).ok()) {
-        descriptions->push_back(ToDescription(std::move(info), uses, details));
+      if (Error error = DescribeKnown(id, details, &descriptions->emplace_back()); !error.ok()) {
+        return error;
       }
     }
     return Error();

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "core/confined_fs.h"
 #include "core/error.h"
+#include "core/meta_catalog.h"
 #include "core/observed_fs.h"
 #include "core/operation.h"
 #include "core/protected_fs.h"
@@ -46,7 +48,8 @@ struct EngineSettings {
   bool read_only = false;
 };
 
-std::shared_ptr<rocksdb::FileSystem> StorageOf(const EngineSettings& settings);
+// What there is of it is seen as core/confined_fs.h tells.
+std::shared_ptr<ConfinedFileSystem> StorageOf(const EngineSettings& settings);
 
 // One engine, opened for one operation and closed after it. That costs a read of the directory, and buys: the engine
 // never acts on an outdated picture of it (a stale writer gives an id twice and destroys a backup), a stop never
@@ -67,7 +70,14 @@ class BackupEngineSession {
 
   rocksdb::BackupEngineReadOnlyBase& reader() { return writer_ != nullptr ? upcast(*writer_) : upcast(*reader_); }
   rocksdb::BackupEngine& writer() { return *writer_; }
-  void GuardCreate(uint32_t new_id, bool protect) { protected_fs_->Guard(new_id, protect); }
+  void GuardCreate(uint32_t new_id, bool protect, bool sync) { protected_fs_->Guard(new_id, protect, sync); }
+
+  // What is to be read to its end, and how long it is.
+  void ExpectBackupFiles(const BackupDescription& backup);
+  void ExpectDatabaseFile(const std::string& path, uint64_t size) { database_fs_->ExpectSize(path, size); }
+  // What went wrong on the storage of the backups since the last ForgetFailure(), if anything.
+  rocksdb::IOStatus failure() const { return backup_fs_->failure(); }
+  void ForgetFailure() { backup_fs_->ForgetFailure(); }
 
   // Ids of all backups that can be used, oldest first.
   const std::vector<uint32_t>& ids() const { return ids_; }
@@ -76,6 +86,8 @@ class BackupEngineSession {
   Error Describe(uint32_t id, bool details, BackupDescription* description);
   // The same for a backup that this session has just made.
   Error DescribeNew(uint32_t id, BackupDescription* description);
+  // What made a backup corrupt.
+  std::string ReasonOf(uint32_t corrupt_id);
   // That there is no such backup, and which there are.
   Error NotFound(uint32_t id) const;
   Error DescribeAll(bool details, std::vector<BackupDescription>* descriptions);
@@ -84,7 +96,10 @@ class BackupEngineSession {
   BackupEngineSession() = default;
   static rocksdb::BackupEngineReadOnlyBase& upcast(rocksdb::BackupEngineReadOnlyBase& engine) { return engine; }
   rocksdb::BackupEngineOptions OptionsFor(const EngineSettings& settings);
+  template <class Open>
+  Error OpenPastChangedMetas(const EngineSettings& settings, ConfinedFileSystem& storage, Open open);
   void Survey(const EngineSettings& settings, const std::vector<uint32_t>& metas);
+  Error DescribeKnown(uint32_t id, bool details, BackupDescription* description);
 
   std::string directory_;
   std::vector<uint32_t> ids_;
@@ -93,6 +108,9 @@ class BackupEngineSession {
   // Declared in the order in which they depend on each other: the engine goes first.
   std::shared_ptr<rocksdb::Logger> info_log_;
   std::shared_ptr<ProtectedFileSystem> protected_fs_;
+  std::shared_ptr<MetaCatalog> catalog_;
+  std::shared_ptr<ObservedFileSystem> database_fs_;
+  std::shared_ptr<ObservedFileSystem> backup_fs_;
   std::unique_ptr<rocksdb::Env> database_env_;
   std::unique_ptr<rocksdb::Env> backup_env_;
   std::unique_ptr<rocksdb::BackupEngineReadOnly> reader_;

@@ -1,11 +1,12 @@
 #include "core/backup_repository.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "core/backup_record.h"
+#include "core/directories.h"
 #include "core/paths.h"
 #include "core/restore_target.h"
 
@@ -28,48 +29,6 @@ BackupRepository::Tracked::~Tracked() {
   auto& set = kind_ == Kind::kCreate ? repository_->creates_ : repository_->others_;
   set.erase(set.find(operation_));
 }
-
-class BackupRepository::WriteTurn {
- public:
-  explicit WriteTurn(BackupRepository& repository) : repository_(repository) {}
-  ~WriteTurn() {
-    if (taken_) {
-      lock_.Release();
-      const std::lock_guard lock(repository_.mutex_);
-      repository_.writing_ = false;
-      repository_.turn_changed_.notify_all();
-    }
-  }
-  WriteTurn(const WriteTurn&) = delete;
-  WriteTurn& operator=(const WriteTurn&) = delete;
-
-  Error Take(const Operation& operation) {
-    if (repository_.read_only_) {
-      return Error("READ_ONLY", "the backup engine on " + repository_.directory() +
-                                    " was opened with readOnly: true. Open it without to create or delete backups.");
-    }
-    {
-      std::unique_lock lock(repository_.mutex_);
-      // A stop of one operation does not know who waits for a turn: look for it now and then.
-      while (repository_.writing_ && !operation.stopped()) {
-        repository_.turn_changed_.wait_for(lock, std::chrono::milliseconds(50));
-      }
-      if (operation.stopped()) {
-        return Error("BACKUP_STOPPED", "the operation on " + repository_.directory() + " was stopped before it began");
-      }
-      repository_.writing_ = true;
-      taken_ = true;
-    }
-    return DirectoryLock::AcquireWriter(repository_.directory(), &lock_);
-  }
-
-  DirectoryLock& lock() { return lock_; }
-
- private:
-  BackupRepository& repository_;
-  bool taken_ = false;
-  DirectoryLock lock_;
-};
 
 BackupRepository::BackupRepository(Options options)
     : Resource("engine"), settings_(std::move(options.settings)), read_only_(options.read_only) {}
@@ -94,7 +53,7 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
                                          " is a database's own directory. Give it one of its own, such as " +
                                          repository->directory() + "/backups");
     }
-    if (Error error = MakeDirectories(repository->directory() + "/meta"); !error.ok()) {
+    if (Error error = CreateDirectories(repository->directory() + "/meta"); !error.ok()) {
       return error;
     }
   }
@@ -134,10 +93,21 @@ Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* sessio
   return error;
 }
 
+Error BackupRepository::AcquireWriter(const Operation& operation, DirectoryLock* lock) const {
+  if (read_only_) {
+    return Error("READ_ONLY", "the backup engine on " + directory() +
+                                  " was opened with readOnly: true. Open it without to create or delete backups.");
+  }
+  if (operation.stopped()) {
+    return Error("BACKUP_STOPPED", "the operation on " + directory() + " was stopped before it began");
+  }
+  return DirectoryLock::AcquireWriter(directory(), lock);
+}
+
 Error BackupRepository::Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation,
                                BackupDescription* created) {
-  WriteTurn turn(*this);
-  Error error = turn.Take(*operation);
+  DirectoryLock lock;
+  Error error = AcquireWriter(*operation, &lock);
   if (error.ok()) {
     error = CreateBackup(settings_, request, operation, created);
   }
@@ -210,10 +180,12 @@ Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
   if (Error error = OpenSession(&kept->session); !error.ok()) {
     return error;
   }
-  BackupDescription ignored;
-  if (Error error = kept->session->Describe(backup_id, false, &ignored); !error.ok()) {
+  BackupDescription backup;
+  if (Error error = kept->session->Describe(backup_id, true, &backup); !error.ok()) {
     return error;
   }
+  // RocksDB takes an early end of a log for its end.
+  kept->session->ExpectBackupFiles(backup);
   return Guarded(directory(), [&] {
     rocksdb::BackupInfo info;
     const rocksdb::Status status = kept->session->reader().GetBackupInfo(backup_id, &info, true);
@@ -230,8 +202,8 @@ Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
 template <class IdsToDelete, class Remove>
 Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove) {
   const auto operation = std::make_shared<Operation>();
-  WriteTurn turn(*this);
-  if (Error error = turn.Take(*operation); !error.ok()) {
+  DirectoryLock lock;
+  if (Error error = AcquireWriter(*operation, &lock); !error.ok()) {
     return error;
   }
   std::shared_ptr<BackupEngineSession> session;
@@ -247,15 +219,16 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
           "BACKUP_CORRUPT",
           std::string(doing) + " in " + directory() + " was refused, because " +
               (corrupt.size() == 1 ? "backup " : "backups ") + JoinIds(corrupt) +
-              " cannot be read: RocksDB would delete for good whatever files only they use. If their files are "
-              "only missing for now, bring them back; to give them up, pass force: true.");
+              " cannot be read: " + session->ReasonOf(corrupt.front()) +
+              ". RocksDB would delete for good whatever files only they use. If their files are only missing for now, "
+              "bring them back; to give them up, pass force: true.");
     }
     std::vector<uint32_t> ids;
     if (Error error = ids_to_delete(*session, &ids); !error.ok()) {
       return error;
     }
     for (const uint32_t id : ids) {
-      if (Error error = turn.lock().ExcludeReaders(id); !error.ok()) {
+      if (Error error = lock.ExcludeReaders(id); !error.ok()) {
         return error;
       }
     }
@@ -263,11 +236,32 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   });
 }
 
-// Where the engine cannot delete a backup's meta it still deletes its files, and leaves a backup that is corrupt.
-rocksdb::IOStatus BackupRepository::DeleteMetaFirst(rocksdb::BackupEngine& engine, uint32_t backup_id) {
-  const std::string meta = directory() + "/meta/" + std::to_string(backup_id);
-  rocksdb::IOStatus status = StorageOf(settings_)->DeleteFile(meta, rocksdb::IOOptions(), nullptr);
-  return status.ok() ? engine.DeleteBackup(backup_id) : status;
+// Where the engine cannot delete a backup's meta it still deletes its files, and leaves a backup that is corrupt. So
+// does a power cut that undoes the one and not the other: the metas must be gone for good before any file is.
+rocksdb::IOStatus BackupRepository::DeleteMetasFirst(rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
+  const auto storage = StorageOf(settings_);
+  std::vector<uint32_t> without_meta;
+  rocksdb::IOStatus result;
+  for (const uint32_t id : ids) {
+    if (rocksdb::IOStatus status = storage->DeleteFile(MetaPath(directory(), id), rocksdb::IOOptions(), nullptr);
+        status.ok()) {
+      without_meta.push_back(id);
+    } else {
+      result = std::move(status);
+    }
+  }
+  if (settings_.engine.sync && !without_meta.empty()) {
+    if (rocksdb::IOStatus status = SyncNames(*storage, directory() + "/meta"); !status.ok()) {
+      return status;
+    }
+  }
+  for (const uint32_t id : without_meta) {
+    RemoveBackupRecord(settings_, id);
+    if (rocksdb::IOStatus status = engine.DeleteBackup(id); !status.ok()) {
+      result = std::move(status);
+    }
+  }
+  return result;
 }
 
 Error BackupRepository::Delete(uint32_t backup_id, bool force) {
@@ -284,7 +278,7 @@ Error BackupRepository::Delete(uint32_t backup_id, bool force) {
         return session.NotFound(backup_id);
       },
       [this](rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
-        return DeleteMetaFirst(engine, ids.front());
+        return DeleteMetasFirst(engine, ids);
       });
 }
 
@@ -302,13 +296,7 @@ Error BackupRepository::PurgeOld(uint32_t keep, bool force) {
         if (ids.empty()) {
           return engine.GarbageCollect();
         }
-        rocksdb::IOStatus result;
-        for (const uint32_t id : ids) {
-          if (rocksdb::IOStatus status = DeleteMetaFirst(engine, id); !status.ok()) {
-            result = std::move(status);
-          }
-        }
-        return result;
+        return DeleteMetasFirst(engine, ids);
       });
 }
 
@@ -317,29 +305,36 @@ Error BackupRepository::CollectGarbage(bool force) {
       force, "collecting garbage", [](const BackupEngineSession&, std::vector<uint32_t>*) { return Error(); },
       [this](rocksdb::BackupEngine& engine, const std::vector<uint32_t>&) {
         RemoveTemporaryMetas(settings_);
+        RemoveTemporaryRecords(settings_);
         return engine.GarbageCollect();
       });
 }
 
+// What waits in line leaves it when it is stopped: not with our mutex held.
 bool BackupRepository::StopBackup() {
+  std::vector<std::shared_ptr<Operation>> creates;
+  {
+    const std::lock_guard lock(mutex_);
+    creates.assign(creates_.begin(), creates_.end());
+  }
   bool stopped = false;
-  const std::lock_guard lock(mutex_);
-  for (const auto& operation : creates_) {
+  for (const auto& operation : creates) {
     stopped |= operation->RequestStop();
   }
-  turn_changed_.notify_all();
   return stopped;
 }
 
 void BackupRepository::Stop() {
-  const std::lock_guard lock(mutex_);
-  stopping_ = true;
-  for (const auto* operations : {&creates_, &others_}) {
-    for (const auto& operation : *operations) {
-      operation->RequestStop();
-    }
+  std::vector<std::shared_ptr<Operation>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    all.assign(creates_.begin(), creates_.end());
+    all.insert(all.end(), others_.begin(), others_.end());
   }
-  turn_changed_.notify_all();
+  for (const auto& operation : all) {
+    operation->RequestStop();
+  }
 }
 
 Error BackupRepository::Free() { return Error(); }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -10,8 +9,10 @@
 #include "core/backup_create.h"
 #include "core/backup_engine_session.h"
 #include "core/backup_restore.h"
+#include "core/backup_verify.h"
 #include "core/directory_lock.h"
 #include "core/error.h"
+#include "core/line.h"
 #include "core/operation.h"
 #include "core/resource.h"
 
@@ -25,8 +26,9 @@ struct OpenedBackup {
   std::shared_ptr<rocksdb::Env> env;
 };
 
-// One backup directory, as this process uses it. Writes (create, delete, purge, collect) run one after the other, under
-// the directory's lock, each on an engine of its own that is opened for it; reads run beside them and each other.
+// One backup directory, as this process uses it. Writes (create, delete, purge, collect) run under the directory's
+// lock, each on an engine of its own that is opened for it, and are refused while another writes: who calls from
+// several threads lets them pass through writes(). Reads run beside them and each other.
 class BackupRepository : public Resource {
  public:
   enum class Kind { kCreate, kOther };
@@ -60,6 +62,9 @@ class BackupRepository : public Resource {
   const EngineSettings& settings() const { return settings_; }
   bool read_only() const { return read_only_; }
 
+  // What calls Create, Delete, PurgeOld or CollectGarbage waits its turn here.
+  Line& writes() { return *writes_; }
+
   Error Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation, BackupDescription* created);
   Error Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation);
   Error Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
@@ -88,19 +93,17 @@ class BackupRepository : public Resource {
   explicit BackupRepository(Options options);
   Error OpenSession(std::shared_ptr<BackupEngineSession>* session);
 
-  // This object's turn to write, and the directory's lock. A stop ends the wait for the turn.
-  class WriteTurn;
+  Error AcquireWriter(const Operation& operation, DirectoryLock* lock) const;
   // Runs `remove` on a writer engine once nobody reads the ids it will delete and no unreadable backup forbids it.
   template <class IdsToDelete, class Remove>
   Error RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove);
-  rocksdb::IOStatus DeleteMetaFirst(rocksdb::BackupEngine& engine, uint32_t backup_id);
+  rocksdb::IOStatus DeleteMetasFirst(rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids);
 
   const EngineSettings settings_;
   const bool read_only_;
+  const std::shared_ptr<Line> writes_ = std::make_shared<Line>();
 
   std::mutex mutex_;  // for all below
-  std::condition_variable turn_changed_;
-  bool writing_ = false;
   std::multiset<std::shared_ptr<Operation>> creates_;
   std::multiset<std::shared_ptr<Operation>> others_;
   bool stopping_ = false;

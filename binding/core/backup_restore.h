@@ -27,8 +27,4 @@ struct RestoreRequest {
 Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& request,
                     const std::shared_ptr<Operation>& operation, BackupDescription* restored);
 
-// Whether a backup could be restored, as far as reading it tells.
-Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
-                   const std::shared_ptr<Operation>& operation);
-
 }  // namespace rocksdb_backup

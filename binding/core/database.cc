@@ -295,7 +295,7 @@ Error Database::Free() {
     --everyone.freeing;
     everyone.none_freeing.notify_all();
   }
-  return Error::From(status, "close " + path_);
+  return Error::From(status, "closing " + path_ + ", which is closed all the same and can be opened again");
 }
 
 // Adopts a freshly opened database. Last step of OpenIn, in database_open.cc.

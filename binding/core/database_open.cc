@@ -1,5 +1,6 @@
 // Opening a database, and what is done to one that is not open.
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <set>
@@ -10,6 +11,7 @@
 
 #include "core/database.h"
 #include "core/directories.h"
+#include "core/kept_options.h"
 #include "core/no_wait_fs.h"
 #include "core/paths.h"
 #include "rocksdb/cache.h"
@@ -63,6 +65,7 @@ struct WrittenFamily {
   std::string merge_operator;  // its id, also if RocksDB has none of that id
 };
 using WrittenOptions = std::map<std::string, WrittenFamily>;
+constexpr int kReadAttempts = 5;
 
 // The ids of the families' merge operators in the text of an OPTIONS file, in its order: "Name" or "{id=Name;...}".
 std::vector<std::string> MergeOperatorsIn(const std::string& text) {
@@ -88,26 +91,73 @@ std::vector<std::string> MergeOperatorsIn(const std::string& text) {
   return ids;
 }
 
-WrittenOptions ReadWrittenOptions(const std::string& path, rocksdb::Env* env) {
+// Nothing where there is no such directory. RocksDB says "not found", too, of what it may not look at: then what is
+// there would be taken for a new database.
+Error ListDatabase(const std::string& path, rocksdb::Env* env, std::vector<std::string>* names) {
+  Status status = env->GetChildren(path, names);
+  if (status.IsNotFound()) {
+    names->clear();
+    bool is_directory = false;
+    if (!env->IsDirectory(path, &is_directory).ok() || !is_directory) {
+      return Error();
+    }
+    status = Status::IOError(path, "Permission denied");
+  }
+  return Error::From(status, "open " + path + ": cannot list the directory");
+}
+
+// Fails where there are options and they cannot be read: without them, a database that was written with a merge
+// operator opens as if nothing were wrong, and what is in its log from the first merge on is lost. A file that can be
+// read and makes no sense stands in nobody's way who names a merge operator himself.
+Error ReadWrittenOptions(const std::string& path, rocksdb::Env* env, const FamilyOptions& said,
+                         WrittenOptions* written) {
+  std::vector<std::string> names;
+  if (Error error = ListDatabase(path, env, &names); !error.ok()) {
+    return error;
+  }
+  // What has another ending is half of one: a process died while it opened the database, the first time if it is alone.
+  const auto is_options_file = [](std::string_view name) {
+    return name.starts_with("OPTIONS-") && AllDigits(name.substr(strlen("OPTIONS-")));
+  };
+  if (std::none_of(names.begin(), names.end(), is_options_file)) {
+    return Error();
+  }
+  const std::string doing = "open " + path + ": cannot read what options it was written with";
   rocksdb::ConfigOptions config;
   config.env = env;
   config.ignore_unknown_options = true;
   config.ignore_unsupported_options = true;
   rocksdb::DBOptions db_options;
   Descriptors descriptors;
-  WrittenOptions written;
   std::string name;
   std::string text;
-  if (rocksdb::LoadLatestOptions(config, path, &db_options, &descriptors).ok() &&
-      rocksdb::GetLatestOptionsFileName(path, env, &name).ok() &&
-      rocksdb::ReadFileToString(env, path + "/" + name, &text).ok()) {
-    std::vector<std::string> merge_operators = MergeOperatorsIn(text);
-    merge_operators.resize(descriptors.size());
-    for (size_t i = 0; i < descriptors.size(); ++i) {
-      written.emplace(descriptors[i].name, WrittenFamily{descriptors[i].options, std::move(merge_operators[i])});
+  Status status;
+  for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
+    status = rocksdb::GetLatestOptionsFileName(path, env, &name);
+    if (status.ok()) {
+      status = rocksdb::ReadFileToString(env, path + "/" + name, &text);
+    }
+    if (status.ok()) {
+      descriptors.clear();
+      status = rocksdb::LoadOptionsFromFile(config, path + "/" + name, &db_options, &descriptors);
+    }
+    if (!status.IsNotFound() && !status.IsPathNotFound()) {
+      break;  // one that is gone was replaced by whoever has the database open
     }
   }
-  return written;
+  if (!status.ok()) {
+    if (status.IsIOError() || !said.has_merge_operator) {
+      const char* way_out = ". Name the merge operator in mergeOperator, or remove the file if nothing was ever merged";
+      return Error::From(status, doing + " from " + path + "/" + name + (status.IsIOError() ? "" : way_out));
+    }
+    return Error();
+  }
+  std::vector<std::string> merge_operators = MergeOperatorsIn(text);
+  merge_operators.resize(descriptors.size());
+  for (size_t i = 0; i < descriptors.size(); ++i) {
+    written->emplace(descriptors[i].name, WrittenFamily{descriptors[i].options, std::move(merge_operators[i])});
+  }
+  return Error();
 }
 
 Error Describe(const std::string& path, const DatabaseOptions& options, const std::set<std::string>& names,
@@ -150,13 +200,18 @@ Error Describe(const std::string& path, const DatabaseOptions& options, const st
   return Error();
 }
 
-// The Options of destroy and repair, which take no separate column families.
-Error ResolveWhole(const DatabaseOptions& options, const std::string& path, rocksdb::Options* whole) {
+// The Options of destroy and repair, which take no separate column families. What is destroyed need not be readable.
+Error ResolveWhole(const DatabaseOptions& options, const std::string& path, bool must_be_readable,
+                   rocksdb::Options* whole) {
   rocksdb::DBOptions db_options = options.db;
   rocksdb::ColumnFamilyOptions family;
   Error error = Resolve(options.family, nullptr, &db_options, &family);
   if (error.ok()) {
-    const WrittenOptions written = ReadWrittenOptions(path, rocksdb::Env::Default());
+    WrittenOptions written;
+    if (Error unread = ReadWrittenOptions(path, rocksdb::Env::Default(), options.family, &written);
+        must_be_readable && !unread.ok()) {
+      return unread;
+    }
     const auto before = written.find(rocksdb::kDefaultColumnFamilyName);
     if (before != written.end()) {
       const rocksdb::ColumnFamilyOptions& was = before->second.options;
@@ -184,9 +239,10 @@ Error ClaimWalDirectory(const std::string& real_path, const DatabaseOptions& opt
   return DatabaseClaim::Take(RealPath(directory), kind, claim);
 }
 
+// What may not be looked at is for RocksDB to tell of.
 bool Exists(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
+  std::error_code error;
+  return std::filesystem::exists(path, error) || error;
 }
 
 // RocksDB takes a LevelDB database for one of its own of long ago, and LevelDB cannot open it any more. Told by what
@@ -285,6 +341,11 @@ Error Database::OpenBackup(std::shared_ptr<rocksdb::Env> env, std::shared_ptr<vo
 Error Database::OpenIn(Environment environment, const std::string& path, const DatabaseOptions& options,
                        std::shared_ptr<Database>* database) {
   rocksdb::DBOptions db_options = options.db;
+  const bool keeps_options = options.keep_options_file && options.mode == Mode::kReadWrite;
+  if (keeps_options) {
+    environment.env = KeptOptionsEnv();
+    db_options.fail_if_options_file_error = false;
+  }
   if (environment.env != nullptr) {
     db_options.env = environment.env.get();
   } else if (NoWaitEnv() != nullptr) {
@@ -295,19 +356,30 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
 
   std::set<std::string> names{rocksdb::kDefaultColumnFamilyName};
   WrittenOptions written;
-  if (db_options.env->FileExists(path + "/CURRENT").ok()) {
+  std::vector<std::string> files;
+  if (Error error = ListDatabase(path, db_options.env, &files); !error.ok()) {
+    return error;
+  }
+  const bool exists = std::find(files.begin(), files.end(), "CURRENT") != files.end();
+  if (exists) {
     std::vector<std::string> existing;
     const Status status = DB::ListColumnFamilies(db_options, path, &existing);
     if (!status.ok()) {
       return Error::From(status, "open " + path);
     }
     names.insert(existing.begin(), existing.end());
-    written = ReadWrittenOptions(path, db_options.env);
+    if (Error error = ReadWrittenOptions(path, db_options.env, options.family, &written); !error.ok()) {
+      return error;
+    }
   }
   for (const auto& [name, family] : options.families) {
     names.insert(name);
   }
   db_options.create_missing_column_families = db_options.create_if_missing;
+  if (exists) {
+    // RocksDB looks again whether CURRENT is there, and takes "permission denied" for no: it would write a new one.
+    db_options.create_if_missing = false;
+  }
 
   Descriptors families;
   if (Error error = Describe(path, options, names, written, cache, &db_options, &families); !error.ok()) {
@@ -327,7 +399,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   opened->environment_ = std::move(environment);
   opened->reads_without_waiting_ =
       db_options.env == NoWaitEnv() && !db_options.use_direct_reads && !db_options.allow_mmap_reads;
-  opened->Opened(std::move(db), handles);
+  opened->Opened(keeps_options ? WithKeptOptions(std::move(db)) : std::move(db), handles);
   RegisterResource(opened);
   *database = std::move(opened);
   return Error();
@@ -349,7 +421,7 @@ Error Database::Destroy(const std::string& path, const DatabaseOptions& options)
     return error;
   }
   rocksdb::Options whole;
-  if (Error error = ResolveWhole(options, real_path, &whole); !error.ok()) {
+  if (Error error = ResolveWhole(options, real_path, false, &whole); !error.ok()) {
     return error;
   }
   return Error::From(rocksdb::DestroyDB(real_path, whole), "destroy " + real_path);
@@ -372,7 +444,7 @@ Error Database::Repair(const std::string& path, const DatabaseOptions& options) 
     return error;
   }
   rocksdb::Options whole;
-  if (Error error = ResolveWhole(options, real_path, &whole); !error.ok()) {
+  if (Error error = ResolveWhole(options, real_path, true, &whole); !error.ok()) {
     return error;
   }
   return Error::From(rocksdb::RepairDB(real_path, whole), "repair " + real_path);

@@ -75,6 +75,14 @@ Error Resolve(const FamilyOptions& options, const std::shared_ptr<rocksdb::Cache
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(options.bloom_filter_bits));
   }
 
+  // Each shard of the table cache keeps a file open, whatever the limit: with 64 of them a small one would be none.
+  if (db != nullptr && db->max_open_files > 0) {
+    constexpr int kFilesPerShard = 8;
+    while (db->table_cache_numshardbits > 0 && db->max_open_files < kFilesPerShard << db->table_cache_numshardbits) {
+      --db->table_cache_numshardbits;
+    }
+  }
+
   // Table options first: the factory is made of them, and an option of the family may change or replace the factory.
   std::vector<std::pair<std::string, std::string>> of_family;
   rocksdb::DBOptions ignored;

@@ -37,6 +37,7 @@ struct DatabaseOptions {
   Mode mode = Mode::kReadWrite;
   std::string secondary_path;
   rocksdb::DBOptions db;
+  bool keep_options_file = false;        // see kept_options.h
   size_t cache_size = size_t{32} << 20;  // RocksDB's default; one cache for all families
   FamilyOptions family;                  // of every family that is not named here:
   std::map<std::string, FamilyOptions> families;

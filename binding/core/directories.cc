@@ -9,7 +9,7 @@ Error CreateDirectories(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) {
-    return Error("ROCKSDB_IO_ERROR", "cannot create the directory " + path + ": " + error.message());
+    return Error::System("cannot create the directory " + path, error.value());
   }
   return Error();
 }

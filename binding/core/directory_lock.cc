@@ -72,6 +72,18 @@ void WriteHolder(int fd) {
   }
 }
 
+// A link would lead to a file that is not ours to write to, and opening a FIFO may take for ever.
+int OpenPlainFile(const std::string& path, int flags) {
+  const int fd = open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+  struct stat file = {};
+  if (fd >= 0 && (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode))) {
+    close(fd);
+    errno = EINVAL;
+    return -1;
+  }
+  return fd;
+}
+
 }  // namespace
 
 // What this process holds. Never destroyed: threads may outlive main().
@@ -139,13 +151,12 @@ Error DirectoryLock::Open(const std::string& directory, bool may_create, Directo
   lock->Release();
   lock->directory_ = directory;
   const std::string path = directory + "/" + kLockFileName;
-  lock->fd_ = open(path.c_str(), O_RDWR | O_CLOEXEC | (may_create ? O_CREAT : 0), 0666);
+  lock->fd_ = OpenPlainFile(path, O_RDWR | (may_create ? O_CREAT : 0));
   return lock->fd_ >= 0 ? Error() : lock->Failure(errno);
 }
 
 Error DirectoryLock::Failure(int error) const {
-  return Error("ROCKSDB_IO_ERROR", "cannot lock " + directory_ + "/" + kLockFileName + ": " + strerror(error) +
-                                       ". Writing to a backup directory needs write access to it.");
+  return Error::System("writing to a backup directory needs to lock " + directory_ + "/" + kLockFileName, error);
 }
 
 DirectoryLock::Outcome DirectoryLock::Take(int64_t byte, bool exclusive) {
@@ -192,7 +203,7 @@ Error DirectoryLock::AcquireReader(const std::string& directory, uint32_t backup
   DirectoryLock taken;
   if (!Open(directory, may_create, &taken).ok()) {
     // Sharing a lock needs to read the file only.
-    taken.fd_ = open((directory + "/" + kLockFileName).c_str(), O_RDONLY | O_CLOEXEC);
+    taken.fd_ = OpenPlainFile(directory + "/" + kLockFileName, O_RDONLY);
     if (taken.fd_ < 0) {
       return Error();
     }

@@ -1,5 +1,8 @@
 #include "core/error.h"
 
+#include <cerrno>
+#include <cstring>
+
 namespace rocksdb_backup {
 namespace {
 
@@ -92,6 +95,19 @@ const char* SeverityName(Status::Severity severity) {
   }
 }
 
+// What RocksDB's words leave open: what to do.
+const char* Advice(const rocksdb::Status& status, const std::string& text) {
+  if (status.severity() == Status::kHardError || status.severity() == Status::kFatalError) {
+    return ". The database takes no writes until it is closed and opened again; what it has can be read.";
+  }
+  // There is no subcode for it; the words are the system's own.
+  if (status.IsIOError() && text.find(std::strerror(EMFILE)) != std::string::npos) {
+    return ". This process may not open more files: raise its limit (ulimit -n), or open databases with a smaller "
+           "maxOpenFiles.";
+  }
+  return "";
+}
+
 }  // namespace
 
 Error Error::From(const rocksdb::Status& status, std::string_view context) {
@@ -106,6 +122,15 @@ Error Error::From(const rocksdb::Status& status, std::string_view context) {
     error.message_ = status.ToString();
   } else {
     error.message_ = std::string(context) + ": " + status.ToString();
+  }
+  error.message_ += Advice(status, error.message_);
+  return error;
+}
+
+Error Error::System(std::string_view doing, int error_number) {
+  Error error("ROCKSDB_IO_ERROR", std::string(doing) + ": " + std::strerror(error_number));
+  if (error_number == ENOSPC || error_number == EDQUOT) {
+    error.subcode_ = SubCodeName(Status::kNoSpace);
   }
   return error;
 }

@@ -17,6 +17,9 @@ class [[nodiscard]] Error {
   // An engine's status as an Error: code ROCKSDB_<STATUS>. `context` says what was being done, to which file.
   static Error From(const rocksdb::Status& status, std::string_view context = {});
 
+  // A failed call of the system. `doing` names the file.
+  static Error System(std::string_view doing, int error_number);
+
   bool ok() const { return code_.empty(); }
   const std::string& code() const { return code_; }
   const std::string& message() const { return message_; }

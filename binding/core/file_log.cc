@@ -43,7 +43,7 @@ std::string TimeNow() {
 Error OpenFileLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log) {
   std::FILE* opened = std::fopen(path.c_str(), "ae");
   if (opened == nullptr) {
-    return Error("ROCKSDB_IO_ERROR", "cannot open the log file " + path + ": " + std::strerror(errno));
+    return Error::System("cannot open the log file " + path, errno);
   }
   const std::shared_ptr<std::FILE> file(opened, [](std::FILE* old) { std::fclose(old); });
   *log = std::make_shared<FunctionLogger>(

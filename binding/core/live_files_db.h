@@ -31,6 +31,10 @@ class LiveFilesDb : public rocksdb::StackableDB {
       }
     }
     rocksdb::Status status = StackableDB::GetLiveFilesStorageInfo(options, files);
+    if (status.IsNotFound()) {
+      // RocksDB's word for a directory that it may not list.
+      status = rocksdb::Status::IOError("cannot list the files of " + GetName(), "Permission denied, or not found");
+    }
     return status.ok() ? hooks_.on_files(*files) : status;
   }
 

@@ -155,7 +155,7 @@ class NoWaitFileSystem final : public rocksdb::FileSystemWrapper {
     }
     int fd = -1;
     do {
-      fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);  // NOLINT(cppcoreguidelines-pro-type-vararg)
+      fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
       return Failed("opening a file for reading", path, errno);

@@ -1,6 +1,9 @@
 #include "core/observed_fs.h"
 
+#include <optional>
 #include <utility>
+
+#include "core/paths.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -19,32 +22,6 @@ struct Watch {
   std::shared_ptr<Operation> operation;
   bool counts;
   std::string path;
-};
-
-class SequentialFile : public rocksdb::FSSequentialFileOwnerWrapper {
- public:
-  SequentialFile(std::unique_ptr<FSSequentialFile> target, Watch watch)
-      : FSSequentialFileOwnerWrapper(std::move(target)), watch_(std::move(watch)) {}
-
-  IOStatus Read(size_t n, const IOOptions& options, Slice* result, char* scratch, IODebugContext* debug) override {
-    if (watch_.operation->ended()) {
-      return StoppedStatus();
-    }
-    IOStatus status = FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, debug);
-    if (status.ok() && watch_.counts) {
-      if (!result->empty()) {
-        watch_.operation->AddBytes(watch_.path, result->size());
-      } else if (!ended_ && n > 0) {
-        ended_ = true;
-        watch_.operation->AddFile(watch_.path);
-      }
-    }
-    return status;
-  }
-
- private:
-  const Watch watch_;
-  bool ended_ = false;
 };
 
 class RandomAccessFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
@@ -112,13 +89,114 @@ bool IsMetaFile(const std::string& path) {
   return slash != std::string::npos && slash >= 5 && path.compare(slash - 5, 5, "/meta") == 0;
 }
 
+IOStatus SyncFailure(const std::string& directory, IOStatus status) {
+  if (!status.IsIOError()) {
+    return status;
+  }
+  const std::string what = "syncing the directory " + directory;
+  const char* why = status.getState() != nullptr ? status.getState() : "";
+  return status.IsNoSpace() ? IOStatus::NoSpace(what, why) : IOStatus::IOError(what, why);
+}
+
 }  // namespace
+
+IOStatus SyncNames(rocksdb::FileSystem& storage, const std::string& directory) {
+  std::unique_ptr<rocksdb::FSDirectory> opened;
+  IOStatus status = storage.NewDirectory(directory, IOOptions(), &opened, nullptr);
+  if (status.ok()) {
+    status = SyncFailure(directory, opened->FsyncWithDirOptions(IOOptions(), nullptr, rocksdb::DirFsyncOptions()));
+  }
+  return status;
+}
 
 IOStatus StoppedStatus() { return rocksdb::status_to_io_status(rocksdb::Status::Incomplete("stopped on request")); }
 
 ObservedFileSystem::ObservedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base,
                                        std::shared_ptr<Operation> operation, Count count, FileObserver* observer)
     : FileSystemWrapper(base), operation_(std::move(operation)), count_(count), observer_(observer) {}
+
+IOStatus ObservedFileSystem::Failures::Note(IOStatus status) {
+  if (!status.ok() && !status.IsNotFound() && !status.IsPathNotFound()) {
+    const std::lock_guard lock(mutex);
+    if (first.ok()) {
+      first = status;
+    }
+  }
+  return status;
+}
+
+void ObservedFileSystem::ForgetFailure() {
+  const std::lock_guard lock(failures_->mutex);
+  failures_->first = IOStatus::OK();
+}
+
+class ObservedFileSystem::SequentialFile : public rocksdb::FSSequentialFileOwnerWrapper {
+ public:
+  SequentialFile(std::unique_ptr<FSSequentialFile> target, Watch watch, std::shared_ptr<Failures> failures,
+                 std::optional<uint64_t> expected_size)
+      : FSSequentialFileOwnerWrapper(std::move(target)),
+        watch_(std::move(watch)),
+        failures_(std::move(failures)),
+        expected_size_(expected_size) {}
+
+  IOStatus Read(size_t n, const IOOptions& options, Slice* result, char* scratch, IODebugContext* debug) override {
+    if (watch_.operation->ended()) {
+      return StoppedStatus();
+    }
+    IOStatus status = FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, debug);
+    if (!status.ok()) {
+      return failures_->Note(std::move(status));
+    }
+    size_ += result->size();
+    if (result->empty() && n > 0 && size_ < expected_size_.value_or(0)) {
+      return failures_->Note(IOStatus::IOError(watch_.path, "ended after " + std::to_string(size_) + " of its " +
+                                                                std::to_string(*expected_size_) + " bytes"));
+    }
+    if (watch_.counts) {
+      if (!result->empty()) {
+        watch_.operation->AddBytes(watch_.path, result->size());
+      } else if (!ended_ && n > 0) {
+        ended_ = true;
+        watch_.operation->AddFile(watch_.path);
+      }
+    }
+    return status;
+  }
+
+ private:
+  const Watch watch_;
+  const std::shared_ptr<Failures> failures_;
+  const std::optional<uint64_t> expected_size_;
+  uint64_t size_ = 0;
+  bool ended_ = false;
+};
+
+class ObservedFileSystem::Directory : public rocksdb::FSDirectoryWrapper {
+ public:
+  Directory(std::unique_ptr<rocksdb::FSDirectory> target, std::string path)
+      : FSDirectoryWrapper(std::move(target)), path_(std::move(path)) {}
+
+  IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
+    return SyncFailure(path_, FSDirectoryWrapper::Fsync(options, debug));
+  }
+  IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
+                               const rocksdb::DirFsyncOptions& how) override {
+    return SyncFailure(path_, FSDirectoryWrapper::FsyncWithDirOptions(options, debug, how));
+  }
+
+ private:
+  const std::string path_;
+};
+
+void ObservedFileSystem::ExpectSize(const std::string& path, uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  expected_sizes_[CleanPath(path)] = size;
+}
+
+IOStatus ObservedFileSystem::failure() const {
+  const std::lock_guard lock(failures_->mutex);
+  return failures_->first;
+}
 
 IOStatus ObservedFileSystem::NewSequentialFile(const std::string& path, const FileOptions& options,
                                                std::unique_ptr<FSSequentialFile>* file, IODebugContext* debug) {
@@ -128,9 +206,18 @@ IOStatus ObservedFileSystem::NewSequentialFile(const std::string& path, const Fi
   IOStatus status = FileSystemWrapper::NewSequentialFile(path, options, file, debug);
   if (status.ok()) {
     const bool counts = count_ == Count::kReads && !IsMetaFile(path);
-    *file = std::make_unique<SequentialFile>(std::move(*file), Watch{operation_, counts, path});
+    std::optional<uint64_t> expected_size;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto expected = expected_sizes_.find(CleanPath(path));
+      if (expected != expected_sizes_.end()) {
+        expected_size = expected->second;
+      }
+    }
+    *file =
+        std::make_unique<SequentialFile>(std::move(*file), Watch{operation_, counts, path}, failures_, expected_size);
   }
-  return status;
+  return failures_->Note(std::move(status));
 }
 
 IOStatus ObservedFileSystem::NewRandomAccessFile(const std::string& path, const FileOptions& options,
@@ -172,7 +259,42 @@ IOStatus ObservedFileSystem::FileExists(const std::string& path, const IOOptions
   if (status.ok() && observer_ != nullptr) {
     observer_->OnFound(path);
   }
-  return status;
+  return failures_->Note(std::move(status));
+}
+
+IOStatus ObservedFileSystem::GetFileSize(const std::string& path, const IOOptions& options, uint64_t* size,
+                                         IODebugContext* debug) {
+  return failures_->Note(FileSystemWrapper::GetFileSize(path, options, size, debug));
+}
+
+IOStatus ObservedFileSystem::NewDirectory(const std::string& path, const IOOptions& options,
+                                          std::unique_ptr<rocksdb::FSDirectory>* directory, IODebugContext* debug) {
+  IOStatus status = FileSystemWrapper::NewDirectory(path, options, directory, debug);
+  if (status.ok()) {
+    *directory = std::make_unique<Directory>(std::move(*directory), CleanPath(path));
+  }
+  return failures_->Note(std::move(status));
+}
+
+// RocksDB's own says "not found" of a directory that may not be read: then all that is in it would be missing.
+IOStatus ObservedFileSystem::Listed(const std::string& path, IOStatus status, IODebugContext* debug) {
+  bool is_directory = false;
+  if (status.IsNotFound() && FileSystemWrapper::IsDirectory(path, IOOptions(), &is_directory, debug).ok()) {
+    status = IOStatus::IOError("cannot list " + CleanPath(path),
+                               is_directory ? "Permission denied" : "it is not a directory");
+  }
+  return failures_->Note(std::move(status));
+}
+
+IOStatus ObservedFileSystem::GetChildren(const std::string& path, const IOOptions& options,
+                                         std::vector<std::string>* children, IODebugContext* debug) {
+  return Listed(path, FileSystemWrapper::GetChildren(path, options, children, debug), debug);
+}
+
+IOStatus ObservedFileSystem::GetChildrenFileAttributes(const std::string& path, const IOOptions& options,
+                                                       std::vector<rocksdb::FileAttributes>* children,
+                                                       IODebugContext* debug) {
+  return Listed(path, FileSystemWrapper::GetChildrenFileAttributes(path, options, children, debug), debug);
 }
 
 }  // namespace rocksdb_backup

@@ -22,7 +22,29 @@ Operation::Operation(Sink sink) : sink_(std::move(sink)) {}
 
 bool Operation::RequestStop() {
   State expected = State::kRunning;
-  return state_.compare_exchange_strong(expected, State::kStopRequested) || expected == State::kStopRequested;
+  if (!state_.compare_exchange_strong(expected, State::kStopRequested)) {
+    return expected == State::kStopRequested;
+  }
+  std::function<void()> then;
+  {
+    const std::lock_guard lock(when_stopped_mutex_);
+    then.swap(when_stopped_);
+  }
+  if (then) {
+    then();
+  }
+  return true;
+}
+
+void Operation::WhenStopped(std::function<void()> then) {
+  {
+    const std::lock_guard lock(when_stopped_mutex_);
+    if (!stopped()) {
+      when_stopped_ = std::move(then);
+      return;
+    }
+  }
+  then();
 }
 
 bool Operation::Commit() {

@@ -36,6 +36,8 @@ class Operation {
 
   // Asks the operation to end. True: it will fail as stopped. False: it is past the point of no return, or has failed.
   bool RequestStop();
+  // Calls `then` once it is stopped, on the thread that stops it, or at once if it was. One only; it must not block.
+  void WhenStopped(std::function<void()> then);
   bool stopped() const { return state_.load(std::memory_order_acquire) == State::kStopRequested; }
   // Passes the point of no return. False when a stop came first: then fail.
   bool Commit();
@@ -69,6 +71,9 @@ class Operation {
   const Sink sink_;
   std::atomic<State> state_{State::kRunning};
   std::atomic<uint64_t> bytes_done_{0};
+
+  std::mutex when_stopped_mutex_;
+  std::function<void()> when_stopped_;
 
   std::mutex mutex_;  // for all below, and held during sink_ so that events keep their order
   Phase phase_ = Phase::kCopy;

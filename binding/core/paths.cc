@@ -1,6 +1,7 @@
 #include "core/paths.h"
 
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <string_view>
@@ -11,10 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool AllDigits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 bool HasPrefix(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
 // `<number>.<one of the endings>`.
@@ -24,6 +21,10 @@ bool IsNumbered(std::string_view name, std::string_view ending) {
 }
 
 }  // namespace
+
+bool AllDigits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 std::string CleanPath(const std::string& path) {
   std::string clean = fs::path(path).lexically_normal().string();
@@ -54,6 +55,18 @@ std::string ParentOf(const std::string& clean_path) {
     return ".";
   }
   return slash == 0 ? "/" : clean_path.substr(0, slash);
+}
+
+std::string MetaPath(const std::string& backup_dir, uint32_t id) { return backup_dir + "/meta/" + std::to_string(id); }
+
+std::string PrivatePath(const std::string& backup_dir, uint32_t id) {
+  return backup_dir + "/private/" + std::to_string(id);
+}
+
+uint32_t BackupIdOf(const std::string& name) {
+  uint32_t id = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+  return error == std::errc() && name == std::to_string(id) ? id : 0;
 }
 
 std::string NameOf(const std::string& clean_path) {

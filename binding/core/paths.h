@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace rocksdb_backup {
 
@@ -16,6 +17,15 @@ bool IsInside(const std::string& path, const std::string& directory);
 
 std::string ParentOf(const std::string& clean_path);
 std::string NameOf(const std::string& clean_path);
+
+bool AllDigits(std::string_view text);
+
+// Of the backup with this id in a backup directory.
+std::string MetaPath(const std::string& backup_dir, uint32_t id);
+std::string PrivatePath(const std::string& backup_dir, uint32_t id);
+
+// The id of the backup whose meta file has this name, or 0: what the engine takes for no id is none.
+uint32_t BackupIdOf(const std::string& name);
 
 // Whether RocksDB makes files of this name in a database's directory. A restore replaces these and leaves all others.
 bool IsDatabaseFileName(const std::string& name);

@@ -17,10 +17,11 @@ ProtectedFileSystem::ProtectedFileSystem(const std::shared_ptr<rocksdb::FileSyst
                                          std::shared_ptr<Operation> operation, std::string backup_dir)
     : FileSystemWrapper(base), operation_(std::move(operation)), backup_dir_(std::move(backup_dir)) {}
 
-void ProtectedFileSystem::Guard(uint32_t new_id, bool protect) {
-  meta_path_ = CleanPath(backup_dir_ + "/meta/" + std::to_string(new_id));
-  private_path_ = CleanPath(backup_dir_ + "/private/" + std::to_string(new_id));
+void ProtectedFileSystem::Guard(uint32_t new_id, bool protect, bool sync) {
+  meta_path_ = CleanPath(MetaPath(backup_dir_, new_id));
+  private_path_ = CleanPath(PrivatePath(backup_dir_, new_id));
   protect_ = protect;
+  sync_ = sync;
 }
 
 bool ProtectedFileSystem::MayDelete(const std::string& path) {
@@ -97,10 +98,27 @@ IOStatus ProtectedFileSystem::HaveSameContents(const std::string& a, const std::
   }
 }
 
+IOStatus ProtectedFileSystem::SyncFiles() {
+  for (const std::string& directory : {private_path_, backup_dir_ + "/private", backup_dir_ + "/shared",
+                                       backup_dir_ + "/shared_checksum", backup_dir_}) {
+    // Not every backup has both of those for shared files. The slash asks for a directory, as the engine asks.
+    if (FileSystemWrapper::FileExists(directory + "/", IOOptions(), nullptr).IsNotFound()) {
+      continue;
+    }
+    if (IOStatus status = SyncNames(*target(), directory); !status.ok()) {
+      return status;
+    }
+  }
+  return IOStatus::OK();
+}
+
 IOStatus ProtectedFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                                          IODebugContext* debug) {
   const std::string target = CleanPath(to);
   if (target == meta_path_) {
+    if (IOStatus status = sync_ ? SyncFiles() : IOStatus::OK(); !status.ok()) {
+      return status;
+    }
     if (!operation_->Commit()) {
       return StoppedStatus();
     }

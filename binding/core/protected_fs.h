@@ -15,14 +15,16 @@ namespace rocksdb_backup {
 // interrupted creates left under the new backup's own number, may be deleted, and no file may be replaced by one that
 // differs.
 //
-// Also holds the point of no return: the rename that makes the backup exist.
+// Also holds the point of no return: the rename that makes the backup exist. The engine syncs the directories after it:
+// the power may go in between, and leave a backup whose files have no names. So they are synced before it, too.
 class ProtectedFileSystem : public rocksdb::FileSystemWrapper {
  public:
   ProtectedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::shared_ptr<Operation> operation,
                       std::string backup_dir);
 
-  // Before the create: the id it will have, and whether any backup is unreadable. Opening an engine changes nothing.
-  void Guard(uint32_t new_id, bool protect);
+  // Before the create: the id it will have, whether any backup is unreadable, and whether a backup that was reported
+  // must be there after a power cut. Opening an engine changes nothing.
+  void Guard(uint32_t new_id, bool protect, bool sync);
 
   static const char* kClassName() { return "ProtectedFileSystem"; }
   const char* Name() const override { return kClassName(); }
@@ -39,6 +41,7 @@ class ProtectedFileSystem : public rocksdb::FileSystemWrapper {
 
  private:
   bool MayDelete(const std::string& path);
+  rocksdb::IOStatus SyncFiles();
   rocksdb::IOStatus HaveSameContents(const std::string& a, const std::string& b, bool* same);
 
   const std::shared_ptr<Operation> operation_;
@@ -46,6 +49,7 @@ class ProtectedFileSystem : public rocksdb::FileSystemWrapper {
   std::string meta_path_;     // <backup_dir>/meta/<new_id>
   std::string private_path_;  // <backup_dir>/private/<new_id>
   bool protect_ = false;
+  bool sync_ = false;
   std::mutex mutex_;
   std::unordered_set<std::string> ours_;
 };

@@ -1,278 +1,23 @@
 #include "core/restore_target.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
+#include "core/directories.h"
 #include "core/paths.h"
+#include "core/target_files.h"
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup {
-namespace {
 
 namespace fs = std::filesystem;
-
-constexpr char kStagedMark[] = ".restoring-";
-// Behind a staged directory's name: what it takes the place of.
-constexpr char kReplacedMark[] = ".replaced";
-// In a staged directory until it takes the target's place: all beside it is ours to remove. A directory, because the
-// engine's restore begins with deleting every file.
-constexpr char kStagedSign[] = ".rocksdb-backup-staged";
-
-Error SystemError(const std::string& doing, int error) {
-  return Error("ROCKSDB_IO_ERROR", doing + ": " + std::strerror(error));
-}
-
-// Puts each in the other's place in one step. False where the system cannot.
-bool Exchange(const std::string& a, const std::string& b) {
-#if defined(RENAME_EXCHANGE)
-  return renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
-#elif defined(RENAME_SWAP)
-  return renamex_np(a.c_str(), b.c_str(), RENAME_SWAP) == 0;
-#else
-  (void)a, (void)b;
-  return false;
-#endif
-}
-
-// `lost+found` is the file system's own and says nothing about a directory's use.
-Error List(const std::string& directory, std::vector<std::string>* names) {
-  names->clear();
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
-    if (std::string name = entry->path().filename().string(); name != "lost+found") {
-      names->push_back(std::move(name));
-    }
-  }
-  return error ? Error("ROCKSDB_IO_ERROR", "cannot list the directory " + directory + ": " + error.message()) : Error();
-}
-
-// The same where the worst of not seeing a file is that it stays.
-std::vector<std::string> Entries(const std::string& directory) {
-  std::vector<std::string> names;
-  (void)List(directory, &names);
-  return names;
-}
-
-bool IsDirectory(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_directory(fs::symlink_status(path, ignored));
-}
-
-// A directory of RocksDB's own below a database: nothing in it but archived logs.
-bool IsArchive(const std::string& path) {
-  if (NameOf(path) != "archive" || !IsDirectory(path)) {
-    return false;
-  }
-  for (const auto& name : Entries(path)) {
-    if (!IsWalFileName(name)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-bool BelongsToDatabase(const std::string& directory, const std::string& name) {
-  const std::string path = directory + "/" + name;
-  return IsDirectory(path) ? IsArchive(path) : IsDatabaseFileName(name);
-}
-
-bool BelongsToLogs(const std::string& directory, const std::string& name) {
-  const std::string path = directory + "/" + name;
-  return IsDirectory(path) ? IsArchive(path) : IsWalFileName(name);
-}
-
-// What works in a folder of its own below a database's directory must not see it vanish, as it would for a moment while
-// two directories change places.
-bool HasOthersFolder(const std::string& directory, const std::string& wal_inside) {
-  const std::string to_wal = wal_inside.substr(0, wal_inside.find('/'));
-  for (const auto& name : Entries(directory)) {
-    const std::string path = directory + "/" + name;
-    if (!IsDirectory(path) || IsArchive(path)) {
-      continue;
-    }
-    if (to_wal.empty() || name != to_wal ||
-        HasOthersFolder(path, wal_inside.size() > to_wal.size() ? wal_inside.substr(to_wal.size() + 1) : "")) {
-      return true;
-    }
-  }
-  return false;
-}
-
-// The beginning of a name that is made of `name` and must fit where `name` fits: cut short it ends in a number made of
-// all of it, always the same one.
-std::string Shortened(const std::string& name) {
-  constexpr size_t kLongest = 180;  // of the 255 bytes that file systems give
-  if (name.size() <= kLongest) {
-    return name;
-  }
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char byte : name) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  }
-  size_t end = kLongest;
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) {
-    --end;  // not in the middle of a character
-  }
-  char number[24];
-  snprintf(number, sizeof(number), "~%016llx", static_cast<unsigned long long>(hash));
-  return name.substr(0, end) + number;
-}
-
-// Removes what is the database's and then the directory if nothing else is left: never anybody else's file.
-void RemoveDatabaseFiles(const std::string& directory) {
-  std::error_code ignored;
-  for (const auto& name : Entries(directory)) {
-    const std::string path = directory + "/" + name;
-    if (BelongsToDatabase(directory, name)) {
-      fs::remove_all(path, ignored);
-    } else if (IsDirectory(path) && Entries(path).empty()) {
-      fs::remove(path, ignored);
-    }
-  }
-  fs::remove(directory, ignored);
-}
-
-void RemoveEmptied(const std::string& directory, const std::string& wal_inside) {
-  if (directory.empty()) {
-    return;
-  }
-  if (!wal_inside.empty()) {
-    for (std::string path = wal_inside; path != "."; path = ParentOf(path)) {
-      RemoveDatabaseFiles(directory + "/" + path);
-    }
-  }
-  RemoveDatabaseFiles(directory);
-}
-
-bool HasSign(const std::string& staged) {
-  std::error_code ignored;
-  return fs::exists(staged + "/" + kStagedSign, ignored);
-}
-
-bool EndsWith(const std::string& text, const std::string& ending) {
-  return text.size() >= ending.size() && text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-}
-
-// The directory's lock, or -1 where somebody else has it or there is no such directory.
-int TryLockDirectory(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    close(fd);
-    return -1;
-  }
-  return fd;
-}
-
-void UnlockDirectory(int fd) {
-  flock(fd, LOCK_UN);  // said, because a process forked a moment ago has the file, too
-  close(fd);
-}
-
-// Left by a restore whose process died. A running one holds a lock on its directory.
-void RemoveStale(const std::string& parent, const std::string& prefix, const std::string& target) {
-  for (const auto& name : Entries(parent)) {
-    if (name.compare(0, prefix.size(), prefix) != 0) {
-      continue;
-    }
-    const std::string path = parent + "/" + name;
-    const bool replaced = EndsWith(name, kReplacedMark);
-    std::string owner = replaced ? path.substr(0, path.size() - strlen(kReplacedMark)) : path;
-    std::error_code ignored;
-    if (!fs::exists(owner, ignored)) {
-      owner = path;
-    }
-    const int fd = TryLockDirectory(owner);
-    if (fd < 0) {
-      continue;
-    }
-    if (!replaced && HasSign(path)) {
-      fs::remove_all(path, ignored);
-    } else {
-      // It died after the exchange: what is not the database's belongs back into the target.
-      for (const auto& entry : Entries(path)) {
-        if (!BelongsToDatabase(path, entry) && !fs::exists(fs::symlink_status(target + "/" + entry, ignored))) {
-          fs::rename(path + "/" + entry, target + "/" + entry, ignored);
-        }
-      }
-      RemoveDatabaseFiles(path);
-    }
-    UnlockDirectory(fd);
-  }
-}
-
-#if defined(__linux__)
-// A directory bound to another of the same file system is a mount point, too, which only this list tells.
-bool IsListedMountPoint(const std::string& directory) {
-  std::ifstream mounts("/proc/self/mountinfo");
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream fields(line);
-    std::string field;
-    for (int i = 0; i < 5; ++i) {
-      fields >> field;
-    }
-    std::string path;
-    for (size_t i = 0; i < field.size(); ++i) {
-      if (field[i] == '\\' && i + 3 < field.size()) {
-        path += static_cast<char>(std::stoi(field.substr(i + 1, 3), nullptr, 8));
-        i += 3;
-      } else {
-        path += field[i];
-      }
-    }
-    if (path == directory) {
-      return true;
-    }
-  }
-  return false;
-}
-#endif
-
-bool IsMountPointOrFixed(const std::string& directory) {
-  struct stat self = {};
-  struct stat parent = {};
-  const std::string above = ParentOf(directory);
-  if (stat(directory.c_str(), &self) != 0 || stat(above.c_str(), &parent) != 0 || self.st_dev != parent.st_dev ||
-      access(above.c_str(), W_OK) != 0) {
-    return true;
-  }
-#if defined(__linux__)
-  if (IsListedMountPoint(directory)) {
-    return true;
-  }
-#endif
-  // As in /tmp: only its owner, the parent's or root may rename it.
-  return (parent.st_mode & S_ISVTX) != 0 && geteuid() != 0 && self.st_uid != geteuid() && parent.st_uid != geteuid();
-}
-
-}  // namespace
-
-Error MakeDirectories(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  return error ? Error("ROCKSDB_IO_ERROR", "cannot create the directory " + path + ": " + error.message()) : Error();
-}
-
-Error SyncDirectory(const std::string& path) {
-  std::unique_ptr<rocksdb::FSDirectory> directory;
-  rocksdb::IOStatus status =
-      rocksdb::FileSystem::Default()->NewDirectory(path, rocksdb::IOOptions(), &directory, nullptr);
-  if (status.ok()) {
-    status = directory->Fsync(rocksdb::IOOptions(), nullptr);
-  }
-  return Error::From(status, "syncing " + path);
-}
 
 RestoreTarget::RestoreTarget(Options options) : options_(std::move(options)) {}
 
@@ -338,6 +83,9 @@ Error RestoreTarget::PrepareDirectory(const std::string& path, const std::string
   directory->target = path;
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::none || status.type() == fs::file_type::unknown) {
+    return Error::System("cannot restore to " + path + ": cannot look at it", error.value());
+  }
   if (!fs::exists(status)) {
     if (fs::is_symlink(fs::symlink_status(path, error))) {
       return Error("TARGET_EXISTS", "cannot restore to " + path + ": it is a link that leads nowhere");
@@ -355,12 +103,12 @@ Error RestoreTarget::PrepareDirectory(const std::string& path, const std::string
 
 Error RestoreTarget::Occupied(const Directory& directory) const {
   std::vector<std::string> names;
-  if (Error error = List(directory.target, &names); !error.ok()) {
+  if (Error error = ListNames(directory.target, &names); !error.ok()) {
     return error;
   }
   for (const auto& name : names) {
     // A restore that did not come to its end has changed nothing yet.
-    if (name.compare(0, strlen(kStagedMark), kStagedMark) == 0 && HasSign(directory.target + "/" + name)) {
+    if (name.starts_with(kStagedMark) && HasSign(directory.target + "/" + name)) {
       continue;
     }
     if (directory.staged.empty() || directory.staged != directory.target + "/" + name) {
@@ -430,7 +178,7 @@ Error RestoreTarget::CheckSpace(uint64_t bytes) const {
 Error RestoreTarget::StageDirectory(Directory* directory) {
   static std::atomic<uint64_t> counter{0};
   const std::string parent = directory->inside ? directory->target : ParentOf(directory->target);
-  if (Error error = MakeDirectories(parent); !error.ok()) {
+  if (Error error = CreateDirectories(parent); !error.ok()) {
     return error;
   }
   const std::string prefix = directory->inside ? kStagedMark : "." + Shortened(NameOf(directory->target)) + kStagedMark;
@@ -443,7 +191,7 @@ Error RestoreTarget::StageDirectory(Directory* directory) {
       if (errno == EEXIST) {
         continue;
       }
-      return SystemError("cannot create the directory " + staged, errno);
+      return Error::System("cannot create the directory " + staged, errno);
     }
     directory->staged_fd = TryLockDirectory(staged);
     if (directory->staged_fd >= 0 && mkdir((staged + "/" + kStagedSign).c_str(), 0777) == 0) {
@@ -454,12 +202,12 @@ Error RestoreTarget::StageDirectory(Directory* directory) {
         close(std::exchange(directory->staged_fd, -1));
       }
       if (attempt + 1 == kAttempts) {
-        return SystemError("cannot create files in " + staged, error);
+        return Error::System("cannot create files in " + staged, error);
       }
     }
   }
   if (directory->staged_fd < 0) {
-    return SystemError("cannot create a directory beside " + directory->target, EEXIST);
+    return Error::System("cannot create a directory beside " + directory->target, EEXIST);
   }
   if (struct stat was = {}; directory->existed && stat(directory->target.c_str(), &was) == 0) {
     // Who could open the database that was there can open the one that takes its place. Best effort: only root can.
@@ -481,7 +229,7 @@ Error RestoreTarget::Stage() {
   }
   if (!wal_inside_.empty()) {
     staged_wal_inside_ += "/" + wal_inside_;
-    return MakeDirectories(staged_wal_inside_);
+    return CreateDirectories(staged_wal_inside_);
   }
   return Error();
 }
@@ -496,7 +244,7 @@ Error RestoreTarget::KeepLogFiles() {
     std::error_code ignored;
     std::vector<std::string> names;
     if (fs::exists(directory, ignored)) {
-      if (Error error = List(directory, &names); !error.ok()) {
+      if (Error error = ListNames(directory, &names); !error.ok()) {
         return error;
       }
     }
@@ -512,7 +260,7 @@ Error RestoreTarget::KeepLogFiles() {
         error.clear();
         fs::copy_file(source, destination, fs::copy_options::skip_existing, error);
         if (error) {
-          return Error("ROCKSDB_IO_ERROR", "cannot keep the log " + source + ": " + error.message());
+          return Error::System("cannot keep the log " + source, error.value());
         }
       }
     }
@@ -530,8 +278,12 @@ Error RestoreTarget::Install() {
   if (Error error = LockDatabase(); !error.ok()) {
     return error;
   }
-  // Logs first: a database whose CURRENT is in place must find them.
-  Error error = separate_wal_ ? Place(&wal_, false) : Error();
+  // Logs first: a database whose CURRENT is in place must find them. And not the database's that was there: it would
+  // open with the new logs, should this process or the power end in between.
+  Error error = separate_wal_ ? HideCurrent() : Error();
+  if (error.ok() && separate_wal_) {
+    error = Place(&wal_, false);
+  }
   if (error.ok()) {
     error = Place(&database_, true);
   }
@@ -541,15 +293,27 @@ Error RestoreTarget::Install() {
   }
   for (const Directory* directory : {&wal_, &database_}) {
     for (const std::string& emptied : {directory->inside ? directory->staged : "", directory->replaced}) {
-      RemoveEmptied(emptied, directory == &database_ ? wal_inside_ : "");
+      RemoveDatabase(emptied, directory == &database_ ? wal_inside_ : "");
     }
   }
   return Error();
 }
 
+Error RestoreTarget::HideCurrent() {
+  const std::string current = database_.target + "/CURRENT";
+  std::error_code ignored;
+  if (!fs::exists(current, ignored)) {
+    return Error();
+  }
+  if (Error error = Rename(current, current + ".tmp"); !error.ok()) {
+    return error;
+  }
+  return SyncDirectory(database_.target);
+}
+
 Error RestoreTarget::Rename(const std::string& from, const std::string& to) {
   if (rename(from.c_str(), to.c_str()) != 0) {
-    return SystemError("cannot rename " + from + " to " + to, errno);
+    return Error::System("cannot rename " + from + " to " + to, errno);
   }
   moves_.push_back({from, to, false});
   return Error();
@@ -559,7 +323,7 @@ void RestoreTarget::TakeBack() {
   for (; !moves_.empty(); moves_.pop_back()) {
     const Move& move = moves_.back();
     // Nothing better is left to do where even this fails.
-    if (move.exchange ? !Exchange(move.from, move.to) : rename(move.to.c_str(), move.from.c_str()) != 0) {
+    if (move.exchange ? !ExchangeNames(move.from, move.to) : rename(move.to.c_str(), move.from.c_str()) != 0) {
       errno = 0;
     }
   }
@@ -569,7 +333,7 @@ void RestoreTarget::TakeBack() {
     }
     mkdir((directory->staged + "/" + kStagedSign).c_str(), 0777);  // so that it goes as a whole
     if (directory->replaced != directory->staged) {
-      RemoveEmptied(directory->replaced, directory == &database_ ? wal_inside_ : "");
+      RemoveDatabase(directory->replaced, directory == &database_ ? wal_inside_ : "");
     }
     if (directory->existed) {
       mkdir(directory->target.c_str(), 0777);  // an empty one was renamed over
@@ -578,7 +342,9 @@ void RestoreTarget::TakeBack() {
 }
 
 Error RestoreTarget::Place(Directory* directory, bool is_database) {
-  rmdir((directory->staged + "/" + kStagedSign).c_str());
+  if (const std::string sign = directory->staged + "/" + kStagedSign; rmdir(sign.c_str()) != 0 && errno != ENOENT) {
+    return Error::System("cannot remove " + sign, errno);
+  }
   if (is_database && !wal_inside_.empty()) {
     if (Error error = SyncDirectory(staged_wal_inside_); !error.ok()) {
       return error;
@@ -607,9 +373,15 @@ Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
                : Error("TARGET_EXISTS", "cannot restore to " + target +
                                             ": somebody else has made it in the meantime (" + error.message() + ")");
   }
-  if (Exchange(staged, target)) {
+  errno = 0;
+  if (ExchangeNames(staged, target)) {
     directory->replaced = staged;
     moves_.push_back({staged, target, true});
+  } else if (errno == EXDEV) {
+    // In a lower layer of an overlay, where what a container's image brought lies, files can be renamed, and no
+    // directory.
+    directory->inside = true;
+    return PlaceFiles(directory, is_database);
   } else {
     directory->replaced = staged + kReplacedMark;
     if (Error error = Rename(target, directory->replaced); !error.ok()) {
@@ -626,7 +398,7 @@ Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
 Error RestoreTarget::ReturnOthersFiles(const std::string& from, const std::string& to, bool is_database,
                                        const std::string& wal_inside) {
   std::vector<std::string> names;
-  if (Error error = List(from, &names); !error.ok()) {
+  if (Error error = ListNames(from, &names); !error.ok()) {
     return error;
   }
   const std::string to_wal = wal_inside.substr(0, wal_inside.find('/'));
@@ -659,7 +431,7 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
   const std::string wal = is_database && !wal_inside_.empty() ? "/" + wal_inside_ : "";
   directory->replaced = staged + kReplacedMark;
   for (const std::string& needed : {directory->replaced + wal, target + wal}) {
-    if (Error error = MakeDirectories(needed); !error.ok()) {
+    if (Error error = CreateDirectories(needed); !error.ok()) {
       return error;
     }
   }
@@ -667,7 +439,7 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
   std::vector<std::string> new_names;
   std::vector<std::string> names;
   if (!wal.empty()) {
-    if (Error error = List(target + wal, &names); !error.ok()) {
+    if (Error error = ListNames(target + wal, &names); !error.ok()) {
       return error;
     }
     for (const auto& name : names) {
@@ -675,14 +447,14 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
         old_names.push_back(wal + "/" + name);
       }
     }
-    if (Error error = List(staged + wal, &names); !error.ok()) {
+    if (Error error = ListNames(staged + wal, &names); !error.ok()) {
       return error;
     }
     for (const auto& name : names) {
       new_names.push_back(wal + "/" + name);
     }
   }
-  if (Error error = List(target, &names); !error.ok()) {
+  if (Error error = ListNames(target, &names); !error.ok()) {
     return error;
   }
   for (const auto& name : names) {
@@ -690,7 +462,7 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
       old_names.insert(name == "CURRENT" ? old_names.begin() : old_names.end(), "/" + name);
     }
   }
-  if (Error error = List(staged, &names); !error.ok()) {
+  if (Error error = ListNames(staged, &names); !error.ok()) {
     return error;
   }
   for (const auto& name : names) {
@@ -702,13 +474,26 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
     if (Error error = Rename(target + name, directory->replaced + name); !error.ok()) {
       return error;
     }
+    if (name == "/CURRENT") {
+      // Out for good, before anything that it needs is.
+      if (Error error = SyncDirectory(target); !error.ok()) {
+        return error;
+      }
+    }
   }
   for (const auto& name : new_names) {
+    if (name == "/CURRENT") {
+      for (const std::string& synced : {target + wal, target}) {
+        if (Error error = SyncDirectory(synced); !error.ok()) {
+          return error;
+        }
+      }
+    }
     if (Error error = Rename(staged + name, target + name); !error.ok()) {
       return error;
     }
   }
-  return wal.empty() ? Error() : SyncDirectory(target + wal);
+  return Error();
 }
 
 }  // namespace rocksdb_backup

@@ -69,6 +69,7 @@ class RestoreTarget {
   Error LockDatabase();
   Error StageDirectory(Directory* directory);
   Error KeepLogFiles();
+  Error HideCurrent();
   Error Place(Directory* directory, bool is_database);
   Error PlaceWhole(Directory* directory, bool is_database);
   Error PlaceFiles(Directory* directory, bool is_database);
@@ -88,10 +89,5 @@ class RestoreTarget {
   DatabaseClaim wal_claim_;
   rocksdb::FileLock* lock_ = nullptr;
 };
-
-// Makes a directory and those above it.
-Error MakeDirectories(const std::string& path);
-// So that names in it outlive a power cut.
-Error SyncDirectory(const std::string& path);
 
 }  // namespace rocksdb_backup

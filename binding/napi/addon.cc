@@ -56,4 +56,4 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) { return rocksdb_backup::Init(env, exports); }
 }  // namespace
 
-NODE_API_MODULE(rocksdb_backup, Init)  // NOLINT: a macro of napi.h's
+NODE_API_MODULE(rocksdb_backup, Init)

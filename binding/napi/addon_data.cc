@@ -1,19 +1,16 @@
 #include "napi/addon_data.h"
 
-#include <cstdlib>
 #include <mutex>
 #include <utility>
 
 #include "core/database.h"
+#include "napi/at_exit.h"
 #include "napi/wrap.h"
-#include "rocksdb/env.h"
 
 namespace rocksdb_backup {
 namespace {
 
-// exit() destroys RocksDB's static objects while our threads and RocksDB's own may still be at work. Handlers run in
-// reverse order of registration, so ours comes first if those objects exist already.
-void StopEverythingAtExit() {
+void StopEverything() {
   StopAllLongTasks();
   Database::ShutDownAll();
 }
@@ -22,10 +19,7 @@ void StopEverythingAtExit() {
 
 AddonData& AddonData::Create(Napi::Env env) {
   static std::once_flag once;
-  std::call_once(once, [] {
-    rocksdb::Env::Default();
-    std::atexit(StopEverythingAtExit);
-  });
+  std::call_once(once, [] { AtExit(StopEverything); });
   auto* data = new AddonData(env);
   napi_set_instance_data(
       env, data, [](napi_env, void* pointer, void*) { delete static_cast<AddonData*>(pointer); }, nullptr);

@@ -21,8 +21,7 @@ class Wrapped;
 // When an env ends, Node waits for the libuv pool, then runs our clean-up hook, then finalisers. The hook makes
 // `await worker.terminate()` mean that nothing of the Worker is running or open any more: it cancels the env's long
 // tasks and waits for them (each stops within one I/O buffer), drops the env's handles and waits for what thereby
-// closes. process.exit() on the main thread runs no hook; an atexit handler then stops what runs in the process before
-// RocksDB's static objects go.
+// closes. process.exit() on the main thread runs no hook; an exit handler then stops what runs in the process.
 class AddonData {
  public:
   // At module initialisation, once per env.

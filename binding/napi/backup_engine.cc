@@ -48,8 +48,8 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     // A database that wants to close does not wait for its backup.
     const std::shared_ptr<void> watch =
         database->WhenClosing([operation = handle.operation()] { operation->RequestStop(); });
-    return Async<BackupDescription>(
-        env, Lane::kLong, Leases(Lease(env, repository), Lease(env, database)),
+    return AsyncThrough<BackupDescription>(
+        env, InTurn(repository, handle.operation()), Leases(Lease(env, repository), Lease(env, database)),
         [repository, database, tracked, watch, request = std::move(request)](BackupDescription& created) mutable {
           if (Error error = SourceOf(*database, &request.source); !error.ok()) {
             return error;
@@ -238,8 +238,16 @@ class BackupEngineHandle : public Handle<BackupRepository> {
   template <typename Call>
   Napi::Value Write(Napi::Env env, Call call) {
     const Repository repository = shared_resource(env);
-    return Async(env, Lane::kLong, Leases(Lease(env, repository)),
-                 [repository, call = std::move(call)] { return call(*repository); });
+    const auto operation = std::make_shared<Operation>();
+    return AsyncThrough<None>(
+        env, InTurn(repository, operation), Leases(Lease(env, repository)),
+        [repository, call = std::move(call)](None&) { return call(*repository); },
+        [](Napi::Env js, None&) { return js.Undefined(); }, [operation] { operation->RequestStop(); });
+  }
+
+  static Runner InTurn(const Repository& repository, const std::shared_ptr<Operation>& operation) {
+    return
+        [repository, operation](std::function<void()> work) { repository->writes().Run(std::move(work), *operation); };
   }
 
   JsCallback info_log_;

@@ -175,6 +175,7 @@ const OptionTable<DatabaseOptions>& DatabaseTable() {
                                        Custom<DatabaseOptions>("columnFamilies", {}),  // see DatabaseOptionsOf
                                        Custom<DatabaseOptions>("walDir", ReadWalDir),
                                        Custom<DatabaseOptions>("compatibility", ReadCompatibility),
+                                       Field("keepOptionsFile", &DatabaseOptions::keep_options_file),
                                        Field("cacheSize", &DatabaseOptions::cache_size),
                                    })
           .With(FamilyTable().Within<DatabaseOptions>([](DatabaseOptions* options) { return &options->family; }))

@@ -3,7 +3,6 @@
 #include <exception>
 #include <new>
 
-#include "core/background.h"
 #include "napi/addon_data.h"
 #include "napi/errors.h"
 
@@ -99,12 +98,13 @@ napi_value TaskRunner::RunShort(Napi::Env env, std::unique_ptr<Task> task) {
   return task.release()->promise();
 }
 
-napi_value TaskRunner::RunLong(Napi::Env env, std::shared_ptr<Task> task, std::function<void()> cancel) {
+napi_value TaskRunner::RunLong(Napi::Env env, std::shared_ptr<Task> task, const Runner& run,
+                               std::function<void()> cancel) {
   AddonData& addon = AddonData::Of(env);
   napi_value promise = task->promise();
   const uint64_t id = addon.long_tasks()->Add(std::move(cancel));
   addon.channel()->Ref(env);
-  RunInBackground([task = std::move(task), tasks = addon.long_tasks(), channel = addon.channel(), id]() mutable {
+  run([task = std::move(task), tasks = addon.long_tasks(), channel = addon.channel(), id]() mutable {
     if (tasks->ending()) {
       task->Cancel();
     } else {

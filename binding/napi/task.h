@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/background.h"
 #include "core/error.h"
 #include "core/resource.h"
 #include "napi/napi_setup.h"
@@ -36,6 +37,9 @@ class Leases {
  private:
   std::array<Resource::Lease, 3> leases_;
 };
+
+// Calls what it is given once, later, on a thread of core/background.h.
+using Runner = std::function<void(std::function<void()>)>;
 
 // One promise and what settles it. Created, settled and destroyed on the JS thread; Execute runs elsewhere.
 class Task {
@@ -68,7 +72,7 @@ class Task {
 class TaskRunner {
  public:
   static napi_value RunShort(Napi::Env env, std::unique_ptr<Task> task);
-  static napi_value RunLong(Napi::Env env, std::shared_ptr<Task> task, std::function<void()> cancel);
+  static napi_value RunLong(Napi::Env env, std::shared_ptr<Task> task, const Runner& run, std::function<void()> cancel);
 };
 
 template <typename T, typename Work, typename Convert>
@@ -101,16 +105,26 @@ class AsyncTask final : public Task {
 // `work`: Error(T&), on another thread. `convert`: Napi::Value(Napi::Env, T&), on the JS thread, if the work succeeded.
 // `cancel` (long lane only): asks the work to end soon, because its env ends; any thread, must not block.
 // JS references may be captured by `convert`, never by `work` or `cancel`.
+//
+// AsyncThrough is of the long lane, and begins when `run` says.
+template <typename T, typename Work, typename Convert>
+Napi::Value AsyncThrough(Napi::Env env, const Runner& run, Leases leases, Work work, Convert convert,
+                         std::function<void()> cancel = {}) {
+  auto task =
+      std::make_shared<AsyncTask<T, Work, Convert>>(env, std::move(leases), std::move(work), std::move(convert));
+  return Napi::Value(env, TaskRunner::RunLong(env, std::move(task), run, std::move(cancel)));
+}
+
 template <typename T, typename Work, typename Convert>
 Napi::Value Async(Napi::Env env, Lane lane, Leases leases, Work work, Convert convert,
                   std::function<void()> cancel = {}) {
-  using TheTask = AsyncTask<T, Work, Convert>;
-  if (lane == Lane::kShort) {
-    auto task = std::make_unique<TheTask>(env, std::move(leases), std::move(work), std::move(convert));
-    return Napi::Value(env, TaskRunner::RunShort(env, std::move(task)));
+  if (lane == Lane::kLong) {
+    return AsyncThrough<T>(env, RunInBackground, std::move(leases), std::move(work), std::move(convert),
+                           std::move(cancel));
   }
-  auto task = std::make_shared<TheTask>(env, std::move(leases), std::move(work), std::move(convert));
-  return Napi::Value(env, TaskRunner::RunLong(env, std::move(task), std::move(cancel)));
+  auto task =
+      std::make_unique<AsyncTask<T, Work, Convert>>(env, std::move(leases), std::move(work), std::move(convert));
+  return Napi::Value(env, TaskRunner::RunShort(env, std::move(task)));
 }
 
 // The same for work that has no result: Error(). The promise resolves with undefined.

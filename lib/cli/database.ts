@@ -5,8 +5,8 @@ import type { OpenOptions } from '../database-options.js';
 import { notFound, UsageError } from './errors.js';
 
 /**
- * Opens a database to back it up: with all the column families it has, and without compacting anything behind its owner's back.
- * Never makes one.
+ * Opens a database to back it up: with all the column families it has, and without compacting anything, or noting other options,
+ * behind its owner's back. Never makes one.
  */
 export async function openToBackUp(
   path: string,
@@ -26,6 +26,7 @@ export async function openToBackUp(
   }
   return Database.open(path, {
     createIfMissing: false,
+    keepOptionsFile: true,
     walDir,
     mergeOperator,
     numLevels: levelsOf(options),

@@ -143,6 +143,7 @@ const passedOn: Record<Exclude<keyof OpenOptions, 'compression'>, true> = {
   walRecoveryMode: true,
   infoLogLevel: true,
   keepLogFileNum: true,
+  keepOptionsFile: true,
   maxLogFileSize: true,
 };
 

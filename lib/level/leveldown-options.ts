@@ -25,6 +25,7 @@ const OWN: Record<keyof OpenOptions, true> = {
   errorIfExists: true,
   infoLogLevel: true,
   keepLogFileNum: true,
+  keepOptionsFile: true,
   level0FileNumCompactionTrigger: true,
   level0SlowdownWritesTrigger: true,
   level0StopWritesTrigger: true,

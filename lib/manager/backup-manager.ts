@@ -92,7 +92,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
 
   /**
    * Begins to keep the schedules, and to make backups after {@link notifyChange}. What was due while no manager ran is made up
-   * for, once.
+   * for, once. A process stays alive for what is due, and not for what comes later.
    */
   start(): void {
     this.#assertUsable();

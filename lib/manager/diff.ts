@@ -1,5 +1,6 @@
 import { BlockReader, type EntryBlock } from '../block-reader.js';
 import type { Database } from '../database.js';
+import { describe, invalidOption } from '../errors.js';
 import type { Snapshot } from '../snapshot.js';
 import { isReversed, OrderCheck } from './key-order.js';
 import { familiesOf, type ReadAllOptions, Reading, snapshotOf } from './read-all.js';
@@ -38,7 +39,11 @@ export interface DatabaseDiff extends AsyncIterable<DatabaseChange> {
  * for await (const { columnFamily, change, key } of diffDatabases(before, after)) console.log(columnFamily, change, key);
  */
 export function diffDatabases(a: Database, b: Database, options: DiffOptions = {}): DatabaseDiff {
-  const wanted = (name: string) => options.columnFamilies?.includes(name) ?? true;
+  const chosen = options.columnFamilies;
+  if (chosen !== undefined && (!Array.isArray(chosen) || chosen.some((name) => typeof name !== 'string'))) {
+    throw invalidOption(TypeError, 'columnFamilies', 'an array of strings', describe(chosen));
+  }
+  const wanted = (name: string) => chosen?.includes(name) ?? true;
   const inA = familiesOf(a).filter(wanted);
   const inB = familiesOf(b).filter(wanted);
   const columnFamilies = {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { native } from '../binding.js';
 import { RocksDBError } from '../errors.js';
+import { readPlainFile } from './plain-file.js';
 import { isAlive } from './process-alive.js';
 
 const NAME = /^rocksdb-backup-drill-(\d+)-([0-9a-f]{16})$/;
@@ -95,7 +96,7 @@ async function readMarker(
   path: string,
 ): Promise<({ drill?: unknown; pid?: unknown; host?: unknown } & { pid?: number }) | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse(await readPlainFile(path));
   } catch {
     return undefined; // not ours, or not yet
   }

@@ -9,7 +9,9 @@ import { dirname } from 'node:path';
 export async function writeDurably(path: string, contents: string, beforeRename?: () => Promise<void>): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    await withFile(temporary, 'w', async (file) => {
+    // Not through what lies there: it may be a link that leads elsewhere, or a FIFO.
+    await rm(temporary, { force: true });
+    await withFile(temporary, 'wx', async (file) => {
       await file.writeFile(contents);
       await file.sync();
     });

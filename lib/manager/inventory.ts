@@ -1,5 +1,6 @@
 import type { BackupEngine } from '../backup-engine.js';
 import type { BackupFileDetails, BackupInfo } from '../backup-info.js';
+import { type Health, healthOf, recordsNewestFirst } from './health.js';
 import { isRecordOf, type OperationRecord } from './operation-record.js';
 import type { RetentionBackup } from './retention.js';
 import { type DirectoryState, pinOf, readState } from './state.js';
@@ -11,7 +12,7 @@ export interface BackupRecord extends BackupInfo {
   /** Every file of it. */
   files: BackupFileDetails[];
   /** What the last verify said; `corrupt` if that found damage. A history that has been forgotten says nothing. */
-  state: 'good' | 'unverified' | 'corrupt';
+  state: Health;
   /** Whether it is kept until it is unpinned. */
   pinned: boolean;
   /** What was noted when it was pinned. */
@@ -112,50 +113,13 @@ function recordOf(info: BackupInfo, state: DirectoryState, records: OperationRec
     ...info,
     kind: files.every(({ shared }) => !shared) ? 'full' : 'incremental',
     files,
-    state: stateOf(own),
+    state: healthOf(own),
     pinned: pin !== undefined,
     ...(pin?.note === undefined ? {} : { pinNote: pin.note }),
     ...(lastVerify === undefined ? {} : { lastVerify }),
     ...(lastDrill === undefined ? {} : { lastDrill }),
   };
 }
-
-/** The history, and what is remembered for longer than that. */
-function recordsNewestFirst({ last, history }: DirectoryState): OperationRecord[] {
-  const older = Object.values(last).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
-  return [...older, ...history].reverse();
-}
-
-/**
- * A verify that was stopped, or could not read the disk for once, says nothing; damage that was found does. What reading every
- * byte has found, looking at names and sizes does not take back. A drill reads every byte, and what differed in one only
- * another drill takes back.
- */
-function stateOf(newestFirst: readonly OperationRecord[]): BackupRecord['state'] {
-  const drilled = newestFirst.find(({ operation, ok, error }) => operation === 'drill' && (ok || isDifferent(error)));
-  if (drilled?.ok === false) {
-    return 'corrupt';
-  }
-  let state: BackupRecord['state'] = 'unverified';
-  for (const { operation, ok, checksum = false, error } of newestFirst) {
-    if (operation !== 'verify' && operation !== 'drill') {
-      continue;
-    }
-    const everyByte = checksum || operation === 'drill';
-    if (error?.code === 'BACKUP_CORRUPT' && (state === 'unverified' || everyByte)) {
-      return 'corrupt';
-    }
-    if (ok && everyByte) {
-      return 'good';
-    }
-    if (ok) {
-      state = 'good';
-    }
-  }
-  return state;
-}
-
-const isDifferent = (error: OperationRecord['error']) => error?.code === 'DRILL_FAILED';
 
 /**
  * The backups as {@link planRetention} takes them: those that cannot be read are among them, for they forbid deleting.

@@ -1,6 +1,6 @@
-import { DAMAGE } from './damage.js';
+import { healthOf, recordsNewestFirst } from './health.js';
 import { memoryOf } from './manager-state.js';
-import { type BackupRef, isRecordOf, isSameBackup, type OperationRecord } from './operation-record.js';
+import { type BackupRef, isRecordOf, isSameBackup } from './operation-record.js';
 import type { DirectoryState } from './state.js';
 
 /** A backup that was made, and verified if that was asked for. */
@@ -32,16 +32,6 @@ export function isBad(state: DirectoryState, backup: BackupRef): boolean {
   if (memoryOf(state).suspects.some((suspect) => isSameBackup(suspect, backup))) {
     return true;
   }
-  const newestFirst = state.history.filter((record) => isRecordOf(record, backup)).reverse();
-  const decisive = newestFirst.find((record) => tellsOfDamage(record) || tellsOfHealth(record));
-  return (
-    (decisive !== undefined && tellsOfDamage(decisive)) ||
-    newestFirst.some(({ operation, ok }) => operation === 'delete' && ok)
-  );
+  const own = recordsNewestFirst(state).filter((record) => isRecordOf(record, backup));
+  return healthOf(own) === 'corrupt' || own.some(({ operation, ok }) => operation === 'delete' && ok);
 }
-
-const tellsOfDamage = ({ operation, ok, error }: OperationRecord) =>
-  (operation === 'verify' || operation === 'drill') && !ok && DAMAGE.has(error?.code ?? '');
-
-const tellsOfHealth = ({ operation, ok, checksum = false }: OperationRecord) =>
-  operation === 'verify' && ok && checksum;

@@ -279,5 +279,23 @@ function metricsOf(value: BackupManagerOptions['metrics']): MetricsOptions | und
   if (value === true) {
     return {};
   }
-  return namedObject(value, 'metrics', ['register', 'prefix', 'labels']);
+  const { register, prefix, labels } = namedObject(value, 'metrics', ['register', 'prefix', 'labels']);
+  if (register !== undefined && typeof objectOf(register, 'metrics.register').getSingleMetric !== 'function') {
+    throw invalidOption(TypeError, 'metrics.register', 'a Registry of prom-client', describe(register));
+  }
+  // As Prometheus has names of metrics and of labels.
+  if (prefix !== undefined && (typeof prefix !== 'string' || !/^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix))) {
+    throw invalidOption(TypeError, 'metrics.prefix', 'letters, digits, _ and :', describe(prefix));
+  }
+  for (const [name, label] of Object.entries(objectOf(labels, 'metrics.labels'))) {
+    if (typeof label !== 'string' || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) {
+      throw invalidOption(
+        TypeError,
+        `metrics.labels.${name}`,
+        'a string under a name of letters, digits and _',
+        describe(label),
+      );
+    }
+  }
+  return { register, prefix, labels };
 }

@@ -8,6 +8,7 @@ const PASSING = new Set([
   'ROCKSDB_TRY_AGAIN',
   // A backup that was made and did not verify: the next attempt is a full one.
   'BACKUP_CORRUPT',
+  'STATE_UNWRITABLE',
   'EACCES',
   'EAGAIN',
   'EBUSY',

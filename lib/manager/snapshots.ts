@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { native } from '../binding.js';
 import { Database } from '../database.js';
 import { describe, invalidOption, RocksDBError } from '../errors.js';
 import { syncDirectory, writeDurably } from './durable-file.js';
+import { readPlainFile } from './plain-file.js';
 import { isAlive } from './process-alive.js';
 import { checkRetentionPolicy, planRetention, type RetentionPlan, type RetentionPolicy } from './retention.js';
 import { sizesOf } from './snapshot-sizes.js';
@@ -276,7 +277,7 @@ async function readMarker(directory: string, name: string): Promise<Marker | und
   }
   let text: string;
   try {
-    text = await readFile(join(path, MARKER), 'utf8');
+    text = await readPlainFile(join(path, MARKER));
   } catch {
     return undefined;
   }

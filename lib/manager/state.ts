@@ -1,10 +1,11 @@
-import { readFile, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { native } from '../binding.js';
 import { RocksDBError } from '../errors.js';
 import { writeDurably } from './durable-file.js';
 import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
+import { readPlainFile } from './plain-file.js';
 
 /** A backup that is kept until it is unpinned. */
 export interface Pin {
@@ -71,7 +72,12 @@ export async function updateState(location: string, change: (state: DirectorySta
     change(state);
     const path = join(location, STATE_FILE);
     const aside = join(location, damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE);
-    await writeDurably(path, `${JSON.stringify(state)}\n`, () => renameIfThere(path, aside));
+    await writeDurably(path, `${JSON.stringify(state)}\n`, () => renameIfThere(path, aside)).catch((error: Error) => {
+      throw new RocksDBError(
+        `${path} cannot be written: ${error.message}. It holds the pins and the history of the backups beside it, and is as it was.`,
+        'STATE_UNWRITABLE',
+      );
+    });
     return state;
   } finally {
     lock.release();
@@ -112,7 +118,7 @@ async function load(location: string): Promise<{ state: DirectoryState; damaged:
 async function readOne(path: string): Promise<DirectoryState | string | undefined> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readPlainFile(path);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') {

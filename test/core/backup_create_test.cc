@@ -1,5 +1,6 @@
 #include "core/backup_create.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -452,9 +453,7 @@ TEST_F(BackupCreateTest, ADatabaseInsideABackupIsNotBackedUpThere) {
 TEST_F(BackupCreateTest, ABackupThatDoesNotFitIsRefusedBeforeAnythingIsCopied) {
   Fill(10, 10000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   storage->free_space = 50000;
   BackupDescription created;
   const auto operation = NewOperation();
@@ -609,9 +608,7 @@ TEST_F(UnreadableTest, ACreateThatFindsAnotherFileInItsPlaceFailsAndSaysWhatToDo
 TEST_F(UnreadableTest, AStoppedOrFailedCreateRemovesOnlyWhatItMade) {
   Fill(10, 1000, "c");
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   storage->Count();
   BackupDescription created;
   ASSERT_GOOD(Create(*repository, &created));
@@ -652,9 +649,7 @@ TEST_F(UnreadableTest, AStoppedOrFailedCreateRemovesOnlyWhatItMade) {
 TEST_F(BackupCreateTest, AStopAtAnyOperationOnTheStorageLeavesNothingAndTellsTheTruth) {
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   ASSERT_GOOD(Create(*repository));
   Fill(10, 1000, "b");
   const auto before = FilesBelow(path("backups"));
@@ -751,9 +746,7 @@ TEST_F(BackupCreateTest, AStopAtAKilobyteASecondIsThereInWellUnderASecond) {
 TEST_F(BackupCreateTest, AStopAtAnyMomentLeavesAWholeBackupOrNothing) {
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   ASSERT_GOOD(Create(*repository));
   Fill(20, 5000, "b");
   const auto before = FilesBelow(path("backups"));
@@ -792,9 +785,7 @@ TEST_P(FailingCreateTest, AFailureIsATypedErrorThatHarmsNoOlderBackupAndNotTheNe
   const FaultFileSystem::Kind kind = GetParam();
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   ASSERT_GOOD(Create(*repository));
   Fill(10, 1000, "b");
   storage->Count();
@@ -838,12 +829,91 @@ INSTANTIATE_TEST_SUITE_P(Of, FailingCreateTest,
                                            FaultFileSystem::kMakeDir, FaultFileSystem::kList, FaultFileSystem::kExists),
                          [](const auto& info) { return "Kind" + std::to_string(info.param); });
 
+TEST_F(BackupCreateTest, AFileOfTheDatabaseThatEndsEarlyMakesNoBackup) {
+  Fill(10, 1000, "a");
+  CloseDatabase();
+  const auto storage = std::make_shared<FaultFileSystem>();
+  const auto env = rocksdb::NewCompositeEnv(storage);
+  options_.env = env.get();
+  OpenDatabase();
+  auto repository = OpenRepository();
+  BackupDescription created;
+  for (const std::string ending : {"MANIFEST", "OPTIONS"}) {
+    storage->SetHook([&](FaultFileSystem::Kind kind, const std::string& path) {
+      return kind == FaultFileSystem::kRead && path.find(ending) != std::string::npos
+                 ? FaultFileSystem::Fail(FaultFileSystem::Fault::kEarlyEnd, path)
+                 : rocksdb::IOStatus::OK();
+    });
+    const Error error = Create(*repository, &created);
+    storage->Heal();
+    EXPECT_CODE(error, "ROCKSDB_IO_ERROR");
+    EXPECT_NE(error.message().find("ended after 0 of its"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find(ending), std::string::npos) << error.message();
+    EXPECT_TRUE(Ids(*repository).empty());
+  }
+  ASSERT_GOOD(Create(*repository, &created));
+  EXPECT_EQ(Restored(*repository, created.id), ContentsOf(db_.get()));
+  CloseDatabase();
+}
+
+TEST_F(BackupCreateTest, TheNamesOfItsFilesAreSyncedBeforeABackupExistsAndItsOwnBeforeTheyAreDeleted) {
+  Fill(10, 1000, "a");
+  const auto storage = std::make_shared<FaultFileSystem>();
+  auto repository = OpenRepositoryOn(storage);
+  std::mutex mutex;  // files are synced by threads of their own
+  std::vector<std::string> done;
+  const std::string directory = path("backups");
+  storage->SetHook([&](FaultFileSystem::Kind kind, const std::string& path) {
+    const std::string name = CleanPath(path).substr(directory.size());
+    if (kind == FaultFileSystem::kSync || kind == FaultFileSystem::kRename || kind == FaultFileSystem::kDelete) {
+      const std::lock_guard lock(mutex);
+      done.push_back((kind == FaultFileSystem::kSync     ? "sync "
+                      : kind == FaultFileSystem::kRename ? "rename to "
+                                                         : "delete ") +
+                     name);
+    }
+    return rocksdb::IOStatus::OK();
+  });
+  const auto position = [&](const std::string& what) { return std::find(done.begin(), done.end(), what); };
+  BackupDescription created;
+  ASSERT_GOOD(Create(*repository, &created));
+  const auto exists = position("rename to /meta/1");
+  ASSERT_NE(exists, done.end());
+  for (const char* synced : {"sync /private/1", "sync /private", "sync /shared_checksum"}) {
+    EXPECT_LT(position(synced), exists) << synced;
+  }
+  EXPECT_NE(std::find(exists, done.end(), "sync /meta"), done.end());
+
+  done.clear();
+  ASSERT_GOOD(repository->Delete(1, false));
+  ASSERT_FALSE(done.empty());
+  EXPECT_EQ(done[0], "delete /meta/1");
+  EXPECT_EQ(done[1], "sync /meta");
+  storage->Heal();
+}
+
+TEST_F(BackupCreateTest, ADirectoryThatCannotBeSyncedIsNamed) {
+  Fill(10, 1000, "a");
+  const auto storage = std::make_shared<FaultFileSystem>();
+  auto repository = OpenRepositoryOn(storage);
+  storage->SetHook([&](FaultFileSystem::Kind kind, const std::string& path) {
+    return kind == FaultFileSystem::kSync && path.ends_with("/meta")
+               ? rocksdb::IOStatus::NoSpace("While fsync", "a directory")
+               : rocksdb::IOStatus::OK();
+  });
+  BackupDescription created;
+  const Error error = Create(*repository, &created);
+  storage->Heal();
+  EXPECT_CODE(error, "ROCKSDB_IO_ERROR");
+  EXPECT_EQ(error.subcode(), "NO_SPACE");
+  EXPECT_NE(error.message().find(path("backups/meta")), std::string::npos) << error.message();
+  EXPECT_TRUE(Ids(*repository).empty());
+}
+
 TEST_F(BackupCreateTest, AFullDiskIsToldAsSuchAndWhatWasCopiedIsRemoved) {
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   storage->SetHook([](FaultFileSystem::Kind kind, const std::string& path) {
     return kind == FaultFileSystem::kAppend && path.ends_with(".tmp") ? rocksdb::IOStatus::NoSpace(path)
                                                                       : rocksdb::IOStatus::OK();

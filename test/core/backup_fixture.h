@@ -8,6 +8,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <set>
@@ -46,6 +48,18 @@ inline ::testing::AssertionResult HasCode(const Error& error, const std::string&
 
 inline std::shared_ptr<Operation> NewOperation(Operation::Sink sink = {}) {
   return std::make_shared<Operation>(std::move(sink));
+}
+
+// Waits for what writes to a directory of backups, and lets it pass in its turn.
+inline Error InTurn(BackupRepository& repository, Operation& operation, const std::function<Error()>& write) {
+  std::promise<Error> written;
+  repository.writes().Run([&] { written.set_value(write()); }, operation);
+  return written.get_future().get();
+}
+
+inline Error InTurn(BackupRepository& repository, const std::function<Error()>& write) {
+  Operation operation;
+  return InTurn(repository, operation, write);
 }
 
 // Opens with whichever of its two forms this RocksDB has: older ones fill a raw pointer, newer ones a unique_ptr.
@@ -185,6 +199,13 @@ class BackupTest : public ScratchTest {
     return repository;
   }
 
+  // One whose directory lies on this storage.
+  std::shared_ptr<BackupRepository> OpenRepositoryOn(std::shared_ptr<rocksdb::FileSystem> storage) {
+    auto options = OptionsFor("backups");
+    options.settings.storage = std::move(storage);
+    return OpenRepository(std::move(options));
+  }
+
   // One whose backups are copied at so many bytes a second.
   std::shared_ptr<BackupRepository> OpenSlowRepository(int64_t bytes_per_second = 1000) {
     BackupRepository::Options options;
@@ -316,6 +337,22 @@ class BackupTest : public ScratchTest {
   std::vector<std::shared_ptr<BackupRepository>> repositories_;
   uint64_t seed_ = 42;
   int restores_ = 0;
+};
+
+// With a backup of some data, in a table file and in the log.
+class MadeBackupTest : public BackupTest {
+ protected:
+  void SetUp() override {
+    BackupTest::SetUp();
+    Fill(20, 1000, "a");
+    Put(5, 100, "in-the-log");
+    repository_ = OpenRepository();
+    ASSERT_GOOD(Create(*repository_));
+    contents_ = ContentsOf(db_.get());
+  }
+
+  std::shared_ptr<BackupRepository> repository_;
+  std::map<std::string, std::string> contents_;
 };
 
 }  // namespace rocksdb_backup::test

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "backup_fixture.h"
@@ -20,7 +21,7 @@ class BackupRepositoryTest : public BackupTest {
   struct Running {
     std::shared_ptr<Operation> operation;
     std::unique_ptr<BackupRepository::Tracked> tracked;
-    std::thread thread;
+    std::promise<void> done;
     std::atomic<bool> begun{false};
     std::atomic<bool> ended{false};
     Error error;
@@ -32,7 +33,7 @@ class BackupRepositoryTest : public BackupTest {
       }
     }
     void Join() {
-      thread.join();
+      done.get_future().wait();
       tracked.reset();
     }
   };
@@ -42,10 +43,13 @@ class BackupRepositoryTest : public BackupTest {
     running->operation = NewOperation([flag = &running->begun](const Progress&) { *flag = true; });
     running->tracked =
         std::make_unique<BackupRepository::Tracked>(repository, BackupRepository::Kind::kCreate, running->operation);
-    running->thread = std::thread([this, repository, self = running.get()] {
-      self->error = repository->Create(Request(), self->operation, &self->created);
-      self->ended = true;
-    });
+    repository->writes().Run(
+        [this, repository, self = running.get()] {
+          self->error = repository->Create(Request(), self->operation, &self->created);
+          self->ended = true;
+          self->done.set_value();
+        },
+        *running->operation);
     return running;
   }
 };
@@ -371,9 +375,7 @@ TEST_F(BackupRepositoryTest, GarbageIsCollectedAndNothingElse) {
 
 TEST_F(BackupRepositoryTest, ADeleteThatTheStorageFailsIsATypedErrorAndMayBeRepeated) {
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   Fill(5, 100, "a");
   ASSERT_GOOD(Create(*repository));
   Fill(5, 100, "b");
@@ -633,10 +635,10 @@ TEST_F(BackupRepositoryTest, ReadersAndTwoAppendersDoNotDisturbEachOther) {
     appenders.emplace_back([&] {
       for (int n = 0; n < 8; ++n) {
         BackupDescription backup;
-        EXPECT_GOOD(Create(*repository, &backup));
+        EXPECT_GOOD(InTurn(*repository, [&] { return Create(*repository, &backup); }));
         ++created;
         if (n % 2 == 1) {
-          EXPECT_GOOD(repository->Delete(backup.id, false));
+          EXPECT_GOOD(InTurn(*repository, [&] { return repository->Delete(backup.id, false); }));
         }
       }
     });

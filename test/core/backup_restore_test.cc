@@ -11,20 +11,7 @@
 namespace rocksdb_backup::test {
 namespace {
 
-class BackupRestoreTest : public BackupTest {
- protected:
-  void SetUp() override {
-    BackupTest::SetUp();
-    Fill(20, 1000, "a");
-    Put(5, 100, "in-the-log");
-    repository_ = OpenRepository();
-    ASSERT_GOOD(Create(*repository_));
-    contents_ = ContentsOf(db_.get());
-  }
-
-  std::shared_ptr<BackupRepository> repository_;
-  std::map<std::string, std::string> contents_;
-};
+class BackupRestoreTest : public MadeBackupTest {};
 
 // ---- Damage
 
@@ -88,8 +75,8 @@ INSTANTIATE_TEST_SUITE_P(Files, DamagedTest,
                                            DamageCase{"SharedExtended", Damage::kExtended, ".sst", false, true},
                                            DamageCase{"SharedChanged", Damage::kChanged, ".sst", false, false},
                                            DamageCase{"PrivateRemoved", Damage::kRemoved, "CURRENT", true, true},
-                                           DamageCase{"PrivateTruncated", Damage::kTruncated, ".log", false, false},
-                                           DamageCase{"PrivateExtended", Damage::kExtended, ".log", false, false},
+                                           DamageCase{"PrivateTruncated", Damage::kTruncated, ".log", false, true},
+                                           DamageCase{"PrivateExtended", Damage::kExtended, ".log", false, true},
                                            DamageCase{"PrivateChanged", Damage::kChanged, ".log", false, false}),
                          [](const auto& info) { return info.param.name; });
 
@@ -189,9 +176,7 @@ class StopReadingTest : public BackupRestoreTest, public ::testing::WithParamInt
 
 TEST_P(StopReadingTest, AtAnyOperationTellsTheTruthAndLeavesTheTargetAsItWas) {
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   std::filesystem::create_directory(path("target"));
   WriteFile(path("target/CURRENT"), "the old database");
   storage->Count();
@@ -264,9 +249,7 @@ TEST_P(StopReadingTest, AtAKilobyteASecondIsThereInWellUnderASecond) {
 
 TEST_P(StopReadingTest, AtAnyMomentAgreesWithWhatWasPromised) {
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   storage->Count();
   ASSERT_GOOD(Run(*repository, NewOperation()));
   const int operations = storage->total();
@@ -317,7 +300,9 @@ TEST_F(BackupRestoreTest, AFailedRestoreDoesNotCopyTheRestFirst) {
   auto repository = OpenRepository(std::move(options));
   std::atomic<bool> once{false};
   storage->SetHook([&](FaultFileSystem::Kind kind, const std::string& file) {
-    return kind == FaultFileSystem::kRead && file.find("/meta/") == std::string::npos && !once.exchange(true)
+    // What is wrong with these two fails nothing, or before anything is copied.
+    const bool copied = file.find("/meta/") == std::string::npos && file.find("/rocksdb-backup.") == std::string::npos;
+    return kind == FaultFileSystem::kRead && copied && !once.exchange(true)
                ? rocksdb::IOStatus::IOError("injected", file)
                : rocksdb::IOStatus::OK();
   });
@@ -336,9 +321,7 @@ class FailingReadTest : public BackupRestoreTest, public ::testing::WithParamInt
 TEST_P(FailingReadTest, IsATypedErrorThatNamesTheDirectoryAndLeavesTheTarget) {
   const FaultFileSystem::Kind kind = GetParam();
   const auto storage = std::make_shared<FaultFileSystem>();
-  auto options = OptionsFor("backups");
-  options.settings.storage = storage;
-  auto repository = OpenRepository(std::move(options));
+  auto repository = OpenRepositoryOn(storage);
   for (const bool verify : {true, false}) {
     const auto run = [&] {
       return verify ? Verify(*repository, 1) : Restore(*repository, RestoreTo(1, path("target")));
@@ -374,6 +357,27 @@ INSTANTIATE_TEST_SUITE_P(Of, FailingReadTest,
                          ::testing::Values(FaultFileSystem::kOpenRead, FaultFileSystem::kRead, FaultFileSystem::kList,
                                            FaultFileSystem::kExists),
                          [](const auto& info) { return "Kind" + std::to_string(info.param); });
+
+TEST_F(BackupRestoreTest, WhatCannotBeListedIsNotCalledMissing) {
+  const auto storage = std::make_shared<FaultFileSystem>();
+  auto repository = OpenRepositoryOn(storage);
+  for (const char* why : {"Input/output error", "Permission denied"}) {
+    std::atomic<int> listed{0};
+    storage->SetHook([&](FaultFileSystem::Kind kind, const std::string& path) {
+      // Opening looks at it once before the verify does.
+      return kind == FaultFileSystem::kList && CleanPath(path).ends_with("/private/1") && ++listed > 1
+                 ? rocksdb::IOStatus::IOError(path, why)
+                 : rocksdb::IOStatus::OK();
+    });
+    const Error error = Verify(*repository, 1);
+    storage->Heal();
+    EXPECT_GT(listed, 1);
+    EXPECT_CODE(error, "ROCKSDB_IO_ERROR");
+    EXPECT_NE(error.message().find("private/1"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find(why), std::string::npos) << error.message();
+  }
+  EXPECT_GOOD(Verify(*repository, 1));
+}
 
 // ---- Modes
 

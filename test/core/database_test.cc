@@ -11,6 +11,10 @@
 
 #include "core/iterator.h"
 #include "core/snapshot.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/merge_operator.h"
+#include "rocksdb/utilities/options_util.h"
+#include "system_calls.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -55,6 +59,113 @@ class DatabaseTest : public testing::Test {
   }();
   std::string root_;
 };
+
+TEST_F(DatabaseTest, WhoseOptionsCannotBeReadDoesNotOpenWithoutItsMergeOperatorAndLosesNothing) {
+  options_.db.create_if_missing = true;
+  DatabaseOptions merging = options_;
+  merging.family.has_merge_operator = true;
+  ASSERT_TRUE(rocksdb::MergeOperator::CreateFromString(rocksdb::ConfigOptions(), "stringappend",
+                                                       &merging.family.family.merge_operator)
+                  .ok());
+  std::shared_ptr<Database> database;
+  ASSERT_TRUE(Database::Open(Path("db"), merging, &database).ok());
+  ASSERT_TRUE(database->AddHandle());
+  for (const char* part : {"a", "b"}) {
+    ASSERT_TRUE(database->db()->Merge(rocksdb::WriteOptions(), "merged", part).ok());
+  }
+  ASSERT_TRUE(Close(database).ok());
+  std::string options_file;
+  ASSERT_TRUE(rocksdb::GetLatestOptionsFileName(Path("db"), rocksdb::Env::Default(), &options_file).ok());
+  const std::string path = Path("db/") + options_file;
+  std::filesystem::copy_file(path, Path("kept"));
+
+  for (const bool is_directory : {false, true}) {
+    std::filesystem::remove(path);
+    if (is_directory) {
+      std::filesystem::create_directory(path);
+    } else {
+      std::filesystem::copy_file(Path("kept"), path);
+      std::filesystem::resize_file(path, 0);
+    }
+    const Error error = Database::Open(Path("db"), options_, &database);
+    EXPECT_FALSE(error.ok());
+    EXPECT_NE(error.message().find(path), std::string::npos) << error.message();
+    EXPECT_EQ(error.message().find("mergeOperator") == std::string::npos, is_directory) << error.message();
+    EXPECT_FALSE(Database::Repair(Path("db"), options_).ok());
+  }
+  std::filesystem::remove(path);
+  std::filesystem::copy_file(Path("kept"), path);
+  database = Open("db");
+  std::string value;
+  ASSERT_TRUE(database->db()->Get(rocksdb::ReadOptions(), "merged", &value).ok());
+  EXPECT_EQ(value, "a,b");
+  EXPECT_TRUE(Close(database).ok());
+}
+
+TEST_F(DatabaseTest, WhoseFirstOpenWasCutOffWhileItWroteItsOptionsOpens) {
+  options_.db.create_if_missing = true;
+  auto database = Open("db");
+  Put(*database, "key", "value");
+  ASSERT_TRUE(Close(database).ok());
+  std::string options_file;
+  ASSERT_TRUE(rocksdb::GetLatestOptionsFileName(Path("db"), rocksdb::Env::Default(), &options_file).ok());
+  for (const auto& entry : std::filesystem::directory_iterator(Path("db"))) {
+    if (const std::string name = entry.path().filename(); name.starts_with("OPTIONS-") && name != options_file) {
+      std::filesystem::remove(entry.path());
+    }
+  }
+  const std::string temporary = Path("db/") + options_file + ".dbtmp";
+  std::filesystem::rename(Path("db/") + options_file, temporary);
+  std::filesystem::resize_file(temporary, 40);
+  const Error error = Database::Open(Path("db"), options_, &database);
+  ASSERT_TRUE(error.ok()) << error.message();
+  ASSERT_TRUE(database->AddHandle());
+  std::string value;
+  EXPECT_TRUE(database->db()->Get(rocksdb::ReadOptions(), "key", &value).ok());
+  EXPECT_TRUE(Close(database).ok());
+}
+
+// Denies the nth look at CURRENT.
+class DenyingLook : public test::CallWatcher {
+ public:
+  explicit DenyingLook(int nth) : left_(nth) {}
+  test::Verdict Before(const test::Call& call) override {
+    const bool looks = call.kind == test::CallKind::kStat && call.path.ends_with("/CURRENT");
+    return {.error = looks && --left_ == 0 ? EACCES : 0};
+  }
+  bool denied() const { return left_ <= 0; }
+
+ private:
+  std::atomic<int> left_;
+};
+
+TEST_F(DatabaseTest, WhoseCurrentCannotBeLookedAtForAMomentIsNotMadeAnew) {
+  if (!test::CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  options_.db.create_if_missing = true;
+  auto database = Open("db");
+  Put(*database, "key", "value");
+  ASSERT_TRUE(database->db()->Flush(rocksdb::FlushOptions()).ok());  // logs are read by a new database, too
+  ASSERT_TRUE(Close(database).ok());
+  int nth = 1;
+  for (bool denied = true; denied; ++nth) {
+    DenyingLook look(nth);
+    test::WatchCalls(root_, &look);
+    const Error error = Database::Open(Path("db"), options_, &database);
+    test::WatchCalls("", nullptr);
+    denied = look.denied();
+    if (error.ok()) {
+      ASSERT_TRUE(database->AddHandle());
+      ASSERT_TRUE(Close(database).ok());
+    }
+    database = Open("db");
+    std::string value;
+    EXPECT_TRUE(database->db()->Get(rocksdb::ReadOptions(), "key", &value).ok()) << "look " << nth << " was denied";
+    ASSERT_TRUE(Close(database).ok());
+  }
+  EXPECT_GT(nth, 2) << "there was a look to deny";
+}
 
 TEST_F(DatabaseTest, OneDirectoryIsOpenToWriteOnceByWhateverPath) {
   auto database = Open("a/db");

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <cstring>
+
 namespace rocksdb_backup {
 namespace {
 
@@ -20,6 +23,27 @@ TEST(ErrorTest, AStatusKeepsItsCodeSubcodeSeverityAndWhatWasBeingDone) {
   EXPECT_EQ(error.severity(), "hard");
   EXPECT_EQ(error.message().rfind("backup of /db: ", 0), 0U) << error.message();
   EXPECT_NE(error.message().find("disk"), std::string::npos) << error.message();
+}
+
+TEST(ErrorTest, WhatStopsADatabaseAndWhatRunsOutOfFilesSaysWhatToDo) {
+  for (const auto severity : {Status::kHardError, Status::kFatalError}) {
+    const std::string message =
+        Error::From(Status(Status::NoSpace("disk", "full"), severity), "write to /db").message();
+    EXPECT_NE(message.find("closed and opened again"), std::string::npos) << message;
+  }
+  EXPECT_EQ(Error::From(Status::NoSpace("disk", "full"), "x").message().find("opened again"), std::string::npos);
+  const std::string message = Error::From(Status::IOError("/db/7.sst", std::strerror(EMFILE)), "x").message();
+  EXPECT_NE(message.find("ulimit -n"), std::string::npos) << message;
+}
+
+TEST(ErrorTest, AFailedCallOfTheSystemTellsWhyAndAFullDiskAsSuch) {
+  const Error denied = Error::System("cannot list /backups", EACCES);
+  EXPECT_EQ(denied.code(), "ROCKSDB_IO_ERROR");
+  EXPECT_EQ(denied.message(), "cannot list /backups: Permission denied");
+  EXPECT_EQ(denied.subcode(), "");
+  for (const int full : {ENOSPC, EDQUOT}) {
+    EXPECT_EQ(Error::System("cannot make /backups", full).subcode(), "NO_SPACE");
+  }
 }
 
 TEST(ErrorTest, EveryStatusCodeHasACodeOfItsOwn) {

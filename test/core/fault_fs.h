@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -32,10 +33,19 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     kMakeDir,
     kList,
     kExists,
+    kSize,
     kKinds
   };
-  static constexpr const char* kNames[] = {"open to read", "read",   "open to write",  "append", "sync",  "close",
-                                           "rename",       "delete", "make directory", "list",   "exists"};
+  static constexpr const char* kNames[] = {"open to read", "read",   "open to write",  "append", "sync",   "close",
+                                           "rename",       "delete", "make directory", "list",   "exists", "size"};
+  enum class Fault {
+    kIoError,
+    kNoSpace,
+    kDenied,
+    kShortRead,  // half of what was asked for; the rest comes with the next
+    kEarlyEnd,   // a read tells the end of the file
+    kDelay
+  };
   // Sees every operation before it is done. Not OK: it fails so.
   using Hook = std::function<rocksdb::IOStatus(Kind, const std::string& path)>;
 
@@ -50,18 +60,26 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
   }
 
   // From now on, the nth operation of this kind fails, and only that.
-  void FailNth(Kind kind, int nth) {
+  void FailNth(Kind kind, int nth, Fault fault = Fault::kIoError) {
     auto left = std::make_shared<std::atomic<int>>(nth);
     failed_ = false;
-    SetHook([this, kind, left](Kind done, const std::string& path) {
-      if (done == kind && --*left == 0) {
-        failed_ = true;
-        return rocksdb::IOStatus::IOError("injected failure of " + std::string(kNames[kind]), path);
+    SetHook([this, kind, left, fault](Kind done, const std::string& path) {
+      if (done != kind || --*left != 0) {
+        return rocksdb::IOStatus::OK();
       }
-      return rocksdb::IOStatus::OK();
+      {
+        const std::lock_guard lock(mutex_);
+        failed_path_ = path;
+      }
+      failed_ = true;
+      return Fail(fault, std::string("injected failure of ") + kNames[kind] + ": " + path);
     });
   }
   bool failed() const { return failed_; }
+  std::string failed_path() {
+    const std::lock_guard lock(mutex_);
+    return failed_path_;
+  }
 
   // Counts the operations from now on.
   void Count() {
@@ -83,6 +101,26 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
   }
   void Heal() { SetHook({}); }
 
+  // As RocksDB's own file system words what the system answers.
+  static rocksdb::IOStatus Fail(Fault fault, const std::string& what) {
+    switch (fault) {
+      case Fault::kIoError:
+        return rocksdb::IOStatus::IOError(what, "Input/output error");
+      case Fault::kNoSpace:
+        return rocksdb::IOStatus::NoSpace(what, "No space left on device");
+      case Fault::kDenied:
+        return rocksdb::IOStatus::IOError(what, "Permission denied");
+      case Fault::kShortRead:
+      case Fault::kEarlyEnd:
+        next_read_ = fault;
+        break;
+      case Fault::kDelay:
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        break;
+    }
+    return rocksdb::IOStatus::OK();
+  }
+
   std::atomic<bool> knows_free_space{true};
   std::atomic<uint64_t> free_space{uint64_t{1} << 60};
 
@@ -103,6 +141,38 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
       *file = std::make_unique<SequentialFile>(std::move(*file), this, path);
     }
     return status;
+  }
+
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& path, const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kOpenRead, path);
+    if (status.ok()) {
+      status = FileSystemWrapper::NewRandomAccessFile(path, options, file, debug);
+    }
+    if (status.ok()) {
+      *file = std::make_unique<RandomAccessFile>(std::move(*file), this, path);
+    }
+    return status;
+  }
+
+  rocksdb::IOStatus NewDirectory(const std::string& path, const rocksdb::IOOptions& options,
+                                 std::unique_ptr<rocksdb::FSDirectory>* directory,
+                                 rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kOpenRead, path);
+    if (status.ok()) {
+      status = FileSystemWrapper::NewDirectory(path, options, directory, debug);
+    }
+    if (status.ok()) {
+      *directory = std::make_unique<Directory>(std::move(*directory), this, path);
+    }
+    return status;
+  }
+
+  rocksdb::IOStatus GetFileSize(const std::string& path, const rocksdb::IOOptions& options, uint64_t* size,
+                                rocksdb::IODebugContext* debug) override {
+    rocksdb::IOStatus status = Do(kSize, path);
+    return status.ok() ? FileSystemWrapper::GetFileSize(path, options, size, debug) : status;
   }
 
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
@@ -168,7 +238,55 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     rocksdb::IOStatus Read(size_t n, const rocksdb::IOOptions& options, rocksdb::Slice* result, char* scratch,
                            rocksdb::IODebugContext* debug) override {
       rocksdb::IOStatus status = fs_->Do(kRead, path_);
-      return status.ok() ? FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, debug) : status;
+      if (status.ok()) {
+        status = FSSequentialFileOwnerWrapper::Read(fs_->ReadSize(n), options, result, scratch, debug);
+      }
+      return status;
+    }
+
+   private:
+    FaultFileSystem* const fs_;
+    const std::string path_;
+  };
+
+  class RandomAccessFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
+   public:
+    RandomAccessFile(std::unique_ptr<rocksdb::FSRandomAccessFile> target, FaultFileSystem* fs, std::string path)
+        : FSRandomAccessFileOwnerWrapper(std::move(target)), fs_(fs), path_(std::move(path)) {}
+    rocksdb::IOStatus Read(uint64_t offset, size_t n, const rocksdb::IOOptions& options, rocksdb::Slice* result,
+                           char* scratch, rocksdb::IODebugContext* debug) const override {
+      rocksdb::IOStatus status = fs_->Do(kRead, path_);
+      if (status.ok()) {
+        status = FSRandomAccessFileOwnerWrapper::Read(offset, fs_->ReadSize(n), options, result, scratch, debug);
+      }
+      return status;
+    }
+    rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, size_t count, const rocksdb::IOOptions& options,
+                                rocksdb::IODebugContext* debug) override {
+      for (size_t i = 0; i < count; ++i) {
+        rocksdb::FSReadRequest& request = requests[i];
+        request.status = Read(request.offset, request.len, options, &request.result, request.scratch, debug);
+      }
+      return rocksdb::IOStatus::OK();
+    }
+
+   private:
+    FaultFileSystem* const fs_;
+    const std::string path_;
+  };
+
+  class Directory : public rocksdb::FSDirectoryWrapper {
+   public:
+    Directory(std::unique_ptr<rocksdb::FSDirectory> target, FaultFileSystem* fs, std::string path)
+        : FSDirectoryWrapper(std::move(target)), fs_(fs), path_(std::move(path)) {}
+    rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
+      rocksdb::IOStatus status = fs_->Do(kSync, path_);
+      return status.ok() ? FSDirectoryWrapper::Fsync(options, debug) : status;
+    }
+    rocksdb::IOStatus FsyncWithDirOptions(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug,
+                                          const rocksdb::DirFsyncOptions& how) override {
+      rocksdb::IOStatus status = fs_->Do(kSync, path_);
+      return status.ok() ? FSDirectoryWrapper::FsyncWithDirOptions(options, debug, how) : status;
     }
 
    private:
@@ -209,6 +327,18 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     const std::string path_;
   };
 
+  // How much of a read to do.
+  static size_t ReadSize(size_t n) {
+    switch (std::exchange(next_read_, Fault::kIoError)) {
+      case Fault::kShortRead:
+        return n > 1 ? n / 2 : n;
+      case Fault::kEarlyEnd:
+        return 0;
+      default:
+        return n;
+    }
+  }
+
   rocksdb::IOStatus Do(Kind kind, const std::string& path) {
     Hook hook;
     {
@@ -220,7 +350,9 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
 
   std::mutex mutex_;
   Hook hook_;
+  std::string failed_path_;
   std::atomic<bool> failed_{false};
+  static inline thread_local Fault next_read_ = Fault::kIoError;  // between Do() and the read that it allowed
   std::array<std::atomic<int>, kKinds> counts_{};
 };
 

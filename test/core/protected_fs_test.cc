@@ -42,7 +42,7 @@ class ProtectedFileSystemTest : public ScratchTest {
 };
 
 TEST_F(ProtectedFileSystemTest, WithoutAnUnreadableBackupEverythingMayGo) {
-  fs_->Guard(2, false);
+  fs_->Guard(2, false, false);
   EXPECT_TRUE(Delete("meta/1").ok());
   EXPECT_TRUE(Delete("private/1/CURRENT").ok());
   EXPECT_TRUE(fs_->DeleteDir(path("private/1"), IOOptions(), nullptr).ok());
@@ -52,7 +52,7 @@ TEST_F(ProtectedFileSystemTest, WithoutAnUnreadableBackupEverythingMayGo) {
 }
 
 TEST_F(ProtectedFileSystemTest, WithOneOnlyWhatIsNewAndTheNewBackupsOwnMayGo) {
-  fs_->Guard(2, true);
+  fs_->Guard(2, true, false);
   for (const char* name : {"meta/1", "private/1/CURRENT", "shared_checksum/a.sst"}) {
     const IOStatus status = Delete(name);
     EXPECT_TRUE(status.IsAborted()) << name;
@@ -70,7 +70,7 @@ TEST_F(ProtectedFileSystemTest, WithOneOnlyWhatIsNewAndTheNewBackupsOwnMayGo) {
 }
 
 TEST_F(ProtectedFileSystemTest, WithOneAFileIsNotReplacedByOneThatDiffers) {
-  fs_->Guard(2, true);
+  fs_->Guard(2, true, false);
   for (const char* other : {"new", "longer"}) {
     ASSERT_TRUE(Write("shared_checksum/.a.sst.tmp", other).ok());
     EXPECT_TRUE(Rename("shared_checksum/.a.sst.tmp", "shared_checksum/a.sst").IsAborted());
@@ -83,14 +83,14 @@ TEST_F(ProtectedFileSystemTest, WithOneAFileIsNotReplacedByOneThatDiffers) {
 }
 
 TEST_F(ProtectedFileSystemTest, TheMetasRenameIsThePointOfNoReturn) {
-  fs_->Guard(2, false);
+  fs_->Guard(2, false, false);
   ASSERT_TRUE(Write("meta/.2.tmp", "meta").ok());
   ASSERT_TRUE(Rename("meta/.2.tmp", "meta/2").ok());
   EXPECT_FALSE(operation_->RequestStop());
 }
 
 TEST_F(ProtectedFileSystemTest, AStopBeforeThatRenameLeavesNoMeta) {
-  fs_->Guard(2, false);
+  fs_->Guard(2, false, false);
   ASSERT_TRUE(Write("meta/.2.tmp", "meta").ok());
   EXPECT_TRUE(operation_->RequestStop());
   EXPECT_TRUE(Rename("meta/.2.tmp", "meta/2").IsIncomplete());

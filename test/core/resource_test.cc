@@ -105,7 +105,7 @@ TEST(ResourceTest, ALeaseMovesAndIsReleasedOnce) {
   auto first = thing->Acquire();
   Resource::Lease second = std::move(first);
   EXPECT_TRUE(second);
-  first.Release();  // NOLINT: empty by now
+  first.Release();  // empty by now
   Resource::Lease third;
   third = std::move(second);
   third = thing->Acquire();

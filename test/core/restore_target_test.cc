@@ -11,6 +11,7 @@
 
 #include "backup_fixture.h"
 #include "child_process.h"
+#include "system_calls.h"
 
 namespace rocksdb_backup::test {
 namespace {
@@ -231,6 +232,38 @@ class RestoreWaysTest : public RestoreTargetTest, public ::testing::WithParamInt
     }
     return contents;
   }
+
+  // Looks at a database after each change of a name, as whoever opens it would when the process ends there.
+  class Onlooker : public CallWatcher {
+   public:
+    Onlooker(std::string database, std::string logs) : database_(std::move(database)), logs_(std::move(logs)) {}
+
+    Verdict Before(const Call&) override { return {}; }
+    void After(const Call& call) override {
+      if (call.kind != CallKind::kRename && call.kind != CallKind::kDelete) {
+        return;
+      }
+      ++looks;
+      const std::string current = database_ + "/CURRENT";
+      if (!fs::exists(current)) {
+        return;  // nobody opens it
+      }
+      const std::string which = ReadFile(current);
+      const bool is_new = which == "new";
+      for (const char* name : is_new ? std::vector<const char*>(std::begin(kNewFiles), std::end(kNewFiles))
+                                     : std::vector<const char*>{"MANIFEST-000001", "000002.sst"}) {
+        EXPECT_EQ(ReadFile(database_ + "/" + name), which) << name << " after " << call.path << " " << call.other;
+      }
+      EXPECT_EQ(fs::exists(logs_ + "/000003.log"), !is_new) << call.path << " " << call.other;
+      EXPECT_EQ(fs::exists(logs_ + "/000007.log"), is_new) << call.path << " " << call.other;
+    }
+
+    int looks = 0;
+
+   private:
+    const std::string database_;
+    const std::string logs_;
+  };
 };
 
 TEST_P(RestoreWaysTest, WithoutAnInstallNothingIsChangedAndNothingIsLeft) {
@@ -366,6 +399,38 @@ TEST_F(RestoreTargetTest, ASeparateWalDirIsReplacedTogetherWithTheDatabaseOrNotA
                     : (std::set<std::string>{"000007.log", "notes.txt"}));
     EXPECT_EQ(ReadFile(path("db/CURRENT")), fails ? "old" : "new");
     EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "logs", "backups"}));
+    fs::remove_all(path("db"));
+    fs::remove_all(path("logs"));
+  }
+}
+
+TEST_P(RestoreWaysTest, AtNoMomentADatabaseIsThereThatIsNeitherTheOldOneNorTheNew) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  for (const char* logs : {"db", "db/wal", "logs"}) {
+    SCOPED_TRACE(logs);
+    MakeOld("db");
+    MakeBackups("db");
+    fs::create_directories(path(logs));
+    if (path(logs) != path("db")) {
+      fs::rename(path("db/000003.log"), path(logs) + "/000003.log");
+    }
+    auto options = To("db", true);
+    options.wal_dir = path(logs);
+    {
+      RestoreTarget target(options);
+      ASSERT_GOOD(PrepareWay(target, "db"));
+      ASSERT_GOOD(target.Stage());
+      FillStaged(target);
+      Onlooker onlooker(path("db"), path(logs));
+      WatchCalls(root_, &onlooker);
+      const Error error = target.Install();
+      WatchCalls("", nullptr);
+      EXPECT_GOOD(error);
+      EXPECT_GT(onlooker.looks, 0);
+    }
+    EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
     fs::remove_all(path("db"));
     fs::remove_all(path("logs"));
   }

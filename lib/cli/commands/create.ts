@@ -15,7 +15,7 @@ export const create = defineCommand({
   summary: 'back up a database',
   description: [
     'Backs up the database DB to the directory of backups DIR, which is made if it is missing. Copies what no earlier backup there has.',
-    'All column families are backed up, whatever their names. Opening the database compacts nothing, but RocksDB writes out its log and an OPTIONS file of its own: a program that takes its options from that file had better back up from inside.',
+    'All column families are backed up, whatever their names. Opening the database compacts nothing and leaves its OPTIONS file as it is; RocksDB writes out its log.',
     'A database that another process has open cannot be backed up from here: only the process that has it open can, with BackupManager or BackupEngine.',
     'Ctrl-C stops it cleanly: nothing of the unfinished backup is left.',
   ],

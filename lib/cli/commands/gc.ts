@@ -12,11 +12,15 @@ interface Stray {
   size: number;
 }
 
+/** What is written down of a backup's files, beside them: it goes with the backup. */
+const RECORD = /^private\/(\d+)\/rocksdb-backup\.files$/;
+
 /** Files in the folders of backups that belong to no backup that can be read. */
 async function strayFiles(engine: BackupEngine): Promise<Stray[]> {
   const { location } = engine;
   const backups = await engine.getBackupInfo({ fileDetails: true });
   const known = new Set(backups.flatMap(({ fileDetails = [] }) => fileDetails.map(({ name }) => name)));
+  const ids = new Set(backups.map(({ backupId }) => String(backupId)));
   const strays: Stray[] = [];
   const look = async (folder: string, isStray: (name: string) => boolean) => {
     const entries = await readdir(join(location, folder), { recursive: true, withFileTypes: true }).catch(() => []);
@@ -30,7 +34,7 @@ async function strayFiles(engine: BackupEngine): Promise<Stray[]> {
     }
   };
   for (const folder of ['private', 'shared', 'shared_checksum']) {
-    await look(folder, (name) => !known.has(name));
+    await look(folder, (name) => !known.has(name) && !ids.has(RECORD.exec(name)?.[1] ?? ''));
   }
   await look('meta', (name) => name.endsWith('.tmp'));
   return strays.sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -51,6 +51,7 @@ export const verify = defineCommand({
   summary: 'check that backups are whole',
   description: [
     'Checks one backup, the latest if none is named, or all. Without --checksum this looks at the names and sizes of files only; with it, every byte is read and compared with the checksum that was written beside it.',
+    'Sizes are known of backups that rocksdb-backup made; of those of another program only where the name of a shared file holds its size. Every damaged file is named.',
     'A backup that can be read may still not be what you think it is: drill restores one and reads the database.',
   ],
   positionals: [

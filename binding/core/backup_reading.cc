@@ -1,0 +1,110 @@
+#include "core/backup_reading.h"
+
+#include <set>
+#include <unordered_set>
+
+#include "core/paths.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using Count = ObservedFileSystem::Count;
+
+// The meta names what was written. It need not be the same to a byte: a restore does without its other lines.
+Error CheckListed(const EngineSettings& settings, const BackupDescription& backup, const BackupRecord& record) {
+  const auto names_of = [](const auto& files) {
+    std::set<std::string> names;
+    for (const auto& file : files) {
+      names.insert(file.name);
+    }
+    return names;
+  };
+  return names_of(backup.files) == names_of(record.files)
+             ? Error()
+             : Unrestorable(settings, backup.id,
+                            "its meta file names other files than were written: " +
+                                DifferenceInMeta(settings, backup.id, record));
+}
+
+Error Latest(const BackupEngineSession& session, const EngineSettings& settings, uint32_t* id) {
+  if (session.ids().empty()) {
+    const std::vector<uint32_t>& corrupt = session.corrupt_ids();
+    return Error("BACKUP_NOT_FOUND",
+                 "there is no usable backup in " + settings.engine.backup_dir +
+                     (corrupt.empty() ? "" : "; unreadable are " + JoinIds(corrupt) + ", see getCorruptedBackups()"));
+  }
+  *id = session.ids().back();
+  return Error();
+}
+
+}  // namespace
+
+Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why) {
+  return Error("BACKUP_CORRUPT",
+               "backup " + std::to_string(id) + " in " + settings.engine.backup_dir + " is damaged: " + why);
+}
+
+Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup,
+                 const std::optional<BackupRecord>& record) {
+  std::unordered_set<std::string> names;
+  const auto check_name = [&](const std::string& file) {
+    const std::string name = DatabaseFileName(file);
+    if (name.empty() || !IsDatabaseFileName(name)) {
+      return Unrestorable(settings, backup.id, "its meta file names " + file + ", which is no database's file");
+    }
+    if (!names.insert(name).second) {
+      return Unrestorable(settings, backup.id, "its meta file names two files that would become " + name);
+    }
+    return Error();
+  };
+  for (const auto& file : backup.excluded) {
+    if (Error error = check_name(file); !error.ok()) {
+      return error;
+    }
+  }
+  for (const auto& file : backup.files) {
+    if (Error error = check_name(file.name); !error.ok()) {
+      return error;
+    }
+  }
+  const std::string difference = DifferenceInFiles(settings, KnownFiles(settings, backup.id, record));
+  if (!difference.empty()) {
+    return Unrestorable(settings, backup.id, difference);
+  }
+  return record ? CheckListed(settings, backup, *record) : Error();
+}
+
+Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation, Count count_backup,
+                 Count count_database, uint32_t wanted, DirectoryLock* lock,
+                 std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup) {
+  const auto open = [&] {
+    session->reset();
+    return BackupEngineSession::OpenReader(settings, operation, count_backup, count_database, session);
+  };
+  uint32_t id = wanted;
+  for (;;) {
+    if (wanted == 0) {
+      if (Error error = open(); !error.ok()) {
+        return error;
+      }
+      if (Error error = Latest(**session, settings, &id); !error.ok()) {
+        return error;
+      }
+    }
+    if (Error error = DirectoryLock::AcquireReader(settings.engine.backup_dir, id, !settings.read_only, lock);
+        !error.ok()) {
+      return error;
+    }
+    if (Error error = open(); !error.ok()) {
+      return error;
+    }
+    Error error = (*session)->Describe(id, true, backup);
+    // The latest may have been deleted since: then another is the latest.
+    if (wanted == 0 && error.code() == "BACKUP_NOT_FOUND") {
+      continue;
+    }
+    return error;
+  }
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/backup_engine_session.h"
+#include "core/backup_record.h"
+#include "core/directory_lock.h"
+
+namespace rocksdb_backup {
+
+// What restore and verify begin with.
+
+Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why);
+
+// Opens an engine on a backup that stays while `lock` is held: locked first and looked at then, as whoever deletes it,
+// and gives its id to another, may do so in between. 0 is the latest that is readable.
+Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
+                 ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database, uint32_t wanted,
+                 DirectoryLock* lock, std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup);
+
+// Names that no engine writes make the engine throw, or write where it should not. And the sizes of the files, as they
+// were recorded; where there is no record, the size in a shared file's name is the one trace of it, as metas hold none.
+Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup,
+                 const std::optional<BackupRecord>& record);
+
+}  // namespace rocksdb_backup

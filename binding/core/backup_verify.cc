@@ -1,0 +1,77 @@
+#include "core/backup_verify.h"
+
+#include <utility>
+
+#include "core/backup_reading.h"
+
+namespace rocksdb_backup {
+
+using Count = ObservedFileSystem::Count;
+
+namespace {
+
+// The engine ends at the first damage it finds. Whoever repairs wants to know all of it.
+Error NameAllDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,
+                    const std::shared_ptr<Operation>& to_read, Error first) {
+  std::string damage = record ? DifferenceInMeta(settings, id, *record) : "";
+  const std::string files = DifferenceInFiles(settings, KnownFiles(settings, id, record), to_read);
+  damage += (damage.empty() || files.empty() ? "" : "; ") + files;
+  return damage.empty() ? first : Unrestorable(settings, id, damage);
+}
+
+}  // namespace
+
+Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
+                   const std::shared_ptr<Operation>& operation) {
+  if (backup_id == 0) {
+    return Error("BACKUP_NOT_FOUND", "there is no backup 0 in " + settings.engine.backup_dir + ": ids begin at 1");
+  }
+  DirectoryLock reading;
+  std::shared_ptr<BackupEngineSession> session;
+  BackupDescription backup;
+  Error unopened =
+      OpenBackup(settings, operation, Count::kReads, Count::kNothing, backup_id, &reading, &session, &backup);
+  const std::optional<BackupRecord> record = ReadBackupRecord(settings, backup_id);
+  const auto with_all_damage = [&](Error error) {
+    return error.code() == "BACKUP_CORRUPT"
+               ? NameAllDamage(settings, backup_id, record, checksum ? operation : nullptr, std::move(error))
+               : error;
+  };
+  if (!unopened.ok()) {
+    return with_all_damage(std::move(unopened));
+  }
+  // Checking sizes reads nothing: only the end of it can be told.
+  operation->Begin(Phase::kVerify, checksum ? backup.size : 0, checksum ? backup.number_files : 0);
+  if (Error error = CheckFiles(settings, backup, record); !error.ok()) {
+    return with_all_damage(std::move(error));
+  }
+  if (record) {
+    if (const std::string difference = DifferenceInMeta(settings, backup_id, *record); !difference.empty()) {
+      return with_all_damage(Unrestorable(settings, backup_id, difference));
+    }
+  }
+  session->ExpectBackupFiles(backup);
+  session->ForgetFailure();
+  Error error = Guarded(settings.engine.backup_dir, [&] {
+    const rocksdb::IOStatus status = session->reader().VerifyBackup(backup_id, checksum);
+    if (const rocksdb::IOStatus failure = session->failure(); !status.ok() && !failure.ok()) {
+      // What could not be looked at is not damaged for that.
+      return Error::From(failure,
+                         "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
+    }
+    if (status.IsCorruption() || status.IsNotFound()) {
+      return Unrestorable(settings, backup_id, status.ToString());
+    }
+    return Error::From(status, "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
+  });
+  if (!error.ok()) {
+    return with_all_damage(std::move(error));
+  }
+  if (!operation->Commit()) {
+    return Error("VERIFY_STOPPED", "the verify was stopped");
+  }
+  operation->Finish();
+  return Error();
+}
+
+}  // namespace rocksdb_backup
