@@ -17,7 +17,7 @@ const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 function sources(folders, pattern) {
   return folders
     .filter((folder) => existsSync(join(root, folder)))
-    .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((name) => `${folder}/${name}`))
     .filter((name) => pattern.test(name));
 }
 
@@ -31,7 +31,7 @@ const npmTool = (...path) => join(root, 'node_modules', ...path);
 
 const linters = {
   'clang-format': () => {
-    const files = sources(['binding/core', 'binding/napi', 'test/core', 'bench/native'], /\.(cc|h)$/);
+    const files = sources(['binding', 'test', 'bench/native'], /\.(cc|h)$/);
     return run('clang-format', [
       '--style=file:binding/.clang-format',
       ...(fix ? ['-i'] : ['--dry-run', '--Werror']),

@@ -4,6 +4,8 @@
 //   node .ci/test-nodes.mjs 20 26            those majors
 //   node .ci/test-nodes.mjs oldest newest
 //   ... --but-this                           leaves out the version that runs this, for which `npm test` is enough
+//   ... --native                             only the tests of what depends on the version most: the addon and what calls it.
+//                                            The manager and the command line are TypeScript over it
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -45,7 +47,12 @@ if (butThis && chosen.includes(process.versions.node)) {
 
 await setup();
 
-const tests = readdirSync(join(root, 'dist', 'test')).filter((name) => name.endsWith('.test.js'));
+const overTheApi =
+  /^(cli-|compare|drill|guarded-delete|inventory|manager|operating|report|retention|soak|state|torture|units)\b/;
+const native = process.argv.includes('--native');
+const tests = readdirSync(join(root, 'dist', 'test')).filter(
+  (name) => name.endsWith('.test.js') && !(native && overTheApi.test(name)),
+);
 const results = chosen.map((version) => {
   const source = { version, package: `node-${platform}@${version}`, folder: 'bin', integrity: pinned[version] };
   const { folder } = fetchSource('node', source);

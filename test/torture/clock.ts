@@ -1,0 +1,42 @@
+// The wall clock set back and forth, by seconds and by years, under the engine and under a manager.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ClockLine, ClockOptions } from './clock-child.js';
+import type { Experiment } from './experiment.js';
+
+const SOURCE = join(__dirname, '..', '..', '..', 'test', 'torture', 'fake_time.cc');
+
+export const clock: Experiment = {
+  name: 'clock',
+  about: 'the wall clock is set back and forth: order, latest, --before, schedules and retention stay right',
+  async run(torture) {
+    const library = torture.path('fake_time.so');
+    execFileSync(process.env.CXX ?? 'c++', ['-std=c++20', '-O1', '-Wall', '-shared', '-fPIC', '-o', library, SOURCE]);
+    const time = torture.path('time');
+    writeFileSync(time, Buffer.alloc(8));
+    const { directory, seed } = torture;
+    const options: ClockOptions = { directory, time, seed, rounds: torture.rounds(50, 500) };
+    const child = spawn(process.execPath, [join(__dirname, 'clock-child.js'), JSON.stringify(options)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LD_PRELOAD: library, TORTURE_TIME: time },
+    });
+    let rest = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() as string;
+      for (const text of lines) {
+        const line = JSON.parse(text) as ClockLine;
+        if ('figure' in line) torture.figure(line.figure, line.value);
+        else torture.check(line.held, line.what, line.seen);
+      }
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text;
+    });
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    torture.check(code === 0, 'the process whose clock is set ends well', { code, err });
+  },
+};

@@ -1,0 +1,42 @@
+// Experiments that are written in C++: test/core/torture, built and run as test/core is.
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { ended } from './ended.js';
+import type { Torture } from './experiment.js';
+
+const ROOT = join(__dirname, '..', '..', '..');
+
+/**
+ * Builds the GoogleTests of test/core/torture and runs those of a filter. They find their chance in TORTURE_SEED, the form in
+ * TORTURE_FULL (1 or 0) and the number of rounds, where one was given, in TORTURE_ROUNDS. What they print as `figure: what = value`
+ * comes into the closing table.
+ */
+export async function runNative(
+  torture: Torture,
+  filter: string,
+  options: { sanitizer?: 'thread' | 'address'; rounds?: number } = {},
+): Promise<void> {
+  const args = [join(ROOT, '.ci', 'core-test.mjs'), ...(options.sanitizer ? [options.sanitizer] : [])];
+  args.push('--torture', `--gtest_filter=${filter}`);
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      TORTURE_SEED: String(torture.seed),
+      TORTURE_FULL: torture.full ? '1' : '0',
+      ...(options.rounds !== undefined && { TORTURE_ROUNDS: String(options.rounds) }),
+    },
+  });
+  const { code, text } = await ended(child);
+  for (const [, what, value] of text.matchAll(/^figure: (.*?) = (.*)$/gm))
+    torture.figure(what as string, value as string);
+  const passed = Number(/^\[ {2}PASSED {2}\] (\d+) test/m.exec(text)?.[1] ?? 0);
+  const failed = Number(/^\[ {2}FAILED {2}\] (\d+) tests?, listed below/m.exec(text)?.[1] ?? 0);
+  torture.count(passed, failed);
+  if (code !== 0 || passed + failed === 0) {
+    torture.quote(text, 200);
+    if (failed === 0) torture.check(false, `the tests ${filter} ran and ended well`, code);
+    else torture.say(`  again: ${torture.replay}`);
+  }
+}
