@@ -69,7 +69,6 @@ class Database : public Resource {
   rocksdb::DB* db() const { return db_.get(); }
   const std::string& path() const { return path_; }  // absolute, links resolved
   std::string wal_dir() const;                       // where the WAL is: `path` unless configured
-  rocksdb::Env* env() const { return db_->GetEnv(); }
   DatabaseOptions::Mode mode() const { return mode_; }
 
   // What the database was opened with for families that were not named: what a new family starts from.

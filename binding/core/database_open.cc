@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/database.h"
+#include "core/database_fs.h"
 #include "core/directories.h"
 #include "core/kept_options.h"
 #include "core/no_wait_fs.h"
@@ -91,17 +92,12 @@ std::vector<std::string> MergeOperatorsIn(const std::string& text) {
   return ids;
 }
 
-// Nothing where there is no such directory. RocksDB says "not found", too, of what it may not look at: then what is
-// there would be taken for a new database.
+// Nothing where there is no such directory.
 Error ListDatabase(const std::string& path, rocksdb::Env* env, std::vector<std::string>* names) {
-  Status status = env->GetChildren(path, names);
+  const Status status = env->GetChildren(path, names);
   if (status.IsNotFound()) {
     names->clear();
-    bool is_directory = false;
-    if (!env->IsDirectory(path, &is_directory).ok() || !is_directory) {
-      return Error();
-    }
-    status = Status::IOError(path, "Permission denied");
+    return Error();
   }
   return Error::From(status, "open " + path + ": cannot list the directory");
 }
@@ -335,22 +331,20 @@ Error Database::OpenBackup(std::shared_ptr<rocksdb::Env> env, std::shared_ptr<vo
                            const DatabaseOptions& options, std::shared_ptr<Database>* database) {
   DatabaseOptions read_only = options;
   read_only.mode = Mode::kReadOnly;
-  return OpenIn({std::move(env), std::move(keep_alive)}, path, read_only, database);
+  std::shared_ptr<rocksdb::Env> watched = rocksdb::NewCompositeEnv(WatchedFileSystem(env->GetFileSystem()));
+  return OpenIn({std::move(watched), std::move(keep_alive)}, path, read_only, database);
 }
 
 Error Database::OpenIn(Environment environment, const std::string& path, const DatabaseOptions& options,
                        std::shared_ptr<Database>* database) {
+  const OpenWatch watch;
   rocksdb::DBOptions db_options = options.db;
   const bool keeps_options = options.keep_options_file && options.mode == Mode::kReadWrite;
   if (keeps_options) {
     environment.env = KeptOptionsEnv();
     db_options.fail_if_options_file_error = false;
   }
-  if (environment.env != nullptr) {
-    db_options.env = environment.env.get();
-  } else if (NoWaitEnv() != nullptr) {
-    db_options.env = NoWaitEnv();
-  }
+  db_options.env = environment.env != nullptr ? environment.env.get() : DatabaseEnv();
   const std::shared_ptr<rocksdb::Cache> cache =
       options.cache_size == 0 ? nullptr : rocksdb::NewLRUCache(options.cache_size);
 
@@ -365,7 +359,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
     std::vector<std::string> existing;
     const Status status = DB::ListColumnFamilies(db_options, path, &existing);
     if (!status.ok()) {
-      return Error::From(status, "open " + path);
+      return watch.Explain(status, "open " + path);
     }
     names.insert(existing.begin(), existing.end());
     if (Error error = ReadWrittenOptions(path, db_options.env, options.family, &written); !error.ok()) {
@@ -389,7 +383,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   Handles handles;
   const Status status = OpenAs(options, db_options, path, families, &handles, &db);
   if (!status.ok()) {
-    return Error::From(status, "open " + path);
+    return watch.Explain(status, "open " + path);
   }
   std::shared_ptr<Database> opened(new Database);
   opened->mode_ = options.mode;
@@ -397,8 +391,8 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   opened->family_options_ = options.family;
   opened->cache_ = cache;
   opened->environment_ = std::move(environment);
-  opened->reads_without_waiting_ =
-      db_options.env == NoWaitEnv() && !db_options.use_direct_reads && !db_options.allow_mmap_reads;
+  opened->reads_without_waiting_ = db_options.env == DatabaseEnv() && NoWaitFileSystem() != nullptr &&
+                                   !db_options.use_direct_reads && !db_options.allow_mmap_reads;
   opened->Opened(keeps_options ? WithKeptOptions(std::move(db)) : std::move(db), handles);
   RegisterResource(opened);
   *database = std::move(opened);
@@ -407,8 +401,10 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
 
 Error Database::ListColumnFamilies(const std::string& path, std::vector<std::string>* names) {
   const std::string real_path = RealPath(path);
-  return Error::From(DB::ListColumnFamilies(rocksdb::DBOptions(), real_path, names),
-                     "list the column families of " + real_path);
+  const OpenWatch watch;
+  rocksdb::DBOptions options;
+  options.env = DatabaseEnv();
+  return watch.Explain(DB::ListColumnFamilies(options, real_path, names), "list the column families of " + real_path);
 }
 
 Error Database::Destroy(const std::string& path, const DatabaseOptions& options) {

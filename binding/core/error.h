@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "rocksdb/status.h"
 
@@ -19,6 +20,12 @@ class [[nodiscard]] Error {
 
   // A failed call of the system. `doing` names the file.
   static Error System(std::string_view doing, int error_number);
+
+  // The same, with more at the end of its message.
+  Error And(std::string_view more) && {
+    message_ += more;
+    return std::move(*this);
+  }
 
   bool ok() const { return code_.empty(); }
   const std::string& code() const { return code_; }

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/database_fs.h"
 #include "rocksdb/file_system.h"
 #include "rocksdb/utilities/options_util.h"
 #include "rocksdb/utilities/stackable_db.h"
@@ -63,7 +64,7 @@ class KeptOptionsDb final : public rocksdb::StackableDB {
 }  // namespace
 
 std::shared_ptr<rocksdb::Env> KeptOptionsEnv() {
-  return rocksdb::NewCompositeEnv(std::make_shared<KeptOptionsFileSystem>(rocksdb::FileSystem::Default()));
+  return rocksdb::NewCompositeEnv(std::make_shared<KeptOptionsFileSystem>(DatabaseEnv()->GetFileSystem()));
 }
 
 std::unique_ptr<rocksdb::DB> WithKeptOptions(std::unique_ptr<rocksdb::DB> db) {

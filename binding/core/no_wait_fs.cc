@@ -7,8 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "rocksdb/file_system.h"
-
 #ifdef __linux__
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -140,7 +138,7 @@ class NoWaitFile final : public FSRandomAccessFile {
   const bool in_memory_;
 };
 
-class NoWaitFileSystem final : public rocksdb::FileSystemWrapper {
+class FileSystemWithNoWait final : public rocksdb::FileSystemWrapper {
  public:
   using FileSystemWrapper::FileSystemWrapper;
   const char* Name() const override { return "NoWaitFileSystem"; }
@@ -175,15 +173,11 @@ class NoWaitFileSystem final : public rocksdb::FileSystemWrapper {
 
 }  // namespace
 
-rocksdb::Env* NoWaitEnv() {
-  static rocksdb::Env* const env =
-      rocksdb::NewCompositeEnv(std::make_shared<NoWaitFileSystem>(FileSystem::Default())).release();
-  return env;
-}
+std::shared_ptr<FileSystem> NoWaitFileSystem() { return std::make_shared<FileSystemWithNoWait>(FileSystem::Default()); }
 
 #else
 
-rocksdb::Env* NoWaitEnv() { return nullptr; }
+std::shared_ptr<rocksdb::FileSystem> NoWaitFileSystem() { return nullptr; }
 
 #endif
 

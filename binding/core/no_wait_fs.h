@@ -2,14 +2,14 @@
 
 #include <memory>
 
-#include "rocksdb/env.h"
+#include "rocksdb/file_system.h"
 
 namespace rocksdb_backup {
 
 // While one of these lives, its thread reads table files only as far as the operating system has them in memory: a read
 // that would have to wait for the disk fails instead, and so does opening a file. That lets a JS thread read what needs
 // no waiting, RocksDB's block cache or not, and leave the rest to another thread. Concerns databases opened with
-// NoWaitEnv().
+// DatabaseEnv().
 class NoWait {
  public:
   NoWait();
@@ -21,7 +21,7 @@ class NoWait {
   bool missed() const;
 };
 
-// The default Env whose table files know NoWait; lives for ever. Null where the system has no such reads.
-rocksdb::Env* NoWaitEnv();
+// The default storage whose table files know NoWait. Null where the system has no such reads.
+std::shared_ptr<rocksdb::FileSystem> NoWaitFileSystem();
 
 }  // namespace rocksdb_backup

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/directories.h"
 #include "core/paths.h"
 
 namespace rocksdb_backup {
@@ -276,25 +277,16 @@ IOStatus ObservedFileSystem::NewDirectory(const std::string& path, const IOOptio
   return failures_->Note(std::move(status));
 }
 
-// RocksDB's own says "not found" of a directory that may not be read: then all that is in it would be missing.
-IOStatus ObservedFileSystem::Listed(const std::string& path, IOStatus status, IODebugContext* debug) {
-  bool is_directory = false;
-  if (status.IsNotFound() && FileSystemWrapper::IsDirectory(path, IOOptions(), &is_directory, debug).ok()) {
-    status = IOStatus::IOError("cannot list " + CleanPath(path),
-                               is_directory ? "Permission denied" : "it is not a directory");
-  }
-  return failures_->Note(std::move(status));
-}
-
 IOStatus ObservedFileSystem::GetChildren(const std::string& path, const IOOptions& options,
                                          std::vector<std::string>* children, IODebugContext* debug) {
-  return Listed(path, FileSystemWrapper::GetChildren(path, options, children, debug), debug);
+  return failures_->Note(Listed(*target(), path, FileSystemWrapper::GetChildren(path, options, children, debug)));
 }
 
 IOStatus ObservedFileSystem::GetChildrenFileAttributes(const std::string& path, const IOOptions& options,
                                                        std::vector<rocksdb::FileAttributes>* children,
                                                        IODebugContext* debug) {
-  return Listed(path, FileSystemWrapper::GetChildrenFileAttributes(path, options, children, debug), debug);
+  return failures_->Note(
+      Listed(*target(), path, FileSystemWrapper::GetChildrenFileAttributes(path, options, children, debug)));
 }
 
 }  // namespace rocksdb_backup

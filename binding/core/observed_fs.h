@@ -76,7 +76,6 @@ class ObservedFileSystem : public rocksdb::FileSystemWrapper {
   };
   class SequentialFile;
   class Directory;
-  rocksdb::IOStatus Listed(const std::string& path, rocksdb::IOStatus status, rocksdb::IODebugContext* debug);
 
   const std::shared_ptr<Operation> operation_;
   const Count count_;

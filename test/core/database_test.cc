@@ -12,6 +12,7 @@
 #include "core/iterator.h"
 #include "core/snapshot.h"
 #include "rocksdb/convenience.h"
+#include "rocksdb/file_system.h"
 #include "rocksdb/merge_operator.h"
 #include "rocksdb/utilities/options_util.h"
 #include "system_calls.h"
@@ -49,6 +50,13 @@ class DatabaseTest : public testing::Test {
     rocksdb::WriteBatch batch;
     ASSERT_TRUE(batch.Put(database.FamilyById(0)->handle, key, value).ok());
     ASSERT_TRUE(database.Write(options, &batch).ok());
+  }
+
+  // What is opened over and over collects files: each time a copy is.
+  void CopyToTry() const {
+    std::filesystem::remove_all(Path("tried"));
+    std::filesystem::create_directories(Path("tried"));
+    std::filesystem::copy(Path("db"), Path("tried/db"), std::filesystem::copy_options::recursive);
   }
 
   // Snappy 1.1.7 loads words from any address, which the sanitizer of undefined behaviour does not pass.
@@ -165,6 +173,109 @@ TEST_F(DatabaseTest, WhoseCurrentCannotBeLookedAtForAMomentIsNotMadeAnew) {
     ASSERT_TRUE(Close(database).ok());
   }
   EXPECT_GT(nth, 2) << "there was a look to deny";
+}
+
+// Answers the calls of a kind to files of a name: one of them, or all from one on.
+class Faulty : public test::CallWatcher {
+ public:
+  Faulty(test::CallKind kind, std::string ending, test::Verdict verdict, int nth, bool and_all_after = false)
+      : kind_(kind), ending_(std::move(ending)), verdict_(verdict), left_(nth), and_all_after_(and_all_after) {}
+  test::Verdict Before(const test::Call& call) override {
+    if (call.kind != kind_ || !call.path.ends_with(ending_)) {
+      return {};
+    }
+    const int left = --left_;
+    return left == 0 || (left < 0 && and_all_after_) ? verdict_ : test::Verdict();
+  }
+  bool met() const { return left_ <= 0; }
+
+ private:
+  const test::CallKind kind_;
+  const std::string ending_;
+  const test::Verdict verdict_;
+  std::atomic<int> left_;
+  const bool and_all_after_;
+};
+
+// RocksDB calls it direct I/O that is not supported, or "not found", and names nothing.
+TEST_F(DatabaseTest, WhatCannotBeReadWhileItOpensIsNamedWithWhatTheDiskSaid) {
+  if (!test::CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  options_.db.create_if_missing = true;
+  auto database = Open("db");
+  Put(*database, "key", "value");
+  ASSERT_TRUE(Close(database).ok());
+  struct Case {
+    test::CallKind kind;
+    std::string ending;
+    int error;
+    std::string words;
+    bool and_all_after;
+  };
+  int failed = 0;
+  for (const Case& one : {Case{test::CallKind::kOpenRead, "/CURRENT", EIO, "Input/output error", false},
+                          Case{test::CallKind::kOpenRead, "/CURRENT", EACCES, "Permission denied", true},
+                          Case{test::CallKind::kList, "/db", EACCES, "Permission denied", true},
+                          Case{test::CallKind::kList, "/db", EIO, "Input/output error", true}}) {
+    int nth = 1;
+    for (bool met = true; met; ++nth) {
+      CopyToTry();
+      Faulty faulty(one.kind, one.ending, {.error = one.error}, nth, one.and_all_after);
+      test::WatchCalls(root_, &faulty);
+      const Error error = Database::Open(Path("tried/db"), options_, &database);
+      test::WatchCalls("", nullptr);
+      met = faulty.met();
+      if (error.ok()) {
+        ASSERT_TRUE(database->AddHandle());
+        ASSERT_TRUE(Close(database).ok());
+      } else {
+        ++failed;
+        EXPECT_EQ(error.code(), "ROCKSDB_IO_ERROR") << error.message();
+        EXPECT_NE(error.message().find(Path("tried/db") + (one.ending == "/db" ? "" : one.ending)), std::string::npos)
+            << error.message();
+        EXPECT_NE(error.message().find(one.words), std::string::npos) << error.message();
+      }
+    }
+    EXPECT_GT(nth, 2) << "there was one to fail";
+  }
+  EXPECT_GT(failed, 4);
+}
+
+// RocksDB takes an early end for the end: of a log, it would drop what is behind it for good.
+TEST_F(DatabaseTest, WhoseLogEndsEarlyWhileItOpensLosesNothing) {
+  if (!test::CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  options_.db.create_if_missing = true;
+  options_.db.avoid_flush_during_recovery = true;
+  auto database = Open("db");
+  for (int i = 0; i < 300; ++i) {
+    Put(*database, "key" + std::to_string(i), std::string(1000, 'x'));
+  }
+  ASSERT_TRUE(Close(database).ok());
+  int nth = 1;
+  for (bool met = true; met; ++nth) {
+    CopyToTry();
+    Faulty faulty(test::CallKind::kRead, ".log", {.end = true}, nth);
+    test::WatchCalls(root_, &faulty);
+    const Error error = Database::Open(Path("tried/db"), options_, &database);
+    test::WatchCalls("", nullptr);
+    met = faulty.met();
+    if (!error.ok()) {
+      EXPECT_NE(error.message().find(".log ended after"), std::string::npos) << error.message();
+      database = Open("tried/db");
+    } else {
+      ASSERT_TRUE(database->AddHandle());
+    }
+    for (int i = 0; i < 300; ++i) {
+      std::string value;
+      ASSERT_TRUE(database->db()->Get(rocksdb::ReadOptions(), "key" + std::to_string(i), &value).ok())
+          << "key " << i << " is there though read " << nth << " of the log ended early";
+    }
+    ASSERT_TRUE(Close(database).ok());
+  }
+  EXPECT_GT(nth, 5) << "there were reads that could end early";
 }
 
 TEST_F(DatabaseTest, OneDirectoryIsOpenToWriteOnceByWhateverPath) {
@@ -296,17 +407,31 @@ TEST_F(DatabaseTest, ClosingEndsACompaction) {
   compactor.join();
 }
 
+class CountingFileSystem : public rocksdb::FileSystemWrapper {
+ public:
+  CountingFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "CountingFileSystem"; }
+  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                      rocksdb::IODebugContext* debug) override {
+    ++opened;
+    return FileSystemWrapper::NewSequentialFile(path, options, file, debug);
+  }
+  std::atomic<int> opened{0};
+};
+
 TEST_F(DatabaseTest, WhatAnotherEnvShowsIsOpenedToRead) {
   auto database = Open("db");
   Put(*database, "k", "v");
   EXPECT_TRUE(Close(database).ok());
   bool kept = true;
   std::shared_ptr<void> keep_alive(&kept, [](void* pointer) { *static_cast<bool*>(pointer) = false; });
-  const std::shared_ptr<rocksdb::Env> env(rocksdb::NewTimedEnv(rocksdb::Env::Default()));
+  const auto storage = std::make_shared<CountingFileSystem>();
+  const std::shared_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(storage);
   std::shared_ptr<Database> backup;
   ASSERT_TRUE(Database::OpenBackup(env, std::move(keep_alive), Path("db"), {}, &backup).ok());
   ASSERT_TRUE(backup->AddHandle());
-  EXPECT_EQ(backup->env(), env.get());
+  EXPECT_GT(storage->opened, 0);
   std::string value;
   EXPECT_TRUE(backup->db()->Get({}, "k", &value).ok());
   EXPECT_FALSE(IsDatabaseOpenHere(Path("db"))) << "a backup is not a database's directory";

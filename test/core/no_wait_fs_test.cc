@@ -26,7 +26,7 @@ class NoWaitTest : public testing::Test {
   }
   ~NoWaitTest() override { std::filesystem::remove_all(root_); }
   void SetUp() override {
-    if (NoWaitEnv() == nullptr) {
+    if (NoWaitFileSystem() == nullptr) {
       GTEST_SKIP() << "this system cannot read without waiting";
     }
   }
@@ -102,7 +102,7 @@ class NoWaitTest : public testing::Test {
 TEST_F(NoWaitTest, AReadThatWouldHaveToWaitFailsAndTellsSo) {
   std::ofstream(Path("file")) << std::string(100000, 'x');
   std::unique_ptr<rocksdb::FSRandomAccessFile> file;
-  const auto& fs = NoWaitEnv()->GetFileSystem();
+  const auto fs = NoWaitFileSystem();
   ASSERT_TRUE(fs->NewRandomAccessFile(Path("file"), {}, &file, nullptr).ok());
   std::string scratch(100000, '\0');
   rocksdb::Slice result;
@@ -133,13 +133,13 @@ TEST_F(NoWaitTest, NoFileIsOpenedMeanwhile) {
   std::ofstream(Path("file")) << "x";
   const NoWait no_wait;
   std::unique_ptr<rocksdb::FSRandomAccessFile> file;
-  EXPECT_FALSE(NoWaitEnv()->GetFileSystem()->NewRandomAccessFile(Path("file"), {}, &file, nullptr).ok());
+  EXPECT_FALSE(NoWaitFileSystem()->NewRandomAccessFile(Path("file"), {}, &file, nullptr).ok());
   EXPECT_TRUE(no_wait.missed());
 }
 
 TEST_F(NoWaitTest, ErrorsNameTheFile) {
   std::unique_ptr<rocksdb::FSRandomAccessFile> file;
-  const rocksdb::IOStatus status = NoWaitEnv()->GetFileSystem()->NewRandomAccessFile(Path("none"), {}, &file, nullptr);
+  const rocksdb::IOStatus status = NoWaitFileSystem()->NewRandomAccessFile(Path("none"), {}, &file, nullptr);
   EXPECT_TRUE(status.IsPathNotFound());
   EXPECT_NE(status.ToString().find(Path("none")), std::string::npos) << status.ToString();
 }
@@ -147,7 +147,7 @@ TEST_F(NoWaitTest, ErrorsNameTheFile) {
 TEST_F(NoWaitTest, ReadingBeyondTheEndGivesWhatThereIs) {
   std::ofstream(Path("file")) << "12345";
   std::unique_ptr<rocksdb::FSRandomAccessFile> file;
-  ASSERT_TRUE(NoWaitEnv()->GetFileSystem()->NewRandomAccessFile(Path("file"), {}, &file, nullptr).ok());
+  ASSERT_TRUE(NoWaitFileSystem()->NewRandomAccessFile(Path("file"), {}, &file, nullptr).ok());
   char scratch[100];
   rocksdb::Slice result;
   ASSERT_TRUE(file->Read(3, sizeof(scratch), {}, &result, scratch, nullptr).ok());
