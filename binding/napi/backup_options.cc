@@ -76,10 +76,11 @@ const OptionTable<OpenEngineOptions>& OpenTable() {
                   [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
                     auto& naming = EngineOf(out).share_files_with_checksum_naming;
                     const auto flags = naming & Engine::kMaskNamingFlags;
-                    naming = flags | ReadChoice<Engine::ShareFilesNaming>(
-                                         env, name, value,
-                                         {{"dbSessionId", Engine::kUseDbSessionId},
-                                          {"legacyCrc32cAndFileSize", Engine::kLegacyCrc32cAndFileSize}});
+                    naming = ReadChoice<Engine::ShareFilesNaming>(
+                                 env, name, value,
+                                 {{"dbSessionId", Engine::kUseDbSessionId},
+                                  {"legacyCrc32cAndFileSize", Engine::kLegacyCrc32cAndFileSize}}) |
+                             flags;
                   }),
         Custom<O>("includeFileSizeInName",
                   [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {

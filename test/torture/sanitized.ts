@@ -16,6 +16,7 @@ const SHORT = [
   'iterator',
   'write-batch',
   'snapshots',
+  'backup-bytes',
   'backup-create',
   'backup-hostile',
   'restore',
