@@ -1,5 +1,6 @@
 // Processes that end with work in flight, in every way a process ends.
 
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import type { BackupEngine, Database } from '../lib/index.js';
@@ -171,4 +172,40 @@ t.test('process.exit() does not wait for a backup that would take hours', async 
   t.match(await agent.ended, { code: 7, signal: null });
   t.same(listing(path('backups')), before, 'it cleaned up before it ended');
   t.equal((await engine.createBackup(db)).backupId, 5);
+});
+
+/** A script that backs up and is asked which files to leave out, and what it does then. */
+function asked(path: (...parts: string[]) => string, n: number, answer: string): string {
+  const library = JSON.stringify(require.resolve('../lib/index.js'));
+  return `
+    const { Database, BackupEngine } = require(${library});
+    void (async () => {
+      const db = await Database.open(${JSON.stringify(path(`asked db ${n}`))});
+      await db.put('key', 'value');
+      await db.flush();
+      const engine = await BackupEngine.open(${JSON.stringify(path(`asked backups ${n}`))}, { schemaVersion: 2 });
+      const busy = (ms) => { for (const end = Date.now() + ms; Date.now() < end; ); };
+      ${answer}
+    })();`;
+}
+
+t.test('a process ends also in the middle of the question which files to leave out', async (t) => {
+  const path = tempDir(t);
+  const answers: [string, number | null][] = [
+    ['await engine.createBackup(db, { excludeFiles: () => process.exit(7) });', 7],
+    ['await engine.createBackup(db, { excludeFiles: () => { throw new Error("mine"); } });', 1],
+    // The question is there, and waits for its turn.
+    ['engine.createBackup(db, { excludeFiles: () => [] }); busy(700); process.exit(7);', 7],
+    ['engine.createBackup(db, { excludeFiles: () => [] }); busy(700); throw new Error("mine");', 1],
+    [
+      `await engine.createBackup(db, { excludeFiles: () => { engine.stopBackup(); return []; } })
+         .then(() => process.exit(1), (error) => process.exit(error.code === 'BACKUP_STOPPED' ? 7 : 2));`,
+      7,
+    ],
+  ];
+  for (const [n, [answer, code]] of answers.entries()) {
+    const child = spawnSync(process.execPath, ['-e', asked(path, n, answer)], { timeout: 120_000, encoding: 'utf8' });
+    t.equal(child.signal, null, 'it did not have to be killed');
+    t.equal(child.status, code, `${answer}\n${child.stderr}`);
+  }
 });

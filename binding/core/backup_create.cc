@@ -160,7 +160,7 @@ Error CheckSpace(const EngineSettings& settings, uint64_t needed) {
 }
 
 // `on_excluded` hears which files are left out, before anything that could be is copied.
-rocksdb::CreateBackupOptions EngineOptions(const CreateRequest& request, bool backup_log_files,
+rocksdb::CreateBackupOptions EngineOptions(const CreateRequest& request, Operation& operation, bool backup_log_files,
                                            std::function<Error(const std::vector<std::string>&)> on_excluded,
                                            Error* callback_error) {
   rocksdb::CreateBackupOptions options;
@@ -170,14 +170,14 @@ rocksdb::CreateBackupOptions EngineOptions(const CreateRequest& request, bool ba
     options.background_thread_cpu_priority = *request.cpu_priority;
   }
   if (request.exclude_files) {
-    options.exclude_files_callback = [&request, on_excluded = std::move(on_excluded), callback_error](
+    options.exclude_files_callback = [&request, &operation, on_excluded = std::move(on_excluded), callback_error](
                                          rocksdb::MaybeExcludeBackupFile* begin, rocksdb::MaybeExcludeBackupFile* end) {
       std::vector<std::string> names;
       for (auto* file = begin; file != end; ++file) {
         names.push_back(file->info.relative_file);
       }
       std::vector<bool> excluded(names.size(), false);
-      *callback_error = request.exclude_files(names, &excluded);
+      *callback_error = request.exclude_files(operation, names, &excluded);
       if (callback_error->ok()) {
         std::vector<std::string> excluded_names;
         excluded.resize(names.size(), false);
@@ -336,7 +336,7 @@ Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
       return check_space();
     };
     const IOStatus status = session->writer().CreateNewBackupWithMetadata(
-        EngineOptions(request, settings.engine.backup_log_files, on_excluded, &own_error), &database,
+        EngineOptions(request, *operation, settings.engine.backup_log_files, on_excluded, &own_error), &database,
         request.app_metadata, &id);
     if (!status.ok()) {
       RemoveTemporaryMetas(settings);

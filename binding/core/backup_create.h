@@ -28,8 +28,10 @@ struct CreateRequest {
   BackupSource source;
   std::optional<bool> flush_before_backup;  // default: when the backup would miss data without it
   std::string app_metadata;
-  // Given the names of the files that could be left out, tells which to leave out.
-  std::function<Error(const std::vector<std::string>& files, std::vector<bool>* excluded)> exclude_files;
+  // Given the names of the files that could be left out, tells which to leave out. Ends soon once the operation is
+  // stopped: whoever would have to answer may be waiting for that.
+  std::function<Error(Operation& operation, const std::vector<std::string>& files, std::vector<bool>* excluded)>
+      exclude_files;
   std::optional<rocksdb::CpuPriority> cpu_priority;
   bool check_disk_space = true;
 };

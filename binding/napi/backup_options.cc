@@ -119,8 +119,8 @@ const OptionTable<OpenEngineOptions>& OpenTable() {
   return *table;
 }
 
-// Excluding files asks JS in the middle of the engine's work: the engine's thread waits for the answer. If none can
-// come, because the env ends, the question is destroyed unasked, and that is the answer.
+// Excluding files asks JS in the middle of the engine's work: the engine's thread waits for the answer. None can come
+// if the env ends: that stops the backup and waits for it, also in the middle of the question.
 class Question {
  public:
   struct State {
@@ -129,30 +129,30 @@ class Question {
     bool done = false;
     bool failed = true;
     std::vector<std::string> names;
+
+    void Finish(std::vector<std::string> answer, bool is_none) {
+      const std::lock_guard lock(mutex);
+      if (!done) {
+        done = true;
+        failed = is_none;
+        names = std::move(answer);
+        answered.notify_all();
+      }
+    }
   };
 
   explicit Question(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  ~Question() { Finish({}, true); }
+  ~Question() { state_->Finish({}, true); }
   Question(const Question&) = delete;
   Question& operator=(const Question&) = delete;
 
-  void Answer(std::vector<std::string> names) { Finish(std::move(names), false); }
+  void Answer(std::vector<std::string> names) { state_->Finish(std::move(names), false); }
 
  private:
-  void Finish(std::vector<std::string> names, bool failed) {
-    const std::lock_guard lock(state_->mutex);
-    if (!state_->done) {
-      state_->done = true;
-      state_->failed = failed;
-      state_->names = std::move(names);
-      state_->answered.notify_all();
-    }
-  }
-
   const std::shared_ptr<State> state_;
 };
 
-Error AskForExclusions(const JsCallback::Caller& call, const std::vector<std::string>& files,
+Error AskForExclusions(const JsCallback::Caller& call, Operation& operation, const std::vector<std::string>& files,
                        std::vector<bool>* excluded) {
   const auto state = std::make_shared<Question::State>();
   call([question = std::make_shared<Question>(state), files](Napi::Env env, const Napi::Function& function) {
@@ -176,6 +176,7 @@ Error AskForExclusions(const JsCallback::Caller& call, const std::vector<std::st
     }
     question->Answer(std::move(names));
   });
+  operation.WhenStopped([state] { state->Finish({}, true); });
   std::unique_lock lock(state->mutex);
   state->answered.wait(lock, [&] { return state->done; });
   if (state->failed) {
@@ -219,9 +220,9 @@ const OptionTable<CreateOptions>& CreateTable() {
                       }
                       out->exclude_files = JsCallback(value.As<Napi::Function>());
                       out->request->exclude_files = [call = out->exclude_files.caller()](
-                                                        const std::vector<std::string>& files,
+                                                        Operation& operation, const std::vector<std::string>& files,
                                                         std::vector<bool>* excluded) {
-                        return AskForExclusions(call, files, excluded);
+                        return AskForExclusions(call, operation, files, excluded);
                       };
                     }),
           Custom<O>("backgroundThreadCpuPriority",

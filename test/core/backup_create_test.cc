@@ -322,7 +322,7 @@ class ExcludeTest : public BackupCreateTest {
 
   CreateRequest ExcludeAll() {
     auto request = Request();
-    request.exclude_files = [this](const std::vector<std::string>& files, std::vector<bool>* excluded) {
+    request.exclude_files = [this](Operation&, const std::vector<std::string>& files, std::vector<bool>* excluded) {
       asked_ = files;
       excluded->assign(files.size(), true);
       return Error();
@@ -393,14 +393,14 @@ TEST_F(ExcludeTest, AnErrorOfTheCallbackIsTheBackupsErrorAndLeavesNothing) {
   Fill(10, 1000, "a");
   auto repository = OpenExcluding("backups");
   auto request = Request();
-  request.exclude_files = [](const std::vector<std::string>&, std::vector<bool>*) {
+  request.exclude_files = [](Operation&, const std::vector<std::string>&, std::vector<bool>*) {
     return Error("CALLBACK", "thrown by the caller");
   };
   BackupDescription created;
   EXPECT_CODE(repository->Create(request, NewOperation(), &created), "CALLBACK");
   EXPECT_TRUE(BackupFiles("private").empty());
   EXPECT_TRUE(BackupFiles("meta").empty());
-  request.exclude_files = [](const std::vector<std::string>&, std::vector<bool>* excluded) {
+  request.exclude_files = [](Operation&, const std::vector<std::string>&, std::vector<bool>* excluded) {
     excluded->clear();  // an answer that is too short leaves nothing out
     return Error();
   };

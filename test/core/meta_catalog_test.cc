@@ -67,7 +67,7 @@ TEST_F(MetaCatalogTest, FilesLeftOutAreNotNoted) {
   Fill(10, 100, "a");
   Fill(10, 100, "b");
   CreateRequest request = Request();
-  request.exclude_files = [](const std::vector<std::string>& names, std::vector<bool>* excluded) {
+  request.exclude_files = [](Operation&, const std::vector<std::string>& names, std::vector<bool>* excluded) {
     excluded->assign(names.size(), false);
     excluded->front() = true;
     return Error();
