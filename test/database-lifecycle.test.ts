@@ -246,3 +246,66 @@ t.test('opening and closing a hundred times, with handles of all ages, leaks no 
   const db = await openDb(t, path);
   t.equal((await collect(db.keys())).length, 100);
 });
+
+t.test('a getter among the options, or in the keys, may close the database: the call says so', async (t) => {
+  const path = tempDir(t)('db');
+  const closing = (db: Database, name: string, value: unknown): never =>
+    Object.defineProperty({}, name, {
+      enumerable: true,
+      get: () => {
+        db.close();
+        return value;
+      },
+    }) as never;
+  const closingKeys = (db: Database): never =>
+    Object.defineProperty(['a', 'b'], 1, {
+      get: () => {
+        db.close();
+        return 'b';
+      },
+    }) as never;
+  const calls: Record<string, (db: Database) => unknown> = {
+    put: (db) => db.put('k', 'v', closing(db, 'sync', false)),
+    putSync: (db) => db.putSync('k', 'v', closing(db, 'sync', false)),
+    delete: (db) => db.delete('k', closing(db, 'sync', false)),
+    deleteRange: (db) => db.deleteRange('a', 'k', closing(db, 'sync', false)),
+    merge: (db) => db.merge('k', 'v', closing(db, 'sync', false)),
+    'batch.write': (db) =>
+      db
+        .batch()
+        .put('k', 'v')
+        .write(closing(db, 'sync', false)),
+    'batch.writeSync': (db) =>
+      db
+        .batch()
+        .put('k', 'v')
+        .writeSync(closing(db, 'sync', false)),
+    get: (db) => db.get('k', closing(db, 'fillCache', true)),
+    getSync: (db) => db.getSync('k', closing(db, 'fillCache', true)),
+    has: (db) => db.has('k', closing(db, 'fillCache', true)),
+    getMany: (db) => db.getMany(['k'], closing(db, 'fillCache', true)),
+    hasMany: (db) => db.hasMany(['k'], closing(db, 'fillCache', true)),
+    'getMany of such keys': (db) => db.getMany(closingKeys(db)),
+    'hasMany of such keys': (db) => db.hasMany(closingKeys(db)),
+    createColumnFamily: (db) => db.createColumnFamily('more', closing(db, 'writeBufferSize', 1 << 20)),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    const db = await Database.open(path, { mergeOperator: 'stringappend' });
+    t.match(await failureOf(async () => call(db)), { code: 'DATABASE_CLOSED' }, name);
+    await db.close();
+  }
+});
+
+t.test('a getter among the options may take away the memory of the key', async (t) => {
+  const db = await Database.open(tempDir(t)('db'));
+  t.teardown(() => db.close());
+  const key = new Uint8Array(1 << 20).fill(1);
+  await db.put(key, 'value');
+  const options = {
+    get fillCache() {
+      structuredClone(key, { transfer: [key.buffer] });
+      return true;
+    },
+  };
+  t.equal(await db.get(key, options), undefined, 'what is read is the key as it is then, of no length');
+});

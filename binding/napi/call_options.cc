@@ -63,14 +63,13 @@ void CheckSnapshot(Napi::Env env, const ReadCall& call, const Database& database
   }
 }
 
-ReadCall ReadCallOf(Napi::Env env, Napi::Value value, const Database& database) {
+ReadCall ReadCallOf(Napi::Env env, Napi::Value value) {
   ReadCall call;
   if (value.IsString()) {  // in place of options: an encoding alone, which is faster
     call.encoding = EncodingOf(env, value);
     return call;
   }
   ReadTable().Read(env, value, &call);
-  CheckSnapshot(env, call, database);
   return call;
 }
 

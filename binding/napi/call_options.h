@@ -20,10 +20,13 @@ struct ReadCall {
 
 const OptionTable<ReadCall>& ReadTable();
 
-// `value` as the options of a read from `database`: whose snapshot, if there is one, it must be.
-ReadCall ReadCallOf(Napi::Env env, Napi::Value value, const Database& database);
+// `value` as the options of a read. Getters in it may do anything: close the database, take away the memory of a key.
+// So options are read first, and everything else after them.
+ReadCall ReadCallOf(Napi::Env env, Napi::Value value);
+// The snapshot, if there is one, must be of this database.
 void CheckSnapshot(Napi::Env env, const ReadCall& call, const Database& database);
 
+// The same of a write.
 rocksdb::WriteOptions WriteOptionsOf(Napi::Env env, Napi::Value value);
 
 }  // namespace rocksdb_backup

@@ -220,7 +220,7 @@ Napi::Value DatabaseHandle::columnFamilies(const Args& args) {
 // createColumnFamily(name, options): its id.
 Napi::Value DatabaseHandle::createColumnFamily(const Args& args) {
   const Napi::Env env = args.Env();
-  const std::shared_ptr<Database>& database = shared_resource(env);
+  const std::shared_ptr<Database> database = shared_resource(env);  // a getter in the options may close it
   return Async<uint32_t>(
       env, Lane::kLong, Leases(LeaseOf(env)),
       [database, name = StringArgument(env, args[0], "name"),

@@ -121,16 +121,15 @@ Error ReadValues(const Database& database, const rocksdb::ReadOptions& options, 
 }
 
 // Reads many keys, if they can be read without waiting and do not take long; else false.
-bool ReadManyNow(Napi::Env env, const Database& database, const Database::Family& family, Napi::Value keys,
-                 const ReadCall& call, std::vector<PinnableSlice>* found, std::vector<Status>* statuses) {
-  if (call.options.read_tier != rocksdb::kReadAllTier || !keys.IsArray() ||
-      keys.As<Napi::Array>().Length() > kMaxDirectKeys) {
+bool ReadManyNow(Napi::Env env, const Database& database, const Database::Family& family,
+                 const std::vector<std::string>& keys, const ReadCall& call, std::vector<PinnableSlice>* found,
+                 std::vector<Status>* statuses) {
+  if (call.options.read_tier != rocksdb::kReadAllTier || keys.size() > kMaxDirectKeys) {
     return false;
   }
-  const std::vector<std::string> copies = CopyKeys(env, keys, "keys");
-  const std::vector<Slice> slices(copies.begin(), copies.end());
-  found->resize(copies.size());
-  statuses->resize(copies.size());
+  const std::vector<Slice> slices(keys.begin(), keys.end());
+  found->resize(keys.size());
+  statuses->resize(keys.size());
   if (!database.MultiGetNow(call.options, family, slices, found, statuses)) {
     return false;
   }
@@ -143,8 +142,8 @@ bool ReadManyNow(Napi::Env env, const Database& database, const Database::Family
 }
 
 // All values, if they can be read without waiting and do not take long; else an empty Value.
-Napi::Value GetManyNow(Napi::Env env, const Database& database, const Database::Family& family, Napi::Value keys,
-                       const ReadCall& call) {
+Napi::Value GetManyNow(Napi::Env env, const Database& database, const Database::Family& family,
+                       const std::vector<std::string>& keys, const ReadCall& call) {
   std::vector<PinnableSlice> found;
   std::vector<Status> statuses;
   if (!ReadManyNow(env, database, family, keys, call, &found, &statuses)) {
@@ -201,10 +200,11 @@ Napi::Value ValuesToJs(Napi::Env env, std::vector<Value>& values, Encoding encod
 // get(family, key, options)
 Napi::Value DatabaseHandle::get(const Args& args) {
   const Napi::Env env = args.Env();
+  ReadCall call = ReadCallOf(env, args[2]);
   const std::shared_ptr<Database>& database = shared_resource(env);
+  CheckSnapshot(env, call, *database);
   Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
   const Bytes key(env, args[1], "key");
-  ReadCall call = ReadCallOf(env, args[2], *database);
   if (call.options.read_tier == rocksdb::kReadAllTier) {
     if (skip_direct_reads_ > 0) {
       --skip_direct_reads_;
@@ -231,10 +231,11 @@ Napi::Value DatabaseHandle::get(const Args& args) {
 // getSync(family, key, options)
 Napi::Value DatabaseHandle::getSync(const Args& args) {
   const Napi::Env env = args.Env();
+  const ReadCall call = ReadCallOf(env, args[2]);
   Database& database = resource(env);
+  CheckSnapshot(env, call, database);
   const Database::FamilyPtr family = FamilyOf(env, database, args[0]);
   const Bytes key(env, args[1], "key");
-  const ReadCall call = ReadCallOf(env, args[2], database);
   PinnableSlice value;
   const Status status = database.db()->Get(call.options, family->handle, key.slice(), &value);
   return FoundOrUndefined(env, database, status, value, call.encoding);
@@ -243,16 +244,17 @@ Napi::Value DatabaseHandle::getSync(const Args& args) {
 // getMany(family, keys, options): an array, or PackedValues.
 Napi::Value DatabaseHandle::getMany(const Args& args) {
   const Napi::Env env = args.Env();
+  ReadCall call = ReadCallOf(env, args[2]);
+  std::vector<std::string> keys = CopyKeys(env, args[1], "keys");
   const std::shared_ptr<Database>& database = shared_resource(env);
+  CheckSnapshot(env, call, *database);
   Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
-  ReadCall call = ReadCallOf(env, args[2], *database);
   if (skip_direct_reads_ == 0) {
-    Napi::Value values = GetManyNow(env, *database, *family, args[1], call);
+    Napi::Value values = GetManyNow(env, *database, *family, keys, call);
     if (!values.IsEmpty()) {
       return values;
     }
   }
-  std::vector<std::string> keys = CopyKeys(env, args[1], "keys");
   const Encoding encoding = call.encoding;
   return Async<std::vector<Value>>(
       env, Lane::kShort, Leases(LeaseOf(env)),
@@ -264,10 +266,11 @@ Napi::Value DatabaseHandle::getMany(const Args& args) {
 // has(family, key, options)
 Napi::Value DatabaseHandle::has(const Args& args) {
   const Napi::Env env = args.Env();
+  ReadCall call = ReadCallOf(env, args[2]);
   const std::shared_ptr<Database>& database = shared_resource(env);
+  CheckSnapshot(env, call, *database);
   Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
   const Bytes key(env, args[1], "key");
-  ReadCall call = ReadCallOf(env, args[2], *database);
   if (call.options.read_tier == rocksdb::kReadAllTier) {
     if (skip_direct_reads_ > 0) {
       --skip_direct_reads_;
@@ -295,15 +298,16 @@ Napi::Value DatabaseHandle::has(const Args& args) {
 // hasMany(family, keys, options)
 Napi::Value DatabaseHandle::hasMany(const Args& args) {
   const Napi::Env env = args.Env();
+  ReadCall call = ReadCallOf(env, args[2]);
+  std::vector<std::string> keys = CopyKeys(env, args[1], "keys");
   const std::shared_ptr<Database>& database = shared_resource(env);
+  CheckSnapshot(env, call, *database);
   Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
-  ReadCall call = ReadCallOf(env, args[2], *database);
   std::vector<PinnableSlice> values;
   std::vector<Status> statuses;
-  if (ReadManyNow(env, *database, *family, args[1], call, &values, &statuses)) {
+  if (ReadManyNow(env, *database, *family, keys, call, &values, &statuses)) {
     return FoundToJs(env, statuses.size(), [&](size_t i) { return statuses[i].ok(); });
   }
-  std::vector<std::string> keys = CopyKeys(env, args[1], "keys");
   return Async<std::vector<char>>(
       env, Lane::kShort, Leases(LeaseOf(env)),
       [database, family = std::move(family), keys = std::move(keys), call = std::move(call)](std::vector<char>& found) {
@@ -320,6 +324,7 @@ Napi::Value DatabaseHandle::hasMany(const Args& args) {
 template <auto kOperation, bool kTwo, bool kNow>
 Napi::Value DatabaseHandle::WriteOne(const Args& args) {
   const Napi::Env env = args.Env();
+  const rocksdb::WriteOptions options = WriteOptionsOf(env, args[kTwo ? 3 : 2]);
   const std::shared_ptr<Database>& database = shared_resource(env);
   const Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
   const Bytes key(env, args[1], "key");
@@ -331,7 +336,6 @@ Napi::Value DatabaseHandle::WriteOne(const Args& args) {
   } else {
     ThrowIfError(env, Error::From(kOperation(&batch, family->handle, key.slice(), {})));
   }
-  const rocksdb::WriteOptions options = WriteOptionsOf(env, args[kTwo ? 3 : 2]);
   if constexpr (kNow) {
     WriteNow(env, database, options, &batch);
     return env.Undefined();

@@ -141,15 +141,15 @@ Napi::Value WriteBatchHandle::size(const Args& args) {
 // Both leave the batch empty, whatever becomes of the write.
 Napi::Value WriteBatchHandle::write(const Args& args) {
   const Napi::Env env = args.Env();
-  OpenDatabase(env);
   const rocksdb::WriteOptions options = WriteOptionsOf(env, args[0]);
+  OpenDatabase(env);
   return WriteSoon(env, database_, options, std::exchange(batch_, rocksdb::WriteBatch()));
 }
 
 Napi::Value WriteBatchHandle::writeSync(const Args& args) {
   const Napi::Env env = args.Env();
-  OpenDatabase(env);
   const rocksdb::WriteOptions options = WriteOptionsOf(env, args[0]);
+  OpenDatabase(env);
   rocksdb::WriteBatch batch = std::exchange(batch_, rocksdb::WriteBatch());
   WriteNow(env, database_, options, &batch);
   return env.Undefined();
