@@ -120,6 +120,28 @@ t.test('what was called before close is done, and calls back before it', async (
   }
 });
 
+t.test('an entry that was asked for before close comes before it', async (t) => {
+  const db = rocksdb(tempDir(t)('db'));
+  await called((ready) => db.open(ready));
+  await fillStore(db, 3000, 'x'.repeat(2000));
+  for (let round = 0; round < 20; round++) {
+    const iterator = db.iterator({ highWaterMark: 1 });
+    const ended: string[] = [];
+    // From the middle of the range on, so that it waits now and then for a block, or for its turn.
+    for (let n = 0; n < round * 7; n++) await called((ready) => iterator.next(ready));
+    const next = called((ready) => iterator.next(ready)).then(
+      () => ended.push('next'),
+      (error: Error) => ended.push(error.message),
+    );
+    const close = called((ready) => db.close(ready)).then(() => ended.push('close'));
+    await Promise.all([next, close]);
+    t.same(ended, ['next', 'close']);
+    await called((ready) => iterator.end(ready));
+    await called((ready) => db.open(ready));
+  }
+  await called((ready) => db.close(ready));
+});
+
 t.test('close waits for open and for what has begun, and ends iterators', async (t) => {
   const db = rocksdb(tempDir(t)('db'));
   const opening = called((done) => db.open(done));

@@ -1,7 +1,8 @@
 import { Cursor } from '../cursor.js';
-import type { Handle } from '../handle.js';
 import { isPromise, paced } from '../settle.js';
 import { AbstractIterator, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
+import type { Tally } from './leveldown-answer.js';
+import type { Store } from './leveldown-store.js';
 import type { Bytes, RocksDBIteratorOptions, RocksDBRangeOptions } from './leveldown-types.js';
 
 /** So many entries count for one result of another call, when it is the event loop's turn again. */
@@ -31,6 +32,7 @@ function compare(a: Bytes, b: Bytes): number {
 
 /** The iterator of a store, on the entries of a cursor. */
 export class LeveldownIterator extends AbstractIterator {
+  readonly #tally: Tally;
   readonly #cursor: Cursor;
   readonly #range: Range;
   readonly #noKey: Bytes | undefined;
@@ -39,8 +41,10 @@ export class LeveldownIterator extends AbstractIterator {
   #waits = false;
   #ending: AnyCallback | undefined;
 
-  constructor(db: AbstractStore, handle: Handle, options: RocksDBIteratorOptions) {
+  constructor(db: AbstractStore, store: Store, options: RocksDBIteratorOptions) {
     super(db);
+    const { handle } = store;
+    this.#tally = store.tally;
     const { keys, values, keyAsBuffer, valueAsBuffer, highWaterMark } = options;
     this.#range = boundsOf(options);
     this.#noKey = keys ? undefined : keyAsBuffer ? NOTHING : '';
@@ -132,6 +136,7 @@ export class LeveldownIterator extends AbstractIterator {
 
   #wait(until: Promise<unknown>, goOn: () => void, callback: AnyCallback): void {
     this.#waits = true;
+    this.#tally.begin();
     const done = (last: () => void) => {
       this.#waits = false;
       last();
@@ -140,6 +145,7 @@ export class LeveldownIterator extends AbstractIterator {
         process.nextTick(this.#ending);
         this.#ending = undefined;
       }
+      this.#tally.end();
     };
     until.then(
       () => done(goOn),

@@ -4,7 +4,7 @@ import type { Handle } from '../handle.js';
 import { handleOf } from '../key-space.js';
 import type { MaybePromise, NativeDatabase } from '../native-database.js';
 import type { AnyCallback } from './leveldown-abstract.js';
-import { answer, answerDone } from './leveldown-answer.js';
+import { answer, answerDone, type Tally } from './leveldown-answer.js';
 
 /** The database behind a store: what its `open` and `close` change, and all its methods need. */
 export class Store {
@@ -13,7 +13,8 @@ export class Store {
   #database: Database | undefined;
   #begun = 0;
   #whenAllEnded: (() => void)[] = [];
-  readonly #tally = {
+  /** Of what has been called and has not called back. `close` waits for it. */
+  readonly tally: Tally = {
     begin: () => {
       this.#begun++;
     },
@@ -62,14 +63,14 @@ export class Store {
     }
   }
 
-  /** See {@link answer}. `close` waits for it. */
+  /** See {@link answer}. */
   answer<T>(callback: AnyCallback, attempt: () => MaybePromise<T>, finish?: (value: T) => unknown): void {
-    answer(callback, attempt, finish, this.#tally);
+    answer(callback, attempt, finish, this.tally);
   }
 
-  /** See {@link answerDone}. `close` waits for it. */
+  /** See {@link answerDone}. */
   answerDone(callback: AnyCallback, attempt: () => MaybePromise<unknown>): void {
-    answerDone(callback, attempt, this.#tally);
+    answerDone(callback, attempt, this.tally);
   }
 
   /** Closes what is open, or is being opened, once what was called before has been done and has called back. */

@@ -150,7 +150,7 @@ class Methods extends AbstractLevelDOWN {
     if (this.status !== 'open') {
       throw new RocksDBError('cannot call iterator() before open()', 'DATABASE_CLOSED');
     }
-    return new LeveldownIterator(this, this[storeKey].handle, options);
+    return new LeveldownIterator(this, this[storeKey], options);
   }
 }
 
