@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { BackupManager, type OperationRecord } from '../lib/index.js';
+import { BackupEngine, BackupManager, type OperationRecord } from '../lib/index.js';
 import { readState } from '../lib/manager/state.js';
 import { Agent, ref } from './fixtures/agent.js';
 import { contentsAt, contentsOf, fill, openEngine, settled } from './fixtures/backups.js';
@@ -349,6 +349,31 @@ t.test(
     t.equal(told.of('backup')[2]!.kind, 'incremental');
   },
 );
+
+t.test('that the damage behind a failure cannot be looked for hides no failure', async (t) => {
+  const warned = warnings(t);
+  const { manager, told, dir, clock } = await managerScene(t);
+  await manager.backupNow();
+  damages.truncated(dir('backups', 'shared_checksum', filesBelow(dir('backups', 'shared_checksum'))[0]!));
+  const { getBackupInfo } = BackupEngine.prototype;
+  let asked = 0;
+  BackupEngine.prototype.getBackupInfo = (() => {
+    asked++;
+    return Promise.reject(new Error('the listing fails'));
+  }) as never;
+  t.teardown(() => {
+    BackupEngine.prototype.getBackupInfo = getBackupInfo;
+  });
+  const backup = settled(manager.backupNow());
+  await until(() => clock.waiting === 1, 'a wait');
+  BackupEngine.prototype.getBackupInfo = getBackupInfo;
+  t.equal(asked, 1);
+  t.match(told.of('failure'), [{ operation: 'create', error: { code: 'ROCKSDB_CORRUPTION' }, willRetry: true }]);
+  await clock.advance(MINUTE);
+  t.equal((await backup).value?.backupId, 2);
+  t.equal(told.of('backup')[1]!.kind, 'full');
+  t.match(warned.join(), /which backups of .* are damaged could not be found out.*the listing fails/);
+});
 
 t.test(
   'backups are pruned after each that verified, pinned ones stay, and all of it is in the audit log',

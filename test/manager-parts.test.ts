@@ -1,6 +1,7 @@
 // Parts of a manager, each by itself: changes that are never lost, backups one after the other, waits that grow.
 
 import { spawn } from 'node:child_process';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { BackupQueue } from '../lib/manager/backup-queue.js';
@@ -8,7 +9,7 @@ import type { Job } from '../lib/manager/backup-runner.js';
 import { ChangeWatch } from '../lib/manager/change-watch.js';
 import { takeTurn } from '../lib/manager/manager-engines.js';
 import type { BackupResult } from '../lib/manager/manager-events.js';
-import { memoryOf, remainingSuspects } from '../lib/manager/manager-state.js';
+import { ManagerState, memoryOf, remainingSuspects } from '../lib/manager/manager-state.js';
 import { backoff, mayPass, toError } from '../lib/manager/retries.js';
 import type { DirectoryState } from '../lib/manager/state.js';
 import { percentile } from '../lib/manager/statistics.js';
@@ -97,6 +98,50 @@ t.test('changes after a closed database are due with the next change', async (t)
   await clock.advance(100 * INTERVAL);
   t.equal(due, 2);
   t.equal(clock.waiting, 0);
+});
+
+t.test('a change that is due at once keeps a process alive, and one that has to wait does not', async (t) => {
+  const clock = new FakeClock();
+  const watch = new ChangeWatch({ clock, minInterval: INTERVAL, onDue: () => undefined });
+  watch.start();
+  t.equal(clock.keepsAlive, false);
+  watch.notify();
+  t.equal(clock.keepsAlive, true);
+  await clock.advance(0);
+  watch.begun();
+  watch.ended(true);
+  watch.notify();
+  t.equal(clock.waiting, 1);
+  t.equal(clock.keepsAlive, false);
+  watch.stop();
+});
+
+t.test('damage that others note while a manager cannot write its state is not forgotten', async (t) => {
+  const path = tempDir(t)('backups');
+  mkdirSync(path);
+  const suspect = (backupId: number) => ({
+    backupId,
+    timestamp: '2026-01-01T00:00:00Z',
+    since: '2026-02-01T00:00:00Z',
+  });
+  const ids = ({ memory }: ManagerState) => memory.suspects.map(({ backupId }) => backupId);
+  const one = new ManagerState(path);
+  const other = new ManagerState(path);
+  const obstacle = join(path, 'rocksdb-backup.state.json.tmp');
+  mkdirSync(obstacle);
+  await one.update((memory) => {
+    memory.incrementalsSinceFull = 3;
+    memory.suspects.push(suspect(1));
+  });
+  rmdirSync(obstacle);
+  await other.update((memory) => void memory.suspects.push(suspect(1), suspect(2)));
+  await one.load();
+  t.same(ids(one), [1, 2]);
+  t.equal(one.memory.incrementalsSinceFull, 3);
+  await one.update(() => undefined);
+  await other.load();
+  t.same(ids(other), [1, 2]);
+  t.equal(other.memory.incrementalsSinceFull, 3);
 });
 
 t.test('a queue runs one backup at a time, and shares only those that have not begun', async (t) => {

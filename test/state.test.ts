@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { native } from '../lib/binding.js';
+import type { RocksDBError } from '../lib/errors.js';
 import type { NewRecord } from '../lib/manager/operation-record.js';
 import { Recorder } from '../lib/manager/recorder.js';
 import {
@@ -29,6 +30,9 @@ import {
   updateState,
 } from '../lib/manager/state.js';
 import { tempDir } from './fixtures/files.js';
+
+// As those who import from it see it.
+const fileSystem = require('node:fs/promises') as typeof import('node:fs/promises');
 
 const seven = { backupId: 7, timestamp: new Date('2026-11-20T03:00:00Z') };
 
@@ -284,4 +288,19 @@ t.test('the lock is held by one, and freed when its holder is forgotten', async 
   const second = native.tryLockState(path);
   t.ok(second, 'releasing twice is releasing once');
   second?.release();
+});
+
+t.test('a state that was changed but not brought to the disk is not told to be as it was', async (t) => {
+  const path = directory(t);
+  const { open } = fileSystem;
+  fileSystem.open = ((file: string, ...rest: [string]) =>
+    file === path ? Promise.reject(new Error('EIO: i/o error, open')) : open(file, ...rest)) as never;
+  t.teardown(() => {
+    fileSystem.open = open;
+  });
+  const changed = updateState(path, (state) => pin(state, seven));
+  const error = (await changed.catch((thrown: unknown) => thrown)) as RocksDBError;
+  t.equal(error.code, 'STATE_UNWRITABLE');
+  t.match(error.message, /was changed, and may be as it was again after a power cut: EIO/);
+  t.equal((await readState(path)).pins.length, 1);
 });

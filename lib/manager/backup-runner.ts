@@ -6,7 +6,15 @@ import { type Clock, pause } from './clock.js';
 import { suspectDamage } from './damage.js';
 import { readInventory } from './inventory.js';
 import { type EnginePair, type ManagerEngines, takeTurn } from './manager-engines.js';
-import type { BackupContext, BackupKind, BackupResult, Failure, ManagedOperation, Trigger } from './manager-events.js';
+import {
+  type BackupContext,
+  type BackupKind,
+  type BackupResult,
+  type Failure,
+  type ManagedOperation,
+  type Trigger,
+  warn,
+} from './manager-events.js';
 import type { Settings } from './manager-options.js';
 import { count, type ManagerState, remainingSuspects, spreadsDamage } from './manager-state.js';
 import { recordedError } from './operation-record.js';
@@ -225,14 +233,19 @@ export class BackupRunner {
     return incrementals + 1 >= settings.fullEvery ? 'full' : 'incremental';
   }
 
-  /** A backup that could not be made because of the files of others: of which ones? */
+  /** A backup that could not be made because of the files of others: of which ones? That the answer fails hides no failure. */
   async #findDamage({ operation }: StepError): Promise<void> {
     if (operation !== 'create') {
       return;
     }
-    const { incremental } = await this.#parts.engines.open();
-    for (const info of await incremental.getBackupInfo()) {
-      await verifyAndRecord(this.#parts, incremental, info, 'size', 'damage').catch(() => undefined);
+    try {
+      const { incremental } = await this.#parts.engines.open();
+      for (const info of await incremental.getBackupInfo()) {
+        await verifyAndRecord(this.#parts, incremental, info, 'size', 'damage').catch(() => undefined);
+      }
+    } catch (error) {
+      const location = locationOf(this.#parts.settings.location);
+      warn(`which backups of ${location} are damaged could not be found out; the next one is a full one`, error);
     }
   }
 

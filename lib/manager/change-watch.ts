@@ -89,10 +89,12 @@ export class ChangeWatch {
     const { clock, onDue } = this.#options;
     const wait = Math.max(0, this.#notBefore - clock.monotonic());
     this.#due = clock.monotonic() + wait;
-    this.#timer = clock.setTimeout(() => {
+    const fire = () => {
       this.#timer = undefined;
       onDue();
-    }, wait);
+    };
+    // What is due already is something to do, for which a process stays alive; what comes later is not.
+    this.#timer = clock.setTimeout(fire, wait, { keepAlive: wait === 0 });
   }
 
   #disarm(): void {

@@ -36,7 +36,7 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
       { cause },
     );
   }
-  const lock = native.tryLockState(path);
+  let lock: { release(): void } | undefined;
   const remove = async () => {
     try {
       await rm(path, { recursive: true, force: true, maxRetries: 3 });
@@ -45,6 +45,7 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
     }
   };
   try {
+    lock = native.tryLockState(path);
     await writeFile(join(path, MARKER), JSON.stringify({ drill: id, pid: process.pid, host: hostname() }));
   } catch (error) {
     await remove();

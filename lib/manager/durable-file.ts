@@ -1,6 +1,9 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+/** The file has its new contents, and could not be kept from having the old ones again after a power cut. */
+export class NotDurable extends Error {}
+
 /**
  * Replaces a file's contents so that whoever reads it, also after a power cut, finds the old ones or the new ones, whole:
  * written beside it, brought to the disk, renamed over it, and the renaming brought to the disk.
@@ -21,7 +24,9 @@ export async function writeDurably(path: string, contents: string, beforeRename?
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
-  await syncDirectory(dirname(path));
+  await syncDirectory(dirname(path)).catch((cause: Error) => {
+    throw new NotDurable(cause.message, { cause });
+  });
 }
 
 /** Brings the names in a directory to the disk, where the system can. */

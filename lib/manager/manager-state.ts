@@ -46,9 +46,7 @@ export class ManagerState {
   async load(): Promise<DirectoryState | undefined> {
     try {
       const state = await readState(this.#location);
-      if (!this.#isAhead) {
-        this.#memory = memoryOf(state);
-      }
+      this.#memory = this.#known(state);
       return state;
     } catch (error) {
       warn(`the state of ${this.#location} could not be read; backups go on without it`, error);
@@ -56,10 +54,22 @@ export class ManagerState {
     }
   }
 
+  /** What the file holds; where it lacks what is remembered here, that, and the damage that others have written to it since. */
+  #known(state: DirectoryState): ManagerMemory {
+    const written = memoryOf(state);
+    if (!this.#isAhead) {
+      return written;
+    }
+    const memory = structuredClone(this.#memory);
+    const news = written.suspects.filter((suspect) => !memory.suspects.some((known) => isSameBackup(known, suspect)));
+    memory.suspects.push(...news);
+    return memory;
+  }
+
   async update(change: (memory: ManagerMemory, counters: Record<string, number>) => void): Promise<void> {
     try {
       const { manager } = await updateState(this.#location, (state) => {
-        const memory = this.#isAhead ? structuredClone(this.#memory) : memoryOf(state);
+        const memory = this.#known(state);
         change(memory, state.counters);
         state.manager = { ...state.manager, ...memory };
       });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { native } from '../binding.js';
 import { RocksDBError } from '../errors.js';
-import { writeDurably } from './durable-file.js';
+import { NotDurable, writeDurably } from './durable-file.js';
 import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
 import { readPlainFile } from './plain-file.js';
 
@@ -73,8 +73,11 @@ export async function updateState(location: string, change: (state: DirectorySta
     const path = join(location, STATE_FILE);
     const aside = join(location, damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE);
     await writeDurably(path, `${JSON.stringify(state)}\n`, () => renameIfThere(path, aside)).catch((error: Error) => {
+      const what = 'the pins and the history of the backups beside it';
       throw new RocksDBError(
-        `${path} cannot be written: ${error.message}. It holds the pins and the history of the backups beside it, and is as it was.`,
+        error instanceof NotDurable
+          ? `${path} was changed, and may be as it was again after a power cut: ${error.message}. It holds ${what}.`
+          : `${path} cannot be written: ${error.message}. It holds ${what}, and is as it was.`,
         'STATE_UNWRITABLE',
       );
     });
