@@ -10,12 +10,12 @@ const ROOT = join(__dirname, '..', '..', '..');
 /**
  * Builds the GoogleTests of test/core/torture and runs those of a filter. They find their chance in TORTURE_SEED, the form in
  * TORTURE_FULL (1 or 0) and the number of rounds, where one was given, in TORTURE_ROUNDS. What they print as `figure: what = value`
- * comes into the closing table.
+ * comes into the closing table, with a `label` where one experiment runs them more than once.
  */
 export async function runNative(
   torture: Torture,
   filter: string,
-  options: { sanitizer?: 'thread' | 'address'; rounds?: number } = {},
+  options: { sanitizer?: 'thread' | 'address'; rounds?: number; seed?: number; label?: string } = {},
 ): Promise<void> {
   const args = [join(ROOT, '.ci', 'core-test.mjs'), ...(options.sanitizer ? [options.sanitizer] : [])];
   args.push('--torture', `--gtest_filter=${filter}`);
@@ -23,14 +23,14 @@ export async function runNative(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
-      TORTURE_SEED: String(torture.seed),
+      TORTURE_SEED: String(options.seed ?? torture.seed),
       TORTURE_FULL: torture.full ? '1' : '0',
       ...(options.rounds !== undefined && { TORTURE_ROUNDS: String(options.rounds) }),
     },
   });
   const { code, text } = await ended(child);
   for (const [, what, value] of text.matchAll(/^figure: (.*?) = (.*)$/gm))
-    torture.figure(what as string, value as string);
+    torture.figure(`${options.label ?? ''}${what}`, value as string);
   const passed = Number(/^\[ {2}PASSED {2}\] (\d+) test/m.exec(text)?.[1] ?? 0);
   const failed = Number(/^\[ {2}FAILED {2}\] (\d+) tests?, listed below/m.exec(text)?.[1] ?? 0);
   torture.count(passed, failed);
