@@ -66,23 +66,41 @@ BackupEngineOptions BackupEngineSession::OptionsFor(const EngineSettings& settin
   return options;
 }
 
+// The metas that are not as they were written, and how they differ.
+std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas(const EngineSettings& settings) const {
+  std::map<uint32_t, std::string> changed;
+  for (const auto* ids : {&ids_, &corrupt_ids_}) {
+    for (const uint32_t id : *ids) {
+      if (const auto record = ReadBackupRecord(settings, id)) {
+        if (std::string difference = DifferenceInMeta(settings, id, *record); !difference.empty()) {
+          changed[id] = std::move(difference);
+        }
+      }
+    }
+  }
+  return changed;
+}
+
 // What a damaged meta says of a file that others have too, the engine takes for true, and the others for corrupt: those
 // that it reads later. So where backups are corrupt, the engine is shown metas that are not as they were written as
 // what they are, one by one, where others can be used instead.
+//
+// A create takes the checksums of files that it need not copy from the metas that have them, be it one alone: the new
+// backup would have a wrong one for good, in its record too. It sees no changed meta at all.
 template <class Open>
-Error BackupEngineSession::OpenPastChangedMetas(const EngineSettings& settings, ConfinedFileSystem& storage,
-                                                Open open) {
+Error BackupEngineSession::OpenPastChangedMetas(const EngineSettings& settings, bool to_create,
+                                                ConfinedFileSystem& storage, Open open) {
   Error error = open();
-  if (!error.ok() || corrupt_ids_.empty()) {
+  if (!error.ok() || (corrupt_ids_.empty() && !to_create)) {
     return error;
   }
-  std::map<uint32_t, std::string> changed;
-  for (const uint32_t id : ids_) {
-    if (const auto record = ReadBackupRecord(settings, id)) {
-      if (std::string difference = DifferenceInMeta(settings, id, *record); !difference.empty()) {
-        changed[id] = std::move(difference);
-      }
+  std::map<uint32_t, std::string> changed = ChangedMetas(settings);
+  if (to_create) {
+    if (!changed.empty()) {
+      storage.SetUnreadable(std::move(changed));
+      error = open();
     }
+    return error;
   }
   std::map<uint32_t, std::string> hidden;
   for (auto& [id, difference] : changed) {
@@ -157,7 +175,7 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
     return status.ok() ? Error() : OpenError(session->directory_, status);
   };
   return Guarded(session->directory_, [&] {
-    Error error = session->OpenPastChangedMetas(settings, *storage, open);
+    Error error = session->OpenPastChangedMetas(settings, false, *storage, open);
     storage->SpareTheOthers(false);
     if (error.ok()) {
       *result = std::move(session);
@@ -198,7 +216,8 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
     return Error();
   };
   return Guarded(session->directory_, [&] {
-    Error error = session->OpenPastChangedMetas(settings, *storage, open);
+    // Whoever creates looks on.
+    Error error = session->OpenPastChangedMetas(settings, observer != nullptr, *storage, open);
     if (error.ok()) {
       *result = std::move(session);
     }

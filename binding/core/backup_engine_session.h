@@ -96,8 +96,9 @@ class BackupEngineSession {
   BackupEngineSession() = default;
   static rocksdb::BackupEngineReadOnlyBase& upcast(rocksdb::BackupEngineReadOnlyBase& engine) { return engine; }
   rocksdb::BackupEngineOptions OptionsFor(const EngineSettings& settings);
+  std::map<uint32_t, std::string> ChangedMetas(const EngineSettings& settings) const;
   template <class Open>
-  Error OpenPastChangedMetas(const EngineSettings& settings, ConfinedFileSystem& storage, Open open);
+  Error OpenPastChangedMetas(const EngineSettings& settings, bool to_create, ConfinedFileSystem& storage, Open open);
   void Survey(const EngineSettings& settings, const std::vector<uint32_t>& metas);
   Error DescribeKnown(uint32_t id, bool details, BackupDescription* description);
 

@@ -145,6 +145,10 @@ IOStatus ConfinedFileSystem::NewSequentialFile(const std::string& path, const Fi
   const std::string clean = CleanPath(path);
   const bool meta = IsOneBackups(clean);
   if (meta) {
+    std::error_code error;
+    if (fs::is_symlink(fs::symlink_status(clean, error)) && !fs::exists(clean, error)) {
+      return IOStatus::Corruption(path + " is a link that leads nowhere");
+    }
     const std::lock_guard lock(mutex_);
     if (const auto unreadable = unreadable_.find(clean); unreadable != unreadable_.end()) {
       return IOStatus::Corruption(unreadable->second);

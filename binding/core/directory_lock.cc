@@ -204,8 +204,11 @@ Error DirectoryLock::AcquireReader(const std::string& directory, uint32_t backup
   if (!Open(directory, may_create, &taken).ok()) {
     // Sharing a lock needs to read the file only.
     taken.fd_ = OpenPlainFile(directory + "/" + kLockFileName, O_RDONLY);
+    if (taken.fd_ < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+      return taken.Failure(errno);  // which passes: then somebody else could delete what is being read
+    }
     if (taken.fd_ < 0) {
-      return Error();
+      return Error();  // on a disk that is dying, say, reading goes on
     }
   }
   switch (taken.Take(backup_id, false)) {

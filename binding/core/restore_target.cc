@@ -177,16 +177,18 @@ Error RestoreTarget::CheckSpace(uint64_t bytes) const {
 
 Error RestoreTarget::StageDirectory(Directory* directory) {
   static std::atomic<uint64_t> counter{0};
-  const std::string parent = directory->inside ? directory->target : ParentOf(directory->target);
+  directory->parent = directory->inside ? directory->target : ParentOf(directory->target);
+  directory->prefix = directory->inside ? kStagedMark : "." + Shortened(NameOf(directory->target)) + kStagedMark;
+  const std::string& parent = directory->parent;
   if (Error error = CreateDirectories(parent); !error.ok()) {
     return error;
   }
-  const std::string prefix = directory->inside ? kStagedMark : "." + Shortened(NameOf(directory->target)) + kStagedMark;
-  RemoveStale(parent, prefix, directory->target);
+  RemoveStale(parent, directory->prefix, directory->target, true);
   // Until it is locked, another restore may take it for a stale one.
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts && directory->staged_fd < 0; ++attempt) {
-    const std::string staged = parent + "/" + prefix + std::to_string(getpid()) + "-" + std::to_string(++counter);
+    const std::string staged =
+        parent + "/" + directory->prefix + std::to_string(getpid()) + "-" + std::to_string(++counter);
     if (mkdir(staged.c_str(), 0777) != 0) {
       if (errno == EEXIST) {
         continue;
@@ -201,6 +203,7 @@ Error RestoreTarget::StageDirectory(Directory* directory) {
       if (directory->staged_fd >= 0) {
         close(std::exchange(directory->staged_fd, -1));
       }
+      rmdir(staged.c_str());
       if (attempt + 1 == kAttempts) {
         return Error::System("cannot create files in " + staged, error);
       }
@@ -262,6 +265,9 @@ Error RestoreTarget::KeepLogFiles() {
         if (error) {
           return Error::System("cannot keep the log " + source, error.value());
         }
+        if (Error unsynced = SyncFile(destination); !unsynced.ok()) {
+          return unsynced;  // the one that was copied is removed afterwards
+        }
       }
     }
   }
@@ -288,12 +294,14 @@ Error RestoreTarget::Install() {
     error = Place(&database_, true);
   }
   if (!error.ok()) {
-    TakeBack();
-    return error;
+    return TakeBack(std::move(error));
   }
   for (const Directory* directory : {&wal_, &database_}) {
     for (const std::string& emptied : {directory->inside ? directory->staged : "", directory->replaced}) {
       RemoveDatabase(emptied, directory == &database_ ? wal_inside_ : "");
+    }
+    if (!directory->staged.empty()) {
+      RemoveStale(directory->parent, directory->prefix, directory->target, false);
     }
   }
   return Error();
@@ -319,13 +327,28 @@ Error RestoreTarget::Rename(const std::string& from, const std::string& to) {
   return Error();
 }
 
-void RestoreTarget::TakeBack() {
+Error RestoreTarget::TakeBack(Error why) {
+  std::string stuck;
   for (; !moves_.empty(); moves_.pop_back()) {
     const Move& move = moves_.back();
-    // Nothing better is left to do where even this fails.
     if (move.exchange ? !ExchangeNames(move.from, move.to) : rename(move.to.c_str(), move.from.c_str()) != 0) {
-      errno = 0;
+      stuck += (stuck.empty() ? "" : ", ") + move.to + " to " + move.from;
     }
+  }
+  if (!stuck.empty()) {
+    // Who can tell then what is whose? All stays where it is.
+    std::string places;
+    for (Directory* directory : {&database_, &wal_}) {
+      for (const std::string& place : {directory->staged, directory->replaced}) {
+        if (!place.empty() && places.find(place) == std::string::npos) {
+          places += (places.empty() ? "" : " and ") + place;
+        }
+      }
+      directory->staged.clear();
+    }
+    return std::move(why).And(". What had been moved could not be moved back (" + stuck +
+                              "): nothing was removed, and what was in " + database_.target + " is there or in " +
+                              places + ". Bring it back by hand before you restore there again.");
   }
   for (const Directory* directory : {&database_, &wal_}) {
     if (directory->staged.empty()) {
@@ -339,6 +362,7 @@ void RestoreTarget::TakeBack() {
       mkdir(directory->target.c_str(), 0777);  // an empty one was renamed over
     }
   }
+  return why;
 }
 
 Error RestoreTarget::Place(Directory* directory, bool is_database) {

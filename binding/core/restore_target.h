@@ -49,6 +49,8 @@ class RestoreTarget {
  private:
   struct Directory {
     std::string target;    // real path
+    std::string parent;    // of the fresh directory
+    std::string prefix;    // of its name
     std::string staged;    // the fresh directory
     int staged_fd = -1;    // locked while it is in use
     std::string replaced;  // what was in the target, once it is out of the way
@@ -76,7 +78,8 @@ class RestoreTarget {
   Error ReturnOthersFiles(const std::string& from, const std::string& to, bool is_database,
                           const std::string& wal_inside);
   Error Rename(const std::string& from, const std::string& to);
-  void TakeBack();
+  // After `why`.
+  Error TakeBack(Error why);
 
   const Options options_;
   Directory database_;

@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #include <unistd.h>
 
 #include <cerrno>
@@ -153,6 +156,9 @@ bool IsMountPointOrFixed(const std::string& directory) {
 bool ExchangeNames(const std::string& a, const std::string& b) {
 #if defined(RENAME_EXCHANGE)
   return renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
+#elif defined(__linux__) && defined(SYS_renameat2)
+  constexpr unsigned kExchange = 2;  // a C library without a function for it
+  return syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), kExchange) == 0;
 #elif defined(RENAME_SWAP)
   return renamex_np(a.c_str(), b.c_str(), RENAME_SWAP) == 0;
 #else
@@ -171,6 +177,15 @@ Error SyncDirectory(const std::string& path) {
   return Error::From(status, "syncing " + path);
 }
 
+Error SyncFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int failed = fd < 0 || fsync(fd) != 0 ? errno : 0;
+  if (fd >= 0) {
+    close(fd);
+  }
+  return failed == 0 ? Error() : Error::System("syncing " + path, failed);
+}
+
 void RemoveDatabase(const std::string& directory, const std::string& wal_inside) {
   if (directory.empty()) {
     return;
@@ -183,7 +198,8 @@ void RemoveDatabase(const std::string& directory, const std::string& wal_inside)
   RemoveDatabaseFiles(directory);
 }
 
-void RemoveStale(const std::string& parent, const std::string& prefix, const std::string& target) {
+void RemoveStale(const std::string& parent, const std::string& prefix, const std::string& target,
+                 bool unfinished_only) {
   for (const auto& name : NamesIn(parent)) {
     if (!name.starts_with(prefix)) {
       continue;
@@ -195,13 +211,16 @@ void RemoveStale(const std::string& parent, const std::string& prefix, const std
     if (!fs::exists(owner, ignored)) {
       owner = path;
     }
-    const int fd = TryLockDirectory(owner);
+    bool locked = false;
+    const int fd = TryLockDirectory(owner, &locked);
     if (fd < 0) {
       continue;
     }
-    if (!replaced && HasSign(path)) {
+    if (!locked) {
+      // Somebody may be at work in it, as far as can be known here.
+    } else if (!replaced && HasSign(path)) {
       fs::remove_all(path, ignored);
-    } else {
+    } else if (!unfinished_only) {
       // It died after the exchange: what is not the database's belongs back into the target.
       for (const auto& entry : NamesIn(path)) {
         if (!BelongsToDatabase(path, entry) && !fs::exists(fs::symlink_status(target + "/" + entry, ignored))) {
@@ -214,11 +233,15 @@ void RemoveStale(const std::string& parent, const std::string& prefix, const std
   }
 }
 
-int TryLockDirectory(const std::string& path) {
+int TryLockDirectory(const std::string& path, bool* locked) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  const bool has_lock = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+  if (fd >= 0 && !has_lock && errno == EWOULDBLOCK) {
     close(fd);
     return -1;
+  }
+  if (locked != nullptr) {
+    *locked = has_lock;
   }
   return fd;
 }

@@ -40,17 +40,21 @@ bool ExchangeNames(const std::string& a, const std::string& b);
 
 // So that names in it outlive a power cut.
 Error SyncDirectory(const std::string& path);
+// The same of what is in a file.
+Error SyncFile(const std::string& path);
 
 // Removes what is the database's, in the logs' directory in it first, and then what is empty: never anybody else's
 // file.
 void RemoveDatabase(const std::string& directory, const std::string& wal_inside);
 
 // Left by a restore to `target` whose process died, with a name in `parent` that begins so. A running one holds a lock
-// on its directory.
-void RemoveStale(const std::string& parent, const std::string& prefix, const std::string& target);
+// on its directory. With `unfinished_only` what had not begun to take the target's place; else also what then was on
+// either side, which may be all that there is of a database: that is for who has put another in place.
+void RemoveStale(const std::string& parent, const std::string& prefix, const std::string& target, bool unfinished_only);
 
-// The directory's lock, or -1 where somebody else has it or there is no such directory.
-int TryLockDirectory(const std::string& path);
+// The directory, locked, or -1 where somebody else has the lock or there is no such directory. Where the file system
+// has no such locks it is open and not locked.
+int TryLockDirectory(const std::string& path, bool* locked = nullptr);
 void UnlockDirectory(int fd);
 
 // The beginning of a name that is made of `name` and must fit where `name` fits: cut short it ends in a number made of

@@ -217,5 +217,84 @@ TEST_F(BackupRecordTest, WhereItCannotBeWrittenTheBackupIsGoodAllTheSame) {
   }
 }
 
+// Where `name` stands in the text of a meta file, what is behind it until the end of the line.
+size_t BehindNameIn(const std::string& meta, const std::string& name) {
+  const size_t at = meta.find(name);
+  EXPECT_NE(at, std::string::npos) << name << " in " << meta;
+  return at + name.size();
+}
+
+// RocksDB takes the checksum of a file that it need not copy from the meta that has it, and the record is made of that.
+TEST_F(BackupRecordTest, ACreateTakesOverNoWrongChecksumOfAChangedMeta) {
+  const std::string meta = path("backups/meta/1");
+  const std::string whole = ReadFile(meta);
+  const std::string table = FileOf(*repository_, 1, ".sst").substr(path("backups/").size());
+  std::string changed = whole;
+  const size_t digit = BehindNameIn(whole, table + " crc32 ");
+  changed[digit] = changed[digit] == '1' ? '2' : '1';
+  WriteFile(meta, changed);
+  ASSERT_GOOD(Create(*repository_));
+  EXPECT_GOOD(Verify(*repository_, 2, true));
+  EXPECT_TRUE(Restored(*repository_, 2) == ContentsOf(db_.get()));
+  const Error error = Verify(*repository_, 1, true);
+  EXPECT_CODE(error, "BACKUP_CORRUPT");
+  EXPECT_NE(error.message().find(meta), std::string::npos) << error.message();
+  WriteFile(meta, whole);
+  EXPECT_GOOD(Verify(*repository_, 1, true));
+  EXPECT_GOOD(Verify(*repository_, 2, true));
+}
+
+// The same of the newest of several, whose files no other backup has.
+TEST_F(BackupRecordTest, NorOfTheNewestOfSeveral) {
+  Fill(5, 1000, "second");
+  ASSERT_GOOD(Create(*repository_));
+  std::string table;
+  BackupDescription second;
+  ASSERT_GOOD(repository_->Describe(2, true, &second));
+  for (const auto& file : second.files) {
+    if (file.backups == 1 && file.shared) {
+      table = file.name;
+    }
+  }
+  ASSERT_NE(table, "");
+  const std::string meta = path("backups/meta/2");
+  std::string changed = ReadFile(meta);
+  const size_t digit = BehindNameIn(changed, table + " crc32 ");
+  changed[digit] = changed[digit] == '1' ? '2' : '1';
+  WriteFile(meta, changed);
+  ASSERT_GOOD(Create(*repository_));
+  EXPECT_GOOD(Verify(*repository_, 3, true));
+  EXPECT_TRUE(Restored(*repository_, 3) == ContentsOf(db_.get()));
+  EXPECT_GOOD(Verify(*repository_, 1, true));
+}
+
+// It names a file twice, once with the checksum of another: the engine notes the first before it gives the meta up.
+TEST_F(BackupRecordTest, AMetaThatIsCorruptItselfMakesNoOtherCorrupt) {
+  Fill(5, 1000, "second");
+  ASSERT_GOOD(Create(*repository_));
+  const std::string first = FileOf(*repository_, 1, ".sst").substr(path("backups/").size());
+  std::string second;
+  BackupDescription described;
+  ASSERT_GOOD(repository_->Describe(2, true, &described));
+  for (const auto& file : described.files) {
+    if (file.shared && file.name != first) {
+      second = file.name;
+    }
+  }
+  const std::string meta = path("backups/meta/2");
+  std::string changed = ReadFile(meta);
+  // Before the line of the first, one more of it with another checksum.
+  const size_t at = changed.find(first);
+  const size_t line = changed.find(second);
+  ASSERT_NE(at, std::string::npos);
+  ASSERT_NE(line, std::string::npos);
+  const std::string other = changed.substr(line + second.size(), changed.find('\n', line) + 1 - line - second.size());
+  changed.erase(line, second.size() + other.size());
+  changed.insert(changed.find(first), first + other);
+  WriteFile(meta, changed);
+  EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{2});
+  EXPECT_GOOD(Verify(*repository_, 1, true));
+}
+
 }  // namespace
 }  // namespace rocksdb_backup::test

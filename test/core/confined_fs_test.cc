@@ -45,6 +45,22 @@ TEST_F(ConfinedTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndHoldsUpNothing) 
   }
 }
 
+TEST_F(ConfinedTest, AMetaThatIsALinkToNowhereIsOneCorruptBackupThatCanBeDeleted) {
+  const std::string meta = backups_ + "/meta/9";
+  for (const std::string& to : {path("nothing"), meta}) {
+    std::filesystem::create_symlink(to, meta);
+    EXPECT_EQ(Ids(*repository_), (std::vector<uint32_t>{1, 2}));
+    EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{9});
+    EXPECT_GOOD(Verify(*repository_, 1));
+    EXPECT_GOOD(Create(*repository_));
+    const uint32_t made = Ids(*repository_).back();
+    EXPECT_GOOD(Verify(*repository_, made));
+    EXPECT_GOOD(repository_->Delete(9, true));
+    EXPECT_FALSE(std::filesystem::is_symlink(std::filesystem::symlink_status(meta)));
+    EXPECT_GOOD(repository_->Delete(made, false));
+  }
+}
+
 TEST_F(ConfinedTest, ABackupWhoseDirectoryIsAFileOrACircleOfLinksIsCorruptAndTheOthersStayUsable) {
   const std::string directory = backups_ + "/private/1";
   for (const bool circle : {true, false}) {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <functional>
 #include <thread>
 
 #include "backup_fixture.h"
@@ -536,6 +537,132 @@ TEST_F(RestoreTargetTest, WhatADeadRestoreHadNotPutBackIsPutBackByTheNext) {
   EXPECT_EQ(ReadFile(path("db/folder/x")), "mine");
   EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
   EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+// It may be all that there is of the old database, or of the new one.
+TEST_F(RestoreTargetTest, WhatADeadRestoreLeftOnEitherSideStaysUntilARestoreIsDone) {
+  for (const char* file : {"CURRENT", "MANIFEST-000001", "000002.sst"}) {
+    fs::create_directories(path(".db.restoring-1-1.replaced"));
+    fs::create_directories(path(".db.restoring-1-1"));
+    WriteFile(path(std::string(".db.restoring-1-1.replaced/") + file), "old");
+    WriteFile(path(std::string(".db.restoring-1-1/") + file), "newer");
+  }
+  const auto before = FilesBelow(root_);
+  {
+    RestoreTarget failing(To("db"));
+    ASSERT_GOOD(PrepareAndStage(failing));
+  }
+  EXPECT_EQ(FilesBelow(root_), before);
+  ASSERT_GOOD(RestoreInto(To("db")));
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+// Answers what is done with what a function says.
+class Answering : public CallWatcher {
+ public:
+  explicit Answering(std::function<Verdict(const Call&)> answer, std::function<void(const Call&)> after = {})
+      : answer_(std::move(answer)), after_(std::move(after)) {}
+  Verdict Before(const Call& call) override { return answer_(call); }
+  void After(const Call& call) override {
+    if (after_) {
+      after_(call);
+    }
+  }
+
+ private:
+  const std::function<Verdict(const Call&)> answer_;
+  const std::function<void(const Call&)> after_;
+};
+
+TEST_F(RestoreTargetTest, WhatCannotBeMovedBackIsNotRemoved) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  for (const bool exchanged : {true, false}) {
+    MakeOld("db", false);
+    WriteFile(path("db/notes.txt"), "mine");
+    int exchanges = 0;
+    // Either the exchange succeeds, its sync fails, and so does the exchange back; or there is no exchange, somebody
+    // makes the directory again between the two renames, and then neither the new nor the old one can be put there.
+    Answering answering(
+        [&](const Call& call) -> Verdict {
+          if (call.kind == CallKind::kRename && call.exchange) {
+            ++exchanges;
+            return {.error = !exchanged ? EINVAL : exchanges > 1 ? EIO : 0};
+          }
+          return {.error = exchanged && exchanges > 0 && call.kind == CallKind::kSync && call.path == root_ ? EIO : 0};
+        },
+        [&](const Call& call) {
+          if (call.kind == CallKind::kRename && !exchanged && call.path == path("db")) {
+            fs::create_directory(path("db"));
+            WriteFile(path("db/CURRENT"), "somebody else's");
+          }
+        });
+    RestoreTarget target(To("db", true));
+    ASSERT_GOOD(PrepareAndStage(target));
+    WatchCalls(root_, &answering);
+    const Error error = target.Install();
+    WatchCalls("", nullptr);
+    ASSERT_FALSE(error.ok());
+    std::string place;  // of the old database
+    for (const auto& name : NamesIn(root_)) {
+      if (name != "backups" && ReadFile(path(name + "/000002.sst")) == "old") {
+        place = path(name);
+      }
+    }
+    ASSERT_NE(place, "") << error.message();
+    EXPECT_NE(error.message().find(place), std::string::npos) << error.message();
+    EXPECT_EQ(ReadFile(place + "/CURRENT"), "old");
+    EXPECT_EQ(ReadFile(place + "/notes.txt"), "mine");
+    for (const auto& name : NamesIn(root_)) {
+      if (name != "backups") {
+        fs::remove_all(path(name));
+      }
+    }
+  }
+}
+
+TEST_F(RestoreTargetTest, WhatCannotBeStagedLeavesNothing) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  Answering full([](const Call& call) -> Verdict {
+    return {.error = call.kind == CallKind::kMakeDir && call.path.ends_with("staged") ? ENOSPC : 0};
+  });
+  RestoreTarget target(To("db"));
+  ASSERT_GOOD(Prepare(target));
+  WatchCalls(root_, &full);
+  const Error error = target.Stage();
+  WatchCalls("", nullptr);
+  EXPECT_EQ(error.subcode(), "NO_SPACE") << error.message();
+  EXPECT_EQ(NamesIn(root_), std::set<std::string>{"backups"});
+}
+
+TEST_F(RestoreTargetTest, KeptLogsThatHadToBeCopiedAreSyncedBeforeTheOriginalsGo) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  MakeOld("db", false);
+  std::set<std::string> synced;
+  Answering without_links([&](const Call& call) -> Verdict {
+    if (call.kind == CallKind::kSync) {
+      synced.insert(NameOf(call.path));
+    }
+    if (call.kind == CallKind::kRename) {
+      EXPECT_TRUE(synced.contains("000003.log") && synced.contains("000001.log"));
+    }
+    return {.error = call.kind == CallKind::kLink ? EPERM : 0};
+  });
+  auto options = To("db", true);
+  options.keep_log_files = true;
+  RestoreTarget target(options);
+  ASSERT_GOOD(PrepareAndStage(target));
+  WatchCalls(root_, &without_links);
+  const Error error = target.Install();
+  WatchCalls("", nullptr);
+  ASSERT_GOOD(error);
+  EXPECT_EQ(ReadFile(path("db/000003.log")), "old");
+  EXPECT_EQ(ReadFile(path("db/000001.log")), "old");
 }
 
 TEST_F(RestoreTargetTest, NamesThatOnlyLookLikeAStaleRestoreAreLeftAlone) {
