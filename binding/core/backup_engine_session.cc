@@ -71,7 +71,8 @@ std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas(const EngineSe
   std::map<uint32_t, std::string> changed;
   for (const auto* ids : {&ids_, &corrupt_ids_}) {
     for (const uint32_t id : *ids) {
-      if (const auto record = ReadBackupRecord(settings, id)) {
+      const auto record = ReadBackupRecord(settings, id);
+      if (record && !catalog_->HasRead(id, record->meta_size, record->meta_checksum)) {
         if (std::string difference = DifferenceInMeta(settings, id, *record); !difference.empty()) {
           changed[id] = std::move(difference);
         }

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/checksum.h"
 #include "core/paths.h"
 #include "core/stoppable_rate_limiter.h"
-#include "rocksdb/file_checksum.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -29,30 +29,6 @@ std::string MetaOf(const EngineSettings& settings, uint32_t id) { return MetaPat
 
 std::string DirectoryOf(const EngineSettings& settings, uint32_t id) {
   return PrivatePath(settings.engine.backup_dir, id);
-}
-
-// CRC32C, as RocksDB's metas hold it.
-class Checksum {
- public:
-  Checksum() : generator_(rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator({})) {}
-  void Add(std::string_view bytes) { generator_->Update(bytes.data(), bytes.size()); }
-  uint32_t Value() {
-    generator_->Finalize();
-    uint32_t value = 0;
-    for (const char byte : generator_->GetChecksum()) {
-      value = value << 8 | static_cast<unsigned char>(byte);
-    }
-    return value;
-  }
-
- private:
-  const std::unique_ptr<rocksdb::FileChecksumGenerator> generator_;
-};
-
-uint32_t ChecksumOf(std::string_view text) {
-  Checksum checksum;
-  checksum.Add(text);
-  return checksum.Value();
 }
 
 IOStatus ReadAll(rocksdb::FileSystem& storage, const std::string& path, std::string* text) {

@@ -109,10 +109,10 @@ std::shared_ptr<FileSystem> WatchedFileSystem(std::shared_ptr<FileSystem> storag
 }
 
 rocksdb::Env* DatabaseEnv() {
-  static rocksdb::Env* const env = [] {
-    auto storage = NoWaitFileSystem();
-    return rocksdb::NewCompositeEnv(WatchedFileSystem(storage ? storage : FileSystem::Default())).release();
-  }();
+  static rocksdb::Env* const env =
+      rocksdb::NewCompositeEnv(
+          WatchedFileSystem(NoWaitFileSystem() != nullptr ? NoWaitFileSystem() : FileSystem::Default()))
+          .release();
   return env;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/checksum.h"
 #include "core/paths.h"
 
 namespace rocksdb_backup {
@@ -29,9 +30,16 @@ class MetaCatalog::MetaReader : public rocksdb::FSSequentialFileOwnerWrapper {
       : FSSequentialFileOwnerWrapper(std::move(target)), catalog_(catalog), id_(id) {
     catalog_->noted_[id_].clear();
   }
+  ~MetaReader() override { catalog_->read_[id_] = {size_, checksum_.Value()}; }
+  MetaReader(const MetaReader&) = delete;
+  MetaReader& operator=(const MetaReader&) = delete;
 
   IOStatus Read(size_t n, const IOOptions& options, Slice* result, char* scratch, IODebugContext* debug) override {
     IOStatus status = FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, debug);
+    if (status.ok()) {
+      size_ += result->size();
+      checksum_.Add({result->data(), result->size()});
+    }
     if (status.ok() && catalog_->noting_ && part_ != Part::kEnd) {
       Take({result->data(), result->size()});
     }
@@ -102,6 +110,8 @@ class MetaCatalog::MetaReader : public rocksdb::FSSequentialFileOwnerWrapper {
 
   MetaCatalog* const catalog_;
   const uint32_t id_;
+  uint64_t size_ = 0;
+  Checksum checksum_;
   Part part_ = Part::kFirst;
   std::string line_;  // as far as it has been read
 };
@@ -114,6 +124,7 @@ void MetaCatalog::Begin() {
   sizes_.clear();
   numbers_.clear();
   files_.clear();
+  read_.clear();
   noted_.clear();
   confirmed_.clear();
 }
@@ -203,6 +214,11 @@ void MetaCatalog::Replace(const rocksdb::BackupInfo& info) {
 const MetaCatalog::Numbers* MetaCatalog::FilesOf(uint32_t id) const {
   const auto found = confirmed_.find(id);
   return found != confirmed_.end() ? &found->second : nullptr;
+}
+
+bool MetaCatalog::HasRead(uint32_t id, uint64_t size, uint32_t checksum) const {
+  const auto found = read_.find(id);
+  return found != read_.end() && found->second.count == size && found->second.checksum == checksum;
 }
 
 }  // namespace rocksdb_backup

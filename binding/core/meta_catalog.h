@@ -46,6 +46,8 @@ class MetaCatalog : public rocksdb::FileSystemWrapper {
   // Of a backup that was confirmed or replaced; null for others.
   const Numbers* FilesOf(uint32_t id) const;
   const File& file(FileNumber number) const { return files_[number]; }
+  // Whether the engine has read a meta of this size and checksum. If not, it may have given up in the middle.
+  bool HasRead(uint32_t id, uint64_t size, uint32_t checksum) const;
 
   static bool IsShared(const std::string& name) { return name.compare(0, 8, "private/") != 0; }
 
@@ -70,6 +72,11 @@ class MetaCatalog : public rocksdb::FileSystemWrapper {
   std::unordered_map<std::string, uint64_t> sizes_;  // of files in the backup directory, as listed
   std::deque<File> files_;                           // by number; names stay where they are
   std::unordered_map<std::string_view, FileNumber> numbers_;
+  struct Bytes {
+    uint64_t count = 0;
+    uint32_t checksum = 0;
+  };
+  std::map<uint32_t, Bytes> read_;         // by backup: of its meta
   std::map<uint32_t, Numbers> noted_;      // by backup: what its meta says
   std::map<uint32_t, Numbers> confirmed_;  // and what is sure
 };

@@ -173,11 +173,18 @@ class FileSystemWithNoWait final : public rocksdb::FileSystemWrapper {
 
 }  // namespace
 
-std::shared_ptr<FileSystem> NoWaitFileSystem() { return std::make_shared<FileSystemWithNoWait>(FileSystem::Default()); }
+const std::shared_ptr<FileSystem>& NoWaitFileSystem() {
+  static const auto* const storage =
+      new std::shared_ptr<FileSystem>(std::make_shared<FileSystemWithNoWait>(FileSystem::Default()));
+  return *storage;
+}
 
 #else
 
-std::shared_ptr<rocksdb::FileSystem> NoWaitFileSystem() { return nullptr; }
+const std::shared_ptr<rocksdb::FileSystem>& NoWaitFileSystem() {
+  static const auto* const none = new std::shared_ptr<rocksdb::FileSystem>();
+  return *none;
+}
 
 #endif
 

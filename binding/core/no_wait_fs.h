@@ -21,7 +21,7 @@ class NoWait {
   bool missed() const;
 };
 
-// The default storage whose table files know NoWait. Null where the system has no such reads.
-std::shared_ptr<rocksdb::FileSystem> NoWaitFileSystem();
+// The default storage whose table files know NoWait; lives for ever. Null where the system has no such reads.
+const std::shared_ptr<rocksdb::FileSystem>& NoWaitFileSystem();
 
 }  // namespace rocksdb_backup

@@ -60,6 +60,35 @@ TEST_F(MetaCatalogTest, WhatItNotesIsWhatTheEngineReads) {
   EXPECT_EQ(Compare(*repositories_.front()), 10);
 }
 
+class CountingMetas : public rocksdb::FileSystemWrapper {
+ public:
+  CountingMetas() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "CountingMetas"; }
+  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                      rocksdb::IODebugContext* debug) override {
+    if (NameOf(ParentOf(CleanPath(path))) == "meta") {
+      ++reads[NameOf(CleanPath(path))];
+    }
+    return FileSystemWrapper::NewSequentialFile(path, options, file, debug);
+  }
+  std::map<std::string, int> reads;
+};
+
+TEST_F(MetaCatalogTest, ACreateReadsEachMetaOnceAndSeesThatItIsAsItWasWritten) {
+  const auto storage = std::make_shared<CountingMetas>();
+  const auto repository = OpenRepositoryOn(storage);
+  for (int i = 1; i <= 3; ++i) {
+    Fill(10, 100, "k" + std::to_string(i));
+    storage->reads.clear();
+    ASSERT_GOOD(Create(*repository));
+    EXPECT_EQ(storage->reads.size(), static_cast<size_t>(i));
+    for (const auto& [id, reads] : storage->reads) {
+      EXPECT_EQ(reads, 1) << "of meta " << id;
+    }
+  }
+}
+
 TEST_F(MetaCatalogTest, FilesLeftOutAreNotNoted) {
   BackupRepository::Options options = OptionsFor("backups");
   options.settings.engine.schema_version = 2;

@@ -102,7 +102,7 @@ class NoWaitTest : public testing::Test {
 TEST_F(NoWaitTest, AReadThatWouldHaveToWaitFailsAndTellsSo) {
   std::ofstream(Path("file")) << std::string(100000, 'x');
   std::unique_ptr<rocksdb::FSRandomAccessFile> file;
-  const auto fs = NoWaitFileSystem();
+  const auto& fs = NoWaitFileSystem();
   ASSERT_TRUE(fs->NewRandomAccessFile(Path("file"), {}, &file, nullptr).ok());
   std::string scratch(100000, '\0');
   rocksdb::Slice result;

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "rocksdb/file_checksum.h"
+
+namespace rocksdb_backup {
+
+// CRC32C, as RocksDB's metas hold it.
+class Checksum {
+ public:
+  Checksum() : generator_(rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator({})) {}
+  void Add(std::string_view bytes) { generator_->Update(bytes.data(), bytes.size()); }
+  // Of all that was added; the end of it.
+  uint32_t Value() {
+    generator_->Finalize();
+    uint32_t value = 0;
+    for (const char byte : generator_->GetChecksum()) {
+      value = value << 8 | static_cast<unsigned char>(byte);
+    }
+    return value;
+  }
+
+ private:
+  const std::unique_ptr<rocksdb::FileChecksumGenerator> generator_;
+};
+
+inline uint32_t ChecksumOf(std::string_view text) {
+  Checksum checksum;
+  checksum.Add(text);
+  return checksum.Value();
+}
+
+}  // namespace rocksdb_backup
