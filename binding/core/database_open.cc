@@ -4,8 +4,6 @@
 #include <cstring>
 #include <filesystem>
 #include <set>
-#include <sstream>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -15,8 +13,8 @@
 #include "core/kept_options.h"
 #include "core/no_wait_fs.h"
 #include "core/paths.h"
+#include "core/written_options.h"
 #include "rocksdb/cache.h"
-#include "rocksdb/utilities/options_util.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -58,102 +56,6 @@ Status OpenAs(const DatabaseOptions& options, const rocksdb::DBOptions& db_optio
         return DB::Open(db_options, path, families, handles, out);
       });
   }
-}
-
-// What the OPTIONS file says about a family, of what data depends on.
-struct WrittenFamily {
-  rocksdb::ColumnFamilyOptions options;
-  std::string merge_operator;  // its id, also if RocksDB has none of that id
-};
-using WrittenOptions = std::map<std::string, WrittenFamily>;
-constexpr int kReadAttempts = 5;
-
-// The ids of the families' merge operators in the text of an OPTIONS file, in its order: "Name" or "{id=Name;...}".
-std::vector<std::string> MergeOperatorsIn(const std::string& text) {
-  constexpr std::string_view kOption = "merge_operator=";
-  std::vector<std::string> ids;
-  bool in_family = false;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    line.erase(0, line.find_first_not_of(' '));
-    if (line.starts_with("[")) {
-      in_family = line.starts_with("[CFOptions ");
-      if (in_family) {
-        ids.emplace_back();
-      }
-    } else if (in_family && line.starts_with(kOption)) {
-      std::string id = line.substr(kOption.size());
-      if (id.starts_with("{id=")) {
-        id = id.substr(4, id.find_first_of(";}", 4) - 4);
-      }
-      ids.back() = id == "nullptr" ? "" : id;
-    }
-  }
-  return ids;
-}
-
-// Nothing where there is no such directory.
-Error ListDatabase(const std::string& path, rocksdb::Env* env, std::vector<std::string>* names) {
-  const Status status = env->GetChildren(path, names);
-  if (status.IsNotFound()) {
-    names->clear();
-    return Error();
-  }
-  return Error::From(status, "open " + path + ": cannot list the directory");
-}
-
-// Fails where there are options and they cannot be read: without them, a database that was written with a merge
-// operator opens as if nothing were wrong, and what is in its log from the first merge on is lost. A file that can be
-// read and makes no sense stands in nobody's way who names a merge operator himself.
-Error ReadWrittenOptions(const std::string& path, rocksdb::Env* env, const FamilyOptions& said,
-                         WrittenOptions* written) {
-  std::vector<std::string> names;
-  if (Error error = ListDatabase(path, env, &names); !error.ok()) {
-    return error;
-  }
-  // What has another ending is half of one: a process died while it opened the database, the first time if it is alone.
-  const auto is_options_file = [](std::string_view name) {
-    return name.starts_with("OPTIONS-") && AllDigits(name.substr(strlen("OPTIONS-")));
-  };
-  if (std::none_of(names.begin(), names.end(), is_options_file)) {
-    return Error();
-  }
-  const std::string doing = "open " + path + ": cannot read what options it was written with";
-  rocksdb::ConfigOptions config;
-  config.env = env;
-  config.ignore_unknown_options = true;
-  config.ignore_unsupported_options = true;
-  rocksdb::DBOptions db_options;
-  Descriptors descriptors;
-  std::string name;
-  std::string text;
-  Status status;
-  for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
-    status = rocksdb::GetLatestOptionsFileName(path, env, &name);
-    if (status.ok()) {
-      status = rocksdb::ReadFileToString(env, path + "/" + name, &text);
-    }
-    if (status.ok()) {
-      descriptors.clear();
-      status = rocksdb::LoadOptionsFromFile(config, path + "/" + name, &db_options, &descriptors);
-    }
-    if (!status.IsNotFound() && !status.IsPathNotFound()) {
-      break;  // one that is gone was replaced by whoever has the database open
-    }
-  }
-  if (!status.ok()) {
-    if (status.IsIOError() || !said.has_merge_operator) {
-      const char* way_out = ". Name the merge operator in mergeOperator, or remove the file if nothing was ever merged";
-      return Error::From(status, doing + " from " + path + "/" + name + (status.IsIOError() ? "" : way_out));
-    }
-    return Error();
-  }
-  std::vector<std::string> merge_operators = MergeOperatorsIn(text);
-  merge_operators.resize(descriptors.size());
-  for (size_t i = 0; i < descriptors.size(); ++i) {
-    written->emplace(descriptors[i].name, WrittenFamily{descriptors[i].options, std::move(merge_operators[i])});
-  }
-  return Error();
 }
 
 Error Describe(const std::string& path, const DatabaseOptions& options, const std::set<std::string>& names,
