@@ -133,48 +133,6 @@ TEST_F(DatabaseTest, WhoseFirstOpenWasCutOffWhileItWroteItsOptionsOpens) {
   EXPECT_TRUE(Close(database).ok());
 }
 
-// Denies the nth look at CURRENT.
-class DenyingLook : public test::CallWatcher {
- public:
-  explicit DenyingLook(int nth) : left_(nth) {}
-  test::Verdict Before(const test::Call& call) override {
-    const bool looks = call.kind == test::CallKind::kStat && call.path.ends_with("/CURRENT");
-    return {.error = looks && --left_ == 0 ? EACCES : 0};
-  }
-  bool denied() const { return left_ <= 0; }
-
- private:
-  std::atomic<int> left_;
-};
-
-TEST_F(DatabaseTest, WhoseCurrentCannotBeLookedAtForAMomentIsNotMadeAnew) {
-  if (!test::CanWatchCalls()) {
-    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
-  }
-  options_.db.create_if_missing = true;
-  auto database = Open("db");
-  Put(*database, "key", "value");
-  ASSERT_TRUE(database->db()->Flush(rocksdb::FlushOptions()).ok());  // logs are read by a new database, too
-  ASSERT_TRUE(Close(database).ok());
-  int nth = 1;
-  for (bool denied = true; denied; ++nth) {
-    DenyingLook look(nth);
-    test::WatchCalls(root_, &look);
-    const Error error = Database::Open(Path("db"), options_, &database);
-    test::WatchCalls("", nullptr);
-    denied = look.denied();
-    if (error.ok()) {
-      ASSERT_TRUE(database->AddHandle());
-      ASSERT_TRUE(Close(database).ok());
-    }
-    database = Open("db");
-    std::string value;
-    EXPECT_TRUE(database->db()->Get(rocksdb::ReadOptions(), "key", &value).ok()) << "look " << nth << " was denied";
-    ASSERT_TRUE(Close(database).ok());
-  }
-  EXPECT_GT(nth, 2) << "there was a look to deny";
-}
-
 // Answers the calls of a kind to files of a name: one of them, or all from one on.
 class Faulty : public test::CallWatcher {
  public:
@@ -196,6 +154,34 @@ class Faulty : public test::CallWatcher {
   std::atomic<int> left_;
   const bool and_all_after_;
 };
+
+TEST_F(DatabaseTest, WhoseCurrentCannotBeLookedAtForAMomentIsNotMadeAnew) {
+  if (!test::CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  options_.db.create_if_missing = true;
+  auto database = Open("db");
+  Put(*database, "key", "value");
+  ASSERT_TRUE(database->db()->Flush(rocksdb::FlushOptions()).ok());  // logs are read by a new database, too
+  ASSERT_TRUE(Close(database).ok());
+  int nth = 1;
+  for (bool denied = true; denied; ++nth) {
+    Faulty look(test::CallKind::kStat, "/CURRENT", {.error = EACCES}, nth);
+    test::WatchCalls(root_, &look);
+    const Error error = Database::Open(Path("db"), options_, &database);
+    test::WatchCalls("", nullptr);
+    denied = look.met();
+    if (error.ok()) {
+      ASSERT_TRUE(database->AddHandle());
+      ASSERT_TRUE(Close(database).ok());
+    }
+    database = Open("db");
+    std::string value;
+    EXPECT_TRUE(database->db()->Get(rocksdb::ReadOptions(), "key", &value).ok()) << "look " << nth << " was denied";
+    ASSERT_TRUE(Close(database).ok());
+  }
+  EXPECT_GT(nth, 2) << "there was a look to deny";
+}
 
 // RocksDB calls it direct I/O that is not supported, or "not found", and names nothing.
 TEST_F(DatabaseTest, WhatCannotBeReadWhileItOpensIsNamedWithWhatTheDiskSaid) {
