@@ -33,6 +33,17 @@ class BackupRecordTest : public MadeBackupTest {
     contents[at] = static_cast<char>(contents[at] ^ 1);
     WriteFile(file, contents);
   }
+
+  // Another digit in the checksum that a meta file has of a table.
+  static void ChangeChecksum(const std::string& meta, const std::string& table) {
+    std::string contents = ReadFile(meta);
+    const std::string before = table + " crc32 ";
+    const size_t at = contents.find(before);
+    ASSERT_NE(at, std::string::npos) << before << "in " << contents;
+    char& digit = contents[at + before.size()];
+    digit = digit == '1' ? '2' : '1';
+    WriteFile(meta, contents);
+  }
 };
 
 TEST_F(BackupRecordTest, EveryFileThatWasCutOffIsNamedWithBothSizesAfterOpeningAgain) {
@@ -217,22 +228,12 @@ TEST_F(BackupRecordTest, WhereItCannotBeWrittenTheBackupIsGoodAllTheSame) {
   }
 }
 
-// Where `name` stands in the text of a meta file, what is behind it until the end of the line.
-size_t BehindNameIn(const std::string& meta, const std::string& name) {
-  const size_t at = meta.find(name);
-  EXPECT_NE(at, std::string::npos) << name << " in " << meta;
-  return at + name.size();
-}
-
 // RocksDB takes the checksum of a file that it need not copy from the meta that has it, and the record is made of that.
 TEST_F(BackupRecordTest, ACreateTakesOverNoWrongChecksumOfAChangedMeta) {
   const std::string meta = path("backups/meta/1");
   const std::string whole = ReadFile(meta);
   const std::string table = FileOf(*repository_, 1, ".sst").substr(path("backups/").size());
-  std::string changed = whole;
-  const size_t digit = BehindNameIn(whole, table + " crc32 ");
-  changed[digit] = changed[digit] == '1' ? '2' : '1';
-  WriteFile(meta, changed);
+  ChangeChecksum(meta, table);
   ASSERT_GOOD(Create(*repository_));
   EXPECT_GOOD(Verify(*repository_, 2, true));
   EXPECT_TRUE(Restored(*repository_, 2) == ContentsOf(db_.get()));
@@ -257,11 +258,7 @@ TEST_F(BackupRecordTest, NorOfTheNewestOfSeveral) {
     }
   }
   ASSERT_NE(table, "");
-  const std::string meta = path("backups/meta/2");
-  std::string changed = ReadFile(meta);
-  const size_t digit = BehindNameIn(changed, table + " crc32 ");
-  changed[digit] = changed[digit] == '1' ? '2' : '1';
-  WriteFile(meta, changed);
+  ChangeChecksum(path("backups/meta/2"), table);
   ASSERT_GOOD(Create(*repository_));
   EXPECT_GOOD(Verify(*repository_, 3, true));
   EXPECT_TRUE(Restored(*repository_, 3) == ContentsOf(db_.get()));
