@@ -5,46 +5,37 @@
 //   node .ci/core-test.mjs address           under AddressSanitizer and UndefinedBehaviorSanitizer
 //
 // --torture takes test/core/torture instead, the experiments of 'npm run torture' that are written in C++.
-// Further arguments go to the executable (--gtest_filter=...).
+// --build only builds. Further arguments go to the executable (--gtest_filter=...).
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { jobs } from './quietly.mjs';
+import { buildFlavour } from './flavours.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sanitizer = ['thread', 'address'].includes(process.argv[2]) ? process.argv[2] : '';
 const words = process.argv.slice(sanitizer ? 3 : 2);
-const rest = words.filter((word) => word !== '--torture');
-const target = rest.length < words.length ? 'core_torture' : 'core_test';
-const build = join(root, 'build', { '': 'core', thread: 'core-tsan', address: 'core-asan' }[sanitizer]);
+const rest = words.filter((word) => !['--torture', '--build'].includes(word));
+const target = words.includes('--torture') ? 'core_torture' : 'core_test';
 
 function run(command, args, env) {
-  const { status, signal, error } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
-  if (error?.code === 'ENOENT') {
-    console.error(`${command} is missing: install it (apt install cmake g++ libgtest-dev zlib1g-dev).`);
-    process.exit(1);
-  }
+  const { status, signal } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
   if (status !== 0) {
     console.error(`${command} ended with ${signal ?? status}`);
     process.exit(status || 1);
   }
 }
 
-const generator =
-  existsSync(join(build, 'CMakeCache.txt')) || spawnSync('ninja', ['--version']).status !== 0 ? [] : ['-G', 'Ninja'];
 const plain = target === 'core_test' && !sanitizer;
-const defines = { CORE_TESTS: 'ON', BENCH_BASELINE: 'ON', SANITIZE: sanitizer, NODE_EXECUTABLE: process.execPath };
-run('cmake', [
-  '-S',
-  root,
-  '-B',
-  build,
-  ...generator,
-  ...Object.entries(defines).flatMap(([name, value]) => ['-D', `${name}=${value}`]),
-]);
-run('cmake', ['--build', build, '--parallel', jobs, '--target', target, ...(plain ? ['backup_baseline'] : [])]);
+let build;
+try {
+  build = await buildFlavour(sanitizer, [target, ...(plain ? ['backup_baseline'] : [])]);
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
+if (words.includes('--build')) process.exit(0);
 
 const executable = join(build, target);
 // ThreadSanitizer of GCC 12 does not start where the kernel gives more random bits to addresses than it knows of.

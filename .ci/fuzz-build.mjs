@@ -3,17 +3,16 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildFlavour } from './flavours.mjs';
 import { jobs, quietly } from './quietly.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const build = join(root, 'build', 'fuzz');
-const whole = join(root, 'build', 'fuzz-deps');
 
 const cmake = (...args) => quietly('cmake', args, 'fuzzing needs clang (apt install clang libclang-rt-dev)');
 
-// RocksDB's library is the one that everything else links. Where it is, only a configured build of the whole knows.
-cmake('-S', root, '-B', whole, '-D', `NODE_EXECUTABLE=${process.execPath}`);
-const cache = readFileSync(join(whole, 'CMakeCache.txt'), 'utf8');
+// RocksDB's library is the one that everything else links. Where it is, the build of the addon knows.
+const cache = readFileSync(join(await buildFlavour('', ['rocksdb_backup']), 'CMakeCache.txt'), 'utf8');
 const defines = ['DEPS_PREFIX', 'DEPS_ROCKSDB_SOURCE'].flatMap((name) => [
   '-D',
   `${name}=${new RegExp(`^${name}:INTERNAL=(.*)$`, 'm').exec(cache)[1]}`,

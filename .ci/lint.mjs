@@ -1,17 +1,20 @@
 // The linters, one by name or all of them.
 //
 //   node .ci/lint.mjs [clang-format] [clang-tidy] [biome] [types]
+//   node .ci/lint.mjs clang-tidy --all       every source, not only what changed since it passed
 //   node .ci/lint.mjs --fix                  formats C++ and TypeScript, and repairs what biome can
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setup } from '../deps/setup.mjs';
+import { jobs } from './quietly.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const fix = process.argv.includes('--fix');
+const all = process.argv.includes('--all');
 const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 
 function sources(folders, pattern) {
@@ -27,6 +30,40 @@ function run(command, args) {
   return status === 0;
 }
 
+/** What clang-tidy has found nothing in: a source is checked again when it, or anything of ours that it includes, has changed. */
+const TIDY_PASSED = join(root, '.ci', 'clang-tidy-passed.json');
+
+function hashWithIncludes(file) {
+  const seen = new Set();
+  const hash = createHash('sha256').update(readFileSync(join(root, 'binding', '.clang-tidy')));
+  const add = (name) => {
+    if (seen.has(name) || !existsSync(join(root, name))) return;
+    seen.add(name);
+    const text = readFileSync(join(root, name), 'utf8');
+    hash.update(`${name}\n${text}`);
+    for (const [, included] of text.matchAll(/^#include "(.*)"/gm)) add(`binding/${included}`);
+  };
+  add(file);
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** What a command printed, and how it ended. */
+async function ended(command, args) {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk) => (output += chunk));
+  child.stderr.setEncoding('utf8').on('data', (chunk) => (said += chunk));
+  const code = await new Promise((done) => {
+    child.on('error', (error) => {
+      said = `${error.message}: install ${command} (apt install ${command}).`;
+      done(1);
+    });
+    child.on('close', done);
+  });
+  return { code, output: output || said };
+}
+
 const npmTool = (...path) => join(root, 'node_modules', ...path);
 
 const linters = {
@@ -40,34 +77,27 @@ const linters = {
   },
 
   'clang-tidy': async () => {
-    if (!existsSync(join(root, 'build', 'compile_commands.json'))) await setup();
-    const queue = sources(['binding/core', 'binding/napi'], /\.cc$/);
-    let ok = true;
+    await setup(); // which leaves build/compile_commands.json
+    const passed = existsSync(TIDY_PASSED) ? JSON.parse(readFileSync(TIDY_PASSED, 'utf8')) : {};
+    const hashes = Object.fromEntries(
+      sources(['binding/core', 'binding/napi'], /\.cc$/).map((file) => [file, hashWithIncludes(file)]),
+    );
+    const queue = Object.keys(hashes).filter((file) => all || passed[file] !== hashes[file]);
+    console.log(`clang-tidy: ${queue.length} of ${Object.keys(hashes).length} files`);
+    const failed = new Set();
     const worker = async () => {
       for (let file = queue.shift(); file; file = queue.shift()) {
         const args = ['-p', 'build', '--quiet', '--config-file=binding/.clang-tidy', file];
-        const child = spawn('clang-tidy', args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-        let text = '';
-        let said = '';
-        child.stdout.setEncoding('utf8').on('data', (chunk) => (text += chunk));
-        child.stderr.setEncoding('utf8').on('data', (chunk) => (said += chunk));
-        const code = await new Promise((done) => {
-          child.on('error', (error) => {
-            said = `${error.message}: install clang-tidy (apt install clang-tidy).`;
-            done(1);
-          });
-          child.on('close', done);
-        });
-        if (code !== 0) {
-          ok = false;
-          console.log(`${text}${text ? '' : said}`);
-        }
+        const { code, output } = await ended('clang-tidy', args);
+        if (code === 0) continue;
+        failed.add(file);
+        console.log(output);
       }
     };
-    await Promise.all(
-      Array.from({ length: Number(process.env.ROCKSDB_BACKUP_JOBS) || availableParallelism() }, worker),
-    );
-    return ok;
+    await Promise.all(Array.from({ length: Number(jobs) }, worker));
+    for (const file of failed) delete hashes[file];
+    if (!process.env.CI_CHECKS) writeFileSync(TIDY_PASSED, `${JSON.stringify(hashes, null, 2)}\n`);
+    return failed.size === 0;
   },
 
   biome: () =>

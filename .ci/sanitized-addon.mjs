@@ -6,29 +6,14 @@
 //
 //   node .ci/sanitized-addon.mjs [folder for reports]
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { jobs, quietly } from './quietly.mjs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildFlavour, homeOf } from './flavours.mjs';
+import { quietly } from './quietly.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const home = join(root, 'build', 'asan');
-const build = join(home, 'build');
+const home = homeOf('address');
 const reports = process.argv[2] ?? join(home, 'reports');
-mkdirSync(build, { recursive: true });
-
-if (existsSync(join(build, 'CMakeCache.txt'))) {
-  quietly('cmake', ['--build', build, '--parallel', jobs]);
-} else {
-  quietly(process.execPath, [
-    join(root, 'node_modules', 'cmake-js', 'bin', 'cmake-js'),
-    ...['--log-level', 'warn', '-O', build, 'build'],
-    ...['--parallel', jobs],
-    `--CDNODE_EXECUTABLE=${process.execPath}`,
-    `--CDNODE_ADDON_API_DIR=${join(root, 'node_modules', 'node-addon-api')}`,
-    '--CDSANITIZE=address',
-  ]);
-}
+const build = await buildFlavour('address', ['rocksdb_backup']);
 
 const compiler = /^CMAKE_CXX_COMPILER:[^=]*=(.*)$/m.exec(readFileSync(join(build, 'CMakeCache.txt'), 'utf8'))[1];
 const library = (name) => quietly(compiler, [`-print-file-name=${name}`]).trim();

@@ -14,12 +14,13 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheRoot, readSources } from './fetch.mjs';
 
@@ -80,10 +81,10 @@ async function run(what, command, args, options = {}) {
   process.stderr.write(`${what}: ${seconds} s\n`);
 }
 
-/** One setup at a time in a checkout: the others wait, and then find nothing left to do. */
-async function locked(work) {
-  mkdirSync(buildDir, { recursive: true });
-  const lock = join(buildDir, 'setup.lock');
+/** One build at a time in a folder: the others wait, and then find nothing left to do. */
+export async function locked(work, folder = buildDir) {
+  mkdirSync(folder, { recursive: true });
+  const lock = join(folder, 'setup.lock');
   for (;;) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
@@ -237,21 +238,46 @@ async function buildTools() {
   return join(folder, 'node_modules');
 }
 
-export async function buildAddon() {
+/** A build folder knows where it was made, and by which tools: one in a checkout that was copied or moved since is begun anew. */
+export function dropStaleBuild(folder) {
+  const cache = join(folder, 'CMakeCache.txt');
+  if (!existsSync(cache)) return;
+  const text = readFileSync(cache, 'utf8');
+  const entry = (name) => new RegExp(`^${name}:[^=]*=(.*)$`, 'm').exec(text)?.[1] ?? '';
+  const here = (path, wanted) => existsSync(path) && realpathSync(path) === realpathSync(wanted);
+  const tools = ['CMAKE_MAKE_PROGRAM', 'CMAKE_CXX_COMPILER'].map(entry).filter((path) => isAbsolute(path));
+  if (
+    here(entry('CMAKE_CACHEFILE_DIR'), folder) &&
+    here(entry('CMAKE_HOME_DIRECTORY'), root) &&
+    tools.every(existsSync)
+  )
+    return;
+  rmSync(cache);
+  rmSync(join(folder, 'CMakeFiles'), { recursive: true, force: true });
+}
+
+/**
+ * Configures a folder by cmake-js and builds targets of CMakeLists.txt in it. The addon, the C++ tests and the benchmark's C++
+ * program of one kind of build (`defines`) share a folder, and so one compiled binding/core.
+ */
+export async function build({ folder = buildDir, targets = ['rocksdb_backup'], defines = {} } = {}) {
   checkTools();
   const modules = await buildTools();
   const jobs = process.env.ROCKSDB_BACKUP_JOBS ?? String((await import('node:os')).availableParallelism());
-  const cmakeJs = [join(modules, 'cmake-js', 'bin', 'cmake-js'), '--log-level', 'warn', '--parallel', jobs];
-  const defines = [
-    `--CDNODE_EXECUTABLE=${process.execPath}`,
-    `--CDNODE_ADDON_API_DIR=${join(modules, 'node-addon-api')}`,
-  ];
+  mkdirSync(folder, { recursive: true });
+  dropStaleBuild(folder);
+  const all = { NODE_EXECUTABLE: process.execPath, NODE_ADDON_API_DIR: join(modules, 'node-addon-api'), ...defines };
   await run('configuring (the first time, this compiles RocksDB: a few minutes)', process.execPath, [
-    ...cmakeJs,
-    'configure',
-    ...defines,
+    ...[join(modules, 'cmake-js', 'bin', 'cmake-js'), '--log-level', 'warn', '--out', folder, 'configure'],
+    ...Object.entries(all).map(([name, value]) => `--CD${name}=${value}`),
   ]);
-  await run('building the addon', process.execPath, [...cmakeJs, 'build', ...defines]);
+  const what = targets.map((target) => (target === 'rocksdb_backup' ? 'the addon' : target)).join(', ');
+  const args = ['--build', folder, '--config', 'Release', '--parallel', jobs, '--target', ...targets];
+  await run(`building ${what}`, 'cmake', args);
+}
+
+export async function buildAddon() {
+  await build();
   writeFileSync(addonStamp, addonVariant());
   // Nothing to link leaves the file as old as it was; it fits its sources all the same.
   const now = new Date();

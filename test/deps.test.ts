@@ -105,3 +105,25 @@ t.test('a missing cmake, compiler or make is told in one sentence', async (t) =>
     /^Building the addon needs make or ninja: install one [^\n]*apt install make[^\n]*\.$/,
   );
 });
+
+t.test(
+  'a build folder of a checkout that was copied or moved is begun anew, one that is at home is kept',
+  async (t) => {
+    const { dropStaleBuild } = (await import(script('setup.mjs'))) as { dropStaleBuild(folder: string): void };
+    const folder = t.testdir({});
+    const configured = (home: string, cacheFolder: string, tool = process.execPath) => {
+      mkdirSync(join(folder, 'CMakeFiles'), { recursive: true });
+      writeFileSync(
+        join(folder, 'CMakeCache.txt'),
+        `CMAKE_HOME_DIRECTORY:INTERNAL=${home}\nCMAKE_CACHEFILE_DIR:INTERNAL=${cacheFolder}\nCMAKE_MAKE_PROGRAM:FILEPATH=${tool}\n`,
+      );
+      dropStaleBuild(folder);
+      return [existsSync(join(folder, 'CMakeCache.txt')), existsSync(join(folder, 'CMakeFiles'))];
+    };
+    t.same(configured(root, folder), [true, true]);
+    t.same(configured('/somewhere/else', folder), [false, false], 'of another checkout');
+    t.same(configured(root, '/somewhere/else/build'), [false, false], 'copied here');
+    t.same(configured(root, folder, '/usr/bin/no-such-ninja'), [false, false], 'its make is gone');
+    dropStaleBuild(folder); // nothing there
+  },
+);

@@ -107,6 +107,27 @@ t.test('the tarball has a binary for this platform, the types, and nothing that 
   t.notOk(existsSync(join(installed, 'build')));
 });
 
+t.test(
+  'the pages, the schema and the alerts are in it, and links of the README lead somewhere on the registry page too',
+  async (t) => {
+    const installed = join(app, 'node_modules', 'rocksdb-backup');
+    for (const name of ['cli.md', 'operating.md', 'migrate.md', 'cli-schema.json', 'prometheus-rules.yml'])
+      t.ok(existsSync(join(installed, 'docs', name)), name);
+    // There, relative links are taken to be of the repository that package.json names.
+    const { repository } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+      repository?: { url: string };
+    };
+    t.match(repository?.url, /^git\+https:\/\/.*\.git$/);
+    for (const page of ['README.md', ...readdirSync(join(installed, 'docs')).map((name) => join('docs', name))]) {
+      const text = readFileSync(join(installed, page), 'utf8');
+      for (const [, link = ''] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+        if (/^[a-z]+:/.test(link)) continue;
+        t.ok(existsSync(join(root, dirname(page), link)), `${page} links to ${link}`);
+      }
+    }
+  },
+);
+
 t.test('what is installed with it is JavaScript, and needs no script to be installed', async (t) => {
   const manifests = readdirSync(join(app, 'node_modules'), { recursive: true, encoding: 'utf8' })
     .filter((path) => /(^|\/)((@[^/]+\/)?[^@/][^/]*)\/package\.json$/.test(path) && !path.includes('/test/'))
