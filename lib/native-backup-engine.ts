@@ -14,6 +14,17 @@ export interface NativeRateLimiter {
   setBytesPerSecond(bytesPerSecond: number): void;
 }
 
+/** What writes to the directory and was called later waits until it is released, or forgotten. */
+export interface NativeWriteTurn {
+  release(): void;
+}
+
+export interface NativeStateLock {
+  release(): void;
+  /** Throws LOCK_LOST when its file was removed: others may have taken another. */
+  assertHeld(): void;
+}
+
 /** `Db` is the native database of lib/binding.ts. An option object holds only what its option table knows. */
 export interface NativeBackupEngine<Db = unknown> {
   readonly token: string;
@@ -28,8 +39,9 @@ export interface NativeBackupEngine<Db = unknown> {
   getBackupInfo(backupId: number, options: object): Promise<BackupInfo | undefined>;
   getCorruptedBackups(): Promise<number[]>;
   openBackup(backupId: number): Promise<Db>;
-  deleteBackup(backupId: number, options: object): Promise<void>;
-  purgeOldBackups(numBackupsToKeep: number, options: object): Promise<void>;
+  takeTurn(): Promise<NativeWriteTurn>;
+  deleteBackup(backupId: number, options: object, turn?: NativeWriteTurn): Promise<void>;
+  purgeOldBackups(numBackupsToKeep: number, options: object, turn?: NativeWriteTurn): Promise<void>;
   garbageCollect(options: object): Promise<void>;
   stopBackup(): boolean;
   close(): Promise<void>;
@@ -42,5 +54,5 @@ export interface NativeBackupModule<Db = unknown> {
   newOperation(onProgress?: (progress: Progress) => void): NativeOperation;
   newRateLimiter(options: object): NativeRateLimiter;
   /** Undefined while another process, or another holder in this one, has it. */
-  tryLockState(location: string): { release(): void } | undefined;
+  tryLockState(location: string): NativeStateLock | undefined;
 }

@@ -105,7 +105,7 @@ t.test('destroyOldData deletes all backups, unreadable ones too', async (t) => {
   const engine = await openEngine(t, dir('backups'), { destroyOldData: true });
   t.same(await engine.getBackupInfo(), []);
   t.same(await engine.getCorruptedBackups(), []);
-  t.same(filesBelow(dir('backups')), ['rocksdb-backup.lock']);
+  t.same(filesBelow(dir('backups')), ['.backup.lock', 'rocksdb-backup.lock']);
   t.equal((await engine.createBackup(db)).backupId, 1);
   t.equal((await engine.createBackup(db)).backupId, 2, 'once, when it is opened');
 });

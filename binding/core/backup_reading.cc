@@ -44,6 +44,11 @@ Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::strin
                "backup " + std::to_string(id) + " in " + settings.engine.backup_dir + " is damaged: " + why);
 }
 
+Error LossOr(const DirectoryLock& reading, Error error) {
+  Error lost = error.ok() ? Error() : reading.StillHeld();
+  return lost.ok() ? error : lost;
+}
+
 Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup,
                  const std::optional<BackupRecord>& record) {
   std::unordered_set<std::string> names;

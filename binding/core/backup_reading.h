@@ -20,6 +20,9 @@ Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation
                  ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database, uint32_t wanted,
                  DirectoryLock* lock, std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup);
 
+// What looks like damage may be that the backup is not there any more: then that.
+Error LossOr(const DirectoryLock& reading, Error error);
+
 // Names that no engine writes make the engine throw, or write where it should not. And the sizes of the files, as they
 // were recorded; where there is no record, the size in a shared file's name is the one trace of it, as metas hold none.
 Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup,

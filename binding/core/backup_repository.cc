@@ -93,6 +93,18 @@ Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* sessio
   return error;
 }
 
+BackupRepository::Held::Held(const EngineSettings& plain, const DirectoryLock& lock)
+    : settings(plain),
+      storage(
+          std::make_shared<LockedFileSystem>(plain.storage ? plain.storage : rocksdb::FileSystem::Default(), lock)) {
+  settings.storage = storage;
+}
+
+Error BackupRepository::Held::LossOr(const std::string& doing, Error error) const {
+  const Error lost = error.ok() ? Error() : storage->lost();
+  return lost.ok() ? error : Error(lost.code(), doing + " was given up: " + lost.message());
+}
+
 Error BackupRepository::AcquireWriter(const Operation& operation, DirectoryLock* lock) const {
   if (read_only_) {
     return Error("READ_ONLY", "the backup engine on " + directory() +
@@ -106,14 +118,16 @@ Error BackupRepository::AcquireWriter(const Operation& operation, DirectoryLock*
 
 Error BackupRepository::Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation,
                                BackupDescription* created) {
+  const std::string doing = "the backup of " + request.source.path + " to " + directory();
   DirectoryLock lock;
   Error error = AcquireWriter(*operation, &lock);
   if (error.ok()) {
-    error = CreateBackup(settings_, request, operation, created);
+    const Held held(settings_, lock);
+    error = held.LossOr(doing, CreateBackup(held.settings, request, operation, created));
   }
-  if (!error.ok() && !operation->Fail()) {
-    return Error("BACKUP_STOPPED", "the backup of " + request.source.path + " to " + directory() +
-                                       " was stopped; what it had copied is removed again");
+  // Where the lock was lost nothing could be removed again, so that comes before a stop.
+  if (!error.ok() && !operation->Fail() && error.code() != "LOCK_LOST") {
+    return Error("BACKUP_STOPPED", doing + " was stopped; what it had copied is removed again");
   }
   return error;
 }
@@ -206,40 +220,42 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   if (Error error = AcquireWriter(*operation, &lock); !error.ok()) {
     return error;
   }
+  const Held held(settings_, lock);
+  const std::string what = std::string(doing) + " in " + directory();
   std::shared_ptr<BackupEngineSession> session;
   if (Error error =
-          BackupEngineSession::OpenWriter(settings_, operation, rocksdb::FileSystem::Default(), nullptr, &session);
+          BackupEngineSession::OpenWriter(held.settings, operation, rocksdb::FileSystem::Default(), nullptr, &session);
       !error.ok()) {
-    return error;
+    return held.LossOr(what, std::move(error));
   }
-  return Guarded(directory(), [&] {
-    const std::vector<uint32_t>& corrupt = session->corrupt_ids();
-    if (!corrupt.empty() && !force) {
-      return Error(
-          "BACKUP_CORRUPT",
-          std::string(doing) + " in " + directory() + " was refused, because " +
-              (corrupt.size() == 1 ? "backup " : "backups ") + JoinIds(corrupt) +
-              " cannot be read: " + session->ReasonOf(corrupt.front()) +
-              ". RocksDB would delete for good whatever files only they use. If their files are only missing for now, "
-              "bring them back; to give them up, pass force: true.");
-    }
-    std::vector<uint32_t> ids;
-    if (Error error = ids_to_delete(*session, &ids); !error.ok()) {
-      return error;
-    }
-    for (const uint32_t id : ids) {
-      if (Error error = lock.ExcludeReaders(id); !error.ok()) {
-        return error;
-      }
-    }
-    return Error::From(remove(session->writer(), ids), std::string(doing) + " in " + directory());
-  });
+  return held.LossOr(what, Guarded(directory(), [&] {
+                       const std::vector<uint32_t>& corrupt = session->corrupt_ids();
+                       if (!corrupt.empty() && !force) {
+                         return Error("BACKUP_CORRUPT",
+                                      what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
+                                          JoinIds(corrupt) + " cannot be read: " + session->ReasonOf(corrupt.front()) +
+                                          ". RocksDB would delete for good whatever files only they use. If their "
+                                          "files are only missing for now, "
+                                          "bring them back; to give them up, pass force: true.");
+                       }
+                       std::vector<uint32_t> ids;
+                       if (Error error = ids_to_delete(*session, &ids); !error.ok()) {
+                         return error;
+                       }
+                       for (const uint32_t id : ids) {
+                         if (Error error = lock.ExcludeReaders(id); !error.ok()) {
+                           return error;
+                         }
+                       }
+                       return Error::From(remove(held.settings, session->writer(), ids), what);
+                     }));
 }
 
 // Where the engine cannot delete a backup's meta it still deletes its files, and leaves a backup that is corrupt. So
 // does a power cut that undoes the one and not the other: the metas must be gone for good before any file is.
-rocksdb::IOStatus BackupRepository::DeleteMetasFirst(rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
-  const auto storage = StorageOf(settings_);
+rocksdb::IOStatus BackupRepository::DeleteMetasFirst(const EngineSettings& settings, rocksdb::BackupEngine& engine,
+                                                     const std::vector<uint32_t>& ids) {
+  const auto storage = StorageOf(settings);
   std::vector<uint32_t> without_meta;
   rocksdb::IOStatus result;
   for (const uint32_t id : ids) {
@@ -250,13 +266,13 @@ rocksdb::IOStatus BackupRepository::DeleteMetasFirst(rocksdb::BackupEngine& engi
       result = std::move(status);
     }
   }
-  if (settings_.engine.sync && !without_meta.empty()) {
+  if (settings.engine.sync && !without_meta.empty()) {
     if (rocksdb::IOStatus status = SyncNames(*storage, directory() + "/meta"); !status.ok()) {
       return status;
     }
   }
   for (const uint32_t id : without_meta) {
-    RemoveBackupRecord(settings_, id);
+    RemoveBackupRecord(settings, id);
     if (rocksdb::IOStatus status = engine.DeleteBackup(id); !status.ok()) {
       result = std::move(status);
     }
@@ -277,8 +293,8 @@ Error BackupRepository::Delete(uint32_t backup_id, bool force) {
         }
         return session.NotFound(backup_id);
       },
-      [this](rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
-        return DeleteMetasFirst(engine, ids);
+      [this](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
+        return DeleteMetasFirst(settings, engine, ids);
       });
 }
 
@@ -292,20 +308,20 @@ Error BackupRepository::PurgeOld(uint32_t keep, bool force) {
         ids->resize(ids->size() - std::min<size_t>(ids->size(), keep));
         return Error();
       },
-      [this](rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
+      [this](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
         if (ids.empty()) {
           return engine.GarbageCollect();
         }
-        return DeleteMetasFirst(engine, ids);
+        return DeleteMetasFirst(settings, engine, ids);
       });
 }
 
 Error BackupRepository::CollectGarbage(bool force) {
   return RemoveUnderLock(
       force, "collecting garbage", [](const BackupEngineSession&, std::vector<uint32_t>*) { return Error(); },
-      [this](rocksdb::BackupEngine& engine, const std::vector<uint32_t>&) {
-        RemoveTemporaryMetas(settings_);
-        RemoveTemporaryRecords(settings_);
+      [](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>&) {
+        RemoveTemporaryMetas(settings);
+        RemoveTemporaryRecords(settings);
         return engine.GarbageCollect();
       });
 }

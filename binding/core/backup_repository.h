@@ -13,6 +13,7 @@
 #include "core/directory_lock.h"
 #include "core/error.h"
 #include "core/line.h"
+#include "core/locked_fs.h"
 #include "core/operation.h"
 #include "core/resource.h"
 
@@ -93,11 +94,20 @@ class BackupRepository : public Resource {
   explicit BackupRepository(Options options);
   Error OpenSession(std::shared_ptr<BackupEngineSession>* session);
 
+  // What changes the directory under a writer's lock goes by these settings: nothing is changed once it is lost.
+  struct Held {
+    Held(const EngineSettings& plain, const DirectoryLock& lock);
+    // That the lock was lost, if an error came of that.
+    Error LossOr(const std::string& doing, Error error) const;
+    EngineSettings settings;
+    std::shared_ptr<LockedFileSystem> storage;
+  };
   Error AcquireWriter(const Operation& operation, DirectoryLock* lock) const;
   // Runs `remove` on a writer engine once nobody reads the ids it will delete and no unreadable backup forbids it.
   template <class IdsToDelete, class Remove>
   Error RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove);
-  rocksdb::IOStatus DeleteMetasFirst(rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids);
+  rocksdb::IOStatus DeleteMetasFirst(const EngineSettings& settings, rocksdb::BackupEngine& engine,
+                                     const std::vector<uint32_t>& ids);
 
   const EngineSettings settings_;
   const bool read_only_;

@@ -75,9 +75,12 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
       !error.ok()) {
     return error;
   }
+  if (Error error = reading.KeepOtherProgramsOut(!settings.read_only); !error.ok()) {
+    return error;
+  }
   const uint32_t id = backup.id;
   if (Error error = CheckFiles(settings, backup, ReadBackupRecord(settings, id)); !error.ok()) {
-    return error;
+    return LossOr(reading, std::move(error));
   }
   session->ExpectBackupFiles(backup);
 
@@ -138,7 +141,7 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
   }
   session.reset();
   if (!error.ok()) {
-    return error;
+    return LossOr(reading, std::move(error));
   }
   operation->SetPhase(Phase::kCommit);
   if (!operation->Commit()) {

@@ -33,6 +33,9 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
       OpenBackup(settings, operation, Count::kReads, Count::kNothing, backup_id, &reading, &session, &backup);
   const std::optional<BackupRecord> record = ReadBackupRecord(settings, backup_id);
   const auto with_all_damage = [&](Error error) {
+    if (error = LossOr(reading, std::move(error)); error.code() == "LOCK_LOST") {
+      return error;
+    }
     return error.code() == "BACKUP_CORRUPT"
                ? NameAllDamage(settings, backup_id, record, checksum ? operation : nullptr, std::move(error))
                : error;

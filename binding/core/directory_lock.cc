@@ -1,10 +1,8 @@
 #include "core/directory_lock.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -12,40 +10,19 @@
 #include <set>
 #include <utility>
 
+#include "core/paths.h"
+
 namespace rocksdb_backup {
 namespace {
 
 // Beyond every backup id.
 constexpr int64_t kWriterByte = int64_t{1} << 40;
 constexpr int64_t kStateByte = kWriterByte - 1;
+constexpr int64_t kRestoreByte = kWriterByte - 2;
 
-#ifdef F_OFD_SETLK
-constexpr int kSetLock = F_OFD_SETLK;
-#else
-// Locks of the process: within it, the table alone keeps engines apart.
-constexpr int kSetLock = F_SETLK;
-#endif
-
-// `length` 0: to the end of all bytes.
-bool SetLock(int fd, int type, off_t byte, off_t length) {
-  struct flock range = {};
-  range.l_type = static_cast<decltype(range.l_type)>(type);
-  range.l_whence = SEEK_SET;
-  range.l_start = byte;
-  range.l_len = length;
-  int result;
-  do {
-    result = fcntl(fd, kSetLock, &range);
-  } while (result != 0 && errno == EINTR);
-  return result == 0;
-}
-
-bool IsHeldByOther(int error) { return error == EAGAIN || error == EACCES; }
-
-// Some network and user-space file systems have no locks: then this process is the only one we can speak for.
-bool LocksAreUnsupported(int error) {
-  return error == ENOLCK || error == ENOTSUP || error == EINVAL || error == ENOSYS;
-}
+// How often it is tried again when a file was removed between its opening and its locking, or a lock was given up
+// between two looks at it.
+constexpr int kLockAttempts = 10;
 
 std::string ReadHolder(int fd) {
   char text[256];
@@ -72,16 +49,11 @@ void WriteHolder(int fd) {
   }
 }
 
-// A link would lead to a file that is not ours to write to, and opening a FIFO may take for ever.
-int OpenPlainFile(const std::string& path, int flags) {
-  const int fd = open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-  struct stat file = {};
-  if (fd >= 0 && (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode))) {
-    close(fd);
-    errno = EINVAL;
-    return -1;
-  }
-  return fd;
+Error Lost(const std::string& what) {
+  return Error("LOCK_LOST", what +
+                                " while it was in use here. Others may be at work there by now, so nothing was written "
+                                "or deleted there since. Leave lock files where they are; look at the directory, and "
+                                "try again.");
 }
 
 }  // namespace
@@ -115,18 +87,23 @@ struct DirectoryLock::Table {
     const std::lock_guard lock(mutex);
     claims.erase(claims.find(claim));
   }
+
+  bool Has(const FileIdentity& file, int64_t byte) {
+    const std::lock_guard lock(mutex);
+    return claims.contains({file, byte, false}) || claims.contains({file, byte, true});
+  }
 };
 
-DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      directory_(std::move(other.directory_)),
-      claims_(std::exchange(other.claims_, {})) {}
+DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept { *this = std::move(other); }
 
 DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
   if (this != &other) {
     Release();
-    fd_ = std::exchange(other.fd_, -1);
     directory_ = std::move(other.directory_);
+    directory_identity_ = other.directory_identity_;
+    file_ = std::move(other.file_);
+    others_ = std::move(other.others_);
+    backup_ = std::move(other.backup_);
     claims_ = std::exchange(other.claims_, {});
   }
   return *this;
@@ -135,101 +112,131 @@ DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
 DirectoryLock::~DirectoryLock() { Release(); }
 
 void DirectoryLock::Release() {
-  if (fd_ >= 0) {
-    // Said, and not left to close(): a process forked a moment ago, which has not run its program yet, has the file
-    // too.
-    SetLock(fd_, F_UNLCK, 0, 0);
-    close(std::exchange(fd_, -1));
-  }
+  // First the other programs' lock: who finds it held and none of us there takes the holder for such a program.
+  others_.Close();
+  backup_.Close();
+  file_.Close();
   for (const Claim& claim : std::exchange(claims_, {})) {
     Table::Get().Remove(claim);
   }
-}
-
-// Leaves `lock` without a file where there is none and none may be made.
-Error DirectoryLock::Open(const std::string& directory, bool may_create, DirectoryLock* lock) {
-  lock->Release();
-  lock->directory_ = directory;
-  const std::string path = directory + "/" + kLockFileName;
-  lock->fd_ = OpenPlainFile(path, O_RDWR | (may_create ? O_CREAT : 0));
-  return lock->fd_ >= 0 ? Error() : lock->Failure(errno);
 }
 
 Error DirectoryLock::Failure(int error) const {
   return Error::System("writing to a backup directory needs to lock " + directory_ + "/" + kLockFileName, error);
 }
 
-DirectoryLock::Outcome DirectoryLock::Take(int64_t byte, bool exclusive) {
-  struct stat file = {};
-  if (fstat(fd_, &file) != 0) {
-    return Outcome::kFailed;
+DirectoryLock::Outcome DirectoryLock::TakeFirst(const std::string& directory, int flags, int64_t byte, bool exclusive) {
+  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+    Release();
+    directory_ = directory;
+    if (!IdentityAt(directory, true, &directory_identity_)) {
+      return Outcome::kFailed;
+    }
+    file_ = LockFile::Open(directory + "/" + kLockFileName, flags);
+    if (!file_.is_open()) {
+      return Outcome::kFailed;
+    }
+    const Outcome outcome = Take(byte, exclusive);
+    if (outcome == Outcome::kFailed || StillHeld().ok()) {
+      return outcome;
+    }
   }
-  const Claim claim{static_cast<uint64_t>(file.st_dev), static_cast<uint64_t>(file.st_ino), byte, exclusive};
+  errno = ESTALE;
+  return Outcome::kFailed;
+}
+
+DirectoryLock::Outcome DirectoryLock::Take(int64_t byte, bool exclusive) {
+  const Claim claim{file_.identity(), byte, exclusive};
   if (!Table::Get().Add(claim)) {
     return Outcome::kHeldByOther;
   }
-  if (!SetLock(fd_, exclusive ? F_WRLCK : F_RDLCK, byte, 1) && !LocksAreUnsupported(errno)) {
+  const Outcome outcome = file_.LockByte(byte, exclusive);
+  if (outcome == Outcome::kHeldByOther || (outcome == Outcome::kFailed && !LocksAreUnsupported(errno))) {
     const int error = errno;
     Table::Get().Remove(claim);
     errno = error;
-    return IsHeldByOther(error) ? Outcome::kHeldByOther : Outcome::kFailed;
+    return outcome;
   }
   claims_.push_back(claim);
   return Outcome::kTaken;
 }
 
+bool DirectoryLock::IsHeldByAnother(int64_t byte, bool exclusive) const {
+  return file_.is_open() && (Table::Get().Has(file_.identity(), byte) || file_.IsByteHeld(byte, exclusive));
+}
+
 Error DirectoryLock::AcquireWriter(const std::string& directory, DirectoryLock* lock) {
   DirectoryLock taken;
-  if (Error error = Open(directory, true, &taken); !error.ok()) {
-    return error;
-  }
-  switch (taken.Take(kWriterByte, true)) {
+  switch (taken.TakeFirst(directory, O_RDWR | O_CREAT, kWriterByte, true)) {
     case Outcome::kFailed:
       return taken.Failure(errno);
     case Outcome::kHeldByOther:
       return Error("BACKUP_LOCKED", "the backup directory " + directory + " is being changed by " +
-                                        ReadHolder(taken.fd_) +
+                                        ReadHolder(taken.file_.fd()) +
                                         ". Wait until that is done, or stop it; reading needs no lock.");
     case Outcome::kTaken:
       break;
   }
-  WriteHolder(taken.fd_);
+  if (Error error = taken.LockAgainstOtherPrograms(true, true); !error.ok()) {
+    return error;
+  }
+  WriteHolder(taken.file_.fd());
   *lock = std::move(taken);
   return Error();
+}
+
+Error DirectoryLock::IsBeingDeleted(uint32_t backup_id) const {
+  return Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory_ + " is being deleted by " +
+                                    (file_.is_open() ? ReadHolder(file_.fd()) : "another writer") + ".");
 }
 
 Error DirectoryLock::AcquireReader(const std::string& directory, uint32_t backup_id, bool may_create,
                                    DirectoryLock* lock) {
   DirectoryLock taken;
-  if (!Open(directory, may_create, &taken).ok()) {
+  Outcome outcome = taken.TakeFirst(directory, O_RDWR | (may_create ? O_CREAT : 0), backup_id, false);
+  if (outcome == Outcome::kFailed && !taken.file_.is_open()) {
     // Sharing a lock needs to read the file only.
-    taken.fd_ = OpenPlainFile(directory + "/" + kLockFileName, O_RDONLY);
-    if (taken.fd_ < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
-      return taken.Failure(errno);  // which passes: then somebody else could delete what is being read
-    }
-    if (taken.fd_ < 0) {
-      return Error();  // on a disk that is dying, say, reading goes on
-    }
+    outcome = taken.TakeFirst(directory, O_RDONLY, backup_id, false);
   }
-  switch (taken.Take(backup_id, false)) {
-    case Outcome::kFailed:
-      return taken.Failure(errno);
-    case Outcome::kHeldByOther:
-      return Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory +
-                                        " is being deleted by " + ReadHolder(taken.fd_) + ".");
-    case Outcome::kTaken:
-      break;
+  if (outcome == Outcome::kHeldByOther) {
+    return taken.IsBeingDeleted(backup_id);
+  }
+  // What passes is told: else somebody else could delete what is being read. On a disk that is dying, say, reading goes
+  // on.
+  if (outcome == Outcome::kFailed && (taken.file_.is_open() || errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+    return taken.Failure(errno);
+  }
+  if (FileIdentity any; !IdentityAt(directory, true, &any)) {
+    return Error();  // the engine says what is missing
+  }
+  if (taken.LockBackup(backup_id) == Outcome::kHeldByOther) {
+    return taken.IsBeingDeleted(backup_id);
   }
   *lock = std::move(taken);
   return Error();
 }
 
+// Where it cannot be, there is no such backup, or none that can be read.
+DirectoryLock::Outcome DirectoryLock::LockBackup(uint32_t backup_id) {
+  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+    backup_ = LockFile::Open(MetaPath(directory_, backup_id), O_RDONLY);
+    if (!backup_.is_open()) {
+      break;
+    }
+    if (backup_.LockAll(false) == Outcome::kHeldByOther) {
+      return Outcome::kHeldByOther;
+    }
+    if (backup_.IsAtPath()) {
+      return Outcome::kTaken;
+    }
+  }
+  backup_.Close();
+  return Outcome::kFailed;
+}
+
 Error DirectoryLock::AcquireState(const std::string& directory, DirectoryLock* lock) {
   DirectoryLock taken;
-  if (Error error = Open(directory, true, &taken); !error.ok()) {
-    return error;
-  }
-  switch (taken.Take(kStateByte, true)) {
+  switch (taken.TakeFirst(directory, O_RDWR | O_CREAT, kStateByte, true)) {
     case Outcome::kFailed:
       return taken.Failure(errno);
     case Outcome::kHeldByOther:
@@ -242,15 +249,87 @@ Error DirectoryLock::AcquireState(const std::string& directory, DirectoryLock* l
 }
 
 Error DirectoryLock::ExcludeReaders(uint32_t backup_id) {
-  switch (Take(backup_id, true)) {
-    case Outcome::kFailed:
+  // Who reads it since before the lock file was removed, and made anew, is seen here only. Who comes later finds the
+  // byte locked: so this need not be held, and thousands of backups can go without a file open for each.
+  const std::string path = MetaPath(directory_, backup_id);
+  LockFile meta = LockFile::Open(path, O_RDWR);
+  if (!meta.is_open()) {
+    meta = LockFile::Open(path, O_RDONLY);
+  }
+  Outcome outcome = meta.is_open() ? meta.LockAll(true) : Outcome::kFailed;
+  if (outcome != Outcome::kHeldByOther) {
+    outcome = Take(backup_id, true);
+    if (outcome == Outcome::kFailed) {
       return Failure(errno);
-    case Outcome::kHeldByOther:
-      return Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory_ +
-                                        " is being read: it is restored, verified or open. Nothing was deleted; try "
-                                        "again when that is done.");
-    case Outcome::kTaken:
-      break;
+    }
+  }
+  return outcome == Outcome::kTaken
+             ? Error()
+             : Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory_ +
+                                          " is being read: it is restored, verified or open. Nothing was deleted; try "
+                                          "again when that is done.");
+}
+
+Error DirectoryLock::KeepOtherProgramsOut(bool may_create) {
+  if (file_.is_open() && Take(kRestoreByte, false) == Outcome::kFailed) {
+    return Failure(errno);
+  }
+  return LockAgainstOtherPrograms(false, may_create);
+}
+
+// Held by a writer of ours, the other programs' lock would keep our restores out, and the other way round. These see
+// each other by bytes of our own file, which are taken before that lock and given up after it: so it is known whether
+// one of ours is the one who holds it.
+Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
+  const std::string path = directory_ + "/" + kOtherLockFileName;
+  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+    LockFile file = LockFile::Open(path, O_RDWR | (may_create ? O_CREAT : 0));
+    if (!file.is_open() && errno != ENOSPC && errno != EDQUOT) {
+      file = LockFile::Open(path, O_RDONLY);
+    }
+    if (!file.is_open()) {
+      // Where it cannot be made for want of space, others cannot make it either, and something may have to be deleted.
+      const bool needed = exclusive && errno != ENOSPC && errno != EDQUOT;
+      return needed ? Error::System("writing to a backup directory needs to lock " + path, errno) : Error();
+    }
+    const Outcome outcome = file.LockAll(exclusive);
+    if (outcome == Outcome::kFailed) {
+      return Error();  // this file system has no such locks
+    }
+    if (outcome == Outcome::kHeldByOther) {
+      if (!exclusive && IsHeldByAnother(kWriterByte, false)) {
+        return Error();
+      }
+      if (!exclusive || file.LockAll(false) != Outcome::kTaken || !IsHeldByAnother(kRestoreByte, true)) {
+        continue;
+      }
+    }
+    if (file.IsAtPath()) {
+      others_ = std::move(file);
+      return Error();
+    }
+  }
+  return Error("BACKUP_LOCKED", "the backup directory " + directory_ + " is in use by another program, which holds " +
+                                    path +
+                                    ", as rocksdb-js does while it backs up, deletes or restores. Nothing was done; "
+                                    "wait until that is done.");
+}
+
+Error DirectoryLock::StillHeld() const {
+  if (directory_.empty()) {
+    return Error();
+  }
+  FileIdentity directory;
+  if (!IdentityAt(directory_, true, &directory) || !(directory == directory_identity_)) {
+    return Lost("the backup directory " + directory_ + " was moved or removed");
+  }
+  if (backup_.is_open()) {
+    return backup_.IsAtPath() ? Error() : Lost("the backup of " + backup_.path() + " was removed or replaced");
+  }
+  for (const LockFile* file : {&file_, &others_}) {
+    if (file->is_open() && !file->IsAtPath()) {
+      return Lost("the lock file " + file->path() + " was removed or replaced");
+    }
   }
   return Error();
 }

@@ -15,6 +15,12 @@ class StateLockHandle : public Wrapped {
   explicit StateLockHandle(DirectoryLock lock) : Wrapped(TypeId<StateLockHandle>::id()), lock_(std::move(lock)) {}
 
   void Release(const Args& /*args*/) { lock_.Release(); }
+  // Throws LOCK_LOST when others may have taken it meanwhile.
+  void AssertHeld(const Args& args) {
+    if (const Error error = lock_.StillHeld(); !error.ok()) {
+      Throw(args.Env(), error);
+    }
+  }
 
  private:
   DirectoryLock lock_;
@@ -36,7 +42,9 @@ Napi::Value TryLockState(const Args& args) {
 }  // namespace
 
 void RegisterStateLock(Napi::Env env, Napi::Object exports) {
-  DefineClass<StateLockHandle>(env, "NativeStateLock", {Method<&StateLockHandle::Release>("release")});
+  DefineClass<StateLockHandle>(
+      env, "NativeStateLock",
+      {Method<&StateLockHandle::Release>("release"), Method<&StateLockHandle::AssertHeld>("assertHeld")});
   exports.Set("tryLockState", MakeFunction<&TryLockState>(env, "tryLockState"));
 }
 

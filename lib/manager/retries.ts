@@ -1,6 +1,8 @@
 /** Codes of failures that may pass by themselves: somebody else holds the directory, or the system has a bad moment. */
 const PASSING = new Set([
   'BACKUP_LOCKED',
+  // The next attempt takes the lock that is there.
+  'LOCK_LOST',
   'NO_SPACE',
   'ROCKSDB_IO_ERROR',
   'ROCKSDB_BUSY',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { native } from '../binding.js';
 import { RocksDBError } from '../errors.js';
+import type { NativeStateLock } from '../native-backup-engine.js';
 import { NotDurable, writeDurably } from './durable-file.js';
 import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
 import { readPlainFile } from './plain-file.js';
@@ -32,8 +33,8 @@ export interface DirectoryState {
   /** What a BackupManager goes on from after a restart. */
   manager: Record<string, unknown>;
   /**
-   * Set when pins may have been lost, because the file and its predecessor were damaged. As long as it is, nothing prunes:
-   * a pinned backup could be among what is deleted. {@link acknowledgeLostPins} ends it.
+   * Set when pins may have been lost, because the file and its predecessor were damaged. As long as it is, nothing is pruned,
+   * purged or deleted by its number: it could be a pinned backup. {@link acknowledgeLostPins} ends it.
    */
   pinsLost?: string;
 }
@@ -72,7 +73,14 @@ export async function updateState(location: string, change: (state: DirectorySta
     change(state);
     const path = join(location, STATE_FILE);
     const aside = join(location, damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE);
-    await writeDurably(path, `${JSON.stringify(state)}\n`, () => renameIfThere(path, aside)).catch((error: Error) => {
+    const beforeRename = () => {
+      lock.assertHeld();
+      return renameIfThere(path, aside);
+    };
+    await writeDurably(path, `${JSON.stringify(state)}\n`, beforeRename).catch((error: Error) => {
+      if ((error as { code?: string }).code === 'LOCK_LOST') {
+        throw error;
+      }
       const what = 'the pins and the history of the backups beside it';
       throw new RocksDBError(
         error instanceof NotDurable
@@ -87,11 +95,17 @@ export async function updateState(location: string, change: (state: DirectorySta
   }
 }
 
-/** Does something while nobody else changes the state: what it says holds until that is done. Changes of its own would wait for ever. */
-export async function holdingState<T>(location: string, use: (state: DirectoryState) => Promise<T>): Promise<T> {
+/**
+ * Does something while nobody else changes the state: what it says holds until that is done, or `assertHeld` throws LOCK_LOST.
+ * Changes of its own would wait for ever, and those of others do: it must wait for nothing that takes long.
+ */
+export async function holdingState<T>(
+  location: string,
+  use: (state: DirectoryState, assertHeld: () => void) => Promise<T>,
+): Promise<T> {
   const lock = await lockState(location);
   try {
-    return await use((await load(location)).state);
+    return await use((await load(location)).state, () => lock.assertHeld());
   } finally {
     lock.release();
   }
@@ -144,7 +158,7 @@ async function renameIfThere(from: string, to: string): Promise<void> {
 }
 
 /** Waits for whoever is changing the state: that is a matter of milliseconds. */
-async function lockState(location: string): Promise<{ release(): void }> {
+async function lockState(location: string): Promise<NativeStateLock> {
   const giveUp = performance.now() + 30_000;
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
     const lock = native.tryLockState(location);

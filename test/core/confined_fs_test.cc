@@ -172,17 +172,21 @@ TEST_F(ConfinedTest, TheDirectoryItselfMayBeALink) {
 }
 
 TEST_F(ConfinedTest, ALockThatIsALinkOrAFifoIsAnErrorAndWrittenToByNobody) {
-  const std::string lock = backups_ + "/rocksdb-backup.lock";
-  for (const bool fifo : {true, false}) {
-    std::filesystem::remove(lock);
-    if (fifo) {
-      ASSERT_EQ(mkfifo(lock.c_str(), 0600), 0);
-    } else {
-      std::filesystem::create_symlink(path("outside/CURRENT"), lock);
+  for (const char* name : {kLockFileName, kOtherLockFileName}) {
+    const std::string lock = backups_ + "/" + name;
+    for (const bool fifo : {true, false}) {
+      std::filesystem::remove(lock);
+      if (fifo) {
+        ASSERT_EQ(mkfifo(lock.c_str(), 0600), 0);
+      } else {
+        std::filesystem::create_symlink(path("outside/CURRENT"), lock);
+      }
+      EXPECT_CODE(Create(*repository_), "ROCKSDB_IO_ERROR");
+      EXPECT_GOOD(Verify(*repository_, 2));
+      EXPECT_FALSE(Restored(*repository_, 2).empty());
+      EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
     }
-    EXPECT_CODE(Create(*repository_), "ROCKSDB_IO_ERROR");
-    EXPECT_GOOD(Verify(*repository_, 2));
-    EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
+    std::filesystem::remove(lock);
   }
 }
 

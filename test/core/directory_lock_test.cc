@@ -1,5 +1,7 @@
 #include "core/directory_lock.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -208,6 +210,193 @@ TEST_F(DirectoryLockTest, AForkThatHasNotRunItsProgramYetDoesNotKeepIt) {
   EXPECT_GOOD(Writer(&lock));
   close(gate[1]);
   waitpid(child, nullptr, 0);
+}
+
+// ---- Files that go away
+
+TEST_F(DirectoryLockTest, ALockWhoseFileWasRemovedOrReplacedIsLost) {
+  for (const char* name : {kLockFileName, kOtherLockFileName}) {
+    DirectoryLock lock;
+    ASSERT_GOOD(Writer(&lock));
+    EXPECT_GOOD(lock.StillHeld());
+    std::filesystem::remove(path(name));
+    const Error removed = lock.StillHeld();
+    EXPECT_EQ(removed.code(), "LOCK_LOST") << name;
+    EXPECT_NE(removed.message().find(path(name)), std::string::npos) << removed.message();
+    WriteFile(path(name), "");
+    EXPECT_CODE(lock.StillHeld(), "LOCK_LOST") << "another file";
+    lock.Release();
+    ASSERT_GOOD(Writer(&lock)) << "the one that is there is locked now";
+    EXPECT_GOOD(lock.StillHeld());
+  }
+}
+
+TEST_F(DirectoryLockTest, ALockIsLostWithItsDirectory) {
+  std::filesystem::create_directory(path("a"));
+  DirectoryLock lock;
+  ASSERT_GOOD(DirectoryLock::AcquireWriter(path("a"), &lock));
+  std::filesystem::rename(path("a"), path("b"));
+  EXPECT_CODE(lock.StillHeld(), "LOCK_LOST");
+  std::filesystem::create_directory(path("a"));
+  EXPECT_CODE(lock.StillHeld(), "LOCK_LOST");
+  for (const char* name : {kLockFileName, kOtherLockFileName}) {
+    std::filesystem::rename(path("b/") + name, path("a/") + name);
+  }
+  EXPECT_CODE(lock.StillHeld(), "LOCK_LOST") << "the same files in another directory";
+  std::filesystem::remove_all(path("a"));
+  std::filesystem::rename(path("b"), path("a"));
+  EXPECT_CODE(lock.StillHeld(), "LOCK_LOST") << "the same directory without the files";
+}
+
+TEST_F(DirectoryLockTest, OfTheStateTooItIsKnown) {
+  DirectoryLock lock;
+  ASSERT_GOOD(DirectoryLock::AcquireState(root_, &lock));
+  EXPECT_GOOD(lock.StillHeld());
+  std::filesystem::remove(path(kLockFileName));
+  EXPECT_CODE(lock.StillHeld(), "LOCK_LOST");
+}
+
+TEST_F(DirectoryLockTest, AReaderIsSeenByItsBackupWhenTheLockFileIsGone) {
+  std::filesystem::create_directory(path("meta"));
+  WriteFile(path("meta/1"), "");
+  WriteFile(path("meta/2"), "");
+  for (const bool may_create : {true, false}) {
+    DirectoryLock reader;
+    ASSERT_GOOD(DirectoryLock::AcquireReader(root_, 1, may_create, &reader));
+    std::filesystem::remove(path(kLockFileName));
+    EXPECT_GOOD(reader.StillHeld()) << "what it reads is there";
+    DirectoryLock writer;
+    ASSERT_GOOD(Writer(&writer));
+    EXPECT_CODE(writer.ExcludeReaders(1), "BACKUP_IN_USE");
+    EXPECT_GOOD(writer.ExcludeReaders(2));
+    reader.Release();
+    EXPECT_GOOD(writer.ExcludeReaders(1));
+    EXPECT_CODE(DirectoryLock::AcquireReader(root_, 1, may_create, &reader), "BACKUP_IN_USE");
+    writer.Release();
+    std::filesystem::remove(path(kLockFileName));
+  }
+}
+
+TEST_F(DirectoryLockTest, AReaderKnowsWhenItsBackupIsAnother) {
+  std::filesystem::create_directory(path("meta"));
+  WriteFile(path("meta/1"), "");
+  DirectoryLock reader;
+  ASSERT_GOOD(Reader(1, &reader));
+  std::filesystem::rename(path("meta/1"), path("meta/old"));
+  EXPECT_CODE(reader.StillHeld(), "LOCK_LOST");
+  WriteFile(path("meta/1"), "");
+  EXPECT_CODE(reader.StillHeld(), "LOCK_LOST");
+}
+
+TEST_F(DirectoryLockTest, ManyBackupsAreExcludedWithoutAFileOpenForEach) {
+  std::filesystem::create_directory(path("meta"));
+  const auto open_files = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+  };
+  DirectoryLock writer;
+  ASSERT_GOOD(Writer(&writer));
+  const auto before = open_files();
+  for (uint32_t id = 1; id <= 100; ++id) {
+    WriteFile(MetaPath(root_, id), "");
+    ASSERT_GOOD(writer.ExcludeReaders(id));
+  }
+  EXPECT_EQ(open_files(), before);
+}
+
+// ---- Other programs
+
+// Another program that holds its lock.
+class Neighbour {
+ public:
+  Neighbour(const std::string& directory, int mode)
+      : fd_(open((directory + "/" + kOtherLockFileName).c_str(), O_RDWR | O_CREAT, 0666)) {
+    held_ = flock(fd_, mode | LOCK_NB) == 0;
+  }
+  ~Neighbour() { close(fd_); }
+  Neighbour(const Neighbour&) = delete;
+  Neighbour& operator=(const Neighbour&) = delete;
+  bool held() const { return held_; }
+
+ private:
+  int fd_;
+  bool held_;
+};
+
+TEST_F(DirectoryLockTest, AWriterAndAnotherProgramThatWritesOrRestoresKeepEachOtherOut) {
+  DirectoryLock writer;
+  for (const int mode : {LOCK_EX, LOCK_SH}) {
+    {
+      const Neighbour other(root_, mode);
+      ASSERT_TRUE(other.held());
+      const Error error = Writer(&writer);
+      EXPECT_EQ(error.code(), "BACKUP_LOCKED");
+      EXPECT_NE(error.message().find(path(kOtherLockFileName)), std::string::npos) << error.message();
+    }
+    ASSERT_GOOD(Writer(&writer));
+    EXPECT_FALSE(Neighbour(root_, mode).held());
+    writer.Release();
+    EXPECT_TRUE(Neighbour(root_, mode).held());
+  }
+}
+
+TEST_F(DirectoryLockTest, ARestoreKeepsOutOtherProgramsThatWriteAndNotThoseThatRestore) {
+  DirectoryLock reader;
+  ASSERT_GOOD(Reader(1, &reader));
+  ASSERT_GOOD(reader.KeepOtherProgramsOut(true));
+  EXPECT_TRUE(Neighbour(root_, LOCK_SH).held());
+  EXPECT_FALSE(Neighbour(root_, LOCK_EX).held());
+  reader.Release();
+  const Neighbour writer(root_, LOCK_EX);
+  ASSERT_TRUE(writer.held());
+  ASSERT_GOOD(Reader(1, &reader)) << "what only reads is not kept out";
+  EXPECT_CODE(reader.KeepOtherProgramsOut(true), "BACKUP_LOCKED");
+}
+
+TEST_F(DirectoryLockTest, OurOwnWritersAndRestoresDoNotKeepEachOtherOut) {
+  DirectoryLock reader;
+  DirectoryLock writer;
+  ASSERT_GOOD(Reader(1, &reader));
+  ASSERT_GOOD(reader.KeepOtherProgramsOut(true));
+  ASSERT_GOOD(Writer(&writer)) << "beside a restore";
+  DirectoryLock second;
+  ASSERT_GOOD(Reader(1, &second));
+  EXPECT_GOOD(second.KeepOtherProgramsOut(true)) << "beside both";
+  EXPECT_FALSE(Neighbour(root_, LOCK_EX).held());
+  reader.Release();
+  second.Release();
+  EXPECT_FALSE(Neighbour(root_, LOCK_EX).held()) << "the writer is there";
+  writer.Release();
+  ASSERT_GOOD(Writer(&writer));
+  ASSERT_GOOD(Reader(1, &reader));
+  EXPECT_GOOD(reader.KeepOtherProgramsOut(true)) << "beside a writer that was there first";
+}
+
+TEST_F(DirectoryLockTest, ARestoreThatMayMakeNoFileLocksTheOneThatIsThere) {
+  DirectoryLock reader;
+  ASSERT_GOOD(DirectoryLock::AcquireReader(root_, 1, false, &reader));
+  ASSERT_GOOD(reader.KeepOtherProgramsOut(false));
+  EXPECT_TRUE(NamesIn(root_).empty());
+  WriteFile(path(kOtherLockFileName), "");
+  ASSERT_GOOD(reader.KeepOtherProgramsOut(false));
+  EXPECT_FALSE(Neighbour(root_, LOCK_EX).held());
+}
+
+// Whoever gives up a lock does it in an order in which nobody takes one of ours for another program.
+TEST_F(DirectoryLockTest, OfWritersAndRestoresThatComeAndGoNoneIsTakenForAnotherProgram) {
+  std::atomic<bool> done{false};
+  std::thread restores([&] {
+    while (!done) {
+      DirectoryLock reader;
+      EXPECT_GOOD(Reader(1, &reader));
+      EXPECT_GOOD(reader.KeepOtherProgramsOut(true));
+    }
+  });
+  for (int i = 0; i < 2000; ++i) {
+    DirectoryLock writer;
+    EXPECT_GOOD(Writer(&writer));
+  }
+  done = true;
+  restores.join();
 }
 
 }  // namespace

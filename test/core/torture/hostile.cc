@@ -221,6 +221,7 @@ class Hostile : public BackupTest {
                               "meta/.3.tmp",
                               "private/3.tmp",
                               "rocksdb-backup.lock",
+                              ".backup.lock",
                               "rocksdb-backup.state.json"});
   }
 
@@ -368,7 +369,9 @@ class Hostile : public BackupTest {
     }
     std::filesystem::remove_all(directory);
     std::filesystem::copy(path("pristine"), directory, std::filesystem::copy_options::recursive);
-    std::filesystem::remove(directory + "/rocksdb-backup.lock");
+    for (const char* name : {kLockFileName, kOtherLockFileName}) {
+      std::filesystem::remove(directory + "/" + name);
+    }
     return directory;
   }
 

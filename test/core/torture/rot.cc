@@ -145,7 +145,7 @@ class Rot : public BackupTest {
     }
     const Tree after = TreeOf(directory_);
     for (const auto& [name, contents] : before) {
-      if (name == "rocksdb-backup.lock") {
+      if (name == kLockFileName || name == kOtherLockFileName) {
         continue;
       }
       bool goes = false;
@@ -349,6 +349,7 @@ TEST_F(Rot, ADamagedMetaMakesNoOtherBackupUnusable) {
 
 TEST_F(Rot, WhatLiesBesideBackupsHarmsNone) {
   const std::vector<std::string> places = {"rocksdb-backup.lock",
+                                           ".backup.lock",
                                            "rocksdb-backup.state.json",
                                            "private/1/rocksdb-backup.files",
                                            "private/stray",
