@@ -111,6 +111,12 @@ export interface BackupInfoOptions {
   fileDetails?: boolean | undefined;
 }
 
+/** @internal What can be done in a turn that was waited for. */
+export interface WriteTurn {
+  deleteBackup(backupId: number, options: DeleteOptions): Promise<void>;
+  purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions): Promise<void>;
+}
+
 const MAX_METADATA = 1024 * 1024;
 const constructorKey = Symbol('BackupEngine');
 
@@ -187,7 +193,8 @@ export class BackupEngine implements AsyncDisposable {
    * purges and clean-ups that were called on this engine before, in any thread.
    *
    * Rejects with BACKUP_STOPPED when stopped, BACKUP_LOCKED when somebody else is writing to the directory, NO_SPACE when it
-   * would not fit; then nothing of it is left.
+   * would not fit; then nothing of it is left. With LOCK_LOST when somebody removed the directory's lock file or moved the
+   * directory meanwhile: then it is left alone as it is.
    *
    * @example
    * const info = await engine.createBackup(db, { metadata: JSON.stringify({ reason: 'before upgrade' }) });
@@ -236,8 +243,8 @@ export class BackupEngine implements AsyncDisposable {
    * Restores a backup to a directory, which must not exist or be empty, unless `overwrite` is set. The backup is restored
    * beside the target and takes its place only when it is complete: a restore that fails leaves the target as it was.
    *
-   * Rejects with TARGET_EXISTS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT, BACKUP_NOT_FOUND, or BACKUP_IN_USE while the backup
-   * is being deleted, before anything is changed.
+   * Rejects with TARGET_EXISTS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT, BACKUP_NOT_FOUND, BACKUP_IN_USE while the backup
+   * is being deleted, or BACKUP_LOCKED while rocksdb-js writes to the directory, before anything is changed.
    *
    * @example
    * await engine.restoreBackup(7, '/data/users', { overwrite: true });
@@ -341,6 +348,22 @@ export class BackupEngine implements AsyncDisposable {
   /** Deletes all but the latest so many. Refuses as {@link deleteBackup} does; then nothing is deleted. */
   async purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions = {}): Promise<void> {
     return this.#native.purgeOldBackups(numBackupsToKeep, checkObject('options', options));
+  }
+
+  /**
+   * @internal For deleting what was looked at before: waits for the writes that were called before, and lets `work` run before
+   * those that are called later.
+   */
+  async inTurn<T>(work: (turn: WriteTurn) => Promise<T>): Promise<T> {
+    const turn = await this.#native.takeTurn();
+    try {
+      return await work({
+        deleteBackup: (backupId, options) => this.#native.deleteBackup(backupId, options, turn),
+        purgeOldBackups: (keep, options) => this.#native.purgeOldBackups(keep, options, turn),
+      });
+    } finally {
+      turn.release();
+    }
   }
 
   /** Deletes what interrupted backups left. Rarely needed: creating and deleting do it too. */

@@ -7,6 +7,10 @@
 namespace rocksdb_backup {
 
 void Line::Run(std::function<void()> work, Operation& operation) {
+  Take([work = std::move(work)](const Turn& /*turn*/) { work(); }, operation);
+}
+
+void Line::Take(Work work, Operation& operation) {
   std::unique_lock lock(mutex_);
   if (!busy_) {
     busy_ = true;
@@ -24,26 +28,31 @@ void Line::Run(std::function<void()> work, Operation& operation) {
   });
 }
 
-void Line::Start(std::function<void()> work) {
+void Line::Start(Work work) {
   RunInBackground([self = shared_from_this(), work = std::move(work)]() mutable {
-    work();
+    Turn turn(self.get(), [self](void*) { self->StartNext(); });
+    work(turn);
     work = nullptr;  // what it captured is gone before the next begins
-    std::function<void()> next;
-    {
-      const std::lock_guard lock(self->mutex_);
-      if (self->waiting_.empty()) {
-        self->busy_ = false;
-        return;
-      }
-      next = std::move(self->waiting_.begin()->second);
-      self->waiting_.erase(self->waiting_.begin());
-    }
-    self->Start(std::move(next));
+    turn.reset();
   });
 }
 
+void Line::StartNext() {
+  Work next;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) {
+      busy_ = false;
+      return;
+    }
+    next = std::move(waiting_.begin()->second);
+    waiting_.erase(waiting_.begin());
+  }
+  Start(std::move(next));
+}
+
 void Line::Leave(uint64_t place) {
-  std::function<void()> work;
+  Work work;
   {
     const std::lock_guard lock(mutex_);
     const auto found = waiting_.find(place);
@@ -53,7 +62,7 @@ void Line::Leave(uint64_t place) {
     work = std::move(found->second);
     waiting_.erase(found);
   }
-  RunInBackground(std::move(work));
+  RunInBackground([work = std::move(work)] { work(nullptr); });
 }
 
 }  // namespace rocksdb_backup

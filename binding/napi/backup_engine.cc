@@ -15,6 +15,7 @@
 #include "napi/task.h"
 #include "napi/values.h"
 #include "napi/wrap.h"
+#include "napi/write_turn.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -158,25 +159,52 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         });
   }
 
-  // (id, { force })
+  // A turn in the line of what writes, for what is done in it.
+  Napi::Value TakeTurn(const Args& args) {
+    const Repository repository = shared_resource(args.Env());
+    const auto operation = std::make_shared<Operation>();
+    const auto taken = std::make_shared<Line::Turn>();
+    return AsyncThrough<Line::Turn>(
+        args.Env(),
+        [repository, operation, taken](std::function<void()> work) {
+          repository->writes().Take(
+              [taken, work = std::move(work)](Line::Turn turn) {
+                *taken = std::move(turn);
+                work();
+              },
+              *operation);
+        },
+        Leases(Lease(args.Env(), repository)),
+        [taken](Line::Turn& turn) {
+          turn = std::move(*taken);
+          return Error();
+        },
+        [](Napi::Env js, Line::Turn& turn) { return Wrap(js, std::make_unique<WriteTurnHandle>(std::move(turn))); },
+        [operation] { operation->RequestStop(); });
+  }
+
+  // (id, { force }, turn)
   Napi::Value DeleteBackup(const Args& args) {
     const uint32_t id = BackupIdArgument(args.Env(), args[0]);
     const bool force = ReadFlag(args.Env(), "deleteBackup options", "force", args[1]);
-    return Write(args.Env(), [id, force](BackupRepository& repository) { return repository.Delete(id, force); });
+    return Write(args.Env(), args[2],
+                 [id, force](BackupRepository& repository) { return repository.Delete(id, force); });
   }
 
-  // (number to keep, { force })
+  // (number to keep, { force }, turn)
   Napi::Value PurgeOldBackups(const Args& args) {
     const auto keep = static_cast<uint32_t>(
         ReadUint64(args.Env(), "numBackupsToKeep", args[0], 0, std::numeric_limits<uint32_t>::max()));
     const bool force = ReadFlag(args.Env(), "purgeOldBackups options", "force", args[1]);
-    return Write(args.Env(), [keep, force](BackupRepository& repository) { return repository.PurgeOld(keep, force); });
+    return Write(args.Env(), args[2],
+                 [keep, force](BackupRepository& repository) { return repository.PurgeOld(keep, force); });
   }
 
   // ({ force })
   Napi::Value GarbageCollect(const Args& args) {
     const bool force = ReadFlag(args.Env(), "garbageCollect options", "force", args[0]);
-    return Write(args.Env(), [force](BackupRepository& repository) { return repository.CollectGarbage(force); });
+    return Write(args.Env(), args.Env().Undefined(),
+                 [force](BackupRepository& repository) { return repository.CollectGarbage(force); });
   }
 
   Napi::Value StopBackup(const Args& args) { return Napi::Boolean::New(args.Env(), resource(args.Env()).StopBackup()); }
@@ -235,12 +263,19 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         [repository, call = std::move(call)](T& result) { return call(*repository, result); }, std::move(convert));
   }
 
+  // In the turn that is given, or in one of its own.
   template <typename Call>
-  Napi::Value Write(Napi::Env env, Call call) {
+  Napi::Value Write(Napi::Env env, Napi::Value given, Call call) {
     const Repository repository = shared_resource(env);
     const auto operation = std::make_shared<Operation>();
+    const auto* handle = Unwrap<WriteTurnHandle>(env, given);
+    const Runner run = handle == nullptr || handle->turn() == nullptr
+                           ? InTurn(repository, operation)
+                           : [turn = handle->turn()](std::function<void()> work) {
+                               RunInBackground([turn, work = std::move(work)] { work(); });
+                             };
     return AsyncThrough<None>(
-        env, InTurn(repository, operation), Leases(Lease(env, repository)),
+        env, run, Leases(Lease(env, repository)),
         [repository, call = std::move(call)](None&) { return call(*repository); },
         [](Napi::Env js, None&) { return js.Undefined(); }, [operation] { operation->RequestStop(); });
   }
@@ -328,12 +363,14 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
                      AsyncMethod<&E::GetBackupInfo>("getBackupInfo"),
                      AsyncMethod<&E::GetCorruptedBackups>("getCorruptedBackups"),
                      AsyncMethod<&E::OpenBackup>("openBackup"),
+                     AsyncMethod<&E::TakeTurn>("takeTurn"),
                      AsyncMethod<&E::DeleteBackup>("deleteBackup"),
                      AsyncMethod<&E::PurgeOldBackups>("purgeOldBackups"),
                      AsyncMethod<&E::GarbageCollect>("garbageCollect"),
                      Method<&E::StopBackup>("stopBackup"),
                      AsyncMethod<&E::Close>("close"),
                  });
+  WriteTurnHandle::Register(env);
   RegisterOperation(env, exports);
   RegisterRateLimiter(env, exports);
   RegisterStateLock(env, exports);

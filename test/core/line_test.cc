@@ -163,5 +163,32 @@ TEST_F(LineTest, ItMayGoWhileItsLastWorkRunsAndWhatAWorkHeldIsGoneBeforeTheNext)
   EXPECT_TRUE(next.get_future().get());
 }
 
+TEST_F(LineTest, ATurnThatIsKeptKeepsTheOthersWaitingAfterItsWorkHasReturned) {
+  Operation operation;
+  std::promise<Line::Turn> taken;
+  line_->Take([&taken](Line::Turn turn) { taken.set_value(std::move(turn)); }, operation);
+  Line::Turn turn = taken.get_future().get();
+  line_->Run([this] { ++ran_; }, operation);
+  // A second copy is the same turn.
+  Line::Turn copy = turn;
+  turn.reset();
+  std::promise<void> other;
+  RunInBackground([&] { other.set_value(); });
+  other.get_future().wait();
+  EXPECT_EQ(ran_, 0);
+  copy.reset();
+  WaitFor(1);
+}
+
+TEST_F(LineTest, WhatIsStoppedGetsNoTurn) {
+  Occupy();
+  Operation operation;
+  std::promise<bool> has_turn;
+  line_->Take([&has_turn](const Line::Turn& turn) { has_turn.set_value(turn != nullptr); }, operation);
+  operation.RequestStop();
+  EXPECT_FALSE(has_turn.get_future().get());
+  Free();
+}
+
 }  // namespace
 }  // namespace rocksdb_backup
