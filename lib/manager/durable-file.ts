@@ -17,6 +17,10 @@ export async function writeDurably(path: string, contents: string, beforeRename?
     await withFile(temporary, 'wx', async (file) => {
       await file.writeFile(contents);
       await file.sync();
+      const [{ size }, length] = [await file.stat(), Buffer.byteLength(contents)];
+      if (size !== length) {
+        throw new Error(`${temporary} has ${size} bytes, and ${length} were written`);
+      }
     });
     await beforeRename?.();
     await rename(temporary, path);

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { type NewRecord, type OperationRecord, ownRecord } from './operation-record.js';
-import { remember, updateState } from './state.js';
+import { type DirectoryState, HISTORY_LENGTH, remember, updateState } from './state.js';
 
 /** Options of {@link Recorder}. */
 export interface RecorderOptions {
@@ -10,9 +10,15 @@ export interface RecorderOptions {
   onProblem?: ((problem: Error) => void) | undefined;
 }
 
+const NEWLINE = 0x0a;
+
+/** How many records that could not be written are kept for later. */
+const MOST_UNWRITTEN = HISTORY_LENGTH;
+
 /**
  * Writes down what was done to a directory of backups: in the history of its state, and in the audit log. That this fails never
- * makes fail what was done, nor goes unseen.
+ * makes fail what was done, nor goes unseen; it is tried again with the next record. So what is decided by the history, such as
+ * whether the newest backup has verified, can be decided on a full disk, too: see {@link withUnwritten}.
  *
  * @example
  * const recorder = new Recorder('/backups/users', { auditLog: '/var/log/backups.jsonl' });
@@ -22,6 +28,10 @@ export class Recorder {
   readonly #location: string;
   readonly #auditLog: string | undefined;
   readonly #onProblem: (problem: Error) => void;
+  /** What is not written yet, oldest first. */
+  #unlogged: OperationRecord[] = [];
+  #unremembered: OperationRecord[] = [];
+  #logging: Promise<void> = Promise.resolve();
 
   constructor(location: string, options: RecorderOptions = {}) {
     this.#location = location;
@@ -32,20 +42,53 @@ export class Recorder {
   async record(record: NewRecord): Promise<OperationRecord> {
     const whole = ownRecord(record);
     await Promise.all([
-      this.#attempt('the audit log', () => this.#appendToLog(whole)),
-      this.#attempt('the history', () => updateState(this.#location, (state) => remember(state, whole))),
+      this.#attempt('the audit log', () => this.#log(whole)),
+      this.#attempt('the history', () => this.#remember(whole)),
     ]);
     return whole;
   }
 
-  async #appendToLog(record: OperationRecord): Promise<void> {
-    if (this.#auditLog === undefined) {
-      return;
+  /** A state as it would be if everything that was recorded here could have been written to it. */
+  withUnwritten(state: DirectoryState): DirectoryState {
+    const whole = this.#unremembered.length === 0 ? state : structuredClone(state);
+    for (const record of this.#unremembered) {
+      remember(whole, record);
     }
-    const file = await open(this.#auditLog, 'a', 0o640);
+    return whole;
+  }
+
+  async #remember(record: OperationRecord): Promise<void> {
+    this.#unremembered = [...this.#unremembered, record].slice(-MOST_UNWRITTEN);
+    let written: OperationRecord[] = [];
+    await updateState(this.#location, (state) => {
+      written = this.#unremembered;
+      for (const each of written) remember(state, each);
+    });
+    this.#unremembered = this.#unremembered.filter((each) => !written.includes(each));
+  }
+
+  #log(record: OperationRecord): Promise<void> {
+    const path = this.#auditLog;
+    if (path === undefined) {
+      return Promise.resolve();
+    }
+    this.#unlogged = [...this.#unlogged, record].slice(-MOST_UNWRITTEN);
+    const logged = this.#logging.then(() => this.#appendTo(path));
+    this.#logging = logged.catch(() => undefined);
+    return logged;
+  }
+
+  async #appendTo(path: string): Promise<void> {
+    if (this.#unlogged.length === 0) {
+      return; // the call before took it along
+    }
+    const file = await open(path, 'a', 0o640);
     try {
-      // One write of a whole line at the end of the file: several processes may share a log.
-      await file.write(`${JSON.stringify(record)}\n`);
+      for (let [record] = this.#unlogged; record !== undefined; [record] = this.#unlogged) {
+        // One write of a whole line at the end of the file: several processes may share a log.
+        await writeFully(file, `${(await isWithinLine(path)) ? '\n' : ''}${JSON.stringify(record)}\n`);
+        this.#unlogged = this.#unlogged.filter((other) => other !== record);
+      }
       await file.sync();
     } finally {
       await file.close();
@@ -57,7 +100,36 @@ export class Recorder {
       await write();
     } catch (cause) {
       const { message } = cause as Error;
-      this.#onProblem(new Error(`${what} of ${this.#location} could not be written: ${message}`, { cause }));
+      this.#onProblem(
+        new Error(`${what} of ${this.#location} could not be written, which is tried again: ${message}`, { cause }),
+      );
     }
+  }
+}
+
+/** Whether a log ends within a line: a disk was full, or a process was killed. What follows must not become a part of that. */
+async function isWithinLine(path: string): Promise<boolean> {
+  // A log that may only be written to is taken to be as it should be. What is no file, a FIFO for instance, is not waited for.
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(() => undefined);
+  try {
+    const found = await file?.stat();
+    if (file === undefined || !found?.isFile() || found.size === 0) {
+      return false;
+    }
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, found.size - 1);
+    return buffer[0] !== NEWLINE;
+  } finally {
+    await file?.close();
+  }
+}
+
+/** All of it, or an error: one write may take a part only, as when the disk becomes full. */
+async function writeFully(file: FileHandle, text: string): Promise<void> {
+  for (let rest = Buffer.from(text); rest.length > 0; ) {
+    const { bytesWritten } = await file.write(rest);
+    if (bytesWritten === 0) {
+      throw new Error(`${rest.length} bytes could not be written`);
+    }
+    rest = rest.subarray(bytesWritten);
   }
 }
