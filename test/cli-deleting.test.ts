@@ -1,7 +1,10 @@
 // What the commands delete, and what they do not.
 
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { contentsAt } from './fixtures/backups.js';
+import { PREVIOUS_STATE_FILE, STATE_FILE } from '../lib/manager/state.js';
+import { contentsAt, openEngine } from './fixtures/backups.js';
 import { cli, cliAnswer } from './fixtures/cli.js';
 import { type CliScene, cliScenes, refused } from './fixtures/cli-scene.js';
 import { filesBelow } from './fixtures/files.js';
@@ -103,4 +106,43 @@ t.test('a pinned backup is not deleted until it is unpinned', async (t) => {
   t.match((await cliAnswer(t, ['unpin', backups, '1'])).json, { wasPinned: true });
   t.match((await cliAnswer(t, ['unpin', backups, '1'])).json, { wasPinned: false });
   t.equal((await cli(t, ['delete', backups, '1', '--yes'])).code, 0);
+});
+
+t.test('while the pins are lost, delete, purge and prune alike delete nothing and say so', async (t) => {
+  const { backups } = scene(t);
+  await cli(t, ['verify', backups]);
+  writeFileSync(join(backups, STATE_FILE), 'nothing of sense');
+  rmSync(join(backups, PREVIOUS_STATE_FILE), { force: true });
+  const lost = /pinned is not known any more.*--acknowledge-lost-pins/;
+  await refused(t, ['delete', backups, '1', '--yes'], 1, lost);
+  await refused(t, ['delete', backups, '1', '--force', '--yes'], 1, lost);
+  await refused(t, ['purge', backups, '--keep', '1', '--yes'], 1, lost);
+  const prune = ['prune', backups, '--keep-last', '1', '--yes'];
+  t.match(await cli(t, prune), { code: 1, stdout: lost });
+  t.match(await cli(t, [...prune, '--quiet']), {
+    code: 1,
+    stdout: '',
+    stderr: lost,
+  });
+  t.match(await cliAnswer(t, prune), {
+    code: 1,
+    json: { blocked: lost, deleted: [] },
+  });
+  t.equal((await cli(t, ['list', backups, '-q'])).stdout, '1\n2\n3\n');
+  await cli(t, ['unpin', backups, '--acknowledge-lost-pins']);
+  t.equal((await cli(t, ['delete', backups, '1', '--yes'])).code, 0);
+  t.match(await cliAnswer(t, prune), { code: 0, json: { deleted: [2] } });
+});
+
+t.test('a prune that could not delete what it was asked to ends with another code than 0', async (t) => {
+  const { backups } = scene(t);
+  const engine = await openEngine(t, backups);
+  const open = await engine.openBackup(1);
+  const prune = ['prune', backups, '--keep-last', '1', '--yes'];
+  const ran = await cli(t, [...prune, '--quiet']);
+  t.match(ran, { code: 4, stderr: /backup 1 .* is being read/ });
+  t.equal((await cli(t, ['list', backups, '-q'])).stdout, '1\n3\n', 'and deletes what it can');
+  t.match(await cli(t, prune), { code: 4, stdout: /nothing was deleted\n$/ });
+  await open.close();
+  t.equal((await cli(t, prune)).code, 0);
 });

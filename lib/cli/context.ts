@@ -23,6 +23,7 @@ export class Context {
   readonly out: Output;
   readonly interrupts: Interrupts;
   readonly #stdin: NodeJS.ReadStream;
+  readonly #recorders = new Map<string, Recorder>();
   #endProgress: (() => void) | undefined;
 
   constructor(out: Output, interrupts: Interrupts, stdin: NodeJS.ReadStream) {
@@ -110,6 +111,23 @@ export class Context {
     });
   }
 
+  /** Writes down what is done to a directory: one for all that the command does, as it keeps what it could not write. */
+  recorder(location: string, auditLog: string | undefined): Recorder {
+    const name = JSON.stringify([location, auditLog]);
+    let recorder = this.#recorders.get(name);
+    if (recorder === undefined) {
+      recorder = new Recorder(location, {
+        auditLog,
+        onProblem: (problem) => {
+          this.endProgress();
+          this.out.warn(problem.message);
+        },
+      });
+      this.#recorders.set(name, recorder);
+    }
+    return recorder;
+  }
+
   /**
    * Does something and writes down that it was done, or that it failed. `details` is of what is known only then. What cannot be
    * written down is said, and changes nothing else.
@@ -122,13 +140,7 @@ export class Context {
     run: () => Promise<T>,
     learned: (result: T) => RecordDetails = () => ({}),
   ): Promise<T> {
-    const recorder = new Recorder(location, {
-      auditLog,
-      onProblem: (problem) => {
-        this.endProgress();
-        this.out.warn(problem.message);
-      },
-    });
+    const recorder = this.recorder(location, auditLog);
     const at = this.now().toISOString();
     const begin = performance.now();
     const base = () => ({

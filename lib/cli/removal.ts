@@ -61,6 +61,13 @@ export async function deleteShown(
   );
 }
 
+/** While it is not known what was pinned, nothing is deleted, whoever asks. */
+export function refuseLostPins({ state }: Pick<Inventory, 'state'>): void {
+  if (state.pinsLost !== undefined) {
+    throw new RocksDBError(`nothing was deleted: ${state.pinsLost}`, 'BACKUP_PINNED');
+  }
+}
+
 /** A pinned backup is kept until it is unpinned, whoever asks. */
 export function refusePinned({ location }: Inventory, backups: readonly BackupRecord[], instead: string): void {
   const pinned = backups.filter((backup) => backup.pinned).map(({ backupId }) => backupId);

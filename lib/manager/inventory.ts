@@ -54,7 +54,11 @@ export interface SharedFiles {
  * @example
  * const { backups, bytesOnDisk } = await readInventory(engine);
  */
-export async function readInventory(engine: BackupEngine): Promise<Inventory> {
+export async function readInventory(
+  engine: BackupEngine,
+  /** @internal Knows what could not be written to the state. */
+  recorder?: { withUnwritten(state: DirectoryState): DirectoryState },
+): Promise<Inventory> {
   // One after the other: what is listed as corrupt was not made or deleted while we looked, if both lists agree.
   const corrupt = await engine.getCorruptedBackups();
   const infos = await engine.getBackupInfo({ fileDetails: true });
@@ -64,7 +68,7 @@ export async function readInventory(engine: BackupEngine): Promise<Inventory> {
     engine.location,
     infos,
     corrupt.filter((backupId) => !readable.has(backupId)),
-    state,
+    recorder?.withUnwritten(state) ?? state,
   );
 }
 

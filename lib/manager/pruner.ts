@@ -21,9 +21,9 @@ export interface PrunerParts {
 export async function planPruning(
   engine: BackupEngine,
   policy: RetentionPolicy,
-  { steady, state }: Pick<PrunerParts, 'steady' | 'state'>,
+  { steady, state, recorder }: Pick<PrunerParts, 'steady' | 'state' | 'recorder'>,
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
-  const inventory = await readInventory(engine);
+  const inventory = await readInventory(engine, recorder);
   const plan = planOf(inventory, policy, new Date(steady.now()), state.memory.suspects, 'with checksums');
   return { inventory, plan };
 }

@@ -1,16 +1,16 @@
 import type { BackupEngine } from '../../backup-engine.js';
 import type { BackupInfo } from '../../backup-info.js';
 import { RocksDBError } from '../../errors.js';
+import { deletingUnpinned } from '../../manager/guarded-delete.js';
 import { freedBy, readInventory } from '../../manager/inventory.js';
 import { isSameBackup } from '../../manager/operation-record.js';
-import { holdingState, isPinned } from '../../manager/state.js';
+import { isPinned } from '../../manager/state.js';
 import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
-import { safe } from '../output/text.js';
 import { parseBackupId } from '../parse.js';
-import { CHANGED, deleteShown, deletionPlan, refusePinned, unreadablePlan } from '../removal.js';
+import { CHANGED, deleteShown, deletionPlan, refuseLostPins, refusePinned, unreadablePlan } from '../removal.js';
 import { array, count, flag, object, text } from '../schema.js';
 
 const deletionSchema = object({
@@ -31,7 +31,7 @@ export const deleteBackups = defineCommand({
   name: 'delete',
   summary: 'delete backups',
   description: [
-    'Deletes backups, and the files that no other uses. Says what goes and how much that frees, and asks. A pinned backup, and one that is being read, is not deleted.',
+    'Deletes backups, and the files that no other uses. Says what goes and how much that frees, and asks. A pinned backup, and one that is being read, is not deleted. Nor is any while the pins are lost, as unpin tells.',
     'While any backup in DIR cannot be read nothing is deleted, for its files would go with it: bring them back, or give them up with --force.',
   ],
   positionals: [
@@ -63,6 +63,7 @@ export const deleteBackups = defineCommand({
         }
         const goes = backups.filter(({ backupId }) => ids.has(backupId));
         const kept = backups.map(({ backupId }) => backupId).filter((id) => !ids.has(id));
+        refuseLostPins(inventory);
         refusePinned(inventory, goes, 'unpin them first');
         const bytesFreed = freedBy(inventory, ids);
         const json = { location: engine.location, deleted: [...ids], kept, bytesFreed, dryRun: options['dry-run'] };
@@ -70,7 +71,6 @@ export const deleteBackups = defineCommand({
         const plan = [
           ...unreadablePlan(engine.location, unreadable, options.force),
           ...(goes.length === 0 ? [] : deletionPlan(engine.location, goes, bytesFreed, kept.length)),
-          ...(inventory.state.pinsLost === undefined ? [] : [`${safe(inventory.state.pinsLost)}.`]),
         ];
         if (options['dry-run']) {
           return { json, text: () => plan };
@@ -86,7 +86,10 @@ export const deleteBackups = defineCommand({
               await deleteShown(context, engine, info, options['audit-log'], { force, named: true });
             } else {
               await context.recorded('delete', engine.location, options['audit-log'], { backupId }, () =>
-                engine.deleteBackup(backupId, { force: options.force }),
+                deletingUnpinned(engine, async (state, { deleteBackup }) => {
+                  refuseLostPins({ state });
+                  await deleteBackup(backupId, { force: options.force });
+                }),
               );
             }
             deleted.push(backupId);
@@ -112,7 +115,7 @@ export const purge = defineCommand({
   summary: 'delete all but the latest backups',
   description: [
     'Deletes all backups but the latest N, whatever their age. prune keeps by the day, the week and the month instead.',
-    'Nothing is deleted if that would take a pinned backup, or while any backup cannot be read.',
+    'Nothing is deleted if that would take a pinned backup, or while any backup cannot be read, or while the pins are lost, as unpin tells.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {
@@ -141,9 +144,7 @@ export const purge = defineCommand({
         const goes = backups.slice(0, Math.max(0, backups.length - keep));
         const deleted = goes.map(({ backupId }) => backupId);
         const kept = backups.slice(goes.length).map(({ backupId }) => backupId);
-        if (inventory.state.pinsLost !== undefined) {
-          throw new RocksDBError(`nothing was deleted: ${inventory.state.pinsLost}`, 'BACKUP_PINNED');
-        }
+        refuseLostPins(inventory);
         refusePinned(inventory, goes, `unpin them, or use prune --keep-last ${keep}, which keeps what is pinned`);
         const bytesFreed = freedBy(inventory, deleted);
         const json = { location: engine.location, deleted, kept, bytesFreed, dryRun: options['dry-run'] };
@@ -181,7 +182,7 @@ export const purge = defineCommand({
 
 /** Deletes all but the latest, if these are still those that were shown, and none of them was pinned since. */
 function purgeShown(engine: BackupEngine, shown: readonly BackupInfo[], keep: number, force: boolean): Promise<void> {
-  return holdingState(engine.location, async (state) => {
+  return deletingUnpinned(engine, async (state, { purgeOldBackups }) => {
     const goes = (await engine.getBackupInfo()).slice(0, -keep);
     const isSame = goes.length === shown.length && goes.every((backup, at) => isSameBackup(backup, shown[at]!));
     if (!isSame || goes.some((backup) => isPinned(state, backup)) || state.pinsLost !== undefined) {
@@ -190,6 +191,6 @@ function purgeShown(engine: BackupEngine, shown: readonly BackupInfo[], keep: nu
         CHANGED,
       );
     }
-    await engine.purgeOldBackups(keep, { force });
+    await purgeOldBackups(keep, { force });
   });
 }

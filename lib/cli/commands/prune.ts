@@ -1,5 +1,5 @@
 import type { BackupEngine } from '../../backup-engine.js';
-import { type Inventory, readInventory } from '../../manager/inventory.js';
+import { freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { memoryOf } from '../../manager/manager-state.js';
 import { planOf } from '../../manager/pruner.js';
 import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../manager/retention.js';
@@ -8,6 +8,7 @@ import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { withDirectory } from '../directory.js';
 import { codeOf, messageOf, UsageError } from '../errors.js';
+import { type Exit, exitOf } from '../exit-codes.js';
 import { table } from '../output/table.js';
 import { safe } from '../output/text.js';
 import { policyOf, policyOptions } from '../policy.js';
@@ -22,6 +23,7 @@ export const prune = defineCommand({
   description: [
     'Says for each backup whether it stays or goes and by which rule, asks, and deletes. A backup stays if any --keep rule keeps it; without any, all stay. What --max-backups and --max-bytes do not allow goes after that, oldest first.',
     'Pinned backups, the newest and the last good one always stay. Nothing goes while any backup is damaged or cannot be read, nor unless the newest has verified: that is done first if it is needed.',
+    'What should go and could not, because of that or because it is being read, is told, and the command does not end with 0.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {
@@ -69,13 +71,14 @@ export const prune = defineCommand({
     return withDirectory(
       DIR,
       async (engine) => {
-        let { plan, inventory } = await planned(context, engine, policy, { requireVerified: !dryRun });
+        const auditLog = options['audit-log'];
+        let { plan, inventory } = await planned(context, engine, policy, auditLog, { requireVerified: !dryRun });
         const newest = inventory.backups.at(-1);
         if (plan.delete.length === 0 && plan.blocked !== undefined && newest?.state === 'unverified' && !dryRun) {
           // Nothing goes before the newest has proved to be whole.
           const { checksum } = options;
-          await verifyOne(context, engine, newest, { checksum, auditLog: options['audit-log'] });
-          ({ plan, inventory } = await planned(context, engine, policy));
+          await verifyOne(context, engine, newest, { checksum, auditLog });
+          ({ plan, inventory } = await planned(context, engine, policy, auditLog));
         }
         const answer = (deleted: number[]) => ({
           location: engine.location,
@@ -94,18 +97,28 @@ export const prune = defineCommand({
         if (dryRun && plan.delete.length > 0 && newest?.state === 'unverified') {
           lines.push(`Backup ${newest.backupId}, the newest, would be verified first.`);
         }
-        const isDamaged = plan.blocked !== undefined && (inventory.corrupt.length > 0 || hasDamage(inventory));
+        if (plan.blocked !== undefined && !dryRun) {
+          if (context.out.quiet) {
+            context.out.warn(`nothing was deleted in ${engine.location}: ${plan.blocked}`);
+          }
+          const isDamaged = inventory.corrupt.length > 0 || hasDamage(inventory);
+          return { json: answer([]), text: () => lines, exit: isDamaged ? 'corrupt' : 'failed' };
+        }
         if (dryRun || plan.delete.length === 0) {
-          return { json: answer([]), text: () => lines, exit: isDamaged && !dryRun ? 'corrupt' : 'ok' };
+          return { json: answer([]), text: () => lines };
         }
         await context.confirm([...lines, ''], 'Delete?', options);
-        const deleted = await execute(context, engine, plan, options['audit-log']);
+        const { deleted, left } = await execute(context, engine, { plan, inventory }, auditLog);
+        const which = `${deleted.length === 1 ? 'backup' : 'backups'} ${deleted.join(', ')}`;
         return {
           json: answer(deleted),
           text: () => [
             ...(options.yes ? [...lines, ''] : []),
-            `deleted ${deleted.length === 1 ? 'backup' : 'backups'} ${deleted.join(', ')}; ${formatSize(plan.bytesBefore - plan.bytesAfter)} freed`,
+            deleted.length === 0
+              ? 'nothing was deleted'
+              : `deleted ${which}; ${formatSize(freedBy(inventory, deleted))} freed`,
           ],
+          exit: left ?? 'ok',
         };
       },
       { write: true },
@@ -119,21 +132,27 @@ async function planned(
   context: Context,
   engine: BackupEngine,
   policy: RetentionPolicy,
+  auditLog: string | undefined,
   options: RetentionOptions = {},
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
-  const inventory = await readInventory(engine);
+  // On a full disk the verify that pruning needs cannot be written down; it counts all the same.
+  const inventory = await readInventory(engine, context.recorder(engine.location, auditLog));
   const { suspects } = memoryOf(inventory.state);
   return { plan: planOf(inventory, policy, context.now(), suspects, 'with --checksum', options), inventory };
 }
 
-/** Deletes, the oldest first, what the plan says, unless somebody has pinned it since. */
+/**
+ * Deletes, the oldest first, what the plan says, unless somebody has pinned it since, or reads it. @returns what went, and how the
+ * command ends when something did not
+ */
 async function execute(
   context: Context,
   engine: BackupEngine,
-  plan: RetentionPlan,
+  { plan, inventory }: { plan: RetentionPlan; inventory: Inventory },
   auditLog: string | undefined,
-): Promise<number[]> {
+): Promise<{ deleted: number[]; left: Exit | undefined }> {
   const deleted: number[] = [];
+  let left: Exit | undefined;
   await context.recorded(
     'prune',
     engine.location,
@@ -148,14 +167,16 @@ async function execute(
           await deleteShown(context, engine, { backupId, timestamp }, auditLog);
           deleted.push(backupId);
         } catch (error) {
-          if (codeOf(error) !== CHANGED) throw error;
+          const code = codeOf(error);
+          if (code !== CHANGED && code !== 'BACKUP_IN_USE') throw error;
           context.out.warn(messageOf(error));
+          left = exitOf(error);
         }
       }
     },
-    () => ({ bytes: plan.bytesBefore - plan.bytesAfter }),
+    () => ({ bytes: freedBy(inventory, deleted) }),
   );
-  return deleted;
+  return { deleted, left };
 }
 
 function planLines(plan: RetentionPlan, { out: { style } }: Context): string[] {
