@@ -1,0 +1,53 @@
+// The names of classic-level's types (and of `level`'s), for code that imports them beside the class.
+
+import type {
+  AbstractBatchOperation,
+  AbstractChainedBatchWriteOptions,
+  AbstractIterator,
+  AbstractKeyIterator,
+  AbstractSnapshot,
+  AbstractValueIterator,
+} from 'abstract-level';
+import type { WriteOptions } from '../options.js';
+import type { LevelIteratorOptions, LevelReadOptions } from './level-options.js';
+
+export type {
+  LevelBatchOptions as BatchOptions,
+  LevelChainedBatch as ChainedBatch,
+  LevelClearOptions as ClearOptions,
+  LevelDelOptions as DelOptions,
+  LevelGetOptions as GetManyOptions,
+  LevelGetOptions as GetOptions,
+  LevelHasOptions as HasManyOptions,
+  LevelHasOptions as HasOptions,
+  LevelIteratorOptions as IteratorOptions,
+  LevelKeyIteratorOptions as KeyIteratorOptions,
+  LevelOpenOptions as OpenOptions,
+  LevelOptions as DatabaseOptions,
+  LevelPutOptions as PutOptions,
+  LevelRangeOptions as StartEndOptions,
+  LevelValueIteratorOptions as ValueIteratorOptions,
+} from './level-options.js';
+
+/** Options of the `write` of a chained batch. */
+export interface ChainedBatchWriteOptions extends AbstractChainedBatchWriteOptions, WriteOptions {}
+
+/** Options of iterators, beside abstract-level's. */
+export interface AdditionalIteratorOptions
+  extends LevelReadOptions,
+    Pick<LevelIteratorOptions<unknown, unknown>, 'highWaterMarkBytes'> {}
+
+/** An operation of `batch`. */
+export type BatchOperation<TDatabase, K, V> = AbstractBatchOperation<TDatabase, K, V>;
+
+/** What `iterator` gives. */
+export type Iterator<TDatabase, K, V> = AbstractIterator<TDatabase, K, V>;
+
+/** What `keys` gives. */
+export type KeyIterator<TDatabase, K> = AbstractKeyIterator<TDatabase, K>;
+
+/** What `values` gives. */
+export type ValueIterator<TDatabase, K, V> = AbstractValueIterator<TDatabase, K, V>;
+
+/** What `snapshot` gives. */
+export type Snapshot = AbstractSnapshot;
