@@ -1,6 +1,6 @@
 // What RocksLevel adds to abstract-level, beyond abstract-level's own tests (level-suite.test.ts).
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { ClassicLevel } from 'classic-level';
 import t, { type Test } from 'tap';
 import { BackupEngine, Database, RocksDBError } from '../lib/index.js';
@@ -349,6 +349,85 @@ t.test('options are those of classic-level, and ours; others are for hooks', asy
   t.equal(reader.database.mode, 'readOnly');
   t.equal(await reader.get('a', { fillCache: false }), '1');
   t.ok(await failureOf(() => reader.put('a', '2')));
+});
+
+t.test('sizes are taken as classic-level takes them: what is no number, and what is too small', async (t) => {
+  const path = tempDir(t);
+  const wrong = [
+    { cacheSize: '8' },
+    { cacheSize: -1 },
+    { writeBufferSize: 0 },
+    { writeBufferSize: 'x' },
+    { blockSize: 0 },
+    { maxOpenFiles: '100' },
+    { maxOpenFiles: 0 },
+    { blockRestartInterval: 0 },
+    { blockRestartInterval: null },
+    { maxFileSize: 0 },
+    { maxFileSize: '1' },
+    { cacheSize: Number.NaN },
+    { cacheSize: 1.5 },
+  ];
+  for (const options of wrong) {
+    const db = await openLevel(t, path('db'), options as LevelOptions);
+    await db.put('a', '1');
+    t.equal(await db.get('a'), '1', JSON.stringify(options));
+    await db.close();
+  }
+  const written = () => {
+    const name = readdirSync(path('db'))
+      .filter((name) => name.startsWith('OPTIONS'))
+      .sort()
+      .at(-1) as string;
+    return readFileSync(path('db', name), 'utf8');
+  };
+  const db = await openLevel(t, path('db'), { writeBufferSize: 0, maxOpenFiles: 0, blockRestartInterval: 0 });
+  t.match(written(), /write_buffer_size=65536\n/);
+  t.match(written(), /block_restart_interval=1\n/);
+  t.match(written(), /max_open_files=20\n/);
+  await db.close();
+  const asDefault = await openLevel(t, path('db'), { writeBufferSize: '0', blockSize: 2.5 * 1024 } as never);
+  t.match(written(), /write_buffer_size=67108864\n/);
+  t.match(written(), /block_size=2560\n/);
+  await asDefault.close();
+});
+
+t.test('close waits for a compaction that is under way', async (t) => {
+  const db = await openLevel(t, tempDir(t)('db'), { disableAutoCompactions: true });
+  for (let n = 0; n < 3; n++) {
+    await db.batch(
+      Array.from({ length: 20_000 }, (_, i) => ({ type: 'put', key: `k${i}`, value: `${n}`.repeat(100) })),
+    );
+    await db.database.flush();
+  }
+  const ended: string[] = [];
+  const compacting = db.compactRange('k', 'l').then(() => ended.push('compacted'));
+  await db.close().then(() => ended.push('closed'));
+  await compacting;
+  t.same(ended, ['compacted', 'closed']);
+});
+
+t.test('destroy of what is not there is nothing to do, as in classic-level', async (t) => {
+  const path = tempDir(t);
+  writeFileSync(path('file'), '');
+  mkdirSync(path('empty'));
+  mkdirSync(path('other'));
+  writeFileSync(path('other', 'notes'), '');
+  for (const place of [
+    path('none'),
+    path('none', 'below'),
+    path('file'),
+    path('file', 'below'),
+    path('empty'),
+    path('other'),
+  ]) {
+    await RocksLevel.destroy(place);
+    await ClassicLevel.destroy(place);
+  }
+  t.notOk(existsSync(path('none')));
+  t.ok(existsSync(path('file')));
+  t.same(readdirSync(path('other')), ['notes']);
+  t.match(await failureOf(() => RocksLevel.destroy('')), { code: 'INVALID_OPTION' });
 });
 
 t.test('destroy and repair', async (t) => {

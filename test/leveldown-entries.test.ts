@@ -213,8 +213,8 @@ t.test('open takes the options of rocksdb, and those of Database.open', async (t
   }
   t.equal(db.database.mode, 'readWrite');
   await called((done) => db.close(done));
-  const wrong = await failureOf(() => called((done) => db.open({ maxOpenFiles: 'many' as never }, done)));
-  t.match(wrong, { code: 'INVALID_OPTION', message: /maxOpenFiles/ });
+  const wrong = await failureOf(() => called((done) => db.open({ bloomFilterBits: 'many' as never }, done)));
+  t.match(wrong, { code: 'INVALID_OPTION', message: /bloomFilterBits/ });
   t.equal(db.status, 'closed');
 });
 

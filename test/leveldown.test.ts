@@ -1,6 +1,7 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { inherits } from 'node:util';
 import t from 'tap';
-import { Database } from '../lib/index.js';
+import { Database, RocksDBError } from '../lib/index.js';
 
 import rocksdb = require('../lib/level/leveldown.js');
 
@@ -61,7 +62,7 @@ t.test('a key that is not there is an error that levelup knows as NotFound', asy
   const db = await openStore(t, tempDir(t)('db'));
   for (const asBuffer of [true, false]) {
     const error = await failureOf(() => called((done) => db.get('none', { asBuffer }, done)));
-    t.match(error, { name: 'RocksDBError', code: 'ROCKSDB_NOT_FOUND', message: /^NotFound: / });
+    t.match(error, { name: 'Error', code: 'ROCKSDB_NOT_FOUND', message: /^NotFound: / });
   }
   t.same(await db.getMany(['none']), [undefined]);
 });
@@ -158,7 +159,6 @@ t.test('close waits for open and for what has begun, and ends iterators', async 
   const closing = called((ready) => db.close(ready)).then(() => done.push('close'));
   await Promise.all([...writes, closing]);
   t.equal(done.at(-1), 'close');
-  t.match(await failureOf(() => iterator.next()), { code: 'DATABASE_CLOSED' });
   await iterator.end();
   await called((ready) => db.open({ createIfMissing: false }, ready));
   t.same(await db.getMany(['synced 1', 'synced 3'], { asBuffer: false }), ['value', 'value']);
@@ -200,4 +200,129 @@ t.test('every callback is called after the method has returned, and what it thro
     });
     t.equal((await thrown).message, 'from a callback');
   }
+});
+
+t.test('errors read as those of rocksdb: what happened, in the words that code above it looks for', async (t) => {
+  const dir = tempDir(t);
+  const store = await openStore(t, dir('db'), { compression: false });
+  await called((done) => store.put('a', 'x'.repeat(1000), done));
+  await called((done) => store.compactRange('a', 'b', done));
+  const open = (path: string, options: rocksdb.OpenOptions = {}) => called((done) => rocksdb(path).open(options, done));
+  const attempts: Record<string, [() => Promise<unknown>, RegExp, string]> = {
+    'a key that is not there': [
+      () => called((done) => store.get('b', done)),
+      /^Error: NotFound: /,
+      'ROCKSDB_NOT_FOUND',
+    ],
+    'a database in use': [() => open(dir('db')), /^Error: IO error: lock/, 'DATABASE_IN_USE'],
+    'destroying it': [
+      () => called((done) => rocksdb.destroy(dir('db'), done)),
+      /^Error: IO error: lock/,
+      'DATABASE_IN_USE',
+    ],
+    'a database that is missing': [
+      () => open(dir('none'), { createIfMissing: false }),
+      /^Error: Invalid argument: .*does not exist/,
+      'ROCKSDB_INVALID_ARGUMENT',
+    ],
+    'one that is missing, opened for reading': [
+      () => open(dir('none'), { readOnly: true }),
+      /^Error: IO error: .*No such file or directory/,
+      'ROCKSDB_IO_ERROR',
+    ],
+    'below a file': [() => open(dir('file', 'db')), /^Error: IO error: .*Not a directory/, 'ROCKSDB_IO_ERROR'],
+  };
+  writeFileSync(dir('file'), '');
+  for (const [name, [attempt, text, code]] of Object.entries(attempts)) {
+    const error = await attempt().then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    t.match(String(error), text, name);
+    t.match(error, { code }, name);
+  }
+  await called((done) => store.close(done));
+  t.match(
+    String(await open(dir('db'), { errorIfExists: true }).catch((error) => error)),
+    /^Error: Invalid argument: .*exists \(error_if_exists is true\)/,
+  );
+  const reader = await openStore(t, dir('db'), { readOnly: true });
+  const refused = called((done) => reader.put('a', 'b', done)).catch((error) => error);
+  t.match(String(await refused), /^Error: Not implemented: .*Not supported operation in read only mode/);
+  await called((done) => reader.close(done));
+
+  const table = readdirSync(dir('db')).find((name) => name.endsWith('.sst')) as string;
+  const bytes = readFileSync(dir('db', table));
+  bytes[30] = (bytes[30] as number) ^ 255;
+  writeFileSync(dir('db', table), bytes);
+  const damaged = await openStore(t, dir('db'));
+  const error = await called<Buffer>((done) => damaged.get('a', done)).catch((error) => error);
+  t.match(String(error), /^Error: Corruption: .*block checksum mismatch/);
+  t.notMatch(String(error), /Corruption.*Corruption/);
+  t.ok((error as Error).cause instanceof RocksDBError);
+  const iterator = damaged.iterator();
+  t.match(String(await iterator.next().catch((error) => error)), /^Error: Corruption: /);
+  await iterator.end();
+  await called((done) => damaged.close(done));
+  writeFileSync(dir('db', 'CURRENT'), '');
+  t.match(String(await open(dir('db')).catch((error) => error)), /^Error: Corruption: /);
+});
+
+t.test('an iterator under way at close gives what it has read, and then says that it has ended', async (t) => {
+  const db = rocksdb(tempDir(t)('db'));
+  await called((done) => db.open(done));
+  await fillStore(db, 3000);
+  const iterator = db.iterator({ keyAsBuffer: false });
+  for (let n = 0; n < 10; n++) await iterator.next(); // from here on it reads ahead
+  const closing = called((done) => db.close(done));
+  let next = 10;
+  let error: unknown;
+  while (error === undefined) {
+    const entry = await iterator.next().catch((failed) => {
+      error = failed;
+    });
+    if (entry) t.equal(entry[0], numbered(next++));
+    else if (error === undefined) break;
+  }
+  t.match(String(error), /^Error: iterator has ended/);
+  t.ok(next > 11 && next < 3000, `${next} entries`);
+  await closing;
+  t.throws(() => iterator.seek(numbered(1)), { message: 'iterator has ended' });
+  await called((done) => db.open(done));
+  t.match(
+    String(await iterator.next().catch((failed) => failed)),
+    /^Error: iterator has ended/,
+    'also when it is open again',
+  );
+  await iterator.end();
+  await called((done) => db.close(done));
+});
+
+t.test('close waits for a compaction that is under way', async (t) => {
+  const db = rocksdb(tempDir(t)('db'));
+  await called((done) => db.open({ disableAutoCompactions: true }, done));
+  for (let n = 0; n < 3; n++) {
+    await fillStore(db, 20_000, `${n}`.repeat(100));
+    await db.database.flush();
+  }
+  const ended: string[] = [];
+  const compacting = called((done) => db.compactRange('k', 'l', done)).then(() => ended.push('compacted'));
+  await called((done) => db.close(done)).then(() => ended.push('closed'));
+  await compacting;
+  t.same(ended, ['compacted', 'closed']);
+});
+
+t.test('destroy of what is not there fails, as in rocksdb', async (t) => {
+  const dir = tempDir(t);
+  for (const path of [dir('none'), dir('none', 'below')]) {
+    const error = await called((done) => rocksdb.destroy(path, done)).catch((error) => error);
+    t.match(String(error), /^Error: IO error: .*no such directory/);
+    t.notOk(existsSync(dir('none')));
+  }
+  mkdirSync(dir('empty'));
+  await called((done) => rocksdb.destroy(dir('empty'), done));
+  mkdirSync(dir('other'));
+  writeFileSync(dir('other', 'notes'), '');
+  await called((done) => rocksdb.destroy(dir('other'), done));
+  t.same(readdirSync(dir('other')), ['notes']);
 });

@@ -17,6 +17,7 @@ import type { Compression, OpenOptions } from '../database-options.js';
 import { describe, invalidOption } from '../errors.js';
 import type { ReadArgument } from '../native-database.js';
 import type { ReadOptions, WriteOptions } from '../options.js';
+import { doorNumbersOf, isDoorNumber } from './door-numbers.js';
 import { LevelSnapshot } from './level-snapshot.js';
 
 /** What keys and values are made of when they reach the database. */
@@ -147,9 +148,13 @@ const passedOn: Record<Exclude<keyof OpenOptions, 'compression'>, true> = {
   maxLogFileSize: true,
 };
 
+/** What LevelDB makes of a smaller `maxFileSize`. */
+const LEAST_FILE = 1 << 20;
+
 /** The options of `Database.open` for those of abstract-level's `open`. */
 export function openOptionsOf(options: LevelOpenOptions & { multithreading?: unknown }): OpenOptions {
-  const { readOnly, compression, maxFileSize, blockRestartInterval, multithreading } = options;
+  const { readOnly, compression, maxFileSize, multithreading } = options;
+  const { blockRestartInterval, ...numbers } = doorNumbersOf(options);
   if (multithreading) {
     throw invalidOption(
       TypeError,
@@ -161,17 +166,16 @@ export function openOptionsOf(options: LevelOpenOptions & { multithreading?: unk
   if (readOnly !== undefined && typeof readOnly !== 'boolean') {
     throw invalidOption(TypeError, 'readOnly', 'true or false', describe(readOnly));
   }
-  const result = Object.fromEntries(
-    Object.entries(options).filter(([name]) => Object.hasOwn(passedOn, name)),
-  ) as OpenOptions;
-  if (compression !== undefined) {
+  const others = Object.entries(options).filter(([name]) => Object.hasOwn(passedOn, name) && !isDoorNumber(name));
+  const result: OpenOptions = { ...Object.fromEntries(others), ...numbers };
+  if (compression !== undefined && compression !== null) {
     result.compression = compression === true ? 'snappy' : compression === false ? 'none' : compression;
   }
   if (readOnly) {
     result.mode = 'readOnly';
   }
-  if (maxFileSize !== undefined) {
-    result.targetFileSizeBase = maxFileSize;
+  if (typeof maxFileSize === 'number') {
+    result.targetFileSizeBase = Math.max(LEAST_FILE, Math.floor(maxFileSize) || 0);
   }
   if (blockRestartInterval !== undefined) {
     result.rocksdb = { block_restart_interval: blockRestartInterval, ...result.rocksdb };

@@ -1,6 +1,7 @@
 import type { MaybePromise } from '../native-database.js';
 import { isPromise, paced } from '../settle.js';
 import type { AnyCallback } from './leveldown-abstract.js';
+import { asStoreError } from './leveldown-errors.js';
 
 /** Whoever has to know what has not called back yet. */
 export interface Tally {
@@ -19,12 +20,13 @@ export function answer<T>(
   finish: (value: T) => unknown = (value) => value,
   tally?: Tally,
 ): void {
+  const fail = (error: unknown) => process.nextTick(callback, asStoreError(error));
   const succeed = (value: T) => {
     let result: unknown;
     try {
       result = finish(value);
     } catch (error) {
-      process.nextTick(callback, error);
+      fail(error);
       return;
     }
     process.nextTick(callback, null, result);
@@ -33,13 +35,13 @@ export function answer<T>(
   try {
     outcome = attempt();
   } catch (error) {
-    process.nextTick(callback, error);
+    fail(error);
     return;
   }
   const result = isPromise(outcome) ? outcome : paced(outcome);
   if (isPromise(result)) {
     tally?.begin();
-    result.then(succeed, (error: unknown) => process.nextTick(callback, error)).then(() => tally?.end());
+    result.then(succeed, fail).then(() => tally?.end());
   } else {
     succeed(result);
   }

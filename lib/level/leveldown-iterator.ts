@@ -1,7 +1,8 @@
 import { Cursor } from '../cursor.js';
+import type { Handle } from '../handle.js';
 import { isPromise, paced } from '../settle.js';
 import { AbstractIterator, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
-import type { Tally } from './leveldown-answer.js';
+import { asStoreError, iteratorEnded } from './leveldown-errors.js';
 import type { Store } from './leveldown-store.js';
 import type { Bytes, RocksDBIteratorOptions, RocksDBRangeOptions } from './leveldown-types.js';
 
@@ -12,6 +13,9 @@ const ENTRIES_OF_A_RESULT = 8;
 const MAX_HIGH_WATER_MARK = 64 << 20;
 
 const NOTHING = Buffer.alloc(0);
+
+/** Entries that were read are given out, also when their database has been closed meanwhile. */
+const KEEPS_ENTRIES = { isOpen: true };
 
 type Range = Pick<RocksDBRangeOptions, 'gt' | 'gte' | 'lt' | 'lte'>;
 
@@ -32,7 +36,8 @@ function compare(a: Bytes, b: Bytes): number {
 
 /** The iterator of a store, on the entries of a cursor. */
 export class LeveldownIterator extends AbstractIterator {
-  readonly #tally: Tally;
+  readonly #store: Store;
+  readonly #handle: Handle;
   readonly #cursor: Cursor;
   readonly #range: Range;
   readonly #noKey: Bytes | undefined;
@@ -44,7 +49,8 @@ export class LeveldownIterator extends AbstractIterator {
   constructor(db: AbstractStore, store: Store, options: RocksDBIteratorOptions) {
     super(db);
     const { handle } = store;
-    this.#tally = store.tally;
+    this.#store = store;
+    this.#handle = handle;
     const { keys, values, keyAsBuffer, valueAsBuffer, highWaterMark } = options;
     this.#range = boundsOf(options);
     this.#noKey = keys ? undefined : keyAsBuffer ? NOTHING : '';
@@ -57,7 +63,7 @@ export class LeveldownIterator extends AbstractIterator {
         keys: keys || !values, // without either, entries would still have to be counted
         values,
       }),
-      handle,
+      KEEPS_ENTRIES,
       {
         key: keys || !values ? (keyAsBuffer ? 'buffer' : 'utf8') : undefined,
         value: values ? (valueAsBuffer ? 'buffer' : 'utf8') : undefined,
@@ -83,6 +89,9 @@ export class LeveldownIterator extends AbstractIterator {
   _seek(target: Bytes): void {
     if (target.length === 0) {
       throw new Error('cannot seek() to an empty target');
+    }
+    if (!this.#store.isOpen(this.#handle)) {
+      throw iteratorEnded();
     }
     const { gt, gte, lt, lte } = this.#range;
     this.#outOfRange =
@@ -118,11 +127,15 @@ export class LeveldownIterator extends AbstractIterator {
   }
 
   #fill(callback: AnyCallback): void {
+    if (!this.#store.isOpen(this.#handle)) {
+      process.nextTick(callback, iteratorEnded());
+      return;
+    }
     let wait: Promise<void> | undefined;
     try {
       wait = this.#cursor.fill(1);
     } catch (error) {
-      process.nextTick(callback, error);
+      process.nextTick(callback, asStoreError(error));
       return;
     }
     if (wait !== undefined) {
@@ -136,7 +149,7 @@ export class LeveldownIterator extends AbstractIterator {
 
   #wait(until: Promise<unknown>, goOn: () => void, callback: AnyCallback): void {
     this.#waits = true;
-    this.#tally.begin();
+    this.#store.tally.begin();
     const done = (last: () => void) => {
       this.#waits = false;
       last();
@@ -145,11 +158,11 @@ export class LeveldownIterator extends AbstractIterator {
         process.nextTick(this.#ending);
         this.#ending = undefined;
       }
-      this.#tally.end();
+      this.#store.tally.end();
     };
     until.then(
       () => done(goOn),
-      (error: unknown) => done(() => process.nextTick(callback, error)),
+      (error: unknown) => done(() => process.nextTick(callback, asStoreError(error))),
     );
   }
 }

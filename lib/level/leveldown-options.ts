@@ -1,5 +1,6 @@
 import type { OpenOptions } from '../database-options.js';
 import type { WriteOptions } from '../options.js';
+import { doorNumbersOf, isDoorNumber } from './door-numbers.js';
 import type { RocksDBOpenOptions, RocksDBWriteOptions } from './leveldown-types.js';
 
 /** The names of our own options. Others are not ours to judge: levelup and what stands below it hand their own down to us. */
@@ -72,20 +73,21 @@ const DEFAULTS: OpenOptions = {
 /** What `open` was given, in the words of {@link OpenOptions}. */
 export function openOptionsOf(given: RocksDBOpenOptions): OpenOptions {
   const own = Object.entries(given).filter(
-    ([name, value]) => Object.hasOwn(OWN, name) && value !== undefined && value !== null,
+    ([name, value]) => Object.hasOwn(OWN, name) && !isDoorNumber(name) && value !== undefined && value !== null,
   );
-  const options: Record<string, unknown> = { ...DEFAULTS, ...Object.fromEntries(own) };
+  const { blockRestartInterval, ...numbers } = doorNumbersOf(given);
+  const options: Record<string, unknown> = { ...DEFAULTS, ...Object.fromEntries(own), ...numbers };
   if (typeof options.compression === 'boolean') {
     options.compression = options.compression ? 'snappy' : 'none';
   }
   if (given.readOnly) {
     options.mode = 'readOnly';
   }
-  if (given.maxFileSize !== undefined && given.maxLogFileSize === undefined) {
+  if (typeof given.maxFileSize === 'number' && given.maxLogFileSize === undefined) {
     options.maxLogFileSize = given.maxFileSize;
   }
-  if (given.blockRestartInterval !== undefined) {
-    options.rocksdb = { block_restart_interval: given.blockRestartInterval, ...given.rocksdb };
+  if (blockRestartInterval !== undefined) {
+    options.rocksdb = { block_restart_interval: blockRestartInterval, ...given.rocksdb };
   }
   return options;
 }

@@ -5,6 +5,7 @@ import { handleOf } from '../key-space.js';
 import type { MaybePromise, NativeDatabase } from '../native-database.js';
 import type { AnyCallback } from './leveldown-abstract.js';
 import { answer, answerDone, type Tally } from './leveldown-answer.js';
+import { asStoreError } from './leveldown-errors.js';
 
 /** The database behind a store: what its `open` and `close` change, and all its methods need. */
 export class Store {
@@ -40,7 +41,16 @@ export class Store {
   }
 
   get handle(): Handle {
-    return handleOf(this.database);
+    try {
+      return handleOf(this.database);
+    } catch (error) {
+      throw asStoreError(error);
+    }
+  }
+
+  /** Whether a handle that it gave can still be used. */
+  isOpen(handle: Handle): boolean {
+    return this.#database !== undefined && handleOf(this.#database) === handle && handle.isOpen;
   }
 
   get native(): NativeDatabase {
@@ -76,6 +86,7 @@ export class Store {
   /** Closes what is open, or is being opened, once what was called before has been done and has called back. */
   async close(): Promise<void> {
     const opening = this.#opening;
+    this.#database = undefined; // from now on nothing begins
     const database = await opening?.catch(() => undefined); // whoever opens is told
     if (this.#opening === opening) {
       this.#database = undefined;

@@ -208,7 +208,7 @@ export interface RocksDBConstructor {
   (location: string): RocksDBStore;
   readonly prototype: RocksDBStore;
   /**
-   * Deletes a database, and no other file in its directory. It must not be open.
+   * Deletes a database, and no other file in its directory. It must not be open, and its directory must be there.
    *
    * @example
    * rocksdb.destroy('/var/lib/app/data', (error) => {});

@@ -6,10 +6,12 @@ import { clear } from './clear.js';
 import { AbstractLevelDOWN, type AnyCallback } from './leveldown-abstract.js';
 import { answerDone } from './leveldown-answer.js';
 import { LeveldownChainedBatch } from './leveldown-batch.js';
+import { storeError } from './leveldown-errors.js';
 import { boundsOf, LeveldownIterator, limitOf } from './leveldown-iterator.js';
 import { openOptionsOf, writeOptionsOf } from './leveldown-options.js';
 import { Store } from './leveldown-store.js';
 import type * as types from './leveldown-types.js';
+import { isNotThere } from './not-there.js';
 
 const MANIFEST = {
   bufferKeys: true,
@@ -64,7 +66,7 @@ class Methods extends AbstractLevelDOWN {
   compactRange(start: unknown, end: unknown, callback: AnyCallback): void {
     checkRange('compactRange', start, end, callback);
     const range = { start: this._serializeKey(start), end: this._serializeKey(end) };
-    answerDone(callback, () => this[storeKey].native.compactRange(0, range)); // close ends it
+    this[storeKey].answerDone(callback, () => this[storeKey].native.compactRange(0, range));
   }
 
   getProperty(property: string): string {
@@ -97,7 +99,7 @@ class Methods extends AbstractLevelDOWN {
       () => this[storeKey].handle.get(0, key, readOptionsOf(options)),
       (value) => {
         if (value === undefined) {
-          throw new RocksDBError(`NotFound: ${this[storeKey].location} has no such key`, 'ROCKSDB_NOT_FOUND');
+          throw storeError(`NotFound: ${this[storeKey].location} has no such key`, 'ROCKSDB_NOT_FOUND');
         }
         return value;
       },
@@ -148,7 +150,7 @@ class Methods extends AbstractLevelDOWN {
 
   _iterator(options: types.RocksDBIteratorOptions): LeveldownIterator {
     if (this.status !== 'open') {
-      throw new RocksDBError('cannot call iterator() before open()', 'DATABASE_CLOSED');
+      throw storeError('cannot call iterator() before open()', 'DATABASE_CLOSED');
     }
     return new LeveldownIterator(this, this[storeKey], options);
   }
@@ -182,10 +184,17 @@ function checkPlace(method: string, given: unknown[]): void {
   }
 }
 
+async function destroy(location: string): Promise<void> {
+  if (await isNotThere(location)) {
+    throw new RocksDBError(`destroy ${location}: there is no such directory`, 'ROCKSDB_IO_ERROR', 'PATH_NOT_FOUND');
+  }
+  await Database.destroy(location);
+}
+
 const statics = {
   destroy(...given: [string, types.ErrorCallback]): void {
     checkPlace('destroy', given);
-    answerDone(given[1] as AnyCallback, () => Database.destroy(given[0]));
+    answerDone(given[1] as AnyCallback, () => destroy(given[0]));
   },
   repair(...given: [string, types.ErrorCallback]): void {
     checkPlace('repair', given);

@@ -9,7 +9,7 @@ import {
 import { BackupEngine, type BackupEngineOptions } from '../backup-engine.js';
 import { ColumnFamily } from '../column-family.js';
 import { Database, type DatabaseSource, databaseOf } from '../database.js';
-import { describe, invalidOption } from '../errors.js';
+import { describe, invalidOption, RocksDBError } from '../errors.js';
 import type { Handle } from '../handle.js';
 import { familyIdOf, handleOf } from '../key-space.js';
 import type { MaybePromise } from '../native-database.js';
@@ -48,6 +48,7 @@ import {
   writeOptionsOf,
 } from './level-options.js';
 import { LevelSnapshot } from './level-snapshot.js';
+import { isNotThere } from './not-there.js';
 
 const manifest = {
   encodings: { buffer: true, utf8: true, view: true },
@@ -78,8 +79,8 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   readonly #source: string | Database | ColumnFamily;
   #database: Database | undefined;
   #place!: Place;
-  /** They are made of several steps, which closing must not come between. */
-  readonly #clears = new Set<Promise<void>>();
+  /** What closing waits for: clearing, which is made of several steps, and compactions, which closing would end early. */
+  readonly #underWay = new Set<Promise<void>>();
 
   /**
    * Of a directory; or of a database, or one column family of it, that is open already. Those stay open when this is closed.
@@ -99,13 +100,20 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   }
 
   /**
-   * Deletes a database, and no other file in its directory. It must not be open.
+   * Deletes a database, and no other file in its directory. It must not be open. Where there is no directory there is
+   * nothing to do.
    *
    * @example
    * await RocksLevel.destroy('/var/lib/app/data');
    */
   static async destroy(location: string): Promise<void> {
-    await Database.destroy(location).catch(throwAsLevelError);
+    try {
+      await Database.destroy(location);
+    } catch (error) {
+      if (!(error instanceof RocksDBError && (await isNotThere(location)))) {
+        throw asLevelError(error);
+      }
+    }
   }
 
   /**
@@ -178,7 +186,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
     }
     const native = handleOf(this.#open('compactRange()')).native;
     const [from, to] = this.#encodedRange(start, end, options);
-    await native.compactRange(this.#place.family, { start: from, end: to });
+    await this.#beforeClose(native.compactRange(this.#place.family, { start: from, end: to }));
   }
 
   /**
@@ -234,7 +242,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   protected async _close(): Promise<void> {
     const database = this.#database;
     this.#database = undefined;
-    await Promise.allSettled(this.#clears); // whoever clears is told
+    await Promise.allSettled(this.#underWay); // whoever began it is told
     if (typeof this.#source === 'string') {
       await database?.close();
     }
@@ -284,13 +292,16 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
     return new NativeChainedBatch(this, this.#place);
   }
 
-  protected async _clear(options: PrivateRangeOptions & WriteOptions): Promise<void> {
-    const cleared = clear(this.#place, options);
-    this.#clears.add(cleared);
+  protected _clear(options: PrivateRangeOptions & WriteOptions): Promise<void> {
+    return this.#beforeClose(clear(this.#place, options));
+  }
+
+  async #beforeClose(work: Promise<void>): Promise<void> {
+    this.#underWay.add(work);
     try {
-      await cleared;
+      await work;
     } finally {
-      this.#clears.delete(cleared);
+      this.#underWay.delete(work);
     }
   }
 

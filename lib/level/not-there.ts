@@ -1,0 +1,11 @@
+import { stat } from 'node:fs/promises';
+
+/** Whether there is no directory at a path. What cannot be looked at may be one. */
+export async function isNotThere(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isDirectory();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR';
+  }
+}
