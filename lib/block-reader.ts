@@ -2,14 +2,11 @@ import { keepTogether } from './block.js';
 import { familyIdOf, handleOf, type KeySpace } from './key-space.js';
 import type { MaybePromise, NativeIterator } from './native-database.js';
 import type { KeyRange } from './options.js';
-import { isPromise, paced } from './settle.js';
+import { isPromise, pacedAfterWork } from './settle.js';
 import type { Snapshot } from './snapshot.js';
 
 /** Large enough for the way between threads to cost nothing beside it, small enough to keep nobody waiting. */
 const BLOCK_BYTES = 256 << 10;
-
-/** So many results of other calls a block counts for, when it is the event loop's turn again. */
-const BLOCK_WEIGHT = 32;
 
 const HEAD_BYTES = 8;
 
@@ -55,7 +52,7 @@ export class BlockReader {
       const result = this.#ahead ?? this.#request();
       this.#ahead = undefined;
       const waited = isPromise(result);
-      const block = toBlock(await (waited ? result : paced(result, BLOCK_WEIGHT)));
+      const block = toBlock(await pacedAfterWork(result));
       this.#finished = block.finished;
       this.#left -= block.count;
       if (waited && !this.#finished && !this.#closed && this.#left > 0) {

@@ -2,7 +2,7 @@ import { Block, type EntryParts } from './block.js';
 import { RocksDBError } from './errors.js';
 import type { MaybePromise, NativeIterator } from './native-database.js';
 import type { Key } from './options.js';
-import { isPromise, paced } from './settle.js';
+import { isPromise, pacedAfterWork } from './settle.js';
 
 /** What a cursor needs to know of the handle it came from. */
 export interface Owner {
@@ -13,9 +13,6 @@ export interface Owner {
 const FIRST_BLOCK_BYTES = 4 << 10;
 const LIMITED_BLOCK_BYTES = 16 << 10;
 const MAX_BLOCK_BYTES = 64 << 10;
-
-/** So many results of other calls a block counts for, when it is the event loop's turn again. */
-const BLOCK_WEIGHT = 8;
 
 /**
  * Goes over the entries of a native iterator, which come in blocks: what every kind of iterator is made of. Whoever uses it
@@ -183,7 +180,6 @@ export class Cursor {
     // A limit tells that so many are wanted.
     const first = this.#remaining === Number.POSITIVE_INFINITY ? FIRST_BLOCK_BYTES : LIMITED_BLOCK_BYTES;
     const maxBytes = this.#blockBytes || Math.min(first, this.#maxBlockBytes);
-    const bytes = this.#native.next(Math.min(maxEntries, 0xffff_ffff), maxBytes, target);
-    return isPromise(bytes) ? bytes : paced(bytes, BLOCK_WEIGHT);
+    return pacedAfterWork(this.#native.next(Math.min(maxEntries, 0xffff_ffff), maxBytes, target));
   }
 }

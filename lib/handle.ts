@@ -3,7 +3,7 @@ import type { MaybePromise, NativeDatabase, ReadArgument } from './native-databa
 import type { Key, WriteOptions } from './options.js';
 import { PackedWrites } from './packed-writes.js';
 import { type Read, valueRead, valueReadSoon, valuesRead } from './reads.js';
-import { isPromise, paced } from './settle.js';
+import { isPromise, pacedAfterWork } from './settle.js';
 
 /** From so many on, collected writes do not wait for more: together they have to be small enough to be written here. */
 const MAX_COLLECTED_BYTES = 16 << 10;
@@ -113,8 +113,8 @@ export class Handle implements Owner {
     this.#fail = undefined;
     const { count, used, bytes, words } = this.#collected;
     try {
-      const result = this.#native.writePacked(count, words, bytes, used);
-      resolve?.(isPromise(result) ? result : paced(result, count));
+      const result = pacedAfterWork(this.#native.writePacked(count, words, bytes, used));
+      resolve?.(result);
     } catch (error) {
       fail?.(error);
     } finally {

@@ -1,5 +1,6 @@
 import type { Cursor } from './cursor.js';
 import type { Data, Encoding, Key } from './options.js';
+import { pace } from './pace.js';
 
 /** The type of the entries of {@link KeySpace.iterator}. */
 export type Entry<E extends Encoding> = [Data<E>, Data<E>];
@@ -28,10 +29,13 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
 
   /** The next entry. At the end the iterator closes. */
   next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#tail === undefined && this.#cursor.hasEntry) {
+    if (this.#tail === undefined && this.#cursor.hasEntry && !pace.due()) {
       return Promise.resolve({ value: this.#take(), done: false });
     }
     return this.#inTurn(async () => {
+      if (this.#cursor.hasEntry && pace.due()) {
+        await pace.turn();
+      }
       for (let wait = this.#cursor.fill(1); wait !== undefined; wait = this.#cursor.fill(1)) {
         await wait;
       }
@@ -63,6 +67,9 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
         }
         while (taken.length < count && this.#cursor.hasEntry) {
           taken.push(this.#take());
+          if (pace.due()) {
+            await pace.turn();
+          }
         }
       }
       return taken;

@@ -5,7 +5,7 @@ import type { Handle } from './handle.js';
 import { DatabaseIterator, type Entry } from './iterator.js';
 import type { NativeDatabase } from './native-database.js';
 import type { CompactRangeOptions, Data, Encoding, Key, RangeOptions, ReadOptions, WriteOptions } from './options.js';
-import { settle } from './settle.js';
+import { settle, settleAfterWork } from './settle.js';
 import { WriteBatch } from './write-batch.js';
 
 let handleOf: (space: KeySpace) => Handle;
@@ -66,9 +66,7 @@ export abstract class KeySpace {
     options?: ReadOptions<E>,
   ): Promise<(Data<E> | undefined)[]> {
     const utf8 = options?.encoding === 'utf8';
-    const weight = countOf(keys);
-    const values = this.#handle.getMany(this.#family, keys, options, utf8);
-    return settle(values, weight) as Promise<(Data<E> | undefined)[]>;
+    return settleAfterWork(this.#handle.getMany(this.#family, keys, options, utf8)) as Promise<(Data<E> | undefined)[]>;
   }
 
   /**
@@ -88,8 +86,7 @@ export abstract class KeySpace {
    * const [hasA, hasB] = await db.hasMany(['a', 'b']);
    */
   hasMany(keys: readonly Key[], options?: ReadOptions): Promise<boolean[]> {
-    const weight = countOf(keys);
-    return settle(this.#native.hasMany(this.#family, keys, options), weight);
+    return settleAfterWork(this.#native.hasMany(this.#family, keys, options));
   }
 
   /**
@@ -267,8 +264,3 @@ const valueAt = (cursor: Cursor) => cursor.value;
 
 /** The handle behind a database or column family, and the family's id. */
 export { familyIdOf, handleOf };
-
-/** Asked for before native code is called: what throws between its promise and ours would leave one that nobody waits for. */
-function countOf(keys: unknown): number {
-  return Array.isArray(keys) ? keys.length : 1;
-}

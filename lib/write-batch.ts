@@ -2,7 +2,7 @@ import type { ColumnFamily } from './column-family.js';
 import type { Handle } from './handle.js';
 import type { Key, WriteOptions } from './options.js';
 import { PackedBatch } from './packed-batch.js';
-import { settle } from './settle.js';
+import { settleAfterWork } from './settle.js';
 
 /** Options of the operations of a {@link WriteBatch}. */
 export interface BatchOperationOptions {
@@ -80,7 +80,7 @@ export class WriteBatch {
 
   /** Does it all at once, and leaves the batch empty. */
   async write(options?: WriteOptions): Promise<void> {
-    await settle(this.#batch.write(options));
+    await settleAfterWork(this.#batch.write(options));
   }
 
   /** The same, waiting on this thread. */

@@ -23,7 +23,7 @@ constexpr size_t kMaxEntryFromMemory = size_t{256} << 10;
 // Entries that are deleted but still there take time and give nothing. A JS thread passes so many on the way to the
 // next one that is not, and works on a block no longer than this, which it looks at every so many entries.
 constexpr uint64_t kMaxSkippedInMemory = 2000;
-constexpr auto kMaxTimeInMemory = std::chrono::milliseconds(1);
+constexpr auto kMaxTimeInMemory = std::chrono::microseconds(500);
 constexpr uint32_t kEntriesBetweenLooks = 16;
 
 }  // namespace

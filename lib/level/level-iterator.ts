@@ -4,6 +4,7 @@ import { describe, invalidOption } from '../errors.js';
 import type { Handle } from '../handle.js';
 import type { MaybePromise } from '../native-database.js';
 import type { Key } from '../options.js';
+import { pace } from '../pace.js';
 import { aborted } from './level-errors.js';
 import { nativeEncoding, type PrivateReadOptions, readOptionsOf } from './level-options.js';
 
@@ -65,10 +66,10 @@ class Reader<T> {
 
   next(): MaybePromise<T | undefined> {
     if (this.#signal !== undefined) {
-      return this.#unlessAborted(this.#nextLater());
+      return this.#unlessAborted(this.#nextLater(pace.due() ? pace.turn() : undefined));
     }
     if (this.#cursor.hasEntry) {
-      return this.#take();
+      return pace.due() ? this.#nextLater(pace.turn()) : this.#take();
     }
     const wait = this.#cursor.fill(1);
     return wait === undefined ? this.#takeIfThere() : this.#nextLater(wait);
@@ -122,6 +123,9 @@ class Reader<T> {
       }
       while (taken.length < count && this.#cursor.hasEntry) {
         taken.push(this.#take());
+        if (pace.due()) {
+          return pace.turn();
+        }
       }
     }
     return undefined;

@@ -38,7 +38,7 @@ export function answer<T>(
     fail(error);
     return;
   }
-  const result = isPromise(outcome) ? outcome : paced(outcome);
+  const result = paced(outcome);
   if (isPromise(result)) {
     tally?.begin();
     result.then(succeed, fail).then(() => tally?.end());

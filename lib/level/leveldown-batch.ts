@@ -1,4 +1,5 @@
 import { PackedBatch } from '../packed-batch.js';
+import { pacedAfterWork } from '../settle.js';
 import { AbstractChainedBatch, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
 import { writeOptionsOf } from './leveldown-options.js';
 import type { Store } from './leveldown-store.js';
@@ -28,6 +29,6 @@ export class LeveldownChainedBatch extends AbstractChainedBatch {
   }
 
   _write(options: RocksDBWriteOptions, callback: AnyCallback): void {
-    this.#store.answerDone(callback, () => this.#batch.write(writeOptionsOf(options)));
+    this.#store.answerDone(callback, () => pacedAfterWork(this.#batch.write(writeOptionsOf(options))));
   }
 }

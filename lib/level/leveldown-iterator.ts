@@ -1,13 +1,10 @@
 import { Cursor } from '../cursor.js';
 import type { Handle } from '../handle.js';
-import { isPromise, paced } from '../settle.js';
+import { pace } from '../pace.js';
 import { AbstractIterator, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
 import { asStoreError, iteratorEnded } from './leveldown-errors.js';
 import type { Store } from './leveldown-store.js';
 import type { Bytes, RocksDBIteratorOptions, RocksDBRangeOptions } from './leveldown-types.js';
-
-/** So many entries count for one result of another call, when it is the event loop's turn again. */
-const ENTRIES_OF_A_RESULT = 8;
 
 /** More than this at once would make a block of an iterator too large to be handed over in one piece. */
 const MAX_HIGH_WATER_MARK = 64 << 20;
@@ -118,9 +115,8 @@ export class LeveldownIterator extends AbstractIterator {
     const key = this.#noKey ?? cursor.key;
     const value = this.#noValue ?? cursor.value;
     cursor.advance();
-    const turn = paced(undefined, 1 / ENTRIES_OF_A_RESULT);
-    if (isPromise(turn)) {
-      this.#wait(turn, () => process.nextTick(callback, null, key, value), callback);
+    if (pace.due()) {
+      this.#wait(pace.turn(), () => process.nextTick(callback, null, key, value), callback);
     } else {
       process.nextTick(callback, null, key, value);
     }

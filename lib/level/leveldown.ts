@@ -2,6 +2,7 @@ import { Database, databaseOf } from '../database.js';
 import { RocksDBError } from '../errors.js';
 import type { ReadArgument } from '../native-database.js';
 import { PackedBatch } from '../packed-batch.js';
+import { pacedAfterWork } from '../settle.js';
 import { clear } from './clear.js';
 import { AbstractLevelDOWN, type AnyCallback } from './leveldown-abstract.js';
 import { answerDone } from './leveldown-answer.js';
@@ -108,7 +109,7 @@ class Methods extends AbstractLevelDOWN {
 
   _getMany(keys: types.Bytes[], options: types.RocksDBGetOptions, callback: AnyCallback): void {
     this[storeKey].answer(callback, () =>
-      this[storeKey].handle.getMany(0, keys, readOptionsOf(options), options.asBuffer === false),
+      pacedAfterWork(this[storeKey].handle.getMany(0, keys, readOptionsOf(options), options.asBuffer === false)),
     );
   }
 
@@ -130,7 +131,7 @@ class Methods extends AbstractLevelDOWN {
           batch.delete(0, operation.key);
         }
       }
-      return batch.write(writeOptionsOf(options));
+      return pacedAfterWork(batch.write(writeOptionsOf(options)));
     });
   }
 

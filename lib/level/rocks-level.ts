@@ -14,7 +14,7 @@ import type { Handle } from '../handle.js';
 import { familyIdOf, handleOf } from '../key-space.js';
 import type { MaybePromise } from '../native-database.js';
 import type { Key, WriteOptions } from '../options.js';
-import { pacedIfThere, settle } from '../settle.js';
+import { paced, settle, settleAfterWork } from '../settle.js';
 import { clear } from './clear.js';
 import { NativeChainedBatch, type PrivateOperation, writeAll } from './level-batch.js';
 import { asLevelError, notOpen } from './level-errors.js';
@@ -261,27 +261,27 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   protected _getMany(keys: Key[], options: PrivateReadOptions): Promise<(Buffer | string | undefined)[]> {
     const { handle, family } = this.#place;
     const utf8 = nativeEncoding(options.valueEncoding) === 'utf8';
-    return settle(handle.getMany(family, keys, valueOptionsOf(options), utf8), keys.length);
+    return settleAfterWork(handle.getMany(family, keys, valueOptionsOf(options), utf8));
   }
 
   protected _has(key: Key, options: PrivateReadOptions): MaybePromise<boolean> {
     const { handle, family } = this.#place;
-    return pacedIfThere(handle.native.has(family, key, readOptionsOf(options)));
+    return paced(handle.native.has(family, key, readOptionsOf(options)));
   }
 
   protected _hasMany(keys: Key[], options: PrivateReadOptions): MaybePromise<boolean[]> {
     const { handle, family } = this.#place;
-    return pacedIfThere(handle.native.hasMany(family, keys, readOptionsOf(options)), keys.length);
+    return settleAfterWork(handle.native.hasMany(family, keys, readOptionsOf(options)));
   }
 
   protected _put(key: Key, value: Key, options: WriteOptions): MaybePromise<void> {
     const { handle, family } = this.#place;
-    return pacedIfThere(handle.put(family, key, value, writeOptionsOf(options)));
+    return paced(handle.put(family, key, value, writeOptionsOf(options)));
   }
 
   protected _del(key: Key, options: WriteOptions): MaybePromise<void> {
     const { handle, family } = this.#place;
-    return pacedIfThere(handle.delete(family, key, writeOptionsOf(options)));
+    return paced(handle.delete(family, key, writeOptionsOf(options)));
   }
 
   protected _batch(operations: PrivateOperation[], options: WriteOptions): Promise<void> {
