@@ -1,6 +1,9 @@
 // One package's part of bench:kv, in a process of its own: its JSON argument is a Job, what it prints is what it measured.
 
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { ENGINES, type KvEngine } from './kv/engines.js';
 import { keyOf, ROWS, type Timing } from './kv/rows.js';
 
@@ -48,6 +51,18 @@ async function fill(db: KvEngine, job: Job): Promise<void> {
   }
 }
 
+/** One for each processor, so that whichever thread wants one has to share it. */
+function busyProcesses(): Promise<ChildProcess[]> {
+  return Promise.all(
+    Array.from({ length: availableParallelism() }, async () => {
+      const script = "require('node:fs').writeSync(1, 'busy'); for (;;);";
+      const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+      await once(child.stdout, 'data');
+      return child;
+    }),
+  );
+}
+
 async function main(job: Job): Promise<JobResult> {
   const make = ENGINES[job.engine]!;
   const random = generator(job.seed);
@@ -74,7 +89,9 @@ async function main(job: Job): Promise<JobResult> {
       await db?.close();
       db = await open(`${job.directory}/full`);
     }
+    const others = row.gap === 'busy' ? await busyProcesses() : [];
     const timing = await row.run({ db, entries: job.entries, value, random, budget });
+    for (const other of others) other.kill();
     if (timing !== undefined) results[row.name] = timing;
   }
   if (job.rows.length === 0) {

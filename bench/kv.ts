@@ -92,6 +92,7 @@ const results: KvResults = {
   milliseconds,
   engines,
   timings: {},
+  gaps: {},
 };
 results.conditions.load.before = loadavg()[0] ?? 0;
 for (const valueBytes of valueSizes) {
@@ -122,6 +123,11 @@ for (const valueBytes of valueSizes) {
         const each = results.timings[valueBytes][row];
         each[job.engine] ??= [];
         each[job.engine]!.push(timing.nanoseconds / timing.operations);
+        if (timing.gap === undefined) continue;
+        results.gaps[valueBytes] ??= {};
+        results.gaps[valueBytes][row] ??= {};
+        results.gaps[valueBytes][row][job.engine] ??= [];
+        results.gaps[valueBytes][row][job.engine]!.push(timing.gap);
       }
     }
   }

@@ -15,6 +15,8 @@ export interface KvEngine {
   getSync?(key: string): unknown;
   /** How many entries there were. */
   scan(range: { gte?: string; limit?: number; reverse?: boolean }): Promise<number>;
+  /** How many entries there were, out of one call that gives them all. */
+  all?(range: { limit: number }): Promise<number>;
   /** Makes an iterator on which `seek` can be called again and again. */
   seeker?(): Seeker;
   close(): Promise<unknown>;
@@ -65,6 +67,12 @@ function ours(): KvEngine {
     getMany: (keys) => db.getMany(keys),
     getSync: (key) => db.getSync(key),
     scan: (range) => countOf(db.iterator(range)),
+    async all({ limit }) {
+      const iterator = db.iterator();
+      const { length } = await iterator.nextMany(limit);
+      await iterator.close();
+      return length;
+    },
     seeker: () => seekerOf(db.iterator()),
     close: () => db.close(),
   };
@@ -79,9 +87,7 @@ interface Level {
   get(key: string): Promise<unknown>;
   getSync?(key: string): unknown;
   getMany(keys: string[]): Promise<unknown[]>;
-  iterator(
-    range: object,
-  ): AsyncIterable<unknown> & { seek(key: string): void; next(): Promise<unknown>; close(): Promise<void> };
+  iterator(range: object): AsyncIterable<unknown> & SeekIterator & { all(): Promise<unknown[]> };
 }
 
 function level(make: (path: string, options: object) => Level, sync: boolean): KvEngine {
@@ -97,6 +103,7 @@ function level(make: (path: string, options: object) => Level, sync: boolean): K
     getMany: (keys) => db.getMany(keys),
     ...(sync && { getSync: (key: string) => db.getSync!(key) }),
     scan: (range) => countOf(db.iterator(range)),
+    all: async (range) => (await db.iterator(range).all()).length,
     seeker: () => seekerOf(db.iterator({})),
     close: () => db.close(),
   };

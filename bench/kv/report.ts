@@ -10,6 +10,8 @@ export interface KvResults {
   engines: string[];
   /** By size of values, row and package: nanoseconds an operation, round by round. */
   timings: Record<string, Record<string, Record<string, number[]>>>;
+  /** Likewise, of the rows that are about it: the longest time between two turns of the event loop, in milliseconds. */
+  gaps: Record<string, Record<string, Record<string, number[]>>>;
 }
 
 const OWN = /^rocksdb-backup/;
@@ -66,6 +68,20 @@ export function kvMarkdown(results: KvResults): string {
         ),
       );
     }
+  }
+  for (const [bytes, rows] of Object.entries(results.gaps)) {
+    parts.push(
+      `## The event loop, values of ${bytes} bytes`,
+      'The longest time between two turns of the event loop while something is under way, in milliseconds, the median of ' +
+        `${c.runs}. "Beside busy processes": one for each processor does nothing but compute.`,
+      table(
+        ['', ...results.engines],
+        Object.entries(rows).map(([row, gaps]) => [
+          titleOf(row),
+          ...results.engines.map((engine) => (gaps[engine] ? median(gaps[engine]).toFixed(1) : '')),
+        ]),
+      ),
+    );
   }
   return `${parts.join('\n\n')}\n`;
 }

@@ -20,6 +20,8 @@ export interface Row {
   on: 'empty' | 'full';
   /** Whether the database is opened anew for it, so that nothing is in its cache. */
   cold?: boolean;
+  /** Whether it is about the longest gap of the event loop, and not about time; and that beside a process that is busy. */
+  gap?: 'idle' | 'busy';
   /** Undefined where the package has no such call; else how many operations were done in how many nanoseconds. */
   run(task: Task): Promise<Timing | undefined>;
 }
@@ -27,6 +29,8 @@ export interface Row {
 export interface Timing {
   operations: number;
   nanoseconds: number;
+  /** The longest time between two turns of the event loop, in milliseconds, where the row is about that. */
+  gap?: number;
 }
 
 export const keyOf = (n: number): string => `key:${String(n).padStart(12, '0')}`;
@@ -174,6 +178,42 @@ function fullScan(name: string, title: string, reverse: boolean): Row {
   };
 }
 
+/** So many entries are read in a row to see what becomes of the event loop meanwhile. */
+const GAP_ENTRIES = 300_000;
+const GAP_SEEKS = 10_000;
+
+/** Does something whole, and watches the event loop meanwhile. */
+async function watched(work: () => Promise<number>): Promise<Timing> {
+  const begin = performance.now();
+  let last = begin;
+  let gap = 0;
+  let working = true;
+  const turn = () => {
+    const now = performance.now();
+    gap = Math.max(gap, now - last);
+    last = now;
+    if (working) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const operations = await work();
+  working = false;
+  const end = performance.now();
+  return { operations, nanoseconds: (end - begin) * 1e6, gap: Math.max(gap, end - last) };
+}
+
+function gapRows(name: string, title: string, work: (task: Task) => (() => Promise<number>) | undefined): Row[] {
+  return (['idle', 'busy'] as const).map((gap) => ({
+    name: `${name}-${gap}`,
+    title: gap === 'busy' ? `${title}, beside busy processes` : title,
+    on: 'full',
+    gap,
+    async run(task) {
+      const measure = work(task);
+      return measure && watched(measure);
+    },
+  }));
+}
+
 export const ROWS: Row[] = [
   put('put-sequential', 'put, sequential keys, awaited one by one', sequential),
   put('put-random', 'put, random keys, awaited one by one', anywhere),
@@ -212,4 +252,27 @@ export const ROWS: Row[] = [
       return timing;
     },
   },
+  ...gapRows(
+    'gap-scan',
+    `scan of ${GAP_ENTRIES} entries, one by one`,
+    ({ db }) =>
+      () =>
+        db.scan({ limit: GAP_ENTRIES }),
+  ),
+  ...gapRows(
+    'gap-all',
+    `${GAP_ENTRIES} entries from one call`,
+    ({ db }) => db.all && (() => db.all!({ limit: GAP_ENTRIES })),
+  ),
+  ...gapRows('gap-seek', `${GAP_SEEKS} seeks, each with its entry`, (task) => {
+    const seeker = task.db.seeker?.();
+    return (
+      seeker &&
+      (async () => {
+        for (let n = 0; n < GAP_SEEKS; n++) expectFound(await seeker.seek(anywhere(task)));
+        await seeker.close();
+        return GAP_SEEKS;
+      })
+    );
+  }),
 ];
