@@ -1,4 +1,5 @@
 import { markAsUntransferable } from 'node:worker_threads';
+import type { BorrowedEntry } from './borrowed-entry.js';
 
 const HEAD_BYTES = 8;
 
@@ -67,6 +68,17 @@ export class Block {
     return this.#parts.value === undefined
       ? undefined
       : this.#part((nth + 1) * this.#partsOfEntry - 1, this.#parts.value);
+  }
+
+  /** Puts the nth entry, which has a key and a value, into one that is used again and again. */
+  lend(nth: number, entry: BorrowedEntry): void {
+    const index = 2 * nth;
+    const keyEnd = this.#start + (this.#ends[index] as number);
+    entry.bytes = this.#bytes;
+    entry.keyStart = index === 0 ? this.#start : this.#start + (this.#ends[index - 1] as number);
+    entry.keyEnd = keyEnd;
+    entry.valueStart = keyEnd;
+    entry.valueEnd = this.#start + (this.#ends[index + 1] as number);
   }
 
   #part(index: number, as: 'buffer' | 'utf8'): Buffer | string {

@@ -1,4 +1,5 @@
 import { Block, type EntryParts } from './block.js';
+import type { BorrowedEntry } from './borrowed-entry.js';
 import { RocksDBError } from './errors.js';
 import type { MaybePromise, NativeIterator } from './native-database.js';
 import type { Key } from './options.js';
@@ -13,6 +14,9 @@ export interface Owner {
 const FIRST_BLOCK_BYTES = 4 << 10;
 const LIMITED_BLOCK_BYTES = 16 << 10;
 const MAX_BLOCK_BYTES = 64 << 10;
+
+/** Memory for a block that is lent: with room for where many small entries end. */
+const LENT_BLOCK_BYTES = 4 * MAX_BLOCK_BYTES;
 
 /**
  * Goes over the entries of a native iterator, which come in blocks: what every kind of iterator is made of. Whoever uses it
@@ -29,6 +33,8 @@ export class Cursor {
   #blockBytes = 0;
   #ahead: MaybePromise<Buffer> | undefined;
   #target: Key | undefined;
+  /** What blocks are put into, one after the other, if their entries are only lent. */
+  #lent: Buffer | undefined;
   #finished = false;
   #closed = false;
 
@@ -60,6 +66,16 @@ export class Cursor {
   /** The value of the entry at hand. */
   get value(): Buffer | string | undefined {
     return (this.#block as Block).value(this.#index);
+  }
+
+  /** Entries are lent from now on: the next block may take the place of the one before. */
+  lends(): void {
+    this.#lent = Buffer.allocUnsafeSlow(LENT_BLOCK_BYTES);
+  }
+
+  /** Puts the entry at hand into one that is used again and again. */
+  lend(entry: BorrowedEntry): void {
+    (this.#block as Block).lend(this.#index, entry);
   }
 
   /** To the next entry. */
@@ -117,7 +133,7 @@ export class Cursor {
     return !this.#finished || this.#target !== undefined;
   }
 
-  async #fillLater(first: Promise<Buffer>, wanted: number): Promise<void> {
+  async #fillLater(first: Promise<Buffer | number>, wanted: number): Promise<void> {
     try {
       this.#use(await first, true);
       while (this.#needsBlock()) {
@@ -129,10 +145,11 @@ export class Cursor {
     }
   }
 
-  #use(bytes: Buffer, waited: boolean): void {
+  #use(result: Buffer | number, waited: boolean): void {
     if (this.#target !== undefined || this.#closed) {
       return; // somebody called seek or close while we waited
     }
+    const bytes = typeof result === 'number' ? (this.#lent as Buffer).subarray(0, result) : result;
     const block = new Block(bytes, this.#parts);
     this.#block = block;
     this.#index = 0;
@@ -148,7 +165,7 @@ export class Cursor {
     this.#blockBytes = Math.min(this.#blockBytes * 4 || FIRST_BLOCK_BYTES, this.#maxBlockBytes);
   }
 
-  #nextBlock(wanted: number): MaybePromise<Buffer> {
+  #nextBlock(wanted: number): MaybePromise<Buffer | number> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
     if (ahead !== undefined && this.#target === undefined) {
@@ -160,12 +177,12 @@ export class Cursor {
     return this.#requestWanted(wanted);
   }
 
-  async #after(ahead: Promise<Buffer>, wanted: number): Promise<Buffer> {
+  async #after(ahead: Promise<Buffer>, wanted: number): Promise<Buffer | number> {
     await ahead;
     return this.#requestWanted(wanted);
   }
 
-  #requestWanted(wanted: number): MaybePromise<Buffer> {
+  #requestWanted(wanted: number): MaybePromise<Buffer | number> {
     if (wanted > 1) {
       this.#blockBytes = this.#maxBlockBytes;
     }
@@ -173,13 +190,16 @@ export class Cursor {
     this.#target = undefined;
     // Who says nothing of how many he wants may want one only, as after most seeks.
     const one = this.#blockBytes === 0 && this.#remaining === Number.POSITIVE_INFINITY;
-    return this.#request(wanted > 1 ? Math.min(wanted, this.#remaining) : one ? 1 : this.#remaining, target);
+    const entries = wanted > 1 ? Math.min(wanted, this.#remaining) : one ? 1 : this.#remaining;
+    return this.#request(entries, target, this.#lent);
   }
 
-  #request(maxEntries: number, target: Key | undefined): MaybePromise<Buffer> {
+  #request(maxEntries: number, target: Key | undefined): MaybePromise<Buffer>;
+  #request(maxEntries: number, target: Key | undefined, into: Buffer | undefined): MaybePromise<Buffer | number>;
+  #request(maxEntries: number, target: Key | undefined, into?: Buffer): MaybePromise<Buffer | number> {
     // A limit tells that so many are wanted.
     const first = this.#remaining === Number.POSITIVE_INFINITY ? FIRST_BLOCK_BYTES : LIMITED_BLOCK_BYTES;
     const maxBytes = this.#blockBytes || Math.min(first, this.#maxBlockBytes);
-    return pacedAfterWork(this.#native.next(Math.min(maxEntries, 0xffff_ffff), maxBytes, target));
+    return pacedAfterWork(this.#native.next(Math.min(maxEntries, 0xffff_ffff), maxBytes, target, into));
   }
 }

@@ -2,7 +2,7 @@ import type { Owner } from './cursor.js';
 import type { MaybePromise, NativeDatabase, ReadArgument } from './native-database.js';
 import type { Key, WriteOptions } from './options.js';
 import { PackedWrites } from './packed-writes.js';
-import { type Read, valueRead, valueReadSoon, valuesRead } from './reads.js';
+import { borrowedMemory, type Read, valueBorrowed, valueRead, valueReadSoon, valuesRead } from './reads.js';
 import { isPromise, pacedAfterWork } from './settle.js';
 
 /** From so many on, collected writes do not wait for more: together they have to be small enough to be written here. */
@@ -44,6 +44,11 @@ export class Handle implements Owner {
 
   getSync(family: number, key: Key, options?: ReadArgument): Read {
     return valueRead(this.native.getSync(family, key, options));
+  }
+
+  /** The same, shown by memory that the next one that is borrowed takes. */
+  getBorrowed(family: number, key: Key, options: ReadArgument | undefined): Read {
+    return valueBorrowed(this.native.getSync(family, key, options, borrowedMemory));
   }
 
   /** The values of many keys; `utf8` is what the options say of their encoding. */

@@ -10,6 +10,7 @@ export {
   type VerifyBackupOptions,
 } from './backup-engine.js';
 export type { BackupFileDetails, BackupInfo, LongOperation, Progress } from './backup-info.js';
+export { BorrowedEntry } from './borrowed-entry.js';
 export { ColumnFamily } from './column-family.js';
 export { Database, type DatabaseSource } from './database.js';
 export type { ColumnFamilyOptions, Compression, OpenOptions } from './database-options.js';
@@ -86,9 +87,11 @@ export {
 } from './manager/snapshots.js';
 export type { ManagerStats } from './manager/statistics.js';
 export type {
+  BorrowRangeOptions,
   CompactRangeOptions,
   Data,
   Encoding,
+  GetSyncOptions,
   Key,
   KeyRange,
   RangeOptions,

@@ -1,4 +1,5 @@
 import type { Cursor } from './cursor.js';
+import { invalidOption } from './errors.js';
 import type { Data, Encoding, Key } from './options.js';
 import { pace } from './pace.js';
 
@@ -19,18 +20,22 @@ export type Entry<E extends Encoding> = [Data<E>, Data<E>];
 export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDisposable {
   readonly #cursor: Cursor;
   readonly #read: (cursor: Cursor) => unknown;
+  readonly #borrowed: Promise<IteratorResult<T, undefined>> | undefined;
   #tail: Promise<unknown> | undefined;
 
   /** For the methods that make iterators. */
-  constructor(cursor: Cursor, read: (cursor: Cursor) => unknown) {
+  constructor(cursor: Cursor, read: (cursor: Cursor) => unknown, borrowed?: T) {
     this.#cursor = cursor;
     this.#read = read;
+    // Every entry is the same object then: so one promise of it does for all.
+    this.#borrowed = borrowed && Promise.resolve({ value: borrowed, done: false });
   }
 
   /** The next entry. At the end the iterator closes. */
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#tail === undefined && this.#cursor.hasEntry && !pace.due()) {
-      return Promise.resolve({ value: this.#take(), done: false });
+      const value = this.#take();
+      return this.#borrowed ?? Promise.resolve({ value, done: false });
     }
     return this.#inTurn(async () => {
       if (this.#cursor.hasEntry && pace.due()) {
@@ -55,6 +60,11 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
    * const page = await iterator.nextMany(50);
    */
   nextMany(count: number): Promise<T[]> {
+    if (this.#borrowed !== undefined) {
+      return Promise.reject(
+        invalidOption(TypeError, 'borrow', 'left out where nextMany() is called: it lends one entry at a time', 'true'),
+      );
+    }
     return this.#inTurn(async () => {
       const taken: T[] = [];
       while (taken.length < count) {

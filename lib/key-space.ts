@@ -1,10 +1,21 @@
+import { BorrowedEntry } from './borrowed-entry.js';
 import type { ColumnFamily } from './column-family.js';
 import { Cursor } from './cursor.js';
 import { describe, invalidOption } from './errors.js';
 import type { Handle } from './handle.js';
 import { DatabaseIterator, type Entry } from './iterator.js';
 import type { NativeDatabase } from './native-database.js';
-import type { CompactRangeOptions, Data, Encoding, Key, RangeOptions, ReadOptions, WriteOptions } from './options.js';
+import type {
+  BorrowRangeOptions,
+  CompactRangeOptions,
+  Data,
+  Encoding,
+  GetSyncOptions,
+  Key,
+  RangeOptions,
+  ReadOptions,
+  WriteOptions,
+} from './options.js';
 import { settle, settleAfterWork } from './settle.js';
 import { WriteBatch } from './write-batch.js';
 
@@ -49,8 +60,16 @@ export abstract class KeySpace {
    *
    * @example
    * const value = db.getSync('greeting');
+   * const count = db.getSync('count', { borrow: true })?.readUInt32LE(); // the Buffer holds until the next that is borrowed
    */
-  getSync<E extends Encoding = 'buffer'>(key: Key, options?: ReadOptions<E>): Data<E> | undefined {
+  getSync<E extends Encoding = 'buffer'>(key: Key, options?: GetSyncOptions<E>): Data<E> | undefined {
+    if (options?.borrow !== undefined) {
+      const { borrow, ...rest } = options;
+      if (isLent(borrow, rest.encoding)) {
+        return this.#handle.getBorrowed(this.#family, key, isEmpty(rest) ? undefined : rest) as Data<E> | undefined;
+      }
+      options = rest as GetSyncOptions<E>;
+    }
     return this.#handle.getSync(this.#family, key, options) as Data<E> | undefined;
   }
 
@@ -175,9 +194,16 @@ export abstract class KeySpace {
    *
    * @example
    * for await (const [key, value] of db.iterator({ gte: 'a', limit: 10 })) { ... }
+   * for await (const { bytes, valueStart } of db.iterator({ borrow: true })) { ... } // see BorrowedEntry, for its danger
    */
-  iterator<E extends Encoding = 'buffer'>(range?: RangeOptions<E>): DatabaseIterator<Entry<E>> {
-    return this.#iterate(range, true, true, entryAt) as DatabaseIterator<Entry<E>>;
+  iterator(range: BorrowRangeOptions): DatabaseIterator<BorrowedEntry>;
+  iterator<E extends Encoding = 'buffer'>(range?: RangeOptions<E>): DatabaseIterator<Entry<E>>;
+  iterator(range?: RangeOptions & { borrow?: boolean }): DatabaseIterator<unknown> {
+    if (range?.borrow === undefined) {
+      return this.#iterate(range, true, true, entryAt);
+    }
+    const { borrow, ...rest } = range;
+    return this.#iterate(rest, true, true, entryAt, isLent(borrow, rest.encoding));
   }
 
   /**
@@ -243,6 +269,7 @@ export abstract class KeySpace {
     keys: boolean,
     values: boolean,
     read: (cursor: Cursor) => unknown,
+    lends = false,
   ): DatabaseIterator<unknown> {
     const limit = range?.limit ?? -1;
     if (!Number.isInteger(limit) && limit !== Number.POSITIVE_INFINITY) {
@@ -251,11 +278,39 @@ export abstract class KeySpace {
     const native = this.#native.iterator(this.#family, { ...range, keys, values });
     const encoding = range?.encoding ?? 'buffer';
     const parts = { key: keys ? encoding : undefined, value: values ? encoding : undefined };
-    return new DatabaseIterator(
-      new Cursor(native, this.#handle, parts, limit < 0 ? Number.POSITIVE_INFINITY : limit),
-      read,
+    const cursor = new Cursor(native, this.#handle, parts, limit < 0 ? Number.POSITIVE_INFINITY : limit);
+    if (!lends) {
+      return new DatabaseIterator(cursor, read);
+    }
+    cursor.lends();
+    const entry = new BorrowedEntry();
+    return new DatabaseIterator<BorrowedEntry>(
+      cursor,
+      () => {
+        cursor.lend(entry);
+        return entry;
+      },
+      entry,
     );
   }
+}
+
+/** What `borrow` says. */
+function isLent(borrow: unknown, encoding: unknown): boolean {
+  if (typeof borrow !== 'boolean') {
+    throw invalidOption(TypeError, 'borrow', 'true or false', describe(borrow));
+  }
+  if (borrow && encoding === 'utf8') {
+    throw invalidOption(TypeError, 'borrow', "left out with encoding 'utf8': strings are not lent", 'true');
+  }
+  return borrow;
+}
+
+function isEmpty(options: object): boolean {
+  for (const _ in options) {
+    return false;
+  }
+  return true;
 }
 
 const entryAt = (cursor: Cursor) => [cursor.key, cursor.value];

@@ -19,7 +19,8 @@ export interface NativeDatabase {
   readonly latestSequenceNumber: bigint;
   /** A number is a place in the read pool: see lib/reads.ts, which also knows what `getMany` gives. */
   get(family: number, key: Key, options?: ReadArgument): MaybePromise<Buffer | string | undefined | number>;
-  getSync(family: number, key: Key, options?: ReadArgument): Buffer | string | undefined | number;
+  /** With memory, puts the value there and gives its length, if it is large enough. */
+  getSync(family: number, key: Key, options?: ReadArgument, into?: Buffer): Buffer | string | undefined | number;
   getMany(
     family: number,
     keys: readonly Key[],
@@ -68,8 +69,9 @@ export interface NativeWriteBatch {
 }
 
 export interface NativeIterator {
-  /** A block, laid out as binding/core/iterator.h says. */
+  /** A block, laid out as binding/core/iterator.h says. With memory, may put it there and give its length. */
   next(maxEntries: number, maxBytes: number, target?: Key): MaybePromise<Buffer>;
+  next(maxEntries: number, maxBytes: number, target?: Key, into?: Buffer): MaybePromise<Buffer | number>;
   close(): void;
 }
 

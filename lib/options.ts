@@ -58,6 +58,24 @@ export interface RangeOptions<E extends Encoding = Encoding> extends KeyRange, R
   limit?: number | undefined;
 }
 
+/** Options of an iterator whose entries are borrowed: see {@link BorrowedEntry}. */
+export interface BorrowRangeOptions extends RangeOptions<'buffer'> {
+  /** Lends its entries, one at a time: each holds until the next one is asked for. */
+  borrow: true;
+}
+
+/** Options of {@link KeySpace.getSync}. */
+export interface GetSyncOptions<E extends Encoding = Encoding> extends ReadOptions<E> {
+  /**
+   * Lends the value: it is shown by memory, and by a Buffer, that the next value takes the place of which is borrowed on this
+   * thread, out of whatever database. Copy what is to be kept. Values above 64 KiB are not lent but given. Not with
+   * `encoding: 'utf8'`.
+   *
+   * @default false
+   */
+  borrow?: boolean | undefined;
+}
+
 /** Options of {@link KeySpace.compactRange}. */
 export interface CompactRangeOptions {
   /** The first key to compact. @default the first there is */

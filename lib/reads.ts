@@ -45,6 +45,32 @@ export function valueReadSoon(result: MaybePromise<Read | number>): MaybePromise
   return isPromise(result) ? (result as Promise<Read>) : valueRead(result);
 }
 
+const BORROWED_BYTES = 64 << 10;
+
+/** The lengths for which a Buffer is kept, to be lent again and again. */
+const KEPT_LENGTHS = 4096;
+
+/** What `getSync` puts values into that are borrowed. */
+export const borrowedMemory = Buffer.allocUnsafeSlow(BORROWED_BYTES);
+markAsUntransferable(borrowedMemory.buffer);
+const borrowed: (Buffer | undefined)[] = new Array(KEPT_LENGTHS);
+
+/** What `getSync` of a native database gave that was told to use `borrowedMemory`. */
+export function valueBorrowed(result: Read | number): Read {
+  if (typeof result !== 'number') {
+    return result;
+  }
+  if (result >= KEPT_LENGTHS) {
+    return borrowedMemory.subarray(0, result);
+  }
+  let value = borrowed[result];
+  if (value === undefined) {
+    value = borrowedMemory.subarray(0, result);
+    borrowed[result] = value;
+  }
+  return value;
+}
+
 const MISSING = 0xffff_ffff;
 
 /** What `getMany` of a native database gave: values, or one piece of memory, laid out as binding/napi/database_data.cc says. */

@@ -11,6 +11,7 @@
 
 #include "napi/addon_data.h"
 #include "napi/call_options.h"
+#include "napi/copy_into.h"
 #include "napi/database.h"
 #include "napi/packed_writes.h"
 #include "napi/values.h"
@@ -228,7 +229,7 @@ Napi::Value DatabaseHandle::get(const Args& args) {
       [encoding](Napi::Env env, Value& value) { return value.ToJsValue(env, encoding); });
 }
 
-// getSync(family, key, options)
+// getSync(family, key, options, into?)
 Napi::Value DatabaseHandle::getSync(const Args& args) {
   const Napi::Env env = args.Env();
   const ReadCall call = ReadCallOf(env, args[2]);
@@ -238,6 +239,12 @@ Napi::Value DatabaseHandle::getSync(const Args& args) {
   const Bytes key(env, args[1], "key");
   PinnableSlice value;
   const Status status = database.db()->Get(call.options, family->handle, key.slice(), &value);
+  if (status.ok()) {
+    const Napi::Value size = CopyInto(env, args[3], value);
+    if (!size.IsEmpty()) {
+      return size;
+    }
+  }
   return FoundOrUndefined(env, database, status, value, call.encoding);
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "napi/call_options.h"
+#include "napi/copy_into.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -68,7 +69,8 @@ std::shared_ptr<Iterator> IteratorHandle::Open(Napi::Env env, const std::shared_
   return Iterator::New(database, family, call.read.options, std::move(call.read.pin), std::move(call.options));
 }
 
-// next(maxEntries, maxBytes, target?): the next block, or a promise of it. Its layout is described at Iterator::Next.
+// next(maxEntries, maxBytes, target?, into?): the next block, or a promise of it. Its layout is described at
+// Iterator::Next.
 Napi::Value IteratorHandle::next(const Args& args) {
   const Napi::Env env = args.Env();
   const auto max_entries = ReadValue<uint32_t>(env, "maxEntries", args[0], {});
@@ -85,6 +87,10 @@ Napi::Value IteratorHandle::next(const Args& args) {
   bool answered = false;
   ThrowIfError(env, iterator_->NextFromMemory(max_entries, max_bytes, target, &block, &answered));
   if (answered) {
+    const Napi::Value size = CopyInto(env, args[3], block);
+    if (!size.IsEmpty()) {
+      return size;
+    }
     return ToJs(env, std::move(block), Encoding::kBuffer);
   }
   return Async<std::string>(
