@@ -142,7 +142,7 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
     options.backup_rate_limiter = std::make_shared<StoppableRateLimiter>(settings.backup_limiter, operation);
   }
   if (count_database == Count::kWrites) {
-    options.sync = true;  // what was in the target is removed afterwards
+    options.sync = true;  // unless SpareDatabaseSyncs()
     if (settings.restore_limiter) {
       options.restore_rate_limiter = std::make_shared<StoppableRateLimiter>(settings.restore_limiter, operation);
     }

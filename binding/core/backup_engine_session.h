@@ -75,6 +75,8 @@ class BackupEngineSession {
   // What is to be read to its end, and how long it is.
   void ExpectBackupFiles(const BackupDescription& backup);
   void ExpectDatabaseFile(const std::string& path, uint64_t size) { database_fs_->ExpectSize(path, size); }
+  // What a restore writes need not outlive a power cut.
+  void SpareDatabaseSyncs() { database_fs_->SpareSyncs(); }
   // What went wrong on the storage of the backups since the last ForgetFailure(), if anything.
   rocksdb::IOStatus failure() const { return backup_fs_->failure(); }
   void ForgetFailure() { backup_fs_->ForgetFailure(); }

@@ -23,6 +23,7 @@ struct Watch {
   std::shared_ptr<Operation> operation;
   bool counts;
   std::string path;
+  bool spares_syncs = false;
 };
 
 class RandomAccessFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
@@ -53,10 +54,10 @@ class WritableFile : public rocksdb::FSWritableFileOwnerWrapper {
     return Counted(data.size(), [&] { return FSWritableFileOwnerWrapper::Append(data, options, info, debug); });
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
-    return watch_.operation->ended() ? StoppedStatus() : FSWritableFileOwnerWrapper::Sync(options, debug);
+    return Synced([&] { return FSWritableFileOwnerWrapper::Sync(options, debug); });
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
-    return watch_.operation->ended() ? StoppedStatus() : FSWritableFileOwnerWrapper::Fsync(options, debug);
+    return Synced([&] { return FSWritableFileOwnerWrapper::Fsync(options, debug); });
   }
   IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
     IOStatus status = FSWritableFileOwnerWrapper::Close(options, debug);
@@ -68,6 +69,10 @@ class WritableFile : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
  private:
+  template <class Sync>
+  IOStatus Synced(Sync sync) {
+    return watch_.operation->ended() ? StoppedStatus() : watch_.spares_syncs ? IOStatus::OK() : sync();
+  }
   template <class Write>
   IOStatus Counted(size_t bytes, Write write) {
     if (watch_.operation->ended()) {
@@ -174,19 +179,21 @@ class ObservedFileSystem::SequentialFile : public rocksdb::FSSequentialFileOwner
 
 class ObservedFileSystem::Directory : public rocksdb::FSDirectoryWrapper {
  public:
-  Directory(std::unique_ptr<rocksdb::FSDirectory> target, std::string path)
-      : FSDirectoryWrapper(std::move(target)), path_(std::move(path)) {}
+  Directory(std::unique_ptr<rocksdb::FSDirectory> target, std::string path, bool spares_syncs)
+      : FSDirectoryWrapper(std::move(target)), path_(std::move(path)), spares_syncs_(spares_syncs) {}
 
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
-    return SyncFailure(path_, FSDirectoryWrapper::Fsync(options, debug));
+    return spares_syncs_ ? IOStatus::OK() : SyncFailure(path_, FSDirectoryWrapper::Fsync(options, debug));
   }
   IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
                                const rocksdb::DirFsyncOptions& how) override {
-    return SyncFailure(path_, FSDirectoryWrapper::FsyncWithDirOptions(options, debug, how));
+    return spares_syncs_ ? IOStatus::OK()
+                         : SyncFailure(path_, FSDirectoryWrapper::FsyncWithDirOptions(options, debug, how));
   }
 
  private:
   const std::string path_;
+  const bool spares_syncs_;
 };
 
 void ObservedFileSystem::ExpectSize(const std::string& path, uint64_t size) {
@@ -247,7 +254,7 @@ IOStatus ObservedFileSystem::NewWritableFile(const std::string& path, const File
   }
   IOStatus status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
   if (status.ok()) {
-    *file = std::make_unique<WritableFile>(std::move(*file), Watch{operation_, counts, path});
+    *file = std::make_unique<WritableFile>(std::move(*file), Watch{operation_, counts, path, spares_syncs_});
   } else if (status.IsPathNotFound()) {
     // Engines before 10.5.1 take PathNotFound here for "try the source again" and then use a file they do not have.
     status = IOStatus::IOError("directory is missing for " + path);
@@ -272,7 +279,7 @@ IOStatus ObservedFileSystem::NewDirectory(const std::string& path, const IOOptio
                                           std::unique_ptr<rocksdb::FSDirectory>* directory, IODebugContext* debug) {
   IOStatus status = FileSystemWrapper::NewDirectory(path, options, directory, debug);
   if (status.ok()) {
-    *directory = std::make_unique<Directory>(std::move(*directory), CleanPath(path));
+    *directory = std::make_unique<Directory>(std::move(*directory), CleanPath(path), spares_syncs_);
   }
   return failures_->Note(std::move(status));
 }

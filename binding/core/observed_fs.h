@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,8 @@ class ObservedFileSystem : public rocksdb::FileSystemWrapper {
   // A file that is to be read to its end has this many bytes. The engine takes an early end for the end, and would make
   // a backup of what it got.
   void ExpectSize(const std::string& path, uint64_t size);
+  // What is written from now on need not outlive a power cut.
+  void SpareSyncs() { spares_syncs_ = true; }
   // The first thing that could not be listed, opened or read, other than because it is not there. The engine passes
   // over some of these, and calls missing what it did not see.
   rocksdb::IOStatus failure() const;
@@ -81,6 +84,7 @@ class ObservedFileSystem : public rocksdb::FileSystemWrapper {
   const Count count_;
   FileObserver* const observer_;
   const std::shared_ptr<Failures> failures_ = std::make_shared<Failures>();
+  std::atomic<bool> spares_syncs_{false};
   std::mutex mutex_;
   std::unordered_map<std::string, uint64_t> expected_sizes_;
 };
