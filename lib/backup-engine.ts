@@ -23,7 +23,10 @@ export interface BackupEngineOptions {
   shareFilesWithChecksumNaming?: 'dbSessionId' | 'legacyCrc32cAndFileSize' | undefined;
   /** Puts the size into the names of shared files, where later verification finds it. @default true */
   includeFileSizeInName?: boolean | undefined;
-  /** Makes each backup and restore survive a power cut, at some cost in speed. @default true */
+  /**
+   * Makes each backup and restore survive a power cut, at some cost in speed. A restore that removes the database which it replaces
+   * survives it in any case. @default true
+   */
   sync?: boolean | undefined;
   /** Deletes all backups in the directory when opening it. @default false */
   destroyOldData?: boolean | undefined;
@@ -89,14 +92,68 @@ export interface RestoreBackupOptions extends LongOperation {
   walDir?: string | undefined;
   /** Leaves the logs that are in the target in use, archived ones included. @default false */
   keepLogFiles?: boolean | undefined;
-  /** Replaces a database that is in the target. Other files there stay. @default false */
+  /**
+   * Replaces a database that is in the target: its CURRENT names a MANIFEST that is there. Other files there stay. A directory
+   * that is not empty and holds no database is refused with TARGET_EXISTS, which lists what it holds. @default false
+   */
   overwrite?: boolean | undefined;
+  /**
+   * Leaves the database that is replaced beside the target, or in it where it is a mount point: `keptOld` of what
+   * `restoreBackup` returns is its path. @default false
+   */
+  keepOld?: boolean | undefined;
   /** Refuses before the first byte if the target has not enough free space. @default true */
   checkDiskSpace?: boolean | undefined;
-  /** What may stay of the target's files. Others than the default need RocksDB 10.0; see engineInfo(). @default 'purgeAllFiles' */
+  /**
+   * What is taken over of a database that is replaced (with `overwrite`), by hard link, instead of being copied from the backup:
+   *
+   * - `purgeAllFiles`: nothing.
+   * - `keepLatestDbSessionIdFiles`: table files that are the backup's by number and size and by the identity that is written in
+   *   both. Damage in such a file of the database is not seen: for a database that is in order and should be as it was.
+   * - `verifyChecksum`: table and blob files, after reading all of them: the checksum has to be the backup's.
+   *
+   * Whatever is not proved to be the backup's is copied, and everything is where the file system has no hard links. The names are
+   * those of RocksDB 10's restore modes, which write into the target itself; here it is still replaced as a whole.
+   * @default 'purgeAllFiles'
+   */
   mode?: 'purgeAllFiles' | 'keepLatestDbSessionIdFiles' | 'verifyChecksum' | undefined;
   /** Engines on directories that have the files which `excludeFiles` left out, in order of search. */
   alternates?: BackupEngine[] | undefined;
+}
+
+/** What {@link BackupEngine.restoreBackup} has done. */
+export interface RestoreResult extends BackupInfo {
+  /** Bytes that were written. */
+  bytesCopied: number;
+  /** Bytes that need not be written, as files of the database that was replaced have them: see `mode`. */
+  bytesReused: number;
+  /** How many files those are. */
+  filesReused: number;
+  /** With `keepOld`: where the database that was replaced is now. */
+  keptOld?: string;
+  /** With `keepOld`: where its logs are, if they were in a directory that lies outside the database's. */
+  keptOldLogs?: string;
+}
+
+/** What {@link BackupEngine.restoreBackup} would do. */
+export interface RestorePlan {
+  /** The backup that would be restored. */
+  backup: BackupInfo;
+  /** The target's absolute path; links are followed. */
+  target: string;
+  /**
+   * What is there now: nothing (it does not exist, or is empty), a database, which would be replaced, or what a restore left that
+   * died while it put its files in place.
+   */
+  targetHolds: 'nothing' | 'database' | 'interruptedRestore';
+  /** Bytes that would be written. */
+  bytesToCopy: number;
+  /** Bytes that would not, as files of the database that is there have them: see `mode`. */
+  bytesToReuse: number;
+  /** How many files those are. */
+  filesToReuse: number;
+  /** Bytes that are free where the target is to be, if the system says that. */
+  bytesFree?: number;
 }
 
 /** Options of what deletes. */
@@ -240,20 +297,34 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Restores a backup to a directory, which must not exist or be empty, unless `overwrite` is set. The backup is restored
-   * beside the target and takes its place only when it is complete: a restore that fails leaves the target as it was.
+   * Restores a backup to a directory, which must not exist or be empty, or, with `overwrite`, holds a database. The backup is
+   * restored beside the target and takes its place only when it is complete: a restore that fails leaves the target as it was.
    *
    * Rejects with TARGET_EXISTS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT, BACKUP_NOT_FOUND, BACKUP_IN_USE while the backup
    * is being deleted, or BACKUP_LOCKED while rocksdb-js writes to the directory, before anything is changed.
    *
    * @example
-   * await engine.restoreBackup(7, '/data/users', { overwrite: true });
+   * const { keptOld } = await engine.restoreBackup(7, '/data/users', { overwrite: true, keepOld: true });
    */
-  async restoreBackup(backupId: number, dbDir: string, options: RestoreBackupOptions = {}): Promise<BackupInfo> {
+  async restoreBackup(backupId: number, dbDir: string, options: RestoreBackupOptions = {}): Promise<RestoreResult> {
     if (backupId === 0) {
       throw invalidOption(RangeError, 'backupId', 'at least 1', '0');
     }
-    return this.#restore(backupId, dbDir, options);
+    return this.#restoring(options, (...args) => this.#native.restoreBackup(backupId, dbDir, ...args));
+  }
+
+  /**
+   * What {@link restoreBackup} would do with the same arguments. Changes nothing; rejects where the restore would before it
+   * copies anything.
+   *
+   * @example
+   * const { targetHolds, bytesToCopy } = await engine.planRestore(7, '/data/users', { overwrite: true });
+   */
+  async planRestore(backupId: number, dbDir: string, options: RestoreBackupOptions = {}): Promise<RestorePlan> {
+    if (backupId === 0) {
+      throw invalidOption(RangeError, 'backupId', 'at least 1', '0');
+    }
+    return this.#restoring(options, (...args) => this.#native.planRestore(backupId, dbDir, ...args));
   }
 
   /**
@@ -262,11 +333,14 @@ export class BackupEngine implements AsyncDisposable {
    * @example
    * const { backupId, timestamp } = await engine.restoreLatestBackup('/data/users');
    */
-  async restoreLatestBackup(dbDir: string, options: RestoreBackupOptions = {}): Promise<BackupInfo> {
-    return this.#restore(0, dbDir, options);
+  async restoreLatestBackup(dbDir: string, options: RestoreBackupOptions = {}): Promise<RestoreResult> {
+    return this.#restoring(options, (...args) => this.#native.restoreBackup(0, dbDir, ...args));
   }
 
-  async #restore(backupId: number, dbDir: string, options: RestoreBackupOptions): Promise<BackupInfo> {
+  async #restoring<T>(
+    options: RestoreBackupOptions,
+    start: (operation: NativeOperation, options: object) => Promise<T>,
+  ): Promise<T> {
     const { signal, onProgress, alternates, ...rest } = checkObject('options', options);
     if (alternates !== undefined && !Array.isArray(alternates)) {
       throw invalidOption(TypeError, 'alternates', 'an array of BackupEngines', describe(alternates));
@@ -277,9 +351,7 @@ export class BackupEngine implements AsyncDisposable {
       }
       return engine.#native;
     });
-    return run(signal, onProgress, (operation) =>
-      this.#native.restoreBackup(backupId, dbDir, operation, { ...rest, alternates: natives }),
-    );
+    return run(signal, onProgress, (operation) => start(operation, { ...rest, alternates: natives }));
   }
 
   /**

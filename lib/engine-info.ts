@@ -6,7 +6,7 @@ export interface EngineInfo {
   rocksdb: string;
   /** The compressions that are linked in, by the names that options take. */
   compressions: string[];
-  /** What not every RocksDB that this package builds with can do: `ioBufferSize`, `restoreModes`. */
+  /** What not every RocksDB that this package builds with can do: `ioBufferSize`. */
   features: string[];
 }
 

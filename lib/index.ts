@@ -6,6 +6,8 @@ export {
   type DeleteOptions,
   type LogLine,
   type RestoreBackupOptions,
+  type RestorePlan,
+  type RestoreResult,
   stopBackup,
   type VerifyBackupOptions,
 } from './backup-engine.js';
@@ -99,5 +101,6 @@ export type {
   WriteOptions,
 } from './options.js';
 export { RateLimiter, type RateLimiterOptions } from './rate-limiter.js';
+export { type RestoreLeftover, removeRestoreLeftovers } from './restore-leftovers.js';
 export type { Snapshot } from './snapshot.js';
 export { type BatchOperationOptions, WriteBatch } from './write-batch.js';

@@ -1,6 +1,8 @@
 // What binding/napi/backup_engine.cc gives to lib. Types only; nothing of this is public.
 
+import type { RestorePlan, RestoreResult } from './backup-engine.js';
 import type { BackupInfo, Progress } from './backup-info.js';
+import type { RestoreLeftover } from './restore-leftovers.js';
 
 export interface NativeOperation {
   /** False when it is past the point of no return. */
@@ -33,7 +35,8 @@ export interface NativeBackupEngine<Db = unknown> {
   createBackup(db: Db, operation: NativeOperation, options: object): Promise<BackupInfo>;
   verifyBackup(backupId: number, operation: NativeOperation, options: object): Promise<void>;
   /** backupId 0: the latest. */
-  restoreBackup(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<BackupInfo>;
+  restoreBackup(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestoreResult>;
+  planRestore(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestorePlan>;
   getBackupInfos(options: object): Promise<BackupInfo[]>;
   /** backupId 0: the latest. */
   getBackupInfo(backupId: number, options: object): Promise<BackupInfo | undefined>;
@@ -55,4 +58,5 @@ export interface NativeBackupModule<Db = unknown> {
   newRateLimiter(options: object): NativeRateLimiter;
   /** Undefined while another process, or another holder in this one, has it. */
   tryLockState(location: string): NativeStateLock | undefined;
+  findRestoreLeftovers(directory: string, options: { remove: boolean }): Promise<RestoreLeftover[]>;
 }

@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { BackupEngine, Database, RateLimiter } from '../lib/index.js';
+import { BackupEngine, Database, RateLimiter, removeRestoreLeftovers } from '../lib/index.js';
 import { fill, openDatabase, openEngine, settled } from './fixtures/backups.js';
 import { snapshotOf, tempDir } from './fixtures/files.js';
 
@@ -70,6 +70,7 @@ const restoreOptions: Record<string, Wrong[]> = {
   walDir: [...notPath, ...types('')],
   keepLogFiles: notBoolean,
   overwrite: notBoolean,
+  keepOld: notBoolean,
   checkDiskSpace: notBoolean,
   mode: types(null, '', 'purge', 0, true, {}, bare, Symbol('mode')),
   alternates: types(null, {}, bare, 'x', 1, true, ['x'], [{}], [null], [undefined], () => []),
@@ -179,15 +180,20 @@ t.test('wrong options, ids and targets of restores are refused before anything i
     const options = (value: unknown) => ({ overwrite: true, [name]: value });
     await refuses(t, name, wrong, (value) => engine.restoreBackup(1, dir('new'), options(value)));
     await refuses(t, name, wrong, (value) => engine.restoreLatestBackup(dir('new'), options(value)));
+    await refuses(t, name, wrong, (value) => engine.planRestore(1, dir('new'), options(value)));
   }
   await refuses(t, 'options', notObject, (value) => engine.restoreBackup(1, dir('new'), value as object));
   await refuses(t, 'options', notObject, (value) => engine.restoreLatestBackup(dir('new'), value as object));
-  await refuses(t, 'backupId', [...notId, ...types(undefined)], (value) =>
-    engine.restoreBackup(value as number, dir('new')),
-  );
+  for (const method of ['restoreBackup', 'planRestore'] as const) {
+    await refuses(t, 'backupId', [...notId, ...types(undefined)], (value) =>
+      engine[method](value as number, dir('new')),
+    );
+  }
   const paths = [...notPath, ...types('', undefined)];
   await refuses(t, 'dbDir', paths, (value) => engine.restoreBackup(1, value as string));
   await refuses(t, 'dbDir', paths, (value) => engine.restoreLatestBackup(value as string));
+  await refuses(t, 'directory', paths, (value) => removeRestoreLeftovers(value as string));
+  await refuses(t, 'dryRun', notBoolean, (value) => removeRestoreLeftovers(dir(), { dryRun: value as boolean }));
   untouched();
 });
 

@@ -173,14 +173,18 @@ t.test('after the disk died the database is back', async (t) => {
   const box = sandbox(t);
   await history(box);
   rmSync(box.dir('data/users'), { recursive: true });
-  const [list, verify, restore, replace] = blocks.filter(({ heading }) => heading === 'The disk died');
+  const [list, verify, restore, replace, moveAway] = blocks.filter(({ heading }) => heading === 'The disk died');
   for (const block of [list, verify, restore]) await box.shell(block!.text);
   t.equal(await usersIn(box.dir('data/users')), 0, 'as in the latest');
-  rmSync(box.dir('data/users', 'CURRENT'));
   await box.shell(replace!.text);
   t.equal(await usersIn(box.dir('data/users')), 0);
+  t.ok(readdirSync(box.dir('data')).some((name) => name.startsWith('users.replaced-')));
+  rmSync(box.dir('data/users', 'CURRENT'));
+  await box.shell(`${replace!.text.trim()}   # exits with 1`);
+  await box.shell(moveAway!.text);
+  t.equal(await usersIn(box.dir('data/users')), 0);
   t.ok(existsSync(box.dir('data/users.dead')));
-  for (const { text } of [list, verify, restore, replace] as Block[]) tried.add(text);
+  for (const { text } of [list, verify, restore, replace, moveAway] as Block[]) tried.add(text);
 });
 
 t.test('what somebody deleted is back', async (t) => {

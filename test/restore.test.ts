@@ -246,20 +246,6 @@ t.test('restoreLatestBackup takes the latest that can be read, and says which', 
   t.same(await engine.getCorruptedBackups(), [3]);
 });
 
-t.test('restore modes other than the default are refused by engines that have none, and change nothing', async (t) => {
-  const { dir, engine } = await scene(t);
-  await databaseInTheWay(dir('db'));
-  const before = snapshotOf(dir('db'));
-  for (const mode of ['keepLatestDbSessionIdFiles', 'verifyChecksum'] as const) {
-    await t.rejects(engine.restoreBackup(1, dir('db'), { mode, overwrite: true }), {
-      code: 'ROCKSDB_NOT_SUPPORTED',
-      message: /RocksDB 10\.0/,
-    });
-  }
-  t.same(snapshotOf(dir('db')), before);
-  await engine.restoreBackup(1, dir('new'), { mode: 'purgeAllFiles' });
-});
-
 t.test('two restores of one backup to two targets run at a time', async (t) => {
   const { dir, engine, contents } = await scene(t);
   appendFileSync(dir('marker'), '');

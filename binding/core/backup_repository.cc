@@ -141,8 +141,13 @@ Error BackupRepository::Verify(uint32_t backup_id, bool checksum, const std::sha
   return error;
 }
 
+Error BackupRepository::PlanRestore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
+                                    RestorePlan* plan) {
+  return rocksdb_backup::PlanRestore(settings_, request, operation, plan);
+}
+
 Error BackupRepository::Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
-                                BackupDescription* restored) {
+                                RestoreResult* restored) {
   Error error = RestoreBackup(settings_, request, operation, restored);
   if (!error.ok() && !operation->Fail()) {
     return Error("RESTORE_STOPPED", "the restore from " + directory() + " to " + request.database_dir +

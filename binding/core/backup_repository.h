@@ -68,8 +68,8 @@ class BackupRepository : public Resource {
 
   Error Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation, BackupDescription* created);
   Error Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation);
-  Error Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
-                BackupDescription* restored);
+  Error PlanRestore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation, RestorePlan* plan);
+  Error Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation, RestoreResult* restored);
 
   Error List(bool details, std::vector<BackupDescription>* descriptions);
   // 0: the latest; its id stays 0 where there is none.

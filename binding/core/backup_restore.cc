@@ -1,10 +1,12 @@
 #include "core/backup_restore.h"
 
+#include <set>
 #include <utility>
 
 #include "core/backup_reading.h"
+#include "core/one_backup_fs.h"
 #include "core/restore_target.h"
-#include "rocksdb/version.h"
+#include "core/reusable_files.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -32,72 +34,147 @@ void CountWork(const EngineSettings& settings, const RestoreRequest& request, co
   }
 }
 
-#if ROCKSDB_MAJOR >= 10
-rocksdb::RestoreOptions::Mode EngineMode(RestoreMode mode) {
-  switch (mode) {
-    case RestoreMode::kKeepLatestDbSessionIdFiles:
-      return rocksdb::RestoreOptions::kKeepLatestDbSessionIdFiles;
-    case RestoreMode::kVerifyChecksum:
-      return rocksdb::RestoreOptions::kVerifyChecksum;
-    default:
-      return rocksdb::RestoreOptions::kPurgeAllFiles;
-  }
+RestoreTarget::Options TargetOptions(const EngineSettings& settings, const RestoreRequest& request) {
+  return {.database_dir = request.database_dir,
+          .wal_dir = request.wal_dir,
+          .overwrite = request.overwrite,
+          .keep_log_files = request.keep_log_files,
+          .keep_old = request.keep_old,
+          .sync = settings.engine.sync};
 }
-#endif
 
-Error CheckMode(RestoreMode mode) {
-#if ROCKSDB_MAJOR < 10
-  if (mode != RestoreMode::kPurgeAllFiles) {
-    return Error("ROCKSDB_NOT_SUPPORTED",
-                 "restore modes other than purgeAllFiles need RocksDB 10.0 or newer; this binary has " +
-                     std::to_string(ROCKSDB_MAJOR) + "." + std::to_string(ROCKSDB_MINOR) + "." +
-                     std::to_string(ROCKSDB_PATCH));
+// A restore up to its first byte.
+struct Begun {
+  Begun(const EngineSettings& settings, const RestoreRequest& request) : target(TargetOptions(settings, request)) {}
+
+  DirectoryLock reading;
+  std::shared_ptr<BackupEngineSession> session;
+  BackupDescription backup;
+  std::optional<BackupRecord> record;
+  RestoreTarget target;
+  uint64_t bytes = 0;  // of all that the restored database will have
+  uint32_t files = 0;
+};
+
+Error BeginRestore(const EngineSettings& settings, const RestoreRequest& request,
+                   const std::shared_ptr<Operation>& operation, Begun* begun) {
+  if (Error error = OpenBackup(settings, operation, Count::kNothing, Count::kWrites, request.backup_id, &begun->reading,
+                               &begun->session, &begun->backup);
+      !error.ok()) {
+    return error;
   }
-#else
-  (void)mode;
-#endif
+  if (Error error = begun->reading.KeepOtherProgramsOut(!settings.read_only); !error.ok()) {
+    return error;
+  }
+  begun->record = ReadBackupRecord(settings, begun->backup.id);
+  if (Error error = CheckFiles(settings, begun->backup, begun->record); !error.ok()) {
+    return LossOr(begun->reading, std::move(error));
+  }
+  if (Error error = begun->target.Prepare(settings.engine.backup_dir); !error.ok()) {
+    return error;
+  }
+  CountWork(settings, request, begun->backup, &begun->bytes, &begun->files);
   return Error();
+}
+
+// Files of the database that is there and that are the backup's. What excludeFiles left out of the backup is searched
+// for by the engine, among all backups: then it is left to copy everything.
+std::vector<ReusableFile> FindReusable(const EngineSettings& settings, RestoreMode mode, const Begun& begun,
+                                       Operation& operation, const PlaceFile& place) {
+  if (mode == RestoreMode::kPurgeAllFiles || begun.target.contents().holds != TargetHolds::kDatabase ||
+      !begun.backup.excluded.empty()) {
+    return {};
+  }
+  return FindReusableFiles(
+      settings, begun.backup, KnownFiles(settings, begun.backup.id, begun.record), begun.target.database_dir(),
+      mode == RestoreMode::kVerifyChecksum ? Proof::kChecksum : Proof::kIdentity, operation, place);
+}
+
+uint64_t SizeOf(const std::vector<ReusableFile>& files) {
+  uint64_t size = 0;
+  for (const ReusableFile& file : files) {
+    size += file.size;
+  }
+  return size;
+}
+
+// Links them into the fresh directory, out of the engine's way, and opens an engine that sees the rest of the backup.
+Error TakeOver(const EngineSettings& settings, const RestoreRequest& request,
+               const std::shared_ptr<Operation>& operation, Begun* begun, std::vector<ReusableFile>* reused) {
+  if (request.mode == RestoreMode::kVerifyChecksum) {
+    operation->Begin(Phase::kVerify, begun->bytes, begun->files);
+  }
+  const uint64_t before = operation->bytes_done();
+  *reused = FindReusable(settings, request.mode, *begun, *operation,
+                         [&](const std::string& name) { return begun->target.Link(name); });
+  const uint64_t size = SizeOf(*reused);
+  if (request.mode != RestoreMode::kVerifyChecksum) {
+    operation->Begin(Phase::kRestore, begun->bytes - size, begun->files - static_cast<uint32_t>(reused->size()));
+  } else {
+    // Those that were read and are another's are copied besides.
+    operation->AdjustTotals(static_cast<int64_t>(operation->bytes_done() - before) - static_cast<int64_t>(size), 0);
+    operation->SetPhase(Phase::kRestore);
+  }
+  if (reused->empty()) {
+    return Error();
+  }
+  std::set<std::string> left_out;
+  for (const ReusableFile& file : *reused) {
+    left_out.insert(file.in_backup);
+  }
+  EngineSettings rest = settings;
+  rest.storage = std::make_shared<OneBackupFileSystem>(
+      settings.storage != nullptr ? settings.storage : rocksdb::FileSystem::Default(), settings.engine.backup_dir,
+      begun->backup.id, std::move(left_out));
+  begun->session.reset();
+  return BackupEngineSession::OpenReader(rest, operation, Count::kNothing, Count::kWrites, &begun->session);
 }
 
 }  // namespace
 
-Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& request,
-                    const std::shared_ptr<Operation>& operation, BackupDescription* restored) {
-  if (Error error = CheckMode(request.mode); !error.ok()) {
+Error PlanRestore(const EngineSettings& settings, const RestoreRequest& request,
+                  const std::shared_ptr<Operation>& operation, RestorePlan* plan) {
+  Begun begun(settings, request);
+  if (Error error = BeginRestore(settings, request, operation, &begun); !error.ok()) {
     return error;
   }
-  DirectoryLock reading;
-  std::vector<std::shared_ptr<BackupEngineSession>> alternates;
-  std::shared_ptr<BackupEngineSession> session;
-  BackupDescription backup;
-  if (Error error = OpenBackup(settings, operation, Count::kNothing, Count::kWrites, request.backup_id, &reading,
-                               &session, &backup);
-      !error.ok()) {
+  const std::vector<ReusableFile> reusable =
+      FindReusable(settings, request.mode, begun, *operation,
+                   [&](const std::string& name) { return begun.target.database_dir() + "/" + name; });
+  plan->bytes_to_reuse = SizeOf(reusable);
+  plan->files_to_reuse = static_cast<uint32_t>(reusable.size());
+  plan->bytes_to_copy = begun.bytes - plan->bytes_to_reuse;
+  if (Error error = request.check_disk_space ? begun.target.CheckSpace(plan->bytes_to_copy) : Error(); !error.ok()) {
     return error;
   }
-  if (Error error = reading.KeepOtherProgramsOut(!settings.read_only); !error.ok()) {
-    return error;
-  }
-  const uint32_t id = backup.id;
-  if (Error error = CheckFiles(settings, backup, ReadBackupRecord(settings, id)); !error.ok()) {
-    return LossOr(reading, std::move(error));
-  }
-  session->ExpectBackupFiles(backup);
+  plan->backup = std::move(begun.backup);
+  plan->target = begun.target.database_dir();
+  plan->contents = begun.target.contents();
+  plan->free_bytes = begun.target.FreeSpace();
+  return Error();
+}
 
-  RestoreTarget target({.database_dir = request.database_dir,
-                        .wal_dir = request.wal_dir,
-                        .overwrite = request.overwrite,
-                        .keep_log_files = request.keep_log_files});
-  if (Error error = target.Prepare(settings.engine.backup_dir); !error.ok()) {
+Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& request,
+                    const std::shared_ptr<Operation>& operation, RestoreResult* restored) {
+  std::vector<std::shared_ptr<BackupEngineSession>> alternates;
+  Begun begun(settings, request);
+  if (Error error = BeginRestore(settings, request, operation, &begun); !error.ok()) {
     return error;
   }
-  uint64_t bytes = 0;
-  uint32_t files = 0;
-  CountWork(settings, request, backup, &bytes, &files);
-  if (request.check_disk_space) {
-    if (Error error = target.CheckSpace(bytes); !error.ok()) {
-      return error;
+  RestoreTarget& target = begun.target;
+  std::shared_ptr<BackupEngineSession>& session = begun.session;
+  const uint32_t id = begun.backup.id;
+  const auto check_space = [&](uint64_t reused) {
+    Error error = request.check_disk_space ? target.CheckSpace(begun.bytes - reused) : Error();
+    if (!error.ok()) {
+      target.RemoveLeftovers();
+      error = target.CheckSpace(begun.bytes - reused);
     }
+    return error;
+  };
+  // Where something can be reused it is not known yet how much.
+  if (Error error = request.mode == RestoreMode::kPurgeAllFiles ? check_space(0) : Error(); !error.ok()) {
+    return error;
   }
   rocksdb::RestoreOptions options;
   for (const EngineSettings& alternate : request.alternates) {
@@ -112,14 +189,20 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
   for (auto alternate = alternates.rbegin(); alternate != alternates.rend(); ++alternate) {
     options.alternate_dirs.push_front(&(*alternate)->reader());
   }
-#if ROCKSDB_MAJOR >= 10
-  options.mode = EngineMode(request.mode);
-#endif
-
   if (Error error = target.Stage(); !error.ok()) {
     return error;
   }
-  operation->Begin(Phase::kRestore, bytes, files);
+  std::vector<ReusableFile> reused;
+  if (Error error = TakeOver(settings, request, operation, &begun, &reused); !error.ok()) {
+    return error;
+  }
+  if (Error error = request.mode != RestoreMode::kPurgeAllFiles ? check_space(SizeOf(reused)) : Error(); !error.ok()) {
+    return error;
+  }
+  session->ExpectBackupFiles(begun.backup);
+  if (!target.syncs()) {
+    session->SpareDatabaseSyncs();
+  }
   const std::string doing = "restore of backup " + std::to_string(id) + " from " + settings.engine.backup_dir + " to " +
                             target.database_dir();
   Error error = Guarded(settings.engine.backup_dir, [&] {
@@ -140,8 +223,15 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
     (void)operation->Fail();
   }
   session.reset();
+  if (error.ok()) {
+    std::vector<std::string> linked;
+    for (const ReusableFile& file : reused) {
+      linked.push_back(file.in_database);
+    }
+    error = target.TakeLinked(linked);
+  }
   if (!error.ok()) {
-    return LossOr(reading, std::move(error));
+    return LossOr(begun.reading, std::move(error));
   }
   operation->SetPhase(Phase::kCommit);
   if (!operation->Commit()) {
@@ -151,8 +241,13 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
     return error;
   }
   operation->Finish();
-  backup.files.clear();
-  *restored = std::move(backup);
+  begun.backup.files.clear();
+  restored->backup = std::move(begun.backup);
+  restored->bytes_reused = SizeOf(reused);
+  restored->files_reused = static_cast<uint32_t>(reused.size());
+  restored->bytes_copied = begun.bytes - restored->bytes_reused;
+  restored->kept = target.kept();
+  restored->kept_logs = target.kept_logs();
   return Error();
 }
 

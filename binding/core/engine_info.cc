@@ -43,9 +43,6 @@ EngineInfo GetEngineInfo() {
   if (IsAtLeast(9, 11)) {
     info.features.emplace_back("ioBufferSize");
   }
-  if (IsAtLeast(10, 0)) {
-    info.features.emplace_back("restoreModes");
-  }
   return info;
 }
 

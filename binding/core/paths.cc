@@ -88,9 +88,16 @@ bool IsDatabaseFileName(const std::string& name) {
       return true;
     }
   }
-  const std::string_view view = name;
-  return (HasPrefix(view, "MANIFEST-") && AllDigits(view.substr(9))) || HasPrefix(view, "OPTIONS-") ||
-         HasPrefix(view, "LOG.old") || HasPrefix(view, "METADB-") || view == "CURRENT.tmp" || view == "IDENTITY.dbtmp";
+  std::string_view view = name;
+  if (HasPrefix(view, "OPTIONS-") && view.ends_with(".dbtmp")) {
+    view.remove_suffix(sizeof(".dbtmp") - 1);
+  }
+  for (const std::string_view prefix : {"MANIFEST-", "OPTIONS-", "LOG.old.", "METADB-"}) {
+    if (HasPrefix(view, prefix)) {
+      return AllDigits(view.substr(prefix.size()));
+    }
+  }
+  return view == "LOG.old" || view == "CURRENT.tmp" || view == "IDENTITY.dbtmp";
 }
 
 std::string DatabaseFileName(const std::string& backup_relative_path) {

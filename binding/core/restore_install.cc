@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -11,12 +12,19 @@
 
 #include "core/directories.h"
 #include "core/paths.h"
+#include "core/restore_leftovers.h"
 #include "core/restore_target.h"
 #include "core/target_files.h"
 
 namespace rocksdb_backup {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+std::string FirstPart(const std::string& relative_path) { return relative_path.substr(0, relative_path.find('/')); }
+
+}  // namespace
 
 // The logs that are in the target go on beside the restored files, archived ones among them, as RocksDB's
 // keep_log_files has it. Where the backup has one of the same name, the backup's stays.
@@ -46,7 +54,7 @@ Error RestoreTarget::KeepLogFiles() {
         if (error) {
           return Error::System("cannot keep the log " + source, error.value());
         }
-        if (Error unsynced = SyncFile(destination); !unsynced.ok()) {
+        if (Error unsynced = syncs() ? SyncFile(destination) : Error(); !unsynced.ok()) {
           return unsynced;  // the one that was copied is removed afterwards
         }
       }
@@ -61,18 +69,27 @@ Error RestoreTarget::Install() {
       return error;
     }
   }
-  // Somebody may have made a database there since.
+  // Somebody may have made a database there since, or put something else there.
   if (Error error = LockDatabase(); !error.ok()) {
+    return error;
+  }
+  if (Error error = CheckContents(); !error.ok()) {
     return error;
   }
   // Logs first: a database whose CURRENT is in place must find them. And not the database's that was there: it would
   // open with the new logs, should this process or the power end in between.
-  Error error = separate_wal_ ? HideCurrent() : Error();
+  Error error = RemoveSigns();
+  if (error.ok() && separate_wal_) {
+    error = HideCurrent();
+  }
   if (error.ok() && separate_wal_) {
     error = Place(&wal_, false);
   }
   if (error.ok()) {
     error = Place(&database_, true);
+  }
+  if (error.ok() && separate_wal_ && !database_.kept.empty()) {
+    error = ShowCurrent(database_.kept);
   }
   if (!error.ok()) {
     return TakeBack(std::move(error));
@@ -82,10 +99,39 @@ Error RestoreTarget::Install() {
       RemoveDatabase(emptied, directory == &database_ ? wal_inside_ : "");
     }
     if (!directory->staged.empty()) {
-      RemoveStale(directory->parent, directory->prefix, directory->target, false);
+      RemoveStale(directory->place.parent, directory->place.prefix, directory->target,
+                  options_.keep_old ? Replaced::kKept : Replaced::kRemoved);
     }
   }
   return Error();
+}
+
+Error RestoreTarget::Sync(const std::string& directory) const { return syncs() ? SyncDirectory(directory) : Error(); }
+
+// From here on, what is staged takes a place: before, it was ours to remove, and from now on it is seen that a restore
+// had begun to.
+Error RestoreTarget::RemoveSigns() {
+  for (const Directory* directory : {&wal_, &database_}) {
+    const std::string sign = directory->staged + "/" + kStagedSign;
+    if (!directory->staged.empty() && rmdir(sign.c_str()) != 0 && errno != ENOENT) {
+      return Error::System("cannot remove " + sign, errno);
+    }
+  }
+  return Error();
+}
+
+// Beside the target, where that can be written and is on the same file system, else in it.
+std::string RestoreTarget::PlaceToKeep(const Directory& directory, bool is_database) const {
+  std::vector<std::string> names;
+  (void)ListNames(directory.target, &names);
+  if (!options_.keep_old || std::none_of(names.begin(), names.end(), [&](const std::string& name) {
+        return is_database ? BelongsToDatabase(directory.target, name) || name == FirstPart(wal_inside_)
+                           : BelongsToLogs(directory.target, name);
+      })) {
+    return "";
+  }
+  return NameToKeep(IsMountPointOrFixed(directory.target) ? directory.target : ParentOf(directory.target),
+                    directory.target);
 }
 
 Error RestoreTarget::HideCurrent() {
@@ -97,7 +143,19 @@ Error RestoreTarget::HideCurrent() {
   if (Error error = Rename(current, current + ".tmp"); !error.ok()) {
     return error;
   }
-  return SyncDirectory(database_.target);
+  return Sync(database_.target);
+}
+
+// Of the database that is kept, as it was before HideCurrent().
+Error RestoreTarget::ShowCurrent(const std::string& directory) {
+  std::error_code ignored;
+  if (!fs::exists(directory + "/CURRENT.tmp", ignored)) {
+    return Error();
+  }
+  if (Error error = Rename(directory + "/CURRENT.tmp", directory + "/CURRENT"); !error.ok()) {
+    return error;
+  }
+  return Sync(directory);
 }
 
 Error RestoreTarget::Rename(const std::string& from, const std::string& to) {
@@ -120,7 +178,7 @@ Error RestoreTarget::TakeBack(Error why) {
     // Who can tell then what is whose? All stays where it is.
     std::string places;
     for (Directory* directory : {&database_, &wal_}) {
-      for (const std::string& place : {directory->staged, directory->replaced}) {
+      for (const std::string& place : {directory->staged, directory->replaced, directory->kept}) {
         if (!place.empty() && places.find(place) == std::string::npos) {
           places += (places.empty() ? "" : " and ") + place;
         }
@@ -136,8 +194,10 @@ Error RestoreTarget::TakeBack(Error why) {
       continue;
     }
     mkdir((directory->staged + "/" + kStagedSign).c_str(), 0777);  // so that it goes as a whole
-    if (directory->replaced != directory->staged) {
-      RemoveDatabase(directory->replaced, directory == &database_ ? wal_inside_ : "");
+    for (const std::string& emptied : {directory->replaced, directory->kept}) {
+      if (emptied != directory->staged) {
+        RemoveDatabase(emptied, directory == &database_ ? wal_inside_ : "");
+      }
     }
     if (directory->existed) {
       mkdir(directory->target.c_str(), 0777);  // an empty one was renamed over
@@ -147,22 +207,19 @@ Error RestoreTarget::TakeBack(Error why) {
 }
 
 Error RestoreTarget::Place(Directory* directory, bool is_database) {
-  if (const std::string sign = directory->staged + "/" + kStagedSign; rmdir(sign.c_str()) != 0 && errno != ENOENT) {
-    return Error::System("cannot remove " + sign, errno);
-  }
   if (is_database && !wal_inside_.empty()) {
-    if (Error error = SyncDirectory(staged_wal_inside_); !error.ok()) {
+    if (Error error = Sync(staged_wal_inside_); !error.ok()) {
       return error;
     }
   }
-  if (Error error = SyncDirectory(directory->staged); !error.ok()) {
+  if (Error error = Sync(directory->staged); !error.ok()) {
     return error;
   }
   if (Error error = directory->inside ? PlaceFiles(directory, is_database) : PlaceWhole(directory, is_database);
       !error.ok()) {
     return error;
   }
-  return SyncDirectory(directory->inside ? directory->target : ParentOf(directory->target));
+  return Sync(directory->inside ? directory->target : ParentOf(directory->target));
 }
 
 // The whole directory takes the target's place, in one step where the system can.
@@ -178,6 +235,7 @@ Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
                : Error("TARGET_EXISTS", "cannot restore to " + target +
                                             ": somebody else has made it in the meantime (" + error.message() + ")");
   }
+  const std::string keep = PlaceToKeep(*directory, is_database);
   errno = 0;
   if (ExchangeNames(staged, target)) {
     directory->replaced = staged;
@@ -196,7 +254,14 @@ Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
       return error;
     }
   }
-  return ReturnOthersFiles(directory->replaced, target, is_database, is_database ? wal_inside_ : "");
+  Error error = ReturnOthersFiles(directory->replaced, target, is_database, is_database ? wal_inside_ : "");
+  if (error.ok() && !keep.empty()) {
+    if (error = Rename(directory->replaced, keep); error.ok()) {
+      directory->replaced.clear();
+      directory->kept = keep;
+    }
+  }
+  return error;
 }
 
 // The target was exchanged as a whole; what is not the database's goes back to where it was.
@@ -206,7 +271,7 @@ Error RestoreTarget::ReturnOthersFiles(const std::string& from, const std::strin
   if (Error error = ListNames(from, &names); !error.ok()) {
     return error;
   }
-  const std::string to_wal = wal_inside.substr(0, wal_inside.find('/'));
+  const std::string to_wal = FirstPart(wal_inside);
   for (const auto& name : names) {
     const std::string path = from + "/" + name;
     Error error;
@@ -228,17 +293,16 @@ Error RestoreTarget::ReturnOthersFiles(const std::string& from, const std::strin
 Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
   const std::string& target = directory->target;
   const std::string& staged = directory->staged;
-  if (!options_.overwrite) {
-    if (Error error = Occupied(*directory); !error.ok()) {
-      return error;
-    }
-  }
   const std::string wal = is_database && !wal_inside_.empty() ? "/" + wal_inside_ : "";
-  directory->replaced = staged + kReplacedMark;
+  const std::string keep = PlaceToKeep(*directory, is_database);
+  directory->replaced = keep.empty() ? staged + kReplacedMark : keep;
   for (const std::string& needed : {directory->replaced + wal, target + wal}) {
     if (Error error = CreateDirectories(needed); !error.ok()) {
       return error;
     }
+  }
+  if (struct stat was = {}; stat(target.c_str(), &was) == 0) {
+    (void)chmod(directory->replaced.c_str(), was.st_mode & 07777);  // no wider open than the database was
   }
   std::vector<std::string> old_names;
   std::vector<std::string> new_names;
@@ -264,14 +328,20 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
   }
   for (const auto& name : names) {
     if (is_database ? BelongsToDatabase(target, name) : BelongsToLogs(target, name)) {
-      old_names.insert(name == "CURRENT" ? old_names.begin() : old_names.end(), "/" + name);
+      old_names.push_back("/" + name);
     }
   }
+  // CURRENT first. The others by number and the archive last: so what is left after a crash is seen to be a database's.
+  const auto rank = [&](const std::string& name) {
+    return name == "/CURRENT" ? 0 : IsDirectory(target + name) ? UINT64_MAX : 1 + NumberIn(NameOf(name));
+  };
+  std::stable_sort(old_names.begin(), old_names.end(),
+                   [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
   if (Error error = ListNames(staged, &names); !error.ok()) {
     return error;
   }
   for (const auto& name : names) {
-    if (wal.empty() || name != wal_inside_.substr(0, wal_inside_.find('/'))) {
+    if (wal.empty() || name != FirstPart(wal_inside_)) {
       new_names.insert(name == "CURRENT" ? new_names.end() : new_names.begin(), "/" + name);
     }
   }
@@ -281,7 +351,14 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
     }
     if (name == "/CURRENT") {
       // Out for good, before anything that it needs is.
-      if (Error error = SyncDirectory(target); !error.ok()) {
+      if (Error error = Sync(target); !error.ok()) {
+        return error;
+      }
+    }
+  }
+  if (!keep.empty()) {
+    for (const std::string& synced : {keep + wal, keep, ParentOf(keep)}) {
+      if (Error error = Sync(synced); !error.ok()) {
         return error;
       }
     }
@@ -289,7 +366,7 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
   for (const auto& name : new_names) {
     if (name == "/CURRENT") {
       for (const std::string& synced : {target + wal, target}) {
-        if (Error error = SyncDirectory(synced); !error.ok()) {
+        if (Error error = Sync(synced); !error.ok()) {
           return error;
         }
       }
@@ -297,6 +374,10 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
     if (Error error = Rename(staged + name, target + name); !error.ok()) {
       return error;
     }
+  }
+  if (!keep.empty()) {
+    directory->replaced.clear();
+    directory->kept = keep;
   }
   return Error();
 }

@@ -6,12 +6,14 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "core/directories.h"
 #include "core/paths.h"
+#include "core/restore_leftovers.h"
 #include "core/target_files.h"
 #include "rocksdb/file_system.h"
 
@@ -25,7 +27,7 @@ RestoreTarget::~RestoreTarget() {
   std::error_code ignored;
   for (const Directory* directory : {&database_, &wal_}) {
     if (!directory->staged.empty() && HasSign(directory->staged)) {
-      fs::remove_all(directory->staged, ignored);
+      RemoveStaged(directory->staged);
     }
     if (directory->staged_fd >= 0) {
       UnlockDirectory(directory->staged_fd);
@@ -68,6 +70,10 @@ Error RestoreTarget::Prepare(const std::string& backup_dir) {
       return error;
     }
   }
+  // Of a database that is open, with the leave to replace it, that is what is told.
+  if (Error error = options_.overwrite ? Error() : CheckContents(); !error.ok()) {
+    return error;
+  }
   if (Error error = ClaimDatabase(); !error.ok()) {
     return error;
   }
@@ -76,11 +82,15 @@ Error RestoreTarget::Prepare(const std::string& backup_dir) {
   if (wal != database_.target && fs::exists(wal + "/CURRENT", ignored)) {
     return Error("INVALID_OPTION", "walDir must be a directory for logs, not " + wal + ", where another database is");
   }
-  return LockDatabase();
+  if (Error error = LockDatabase(); !error.ok()) {
+    return error;
+  }
+  return CheckContents();
 }
 
 Error RestoreTarget::PrepareDirectory(const std::string& path, const std::string& backup_dir, Directory* directory) {
   directory->target = path;
+  directory->place = {ParentOf(path), "." + Shortened(NameOf(path)) + kStagedMark};
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::none || status.type() == fs::file_type::unknown) {
@@ -98,28 +108,44 @@ Error RestoreTarget::PrepareDirectory(const std::string& path, const std::string
   directory->existed = true;
   directory->inside = IsInside(backup_dir, path) || IsMountPointOrFixed(path) ||
                       HasOthersFolder(path, directory == &database_ ? wal_inside_ : "");
-  return options_.overwrite ? Error() : Occupied(*directory);
-}
-
-Error RestoreTarget::Occupied(const Directory& directory) const {
-  std::vector<std::string> names;
-  if (Error error = ListNames(directory.target, &names); !error.ok()) {
-    return error;
-  }
-  for (const auto& name : names) {
-    // A restore that did not come to its end has changed nothing yet.
-    if (name.starts_with(kStagedMark) && HasSign(directory.target + "/" + name)) {
-      continue;
-    }
-    if (directory.staged.empty() || directory.staged != directory.target + "/" + name) {
-      return Error(
-          "TARGET_EXISTS",
-          "cannot restore to " + directory.target +
-              ": the directory is not empty. Restore to a new one, or pass overwrite: true, which replaces the "
-              "database there once the restored one is complete and leaves other files where they are.");
-    }
+  if (directory->inside) {
+    directory->place = {path, kStagedMark};
   }
   return Error();
+}
+
+// Also right before what is there is replaced: somebody may have put something there since.
+Error RestoreTarget::CheckContents() {
+  if (Error error = LookAtTarget(database_.target, database_.place, database_.staged, &contents_); !error.ok()) {
+    return error;
+  }
+  if (Error error = CheckReplaceable(database_.target, contents_, options_.overwrite); !error.ok()) {
+    return error;
+  }
+  return separate_wal_ ? CheckLogs() : Error();
+}
+
+// Logs that lie apart are those of the database that is replaced, as far as can be known. Where there is none they are
+// somebody's.
+Error RestoreTarget::CheckLogs() const {
+  TargetContents logs;
+  if (Error error = LookAtTarget(wal_.target, wal_.place, wal_.staged, &logs); !error.ok()) {
+    return error;
+  }
+  std::vector<std::string> refused = logs.names;
+  if (options_.overwrite) {
+    const bool replaced = contents_.holds != TargetHolds::kNothing || contents_.unfinished || logs.unfinished;
+    std::erase_if(refused, [&](const std::string& name) { return replaced || !BelongsToLogs(wal_.target, name); });
+  }
+  if (refused.empty()) {
+    return Error();
+  }
+  return Error(
+      "TARGET_EXISTS",
+      "cannot restore the logs to " + wal_.target + ": the directory is not empty" +
+          (options_.overwrite ? ", and there is no database in " + database_.target + " that its logs could be of"
+                              : "") +
+          ". It holds " + SomeOf(refused) + ". Choose a new directory as walDir, or move these files away first.");
 }
 
 Error RestoreTarget::ClaimDatabase() {
@@ -157,38 +183,51 @@ Error RestoreTarget::LockDatabase() {
   return Error();
 }
 
-Error RestoreTarget::CheckSpace(uint64_t bytes) const {
+std::optional<uint64_t> RestoreTarget::FreeSpace() const {
   // The nearest directory that exists is on the file system that will be written.
   std::string directory = database_.target;
   while (directory != "/" && directory != "." && !IsDirectory(directory)) {
     directory = ParentOf(directory);
   }
   uint64_t free = 0;
-  if (rocksdb::FileSystem::Default()->GetFreeSpace(directory, rocksdb::IOOptions(), &free, nullptr).ok() &&
-      free < bytes) {
-    return Error("NO_SPACE", "the restore would write " + HumanBytes(bytes) + " to " + database_.target + ", where " +
-                                 HumanBytes(free) +
-                                 " are free. Nothing was written. A database that is there is removed only after the "
-                                 "restored one is complete. Free some space, or pass checkDiskSpace: false to try all "
-                                 "the same.");
+  const bool known = rocksdb::FileSystem::Default()->GetFreeSpace(directory, rocksdb::IOOptions(), &free, nullptr).ok();
+  return known ? std::optional(free) : std::nullopt;
+}
+
+Error RestoreTarget::CheckSpace(uint64_t bytes) const {
+  const std::optional<uint64_t> free = FreeSpace();
+  if (!free || *free >= bytes) {
+    return Error();
   }
-  return Error();
+  return Error("NO_SPACE", "the restore would write " + HumanBytes(bytes) + " to " + database_.target + ", where " +
+                               HumanBytes(*free) +
+                               " are free. Nothing was written. A database that is there is removed only after the "
+                               "restored one is complete. Free some space, or pass checkDiskSpace: false to try all "
+                               "the same.");
+}
+
+void RestoreTarget::RemoveLeftovers() const {
+  for (const Directory* directory : {&database_, &wal_}) {
+    if (!directory->target.empty()) {
+      std::vector<RestoreLeftover> ignored;
+      (void)FindLeftovers(directory->place.parent, Leftovers::kRemove, &ignored);
+    }
+  }
 }
 
 Error RestoreTarget::StageDirectory(Directory* directory) {
   static std::atomic<uint64_t> counter{0};
-  directory->parent = directory->inside ? directory->target : ParentOf(directory->target);
-  directory->prefix = directory->inside ? kStagedMark : "." + Shortened(NameOf(directory->target)) + kStagedMark;
-  const std::string& parent = directory->parent;
+  const auto& [parent, prefix] = directory->place;
   if (Error error = CreateDirectories(parent); !error.ok()) {
     return error;
   }
-  RemoveStale(parent, directory->prefix, directory->target, true);
+  std::vector<RestoreLeftover> ignored;
+  (void)FindLeftovers(parent, Leftovers::kRemove, &ignored);
   // Until it is locked, another restore may take it for a stale one.
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts && directory->staged_fd < 0; ++attempt) {
-    const std::string staged =
-        parent + "/" + directory->prefix + std::to_string(getpid()) + "-" + std::to_string(++counter);
+    const std::string staged = parent + "/" + prefix + (options_.keep_old ? kKeepMark : "") + std::to_string(getpid()) +
+                               "-" + std::to_string(++counter);
     if (mkdir(staged.c_str(), 0777) != 0) {
       if (errno == EEXIST) {
         continue;
@@ -233,6 +272,36 @@ Error RestoreTarget::Stage() {
   if (!wal_inside_.empty()) {
     staged_wal_inside_ += "/" + wal_inside_;
     return CreateDirectories(staged_wal_inside_);
+  }
+  return Error();
+}
+
+std::string RestoreTarget::Link(const std::string& name) {
+  std::string linked = database_.staged + "/" + kStagedSign + "/" + name;
+  return link((database_.target + "/" + name).c_str(), linked.c_str()) == 0 ? linked : "";
+}
+
+Error RestoreTarget::TakeLinked(const std::vector<std::string>& names) {
+  const std::string sign = database_.staged + "/" + kStagedSign;
+  for (const std::string& name : names) {
+    const std::string from = sign + "/" + name;
+    const std::string to = database_.staged + "/" + name;
+    // A restore before this one may have been told to spare its syncs.
+    if (Error error = syncs() ? SyncFile(from) : Error(); !error.ok()) {
+      return error;
+    }
+    if (rename(from.c_str(), to.c_str()) != 0) {
+      return Error::System("cannot rename " + from + " to " + to, errno);
+    }
+  }
+  std::vector<std::string> given_up;
+  if (Error error = ListNames(sign, &given_up); !error.ok()) {
+    return error;
+  }
+  for (const std::string& name : given_up) {
+    if (const std::string path = sign + "/" + name; unlink(path.c_str()) != 0) {
+      return Error::System("cannot remove " + path, errno);
+    }
   }
   return Error();
 }

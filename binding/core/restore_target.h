@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "core/open_databases.h"
+#include "core/target_contents.h"
 #include "rocksdb/env.h"
 
 namespace rocksdb_backup {
@@ -14,10 +16,9 @@ namespace rocksdb_backup {
 // database there, open or not, has lost it when the backup turns out to be bad. Here the engine restores into a fresh
 // directory, and only when that is whole and on the disk does it take the target's place.
 //
-//   Prepare   checks the target and locks the database in it; nothing is changed yet
-//   Stage     makes the fresh directory
-//   Install   puts it in place: one atomic exchange where the system has one; all or nothing
-//   (destructor) removes what is left of a restore that did not come to Install
+//   Prepare   checks the target and locks the database in it; nothing is changed yet. Nothing but a database is
+//   replaced Stage     makes the fresh directory Install   puts it in place: one atomic exchange where the system has
+//   one; all or nothing (destructor) removes what is left of a restore that did not come to Install
 //
 // Files in the target that are not the database's stay there. Where the target cannot be replaced as a whole, because
 // it is a mount point, its parent is not ours to write, or somebody's folder lies in it, such as the backups, the fresh
@@ -29,6 +30,9 @@ class RestoreTarget {
     std::string wal_dir;  // empty: the database's directory
     bool overwrite = false;
     bool keep_log_files = false;
+    bool keep_old = false;  // what is replaced stays, beside the target
+    // Makes what is restored outlive a power cut. Done all the same where a database is removed for it.
+    bool sync = true;
   };
 
   explicit RestoreTarget(Options options);
@@ -37,23 +41,41 @@ class RestoreTarget {
   RestoreTarget& operator=(const RestoreTarget&) = delete;
 
   Error Prepare(const std::string& backup_dir);
+  // Where the target is to be; nothing where the system does not say.
+  std::optional<uint64_t> FreeSpace() const;
   Error CheckSpace(uint64_t bytes) const;
+  // What restores to targets beside this one left that died before they changed anything.
+  void RemoveLeftovers() const;
   Error Stage();
   Error Install();
+
+  // A file of the database in the target becomes one of the restored one, too: another name of the same file, first
+  // out of the engine's way, and with the others once the engine is done. Where it is meanwhile, or empty where that
+  // cannot be: on a file system without such names, or where the file may not have another. After Stage().
+  std::string Link(const std::string& name);
+  // Those of these names; the others that were linked are given up.
+  Error TakeLinked(const std::vector<std::string>& names);
 
   // Where the engine restores to. After Stage().
   const std::string& staged_database_dir() const { return database_.staged; }
   const std::string& staged_wal_dir() const { return separate_wal_ ? wal_.staged : staged_wal_inside_; }
   const std::string& database_dir() const { return database_.target; }
+  // After Prepare().
+  const TargetContents& contents() const { return contents_; }
+  bool syncs() const { return options_.sync || (contents_.holds != TargetHolds::kNothing && !options_.keep_old); }
+  // Where what was replaced has been left: the database, and its logs where they lay apart. After Install(); empty
+  // where nothing was.
+  const std::string& kept() const { return database_.kept; }
+  const std::string& kept_logs() const { return wal_.kept; }
 
  private:
   struct Directory {
     std::string target;    // real path
-    std::string parent;    // of the fresh directory
-    std::string prefix;    // of its name
+    StagingPlace place;    // of the fresh directory
     std::string staged;    // the fresh directory
     int staged_fd = -1;    // locked while it is in use
-    std::string replaced;  // what was in the target, once it is out of the way
+    std::string replaced;  // what was in the target, once it is out of the way, to be removed
+    std::string kept;      // the same, to be kept
     bool existed = false;
     bool inside = false;  // staged inside the target
   };
@@ -66,12 +88,17 @@ class RestoreTarget {
   };
 
   Error PrepareDirectory(const std::string& path, const std::string& backup_dir, Directory* directory);
-  Error Occupied(const Directory& directory) const;
+  Error CheckContents();
+  Error CheckLogs() const;
   Error ClaimDatabase();
   Error LockDatabase();
   Error StageDirectory(Directory* directory);
   Error KeepLogFiles();
+  Error Sync(const std::string& directory) const;
+  Error RemoveSigns();
   Error HideCurrent();
+  Error ShowCurrent(const std::string& directory);
+  std::string PlaceToKeep(const Directory& directory, bool is_database) const;
   Error Place(Directory* directory, bool is_database);
   Error PlaceWhole(Directory* directory, bool is_database);
   Error PlaceFiles(Directory* directory, bool is_database);
@@ -87,6 +114,7 @@ class RestoreTarget {
   bool separate_wal_ = false;  // the WALs' directory lies outside the database's
   std::string wal_inside_;     // its path relative to the database's directory where it lies inside
   std::string staged_wal_inside_;
+  TargetContents contents_;
   std::vector<Move> moves_;
   DatabaseClaim claim_;  // keeps this process from opening the database meanwhile
   DatabaseClaim wal_claim_;

@@ -8,9 +8,11 @@
 #endif
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -27,38 +29,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Where the worst of not seeing a file is that it stays.
-std::vector<std::string> NamesIn(const std::string& directory) {
-  std::vector<std::string> names;
-  (void)ListNames(directory, &names);
-  return names;
-}
-
-// A directory of RocksDB's own below a database: nothing in it but archived logs.
+// A directory of RocksDB's own below a database: nothing in it but archived logs. The database counts its files
+// upwards: it has archived no log whose number it has not yet reached. (`archive/2024.log` may be anybody's.)
 bool IsArchive(const std::string& path) {
   if (NameOf(path) != "archive" || !IsDirectory(path)) {
     return false;
   }
+  uint64_t archived = 0;
   for (const auto& name : NamesIn(path)) {
     if (!IsWalFileName(name)) {
       return false;
     }
+    archived = std::max(archived, NumberIn(name));
   }
-  return true;
-}
-
-// Of one directory, and not of those in it that have files of others.
-void RemoveDatabaseFiles(const std::string& directory) {
-  std::error_code ignored;
-  for (const auto& name : NamesIn(directory)) {
-    const std::string path = directory + "/" + name;
-    if (BelongsToDatabase(directory, name)) {
-      fs::remove_all(path, ignored);
-    } else if (IsDirectory(path) && NamesIn(path).empty()) {
-      fs::remove(path, ignored);
+  uint64_t reached = 0;
+  for (const auto& name : NamesIn(ParentOf(path))) {
+    if (IsDatabaseFileName(name)) {
+      reached = std::max(reached, NumberIn(name));
     }
   }
-  fs::remove(directory, ignored);
+  return archived <= reached || reached == 0;
 }
 
 #if defined(__linux__)
@@ -95,6 +85,26 @@ bool HasSign(const std::string& staged) {
   return fs::exists(staged + "/" + kStagedSign, ignored);
 }
 
+void RemoveStaged(const std::string& staged) {
+  std::error_code ignored;
+  for (const auto& name : NamesIn(staged)) {
+    if (name != kStagedSign) {
+      fs::remove_all(staged + "/" + name, ignored);
+    }
+  }
+  fs::remove_all(staged, ignored);
+}
+
+std::string StagedOf(const std::string& path) {
+  std::error_code ignored;
+  if (path.ends_with(kReplacedMark)) {
+    if (std::string staged = path.substr(0, path.size() - strlen(kReplacedMark)); fs::exists(staged, ignored)) {
+      return staged;
+    }
+  }
+  return path;
+}
+
 Error ListNames(const std::string& directory, std::vector<std::string>* names) {
   names->clear();
   std::error_code error;
@@ -106,9 +116,21 @@ Error ListNames(const std::string& directory, std::vector<std::string>* names) {
   return error ? Error::System("cannot list the directory " + directory, error.value()) : Error();
 }
 
+std::vector<std::string> NamesIn(const std::string& directory) {
+  std::vector<std::string> names;
+  (void)ListNames(directory, &names);
+  return names;
+}
+
 bool IsDirectory(const std::string& path) {
   std::error_code ignored;
   return fs::is_directory(fs::symlink_status(path, ignored));
+}
+
+uint64_t NumberIn(const std::string& name) {
+  const size_t begin = name.find_first_of("0123456789");
+  // LOG.old.<microseconds> is not counted as the others are.
+  return begin == std::string::npos || name.starts_with("LOG") ? 0 : strtoull(name.c_str() + begin, nullptr, 10);
 }
 
 bool BelongsToDatabase(const std::string& directory, const std::string& name) {
@@ -186,6 +208,24 @@ Error SyncFile(const std::string& path) {
   return failed == 0 ? Error() : Error::System("syncing " + path, failed);
 }
 
+void RemoveDatabaseFiles(const std::string& directory) {
+  std::error_code ignored;
+  std::vector<std::string> removed;
+  for (const auto& name : NamesIn(directory)) {
+    const std::string path = directory + "/" + name;
+    if (BelongsToDatabase(directory, name)) {
+      // The archive first: that it is the database's is seen by the other files.
+      removed.insert(IsDirectory(path) ? removed.begin() : removed.end(), path);
+    } else if (IsDirectory(path) && NamesIn(path).empty()) {
+      fs::remove(path, ignored);
+    }
+  }
+  for (const std::string& path : removed) {
+    fs::remove_all(path, ignored);
+  }
+  fs::remove(directory, ignored);
+}
+
 void RemoveDatabase(const std::string& directory, const std::string& wal_inside) {
   if (directory.empty()) {
     return;
@@ -196,41 +236,6 @@ void RemoveDatabase(const std::string& directory, const std::string& wal_inside)
     }
   }
   RemoveDatabaseFiles(directory);
-}
-
-void RemoveStale(const std::string& parent, const std::string& prefix, const std::string& target,
-                 bool unfinished_only) {
-  for (const auto& name : NamesIn(parent)) {
-    if (!name.starts_with(prefix)) {
-      continue;
-    }
-    const std::string path = parent + "/" + name;
-    const bool replaced = name.ends_with(kReplacedMark);
-    std::string owner = replaced ? path.substr(0, path.size() - strlen(kReplacedMark)) : path;
-    std::error_code ignored;
-    if (!fs::exists(owner, ignored)) {
-      owner = path;
-    }
-    bool locked = false;
-    const int fd = TryLockDirectory(owner, &locked);
-    if (fd < 0) {
-      continue;
-    }
-    if (!locked) {
-      // Somebody may be at work in it, as far as can be known here.
-    } else if (!replaced && HasSign(path)) {
-      fs::remove_all(path, ignored);
-    } else if (!unfinished_only) {
-      // It died after the exchange: what is not the database's belongs back into the target.
-      for (const auto& entry : NamesIn(path)) {
-        if (!BelongsToDatabase(path, entry) && !fs::exists(fs::symlink_status(target + "/" + entry, ignored))) {
-          fs::rename(path + "/" + entry, target + "/" + entry, ignored);
-        }
-      }
-      RemoveDatabaseFiles(path);
-    }
-    UnlockDirectory(fd);
-  }
 }
 
 int TryLockDirectory(const std::string& path, bool* locked) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@ namespace rocksdb_backup {
 
 // In the name of a directory that takes a target's place once it is whole.
 inline constexpr char kStagedMark[] = ".restoring-";
+// Behind that: the database that is in the target is kept. So what dies right after the exchange keeps it, too.
+inline constexpr char kKeepMark[] = "keep-";
 // Behind a staged directory's name: what it takes the place of.
 inline constexpr char kReplacedMark[] = ".replaced";
 // In a staged directory until it takes the target's place: all beside it is ours to remove. A directory, because the
@@ -18,12 +21,22 @@ inline constexpr char kReplacedMark[] = ".replaced";
 inline constexpr char kStagedSign[] = ".rocksdb-backup-staged";
 
 bool HasSign(const std::string& staged);
+// Removes it, its sign last: what is left of it when that is interrupted is still seen to be ours.
+void RemoveStaged(const std::string& staged);
+// The staged directory that this one, which has its name and kReplacedMark, belongs to; else the directory itself. It
+// is locked while its restore lives.
+std::string StagedOf(const std::string& path);
 
 // `lost+found` is the file system's own and says nothing about a directory's use.
 Error ListNames(const std::string& directory, std::vector<std::string>* names);
+// The same where the worst of not seeing a file is that it stays.
+std::vector<std::string> NamesIn(const std::string& directory);
 
 // A link to one is none.
 bool IsDirectory(const std::string& path);
+
+// The number in the name of a database's file; 0 where there is none.
+uint64_t NumberIn(const std::string& name);
 
 bool BelongsToDatabase(const std::string& directory, const std::string& name);
 bool BelongsToLogs(const std::string& directory, const std::string& name);
@@ -47,10 +60,8 @@ Error SyncFile(const std::string& path);
 // file.
 void RemoveDatabase(const std::string& directory, const std::string& wal_inside);
 
-// Left by a restore to `target` whose process died, with a name in `parent` that begins so. A running one holds a lock
-// on its directory. With `unfinished_only` what had not begun to take the target's place; else also what then was on
-// either side, which may be all that there is of a database: that is for who has put another in place.
-void RemoveStale(const std::string& parent, const std::string& prefix, const std::string& target, bool unfinished_only);
+// Removes what is the database's in this directory, and the directory if it is empty then.
+void RemoveDatabaseFiles(const std::string& directory);
 
 // The directory, locked, or -1 where somebody else has the lock or there is no such directory. Where the file system
 // has no such locks it is open and not locked.

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "core/file_log.h"
+#include "core/paths.h"
+#include "core/restore_leftovers.h"
 #include "napi/backup_options.h"
 #include "napi/database.h"
 #include "napi/operation_handle.h"
@@ -80,22 +82,18 @@ class BackupEngineHandle : public Handle<BackupRepository> {
 
   // (id or 0 for the latest, target, operation, options)
   Napi::Value RestoreBackup(const Args& args) {
-    const Napi::Env env = args.Env();
-    const Repository repository = shared_resource(env);
-    RestoreRequest request;
-    const bool latest = args[0].IsNumber() && args[0].As<Napi::Number>().DoubleValue() == 0;
-    request.backup_id = latest ? 0 : BackupIdArgument(env, args[0]);
-    request.database_dir = PathArgument(env, args[1], "dbDir");
-    const OperationHandle& handle = OperationArgument(env, args[2]);
-    ReadRestoreOptions(env, args[3], &request);
-    return Async<BackupDescription>(
-        env, Lane::kLong, Leases(Lease(env, repository)),
-        [repository, tracked = Track(repository, Kind::kOther, handle), request = std::move(request)](
-            BackupDescription& restored) { return repository->Restore(request, tracked->operation(), &restored); },
-        [callback = handle.on_progress()](Napi::Env js, BackupDescription& restored) {
-          return ToJs(js, restored, false);
-        },
-        StopperOf(handle));
+    return Restoring<RestoreResult>(args, [](BackupRepository& repository, const RestoreRequest& request,
+                                             const std::shared_ptr<Operation>& operation, RestoreResult& result) {
+      return repository.Restore(request, operation, &result);
+    });
+  }
+
+  // (id or 0 for the latest, target, operation, options)
+  Napi::Value PlanRestore(const Args& args) {
+    return Restoring<RestorePlan>(args, [](BackupRepository& repository, const RestoreRequest& request,
+                                           const std::shared_ptr<Operation>& operation, RestorePlan& plan) {
+      return repository.PlanRestore(request, operation, &plan);
+    });
   }
 
   // ({ fileDetails })
@@ -255,6 +253,24 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     return Error();
   }
 
+  template <typename Result, typename Call>
+  Napi::Value Restoring(const Args& args, Call call) {
+    const Napi::Env env = args.Env();
+    const Repository repository = shared_resource(env);
+    RestoreRequest request;
+    const bool latest = args[0].IsNumber() && args[0].As<Napi::Number>().DoubleValue() == 0;
+    request.backup_id = latest ? 0 : BackupIdArgument(env, args[0]);
+    request.database_dir = PathArgument(env, args[1], "dbDir");
+    const OperationHandle& handle = OperationArgument(env, args[2]);
+    ReadRestoreOptions(env, args[3], &request);
+    return Async<Result>(
+        env, Lane::kLong, Leases(Lease(env, repository)),
+        [repository, tracked = Track(repository, Kind::kOther, handle), request = std::move(request),
+         call](Result& result) { return call(*repository, request, tracked->operation(), result); },
+        [callback = handle.on_progress()](Napi::Env js, Result& result) { return ToJs(js, result); },
+        StopperOf(handle));
+  }
+
   template <typename T, typename Call, typename Convert>
   Napi::Value Read(Napi::Env env, Call call, Convert convert) {
     const Repository repository = shared_resource(env);
@@ -332,6 +348,28 @@ Napi::Value AttachBackupEngine(const Args& args) {
   return WrapEngine(args.Env(), std::move(repository), JsCallback());
 }
 
+// (directory, { remove })
+Napi::Value FindRestoreLeftovers(const Args& args) {
+  using Found = std::vector<RestoreLeftover>;
+  const std::string directory = PathArgument(args.Env(), args[0], "directory");
+  const auto what = ReadFlag(args.Env(), "options", "remove", args[1]) ? Leftovers::kRemove : Leftovers::kList;
+  return Async<Found>(
+      args.Env(), Lane::kLong, Leases(),
+      [directory, what](Found& found) { return FindLeftovers(RealPath(directory), what, &found); },
+      [](Napi::Env env, Found& found) -> Napi::Value {
+        auto list = Napi::Array::New(env, found.size());
+        for (size_t i = 0; i < found.size(); ++i) {
+          auto left = Napi::Object::New(env);
+          left.Set("path", found[i].path);
+          left.Set("bytes", WriteUint64(env, found[i].bytes));
+          left.Set("unfinished", found[i].unfinished);
+          left.Set("removed", found[i].removed);
+          list.Set(static_cast<uint32_t>(i), left);
+        }
+        return list;
+      });
+}
+
 // (token)
 Napi::Value StopBackupByToken(const Args& args) {
   const auto repository =
@@ -359,6 +397,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
                      AsyncMethod<&E::CreateBackup>("createBackup"),
                      AsyncMethod<&E::VerifyBackup>("verifyBackup"),
                      AsyncMethod<&E::RestoreBackup>("restoreBackup"),
+                     AsyncMethod<&E::PlanRestore>("planRestore"),
                      AsyncMethod<&E::GetBackupInfos>("getBackupInfos"),
                      AsyncMethod<&E::GetBackupInfo>("getBackupInfo"),
                      AsyncMethod<&E::GetCorruptedBackups>("getCorruptedBackups"),
@@ -376,6 +415,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
   RegisterStateLock(env, exports);
   exports.Set("openBackupEngine", MakeFunction<&OpenBackupEngine, true>(env, "openBackupEngine"));
   exports.Set("attachBackupEngine", MakeFunction<&AttachBackupEngine>(env, "attachBackupEngine"));
+  exports.Set("findRestoreLeftovers", MakeFunction<&FindRestoreLeftovers, true>(env, "findRestoreLeftovers"));
   exports.Set("stopBackup", MakeFunction<&StopBackupByToken>(env, "stopBackup"));
 }
 

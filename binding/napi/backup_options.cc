@@ -248,6 +248,7 @@ const OptionTable<RestoreRequest>& RestoreTable() {
                                  O* out) { out->wal_dir = PathArgument(env, value, name); }),
           Field("keepLogFiles", &O::keep_log_files),
           Field("overwrite", &O::overwrite),
+          Field("keepOld", &O::keep_old),
           Field("checkDiskSpace", &O::check_disk_space),
           Choice("mode", &O::mode,
                  {{"purgeAllFiles", RestoreMode::kPurgeAllFiles},
@@ -328,6 +329,37 @@ Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool detai
       excluded.Set(static_cast<uint32_t>(i), description.excluded[i]);
     }
     object.Set("excludedFiles", excluded);
+  }
+  return object;
+}
+
+Napi::Value ToJs(Napi::Env env, const RestoreResult& result) {
+  auto object = ToJs(env, result.backup, false).As<Napi::Object>();
+  object.Set("bytesCopied", WriteUint64(env, result.bytes_copied));
+  object.Set("bytesReused", WriteUint64(env, result.bytes_reused));
+  object.Set("filesReused", result.files_reused);
+  if (!result.kept.empty()) {
+    object.Set("keptOld", result.kept);
+  }
+  if (!result.kept_logs.empty()) {
+    object.Set("keptOldLogs", result.kept_logs);
+  }
+  return object;
+}
+
+Napi::Value ToJs(Napi::Env env, const RestorePlan& plan) {
+  auto object = Napi::Object::New(env);
+  object.Set("backup", ToJs(env, plan.backup, false));
+  object.Set("target", plan.target);
+  object.Set("targetHolds", WriteChoice(env, plan.contents.holds,
+                                        Choices<TargetHolds>{{"nothing", TargetHolds::kNothing},
+                                                             {"database", TargetHolds::kDatabase},
+                                                             {"interruptedRestore", TargetHolds::kUnfinished}}));
+  object.Set("bytesToCopy", WriteUint64(env, plan.bytes_to_copy));
+  object.Set("bytesToReuse", WriteUint64(env, plan.bytes_to_reuse));
+  object.Set("filesToReuse", plan.files_to_reuse);
+  if (plan.free_bytes) {
+    object.Set("bytesFree", WriteUint64(env, *plan.free_bytes));
   }
   return object;
 }

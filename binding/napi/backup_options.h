@@ -27,5 +27,7 @@ uint32_t BackupIdArgument(Napi::Env env, Napi::Value value);
 bool ReadFlag(Napi::Env env, const char* what, const char* name, Napi::Value value);
 
 Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details);
+Napi::Value ToJs(Napi::Env env, const RestoreResult& result);
+Napi::Value ToJs(Napi::Env env, const RestorePlan& plan);
 
 }  // namespace rocksdb_backup

@@ -26,6 +26,11 @@ const words: readonly (readonly [RegExp, string])[] = [
   [/pass force: true/g, 'pass --force'],
   [/deleteBackup\((\w+), \{ force: true \}\)/g, 'rocksdb-backup delete --force'],
   [/pass overwrite: true, which/g, 'pass --overwrite, which'],
+  [
+    /Restore another backup; getBackupInfo\(\) lists them\./g,
+    "Restore another backup; 'rocksdb-backup list' shows them.",
+  ],
+  [/Choose a new directory as walDir/g, 'Choose a new directory with --wal-dir'],
   [/pass checkDiskSpace: false/g, 'pass --no-space-check'],
   [/Check the path; an engine opened without readOnly: true makes a new one\./g, 'Check the path.'],
   [/Name one that does the same in mergeOperator; any/g, 'Name one that does the same with --merge-operator; any'],

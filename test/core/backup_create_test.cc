@@ -355,7 +355,7 @@ TEST_F(ExcludeTest, AnExcludedFileIsFoundInAnotherDirectoryWhenRestoring) {
   EXPECT_FALSE(std::filesystem::exists(path("restored")));
   request.alternates = {OpenRepository(OptionsFor("empty"))->settings(), full->settings()};
   events.clear();
-  BackupDescription restored;
+  RestoreResult restored;
   ASSERT_GOOD(
       partial->Restore(request, NewOperation([&](const Progress& event) { events.push_back(event); }), &restored));
   EXPECT_EQ(ContentsOf(path("restored")), ContentsOf(db_.get()));

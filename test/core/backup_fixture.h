@@ -237,8 +237,12 @@ class BackupTest : public ScratchTest {
 
   static Error Restore(BackupRepository& repository, const RestoreRequest& request,
                        BackupDescription* restored = nullptr) {
-    BackupDescription ignored;
-    return repository.Restore(request, NewOperation(), restored != nullptr ? restored : &ignored);
+    RestoreResult result;
+    Error error = repository.Restore(request, NewOperation(), &result);
+    if (restored != nullptr) {
+      *restored = std::move(result.backup);
+    }
+    return error;
   }
 
   static Error Verify(BackupRepository& repository, uint32_t id, bool checksum = true) {

@@ -67,11 +67,11 @@ TEST_F(BackupRepositoryTest, WhatWasBackedUpIsWhatIsRestored) {
   EXPECT_EQ(second.id, 2U);
   EXPECT_LT(second.unique_size, second.size) << "the first table file is shared";
 
-  BackupDescription restored;
+  RestoreResult restored;
   ASSERT_GOOD(repository->Restore(RestoreTo(1, path("first")), NewOperation(), &restored));
   EXPECT_EQ(ContentsOf(path("first")), before);
   ASSERT_GOOD(repository->Restore(RestoreTo(0, path("latest")), NewOperation(), &restored));
-  EXPECT_EQ(restored.id, 2U);
+  EXPECT_EQ(restored.backup.id, 2U);
   EXPECT_EQ(ContentsOf(path("latest")), ContentsOf(db_.get()));
   ASSERT_GOOD(repository->Verify(1, true, NewOperation()));
   ASSERT_GOOD(repository->Verify(2, false, NewOperation()));
@@ -113,7 +113,7 @@ TEST_F(BackupRepositoryTest, ARestoreRefusesAForeignDirectoryAndKeepsForeignFile
   WriteFile(path("db/notes.txt"), "mine");
   std::filesystem::create_directory(path("db/folder"));
   WriteFile(path("db/folder/000009.log"), "mine too");
-  BackupDescription restored;
+  RestoreResult restored;
   EXPECT_EQ(repository->Restore(RestoreTo(1, path("db")), NewOperation(), &restored).code(), "TARGET_EXISTS");
   auto request = RestoreTo(1, path("db"));
   request.overwrite = true;
@@ -470,7 +470,7 @@ TEST_F(BackupRepositoryTest, WhatIsRestoredOrVerifiedIsNotDeletedMeanwhile) {
   const auto operation = NewOperation([&](const Progress&) { begun = true; });
   Error error;
   std::thread restore([&] {
-    BackupDescription restored;
+    RestoreResult restored;
     error = slow->Restore(RestoreTo(1, path("target")), operation, &restored);
   });
   while (!begun) {
@@ -522,7 +522,7 @@ TEST_F(BackupRepositoryTest, StopBackupStopsWhatRunsAndWhatWaitsAndNothingElse) 
   const BackupRepository::Tracked tracked(repository, BackupRepository::Kind::kOther, restore);
   Error restore_error;
   std::thread restorer([&] {
-    BackupDescription restored;
+    RestoreResult restored;
     restore_error = repository->Restore(RestoreTo(1, path("target")), restore, &restored);
   });
   while (!restoring) {

@@ -136,13 +136,13 @@ TEST_F(BackupRestoreTest, ProgressOfVerifyAndRestoreIsExact) {
     for (const bool verify : {true, false}) {
       std::vector<Progress> events;
       const auto operation = NewOperation([&](const Progress& event) { events.push_back(event); });
-      BackupDescription restored;
+      RestoreResult restored;
       if (verify) {
         ASSERT_GOOD(repository_->Verify(id, true, operation));
       } else {
         ASSERT_GOOD(repository_->Restore(RestoreTo(id, path("r" + std::to_string(id))), operation, &restored));
-        EXPECT_EQ(restored.id, id);
-        EXPECT_EQ(restored.size, backup.size);
+        EXPECT_EQ(restored.backup.id, id);
+        EXPECT_EQ(restored.backup.size, backup.size);
       }
       EXPECT_EQ(events.front().phase, verify ? Phase::kVerify : Phase::kRestore);
       EXPECT_EQ(events.front().bytes_done, 0U);
@@ -168,7 +168,7 @@ TEST_F(BackupRestoreTest, AVerifyWithoutChecksumsReadsNothing) {
 class StopReadingTest : public BackupRestoreTest, public ::testing::WithParamInterface<bool> {
  protected:
   Error Run(BackupRepository& repository, const std::shared_ptr<Operation>& operation) {
-    BackupDescription restored;
+    RestoreResult restored;
     return GetParam() ? repository.Verify(1, true, operation)
                       : repository.Restore(RestoreTo(1, path("target"), true), operation, &restored);
   }
@@ -178,13 +178,18 @@ TEST_P(StopReadingTest, AtAnyOperationTellsTheTruthAndLeavesTheTargetAsItWas) {
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
   std::filesystem::create_directory(path("target"));
-  WriteFile(path("target/CURRENT"), "the old database");
+  const std::string old = "MANIFEST-000001\n";
+  const auto make_old = [&] {
+    WriteFile(path("target/CURRENT"), old);
+    WriteFile(path("target/MANIFEST-000001"), "the old database");
+  };
+  make_old();
   storage->Count();
   ASSERT_GOOD(Run(*repository, NewOperation()));
   const int operations = storage->total();
   int stops = 0;
   for (int nth = 1; nth <= operations; ++nth) {
-    WriteFile(path("target/CURRENT"), "the old database");
+    make_old();
     const auto operation = NewOperation();
     std::atomic<int> left{nth};
     std::atomic<bool> promised{false};
@@ -201,7 +206,7 @@ TEST_P(StopReadingTest, AtAnyOperationTellsTheTruthAndLeavesTheTargetAsItWas) {
         << nth << ": " << error.message();
     if (!error.ok()) {
       ++stops;
-      EXPECT_EQ(ReadFile(path("target/CURRENT")), "the old database");
+      EXPECT_EQ(ReadFile(path("target/CURRENT")), old);
     }
     EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups", "target"}));
   }
@@ -307,7 +312,7 @@ TEST_F(BackupRestoreTest, AFailedRestoreDoesNotCopyTheRestFirst) {
                : rocksdb::IOStatus::OK();
   });
   const auto operation = NewOperation();
-  BackupDescription restored;
+  RestoreResult restored;
   EXPECT_CODE(repository->Restore(RestoreTo(2, path("target")), operation, &restored), "ROCKSDB_IO_ERROR");
   EXPECT_LT(operation->bytes_done(), 100000U);
   EXPECT_FALSE(operation->RequestStop()) << "it failed, and was not stopped";
@@ -377,20 +382,6 @@ TEST_F(BackupRestoreTest, WhatCannotBeListedIsNotCalledMissing) {
     EXPECT_NE(error.message().find(why), std::string::npos) << error.message();
   }
   EXPECT_GOOD(Verify(*repository, 1));
-}
-
-// ---- Modes
-
-TEST_F(BackupRestoreTest, AModeThatThisEngineDoesNotHaveIsRefused) {
-  auto request = RestoreTo(1, path("target"));
-  request.mode = RestoreMode::kVerifyChecksum;
-  const Error error = Restore(*repository_, request);
-#if ROCKSDB_MAJOR >= 10
-  EXPECT_TRUE(error.ok()) << error.message();
-#else
-  EXPECT_EQ(error.code(), "ROCKSDB_NOT_SUPPORTED");
-  EXPECT_FALSE(std::filesystem::exists(path("target")));
-#endif
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "backup_fixture.h"
 #include "child_process.h"
+#include "core/restore_leftovers.h"
 #include "system_calls.h"
 
 namespace rocksdb_backup::test {
@@ -21,6 +22,8 @@ namespace fs = std::filesystem;
 
 // What a staged directory is filled with here instead of by the engine.
 constexpr const char* kNewFiles[] = {"CURRENT", "MANIFEST-000009", "000008.sst", "OPTIONS-000010"};
+constexpr const char* kNewCurrent = "MANIFEST-000009\n";
+constexpr const char* kOldCurrent = "MANIFEST-000001\n";
 
 class RestoreTargetTest : public ScratchTest {
  protected:
@@ -37,8 +40,8 @@ class RestoreTargetTest : public ScratchTest {
   }
 
   static void FillStaged(const RestoreTarget& target) {
-    for (const char* name : kNewFiles) {
-      WriteFile(target.staged_database_dir() + "/" + name, "new");
+    for (const std::string name : kNewFiles) {
+      WriteFile(target.staged_database_dir() + "/" + name, name == "CURRENT" ? kNewCurrent : "new");
     }
     WriteFile(target.staged_wal_dir() + "/000007.log", "new");
   }
@@ -68,9 +71,10 @@ class RestoreTargetTest : public ScratchTest {
   void MakeOld(const std::string& name, bool others = true) const {
     fs::create_directories(path(name + "/archive"));
     for (const char* file :
-         {"CURRENT", "MANIFEST-000001", "000002.sst", "000003.log", "LOCK", "LOG", "IDENTITY", "archive/000001.log"}) {
+         {"MANIFEST-000001", "000002.sst", "000003.log", "LOCK", "LOG", "IDENTITY", "archive/000001.log"}) {
       WriteFile(path(name + "/" + file), "old");
     }
+    WriteFile(path(name + "/CURRENT"), kOldCurrent);
     if (others) {
       fs::create_directories(path(name + "/folder"));
       fs::create_directories(path(name + "/empty"));
@@ -109,18 +113,85 @@ TEST_F(RestoreTargetTest, AnEmptyTargetIsTakenAndKeepsItsPermissions) {
   EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
 }
 
-TEST_F(RestoreTargetTest, ATargetWithAnythingInItIsRefusedBeforeAnythingIsMade) {
-  for (const char* name : {"file", ".hidden", "CURRENT"}) {
-    fs::create_directory(path("db"));
-    WriteFile(path("db/") + name, "mine");
-    const Error error = RestoreInto(To("db"));
-    EXPECT_EQ(error.code(), "TARGET_EXISTS");
-    EXPECT_NE(error.message().find(path("db")), std::string::npos) << error.message();
-    EXPECT_NE(error.message().find("overwrite: true"), std::string::npos) << error.message();
-    EXPECT_EQ(ReadFile(path("db/") + name), "mine");
-    EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+TEST_F(RestoreTargetTest, ADatabaseIsRefusedBeforeAnythingIsMadeAndTheWayOutIsTold) {
+  MakeOld("db");
+  const auto before = FilesBelow(root_);
+  const Error error = RestoreInto(To("db"));
+  EXPECT_EQ(error.code(), "TARGET_EXISTS");
+  EXPECT_NE(error.message().find(path("db")), std::string::npos) << error.message();
+  EXPECT_NE(error.message().find("it holds a database"), std::string::npos) << error.message();
+  EXPECT_NE(error.message().find("overwrite: true"), std::string::npos) << error.message();
+  EXPECT_EQ(FilesBelow(root_), before);
+}
+
+// Files that only look like a database's among them.
+TEST_F(RestoreTargetTest, WhatIsNoDatabaseIsNeverReplacedAndIsListed) {
+  const std::set<std::string> looks_like_one = {"000123.log", "LOG", "LOG.old.123", "IDENTITY", "000001.sst"};
+  const std::vector<std::pair<std::string, std::string>> currents = {
+      {"", ""},  // none
+      {"CURRENT", "mine"},
+      {"CURRENT", ""},
+      {"CURRENT", "MANIFEST-000005"},
+      {"CURRENT", "MANIFEST-000006\n"},  // that is not there
+      {"CURRENT", "MANIFEST-x\n"},
+      {"CURRENT", "../db/000001.sst\n"},
+      {"CURRENT", std::string(5000, '1')},
+  };
+  std::vector<std::map<std::string, std::string>> directories = {{{"file", "mine"}}, {{".hidden", "mine"}}};
+  for (const auto& [name, contents] : currents) {
+    auto& files = directories.emplace_back();
+    files["archive/2024.log"] = files["MANIFEST-000005"] = "mine";
+    for (const auto& other : looks_like_one) {
+      files[other] = "mine";
+    }
+    if (!name.empty()) {
+      files[name] = contents;
+    }
+  }
+  for (const auto& files : directories) {
+    fs::create_directories(path("db/archive"));
+    for (const auto& [name, contents] : files) {
+      WriteFile(path("db/" + name), contents);
+    }
+    for (const bool overwrite : {false, true}) {
+      const Error error = RestoreInto(To("db", overwrite));
+      EXPECT_CODE(error, "TARGET_EXISTS");
+      EXPECT_NE(error.message().find("holds no database"), std::string::npos) << error.message();
+      EXPECT_EQ(error.message().find("overwrite: true"), std::string::npos) << error.message();
+      for (const auto& [name, contents] : files) {
+        EXPECT_NE(error.message().find(name.substr(0, name.find('/'))), std::string::npos) << error.message();
+        EXPECT_EQ(ReadFile(path("db/" + name)), contents) << name;
+      }
+      EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+    }
     fs::remove_all(path("db"));
   }
+}
+
+TEST_F(RestoreTargetTest, ACurrentThatCannotBeReadIsToldAsThat) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  class Denied : public CallWatcher {
+   public:
+    Verdict Before(const Call& call) override {
+      return {.error = call.kind == CallKind::kOpenRead && call.path.ends_with("/CURRENT") ? EACCES : 0};
+    }
+  } denied;
+  MakeOld("db");
+  WatchCalls(root_, &denied);
+  const Error error = RestoreInto(To("db", true));
+  WatchCalls("", nullptr);
+  EXPECT_CODE(error, "ROCKSDB_IO_ERROR");
+  EXPECT_NE(error.message().find(path("db/CURRENT")), std::string::npos) << error.message();
+}
+
+TEST_F(RestoreTargetTest, AManifestThatIsALinkMakesNoDatabase) {
+  fs::create_directories(path("db"));
+  WriteFile(path("elsewhere"), "mine");
+  fs::create_symlink(path("elsewhere"), path("db/MANIFEST-000005"));
+  WriteFile(path("db/CURRENT"), "MANIFEST-000005\n");
+  EXPECT_CODE(RestoreInto(To("db", true)), "TARGET_EXISTS");
 }
 
 TEST_F(RestoreTargetTest, AFileIsNoTargetAlsoNotToOverwrite) {
@@ -181,7 +252,7 @@ TEST_F(RestoreTargetTest, WhatIsNotTheDatabasesStaysWhenItIsReplaced) {
   MakeOld("db");
   ASSERT_GOOD(RestoreInto(To("db", true)));
   EXPECT_EQ(FilesBelow(path("db")), New(true));
-  EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
+  EXPECT_EQ(ReadFile(path("db/CURRENT")), kNewCurrent);
   EXPECT_EQ(ReadFile(path("db/notes.txt")), "mine");
   EXPECT_EQ(ReadFile(path("db/folder/000009.sst")), "mine");
   EXPECT_TRUE(fs::is_symlink(path("db/link")));
@@ -193,6 +264,31 @@ TEST_F(RestoreTargetTest, AFolderCalledArchiveWithOtherThingsStays) {
   WriteFile(path("db/archive/report.pdf"), "mine");
   ASSERT_GOOD(RestoreInto(To("db", true)));
   EXPECT_TRUE(fs::exists(path("db/archive/report.pdf")));
+}
+
+// Numbers of logs grow with those of the other files.
+TEST_F(RestoreTargetTest, AnArchiveOfLogsThatTheDatabaseHasNotReachedIsSomebodysAndStays) {
+  MakeOld("db");
+  WriteFile(path("db/archive/2024.log"), "mine");
+  ASSERT_GOOD(RestoreInto(To("db", true)));
+  EXPECT_EQ(ReadFile(path("db/archive/2024.log")), "mine");
+  EXPECT_FALSE(fs::exists(path("db/000002.sst")));
+}
+
+TEST_F(RestoreTargetTest, NamesThatRocksDbDoesNotGiveStay) {
+  MakeOld("db");
+  const std::set<std::string> others = {"LOG.old.friday", "LOGBOOK",          "OPTIONS-mine", "OPTIONS-1.2",
+                                        "MANIFEST-",      "MANIFEST-000001~", "METADB-mine",  "000002.sst.bak"};
+  for (const auto& name : others) {
+    WriteFile(path("db/" + name), "mine");
+  }
+  for (const char* name : {"OPTIONS-000004", "OPTIONS-000005.dbtmp", "LOG.old.1700000000000000", "LOG.old"}) {
+    WriteFile(path("db/") + name, "old");
+  }
+  ASSERT_GOOD(RestoreInto(To("db", true)));
+  auto expected = New(true);
+  expected.insert(others.begin(), others.end());
+  EXPECT_EQ(FilesBelow(path("db")), expected);
 }
 
 TEST_F(RestoreTargetTest, BackupsInTheTargetDoNotMove) {
@@ -249,11 +345,12 @@ class RestoreWaysTest : public RestoreTargetTest, public ::testing::WithParamInt
       if (!fs::exists(current)) {
         return;  // nobody opens it
       }
-      const std::string which = ReadFile(current);
-      const bool is_new = which == "new";
-      for (const char* name : is_new ? std::vector<const char*>(std::begin(kNewFiles), std::end(kNewFiles))
+      const bool is_new = ReadFile(current) == kNewCurrent;
+      EXPECT_TRUE(is_new || ReadFile(current) == kOldCurrent);
+      for (const char* name : is_new ? std::vector<const char*>(std::begin(kNewFiles) + 1, std::end(kNewFiles))
                                      : std::vector<const char*>{"MANIFEST-000001", "000002.sst"}) {
-        EXPECT_EQ(ReadFile(database_ + "/" + name), which) << name << " after " << call.path << " " << call.other;
+        EXPECT_EQ(ReadFile(database_ + "/" + name), is_new ? "new" : "old")
+            << name << " after " << call.path << " " << call.other;
       }
       EXPECT_EQ(fs::exists(logs_ + "/000003.log"), !is_new) << call.path << " " << call.other;
       EXPECT_EQ(fs::exists(logs_ + "/000007.log"), is_new) << call.path << " " << call.other;
@@ -265,6 +362,19 @@ class RestoreWaysTest : public RestoreTargetTest, public ::testing::WithParamInt
     const std::string database_;
     const std::string logs_;
   };
+};
+
+// The n-th rename fails; those that take back what was done succeed.
+class FailingRename : public CallWatcher {
+ public:
+  FailingRename(int nth, int* seen) : nth_(nth), seen_(seen) {}
+  Verdict Before(const Call& call) override {
+    return {.error = call.kind == CallKind::kRename && !call.exchange && ++*seen_ == nth_ ? EIO : 0};
+  }
+
+ private:
+  const int nth_;
+  int* const seen_;
 };
 
 TEST_P(RestoreWaysTest, WithoutAnInstallNothingIsChangedAndNothingIsLeft) {
@@ -299,7 +409,7 @@ TEST_P(RestoreWaysTest, AFailureInTheMiddleOfTheInstallLeavesTheTargetAsItWas) {
   const Error error = target.Install();
   EXPECT_EQ(error.code(), "ROCKSDB_IO_ERROR") << error.message();
   EXPECT_NE(error.message().find("folder"), std::string::npos) << error.message();
-  EXPECT_EQ(Snapshot("db").at("CURRENT"), "old");
+  EXPECT_EQ(Snapshot("db").at("CURRENT"), kOldCurrent);
   for (const auto& [name, contents] : before) {
     if (name.rfind(".restoring-", 0) != 0) {
       EXPECT_EQ(Snapshot("db").at(name), contents) << name;
@@ -346,7 +456,7 @@ TEST_P(RestoreWaysTest, LogsInADirectoryOfTheDatabaseAreReplacedWithIt) {
     FillStaged(target);
     ASSERT_GOOD(target.Install());
     EXPECT_EQ(FilesBelow(wal), (std::set<std::string>{"000007.log", "notes.txt"}));
-    EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
+    EXPECT_EQ(ReadFile(path("db/CURRENT")), kNewCurrent);
     EXPECT_TRUE(fs::exists(path("db/notes.txt")));
     EXPECT_FALSE(fs::exists(path("db/000007.log")));
     for (const auto& name : NamesIn(path("db"))) {
@@ -372,7 +482,103 @@ TEST_P(RestoreWaysTest, KeptLogsGoOnBesideTheRestoredFilesAndTheBackupsOwnWins) 
   EXPECT_EQ(ReadFile(path("db/000001.log")), "old") << "from the archive";
   EXPECT_EQ(ReadFile(path("db/000007.log")), "new");
   EXPECT_FALSE(fs::exists(path("db/000002.sst")));
-  EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
+  EXPECT_EQ(ReadFile(path("db/CURRENT")), kNewCurrent);
+}
+
+TEST_P(RestoreWaysTest, TheOldDatabaseIsKeptBesideTheTargetWhenAskedFor) {
+  for (const char* logs : {"db", "db/wal", "logs"}) {
+    SCOPED_TRACE(logs);
+    MakeOld("db");
+    MakeBackups("db");
+    ASSERT_EQ(chmod(path("db").c_str(), 0711), 0);
+    fs::create_directories(path(logs));
+    if (path(logs) != path("db")) {
+      fs::rename(path("db/000003.log"), path(logs) + "/000003.log");
+    }
+    auto options = To("db", true);
+    options.wal_dir = path(logs);
+    options.keep_old = true;
+    {
+      RestoreTarget target(options);
+      ASSERT_GOOD(PrepareWay(target, "db"));
+      ASSERT_GOOD(target.Stage());
+      FillStaged(target);
+      ASSERT_GOOD(target.Install());
+      EXPECT_EQ(ReadFile(path("db/CURRENT")), kNewCurrent);
+      EXPECT_EQ(ReadFile(path("db/notes.txt")), "mine");
+      EXPECT_FALSE(fs::exists(path("db/000002.sst")));
+      ASSERT_TRUE(target.kept().starts_with(path("db.replaced-"))) << target.kept();
+      std::set<std::string> expected = {"CURRENT", "MANIFEST-000001", "000002.sst", "LOCK",
+                                        "LOG",     "IDENTITY",        "archive",    "archive/000001.log"};
+      std::set<std::string> names = {"db", "backups", NameOf(target.kept())};
+      if (logs == std::string("logs")) {
+        ASSERT_TRUE(target.kept_logs().starts_with(path("logs.replaced-"))) << target.kept_logs();
+        EXPECT_EQ(FilesBelow(target.kept_logs()), std::set<std::string>{"000003.log"});
+        names.insert({"logs", NameOf(target.kept_logs())});
+      } else {
+        EXPECT_EQ(target.kept_logs(), "");
+        expected.merge(logs == std::string("db") ? std::set<std::string>{"000003.log"}
+                                                 : std::set<std::string>{"wal", "wal/000003.log"});
+      }
+      EXPECT_EQ(FilesBelow(target.kept()), expected);
+      EXPECT_EQ(ReadFile(target.kept() + "/CURRENT"), kOldCurrent);
+      EXPECT_EQ(static_cast<unsigned>(fs::status(target.kept()).permissions()), 0711U);
+      EXPECT_EQ(NamesIn(root_), names);
+    }
+    for (const auto& name : NamesIn(root_)) {
+      if (name != "backups") {
+        fs::remove_all(path(name));
+      }
+    }
+  }
+}
+
+TEST_P(RestoreWaysTest, WhatIsKeptIsBackInItsPlaceWhenTheRestoreFails) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  for (const char* logs : {"db", "logs"}) {
+    for (int renames = 1;; ++renames) {
+      SCOPED_TRACE(logs + std::to_string(renames));
+      MakeOld("db");
+      MakeBackups("db");
+      fs::create_directories(path(logs));
+      if (path(logs) != path("db")) {
+        fs::rename(path("db/000003.log"), path(logs) + "/000003.log");
+      }
+      const auto before = FilesBelow(root_);
+      auto options = To("db", true);
+      options.wal_dir = path(logs);
+      options.keep_old = true;
+      bool failed = false;
+      {
+        RestoreTarget target(options);
+        ASSERT_GOOD(PrepareWay(target, "db"));
+        ASSERT_GOOD(target.Stage());
+        FillStaged(target);
+        int seen = 0;
+        FailingRename failing(renames, &seen);
+        WatchCalls(root_, &failing);
+        const Error error = target.Install();
+        WatchCalls("", nullptr);
+        failed = seen >= renames && !error.ok();
+      }
+      if (failed) {
+        EXPECT_EQ(FilesBelow(root_), before);
+        EXPECT_EQ(ReadFile(path("db/CURRENT")), kOldCurrent);
+      }
+      const bool done = !failed && ReadFile(path("db/CURRENT")) == kNewCurrent;
+      for (const auto& name : NamesIn(root_)) {
+        if (name != "backups") {
+          fs::remove_all(path(name));
+        }
+      }
+      if (done && renames > 1) {
+        break;
+      }
+      ASSERT_LT(renames, 100);
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, RestoreWaysTest, ::testing::Bool(),
@@ -398,7 +604,7 @@ TEST_F(RestoreTargetTest, ASeparateWalDirIsReplacedTogetherWithTheDatabaseOrNotA
     EXPECT_EQ(FilesBelow(path("logs")),
               fails ? (std::set<std::string>{"000003.log", "archive", "archive/000002.log", "notes.txt"})
                     : (std::set<std::string>{"000007.log", "notes.txt"}));
-    EXPECT_EQ(ReadFile(path("db/CURRENT")), fails ? "old" : "new");
+    EXPECT_EQ(ReadFile(path("db/CURRENT")), fails ? kOldCurrent : kNewCurrent);
     EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "logs", "backups"}));
     fs::remove_all(path("db"));
     fs::remove_all(path("logs"));
@@ -431,7 +637,7 @@ TEST_P(RestoreWaysTest, AtNoMomentADatabaseIsThereThatIsNeitherTheOldOneNorTheNe
       EXPECT_GOOD(error);
       EXPECT_GT(onlooker.looks, 0);
     }
-    EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
+    EXPECT_EQ(ReadFile(path("db/CURRENT")), kNewCurrent);
     fs::remove_all(path("db"));
     fs::remove_all(path("logs"));
   }
@@ -445,7 +651,42 @@ TEST_F(RestoreTargetTest, ASeparateWalDirThatIsNotEmptyIsRefusedWithoutOverwrite
   EXPECT_CODE(RestoreInto(options), "TARGET_EXISTS");
 }
 
+TEST_F(RestoreTargetTest, LogsThatLieApartAreNotReplacedWhereNoDatabaseIs) {
+  fs::create_directories(path("logs/archive"));
+  WriteFile(path("logs/000123.log"), "mine");
+  WriteFile(path("logs/notes.txt"), "mine");
+  for (const bool existed : {false, true}) {
+    if (existed) {
+      fs::create_directory(path("db"));
+    }
+    auto options = To("db", true);
+    options.wal_dir = path("logs");
+    const Error error = RestoreInto(options);
+    EXPECT_CODE(error, "TARGET_EXISTS");
+    EXPECT_NE(error.message().find("000123.log"), std::string::npos) << error.message();
+    EXPECT_EQ(error.message().find("notes.txt"), std::string::npos) << "that would have stayed";
+    EXPECT_EQ(ReadFile(path("logs/000123.log")), "mine");
+  }
+  fs::remove(path("logs/000123.log"));
+  fs::remove(path("logs/archive"));
+  auto options = To("db", true);
+  options.wal_dir = path("logs");
+  EXPECT_GOOD(RestoreInto(options));
+  EXPECT_EQ(ReadFile(path("logs/notes.txt")), "mine");
+}
+
 // ---- While others are at it
+
+TEST_F(RestoreTargetTest, WhatSomebodyPutIntoTheTargetMeanwhileIsNotReplacedEither) {
+  fs::create_directory(path("db"));
+  {
+    RestoreTarget target(To("db", true));
+    ASSERT_GOOD(PrepareAndStage(target));
+    WriteFile(path("db/000123.log"), "mine");
+    EXPECT_CODE(target.Install(), "TARGET_EXISTS");
+  }
+  EXPECT_EQ(FilesBelow(root_), (std::set<std::string>{"db", "db/000123.log", "backups"}));
+}
 
 TEST_F(RestoreTargetTest, WhatSomebodyMadeInTheMeantimeIsNotReplaced) {
   for (const bool existed : {false, true}) {
@@ -459,7 +700,7 @@ TEST_F(RestoreTargetTest, WhatSomebodyMadeInTheMeantimeIsNotReplaced) {
       const Error error = target.Install();
       EXPECT_EQ(error.code(), "TARGET_EXISTS") << error.message();
     }
-    EXPECT_EQ(ReadFile(path("db/CURRENT")), "old");
+    EXPECT_EQ(ReadFile(path("db/CURRENT")), kOldCurrent);
     EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
     fs::remove_all(path("db"));
   }
@@ -525,6 +766,42 @@ TEST_F(RestoreTargetTest, WhatDeadRestoresLeftIsRemovedAndWhatLivingOnesMakeStay
   }
 }
 
+TEST_F(RestoreTargetTest, WhatDeadRestoresToOtherTargetsLeftBesideIsRemovedIfTheyHadChangedNothing) {
+  const std::string sign = "/.rocksdb-backup-staged";
+  for (const char* name :
+       {".a.restoring-1-1", ".b.restoring-keep-2-2", ".c.restoring-3-3", ".d.restoring-x-1", "e.restoring-1-1"}) {
+    fs::create_directories(path(name) + sign);
+    WriteFile(path(name) + "/000008.sst", "half");
+  }
+  fs::create_directories(path(".a.restoring-9-9"));  // it had begun to put files in place
+  WriteFile(path(".a.restoring-9-9/CURRENT"), "all that there is");
+  const int living = open(path(".c.restoring-3-3").c_str(), O_RDONLY | O_DIRECTORY);
+  ASSERT_EQ(flock(living, LOCK_EX), 0);
+
+  std::vector<RestoreLeftover> found;
+  ASSERT_GOOD(FindLeftovers(root_, Leftovers::kList, &found));
+  std::map<std::string, bool> unfinished;
+  for (const auto& left : found) {
+    unfinished[NameOf(left.path)] = left.unfinished;
+    EXPECT_GT(left.bytes, 0U);
+    EXPECT_FALSE(left.removed);
+  }
+  EXPECT_EQ(unfinished, (std::map<std::string, bool>{
+                            {".a.restoring-1-1", true}, {".b.restoring-keep-2-2", true}, {".a.restoring-9-9", false}}));
+
+  ASSERT_GOOD(RestoreInto(To("db")));
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups", ".a.restoring-9-9", ".c.restoring-3-3",
+                                                   ".d.restoring-x-1", "e.restoring-1-1"}));
+  close(living);
+  found.clear();
+  ASSERT_GOOD(FindLeftovers(root_, Leftovers::kRemove, &found));
+  EXPECT_EQ(NamesIn(root_),
+            (std::set<std::string>{"db", "backups", ".a.restoring-9-9", ".d.restoring-x-1", "e.restoring-1-1"}));
+  EXPECT_EQ(ReadFile(path(".a.restoring-9-9/CURRENT")), "all that there is");
+  ASSERT_GOOD(RestoreInto(To("a")));
+  EXPECT_FALSE(fs::exists(path(".a.restoring-9-9"))) << "the next restore to its target is its";
+}
+
 TEST_F(RestoreTargetTest, WhatADeadRestoreHadNotPutBackIsPutBackByTheNext) {
   MakeOld("db", false);
   // It died right after the exchange: the old database, and what lay in it, is beside.
@@ -535,8 +812,48 @@ TEST_F(RestoreTargetTest, WhatADeadRestoreHadNotPutBackIsPutBackByTheNext) {
   ASSERT_GOOD(RestoreInto(To("db", true)));
   EXPECT_EQ(ReadFile(path("db/notes.txt")), "mine");
   EXPECT_EQ(ReadFile(path("db/folder/x")), "mine");
-  EXPECT_EQ(ReadFile(path("db/CURRENT")), "new");
+  EXPECT_EQ(ReadFile(path("db/CURRENT")), kNewCurrent);
   EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+}
+
+TEST_F(RestoreTargetTest, WhatADeadRestoreWasToKeepIsKeptByTheNext) {
+  MakeOld("db", false);
+  // It died right after the exchange, before the old database got its name.
+  fs::create_directories(path(".db.restoring-keep-1-1"));
+  WriteFile(path(".db.restoring-keep-1-1/CURRENT"), "older");
+  WriteFile(path(".db.restoring-keep-1-1/000002.sst"), "older");
+  WriteFile(path(".db.restoring-keep-1-1/notes.txt"), "mine");
+  ASSERT_GOOD(RestoreInto(To("db", true)));
+  EXPECT_EQ(ReadFile(path("db/notes.txt")), "mine");
+  std::string kept;
+  for (const auto& name : NamesIn(root_)) {
+    kept = name.starts_with("db.replaced-") ? path(name) : kept;
+  }
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups", NameOf(kept)}));
+  EXPECT_EQ(FilesBelow(kept), (std::set<std::string>{"CURRENT", "000002.sst"}));
+}
+
+// CURRENT is out, and part of the rest.
+TEST_F(RestoreTargetTest, WhereADeadRestoreHadBegunToMoveFilesTheNextOneDoesNotAskForADatabase) {
+  for (const bool inside : {true, false}) {
+    MakeOld("db", false);
+    const std::string staged = inside ? "db/.restoring-1-1" : ".db.restoring-1-1";
+    fs::create_directories(path(staged));
+    fs::create_directories(path(staged + ".replaced"));
+    fs::rename(path("db/CURRENT"), path(staged + ".replaced/CURRENT"));
+    if (inside) {
+      fs::create_directories(path("db/folder"));
+    }
+    EXPECT_CODE(RestoreInto(To("db")), "TARGET_EXISTS");
+    ASSERT_GOOD(RestoreInto(To("db", true)));
+    auto expected = New(false);
+    if (inside) {
+      expected.insert("folder");
+    }
+    EXPECT_EQ(FilesBelow(path("db")), expected);
+    EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
+    fs::remove_all(path("db"));
+  }
 }
 
 // It may be all that there is of the old database, or of the new one.
@@ -612,7 +929,7 @@ TEST_F(RestoreTargetTest, WhatCannotBeMovedBackIsNotRemoved) {
     }
     ASSERT_NE(place, "") << error.message();
     EXPECT_NE(error.message().find(place), std::string::npos) << error.message();
-    EXPECT_EQ(ReadFile(place + "/CURRENT"), "old");
+    EXPECT_EQ(ReadFile(place + "/CURRENT"), kOldCurrent);
     EXPECT_EQ(ReadFile(place + "/notes.txt"), "mine");
     for (const auto& name : NamesIn(root_)) {
       if (name != "backups") {
@@ -702,7 +1019,6 @@ TEST_F(RestoreTargetTest, ADatabaseThatIsOpenInAnotherProcessIsNotReplaced) {
 
 TEST_F(RestoreTargetTest, ADatabaseThatAnotherProcessOpensMeanwhileIsNotReplaced) {
   fs::create_directory(path("db"));
-  WriteFile(path("db/000001.sst"), "old");
   RestoreTarget target(To("db", true));
   ASSERT_GOOD(PrepareAndStage(target));
   ChildProcess child("RestoreTargetTest.DISABLED_ChildThatOpensADatabase", {{"TARGET", path("db")}});

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupEngine } from '../../backup-engine.js';
+import { type RestoreLeftover, removeRestoreLeftovers } from '../../restore-leftovers.js';
 import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
@@ -11,6 +12,8 @@ interface Stray {
   name: string;
   size: number;
 }
+
+const counted = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`;
 
 /** What is written down of a backup's files, beside them: it goes with the backup. */
 const RECORD = /^private\/(\d+)\/rocksdb-backup\.files$/;
@@ -23,7 +26,10 @@ async function strayFiles(engine: BackupEngine): Promise<Stray[]> {
   const ids = new Set(backups.map(({ backupId }) => String(backupId)));
   const strays: Stray[] = [];
   const look = async (folder: string, isStray: (name: string) => boolean) => {
-    const entries = await readdir(join(location, folder), { recursive: true, withFileTypes: true }).catch(() => []);
+    const entries = await readdir(join(location, folder), {
+      recursive: true,
+      withFileTypes: true,
+    }).catch(() => []);
     for (const entry of entries) {
       const path = join(entry.parentPath ?? entry.path, entry.name);
       const name = path.slice(location.length + 1);
@@ -45,16 +51,30 @@ export const gc = defineCommand({
   summary: 'delete what interrupted backups left',
   description: [
     'Deletes files that belong to no backup. Rarely needed: creating and deleting backups do it too. Refuses while any backup cannot be read, for its files would be taken for left over.',
+    'What a killed restore left, .NAME.restoring-..., lies beside its target and not in DIR. The next restore to any target in the same directory deletes it, and so does --restores. One that was killed while it put files in place may hold all that there is of a database: it is told, and stays until the next restore to the same target.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {
     'dry-run': { type: 'flag', summary: 'only say what would be deleted' },
+    restores: {
+      type: 'directory',
+      summary: 'also delete what killed restores to targets in this directory left there',
+    },
     force: {
       type: 'flag',
       summary: 'also while some backup cannot be read: the files that only it uses are then deleted for good',
     },
   },
-  examples: [{ line: 'rocksdb-backup gc /backups/users --dry-run', does: 'what lies there and belongs to nothing' }],
+  examples: [
+    {
+      line: 'rocksdb-backup gc /backups/users --dry-run',
+      does: 'what lies there and belongs to nothing',
+    },
+    {
+      line: 'rocksdb-backup gc /backups/users --restores /data',
+      does: 'also what a killed restore to /data/users left in /data',
+    },
+  ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
   destructive: true,
   recorded: true,
@@ -62,6 +82,15 @@ export const gc = defineCommand({
     location: text('the directory of backups'),
     files: array(object({ name: text('relative to the directory'), size: count() }), 'that belong to no backup'),
     bytesFreed: count(),
+    'restores?': array(
+      object({
+        path: text(),
+        bytes: count(),
+        unfinished: flag('only a copy; if not, it stays'),
+        removed: flag(),
+      }),
+      'with --restores: what killed restores left there',
+    ),
     dryRun: flag(),
   }),
   run(context, { DIR }, options) {
@@ -69,9 +98,27 @@ export const gc = defineCommand({
       DIR,
       async (engine) => {
         const files = await strayFiles(engine);
-        const bytesFreed = files.reduce((sum, { size }) => sum + size, 0);
-        const json = { location: engine.location, files, bytesFreed, dryRun: options['dry-run'] };
-        const many = `${files.length} ${files.length === 1 ? 'file' : 'files'}`;
+        const found =
+          options.restores === undefined ? [] : await removeRestoreLeftovers(options.restores, { dryRun: true });
+        const left = found.filter(({ unfinished }) => unfinished);
+        const bytesFreed =
+          files.reduce((sum, { size }) => sum + size, 0) + left.reduce((sum, { bytes }) => sum + bytes, 0);
+        const json = (restores: readonly RestoreLeftover[]) => ({
+          location: engine.location,
+          files,
+          bytesFreed,
+          ...(options.restores !== undefined && { restores }),
+          dryRun: options['dry-run'],
+        });
+        const nothing = files.length + left.length === 0;
+        const killed = `what ${counted(left.length, 'killed restore')} left in ${safe(options.restores ?? '')}`;
+        const listed = (parts: (string | false)[]) => parts.filter(Boolean).join(' and ');
+        const stays = found
+          .filter(({ unfinished }) => !unfinished)
+          .map(
+            ({ path }) =>
+              `${safe(path)} stays: its restore was killed while it put files in place. Restore to the same target again.`,
+          );
         const corrupt = await engine.getCorruptedBackups();
         const unreadable =
           corrupt.length === 0 || files.length === 0
@@ -79,18 +126,30 @@ export const gc = defineCommand({
             : [`Files of backup ${corrupt.join(', ')}, which cannot be read, are among them.`];
         if (options['dry-run']) {
           return {
-            json,
+            json: json(found),
             text: () => [
-              files.length === 0 ? 'nothing is left over' : `${many} belong to no backup, ${formatSize(bytesFreed)}:`,
+              nothing
+                ? 'nothing is left over'
+                : `${listed([
+                    files.length > 0 &&
+                      `${counted(files.length, 'file')} ${files.length === 1 ? 'belongs' : 'belong'} to no backup`,
+                    left.length > 0 && `there is ${killed}`,
+                  ])}, ${formatSize(bytesFreed)}:`,
               ...unreadable,
               ...files.map(({ name, size }) => `  ${safe(name)}  ${formatSize(size)}`),
+              ...left.map(({ path, bytes }) => `  ${safe(path)}  ${formatSize(bytes)}`),
+              ...stays,
             ],
           };
         }
-        if (files.length > 0) {
+        if (!nothing) {
           await context.confirm(
             [
-              `This deletes ${many} in ${safe(engine.location)} that belong to no backup, and frees ${formatSize(bytesFreed)}.`,
+              `This deletes ${listed([
+                files.length > 0 &&
+                  `${counted(files.length, 'file')} in ${safe(engine.location)} that ${files.length === 1 ? 'belongs' : 'belong'} to no backup`,
+                left.length > 0 && killed,
+              ])}, and frees ${formatSize(bytesFreed)}.`,
               ...unreadable,
             ],
             'Delete?',
@@ -98,13 +157,26 @@ export const gc = defineCommand({
           );
         }
         context.signal.throwIfAborted();
-        await context.recorded('gc', engine.location, options['audit-log'], { bytes: bytesFreed }, () =>
-          engine.garbageCollect({ force: options.force }),
+        const restores = await context.recorded(
+          'gc',
+          engine.location,
+          options['audit-log'],
+          { bytes: bytesFreed },
+          async () => {
+            await engine.garbageCollect({ force: options.force });
+            return options.restores === undefined ? [] : removeRestoreLeftovers(options.restores);
+          },
         );
         return {
-          json,
+          json: json(restores),
           text: () => [
-            files.length === 0 ? 'nothing was left over' : `deleted ${many}; ${formatSize(bytesFreed)} freed`,
+            nothing
+              ? 'nothing was left over'
+              : `deleted ${listed([
+                  files.length > 0 && counted(files.length, 'file'),
+                  left.length > 0 && killed,
+                ])}; ${formatSize(bytesFreed)} freed`,
+            ...stays,
           ],
         };
       },

@@ -1,6 +1,5 @@
-import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { BackupEngine } from '../../backup-engine.js';
+import type { BackupEngine, RestoreBackupOptions, RestorePlan } from '../../backup-engine.js';
 import type { BackupInfo } from '../../backup-info.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
@@ -10,31 +9,75 @@ import { findBackup, withDirectory } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';
 import { backupAsJson } from '../json.js';
 import { safe } from '../output/text.js';
-import { number, object, ref, text } from '../schema.js';
+import { count, flag, number, object, oneOf, ref, text } from '../schema.js';
 import { localTime } from '../time.js';
+
+/** What --reuse says, as RocksDB calls it. */
+const modes = {
+  nothing: 'purgeAllFiles',
+  identity: 'keepLatestDbSessionIdFiles',
+  checksum: 'verifyChecksum',
+} as const;
 
 export const restore = defineCommand({
   name: 'restore',
   summary: 'bring a database back from a backup',
   description: [
     'Restores the latest backup of DIR, or the one that --id or --before names, to the directory TARGET, which must not exist or be empty. The backup is restored beside TARGET and takes its place only when it is complete: whatever fails, TARGET is as it was.',
-    'With --overwrite a database in TARGET is replaced; other files there stay. It must not be open: stop the service first.',
+    'With --overwrite a database in TARGET is replaced; other files there stay. It must not be open: stop the service first. A directory that holds other files and no database (no CURRENT that names a MANIFEST) is never overwritten.',
+    'With --keep-old the database that is replaced is not removed: it stays beside TARGET, as TARGET.replaced-TIME, until you remove it.',
   ],
   positionals: [
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
-    { name: 'TARGET', type: 'directory', summary: 'where the database is to be' },
+    {
+      name: 'TARGET',
+      type: 'directory',
+      summary: 'where the database is to be',
+    },
   ],
   options: {
-    id: { type: 'backup', summary: "the number of the backup, or 'latest'", default: 'latest' },
+    id: {
+      type: 'backup',
+      summary: "the number of the backup, or 'latest'",
+      default: 'latest',
+    },
     before: {
       type: 'time',
       summary:
         "the latest backup begun before this time: '2026-01-31 03:00' (local time), 2026-01-31T03:00Z, or how long ago, such as 2h",
     },
-    overwrite: { type: 'flag', summary: 'replace the database that is in TARGET' },
-    'wal-dir': { type: 'directory', summary: 'where the write-ahead log goes', default: 'TARGET' },
-    'rate-limit': { type: 'rate', summary: 'write no faster than this, such as 50MB/s' },
-    'no-space-check': { type: 'flag', summary: 'do not look first whether it will fit' },
+    overwrite: {
+      type: 'flag',
+      summary: 'replace the database that is in TARGET',
+    },
+    'keep-old': {
+      type: 'flag',
+      summary: 'leave the database that is replaced beside TARGET',
+    },
+    'dry-run': {
+      type: 'flag',
+      summary: 'only check, and say what would be done',
+    },
+    reuse: {
+      type: 'choice',
+      choices: ['identity', 'checksum'],
+      summary:
+        'with --overwrite: do not copy table files that the replaced database has; identity goes by what they say of themselves, checksum reads them and takes blob files too',
+      default: 'copy everything',
+    },
+    'wal-dir': {
+      type: 'directory',
+      summary: 'where the write-ahead log goes',
+      default: 'TARGET',
+    },
+    'rate-limit': {
+      type: 'rate',
+      summary: 'write no faster than this, such as 50MB/s',
+    },
+    'no-space-check': {
+      type: 'flag',
+      summary: 'do not look first whether it will fit',
+    },
   },
   examples: [
     {
@@ -45,7 +88,22 @@ export const restore = defineCommand({
       line: "rocksdb-backup restore /backups/users /data/users --overwrite --before '2026-01-31 03:00'",
       does: 'as it was before three at night, in place of what is there',
     },
-    { line: 'rocksdb-backup restore /backups/users /tmp/yesterday --before 1d', does: 'the state of a day ago' },
+    {
+      line: 'rocksdb-backup restore /backups/users /tmp/yesterday --before 1d',
+      does: 'the state of a day ago',
+    },
+    {
+      line: 'rocksdb-backup restore /backups/users /data/users --overwrite --keep-old',
+      does: 'what is there now stays, as /data/users.replaced-TIME',
+    },
+    {
+      line: 'rocksdb-backup restore /backups/users /data/users --overwrite --reuse checksum',
+      does: 'copies only the files that the database has not, or has damaged',
+    },
+    {
+      line: 'rocksdb-backup restore /backups/users /data/users --overwrite --dry-run',
+      does: 'what it would replace, and how much it would copy',
+    },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
   destructive: true,
@@ -54,6 +112,17 @@ export const restore = defineCommand({
     location: text('the directory of backups'),
     target: text('the restored database'),
     backup: ref('backup'),
+    dryRun: flag('nothing was done: what follows is what would be'),
+    bytesCopied: count('that were written'),
+    bytesReused: count('that the replaced database had already, with --reuse'),
+    filesReused: count(),
+    'keptOld?': text('where the database that was replaced is now, with --keep-old'),
+    'keptOldLogs?': text('where its logs are, if they were in a directory outside of it'),
+    'targetHolds?': {
+      ...oneOf('nothing', 'database', 'interruptedRestore'),
+      description: 'with --dry-run: what is in the target',
+    },
+    'bytesFree?': count('with --dry-run: where the target is to be'),
     durationMs: number(),
   }),
   async run(context, { DIR, TARGET }, options) {
@@ -69,17 +138,26 @@ export const restore = defineCommand({
           before === undefined
             ? await findBackup(context, engine, id ?? 'latest', '--id')
             : await latestBefore(context, engine, before);
-        if (overwrite && (await holdsSomething(target))) {
-          await context.confirm(
-            [
-              `This replaces the database in ${safe(target)} with backup ${info.backupId} of ${safe(engine.location)}, ` +
-                `begun ${localTime(info.timestamp)}, ${formatSize(info.size)}. What was written to it since is lost.`,
-            ],
-            'Replace it?',
-            options,
-          );
-        }
+        const restoreOptions: RestoreBackupOptions = {
+          overwrite,
+          keepOld: options['keep-old'],
+          mode: modes[options.reuse ?? 'nothing'],
+          walDir: options['wal-dir'],
+          checkDiskSpace: !options['no-space-check'],
+        };
         const begin = performance.now();
+        if (overwrite || options['dry-run']) {
+          const plan = await engine.planRestore(info.backupId, target, {
+            ...restoreOptions,
+            signal: context.signal,
+          });
+          if (options['dry-run']) {
+            return planned(engine, plan, restoreOptions, performance.now() - begin);
+          }
+          if (plan.targetHolds !== 'nothing') {
+            await context.confirm([replaces(engine, plan, restoreOptions)], 'Replace it?', options);
+          }
+        }
         const restored = await context.recorded(
           'restore',
           engine.location,
@@ -95,19 +173,35 @@ export const restore = defineCommand({
               context.long(`restore ${info.backupId}`, (operation) =>
                 engine.restoreBackup(info.backupId, target, {
                   ...operation,
-                  overwrite,
-                  walDir: options['wal-dir'],
-                  checkDiskSpace: !options['no-space-check'],
+                  ...restoreOptions,
                 }),
               ),
             ),
+          ({ keptOld }) => (keptOld === undefined ? {} : { detail: { target, keptOld } }),
         );
         const durationMs = performance.now() - begin;
+        const { bytesCopied, bytesReused, filesReused, keptOld, keptOldLogs } = restored;
         return {
-          json: { location: engine.location, target, backup: backupAsJson(restored), durationMs },
+          json: {
+            location: engine.location,
+            target,
+            backup: backupAsJson(restored),
+            dryRun: false,
+            bytesCopied,
+            bytesReused,
+            filesReused,
+            ...(keptOld !== undefined && { keptOld }),
+            ...(keptOldLogs !== undefined && { keptOldLogs }),
+            durationMs,
+          },
           text: () => [
             `restored backup ${restored.backupId}, begun ${localTime(restored.timestamp)}, to ${safe(target)}: ` +
               `${formatSize(restored.size)} in ${formatDuration(durationMs)}`,
+            ...(options.reuse === undefined
+              ? []
+              : [`${formatSize(bytesCopied)} copied; ${formatSize(bytesReused)} in ${filesOf(filesReused)} reused`]),
+            ...(keptOld === undefined ? [] : [`the database that was there is now ${safe(keptOld)}`]),
+            ...(keptOldLogs === undefined ? [] : [`its logs are now ${safe(keptOldLogs)}`]),
           ],
         };
       },
@@ -141,13 +235,44 @@ async function latestBefore(context: Context, engine: BackupEngine, before: Date
   return found;
 }
 
-async function holdsSomething(directory: string): Promise<boolean> {
-  try {
-    return (await readdir(directory)).length > 0;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return false;
-    }
-    throw error;
-  }
+const filesOf = (files: number) => `${files} ${files === 1 ? 'file' : 'files'}`;
+
+const backupOf = (engine: BackupEngine, { backup }: RestorePlan) =>
+  `backup ${backup.backupId} of ${safe(engine.location)}, begun ${localTime(backup.timestamp)}, ${formatSize(backup.size)}`;
+
+/** What is there that is going to be replaced, and what becomes of it. */
+function replaces(engine: BackupEngine, plan: RestorePlan, { keepOld }: RestoreBackupOptions): string {
+  const what =
+    plan.targetHolds === 'database'
+      ? `the database in ${safe(plan.target)}`
+      : `what an interrupted restore left in ${safe(plan.target)}, which holds no database that can be opened,`;
+  const then = keepOld ? 'It stays beside, under another name.' : 'What was written to it since is lost.';
+  return `This replaces ${what} with ${backupOf(engine, plan)}. ${then}`;
+}
+
+function planned(engine: BackupEngine, plan: RestorePlan, options: RestoreBackupOptions, durationMs: number) {
+  const { target, targetHolds, bytesToCopy, bytesToReuse, filesToReuse, bytesFree } = plan;
+  // The text is asked for when the engine is closed.
+  const lines = [
+    targetHolds === 'nothing'
+      ? `This restores ${backupOf(engine, plan)}, to ${safe(target)}, where nothing is yet.`
+      : replaces(engine, plan, options),
+    `It copies ${formatSize(bytesToCopy)}${bytesToReuse === 0 ? '' : ` and reuses ${formatSize(bytesToReuse)} in ${filesOf(filesToReuse)}`}${bytesFree === undefined ? '' : `; ${formatSize(bytesFree)} are free`}.`,
+    'Nothing was done: this was a dry run.',
+  ];
+  return {
+    json: {
+      location: engine.location,
+      target,
+      backup: backupAsJson(plan.backup),
+      dryRun: true,
+      bytesCopied: bytesToCopy,
+      bytesReused: bytesToReuse,
+      filesReused: filesToReuse,
+      targetHolds,
+      ...(bytesFree !== undefined && { bytesFree }),
+      durationMs,
+    },
+    text: () => lines,
+  };
 }

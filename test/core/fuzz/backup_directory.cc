@@ -92,7 +92,7 @@ void Restore(BackupRepository& repository, uint32_t id) {
   request.backup_id = id;
   request.database_dir = root + "/target/database";
   fs::create_directory(root + "/target");
-  BackupDescription restored;
+  RestoreResult restored;
   const Error error = repository.Restore(request, std::make_shared<Operation>(), &restored);
   Must(error.ok() == fs::exists(request.database_dir), "a target is there if and only if the restore succeeded");
   size_t entries = 0;

@@ -163,7 +163,7 @@ class Threads : public ScratchTest {
         request.backup_id = chance.OneIn(2) ? 0 : AnyId(*repository, chance);
         request.database_dir = target;
         request.overwrite = true;
-        BackupDescription restored;
+        RestoreResult restored;
         std::set<std::string> allowed = kGone;
         allowed.insert("RESTORE_STOPPED");
         Report("restore", repository->Restore(request, operation, &restored), allowed);
