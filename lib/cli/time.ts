@@ -16,6 +16,9 @@ export function parseTime(text: string, name: string, now: Date): Date {
     // The 30th of February is the 2nd of March for Date: somebody meant another day.
     const isReal = new Date(`${year}-${month}-${day}T00:00:00Z`).getUTCDate() === Number(day);
     if (!Number.isNaN(time.getTime()) && isReal) {
+      if (match[4] !== undefined && zone === '') {
+        checkLocalTime(text.trim(), new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`), time, name);
+      }
       return time;
     }
   } else {
@@ -29,6 +32,44 @@ export function parseTime(text: string, name: string, now: Date): Date {
   throw new UsageError(
     `${name} must be a time such as 2026-01-31, '2026-01-31 03:00' or 2026-01-31T03:00Z, or how long ago, such as 2h or 3d, not '${text}'`,
   );
+}
+
+const HOUR = 3_600_000;
+
+/**
+ * Where clocks are changed, an hour of local time is left out, and another one comes twice: somebody may mean any moment of these.
+ * `asUtc` is the time as if it were one of UTC, `found` what Date makes of it.
+ */
+function checkLocalTime(text: string, asUtc: Date, found: Date, name: string): void {
+  // As the offset is shortly before and shortly after; nowhere is it changed twice within a day.
+  const offsets = [-24, 0, 24].map((hours) => new Date(found.getTime() + hours * HOUR).getTimezoneOffset());
+  const moments = [...new Set(offsets)]
+    .map((offset) => new Date(asUtc.getTime() + offset * 60_000))
+    .filter((moment) => localTime(moment) === fieldsOf(asUtc))
+    .sort((a, b) => a.getTime() - b.getTime());
+  const [first, second] = moments;
+  if (first === undefined) {
+    throw new UsageError(
+      `${name}: there was no '${text}' in ${timeZone()}: the clocks were set forward past it. ` +
+        `Give another time, or one with its zone, such as ${withZone(found)}`,
+    );
+  }
+  if (second !== undefined) {
+    throw new UsageError(
+      `${name}: '${text}' was twice in ${timeZone()}, as the clocks were set back: ` +
+        `say which one, ${withZone(first)} or ${withZone(second)}`,
+    );
+  }
+}
+
+/** The fields of a time of UTC, as {@link localTime} shows those of local time. */
+const fieldsOf = (asUtc: Date) => asUtc.toISOString().slice(0, 19).replace('T', ' ');
+
+/** `2026-10-25T02:30:00+02:00` */
+function withZone(time: Date): string {
+  const offset = -time.getTimezoneOffset();
+  const minutes = Math.abs(offset);
+  return `${localTime(time).replace(' ', 'T')}${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
 const two = (value: number) => String(value).padStart(2, '0');

@@ -1,12 +1,11 @@
 import { resolve } from 'node:path';
 import type { BackupEngine, RestoreBackupOptions, RestorePlan } from '../../backup-engine.js';
-import type { BackupInfo } from '../../backup-info.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
-import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, withDirectory } from '../directory.js';
-import { notFound, UsageError } from '../errors.js';
+import { UsageError } from '../errors.js';
+import { findBefore } from '../find-before.js';
 import { backupAsJson } from '../json.js';
 import { safe } from '../output/text.js';
 import { count, flag, number, object, oneOf, ref, text } from '../schema.js';
@@ -137,7 +136,7 @@ export const restore = defineCommand({
         const info =
           before === undefined
             ? await findBackup(context, engine, id ?? 'latest', '--id')
-            : await latestBefore(context, engine, before);
+            : await findBefore(context, engine, before);
         const restoreOptions: RestoreBackupOptions = {
           overwrite,
           keepOld: options['keep-old'],
@@ -209,31 +208,6 @@ export const restore = defineCommand({
     );
   },
 });
-
-/** The latest backup that was begun before a time. */
-async function latestBefore(context: Context, engine: BackupEngine, before: Date): Promise<BackupInfo> {
-  const infos = await engine.getBackupInfo();
-  const found = infos.filter(({ timestamp }) => timestamp.getTime() < before.getTime()).pop();
-  const corrupt = await engine.getCorruptedBackups();
-  if (found === undefined) {
-    const oldest = infos[0];
-    throw notFound(
-      'BACKUP_NOT_FOUND',
-      `${engine.location} has no backup from before ${localTime(before)}` +
-        (oldest === undefined
-          ? ': it has none that can be used'
-          : `; the oldest is ${oldest.backupId}, begun ${localTime(oldest.timestamp)}`),
-    );
-  }
-  const next = infos[infos.indexOf(found) + 1]?.backupId ?? Number.POSITIVE_INFINITY;
-  const passed = corrupt.filter((id) => id > found.backupId && id < next);
-  if (passed.length > 0) {
-    context.out.warn(
-      `${passed.length === 1 ? 'backup' : 'backups'} ${passed.join(', ')} may have been nearer to ${localTime(before)}, and cannot be read`,
-    );
-  }
-  return found;
-}
 
 const filesOf = (files: number) => `${files} ${files === 1 ? 'file' : 'files'}`;
 

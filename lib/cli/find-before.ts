@@ -1,0 +1,69 @@
+import type { BackupEngine } from '../backup-engine.js';
+import type { BackupInfo } from '../backup-info.js';
+import type { Context } from './context.js';
+import { notFound } from './errors.js';
+import { localTime } from './time.js';
+
+type Timed = Pick<BackupInfo, 'backupId' | 'timestamp'>;
+
+/**
+ * The latest backup that was begun before a time: by the times of the backups. Their numbers say in which order they were made. Where
+ * the two disagree a clock was wrong; `contradicting` are the backups that would make another choice by their numbers.
+ */
+export function latestBefore<T extends Timed>(
+  backups: readonly T[],
+  before: Date,
+): { found: T; contradicting: T[] } | undefined {
+  const isBefore = ({ timestamp }: T) => timestamp.getTime() < before.getTime();
+  const found = backups
+    .filter(isBefore)
+    .reduce<T | undefined>(
+      (latest, each) => (latest === undefined || isLater(each, latest) ? each : latest),
+      undefined,
+    );
+  return (
+    found && {
+      found,
+      contradicting: backups.filter((each) => each !== found && isBefore(each) === each.backupId > found.backupId),
+    }
+  );
+}
+
+function isLater(a: Timed, b: Timed): boolean {
+  return (
+    a.timestamp.getTime() - b.timestamp.getTime() > 0 || (+a.timestamp === +b.timestamp && a.backupId > b.backupId)
+  );
+}
+
+/** Finds the backup that `--before` means, and says what may be wrong with it. */
+export async function findBefore(context: Context, engine: BackupEngine, before: Date): Promise<BackupInfo> {
+  const infos = await engine.getBackupInfo();
+  const corrupt = await engine.getCorruptedBackups();
+  const latest = latestBefore(infos, before);
+  if (latest === undefined) {
+    const oldest = [...infos].sort((a, b) => Number(isLater(a, b)) - Number(isLater(b, a)))[0];
+    throw notFound(
+      'BACKUP_NOT_FOUND',
+      `${engine.location} has no backup from before ${localTime(before)}` +
+        (oldest === undefined
+          ? ': it has none that can be used'
+          : `; the oldest is ${oldest.backupId}, begun ${localTime(oldest.timestamp)}`),
+    );
+  }
+  const { found, contradicting } = latest;
+  const next = infos.find(({ backupId }) => backupId > found.backupId)?.backupId ?? Number.POSITIVE_INFINITY;
+  const passed = corrupt.filter((id) => id > found.backupId && id < next);
+  if (passed.length > 0) {
+    context.out.warn(
+      `${passed.length === 1 ? 'backup' : 'backups'} ${passed.join(', ')} may have been nearer to ${localTime(before)}, and cannot be read`,
+    );
+  }
+  if (contradicting.length > 0) {
+    const those = contradicting.map(({ backupId, timestamp }) => `${backupId} (${localTime(timestamp)})`).join(', ');
+    context.out.warn(
+      `a clock was wrong: the numbers of the backups do not follow their times. By the times, it is backup ${found.backupId} ` +
+        `(${localTime(found.timestamp)}); by the numbers, ${those} would count too. Pass --id if another one is meant`,
+    );
+  }
+  return found;
+}
