@@ -1,6 +1,5 @@
 import type { RetentionPolicy } from '../manager/retention.js';
 import type { OptionSpecs, OptionValues } from './command.js';
-import { timeZone } from './time.js';
 
 const keep = (what: string) => ({ type: 'integer', summary: `keep ${what}` }) as const;
 
@@ -19,7 +18,7 @@ export const policyOptions = {
     type: 'text',
     placeholder: 'ZONE',
     summary: 'whose hours, days and weeks',
-    default: 'the local time zone',
+    default: 'UTC, as of BackupManager',
   },
 } as const satisfies OptionSpecs;
 
@@ -39,5 +38,5 @@ export function policyOf(options: OptionValues<typeof policyOptions>): Retention
   if (Object.values(policy).every((value) => value === undefined)) {
     return undefined;
   }
-  return { ...policy, timezone: options.timezone ?? timeZone() };
+  return { ...policy, timezone: options.timezone };
 }
