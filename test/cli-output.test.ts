@@ -6,18 +6,19 @@ import { ranges } from '../lib/cli/commands/show.js';
 import { codeOf, messageOf, StoppedError, UsageError } from '../lib/cli/errors.js';
 import { exitOf } from '../lib/cli/exit-codes.js';
 import { Interrupts } from '../lib/cli/interrupts.js';
-import { bytesAsJson } from '../lib/cli/json.js';
+import { bytesAsJson, bytesAsJsonParts } from '../lib/cli/json.js';
 import { barLine, reporterFor, told } from '../lib/cli/output/progress.js';
 import { styleFor } from '../lib/cli/output/style.js';
 import { pairs, table } from '../lib/cli/output/table.js';
-import { bytesAsText, safe, width, wrap } from '../lib/cli/output/text.js';
+import { bytesAsText, bytesAsTextParts, safe, textAsBytes, width, wrap } from '../lib/cli/output/text.js';
 import { type Progress, RocksDBError } from '../lib/index.js';
+import { Random } from './fixtures/random.js';
 
 t.test(
   'text from elsewhere is shown without what moves a cursor, turns writing round or is no character',
   async (t) => {
     t.equal(safe('plain, ümläut, 漢字, 👍'), 'plain, ümläut, 漢字, 👍');
-    t.equal(safe('a\x1b[2J\r\n\tb\x7f\x9b'), 'a\\x1b[2J\\r\\n\\tb\\x7f\\x9b');
+    t.equal(safe('a\x1b[2J\r\n\tb\x7f\x9b'), 'a\\x1b[2J\\r\\n\\tb\\x7f\\u009b');
     t.equal(safe('\u202eabc\u2066\ufeff\u2028'), '\\u202eabc\\u2066\\ufeff\\u2028');
     t.equal(safe('\ud83d'), '\\ud83d', 'half a pair');
   },
@@ -41,9 +42,40 @@ t.test('bytes as text stand for these bytes only', async (t) => {
     const text = bytesAsText(bytes);
     if (seen.has(text)) t.fail(`${bytes.toString('hex')} and ${seen.get(text)} are both ${text}`);
     seen.set(text, bytes.toString('hex'));
+    if (!textAsBytes(text)?.equals(bytes)) t.fail(`${text} is not taken as ${bytes.toString('hex')}`);
   }
+  for (const [bytes, text] of cases) t.same(textAsBytes(text), Buffer.from(bytes as string));
+  t.same(
+    textAsBytes('\\x1b[2J\\r\\n\\t\\u202e\\xFF'),
+    Buffer.concat([Buffer.from('\x1b[2J\r\n\t\u202e'), Buffer.from([0xff])]),
+  );
+  for (const wrong of ['a\\b', '\\', '\\x', '\\x0', '\\xg0', '\\ud83d', '\\u12'])
+    t.equal(textAsBytes(wrong), undefined, wrong);
   t.same(bytesAsJson(Buffer.from('ü')), 'ü');
   t.same(bytesAsJson(Buffer.from([0xff])), { base64: '/w==' });
+});
+
+t.test('a large value is printed in parts that are together what it is in one', async (t) => {
+  const random = new Random(7);
+  const long = (piece: string, count: number) => Buffer.from(piece.repeat(count));
+  const values = [
+    Buffer.alloc(0),
+    long('plain text\n', 30_000),
+    long('ü', 100_000),
+    Buffer.concat([Buffer.from('x'), long('漢', 100_000)]),
+    Buffer.concat([Buffer.from('xy'), long('👍\\', 60_000)]),
+    Buffer.alloc(300_000, 0x80),
+    Buffer.concat([long('👍', 50_000), Buffer.from([0xf0, 0x9f])]),
+    Buffer.from(Array.from({ length: 300_000 }, () => random.below(256))),
+    Buffer.from(Array.from({ length: 300_000 }, () => random.pick([0xf0, 0x9f, 0x91, 0x8d, 0xe6, 0x20]))),
+  ];
+  for (const [n, value] of values.entries()) {
+    const asText = [...bytesAsTextParts(value)];
+    t.ok(asText.join('') === bytesAsText(value), `value ${n} as text`);
+    const asJson = [...bytesAsJsonParts(value)];
+    t.ok(asJson.join('') === JSON.stringify(bytesAsJson(value)), `value ${n} as JSON`);
+    t.ok(Math.max(0, ...[...asText, ...asJson].map((part) => part.length)) <= 4 * 65_536, 'in small parts');
+  }
 });
 
 t.test('tables are as wide as they need be, and cut nothing off', async (t) => {

@@ -49,13 +49,15 @@ t.test(
   async (t) => {
     t.same((await cli(t, ['get', backups, '1', 'evil'])).stdoutBytes, EVIL);
     t.same((await cli(t, ['get', backups, '1', BINARY.toString('hex'), '--hex'])).stdoutBytes, BINARY);
+    t.same((await cli(t, ['get', backups, '1', '\\x00\\xff\\\\\\n\\x80'])).stdoutBytes, BINARY, 'as scan prints it');
+    await refused(t, ['get', backups, '1', 'a\\b'], 2, /KEY has a backslash that is no escape: 'a\\b'/);
     t.equal((await cli(t, ['get', backups, 'latest', 'user:0001'])).stdout, 'changed');
     t.match((await cliAnswer(t, ['get', backups, '1', 'zoë'])).json, { key: 'zoë', value: 'ü', backupId: 1 });
     const binary = await cliAnswer(t, ['get', backups, '1', BINARY.toString('hex'), '--hex']);
     t.match(binary.json, { key: { base64: BINARY.toString('base64') }, value: { base64: BINARY.toString('base64') } });
     const { stdout } = await startInTerminal(t, ['get', backups, '1', 'evil']).ended;
     assertHarmless(t, stdout);
-    t.equal(stdout, '\\x1b]0;owned\\x07\\x1b[2J\\r\\n\\u202e\\x9b31m\r\n');
+    t.equal(stdout, '\\x1b]0;owned\\x07\\x1b[2J\\r\\n\\u202e\\u009b31m\r\n');
     await refused(t, ['get', backups, '1', 'xyz', '--hex'], 2, /KEY must be hexadecimal digits/);
     const missing = await cli(t, ['get', backups, '1', EVIL.toString('hex').replace('6f', '70'), '--hex']);
     t.equal(missing.code, 3);

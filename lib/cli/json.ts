@@ -1,14 +1,35 @@
+import { isUtf8 } from 'node:buffer';
 import type { BackupInfo } from '../backup-info.js';
+import { partsOf } from './output/text.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, ref, text, time } from './schema.js';
 
 /** Bytes in JSON: a string where they are UTF-8, else base64. */
 export type JsonBytes = string | { base64: string };
 
 export function bytesAsJson(bytes: Uint8Array): JsonBytes {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const text = buffer.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(buffer) ? text : { base64: buffer.toString('base64') };
+  const buffer = asBuffer(bytes);
+  return isUtf8(buffer) ? buffer.toString('utf8') : { base64: buffer.toString('base64') };
 }
+
+/** The JSON text of {@link bytesAsJson} in parts, for a value that is too large to be several strings at once. */
+export function* bytesAsJsonParts(bytes: Uint8Array): Generator<string> {
+  if (isUtf8(bytes)) {
+    yield '"';
+    for (const part of partsOf(bytes)) {
+      yield JSON.stringify(asBuffer(part).toString('utf8')).slice(1, -1);
+    }
+    yield '"';
+    return;
+  }
+  yield '{"base64":"';
+  // Three bytes are four digits: so a part stands for itself.
+  for (let at = 0; at < bytes.length; at += 3 << 14) {
+    yield asBuffer(bytes.subarray(at, at + (3 << 14))).toString('base64');
+  }
+  yield '"}';
+}
+
+const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array) => Buffer.from(buffer, byteOffset, byteLength);
 
 /** What every command that names a backup tells of it. */
 export function backupAsJson(info: BackupInfo) {
@@ -49,7 +70,19 @@ export const definitions: Record<string, JsonSchema> = {
   failure: object({ error: ref('error') }, 'the answer of any command that fails'),
   record: object(
     {
-      operation: oneOf('create', 'verify', 'restore', 'drill', 'delete', 'prune', 'pin', 'unpin', 'gc', 'snapshot'),
+      operation: oneOf(
+        'create',
+        'verify',
+        'restore',
+        'drill',
+        'delete',
+        'prune',
+        'pin',
+        'unpin',
+        'gc',
+        'snapshot',
+        'skip',
+      ),
       at: time('when it began'),
       ok: flag(),
       durationMs: number(),

@@ -2,11 +2,11 @@ import { type DatabaseChange, diffDatabases } from '../../manager/diff.js';
 import { defineCommand } from '../command.js';
 import { closing, findBackup, withDirectory } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';
-import { bytesAsJson } from '../json.js';
+import { bytesAsJsonParts } from '../json.js';
 import { Chunks } from '../output/chunks.js';
 import { errorAsJson } from '../output/output.js';
 import { table } from '../output/table.js';
-import { bytesAsText, safe } from '../output/text.js';
+import { bytesAsTextParts, safe } from '../output/text.js';
 import { array, count, flag, object, oneOf, ref, text } from '../schema.js';
 
 type Change = DatabaseChange['change'];
@@ -94,8 +94,13 @@ export const diff = defineCommand({
               counts.set(change.columnFamily, known);
               known[change.change]++;
               if (printsChanges) {
-                chunks.add(out.json ? `${found > 0 ? ',' : ''}${asJson(change, values)}` : asLine(change, values));
-                await chunks.flushIfLarge();
+                if (out.json && found > 0) {
+                  chunks.add(',');
+                }
+                for (const part of out.json ? asJson(change, values) : asLine(change, values)) {
+                  chunks.add(part);
+                  await chunks.flushIfLarge();
+                }
               }
               found++;
               if (out.quiet && !out.json) {
@@ -130,22 +135,30 @@ export const diff = defineCommand({
   },
 });
 
-function asJson({ columnFamily, change, key, before, after }: DatabaseChange, values: boolean): string {
-  return JSON.stringify({
-    columnFamily,
-    change,
-    key: bytesAsJson(key),
-    ...(values && before !== undefined ? { before: bytesAsJson(before) } : {}),
-    ...(values && after !== undefined ? { after: bytesAsJson(after) } : {}),
-  });
+/** A change in parts: of a large value there is never more than a part as text. */
+function* asJson({ columnFamily, change, key, ...of }: DatabaseChange, values: boolean): Generator<string> {
+  yield `${JSON.stringify({ columnFamily, change }).slice(0, -1)},"key":`;
+  yield* bytesAsJsonParts(key);
+  for (const which of values ? (['before', 'after'] as const) : []) {
+    const value = of[which];
+    if (value !== undefined) {
+      yield `,"${which}":`;
+      yield* bytesAsJsonParts(value);
+    }
+  }
+  yield '}';
 }
 
-function asLine({ columnFamily, change, key, before, after }: DatabaseChange, values: boolean): string {
-  const parts = [`${signs[change]} ${columnFamily === 'default' ? '' : `[${safe(columnFamily)}] `}${bytesAsText(key)}`];
+function* asLine({ columnFamily, change, key, before, after }: DatabaseChange, values: boolean): Generator<string> {
+  yield `${signs[change]} ${columnFamily === 'default' ? '' : `[${safe(columnFamily)}] `}`;
+  yield* bytesAsTextParts(key);
   for (const value of values ? [before, after] : []) {
-    if (value !== undefined) parts.push(bytesAsText(value));
+    if (value !== undefined) {
+      yield '\t';
+      yield* bytesAsTextParts(value);
+    }
   }
-  return `${parts.join('\t')}\n`;
+  yield '\n';
 }
 
 function summaryOf(counts: ReadonlyMap<string, Counts>): string[] {

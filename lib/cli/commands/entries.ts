@@ -4,10 +4,10 @@ import type { KeyRange } from '../../options.js';
 import { defineCommand } from '../command.js';
 import { withBackup } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';
-import { bytesAsJson } from '../json.js';
+import { bytesAsJson, bytesAsJsonParts } from '../json.js';
 import { Chunks } from '../output/chunks.js';
 import { errorAsJson } from '../output/output.js';
-import { bytesAsText } from '../output/text.js';
+import { bytesAsText, bytesAsTextParts, partsOf, textAsBytes } from '../output/text.js';
 import { array, count, flag, object, ref, text } from '../schema.js';
 
 const positionals = [
@@ -19,7 +19,13 @@ const hex = { type: 'flag', summary: 'keys on the command line are given in hexa
 
 function keyOf(text: string, isHex: boolean, name: string): Buffer {
   if (!isHex) {
-    return Buffer.from(text, 'utf8');
+    const bytes = textAsBytes(text);
+    if (bytes === undefined) {
+      throw new UsageError(
+        `${name} has a backslash that is no escape: '${text}'. A backslash is written \\\\, a byte \\xNN, as scan prints them`,
+      );
+    }
+    return bytes;
   }
   if (!/^([0-9a-f]{2})+$/i.test(text)) {
     throw new UsageError(`${name} must be hexadecimal digits, two for each byte, not '${text}'`);
@@ -45,6 +51,7 @@ export const get = defineCommand({
   summary: 'print the value of a key in a backup',
   description: [
     'Reads one value from a backup where it lies; nothing is restored. Into a pipe or a file the value goes as it is, byte for byte; on a terminal it is made safe to show.',
+    'KEY is taken as scan prints it: \\xNN is a byte, \\\\ a backslash. With --hex it is hexadecimal.',
   ],
   positionals: [...positionals, { name: 'KEY', type: 'text', summary: 'the key' }],
   options: { 'column-family': columnFamily, hex },
@@ -95,6 +102,7 @@ export const scan = defineCommand({
   description: [
     'Reads a backup where it lies, in the order of its keys; nothing is restored. One entry a line: key, tabulator, value.',
     'As text, bytes that are no printable UTF-8 are \\xNN and a backslash is \\\\, so that a line is always one entry. As hex, both are hexadecimal. As raw, bytes are as they are, also line breaks within keys; not to a terminal.',
+    '--prefix, --from and --to take keys as they are printed as text, or with --hex in hexadecimal.',
   ],
   positionals,
   options: {
@@ -152,14 +160,14 @@ export const scan = defineCommand({
       try {
         for await (const [key, value] of entries) {
           signal.throwIfAborted();
-          const separator = out.json && found > 0 ? ',' : '';
+          if (out.json && found > 0) {
+            lines.add(',');
+          }
           found++;
-          lines.add(
-            out.json
-              ? separator + JSON.stringify({ key: bytesAsJson(key), ...(value && { value: bytesAsJson(value) }) })
-              : entryAs(format, key, value),
-          );
-          await lines.flushIfLarge();
+          for (const part of out.json ? entryAsJson(key, value) : entryAs(format, key, value)) {
+            lines.add(part);
+            await lines.flushIfLarge();
+          }
         }
       } catch (error) {
         failure = error;
@@ -187,19 +195,41 @@ async function* keysAsEntries(keys: AsyncIterable<Buffer>): AsyncGenerator<[Buff
   }
 }
 
-function entryAs(format: (typeof formats)[number], key: Buffer, value: Buffer | undefined): string | Buffer {
-  switch (format) {
-    case 'hex':
-      return `${key.toString('hex')}${value === undefined ? '' : `\t${value.toString('hex')}`}\n`;
-    case 'raw':
-      return Buffer.concat(value === undefined ? [key, NEWLINE] : [key, TAB, value, NEWLINE]);
-    default:
-      return `${bytesAsText(key)}${value === undefined ? '' : `\t${bytesAsText(value)}`}\n`;
+/** An entry in parts: of a large value there is never more than a part as text. */
+function* entryAs(
+  format: (typeof formats)[number],
+  key: Buffer,
+  value: Buffer | undefined,
+): Generator<string | Buffer> {
+  const bytesAs = {
+    text: bytesAsTextParts,
+    hex: bytesAsHex,
+    raw: (bytes: Buffer) => [bytes],
+  }[format];
+  yield* bytesAs(key);
+  if (value !== undefined) {
+    yield '\t';
+    yield* bytesAs(value);
+  }
+  yield '\n';
+}
+
+function* bytesAsHex(bytes: Buffer): Generator<string> {
+  for (const part of partsOf(bytes)) {
+    yield Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('hex');
   }
 }
 
-const TAB = Buffer.from('\t');
-const NEWLINE = Buffer.from('\n');
+function* entryAsJson(key: Buffer, value: Buffer | undefined): Generator<string> {
+  yield '{"key":';
+  yield* bytesAsJsonParts(key);
+  if (value !== undefined) {
+    yield ',"value":';
+    yield* bytesAsJsonParts(value);
+  }
+  yield '}';
+}
+
 /** The keys that fulfil all of these, in a family whose order is that of bytes (1), or the other way round (-1). */
 export function keyRange(
   prefix: Buffer | undefined,

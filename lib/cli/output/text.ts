@@ -8,13 +8,16 @@ const unsafe =
 
 const escapeOf: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** Text made safe for a terminal and for one line: what is not to be shown is shown as an escape. */
+/**
+ * Text made safe for a terminal and for one line: what is not to be shown is shown as an escape. From 0x80 on, `\\xNN` is a byte
+ * that is no character: see {@link bytesAsText}.
+ */
 export function safe(text: string): string {
   return text.replace(unsafe, (character) => {
     const code = character.charCodeAt(0);
     return (
       escapeOf[character] ??
-      (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`)
+      (code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`)
     );
   });
 }
@@ -45,6 +48,51 @@ export function bytesAsText(bytes: Uint8Array): string {
     at += Math.max(1, length);
   }
   return result;
+}
+
+/** The bytes that {@link bytesAsText} shows as this text; undefined if it shows none so. */
+export function textAsBytes(text: string): Buffer | undefined {
+  const parts: Buffer[] = [];
+  let rest = text;
+  while (rest !== '') {
+    const [whole, plain, byte, unit, letter] =
+      /^(?:([^\\]+)|\\x([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\([\\nrt]))/.exec(rest) ?? [];
+    const code = unit === undefined ? undefined : Number.parseInt(unit, 16);
+    if (whole === undefined || (code !== undefined && code >= 0xd800 && code < 0xe000)) {
+      return undefined;
+    }
+    const character = code !== undefined ? String.fromCharCode(code) : (plain ?? characterOf[letter ?? ''] ?? letter);
+    parts.push(byte === undefined ? Buffer.from(character ?? '', 'utf8') : Buffer.from(byte, 'hex'));
+    rest = rest.slice(whole.length);
+  }
+  return Buffer.concat(parts);
+}
+
+const characterOf: Record<string, string> = { n: '\n', r: '\r', t: '\t' };
+
+/**
+ * Bytes as text in parts, for a value that is too large to be several strings at once. Together they are what {@link bytesAsText}
+ * makes of it.
+ */
+export function* bytesAsTextParts(bytes: Uint8Array): Generator<string> {
+  for (const part of partsOf(bytes)) {
+    yield bytesAsText(part);
+  }
+}
+
+const PART = 65_536;
+
+/** Parts of bytes that end where a UTF-8 character does, if there are any. */
+export function* partsOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; ) {
+    let end = Math.min(bytes.length, at + PART);
+    // A character has at most three bytes after its first; where there are more, they are none.
+    for (let back = 0; back < 3 && end < bytes.length && (bytes[end]! & 0xc0) === 0x80; back++) {
+      end--;
+    }
+    yield bytes.subarray(at, end);
+    at = end;
+  }
 }
 
 /** Bytes of the well-formed UTF-8 character at a place; 0 if there is none. */
