@@ -141,6 +141,7 @@ async function compileTypeScript() {
   const sources = typescriptSources();
   if (sources.length === 0 || typescriptFresh(sources)) return;
   const started = new Date();
+  rmSync(commandTable, { force: true });
   // Outputs whose source is gone would still be found by the test runner.
   if (existsSync(typescriptStamp)) {
     for (const name of readFileSync(typescriptStamp, 'utf8').split('\n')) {
@@ -155,6 +156,17 @@ async function compileTypeScript() {
   // A source that was saved while tsc ran is newer than this.
   const { utimesSync } = await import('node:fs');
   utimesSync(typescriptStamp, started, started);
+}
+
+const commandTable = inRoot('dist', 'lib', 'cli', 'commands', 'table.json');
+
+const commandTableFresh = () => !existsSync(typescriptStamp) || mtime(commandTable) > mtime(typescriptStamp);
+
+/** What the command line knows of its commands without loading them. It is made of them, for which the addon is needed. */
+async function writeCommandTable() {
+  if (commandTableFresh()) return;
+  const code = "require('./dist/lib/cli/command-table.js').writeCommandTable()";
+  await run('writing the table of commands', process.execPath, ['-e', code]);
 }
 
 const addonStamp = join(buildDir, 'addon.stamp');
@@ -293,13 +305,14 @@ export async function setup({ withAddon = true, compile = true } = {}) {
     installed() &&
     tapBuilt() &&
     (!compile || typescriptFresh(typescriptSources())) &&
-    (!withAddon || addonFresh());
+    (!withAddon || (addonFresh() && (!compile || commandTableFresh())));
   if (ready()) return;
   await locked(async () => {
     if (checkout) {
       await installPackages();
       if (compile) await compileTypeScript();
       if (withAddon && !addonFresh()) await buildAddon();
+      if (compile && addonFresh()) await writeCommandTable();
     } else {
       await buildAddon();
     }

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import type { Progress } from '../backup-info.js';
 import type { NewRecord, OperationName } from '../manager/operation-record.js';
 import { recordedError } from '../manager/operation-record.js';
-import { Recorder } from '../manager/recorder.js';
+import type { Recorder } from '../manager/recorder.js';
 import { StoppedError, UsageError } from './errors.js';
 import type { Interrupts } from './interrupts.js';
 import type { Output } from './output/output.js';
@@ -116,6 +116,8 @@ export class Context {
     const name = JSON.stringify([location, auditLog]);
     let recorder = this.#recorders.get(name);
     if (recorder === undefined) {
+      // Loaded when it is needed: with it comes the engine.
+      const { Recorder } = require('../manager/recorder.js') as typeof import('../manager/recorder.js');
       recorder = new Recorder(location, {
         auditLog,
         onProblem: (problem) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from './command.js';
-import { commands } from './commands/index.js';
+import { commandTable } from './command-table.js';
 import { Context } from './context.js';
 import { exitCodes, exitOf } from './exit-codes.js';
 import { commandHelp, generalHelp } from './help.js';
@@ -11,6 +11,7 @@ import { findCommand, glance, parseLine } from './parse.js';
 
 /** Runs one command line of this process to its end, and says with which exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
+  const commands = commandTable();
   const seen = glance(argv, commands);
   const { stdout, stderr, stdin } = process;
   const out = new Output({ stdout, stderr, json: seen.json, quiet: seen.quiet, color: seen.color, env: process.env });
@@ -22,7 +23,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   context = new Context(out, interrupts, stdin);
   onBrokenPipe(interrupts, seen.commandName === 'watch');
   try {
-    const help = helpWanted(argv, seen, out);
+    const help = helpWanted(argv, commands, seen, out);
     if (help !== undefined) {
       out.result(help);
       return exitCodes.ok.number;
@@ -56,7 +57,12 @@ export function version(): string {
 }
 
 /** `help`, `help COMMAND`, `--help`, `--version`: whatever else is on the line. */
-function helpWanted(argv: readonly string[], seen: ReturnType<typeof glance>, out: Output) {
+function helpWanted(
+  argv: readonly string[],
+  commands: readonly Command[],
+  seen: ReturnType<typeof glance>,
+  out: Output,
+) {
   if (seen.version) {
     return { json: { version: version() }, text: () => [version()], quiet: () => [version()] };
   }
