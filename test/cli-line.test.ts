@@ -1,15 +1,19 @@
 // The command line itself: how it is taken apart, helped with, completed and documented.
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { nearest, optionsOf } from '../lib/cli/command.js';
+import { optionsOf } from '../lib/cli/command.js';
+import { commandTable } from '../lib/cli/command-table.js';
 import { commands } from '../lib/cli/commands/index.js';
 import { exitCodes } from '../lib/cli/exit-codes.js';
+import { latestBefore } from '../lib/cli/find-before.js';
 import { glance, parseLine } from '../lib/cli/parse.js';
 import { schemaText, withReference } from '../lib/cli/reference.js';
 import { parseTime } from '../lib/cli/time.js';
-import { cli, cliAnswer } from './fixtures/cli.js';
+import { nearest } from '../lib/unknown-option.js';
+import { cli, cliAnswer, environment } from './fixtures/cli.js';
 
 const root = join(__dirname, '..', '..');
 const now = new Date('2026-03-01T12:00:00Z');
@@ -35,6 +39,9 @@ t.test('what is wrong with a command line is said, with what may have been meant
     [[], /a command is missing/],
     [['lst', 'dir'], /no command 'lst'; did you mean 'list'/],
     [['constructor'], /no command 'constructor'$/],
+    [['ls', 'dir'], /no command 'ls'; did you mean 'list'\?$/],
+    [['check', 'dir'], /no command 'check'; did you mean 'verify'\?$/],
+    [['backup', 'a', 'b'], /no command 'backup'; did you mean 'create'\?$/],
     [['create', 'a', 'b', '--rate-limt', '1'], /no option '--rate-limt'; did you mean '--rate-limit'/],
     [['create', 'a', 'b', '--checksum'], /create has no option '--checksum'/],
     [['list', 'a', '-x'], /list has no option '-x'/],
@@ -61,6 +68,93 @@ t.test('what is wrong with a command line is said, with what may have been meant
   }
   t.equal(nearest('verfy', ['verify', 'version']), 'verify');
   t.equal(nearest('xyz', ['verify']), undefined);
+});
+
+t.test('a local time that was left out, or was twice, is told', (t) => {
+  const zone = process.env.TZ;
+  process.env.TZ = 'Europe/Berlin';
+  t.teardown(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
+  const of = (text: string) => parseTime(text, '--before', now).toISOString();
+  t.throws(() => of('2026-03-29 02:30'), {
+    code: 'USAGE',
+    message: /no '2026-03-29 02:30' in Europe\/Berlin: .*, such as 2026-03-29T03:30:00\+02:00/,
+  });
+  t.throws(() => of('2026-10-25 02:30'), {
+    code: 'USAGE',
+    message: /twice in Europe\/Berlin.* 2026-10-25T02:30:00\+02:00 or 2026-10-25T02:30:00\+01:00/,
+  });
+  t.equal(of('2026-10-25T02:30:00+01:00'), '2026-10-25T01:30:00.000Z');
+  t.equal(of('2026-03-29 01:59:59'), '2026-03-29T00:59:59.000Z');
+  t.equal(of('2026-03-29 03:00'), '2026-03-29T01:00:00.000Z');
+  t.equal(of('2026-10-25 01:59'), '2026-10-24T23:59:00.000Z');
+  t.equal(of('2026-10-25 03:00'), '2026-10-25T02:00:00.000Z');
+  process.env.TZ = 'Australia/Lord_Howe';
+  t.throws(() => of('2026-10-04 02:10'), { message: /no '2026-10-04 02:10'/ }, 'half an hour is left out there');
+  t.throws(() => of('2026-04-05 01:45'), { message: /twice/ });
+  process.env.TZ = 'America/Sao_Paulo';
+  t.equal(of('2018-11-04'), '2018-11-04T03:00:00.000Z', 'a day whose midnight was left out begins at one');
+  t.end();
+});
+
+t.test('the backup before a time is found by the times, also when a clock was wrong', (t) => {
+  const at = (backupId: number, day: string) => ({
+    backupId,
+    timestamp: new Date(`${day}T00:00:00Z`),
+  });
+  const before = (backups: ReturnType<typeof at>[], day: string) => {
+    const result = latestBefore(backups, new Date(`${day}T00:00:00Z`));
+    return result && [result.found.backupId, result.contradicting.map(({ backupId }) => backupId)];
+  };
+  const right = [at(1, '2026-01-01'), at(2, '2026-01-02'), at(3, '2026-01-03')];
+  t.same(before(right, '2026-01-03'), [2, []]);
+  t.same(before(right, '2027-01-01'), [3, []]);
+  t.equal(before(right, '2026-01-01'), undefined);
+  const setBack = [...right, at(4, '2020-01-01'), at(5, '2026-01-05')];
+  t.same(before(setBack, '2026-01-03'), [2, [4]], 'not 4, which was made later, by its number');
+  t.same(before(setBack, '2027-01-01'), [5, []]);
+  const setForward = [at(1, '2026-01-01'), at(2, '2030-01-01'), at(3, '2026-01-03')];
+  t.same(before(setForward, '2026-01-04'), [3, [2]]);
+  t.same(before([at(1, '2026-01-01'), at(2, '2026-01-01')], '2026-01-02'), [2, []], 'of one second, the later');
+  t.end();
+});
+
+t.test('help and version load neither the engine nor the code of the commands', (t) => {
+  const script = (argv: string[]) => `
+    const { run } = require(${JSON.stringify(join(__dirname, '..', 'lib', 'cli', 'run.js'))});
+    run(${JSON.stringify(argv)}).then(() => process.stderr.write('LOADED' + JSON.stringify(Object.keys(require.cache))));`;
+  const loaded = (...argv: string[]) => {
+    const { stderr } = spawnSync(process.execPath, ['-e', script(argv)], {
+      encoding: 'utf8',
+      env: environment(),
+    });
+    return JSON.parse(stderr.split('LOADED')[1]!) as string[];
+  };
+  for (const argv of [['--help'], ['--version'], ['help', 'restore'], ['list', '--help']]) {
+    const files = loaded(...argv);
+    t.same(
+      files.filter((file) => file.endsWith('.node') || /\/commands\//.test(file)),
+      [],
+      argv.join(' '),
+    );
+    t.ok(files.length < 25, `${argv.join(' ')}: ${files.length} files`);
+  }
+  const files = loaded('completion', 'bash');
+  t.ok(
+    loaded('list', '/nowhere').some((file) => file.endsWith('/commands/list.js')),
+    'only that of the one that runs',
+  );
+  t.ok(files.some((file) => file.endsWith('/commands/completion.js')));
+  t.end();
+});
+
+t.test('the table of commands is what the commands are', (t) => {
+  const plain = (of: readonly unknown[]) =>
+    JSON.parse(JSON.stringify(of, (name, value) => (name === 'schema' ? undefined : value)));
+  t.same(plain(commandTable()), plain(commands));
+  t.end();
 });
 
 t.test('times are local dates and moments, moments with a zone, or how long ago', async (t) => {

@@ -221,7 +221,7 @@ t.test('an unknown option, a wrong type and a value out of range are refused bef
   t.match(await bad({ createIfMising: true }), {
     name: 'TypeError',
     code: 'INVALID_OPTION',
-    message: 'database options have no option "createIfMising"',
+    message: 'database options have no option "createIfMising"; did you mean "createIfMissing"?',
   });
   t.match(await bad({ columnFamilies: { a: { walDir: 'x' } } }), {
     name: 'TypeError',

@@ -1,5 +1,7 @@
 #include "napi/errors.h"
 
+#include <algorithm>
+
 #include "napi/addon_data.h"
 
 namespace rocksdb_backup {
@@ -20,6 +22,25 @@ std::string MustBe(std::string_view name, std::string_view expected, Napi::Value
   std::string text(name);
   text.append(" must be ").append(expected).append(", not ").append(Describe(actual));
   return text;
+}
+
+// How many letters are to be left out, put in, changed, or swapped with their neighbour.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<size_t>> edits(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) {
+    for (size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        edits[i][j] = i + j;
+        continue;
+      }
+      edits[i][j] =
+          std::min({edits[i - 1][j] + 1, edits[i][j - 1] + 1, edits[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        edits[i][j] = std::min(edits[i][j], edits[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return edits[a.size()][b.size()];
 }
 
 }  // namespace
@@ -45,9 +66,22 @@ void ThrowOutOfRange(Napi::Env env, std::string_view name, std::string_view expe
   ThrowInvalid<Napi::RangeError>(env, MustBe(name, expected, actual));
 }
 
-void ThrowUnknownOption(Napi::Env env, std::string_view what, std::string_view name) {
+void ThrowUnknownOption(Napi::Env env, std::string_view what, std::string_view name,
+                        const std::vector<std::string>& known) {
   std::string text(what);
   text.append(" have no option \"").append(name).append("\"");
+  const std::string* nearest = nullptr;
+  size_t fewest = std::max<size_t>(1, name.size() / 3) + 1;
+  for (const std::string& each : known) {
+    const bool begins = name.size() > 1 && each.compare(0, name.size(), name) == 0;
+    if (const size_t edits = begins ? 0 : EditDistance(name, each); edits < fewest) {
+      fewest = edits;
+      nearest = &each;
+    }
+  }
+  if (nearest != nullptr) {
+    text.append("; did you mean \"").append(*nearest).append("\"?");
+  }
   ThrowInvalid<Napi::TypeError>(env, text);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/error.h"
 #include "napi/napi_setup.h"
@@ -25,7 +26,9 @@ inline void ThrowIfError(Napi::Env env, const Error& error) {
 // "key"), `expected` completes the sentence 'name must be ...'.
 [[noreturn]] void ThrowWrongType(Napi::Env env, std::string_view name, std::string_view expected, Napi::Value actual);
 [[noreturn]] void ThrowOutOfRange(Napi::Env env, std::string_view name, std::string_view expected, Napi::Value actual);
-[[noreturn]] void ThrowUnknownOption(Napi::Env env, std::string_view what, std::string_view name);
+// Asks whether one of the known options was meant, as lib/unknown-option.ts does.
+[[noreturn]] void ThrowUnknownOption(Napi::Env env, std::string_view what, std::string_view name,
+                                     const std::vector<std::string>& known = {});
 
 // A value as an error message shows it: 'the string "yes"', '12', 'an array', 'undefined'.
 std::string Describe(Napi::Value value);

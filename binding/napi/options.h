@@ -209,7 +209,11 @@ class OptionTable {
     for (const auto& [name, entry] : ReadEntries(env, what_, value)) {
       const Option<S>* option = Find(name);
       if (option == nullptr) {
-        ThrowUnknownOption(env, what_, name);
+        std::vector<std::string> known;
+        for (const Option<S>& each : options_) {
+          known.push_back(each.name);
+        }
+        ThrowUnknownOption(env, what_, name, known);
       }
       if (option->read) {
         option->read(env, name, entry, out);

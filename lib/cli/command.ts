@@ -148,27 +148,3 @@ export function optionsOf(command: Command): OptionSpecs {
     ...commonOptions,
   };
 }
-
-/** What is spelled almost like a word, if anything is. */
-export function nearest(word: string, names: readonly string[]): string | undefined {
-  const best = names
-    .map((name) => ({ name, distance: name.startsWith(word) && word.length > 1 ? 0.5 : editDistance(word, name) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(word.length / 3)) ? best.name : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, at) => at);
-  let before: number[] = [];
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const changed = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? before[j - 2]! + 1 : changed;
-      row.push(Math.min(changed, swapped, previous[j]! + 1, row[j - 1]! + 1));
-    }
-    before = previous;
-    previous = row;
-  }
-  return previous[b.length]!;
-}

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { parseDuration, parseRate, parseSize } from '../units.js';
-import { type Command, commonOptions, nearest, type OptionSpec, type OptionSpecs, optionsOf } from './command.js';
+import { didYouMean } from '../unknown-option.js';
+import { type Command, commonOptions, type OptionSpec, type OptionSpecs, optionsOf } from './command.js';
 import { UsageError } from './errors.js';
 import { parseTime } from './time.js';
 
@@ -95,6 +96,24 @@ export function parseLine(argv: readonly string[], commands: readonly Command[],
 
 const helpOf = (command: Command) => `rocksdb-backup ${command.name} --help`;
 
+/** What other programs call these commands. */
+const otherNames: Readonly<Record<string, string>> = {
+  backup: 'create',
+  save: 'create',
+  ls: 'list',
+  snapshots: 'list',
+  check: 'verify',
+  info: 'show',
+  rm: 'delete',
+  remove: 'delete',
+  forget: 'prune',
+  clean: 'gc',
+  cleanup: 'gc',
+  dump: 'scan',
+  cat: 'get',
+  daemon: 'watch',
+};
+
 export function findCommand(name: string | undefined, commands: readonly Command[]): Command {
   if (name === undefined) {
     throw new UsageError('a command is missing', 'rocksdb-backup --help');
@@ -103,14 +122,14 @@ export function findCommand(name: string | undefined, commands: readonly Command
   if (command !== undefined) {
     return command;
   }
-  const near = nearest(
-    name,
-    commands.map((candidate) => candidate.name),
-  );
-  throw new UsageError(
-    `there is no command '${name}'${near === undefined ? '' : `; did you mean '${near}'?`}`,
-    'rocksdb-backup --help',
-  );
+  const meant = Object.hasOwn(otherNames, name)
+    ? `; did you mean '${otherNames[name]}'?`
+    : didYouMean(
+        name,
+        commands.map((candidate) => candidate.name),
+        (near) => `'${near}'`,
+      );
+  throw new UsageError(`there is no command '${name}'${meant}`, 'rocksdb-backup --help');
 }
 
 function findOption(token: OptionToken, command: Command, specs: OptionSpecs): OptionSpec {
@@ -118,11 +137,10 @@ function findOption(token: OptionToken, command: Command, specs: OptionSpecs): O
   if (spec !== undefined) {
     return spec;
   }
-  const near = token.rawName.startsWith('--') ? nearest(token.name, Object.keys(specs)) : undefined;
-  throw new UsageError(
-    `${command.name} has no option '${token.rawName}'${near === undefined ? '' : `; did you mean '--${near}'?`}`,
-    helpOf(command),
-  );
+  const meant = token.rawName.startsWith('--')
+    ? didYouMean(token.name, Object.keys(specs), (near) => `'--${near}'`)
+    : '';
+  throw new UsageError(`${command.name} has no option '${token.rawName}'${meant}`, helpOf(command));
 }
 
 function optionValue(token: OptionToken, spec: OptionSpec, now: Date): unknown {

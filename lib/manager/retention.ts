@@ -1,5 +1,6 @@
 import { describe, invalidOption } from '../errors.js';
 import { formatDuration, formatSize, parseDuration, parseSize } from '../units.js';
+import { unknownOption } from '../unknown-option.js';
 import { PERIODS, type Period, periodOf } from './periods.js';
 
 /**
@@ -370,7 +371,7 @@ function readPolicy(policy: RetentionPolicy): Rules {
   }
   const unknown = Object.keys(policy).find((name) => !FIELDS.has(name));
   if (unknown !== undefined) {
-    throw invalidOption(TypeError, 'retention', `made of ${[...FIELDS].join(', ')}`, `one with ${describe(unknown)}`);
+    throw unknownOption(unknown, [...FIELDS], 'retention');
   }
   const given = COUNTS.filter((name) => policy[name] !== undefined);
   for (const name of given) {

@@ -1,6 +1,7 @@
 import { Cron } from 'croner';
 import { describe, invalidOption } from '../errors.js';
 import { parseDuration } from '../units.js';
+import { unknownOption } from '../unknown-option.js';
 import type { Clock, Timer } from './clock.js';
 
 /**
@@ -43,7 +44,7 @@ function parseEntry(value: unknown, name: string): ScheduleEntry {
     const { every, cron, timezone, ...unknown } = value as Record<string, unknown>;
     const [other] = Object.keys(unknown);
     if (other !== undefined) {
-      throw invalidOption(TypeError, name, 'of { every } or { cron, timezone }', `one with "${other}"`);
+      throw unknownOption(other, ['every', 'cron', 'timezone'], name);
     }
     if (every !== undefined && cron === undefined && timezone === undefined) {
       return interval(every, `${name}.every`);

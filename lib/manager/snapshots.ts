@@ -5,6 +5,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { native } from '../binding.js';
 import { Database } from '../database.js';
 import { describe, invalidOption, RocksDBError } from '../errors.js';
+import { unknownOption } from '../unknown-option.js';
 import { syncDirectory, writeDurably } from './durable-file.js';
 import { readPlainFile } from './plain-file.js';
 import { isAlive } from './process-alive.js';
@@ -388,7 +389,7 @@ function checkOptions<T extends object>(options: T, known: string[]): T {
   }
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw invalidOption(TypeError, 'options', `made of ${known.join(', ')}`, `one with ${describe(unknown)}`);
+    throw unknownOption(unknown, known);
   }
   return options;
 }
