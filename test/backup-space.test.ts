@@ -40,7 +40,7 @@ t.test(
     let events = 0;
     await t.rejects(engine.createBackup(db, { onProgress: ({ bytesDone }) => bytesDone > 0 && events++ }), {
       code: 'NO_SPACE',
-      message: /KiB/,
+      message: / kB/,
     });
     t.equal(events, 0);
     t.same(filesBelow(dir('small')), before);

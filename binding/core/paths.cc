@@ -133,15 +133,16 @@ uint64_t SizeInName(const std::string& backup_relative_path) {
 }
 
 std::string HumanBytes(uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  // Decimal, with three digits, as lib/units.ts shows sizes.
+  static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
   double value = static_cast<double>(bytes);
   size_t unit = 0;
-  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
-    value /= 1024;
+  while (value >= 999.5 && unit + 1 < std::size(kUnits)) {
+    value /= 1000;
     ++unit;
   }
   char text[32];
-  snprintf(text, sizeof(text), unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  snprintf(text, sizeof(text), "%.3g %s", value, kUnits[unit]);
   return text;
 }
 

@@ -460,7 +460,7 @@ TEST_F(BackupCreateTest, ABackupThatDoesNotFitIsRefusedBeforeAnythingIsCopied) {
   const Error error = repository->Create(Request(), operation, &created);
   EXPECT_EQ(error.code(), "NO_SPACE") << error.message();
   EXPECT_NE(error.message().find(path("backups")), std::string::npos) << error.message();
-  EXPECT_NE(error.message().find("48.8 KiB"), std::string::npos) << error.message();
+  EXPECT_NE(error.message().find("50 kB"), std::string::npos) << error.message();
   EXPECT_EQ(operation->bytes_done(), 0U);
   EXPECT_TRUE(BackupFiles("private").empty());
 

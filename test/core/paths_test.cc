@@ -80,10 +80,11 @@ TEST_F(PathsTest, TheSizeInASharedNameIsRead) {
 }
 
 TEST_F(PathsTest, BytesAreToldInHumanUnits) {
-  EXPECT_EQ(HumanBytes(0), "0 bytes");
-  EXPECT_EQ(HumanBytes(1023), "1023 bytes");
-  EXPECT_EQ(HumanBytes(1536), "1.5 KiB");
-  EXPECT_EQ(HumanBytes(UINT64_MAX), "16.0 EiB");
+  EXPECT_EQ(HumanBytes(0), "0 B");
+  EXPECT_EQ(HumanBytes(999), "999 B");
+  EXPECT_EQ(HumanBytes(1536), "1.54 kB");
+  EXPECT_EQ(HumanBytes(999999), "1 MB") << "rounded before it is compared";
+  EXPECT_EQ(HumanBytes(UINT64_MAX), "18.4 EB");
 }
 
 }  // namespace
