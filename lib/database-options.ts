@@ -93,7 +93,10 @@ export interface OpenOptions extends Omit<ColumnFamilyOptions, 'rocksdb'> {
   keepOptionsFile?: boolean | undefined;
   /** Bytes of the block cache, which all families share. 0 is none. @default 33554432 */
   cacheSize?: number | undefined;
-  /** How many files may be open; -1: all. @default -1 */
+  /**
+   * How many of the database's files may be open; -1: all, which is fastest.
+   * @default -1 while the process may open four times as many files as the database has when it is opened, else half of that limit
+   */
   maxOpenFiles?: number | undefined;
   /** How many threads write out and compact. @default 2 */
   maxBackgroundJobs?: number | undefined;

@@ -1,7 +1,10 @@
 #include "core/database_options.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <limits>
 #include <unordered_map>
-#include <vector>
 
 #include "rocksdb/convenience.h"
 #include "rocksdb/filter_policy.h"
@@ -63,7 +66,28 @@ Found TryTable(const std::string& name, const std::string& value, rocksdb::Block
   return status->IsNotFound() ? Found::kUnknown : Found::kBadValue;
 }
 
+bool EndsWith(const std::string& name, const std::string& end) {
+  return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+}
+
 }  // namespace
+
+int OpenFilesThatFit(const std::vector<std::string>& files) {
+  constexpr rlim_t kGrowth = 4;
+  constexpr rlim_t kFewest = 16;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return -1;
+  }
+  const auto count = std::count_if(files.begin(), files.end(), [](const std::string& name) {
+    return EndsWith(name, ".sst") || EndsWith(name, ".ldb") || EndsWith(name, ".blob");
+  });
+  if (static_cast<rlim_t>(count) * kGrowth <= limit.rlim_cur) {
+    return -1;
+  }
+  const rlim_t half = std::max(limit.rlim_cur / 2, kFewest);
+  return static_cast<int>(std::min<rlim_t>(half, std::numeric_limits<int>::max()));
+}
 
 Error Resolve(const FamilyOptions& options, const std::shared_ptr<rocksdb::Cache>& cache, rocksdb::DBOptions* db,
               rocksdb::ColumnFamilyOptions* resolved) {

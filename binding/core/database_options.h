@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "rocksdb/options.h"
@@ -42,8 +43,18 @@ struct DatabaseOptions {
   FamilyOptions family;                  // of every family that is not named here:
   std::map<std::string, FamilyOptions> families;
 
-  DatabaseOptions() { db.create_if_missing = true; }
+  // As many open files as fit: see OpenFilesThatFit.
+  static constexpr int kMaxOpenFilesByLimit = -2;
+
+  DatabaseOptions() {
+    db.create_if_missing = true;
+    db.max_open_files = kMaxOpenFilesByLimit;
+  }
 };
+
+// How many files a database with these files keeps open if nobody said: all of them (-1), which is fastest, while it
+// could have four times as many; otherwise half of what the process may open, as it has other files too.
+int OpenFilesThatFit(const std::vector<std::string>& files);
 
 // Makes RocksDB's options out of ours. Options by name go where RocksDB has one of that name: the database, the family
 // or its block-based tables. An unknown one, or a bad value, is RocksDB's own error. `db` is null for a family of its

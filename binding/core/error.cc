@@ -97,13 +97,17 @@ const char* SeverityName(Status::Severity severity) {
 
 // What RocksDB's words leave open: what to do.
 const char* Advice(const rocksdb::Status& status, const std::string& text) {
-  if (status.severity() == Status::kHardError || status.severity() == Status::kFatalError) {
+  if (status.severity() == Status::kHardError) {
+    return ". The database takes no writes until its resume() succeeds, once the cause is gone, or until it is closed "
+           "and opened again; what it has can be read.";
+  }
+  if (status.severity() == Status::kFatalError) {
     return ". The database takes no writes until it is closed and opened again; what it has can be read.";
   }
   // There is no subcode for it; the words are the system's own.
   if (status.IsIOError() && text.find(std::strerror(EMFILE)) != std::string::npos) {
     return ". This process may not open more files: raise its limit (ulimit -n), or open databases with a smaller "
-           "maxOpenFiles.";
+           "maxOpenFiles (--max-open-files on the command line).";
   }
   return "";
 }

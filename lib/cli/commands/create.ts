@@ -40,6 +40,12 @@ export const create = defineCommand({
       placeholder: 'NAME',
       summary: 'for a database that was written with a merge operator of its own, one that does the same',
     },
+    'max-open-files': {
+      type: 'integer',
+      placeholder: 'N',
+      summary: "keep at most so many of the database's files open",
+      default: 'all, or what the limit of open files allows',
+    },
     'no-space-check': { type: 'flag', summary: 'do not look first whether it will fit' },
   },
   examples: [
@@ -67,7 +73,11 @@ export const create = defineCommand({
   async run(context, { DB, DIR }, options) {
     const begin = performance.now();
     const made = await closing(
-      await openToBackUp(DB, { walDir: options['wal-dir'], mergeOperator: options['merge-operator'] }),
+      await openToBackUp(DB, {
+        walDir: options['wal-dir'],
+        mergeOperator: options['merge-operator'],
+        maxOpenFiles: options['max-open-files'],
+      }),
       async (db) => {
         context.signal.throwIfAborted();
         const damaged = options.full ? [] : await damagedToShare(DIR);
