@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { native } from './binding.js';
 import { ColumnFamily } from './column-family.js';
 import type { ColumnFamilyOptions, OpenOptions } from './database-options.js';
@@ -17,6 +18,17 @@ export const databaseOf: unique symbol = Symbol.for('rocksdb-backup.database');
 export interface DatabaseSource {
   /** The database. Throws while there is none that is open. */
   readonly [databaseOf]: Database;
+}
+
+/** What a database tells of the work that it does by itself: see {@link Database.on}. */
+export interface DatabaseEvents {
+  /**
+   * A flush, a compaction, or a write to the log failed. From the severity `hard` on, the database takes no writes until
+   * {@link Database.resume} succeeds, or it is opened again.
+   */
+  error: [error: RocksDBError, during: string];
+  /** It works again: RocksDB got over the error by itself, or was told to resume. The error is the one that is over. */
+  recovered: [error: RocksDBError | undefined];
 }
 
 /**
@@ -41,6 +53,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   readonly token: string;
   /** How it was opened. */
   readonly mode: 'readWrite' | 'readOnly' | 'secondary';
+  #events: EventEmitter<DatabaseEvents> | undefined;
 
   /** Use {@link Database.open} or {@link Database.attach}. */
   constructor(key: typeof constructorKey, handle: NativeDatabase) {
@@ -184,6 +197,51 @@ export class Database extends KeySpace implements AsyncDisposable {
    */
   checkpoint(path: string): Promise<void> {
     return this.#native.checkpoint(path);
+  }
+
+  /**
+   * Calls a listener when background work of the database fails, and when it works again. Of an 'error' without a listener
+   * nothing is thrown: the next write fails with it. Listeners keep no process alive.
+   *
+   * @example
+   * db.on('error', (error, during) => logger.error({ error, during }));
+   */
+  on<E extends keyof DatabaseEvents>(event: E, listener: (...args: DatabaseEvents[E]) => void): this {
+    const native = this.#native;
+    if (this.#events === undefined) {
+      // No reference to this: a database that nobody uses any more can go, listeners or not.
+      const events = new EventEmitter<DatabaseEvents>();
+      native.onEvent((kind, during, error) => {
+        if (kind === 'error' && events.listenerCount('error') > 0) {
+          events.emit('error', error as RocksDBError, during);
+        } else if (kind === 'recovered') {
+          events.emit('recovered', error);
+        }
+      });
+      this.#events = events;
+    }
+    (this.#events as EventEmitter).on(event, listener);
+    return this;
+  }
+
+  /** Takes a listener away. */
+  off<E extends keyof DatabaseEvents>(event: E, listener: (...args: DatabaseEvents[E]) => void): this {
+    (this.#events as EventEmitter | undefined)?.off(event, listener);
+    return this;
+  }
+
+  /**
+   * Has the database take writes again after background work had failed, when the cause is gone: a full disk has space again, for
+   * instance. Writes out what is in memory. Rejects with the error if it is still there; after an error of the severity `fatal`
+   * only closing and opening helps. Where nothing had failed, does nothing. RocksDB tries it by itself as well, after some errors.
+   *
+   * @example
+   * db.on('error', async (error) => {
+   *   if (error.subcode === 'NO_SPACE') await makeRoom().then(() => db.resume());
+   * });
+   */
+  resume(): Promise<void> {
+    return this.#native.resume();
   }
 
   /**

@@ -1,6 +1,7 @@
 // What binding/napi/database.cc and its neighbours give to lib. Types only; nothing of this is public.
 
 import type { EngineInfo } from './engine-info.js';
+import type { RocksDBError } from './errors.js';
 import type { Key } from './options.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -50,8 +51,15 @@ export interface NativeDatabase {
   property(family: number, name: string): string | undefined;
   checkpoint(path: string): Promise<void>;
   tryCatchUpWithPrimary(): Promise<void>;
+  /** Names what the database holds: see lib/manager/database-content.ts. `tables` is empty where it is not known. */
+  content(tables: boolean): Promise<{ state: Buffer; tables: Buffer; inMemory: boolean }>;
+  resume(): Promise<void>;
+  /** One listener for each handle; undefined takes it away. */
+  onEvent(listener: DatabaseListener | undefined): void;
   close(): Promise<void>;
 }
+
+export type DatabaseListener = (kind: 'error' | 'recovered', during: string, error: RocksDBError | undefined) => void;
 
 export interface NativeWriteBatch {
   readonly count: number;

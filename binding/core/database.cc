@@ -239,6 +239,31 @@ Error Database::Checkpoint(const std::string& to) {
   return Error::From(status, "checkpoint of " + path_ + " at " + path);
 }
 
+Error Database::Content(ContentParts parts, DatabaseContent* content) const {
+  // The families stay while they are looked at.
+  const std::vector<FamilyPtr> families = AllFamilies();
+  return DescribeContent(db_.get(), HandlesOf(families), parts, content);
+}
+
+Error Database::Resume() {
+  // RocksDB tries by itself where space was missing, every five seconds, and lets nobody try in between: then its next
+  // try is waited for.
+  constexpr std::chrono::seconds kOneTry{7};
+  const uint64_t recoveries = events_->recoveries();
+  const rocksdb::Status status = db_->Resume();
+  if (!status.IsBusy()) {
+    return Error::From(status, "resume " + path_);
+  }
+  if (events_->WaitForRecovery(recoveries, kOneTry)) {
+    return Error();
+  }
+  return stopping_ ? ClosedError()
+                   : Error::From(status, "resume " + path_)
+                         .And(
+                             ". RocksDB tries again every few seconds, and goes on once as much space is free as its "
+                             "buffers of writes take (writeBufferSize).");
+}
+
 void Database::AddChild(Child* child) {
   const std::lock_guard lock(children_mutex_);
   children_.insert(child);
@@ -252,6 +277,7 @@ void Database::EndChild(Child* child) {
 }
 
 void Database::Stop() {
+  events_->EndWaits();
   const std::lock_guard lock(compactions_mutex_);
   stopping_ = true;
   for (const auto& canceled : compactions_) {

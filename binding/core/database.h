@@ -9,6 +9,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/database_content.h"
+#include "core/database_events.h"
 #include "core/database_options.h"
 #include "core/error.h"
 #include "core/open_databases.h"
@@ -133,6 +135,14 @@ class Database : public Resource {
   // A copy in a new directory, of hard links where the file system has them.
   Error Checkpoint(const std::string& path);
 
+  // Names what it holds.
+  Error Content(ContentParts parts, DatabaseContent* content) const;
+
+  // Takes writes again after background work had failed, once what it failed of is over.
+  Error Resume();
+
+  const std::shared_ptr<DatabaseEvents>& events() const { return events_; }
+
   void AddChild(Child* child);
   // Ends the child and forgets it.
   void EndChild(Child* child);
@@ -166,6 +176,7 @@ class Database : public Resource {
   mutable std::mutex families_mutex_;
   std::map<uint32_t, FamilyPtr> families_;
   std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<DatabaseEvents> events_;
 
   std::mutex children_mutex_;
   std::unordered_set<Child*> children_;

@@ -4,6 +4,7 @@
 
 #include "core/directories.h"
 #include "core/no_wait_fs.h"
+#include "rocksdb/system_clock.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -24,6 +25,15 @@ IOStatus Noted(IOStatus status) {
     watch->Note(status);
   }
   return status;
+}
+
+// RocksDB subtracts the time of an archived log from its own without a look at which is greater: after a clock was set
+// back, and within the second in which a log was written, a log is so old then that it is deleted, whatever
+// WAL_ttl_seconds is. A log whose time cannot be told stays until the next look.
+bool IsOfTheFuture(uint64_t time) {
+  constexpr uint64_t kLongestLook = 2;  // seconds since RocksDB looked at the clock
+  int64_t now = 0;
+  return rocksdb::SystemClock::Default()->GetCurrentTime(&now).ok() && time + kLongestLook > static_cast<uint64_t>(now);
 }
 
 // Fails where its file ends before the size that the directory gives it.
@@ -77,6 +87,15 @@ class Watched final : public rocksdb::FileSystemWrapper {
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions& options,
                                std::unique_ptr<FSRandomAccessFile>* file, IODebugContext* debug) override {
     return Noted(target()->NewRandomAccessFile(path, options, file, debug));
+  }
+
+  IOStatus GetFileModificationTime(const std::string& path, const IOOptions& options, uint64_t* time,
+                                   IODebugContext* debug) override {
+    IOStatus status = target()->GetFileModificationTime(path, options, time, debug);
+    if (status.ok() && path.find("/archive/") != std::string::npos && IsOfTheFuture(*time)) {
+      return IOStatus::Busy(path, "was written after the time that the clock shows");
+    }
+    return status;
   }
 
   IOStatus GetChildren(const std::string& path, const IOOptions& options, std::vector<std::string>* names,

@@ -102,6 +102,9 @@ Error Describe(const std::string& path, const DatabaseOptions& options, const st
 Error ResolveWhole(const DatabaseOptions& options, const std::string& path, bool must_be_readable,
                    rocksdb::Options* whole) {
   rocksdb::DBOptions db_options = options.db;
+  if (db_options.max_open_files == DatabaseOptions::kMaxOpenFilesByLimit) {
+    db_options.max_open_files = -1;  // neither destroy nor repair keeps files open
+  }
   rocksdb::ColumnFamilyOptions family;
   Error error = Resolve(options.family, nullptr, &db_options, &family);
   if (error.ok()) {
@@ -256,6 +259,9 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   if (Error error = ListDatabase(path, db_options.env, &files); !error.ok()) {
     return error;
   }
+  if (db_options.max_open_files == DatabaseOptions::kMaxOpenFilesByLimit) {
+    db_options.max_open_files = OpenFilesThatFit(files);
+  }
   const bool exists = std::find(files.begin(), files.end(), "CURRENT") != files.end();
   if (exists) {
     std::vector<std::string> existing;
@@ -281,6 +287,8 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   if (Error error = Describe(path, options, names, written, cache, &db_options, &families); !error.ok()) {
     return error;
   }
+  auto events = std::make_shared<DatabaseEvents>(path);
+  db_options.listeners.push_back(events);
   std::unique_ptr<DB> db;
   Handles handles;
   const Status status = OpenAs(options, db_options, path, families, &handles, &db);
@@ -293,6 +301,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   opened->family_options_ = options.family;
   opened->cache_ = cache;
   opened->environment_ = std::move(environment);
+  opened->events_ = std::move(events);
   opened->reads_without_waiting_ = db_options.env == DatabaseEnv() && NoWaitFileSystem() != nullptr &&
                                    !db_options.use_direct_reads && !db_options.allow_mmap_reads;
   opened->Opened(keeps_options ? WithKeptOptions(std::move(db)) : std::move(db), handles);

@@ -139,6 +139,9 @@ void DatabaseHandle::Define(Napi::Env env, Napi::Object exports) {
                                       Method<&DatabaseHandle::property>("property"),
                                       AsyncMethod<&DatabaseHandle::checkpoint>("checkpoint"),
                                       AsyncMethod<&DatabaseHandle::tryCatchUpWithPrimary>("tryCatchUpWithPrimary"),
+                                      AsyncMethod<&DatabaseHandle::content>("content"),
+                                      AsyncMethod<&DatabaseHandle::resume>("resume"),
+                                      Method<&DatabaseHandle::onEvent>("onEvent"),
                                       AsyncMethod<&DatabaseHandle::close>("close"),
                                       Getter<&DatabaseHandle::path>("path"),
                                       Getter<&DatabaseHandle::token>("token"),
@@ -164,6 +167,7 @@ void DatabaseHandle::AddChild(const std::shared_ptr<Database::Child>& child) {
 }
 
 void DatabaseHandle::BeforeClose() {
+  Unsubscribe();
   *open_ = false;
   for (const auto& weak : std::exchange(children_, {})) {
     if (auto child = weak.lock()) {
@@ -304,6 +308,59 @@ Napi::Value DatabaseHandle::tryCatchUpWithPrimary(const Args& args) {
   return Async(env, Lane::kLong, Leases(LeaseOf(env)), [database] {
     return Error::From(database->db()->TryCatchUpWithPrimary(), "catch up with the primary of " + database->path());
   });
+}
+
+// content(tables): { state, tables, inMemory }, names of what the database holds. See core/database_content.h.
+Napi::Value DatabaseHandle::content(const Args& args) {
+  const Napi::Env env = args.Env();
+  const std::shared_ptr<Database>& database = shared_resource(env);
+  const ContentParts parts = args[0].ToBoolean() ? ContentParts::kAll : ContentParts::kState;
+  return Async<DatabaseContent>(
+      env, Lane::kLong, Leases(LeaseOf(env)),
+      [database, parts](DatabaseContent& content) { return database->Content(parts, &content); },
+      [](Napi::Env env, DatabaseContent& content) -> Napi::Value {
+        auto object = Napi::Object::New(env);
+        object.Set("state", Napi::Buffer<char>::Copy(env, content.state.data(), content.state.size()));
+        object.Set("tables", Napi::Buffer<char>::Copy(env, content.tables.data(), content.tables.size()));
+        object.Set("inMemory", content.in_memory);
+        return object;
+      });
+}
+
+Napi::Value DatabaseHandle::resume(const Args& args) {
+  const Napi::Env env = args.Env();
+  const std::shared_ptr<Database>& database = shared_resource(env);
+  return Async(env, Lane::kLong, Leases(LeaseOf(env)), [database] { return database->Resume(); });
+}
+
+// onEvent(listener | undefined): who is called with (kind, during, error) from now on, in place of who was before.
+void DatabaseHandle::onEvent(const Args& args) {
+  const Napi::Env env = args.Env();
+  const std::shared_ptr<DatabaseEvents> events = resource(env).events();
+  Unsubscribe();
+  if (args[0].IsUndefined()) {
+    return;
+  }
+  if (!args[0].IsFunction()) {
+    ThrowWrongType(env, "listener", "a function", args[0]);
+  }
+  on_event_ = JsCallback(args[0].As<Napi::Function>());
+  subscribed_ = events;
+  subscription_ = events->Subscribe([call = on_event_.caller()](const DatabaseEvent& event) {
+    call([event](Napi::Env env, const Napi::Function& function) {
+      const char* kind = event.kind == DatabaseEvent::Kind::kError ? "error" : "recovered";
+      const Napi::Value error = event.error.ok() ? env.Undefined() : ToJs(env, event.error);
+      function.Call({Napi::String::New(env, kind), Napi::String::New(env, event.during), error});
+    });
+  });
+}
+
+void DatabaseHandle::Unsubscribe() {
+  if (subscribed_ != nullptr) {
+    subscribed_->Unsubscribe(subscription_);
+    subscribed_.reset();
+  }
+  on_event_.Reset();
 }
 
 Napi::Value DatabaseHandle::close(const Args& args) { return CloseHandle(args.Env()); }

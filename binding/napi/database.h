@@ -5,6 +5,7 @@
 
 #include "core/database.h"
 #include "napi/call_options.h"
+#include "napi/js_callback.h"
 #include "napi/wrap.h"
 
 namespace rocksdb_backup {
@@ -55,6 +56,9 @@ class DatabaseHandle final : public Handle<Database> {
   Napi::Value property(const Args& args);
   Napi::Value checkpoint(const Args& args);
   Napi::Value tryCatchUpWithPrimary(const Args& args);
+  Napi::Value content(const Args& args);
+  Napi::Value resume(const Args& args);
+  void onEvent(const Args& args);
   Napi::Value close(const Args& args);
   Napi::Value path(const Args& args);
   Napi::Value token(const Args& args);
@@ -63,6 +67,7 @@ class DatabaseHandle final : public Handle<Database> {
   Napi::Value latestSequenceNumber(const Args& args);
 
   Resource::Lease LeaseOf(Napi::Env env) const;
+  void Unsubscribe();
 
   template <auto kOperation, bool kTwo, bool kNow>
   Napi::Value WriteOne(const Args& args);
@@ -72,6 +77,10 @@ class DatabaseHandle final : public Handle<Database> {
 
   const std::shared_ptr<bool> open_ = std::make_shared<bool>(true);
   std::vector<std::weak_ptr<Database::Child>> children_;
+  // Who hears of the database's own errors; it lives as long as this handle is open.
+  JsCallback on_event_;
+  std::shared_ptr<DatabaseEvents> subscribed_;
+  uint64_t subscription_ = 0;
   // How many reads go to the pool without being tried here first.
   int skip_direct_reads_ = 0;
 };

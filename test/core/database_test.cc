@@ -1,8 +1,10 @@
 #include "core/database.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -424,6 +426,137 @@ TEST_F(DatabaseTest, WhatAnotherEnvShowsIsOpenedToRead) {
   EXPECT_TRUE(kept);
   EXPECT_TRUE(Close(backup).ok());
   EXPECT_FALSE(kept);
+}
+
+// What a process may open, for as long as this lives.
+class OpenFilesLimit {
+ public:
+  explicit OpenFilesLimit(rlim_t files) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit lower{files, before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &lower);
+  }
+  ~OpenFilesLimit() { setrlimit(RLIMIT_NOFILE, &before_); }
+  OpenFilesLimit(const OpenFilesLimit&) = delete;
+  OpenFilesLimit& operator=(const OpenFilesLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(DatabaseTest, WithMoreFilesThanTheProcessMayOpenOpensAndIsRead) {
+  constexpr int kFiles = 300;
+  options_.family.family.disable_auto_compactions = true;
+  options_.family.family.level0_slowdown_writes_trigger = 10000;
+  options_.family.family.level0_stop_writes_trigger = 10000;
+  auto database = Open("db");
+  EXPECT_EQ(database->db()->GetDBOptions().max_open_files, -1) << "all, where there is room";
+  for (int i = 0; i < kFiles; ++i) {
+    Put(*database, "key " + std::to_string(i), "value");
+    ASSERT_TRUE(database->Flush(nullptr).ok());
+  }
+  ASSERT_TRUE(Close(database).ok());
+
+  const OpenFilesLimit limit(kFiles);
+  database = Open("db");
+  ASSERT_NE(database, nullptr);
+  EXPECT_EQ(database->db()->GetDBOptions().max_open_files, kFiles / 2);
+  for (int i = 0; i < kFiles; ++i) {
+    std::string value;
+    ASSERT_TRUE(database->db()->Get({}, "key " + std::to_string(i), &value).ok()) << i;
+  }
+  EXPECT_TRUE(Close(database).ok());
+
+  options_.db.max_open_files = -1;
+  std::shared_ptr<Database> refused;
+  const Error error = Database::Open(Path("db"), options_, &refused);
+  EXPECT_NE(error.message().find("--max-open-files"), std::string::npos) << error.message();
+}
+
+TEST_F(DatabaseTest, AnArchivedLogFromTheFutureIsKept) {
+  options_.family.raw["WAL_ttl_seconds"] = "3600";
+  auto database = Open("db");
+  Put(*database, "key", "value");
+  ASSERT_TRUE(database->Flush(nullptr).ok());
+  ASSERT_TRUE(Close(database).ok());
+  database = Open("db");  // what is archived is so by now
+  ASSERT_TRUE(Close(database).ok());
+  const auto archived = [&] {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(Path("db/archive"))) {
+      count += entry.path().extension() == ".log" ? 1 : 0;
+    }
+    return count;
+  };
+  ASSERT_GT(archived(), 0U);
+  const size_t before = archived();
+  const auto set_time = [&](std::chrono::hours from_now) {
+    for (const auto& entry : std::filesystem::directory_iterator(Path("db/archive"))) {
+      std::filesystem::last_write_time(entry.path(), std::filesystem::file_time_type::clock::now() + from_now);
+    }
+  };
+  // As after a clock was set back by a day.
+  set_time(std::chrono::hours(24));
+  database = Open("db");
+  EXPECT_GE(archived(), before);
+  ASSERT_TRUE(Close(database).ok());
+  set_time(std::chrono::hours(-24));
+  database = Open("db");
+  EXPECT_LT(archived(), before) << "what is too old goes all the same";
+  ASSERT_TRUE(Close(database).ok());
+}
+
+// No table file can be written, for want of space.
+class FullDisk : public test::CallWatcher {
+ public:
+  test::Verdict Before(const test::Call& call) override {
+    const bool fails = full && call.kind == test::CallKind::kWrite && call.path.ends_with(".sst");
+    return {.error = fails ? ENOSPC : 0};
+  }
+  std::atomic<bool> full{true};
+};
+
+TEST_F(DatabaseTest, AFullDiskIsToldAndWithSpaceAgainItIsResumed) {
+  if (!test::CanWatchCalls()) {
+    GTEST_SKIP() << "calls cannot be watched here";
+  }
+  auto database = Open("db");
+  std::mutex mutex;
+  std::vector<DatabaseEvent> events;
+  const auto id = database->events()->Subscribe([&](const DatabaseEvent& event) {
+    const std::lock_guard lock(mutex);
+    events.push_back(event);
+  });
+  EXPECT_TRUE(database->Resume().ok()) << "nothing had failed";
+  Put(*database, "before", "value");
+  FullDisk disk;
+  test::WatchCalls(root_, &disk);
+  const Error error = database->Flush(nullptr);
+  EXPECT_EQ(error.subcode(), "NO_SPACE") << error.message();
+  rocksdb::WriteBatch batch;
+  ASSERT_TRUE(batch.Put("refused", "value").ok());
+  const Error refused = database->Write({}, &batch);
+  EXPECT_EQ(refused.severity(), "hard");
+  EXPECT_NE(refused.message().find("resume()"), std::string::npos) << refused.message();
+  disk.full = false;
+  const Error resumed = database->Resume();
+  EXPECT_TRUE(resumed.ok()) << resumed.message();
+  test::WatchCalls(root_, nullptr);
+  Put(*database, "after", "value");
+  for (const char* key : {"before", "after"}) {
+    std::string value;
+    EXPECT_TRUE(database->db()->Get({}, key, &value).ok()) << key;
+  }
+  {
+    const std::lock_guard lock(mutex);
+    ASSERT_GE(events.size(), 2U);
+    EXPECT_EQ(events.front().kind, DatabaseEvent::Kind::kError);
+    EXPECT_EQ(events.front().during, "flush");
+    EXPECT_EQ(events.front().error.subcode(), "NO_SPACE");
+    EXPECT_EQ(events.back().kind, DatabaseEvent::Kind::kRecovered);
+  }
+  database->events()->Unsubscribe(id);
+  EXPECT_TRUE(Close(database).ok());
 }
 
 }  // namespace
