@@ -211,11 +211,7 @@ export class BackupEngine implements AsyncDisposable {
    */
   static async open(location: string, options: BackupEngineOptions = {}): Promise<BackupEngine> {
     const { schemaVersion = 1 } = checkObject('options', options);
-    const handle = await native.openBackupEngine(location, {
-      ...options,
-      backupRateLimit: toNativeLimit(options.backupRateLimit),
-      restoreRateLimit: toNativeLimit(options.restoreRateLimit),
-    });
+    const handle = await native.openBackupEngine(location, nativeEngineOptions(options));
     return new BackupEngine(constructorKey, handle, schemaVersion);
   }
 
@@ -463,6 +459,25 @@ export class BackupEngine implements AsyncDisposable {
  */
 export function stopBackup(token: string): boolean {
   return native.stopBackup(token);
+}
+
+/** Throws what opening an engine with these options would throw about them. Opens nothing. */
+export function checkEngineOptions(options: BackupEngineOptions): void {
+  native.checkEngineOptions(nativeEngineOptions(checkObject('options', options)));
+}
+
+/** Throws what creating a backup with these options would throw about them. */
+export function checkCreateOptions(options: CreateBackupOptions): void {
+  const { signal, onProgress, ...rest } = checkObject('options', options);
+  native.checkCreateOptions(rest);
+}
+
+function nativeEngineOptions(options: BackupEngineOptions): object {
+  return {
+    ...options,
+    backupRateLimit: toNativeLimit(options.backupRateLimit),
+    restoreRateLimit: toNativeLimit(options.restoreRateLimit),
+  };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any function of the caller's, kept as it is

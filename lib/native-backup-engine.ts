@@ -51,6 +51,10 @@ export interface NativeBackupEngine<Db = unknown> {
 }
 
 export interface NativeBackupModule<Db = unknown> {
+  /** Throws what openBackupEngine would about its options, and does nothing. */
+  checkEngineOptions(options: object): void;
+  /** The same of createBackup. */
+  checkCreateOptions(options: object): void;
   openBackupEngine(location: string, options: object): Promise<NativeBackupEngine<Db>>;
   attachBackupEngine(token: string): NativeBackupEngine<Db>;
   stopBackup(token: string): boolean;

@@ -308,6 +308,18 @@ Napi::Value WrapEngine(Napi::Env env, Repository repository, JsCallback info_log
   return Wrap(env, std::make_unique<BackupEngineHandle>(std::move(repository), std::move(info_log)));
 }
 
+// checkEngineOptions(options), checkCreateOptions(options): throw what opening and creating would, and do nothing.
+void CheckEngineOptions(const Args& args) {
+  OpenEngineOptions options;
+  ReadOpenEngineOptions(args.Env(), args[0], &options);
+}
+
+void CheckCreateOptions(const Args& args) {
+  CreateRequest request;
+  JsCallback exclude_files;
+  ReadCreateOptions(args.Env(), args[0], &request, &exclude_files);
+}
+
 // (location, options)
 Napi::Value OpenBackupEngine(const Args& args) {
   OpenEngineOptions options;
@@ -413,6 +425,8 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
   RegisterOperation(env, exports);
   RegisterRateLimiter(env, exports);
   RegisterStateLock(env, exports);
+  exports.Set("checkEngineOptions", MakeFunction<&CheckEngineOptions>(env, "checkEngineOptions"));
+  exports.Set("checkCreateOptions", MakeFunction<&CheckCreateOptions>(env, "checkCreateOptions"));
   exports.Set("openBackupEngine", MakeFunction<&OpenBackupEngine, true>(env, "openBackupEngine"));
   exports.Set("attachBackupEngine", MakeFunction<&AttachBackupEngine>(env, "attachBackupEngine"));
   exports.Set("findRestoreLeftovers", MakeFunction<&FindRestoreLeftovers, true>(env, "findRestoreLeftovers"));

@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
-import type { BackupEngine } from '../backup-engine.js';
+import { BackupEngine } from '../backup-engine.js';
 import { Database } from '../database.js';
 import { describe, invalidOption, RocksDBError } from '../errors.js';
+import { unknownOption } from '../unknown-option.js';
 import { type DatabaseChange, diffDatabases } from './diff.js';
 import { type DatabaseDigest, digestDatabase, type Sample } from './digest.js';
 import { makeDrillDirectory, removeAbandonedDrills } from './drill-directory.js';
@@ -92,7 +93,7 @@ export async function drillWith(
   options: DrillOptions,
   afterRestore: (path: string) => Promise<void>,
 ): Promise<DrillResult> {
-  checkOptions(options);
+  checkDrillOptions(options);
   const { directory = dirname(engine.location), signal, onProgress, alternates, sample = 1 } = options;
   signal?.throwIfAborted();
   const begin = performance.now();
@@ -224,20 +225,27 @@ async function failure(
   );
 }
 
-function checkOptions(options: DrillOptions): void {
+/** Throws what a drill with these options would throw about them. */
+export function checkDrillOptions(options: DrillOptions): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalidOption(TypeError, 'options', 'an object', describe(options));
   }
   const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
   if (unknown !== undefined) {
-    throw invalidOption(TypeError, 'options', `made of ${[...OPTIONS].join(', ')}`, `one with ${describe(unknown)}`);
+    throw unknownOption(unknown, [...OPTIONS]);
   }
-  const { directory, onProgress, sample } = options;
+  const { directory, onProgress, sample, alternates } = options;
   if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
     throw invalidOption(TypeError, 'directory', 'the path of a directory', describe(directory));
   }
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidOption(TypeError, 'onProgress', 'a function', describe(onProgress));
+  }
+  if (
+    alternates !== undefined &&
+    !(Array.isArray(alternates) && alternates.every((each) => each instanceof BackupEngine))
+  ) {
+    throw invalidOption(TypeError, 'alternates', 'an array of BackupEngines', describe(alternates));
   }
   checkSample(sample);
 }
