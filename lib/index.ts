@@ -14,7 +14,7 @@ export {
 export type { BackupFileDetails, BackupInfo, LongOperation, Progress } from './backup-info.js';
 export { BorrowedEntry } from './borrowed-entry.js';
 export { ColumnFamily } from './column-family.js';
-export { Database, type DatabaseSource } from './database.js';
+export { Database, type DatabaseEvents, type DatabaseSource } from './database.js';
 export type { ColumnFamilyOptions, Compression, OpenOptions } from './database-options.js';
 export { type EngineInfo, engineInfo } from './engine-info.js';
 export { type ErrorSeverity, RocksDBError } from './errors.js';
@@ -33,6 +33,7 @@ export {
   type ReadAllOptions,
   type ReadProgress,
 } from './manager/compare.js';
+export type { DatabaseOpener } from './manager/database-access.js';
 export { DrillError, type DrillOptions, type DrillProgress, type DrillResult, drillBackup } from './manager/drill.js';
 export {
   type BackupRecord,
@@ -56,6 +57,7 @@ export type {
   OnFailure,
   Skipped,
   Trigger,
+  UnchangedBackup,
 } from './manager/manager-events.js';
 export type {
   BackupManagerOptions,

@@ -32,14 +32,21 @@ async function twoDatabases(t: Test) {
 t.test('watch backs up the databases of its file, as the file says, and ends cleanly with SIGTERM', async (t) => {
   const { dir, configure } = await twoDatabases(t);
   const config = configure(
-    { schedule: '1s', retention: { last: 2 }, verify: 'checksum', auditLog: 'audit.jsonl', metadata: { by: 'watch' } },
+    {
+      schedule: '1s',
+      skipUnchanged: false,
+      retention: { last: 2 },
+      verify: 'checksum',
+      auditLog: 'audit.jsonl',
+      metadata: { by: 'watch' },
+    },
     { name: 'shop' },
   );
   const run = start(t, ['watch', '--config', config]);
   await run.printed(/users: deleted 1; 2 stay/);
   await run.printed(/shop: backup 1 was made: .* copied in .*, verified \(size\)/);
-  const busy = await cli(t, ['create', dir('users'), dir('elsewhere')]);
-  t.match(busy, { code: 4, stderr: /is open in process/ }, 'as long as it runs, it has them');
+  const beside = await cli(t, ['create', dir('orders'), dir('elsewhere')]);
+  t.match(beside, { code: 0 }, 'it has them only while it backs them up');
   run.child.kill('SIGTERM');
   const { code, stdout, stderr } = await run.ended;
   t.match({ code, stderr }, { code: 0, stderr: /stopping, because of SIGTERM/ });
@@ -84,6 +91,29 @@ t.test('with --json each event is a line of the documented form; a failure is to
   );
 });
 
+t.test(
+  'a backup of nothing new is left out, and told so; a database that somebody has open is tried again',
+  async (t) => {
+    const { dir, configure } = await twoDatabases(t);
+    const run = start(t, ['watch', '--config', configure({ schedule: '1s' }, { retry: { delay: '100ms' } })]);
+    await run.printed(/users: backup skipped: nothing was written since backup \d/);
+    run.child.kill('SIGTERM');
+    t.equal((await run.ended).code, 0);
+    const { json } = await cliAnswer<{
+      operations: { operation: string; ok: number }[];
+    }>(t, ['stats', dir('backups', 'users')]);
+    t.ok(json.operations.some(({ operation, ok }) => operation === 'skip' && ok > 0));
+    const owner = await Database.open(dir('orders'));
+    await owner.put('more', '1');
+    const again = start(t, ['watch', '--config', configure({}, { retry: { delay: '100ms' } })]);
+    await again.printed(/orders: failed, and is tried again in .*: .*orders is open in process/);
+    await owner.close();
+    await again.printed(/orders: backup \d was made/);
+    again.child.kill('SIGTERM');
+    t.equal((await again.ended).code, 0);
+  },
+);
+
 t.test('a running backup is stopped and leaves nothing behind', async (t) => {
   const { dir, configure } = await twoDatabases(t);
   const run = start(t, ['watch', '--config', configure({ rateLimit: '10kB/s' })]);
@@ -110,7 +140,7 @@ t.test('the example in docs/cli.md is a configuration, and a manager takes it', 
 
 t.test('what is wrong with the file is told by the name of the key, before anything is opened or made', async (t) => {
   const { dir, configure } = await twoDatabases(t);
-  const good = { path: 'db', backups: 'b' };
+  const good = { path: 'db', backups: 'b', schedule: '5m' };
   const cases: [unknown, RegExp][] = [
     [[], /the configuration must be an object/],
     [{}, /databases is missing/],
@@ -118,12 +148,27 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
     [{ databases: [good], database: 1 }, /there is no key database; there are databases/],
     [{ databases: [{ path: 'db' }] }, /databases\[0\]\.backups is missing/],
     [
-      { databases: [good, { ...good, backups: './b' }] },
+      { databases: [good, { ...good, path: 'other', backups: './b' }] },
       /databases\[1\]\.backups is the same directory as databases\[0\]/,
     ],
+    [
+      { databases: [good, { ...good, path: './db', backups: 'c' }] },
+      /databases\[1\]\.path is the same directory as databases\[0\]\.path: give each database once/,
+    ],
+    [{ databases: [{ ...good, backups: 'db' }] }, /databases\[0\]\.backups is a database/],
+    [{ databases: [good, { ...good, path: 'other', backups: 'db' }] }, /databases\[1\]\.backups is a database/],
+    [{ databases: [{ path: 'db', backups: 'b' }] }, /databases\[0\]\.schedule is missing, and nothing would/],
+    [
+      { databases: [{ ...good, shedule: '5m' }] },
+      /no key databases\[0\]\.shedule; did you mean databases\[0\]\.schedule\?/,
+    ],
+    [{ databases: [{ ...good, schedule: 5 }] }, /databases\[0\]\.schedule must be an interval such as '5m', .*, not 5/],
     [{ databases: [{ ...good, path: 7 }] }, /databases\[0\]\.path must be a string, not 7/],
     [{ databases: [{ ...good, path: '' }] }, /databases\[0\]\.path must not be empty/],
-    [{ databases: [{ ...good, retention: { dayly: 7 } }] }, /no key databases\[0\]\.retention\.dayly; there are last/],
+    [
+      { databases: [{ ...good, retention: { dayly: 7 } }] },
+      /no key databases\[0\]\.retention\.dayly; did you mean databases\[0\]\.retention\.daily\?/,
+    ],
     [
       { databases: [{ ...good, retention: { daily: -1 } }] },
       /retention\.daily must be a whole number, 0 or more, not -1/,
@@ -143,9 +188,15 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
   await refused(t, ['watch', '--config', configure({ schedule: 'soon' })], 2, /databases\[0\]\.schedule must be/);
   await refused(t, ['watch', '--config', configure({}, { jitter: 'much' })], 2, /databases\[1\]\.jitter must be/);
   await refused(t, ['watch', '--config', configure({ path: 'nowhere' })], 3, /no database .*nowhere/);
-  t.match(await cli(t, ['watch', '--config', configure({ schedule: '5m', finalBackup: true }), '--check']), {
-    code: 0,
-    stdout: /users goes to/,
-  });
+  const service = await Database.open(dir('users'));
+  t.match(
+    await cli(t, ['watch', '--config', configure({ schedule: '5m', finalBackup: true }), '--check']),
+    {
+      code: 0,
+      stdout: /users goes to .*, on the schedule "5m", at the start, at the end/,
+    },
+    'while the service runs',
+  );
+  await service.close();
   t.notOk(existsSync(dir('backups')), 'nothing was made');
 });

@@ -4,14 +4,35 @@ import { Database } from '../database.js';
 import type { OpenOptions } from '../database-options.js';
 import { notFound, UsageError } from './errors.js';
 
+/** How a database is opened to be backed up. */
+export type OpeningOptions = Pick<OpenOptions, 'walDir' | 'mergeOperator' | 'maxOpenFiles'>;
+
 /**
  * Opens a database to back it up: with all the column families it has, and without compacting anything, or noting other options,
  * behind its owner's back. Never makes one.
  */
 export async function openToBackUp(
   path: string,
-  { walDir, mergeOperator }: Pick<OpenOptions, 'walDir' | 'mergeOperator'> = {},
+  { walDir, mergeOperator, maxOpenFiles }: OpeningOptions = {},
 ): Promise<Database> {
+  const options = checkDatabase(path, walDir);
+  return Database.open(path, {
+    createIfMissing: false,
+    keepOptionsFile: true,
+    walDir,
+    mergeOperator,
+    maxOpenFiles,
+    numLevels: levelsOf(options),
+    rocksdb: { disable_auto_compactions: true },
+  });
+}
+
+/**
+ * Throws what can be told of a database without opening it: also while another process has it open.
+ *
+ * @returns its noted options
+ */
+export function checkDatabase(path: string, walDir: string | undefined): string {
   if (!existsSync(join(path, 'CURRENT'))) {
     throw notFound(
       'DATABASE_NOT_FOUND',
@@ -24,14 +45,7 @@ export async function openToBackUp(
   if (walDir === undefined) {
     checkLogIsThere(path, options);
   }
-  return Database.open(path, {
-    createIfMissing: false,
-    keepOptionsFile: true,
-    walDir,
-    mergeOperator,
-    numLevels: levelsOf(options),
-    rocksdb: { disable_auto_compactions: true },
-  });
+  return options;
 }
 
 /** What RocksDB noted of the options that the database was last opened with; empty if there is nothing. */

@@ -3,7 +3,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { BackupManagerOptions } from '../manager/manager-options.js';
+import { realPathOf } from '../manager/real-path.js';
 import { parseRate } from '../units.js';
+import { didYouMean } from '../unknown-option.js';
 import { mergeOperators } from './database.js';
 import { notFound, UsageError } from './errors.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, text } from './schema.js';
@@ -13,6 +15,7 @@ export interface WatchedDatabase {
   name: string;
   path: string;
   walDir: string | undefined;
+  maxOpenFiles: number | undefined;
   mergeOperator: (typeof mergeOperators)[number] | undefined;
   backupOnStart: boolean;
   finalBackup: boolean;
@@ -53,9 +56,13 @@ export const configSchema: JsonSchema = object({
       backups: text('the directory of its backups; relative to the file'),
       'name?': text('what it is called in the log; by default the last part of path'),
       'walDir?': text("where the database's write-ahead log is"),
+      'maxOpenFiles?': count("keeps at most so many of the database's files open"),
       'mergeOperator?': oneOf(...mergeOperators),
       'schedule?': schedule,
       'jitter?': text('each backup is late by up to so much, at random'),
+      'skipUnchanged?': flag(
+        'leave out backups of a database to which nothing was written since the newest one; true by default',
+      ),
       'fullEvery?': count('makes every so many-th backup a full one'),
       'retention?': retention,
       'verify?': anyOf(oneOf('size', 'checksum'), { const: false }),
@@ -105,31 +112,58 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
   }
   const below = dirname(resolve(file));
   const places = new Map<string, number>();
+  const paths = new Map<string, number>();
   return databases.map((entry, at) => {
-    const { path, backups, name, walDir, mergeOperator, rateLimit, metadata, backupOnStart, finalBackup, ...rest } =
-      entry as {
-        path: string;
-        backups: string;
-        name?: string;
-        walDir?: string;
-        mergeOperator?: (typeof mergeOperators)[number];
-        rateLimit?: string;
-        metadata?: Record<string, unknown>;
-        backupOnStart?: boolean;
-        finalBackup?: boolean;
-        auditLog?: string;
-        drill?: { directory?: string };
-      };
+    const {
+      path,
+      backups,
+      name,
+      walDir,
+      mergeOperator,
+      maxOpenFiles,
+      rateLimit,
+      metadata,
+      backupOnStart,
+      finalBackup,
+      ...rest
+    } = entry as {
+      path: string;
+      backups: string;
+      name?: string;
+      walDir?: string;
+      mergeOperator?: (typeof mergeOperators)[number];
+      maxOpenFiles?: number;
+      schedule?: BackupManagerOptions['schedule'];
+      rateLimit?: string;
+      metadata?: Record<string, unknown>;
+      backupOnStart?: boolean;
+      finalBackup?: boolean;
+      auditLog?: string;
+      drill?: BackupManagerOptions['drill'];
+      snapshots?: BackupManagerOptions['snapshots'];
+    };
     const key = `databases[${at}]`;
     for (const [what, value] of Object.entries({ path, backups })) {
       if (value === '') throw wrong(`${key}.${what} must not be empty`);
     }
     const place = resolve(below, backups);
-    const other = places.get(place);
-    if (other !== undefined) {
-      throw wrong(`${key}.backups is the same directory as databases[${other}].backups: give each database its own`);
+    for (const [what, seen, value, advice] of [
+      ['path', paths, resolve(below, path), 'give each database once'],
+      ['backups', places, place, 'give each database its own'],
+    ] as const) {
+      const other = seen.get(realPathOf(value));
+      if (other !== undefined) {
+        throw wrong(`${key}.${what} is the same directory as databases[${other}].${what}: ${advice}`);
+      }
+      seen.set(realPathOf(value), at);
     }
-    places.set(place, at);
+    if (databases.some((other) => realPathOf(resolve(below, String(other.path))) === realPathOf(place))) {
+      throw wrong(`${key}.backups is a database: give the backups a directory of their own, best on another disk`);
+    }
+    const schedules = [rest.schedule, rest.drill?.schedule, rest.snapshots?.schedule];
+    if (schedules.every((schedule) => schedule === undefined) && !backupOnStart && !finalBackup) {
+      throw wrong(`${key}.schedule is missing, and nothing would ever be done. Say when to back up, such as "15m"`);
+    }
     let rate: number | undefined;
     try {
       rate = rateLimit === undefined ? undefined : parseRate(rateLimit, `${key}.rateLimit`);
@@ -142,6 +176,7 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
       path: resolve(below, path),
       walDir: walDir === undefined ? undefined : resolve(below, walDir),
       mergeOperator,
+      maxOpenFiles,
       backupOnStart: backupOnStart ?? false,
       finalBackup: finalBackup ?? false,
       manager: {
@@ -164,7 +199,8 @@ function problemsOf(value: unknown, schema: JsonSchema, key: string): string[] {
     if (all.some((each) => each.length === 0)) return [];
     // What comes nearest says most.
     const deep = all.flat().find((problem) => !problem.startsWith(`${here} must`));
-    return [deep ?? `${here} must be ${schema.anyOf.map(kindOf).join(' or ')}, not ${JSON.stringify(value)}`];
+    const kinds = schema.description ?? [...new Set(schema.anyOf.map(kindOf))].join(' or ');
+    return [deep ?? `${here} must be ${kinds}, not ${JSON.stringify(value)}`];
   }
   if ('const' in schema || schema.enum !== undefined) {
     const allowed = schema.enum ?? [schema.const];
@@ -186,7 +222,10 @@ function problemsOf(value: unknown, schema: JsonSchema, key: string): string[] {
     return [
       ...Object.keys(given)
         .filter((name) => !Object.hasOwn(known, name))
-        .map((name) => `there is no key ${path(name)}; there are ${Object.keys(known).join(', ')}`),
+        .map(
+          (name) =>
+            `there is no key ${path(name)}${didYouMean(name, Object.keys(known), path) || `; there are ${Object.keys(known).join(', ')}`}`,
+        ),
       ...(schema.required ?? []).filter((name) => !(name in given)).map((name) => `${path(name)} is missing`),
       ...Object.entries(given).flatMap(([name, item]) =>
         Object.hasOwn(known, name) ? problemsOf(item, known[name]!, path(name)) : [],

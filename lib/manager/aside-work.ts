@@ -1,5 +1,5 @@
-import { databaseBehind } from './backup-runner.js';
 import { notingDamage } from './damage.js';
+import { databaseBehind } from './database-access.js';
 import { type DrillResult, drillBackup } from './drill.js';
 import type { ManagedOperation } from './manager-events.js';
 import type { ManagerWork } from './manager-work.js';
@@ -49,16 +49,17 @@ export class AsideWork {
     return this.#doAside('snapshot', trigger, async (record) => {
       const at = new Date(this.#work.clock.now());
       const begun = this.#work.clock.monotonic();
-      const db = databaseBehind(this.#work.settings.db);
       const { snapshotDirectory: directory, snapshotRetention } = this.#work.settings;
       // Where it is written down. That there is none yet, or that it cannot be made, keeps nobody from a snapshot.
       await this.#work.engines.open().catch(() => undefined);
-      const { path } = await createSnapshot(db, { directory });
+      const { path } = await this.#work.database.use((db) => createSnapshot(databaseBehind(db), { directory }));
       record.kind = 'snapshot';
       record.detail = { path };
       const durationMs = Math.round(this.#work.clock.monotonic() - begun);
       if (snapshotRetention !== undefined) {
-        await pruneSnapshots(db.path, snapshotRetention, new Date(this.#work.steady.now()), { directory });
+        await pruneSnapshots(this.#work.database.path, snapshotRetention, new Date(this.#work.steady.now()), {
+          directory,
+        });
       }
       return { result: path, tell: () => this.#work.tell('snapshot', { path, at, durationMs }) };
     });

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { BackupInfo } from '../backup-info.js';
 import { invalidOption, RocksDBError } from '../errors.js';
-import { databaseBehind } from './backup-runner.js';
 import { type Clock, systemClock } from './clock.js';
 import type { DrillResult } from './drill.js';
 import { pinBackup } from './guarded-delete.js';
@@ -25,7 +24,7 @@ export interface ManagerParts {
 
 /** Options of {@link BackupManager.stop}. */
 export interface StopOptions {
-  /** Makes a last backup, unless nothing was written since the last one. @default false */
+  /** Makes a last backup, unless nothing was written since the newest one: see {@link BackupManagerOptions.skipUnchanged}. @default false */
   finalBackup?: boolean | undefined;
   /** Stops the running backup, which then leaves nothing behind, instead of waiting for it. @default false */
   abort?: boolean | undefined;
@@ -118,11 +117,14 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    * Makes a backup that has all that was written before this call: full or incremental, as is its turn. While another is being
    * made it waits; several that wait become one.
    *
+   * With `skipUnchanged` it is left out if nothing was written since the newest backup, as scheduled ones are: then that one is what
+   * this gives.
+   *
    * @example
    * const { backupId } = await manager.backupNow();
    */
-  backupNow(): Promise<BackupInfo> {
-    return this.#demand('auto');
+  backupNow({ skipUnchanged = false }: { skipUnchanged?: boolean | undefined } = {}): Promise<BackupInfo> {
+    return this.#demand('auto', skipUnchanged);
   }
 
   /** Makes a backup that shares no file with another. See {@link backupNow}. */
@@ -148,8 +150,8 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   /** The copies beside the database, in the order in which they were made. */
   async listSnapshots(): Promise<SnapshotInfo[]> {
     this.#assertUsable();
-    const { db, snapshotDirectory: directory } = this.#work.settings;
-    return listSnapshots(databaseBehind(db).path, { directory });
+    const { snapshotDirectory: directory } = this.#work.settings;
+    return listSnapshots(this.#work.database.path, { directory });
   }
 
   /** Reads a backup, the latest if none is named, and rejects with BACKUP_CORRUPT if it is damaged. */
@@ -229,8 +231,10 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
       lastSuccess: work.lastResult,
       lastFailure: work.lastFailure,
       lastGoodBackup: dateOf(work.lastGood),
+      lastCurrent: dateOf(work.lastCurrent),
       lastDrill: dateOf(work.lastDrill),
       now: new Date(work.steady.now()),
+      drillsScheduled: work.settings.drillSchedule.length > 0,
       consecutiveFailures: this.consecutiveFailures,
       incrementalsSinceFull: this.incrementalsSinceFull,
       suspects: memory.suspects,
@@ -281,12 +285,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     try {
       await work.idle();
       if (finalBackup && !work.abort.signal.aborted) {
-        if (work.isUnchanged) {
-          const message = 'nothing was written since the last backup';
-          work.skip({ operation: 'backup', trigger: 'final', reason: 'unchanged', message });
-        } else {
-          await work.queue.add({ trigger: 'final', kind: 'auto' });
-        }
+        await work.backUpLast();
       }
     } finally {
       this.#metrics?.close();
@@ -335,9 +334,14 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     return waits.length === 0 ? undefined : new Date(this.#work.clock.now() + Math.min(...waits));
   }
 
-  async #demand(kind: BackupKind | 'auto'): Promise<BackupInfo> {
+  async #demand(kind: BackupKind | 'auto', mayBeLeftOut = false): Promise<BackupInfo> {
     this.#assertUsable();
-    return (await this.#work.queue.add({ trigger: 'demand', kind })).info;
+    const result = await this.#work.queue.add({
+      trigger: 'demand',
+      kind,
+      mayBeLeftOut,
+    });
+    return 'made' in result ? result.made.info : result.leftOut.newest;
   }
 
   #assertUsable(): void {

@@ -1,20 +1,19 @@
 import type { Job } from './backup-runner.js';
-import type { BackupResult } from './manager-events.js';
 
-interface Waiting {
+interface Waiting<R> {
   job: Job;
-  promise: Promise<BackupResult>;
-  resolve(result: BackupResult): void;
+  promise: Promise<R>;
+  resolve(result: R): void;
   reject(error: unknown): void;
 }
 
 /** Backups one after the other. Those that wait and could be one, are one. */
-export class BackupQueue {
-  readonly #run: (job: Job) => Promise<BackupResult>;
-  readonly #waiting: Waiting[] = [];
+export class BackupQueue<R> {
+  readonly #run: (job: Job) => Promise<R>;
+  readonly #waiting: Waiting<R>[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(run: (job: Job) => Promise<BackupResult>) {
+  constructor(run: (job: Job) => Promise<R>) {
     this.#run = run;
   }
 
@@ -29,7 +28,7 @@ export class BackupQueue {
   }
 
   /** A backup that begins after this call: of its own, or one that waits already. */
-  add(job: Job): Promise<BackupResult> {
+  add(job: Job): Promise<R> {
     const joined = this.#waiting.find(
       ({ job: { kind } }) => job.kind === 'auto' || kind === job.kind || (kind === 'auto' && job.kind === 'full'),
     );
@@ -37,11 +36,12 @@ export class BackupQueue {
       if (job.kind === 'full') {
         joined.job.kind = 'full';
       }
+      joined.job.mayBeLeftOut &&= job.mayBeLeftOut;
       return joined.promise;
     }
-    let resolve!: Waiting['resolve'];
-    let reject!: Waiting['reject'];
-    const promise = new Promise<BackupResult>((...settle) => {
+    let resolve!: Waiting<R>['resolve'];
+    let reject!: Waiting<R>['reject'];
+    const promise = new Promise<R>((...settle) => {
       [resolve, reject] = settle;
     });
     this.#waiting.push({ job: { ...job }, promise, resolve, reject });

@@ -1,10 +1,18 @@
 import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo, Progress } from '../backup-info.js';
-import { type Database, type DatabaseSource, databaseOf } from '../database.js';
-import { describe, invalidOption } from '../errors.js';
+import type { Database, DatabaseSource } from '../database.js';
 import { type Clock, pause } from './clock.js';
 import { suspectDamage } from './damage.js';
+import type { DatabaseAccess } from './database-access.js';
+import {
+  type BackedUpContent,
+  contentBackedUp,
+  contentToBackUp,
+  type DatabaseContent,
+  isSameContent,
+} from './database-content.js';
 import { readInventory } from './inventory.js';
+import { isBad } from './last-good.js';
 import { type EnginePair, type ManagerEngines, takeTurn } from './manager-engines.js';
 import {
   type BackupContext,
@@ -13,11 +21,12 @@ import {
   type Failure,
   type ManagedOperation,
   type Trigger,
+  type UnchangedBackup,
   warn,
 } from './manager-events.js';
 import type { Settings } from './manager-options.js';
 import { count, type ManagerState, remainingSuspects, spreadsDamage } from './manager-state.js';
-import { recordedError } from './operation-record.js';
+import { isSameBackup, recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 import { backoff, mayPass, toError } from './retries.js';
 
@@ -25,7 +34,12 @@ import { backoff, mayPass, toError } from './retries.js';
 export interface Job {
   trigger: Trigger;
   kind: BackupKind | 'auto';
+  /** Whether it may be left out if nothing is new. */
+  mayBeLeftOut?: boolean | undefined;
 }
+
+/** What came of it. */
+export type JobResult = { made: BackupResult } | { leftOut: UnchangedBackup };
 
 /** Where a runner is. */
 export type Phase = 'idle' | 'before' | 'backup' | 'verify' | 'retry' | 'prune' | 'after';
@@ -35,11 +49,13 @@ export interface RunnerParts {
   settings: Settings;
   clock: Clock;
   random: () => number;
+  database: DatabaseAccess;
   engines: ManagerEngines;
   state: ManagerState;
   recorder: Recorder;
   onPhase(phase: Phase, context?: BackupContext): void;
-  /** Right before the engine takes its view of the database: what is written later is not in the backup. */
+  /** Right before the database is looked at, and again before the engine takes its view of it: what is written later is not in the backup. */
+  onLook(): void;
   onBegin(context: BackupContext): void;
   onProgress(progress: Progress, context: BackupContext): void;
   onVerified(info: BackupInfo, how: 'size' | 'checksum', durationMs: number): void;
@@ -60,6 +76,12 @@ class StepError {
   ) {}
 }
 
+interface Created {
+  info: BackupInfo;
+  bytesCopied: number;
+  backedUp: BackedUpContent | undefined;
+}
+
 /** Makes one backup: as often as it takes, verified, and written down. */
 export class BackupRunner {
   readonly #parts: RunnerParts;
@@ -70,7 +92,7 @@ export class BackupRunner {
     this.#parts = parts;
   }
 
-  async run(job: Job): Promise<BackupResult> {
+  async run(job: Job): Promise<JobResult> {
     const { settings, clock, random, hurry, abort } = this.#parts;
     const started = clock.monotonic();
     let kind = job.kind;
@@ -83,7 +105,7 @@ export class BackupRunner {
         attempt,
       };
       try {
-        return await this.#attempt(context, kind, started);
+        return await this.#attempt(context, kind, job.mayBeLeftOut ?? false, started);
       } catch (thrown) {
         const step = thrown instanceof StepError ? thrown : new StepError('create', toError(thrown));
         if (abort.aborted && step.error === abort.reason) {
@@ -116,8 +138,13 @@ export class BackupRunner {
     }
   }
 
-  async #attempt(context: BackupContext, asked: Job['kind'], started: number): Promise<BackupResult> {
-    const { settings, clock, state } = this.#parts;
+  async #attempt(
+    context: BackupContext,
+    asked: Job['kind'],
+    mayBeLeftOut: boolean,
+    started: number,
+  ): Promise<JobResult> {
+    const { settings, clock, state, database } = this.#parts;
     this.#parts.onPhase('before', context);
     const pair = await stepOf('open', this.#parts.engines.open());
     context.location = pair.location;
@@ -129,15 +156,29 @@ export class BackupRunner {
       );
       this.#prepared = true;
     }
-    const metadata = await stepOf(
-      'hook',
-      callHook(() => settings.metadata?.()),
-    );
-    const { info, bytesCopied } = await takeTurn(pair.location, () => this.#create(pair, context, metadata));
+    const { db, release } = await stepOf('open', database.acquire());
+    let created: Created;
+    try {
+      this.#parts.onLook();
+      const content = await contentToBackUp(db, settings.create.flushBeforeBackup);
+      const newest = mayBeLeftOut ? await this.#newestIfCurrent(pair, content, context) : undefined;
+      if (newest !== undefined) {
+        return { leftOut: { ...context, newest } };
+      }
+      const metadata = await stepOf(
+        'hook',
+        callHook(() => settings.metadata?.()),
+      );
+      created = await takeTurn(pair.location, () => this.#create(pair, db, content, context, metadata));
+    } finally {
+      await release();
+    }
+    const { info, bytesCopied, backedUp } = created;
     if (settings.verify !== false) {
-      await this.#verify(pair, info, settings.verify, context);
+      await this.#verify(pair.incremental, info, settings.verify, context);
     }
     await state.update((memory, counters) => {
+      memory.backedUp = backedUp;
       memory.incrementalsSinceFull = context.kind === 'full' ? 0 : (memory.incrementalsSinceFull ?? 0) + 1;
       memory.consecutiveFailures.create = 0;
       memory.consecutiveFailures.verify = 0;
@@ -145,14 +186,44 @@ export class BackupRunner {
       count(counters, 'bytesCopied', bytesCopied);
     });
     const durationMs = Math.round(clock.monotonic() - started);
-    return { ...context, info, durationMs, bytesCopied, verified: settings.verify };
+    return { made: { ...context, info, durationMs, bytesCopied, verified: settings.verify } };
+  }
+
+  /** The newest backup, if it has just what the database holds, and is there and whole as far as names and sizes tell. */
+  async #newestIfCurrent(
+    { incremental }: EnginePair,
+    content: DatabaseContent | undefined,
+    context: BackupContext,
+  ): Promise<BackupInfo | undefined> {
+    const { state, abort } = this.#parts;
+    const directory = await state.load();
+    const { backedUp } = state.memory;
+    if (directory === undefined || backedUp === undefined || !isSameContent(content, backedUp)) {
+      return undefined;
+    }
+    const newest = await stepOf('open', incremental.getLatestBackupInfo());
+    if (newest === undefined || !isSameBackup(newest, backedUp) || isBad(directory, newest)) {
+      return undefined;
+    }
+    try {
+      await incremental.verifyBackup(newest.backupId, { signal: abort });
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'BACKUP_CORRUPT') {
+        throw error;
+      }
+      // Once more, to have it written down.
+      await this.#verify(incremental, newest, 'size', context);
+    }
+    return newest;
   }
 
   async #create(
     pair: EnginePair,
+    db: Database | DatabaseSource,
+    content: DatabaseContent | undefined,
     context: BackupContext,
     metadata: unknown,
-  ): Promise<{ info: BackupInfo; bytesCopied: number }> {
+  ): Promise<Created> {
     const { settings, clock, recorder, abort } = this.#parts;
     this.#parts.onPhase('backup', context);
     const at = new Date(clock.now()).toISOString();
@@ -162,7 +233,7 @@ export class BackupRunner {
     let bytesCopied = 0;
     this.#parts.onBegin(context);
     try {
-      const info = await pair[kind].createBackup(settings.db, {
+      const info = await pair[kind].createBackup(db, {
         ...settings.create,
         ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
         signal: abort,
@@ -179,7 +250,11 @@ export class BackupRunner {
         timestamp: info.timestamp.toISOString(),
         bytes: bytesCopied,
       });
-      return { info, bytesCopied };
+      return {
+        info,
+        bytesCopied,
+        backedUp: await contentBackedUp(db, content, info),
+      };
     } catch (error) {
       await recorder.record({
         ...common,
@@ -191,10 +266,15 @@ export class BackupRunner {
     }
   }
 
-  async #verify(pair: EnginePair, info: BackupInfo, how: 'size' | 'checksum', context: BackupContext): Promise<void> {
+  async #verify(
+    engine: BackupEngine,
+    info: BackupInfo,
+    how: 'size' | 'checksum',
+    context: BackupContext,
+  ): Promise<void> {
     this.#parts.onPhase('verify', context);
     try {
-      await verifyAndRecord(this.#parts, pair.incremental, info, how, context.trigger);
+      await verifyAndRecord(this.#parts, engine, info, how, context.trigger);
     } catch (error) {
       throw new StepError('verify', toError(error), info);
     }
@@ -330,13 +410,4 @@ async function callHook<T>(hook: () => T): Promise<Awaited<T>> {
 
 function locationOf(location: string | BackupEngine): string {
   return typeof location === 'string' ? location : location.location;
-}
-
-/** The database behind what was given as one. Throws while it is closed, if it is one that opens and closes. */
-export function databaseBehind(source: Database | DatabaseSource): Database {
-  const database = (source as Partial<DatabaseSource>)[databaseOf] ?? (source as Database);
-  if (typeof (database as Partial<Database>).latestSequenceNumber !== 'bigint') {
-    throw invalidOption(TypeError, 'db', 'a Database', describe(source));
-  }
-  return database;
 }

@@ -31,8 +31,17 @@ export interface BackupResult extends BackupContext {
   verified: 'size' | 'checksum' | false;
 }
 
-/** How a backup ended, for {@link BackupManagerOptions.after}. */
-export type BackupOutcome = { ok: true; result: BackupResult } | { ok: false; error: Error };
+/** A backup that was left out: nothing was written since the newest one, which is there and whole. */
+export interface UnchangedBackup extends BackupContext {
+  /** The newest backup: it has all that the database holds. */
+  newest: BackupInfo;
+}
+
+/** How a backup ended, for {@link BackupManagerOptions.after}. Without a result it was left out, for nothing was new. */
+export type BackupOutcome =
+  | { ok: true; result: BackupResult }
+  | { ok: true; result: undefined; unchanged: UnchangedBackup }
+  | { ok: false; error: Error };
 
 export type BeforeHook = (context: BackupContext) => unknown;
 export type AfterHook = (context: BackupContext, outcome: BackupOutcome) => unknown;
@@ -61,6 +70,8 @@ export interface Skipped {
    */
   reason: 'running' | 'unchanged' | 'blocked' | 'stopping' | 'empty';
   message: string;
+  /** Where the reason is `unchanged`: the backup that has all that the database holds. */
+  backupId?: number;
 }
 
 /** The events of a {@link BackupManager}, with what their listeners get. */

@@ -1,10 +1,19 @@
-import { BackupEngine, type BackupEngineOptions, type CreateBackupOptions } from '../backup-engine.js';
+import {
+  BackupEngine,
+  type BackupEngineOptions,
+  type CreateBackupOptions,
+  checkCreateOptions,
+  checkEngineOptions,
+} from '../backup-engine.js';
 import { Database, type DatabaseSource, databaseOf } from '../database.js';
 import { describe, invalidOption } from '../errors.js';
 import { parseDuration } from '../units.js';
-import type { DrillOptions } from './drill.js';
+import { unknownOption } from '../unknown-option.js';
+import { DatabaseAccess, type DatabaseOpener, isOpener, type ManagedDatabase } from './database-access.js';
+import { checkDrillOptions, type DrillOptions } from './drill.js';
 import type { AfterHook, BeforeHook, OnFailure } from './manager-events.js';
 import type { MetricsOptions } from './metrics.js';
+import { realPathOf } from './real-path.js';
 import { checkRetentionPolicy, type RetentionPolicy } from './retention.js';
 import { parseSchedule, type ScheduleEntry, type ScheduleSpec } from './schedule.js';
 
@@ -36,8 +45,11 @@ export interface ManagerSnapshotOptions {
 
 /** Options of {@link BackupManager}. */
 export interface BackupManagerOptions {
-  /** The database to back up. The manager does not close it. */
-  db: Database | DatabaseSource;
+  /**
+   * The database to back up. One that is open, which the manager does not close; or how to open it, for a program that has no other
+   * use for it: then it is open only while the manager backs it up or makes a snapshot.
+   */
+  db: Database | DatabaseSource | DatabaseOpener;
   /** The directory of the backups, or an engine on it, which the manager does not close. */
   location: string | BackupEngine;
   /** Options of the engines that the manager opens. @default {} */
@@ -50,6 +62,13 @@ export interface BackupManagerOptions {
   jitter?: string | number | undefined;
   /** From the end of a backup to the next that notifyChange() brings about, at least. @default '5s' */
   minInterval?: string | number | undefined;
+  /**
+   * Leaves out scheduled and final backups of a database to which nothing was written since the newest backup, if that is there and
+   * its files have their names and sizes. Old backups are then not replaced by copies of the same. It counts as a good run. Where it
+   * cannot be told that nothing changed, the backup is made. backupNow() and notifyChange() always make one.
+   * @default true
+   */
+  skipUnchanged?: boolean | undefined;
   /** Makes every so many-th backup a full one, which shares no file with others. 0: none. @default 0 */
   fullEvery?: number | undefined;
   /** Which backups to keep; the others are deleted after each backup that verified. @default all */
@@ -84,13 +103,14 @@ export interface BackupManagerOptions {
 
 /** The options of a manager as it works with them. */
 export interface Settings {
-  db: Database | DatabaseSource;
+  db: ManagedDatabase;
   location: string | BackupEngine;
   engine: BackupEngineOptions;
   create: CreateBackupOptions;
   schedule: ScheduleEntry[];
   jitter: number;
   minInterval: number;
+  skipUnchanged: boolean;
   fullEvery: number;
   retention: RetentionPolicy | undefined;
   verify: 'size' | 'checksum' | false;
@@ -116,6 +136,7 @@ const NAMES: Record<keyof BackupManagerOptions, true> = {
   schedule: true,
   jitter: true,
   minInterval: true,
+  skipUnchanged: true,
   fullEvery: true,
   retention: true,
   verify: true,
@@ -134,8 +155,8 @@ const NAMES: Record<keyof BackupManagerOptions, true> = {
 export function checkManagerOptions(options: BackupManagerOptions): Settings {
   checkNames('options', options, Object.keys(NAMES));
   const { db, location, verify = 'size', fullEvery = 0 } = options;
-  if (!(db instanceof Database) && (typeof db !== 'object' || db === null || !(databaseOf in db))) {
-    throw invalidOption(TypeError, 'db', 'a Database', describe(db));
+  if (!(db instanceof Database) && (typeof db !== 'object' || db === null || !(databaseOf in db)) && !isOpener(db)) {
+    throw invalidOption(TypeError, 'db', 'a Database, or { path, open }', describe(db));
   }
   if ((typeof location !== 'string' || location === '') && !(location instanceof BackupEngine)) {
     throw invalidOption(TypeError, 'location', 'a directory or a BackupEngine', describe(location));
@@ -154,14 +175,20 @@ export function checkManagerOptions(options: BackupManagerOptions): Settings {
       'false',
     );
   }
-  const { schedule: drillSchedule, ...drill } = objectOf(options.drill, 'drill');
+  checkPlace(location, db);
+  const { schedule: drillSchedule, ...drill } = namedObject(options.drill, 'drill', [
+    'schedule',
+    'sample',
+    'directory',
+    'alternates',
+  ]);
+  within('drill', () => checkDrillOptions(drill));
   const snapshots = namedObject(options.snapshots, 'snapshots', ['schedule', 'retention', 'directory']);
   const {
     attempts = 5,
     delay = '1s',
     maxDelay = '1m',
   } = namedObject(options.retry, 'retry', ['attempts', 'delay', 'maxDelay']);
-  checkNames('drill', drill, ['sample', 'directory', 'alternates']);
   return {
     db,
     location,
@@ -170,6 +197,7 @@ export function checkManagerOptions(options: BackupManagerOptions): Settings {
     schedule: parseSchedule(options.schedule, 'schedule'),
     jitter: options.jitter === undefined ? 0 : parseDuration(options.jitter, 'jitter'),
     minInterval: parseDuration(options.minInterval ?? '5s', 'minInterval'),
+    skipUnchanged: booleanOf(options.skipUnchanged, 'skipUnchanged', true),
     fullEvery: wholeNumber(fullEvery, 'fullEvery'),
     retention: retentionOf(options.retention),
     verify,
@@ -198,8 +226,7 @@ function checkNames(name: string, value: unknown, known: readonly string[]): voi
   }
   const unknown = Object.keys(value).find((key) => !known.includes(key));
   if (unknown !== undefined) {
-    const path = name === 'options' ? unknown : `${name}.${unknown}`;
-    throw invalidOption(TypeError, path, 'left out: there is no such option', 'set');
+    throw unknownOption(unknown, known, name === 'options' ? '' : name);
   }
 }
 
@@ -226,6 +253,7 @@ function engineOptions(value: BackupManagerOptions['engine']): BackupEngineOptio
       throw invalidOption(TypeError, `engine.${name}`, 'left out: a manager writes and keeps', describe(options[name]));
     }
   }
+  within('engine', () => checkEngineOptions(options));
   return options;
 }
 
@@ -241,7 +269,38 @@ function createOptions(value: BackupManagerOptions['create']): CreateBackupOptio
       );
     }
   }
+  within('create', () => checkCreateOptions(options));
   return options;
+}
+
+/** Has errors about an option that is a part of another tell so. */
+function within(name: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    const { message } = error as Error;
+    (error as Error).message = /^\w+ must /.test(message) ? `${name}.${message}` : `${name}: ${message}`;
+    throw error;
+  }
+}
+
+/** Backups among the files of the database would be lost with it. What a closed database's directory is, the first backup tells. */
+function checkPlace(location: string | BackupEngine, db: ManagedDatabase): void {
+  const place = realPathOf(typeof location === 'string' ? location : location.location);
+  let path: string;
+  try {
+    path = new DatabaseAccess(db).path;
+  } catch {
+    return;
+  }
+  if (place === path) {
+    throw invalidOption(
+      TypeError,
+      'location',
+      'a directory of its own, best on another disk',
+      `${path}, which is the database`,
+    );
+  }
 }
 
 function wholeNumber(value: unknown, name: string): number {
@@ -249,6 +308,13 @@ function wholeNumber(value: unknown, name: string): number {
     throw invalidOption(TypeError, name, 'a whole number, at least 0', describe(value));
   }
   return value;
+}
+
+function booleanOf(value: unknown, name: string, byDefault: boolean): boolean {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw invalidOption(TypeError, name, 'true or false', describe(value));
+  }
+  return value ?? byDefault;
 }
 
 function functionOf<T>(value: T, name: string): T {

@@ -1,3 +1,4 @@
+import type { BackedUpContent } from './database-content.js';
 import { warn } from './manager-events.js';
 import { type BackupRef, isRecordOf, isSameBackup } from './operation-record.js';
 import { type DirectoryState, readState, updateState } from './state.js';
@@ -22,6 +23,8 @@ export interface ManagerMemory {
   lastRuns: Record<string, string>;
   /** As long as there is one none is deleted, and as long as one has files that could be shared, backups are full ones. */
   suspects: Suspect[];
+  /** What the last backup has, if it is known to have all that the database held. */
+  backedUp: BackedUpContent | undefined;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface ManagerMemory {
  */
 export class ManagerState {
   readonly #location: string;
-  #memory: ManagerMemory = { incrementalsSinceFull: undefined, consecutiveFailures: {}, lastRuns: {}, suspects: [] };
+  #memory: ManagerMemory = memoryOf({ manager: {} });
   /** Whether the file lacks what is remembered here, for it could not be written. */
   #isAhead = false;
 
@@ -109,14 +112,25 @@ export function spreadsDamage(suspects: readonly Suspect[]): boolean {
 
 /** A manager's part of the state. Whatever somebody made of it, what comes back has the right form. */
 export function memoryOf({ manager }: Pick<DirectoryState, 'manager'>): ManagerMemory {
-  const { incrementalsSinceFull, consecutiveFailures, lastRuns, suspects } = manager;
+  const { incrementalsSinceFull, consecutiveFailures, lastRuns, suspects, backedUp } = manager;
   return {
     incrementalsSinceFull:
       typeof incrementalsSinceFull === 'number' && incrementalsSinceFull >= 0 ? incrementalsSinceFull : undefined,
     consecutiveFailures: recordOf(consecutiveFailures, (value) => typeof value === 'number'),
     lastRuns: recordOf(lastRuns, (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value))),
     suspects: Array.isArray(suspects) ? suspects.filter(isSuspect) : [],
+    backedUp: isBackedUp(backedUp) ? backedUp : undefined,
   };
+}
+
+function isBackedUp(value: unknown): value is BackedUpContent {
+  const { backupId, timestamp, state, tables } = (value ?? {}) as Partial<BackedUpContent>;
+  return (
+    Number.isInteger(backupId) &&
+    !Number.isNaN(Date.parse(`${timestamp}`)) &&
+    typeof state === 'string' &&
+    typeof tables === 'string'
+  );
 }
 
 function recordOf<T>(value: unknown, accept: (value: unknown) => boolean): Record<string, T> {

@@ -28,9 +28,16 @@ export interface ManagerStatus {
   lastFailure: (Failure & { at: Date }) | undefined;
   /** When the last good backup was made, by whatever manager. */
   lastGoodBackup: Date | undefined;
+  /**
+   * When that backup was last known to have all that the database held: when it was made, or when a backup was left out after it,
+   * as nothing had been written. What alerts of age go by.
+   */
+  lastCurrent: Date | undefined;
   lastDrill: Date | undefined;
   /** The time that ages are told by: of the system's clock when the manager was made, and steady since. */
   now: Date;
+  /** Whether there is a schedule for drills. */
+  drillsScheduled: boolean;
   consecutiveFailures: number;
   incrementalsSinceFull: number;
   /** Backups that are damaged or share a file with one that is. As long as there are any, backups are full and none is deleted. */

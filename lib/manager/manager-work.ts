@@ -5,14 +5,15 @@ import { AsideWork, succeeded } from './aside-work.js';
 import { BackupQueue } from './backup-queue.js';
 import {
   BackupRunner,
-  databaseBehind,
   type Job,
+  type JobResult,
   type Phase,
   type RunnerParts,
   verifyAndRecord,
 } from './backup-runner.js';
 import { ChangeWatch } from './change-watch.js';
 import { type Clock, SteadyClock } from './clock.js';
+import { DatabaseAccess } from './database-access.js';
 import { readInventory } from './inventory.js';
 import { type GoodBackup, isBad, lastGoodOf } from './last-good.js';
 import { ManagerEngines } from './manager-engines.js';
@@ -25,11 +26,12 @@ import {
   type ManagerEvents,
   type Skipped,
   tell,
+  type UnchangedBackup,
   warn,
 } from './manager-events.js';
 import type { Settings } from './manager-options.js';
 import { count, ManagerState, remainingSuspects } from './manager-state.js';
-import type { OperationName } from './operation-record.js';
+import { isSameBackup, type OperationName } from './operation-record.js';
 import { planPruning, prune } from './pruner.js';
 import { Recorder } from './recorder.js';
 import type { RetentionPlan, RetentionPolicy } from './retention.js';
@@ -47,8 +49,9 @@ export class ManagerWork {
   readonly steady: SteadyClock;
   readonly location: string;
   readonly state: ManagerState;
-  readonly queue: BackupQueue;
+  readonly queue: BackupQueue<JobResult>;
   readonly changes: ChangeWatch;
+  readonly database: DatabaseAccess;
   readonly engines: ManagerEngines;
   readonly recorder: Recorder;
   /** What runs beside backups. */
@@ -70,9 +73,8 @@ export class ManagerWork {
   readonly #tracked = new Set<Promise<unknown>>();
   #loaded: Promise<void> | undefined;
   #good: GoodBackup | undefined;
-  /** What had been written when the last backup that went well began. */
-  #backedUp: string | undefined;
-  #begunWith: string | undefined;
+  /** When a backup was left out, as the last good one had all that the database held. */
+  #leftOut: GoodBackup | undefined;
 
   constructor(emitter: EventEmitter<ManagerEvents>, settings: Settings, clock: Clock, random: () => number) {
     const { location, engine, minInterval, auditLog } = settings;
@@ -82,6 +84,7 @@ export class ManagerWork {
     this.clock = clock;
     this.steady = new SteadyClock(clock);
     this.location = typeof location === 'string' ? location : location.location;
+    this.database = new DatabaseAccess(settings.db);
     this.engines = new ManagerEngines(location, engine);
     this.state = new ManagerState(this.location);
     this.recorder = new Recorder(this.location, {
@@ -103,7 +106,14 @@ export class ManagerWork {
     const state = await this.state.load();
     if (state !== undefined) {
       this.#good ??= lastGoodOf(state, this.settings.verify);
-      const { drill } = state.last;
+      const { drill, skip } = state.last;
+      if (skip?.backupId !== undefined && skip.timestamp !== undefined) {
+        this.#leftOut ??= {
+          backupId: skip.backupId,
+          timestamp: skip.timestamp,
+          at: Date.parse(skip.at),
+        };
+      }
       this.lastDrill ??= drill === undefined ? undefined : Date.parse(drill.at);
     }
   }
@@ -111,6 +121,14 @@ export class ManagerWork {
   /** When the last backup was made that is good for all that is known. */
   get lastGood(): number | undefined {
     return this.#good?.at;
+  }
+
+  /** When the last good backup was last known to have all that the database held. */
+  get lastCurrent(): number | undefined {
+    const [good, leftOut] = [this.#good, this.#leftOut];
+    return good !== undefined && leftOut !== undefined && isSameBackup(good, leftOut)
+      ? Math.max(good.at, leftOut.at)
+      : good?.at;
   }
 
   /** What was good may have been found damaged since, here or by another process. */
@@ -135,7 +153,11 @@ export class ManagerWork {
       this.skip({ operation: 'backup', trigger: 'schedule', reason: 'running', message });
       return true;
     }
-    return this.#unattended({ trigger: 'schedule', kind: 'auto' });
+    return this.#unattended({
+      trigger: 'schedule',
+      kind: 'auto',
+      mayBeLeftOut: this.settings.skipUnchanged,
+    });
   }
 
   #changeDue(): void {
@@ -150,23 +172,31 @@ export class ManagerWork {
     return succeeded(this.queue.add(job));
   }
 
-  async #backUp(job: Job): Promise<BackupResult> {
+  /** The last backup before the service ends. */
+  async backUpLast(): Promise<void> {
+    await this.queue.add({
+      trigger: 'final',
+      kind: 'auto',
+      mayBeLeftOut: this.settings.skipUnchanged,
+    });
+  }
+
+  async #backUp(job: Job): Promise<JobResult> {
     await this.load();
     const { settings } = this;
     const hurry = job.trigger === 'final' ? this.abort.signal : this.hurry.signal;
     const runner = new BackupRunner({ ...this.#runnerParts(), hurry });
     let outcome: Parameters<NonNullable<Settings['after']>>[1];
+    let ended: JobResult | undefined;
     let again: number | undefined;
     try {
-      const result = await runner.run(job);
-      outcome = { ok: true, result };
-      this.#backedUp = this.#begunWith;
-      this.#good = { ...result.info, at: this.steady.now() };
-      this.lastResult = result;
-      this.tell('backup', result);
-      if (settings.retention !== undefined) {
-        this.#enter('prune', result);
-        await this.prune(settings.retention, 'schedule').catch(() => undefined);
+      ended = await runner.run(job);
+      if ('leftOut' in ended) {
+        outcome = { ok: true, result: undefined, unchanged: ended.leftOut };
+        await this.#tellLeftOut(ended.leftOut);
+      } else {
+        outcome = { ok: true, result: ended.made };
+        await this.#tellMade(ended.made);
       }
     } catch (thrown) {
       const error = toError(thrown);
@@ -189,10 +219,49 @@ export class ManagerWork {
     this.#enter('idle');
     this.progress = undefined;
     this.changes.ended(outcome.ok, again);
-    if (!outcome.ok) {
-      throw outcome.error;
+    if (ended === undefined) {
+      throw (outcome as { error: Error }).error;
     }
-    return outcome.result;
+    return ended;
+  }
+
+  async #tellMade(result: BackupResult): Promise<void> {
+    const { retention } = this.settings;
+    this.#good = { ...result.info, at: this.steady.now() };
+    this.lastResult = result;
+    this.tell('backup', result);
+    if (retention !== undefined) {
+      this.#enter('prune', result);
+      await this.prune(retention, 'schedule').catch(() => undefined);
+    }
+  }
+
+  /** A good run: the newest backup was looked at, and is what would have been made. Nothing is pruned, as nothing came. */
+  async #tellLeftOut({ newest: { backupId, timestamp }, trigger, at }: UnchangedBackup): Promise<void> {
+    this.#leftOut = { backupId, timestamp, at: this.steady.now() };
+    await this.state.update((memory, counters) => {
+      memory.consecutiveFailures.create = 0;
+      memory.consecutiveFailures.verify = 0;
+      count(counters, 'leftOut');
+    });
+    await this.recorder.record({
+      operation: 'skip',
+      at: at.toISOString(),
+      ok: true,
+      durationMs: 0,
+      backupId,
+      timestamp: timestamp.toISOString(),
+      trigger,
+      detail: { reason: 'unchanged' },
+    });
+    const message = `nothing was written since backup ${backupId}, which is there and whole`;
+    this.skip({
+      operation: 'backup',
+      trigger,
+      reason: 'unchanged',
+      message,
+      backupId,
+    });
   }
 
   #enter(phase: Phase, context?: BackupContext): void {
@@ -205,14 +274,15 @@ export class ManagerWork {
       settings: this.settings,
       clock: this.clock,
       random: this.#random,
+      database: this.database,
       engines: this.engines,
       state: this.state,
       recorder: this.recorder,
       abort: this.abort.signal,
       onPhase: (phase, context) => this.#enter(phase, context),
+      onLook: () => this.changes.begun(),
       onBegin: (context) => {
         this.tell('start', context);
-        this.#begunWith = this.#written();
         this.changes.begun();
       },
       onProgress: (progress, context) => {
@@ -224,21 +294,6 @@ export class ManagerWork {
       onRetry: (error, attempt, delayMs, context) => this.tell('retry', { error, attempt, delayMs, context }),
       onFailure: (failure) => this.#tellFailure(failure),
     };
-  }
-
-  /** Whether all that has been written is in the last backup that this manager made. */
-  get isUnchanged(): boolean {
-    return this.#backedUp !== undefined && this.#backedUp === this.#written() && !this.changes.pending;
-  }
-
-  /** Names what the database holds: the number of its last write, and its families, which have no number. */
-  #written(): string | undefined {
-    try {
-      const { latestSequenceNumber, columnFamilies } = databaseBehind(this.settings.db);
-      return JSON.stringify([String(latestSequenceNumber), columnFamilies]);
-    } catch {
-      return undefined;
-    }
   }
 
   /** Counts and tells a failure of what is no part of making a backup. */
@@ -372,7 +427,11 @@ export class ManagerWork {
     const inventory = await readInventory((await this.engines.open()).incremental);
     this.#reconsider(inventory.state);
     const suspects = remainingSuspects(this.state.memory.suspects, inventory.backups, inventory.state);
-    const last = { good: this.lastGood, drill: this.lastDrill };
+    const last = {
+      good: this.lastGood,
+      current: this.lastCurrent,
+      drill: this.lastDrill,
+    };
     return statisticsOf(inventory, suspects, this.steady.now(), last);
   }
 

@@ -47,6 +47,7 @@ interface Shared {
   members: Set<ManagerMetrics>;
   successes: InstanceType<PromClient['Counter']>;
   failures: InstanceType<PromClient['Counter']>;
+  leftOut: InstanceType<PromClient['Counter']>;
   bytesCopied: InstanceType<PromClient['Counter']>;
   duration: InstanceType<PromClient['Histogram']>;
 }
@@ -56,12 +57,13 @@ const DURATIONS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600];
 /** By name what is read when somebody scrapes: from the status, which costs nothing, or from the directory. */
 const OF_STATUS: Record<string, { help: string; value: (status: ManagerStatus, now: number) => number | undefined }> = {
   last_good_backup_age_seconds: {
-    help: 'Seconds since the last backup that was made and verified; +Inf if there is none',
-    value: ({ lastGoodBackup }, now) => age(lastGoodBackup, now) ?? Number.POSITIVE_INFINITY,
+    help: 'Seconds since the last good backup was made, or was last found to have all that the database holds; +Inf if there is none',
+    value: ({ lastCurrent }, now) => age(lastCurrent, now) ?? Number.POSITIVE_INFINITY,
   },
   last_drill_age_seconds: {
-    help: 'Seconds since a restore drill was last passed; +Inf if none was',
-    value: ({ lastDrill }, now) => age(lastDrill, now) ?? Number.POSITIVE_INFINITY,
+    help: 'Seconds since a restore drill was last passed; +Inf if none was; none of a manager that has no schedule for drills and made none',
+    value: ({ lastDrill, drillsScheduled }, now) =>
+      age(lastDrill, now) ?? (drillsScheduled ? Number.POSITIVE_INFINITY : undefined),
   },
   consecutive_failures: {
     help: 'Backups in a row that failed',
@@ -110,7 +112,7 @@ export class ManagerMetrics {
   }
 
   #listen(): void {
-    const { successes, failures, bytesCopied, duration } = this.#shared;
+    const { successes, failures, leftOut, bytesCopied, duration } = this.#shared;
     for (const kind of ['full', 'incremental']) {
       // From the start on, so that a rate over the first one is seen.
       successes.inc({ ...this.labels, kind }, 0);
@@ -119,10 +121,16 @@ export class ManagerMetrics {
       failures.inc({ ...this.labels, operation }, 0);
     }
     bytesCopied.inc(this.labels, 0);
+    leftOut.inc(this.labels, 0);
     this.source.on('backup', (result) => {
       successes.inc({ ...this.labels, kind: result.kind });
       bytesCopied.inc(this.labels, result.bytesCopied);
       duration.observe({ ...this.labels, kind: result.kind }, result.durationMs / 1000);
+    });
+    this.source.on('skipped', ({ operation, reason }) => {
+      if (operation === 'backup' && reason === 'unchanged') {
+        leftOut.inc(this.labels);
+      }
     });
     this.source.on('failure', ({ operation }) => failures.inc({ ...this.labels, operation }));
   }
@@ -132,6 +140,7 @@ export class ManagerMetrics {
 export const METRIC_NAMES: readonly string[] = [
   'successes_total',
   'failures_total',
+  'left_out_total',
   'bytes_copied_total',
   'duration_seconds',
   ...Object.keys(OF_STATUS),
@@ -198,6 +207,9 @@ function makeShared(client: PromClient, register: MetricsRegistry, prefix: strin
     labelNames,
     members,
     successes: new client.Counter(config('successes_total', 'Backups that were made', 'kind')),
+    leftOut: new client.Counter(
+      config('left_out_total', 'Backups that were left out, as nothing had been written since the newest one'),
+    ),
     failures: new client.Counter(config('failures_total', 'What failed, by operation', 'operation')),
     bytesCopied: new client.Counter(config('bytes_copied_total', 'Bytes that backups have copied')),
     duration: new client.Histogram({

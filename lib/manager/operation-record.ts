@@ -11,7 +11,9 @@ export type OperationName =
   | 'pin'
   | 'unpin'
   | 'gc'
-  | 'snapshot';
+  | 'snapshot'
+  /** A backup that was left out: the newest one has all that the database holds. */
+  | 'skip';
 
 /** A backup's name over time: ids are given again after the latest backup was deleted, the pair is not. */
 export interface BackupRef {

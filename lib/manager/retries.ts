@@ -3,6 +3,8 @@ const PASSING = new Set([
   'BACKUP_LOCKED',
   // The next attempt takes the lock that is there.
   'LOCK_LOST',
+  // Of a manager that opens its database for each backup: another process has it for the moment.
+  'DATABASE_IN_USE',
   'NO_SPACE',
   'ROCKSDB_IO_ERROR',
   'ROCKSDB_BUSY',

@@ -28,6 +28,11 @@ export interface ManagerStats {
   duration: { p50: number; p95: number } | undefined;
   /** The last backup that was made and verified as was asked for. */
   lastGoodBackup: Date | undefined;
+  /** Backups that were left out, as nothing had been written since the newest one. */
+  leftOut: number;
+  /** When that backup was last known to have all that the database held. See {@link ManagerStatus.lastCurrent}. */
+  lastCurrent: Date | undefined;
+  /** Since `lastCurrent`. */
   msSinceLastGoodBackup: number | undefined;
   lastDrill: Date | undefined;
   msSinceLastDrill: number | undefined;
@@ -38,11 +43,15 @@ export function statisticsOf(
   inventory: Inventory,
   suspects: { backupId: number }[],
   now: number,
-  last: { good: number | undefined; drill: number | undefined },
+  last: {
+    good: number | undefined;
+    current: number | undefined;
+    drill: number | undefined;
+  },
 ): ManagerStats {
   const { backups, corrupt, state } = inventory;
   const full = backups.filter(({ kind }) => kind === 'full').length;
-  const { created = 0, failed = 0, bytesCopied = 0 } = state.counters;
+  const { created = 0, failed = 0, bytesCopied = 0, leftOut = 0 } = state.counters;
   const durations = state.history.filter(isCreated).map(({ durationMs }) => durationMs);
   return {
     backups: backups.length,
@@ -62,7 +71,9 @@ export function statisticsOf(
     duration:
       durations.length === 0 ? undefined : { p50: percentile(durations, 0.5), p95: percentile(durations, 0.95) },
     lastGoodBackup: dateOf(last.good),
-    msSinceLastGoodBackup: last.good === undefined ? undefined : Math.max(0, now - last.good),
+    leftOut,
+    lastCurrent: dateOf(last.current),
+    msSinceLastGoodBackup: last.current === undefined ? undefined : Math.max(0, now - last.current),
     lastDrill: dateOf(last.drill),
     msSinceLastDrill: last.drill === undefined ? undefined : Math.max(0, now - last.drill),
   };

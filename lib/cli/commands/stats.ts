@@ -1,5 +1,5 @@
 import { readInventory } from '../../manager/inventory.js';
-import type { OperationName, OperationRecord } from '../../manager/operation-record.js';
+import { isRecordOf, type OperationName, type OperationRecord } from '../../manager/operation-record.js';
 import type { DirectoryState } from '../../manager/state.js';
 import { percentile } from '../../manager/statistics.js';
 import { formatDuration, formatSize } from '../../units.js';
@@ -57,6 +57,7 @@ export const stats = defineCommand({
         'durationP95Ms?': number(),
       }),
     ),
+    'nothingNewAsOf?': time('when a backup was left out, as nothing had been written since the newest'),
     'pinsLost?': text('set while it is not known which backups are pinned'),
   }),
   run(context, { DIR }) {
@@ -69,6 +70,9 @@ export const stats = defineCommand({
       const lost = corrupt.map(({ backupId }) => backupId);
       const damaged = backups.filter((backup) => backup.state === 'corrupt').map(({ backupId }) => backupId);
       const operations = countOperations(state);
+      const latest = backups.at(-1);
+      const { skip } = state.last;
+      const nothingNew = skip !== undefined && latest !== undefined && isRecordOf(skip, latest) ? new Date(skip.at) : undefined;
       const { style } = context.out;
       return {
         json: {
@@ -89,6 +93,7 @@ export const stats = defineCommand({
                 secondsSinceNewest: Math.max(0, (now.getTime() - newest.getTime()) / 1000),
               }),
           operations,
+          ...(nothingNew === undefined ? {} : { nothingNewAsOf: nothingNew.toISOString() }),
           ...(state.pinsLost === undefined ? {} : { pinsLost: state.pinsLost }),
         },
         text: () => [
@@ -96,6 +101,7 @@ export const stats = defineCommand({
             ['Directory', safe(location)],
             ['Backups', `${backups.length} (${full} full, ${backups.length - full} incremental)`],
             ['Newest', newest && `${localTime(newest)}, ${age(newest, now)} ago`],
+            ['Nothing new', nothingNew === undefined ? undefined : `as of ${age(nothingNew, now)} ago`],
             ['Oldest', oldest && `${localTime(oldest)}, ${age(oldest, now)} ago`],
             ['On disk', formatSize(bytesOnDisk)],
             ['As databases', formatSize(logicalBytes)],
@@ -121,10 +127,11 @@ function countOperations({ history, last }: DirectoryState): OperationCount[] {
   for (const record of Object.values(last)) {
     of(record.operation)[record.ok ? 'last' : 'lastFailed'] = record;
   }
-  for (const { operation, ok, durationMs } of history) {
+  for (const { operation, ok, durationMs, detail } of history) {
     const known = of(operation);
-    known[ok ? 'ok' : 'failed']++;
-    if (ok) known.durations.push(durationMs);
+    // Backups that were left out one after the other have one record.
+    known[ok ? 'ok' : 'failed'] += operation === 'skip' && typeof detail?.times === 'number' ? detail.times : 1;
+    if (ok && operation !== 'skip') known.durations.push(durationMs);
   }
   return [...counts.values()].map(({ durations, ...known }) => ({
     ...known,

@@ -1,11 +1,10 @@
 import { resolve } from 'node:path';
-import type { Database } from '../../database.js';
 import { BackupManager } from '../../manager/backup-manager.js';
 import type { ManagerEvents } from '../../manager/manager-events.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
-import { openToBackUp } from '../database.js';
+import { checkDatabase, openToBackUp } from '../database.js';
 import { messageOf, UsageError } from '../errors.js';
 import { safe } from '../output/text.js';
 import { object, oneOf, text, time } from '../schema.js';
@@ -14,7 +13,6 @@ import { readConfig, type WatchedDatabase } from '../watch-config.js';
 
 interface Watched {
   config: WatchedDatabase;
-  db: Database;
   manager: BackupManager;
 }
 
@@ -36,14 +34,18 @@ export const watch = defineCommand({
   name: 'watch',
   summary: 'back up databases on their schedules, until it is stopped',
   description: [
-    'Opens the databases that a JSON file names, and backs up, verifies, prunes and drills them on their schedules, as BackupManager does in a service. For databases that no other process has open: as long as it runs, it has them.',
+    'Backs up, verifies, prunes and drills the databases that a JSON file names on their schedules, as BackupManager does in a service. It opens a database only while it backs it up: for databases that are mostly not open. One that another process has open at that moment is tried again for a while, and then told as a failure.',
+    'A backup of a database to which nothing was written since the newest one is left out, and told as skipped; "skipUnchanged": false makes it all the same.',
     'SIGTERM, SIGHUP or Ctrl-C end it: a running backup is stopped and leaves nothing behind, or, with finalBackup, is waited for and followed by a last one. It ends with 0 then. A backup that fails does not end it: it is told, tried again, and recorded.',
     'The file: {"databases": [{"path": "/data/users", "backups": "/backups/users", "schedule": "15m", "retention": {"daily": 7, "weekly": 4}, "drill": {"schedule": "0 5 * * 0"}}]}. Its keys are in docs/cli-schema.json, as watchConfig. Paths in it are relative to it.',
   ],
   positionals: [],
   options: {
     config: { type: 'path', summary: 'the JSON file; needed' },
-    check: { type: 'flag', summary: 'only check the file, and say what it means' },
+    check: {
+      type: 'flag',
+      summary: 'only check the file and the paths in it, and say what it means; opens no database',
+    },
   },
   examples: [
     { line: 'rocksdb-backup watch --config /etc/rocksdb-backup.json --check', does: 'is the file right?' },
@@ -70,17 +72,12 @@ export const watch = defineCommand({
     try {
       for (const [at, config] of configs.entries()) {
         context.signal.throwIfAborted();
-        const db = await openToBackUp(config.path, config);
-        try {
-          watched.push({ config, db, manager: newManager(config, db, options.config, at) });
-        } catch (error) {
-          await db.close();
-          throw error;
-        }
+        checkDatabase(config.path, config.walDir);
+        watched.push({ config, manager: newManager(config, options.config, at) });
       }
       if (options.check) {
         for (const { config } of watched) {
-          log(context, config.name, 'checked', `${config.path} goes to ${String(config.manager.location)}`);
+          log(context, config.name, 'checked', meaningOf(config));
         }
         return { streamed: true, exit: 'ok' };
       }
@@ -88,11 +85,10 @@ export const watch = defineCommand({
       for (const { config, manager } of watched) {
         listen(context, config.name, manager);
         manager.start();
-        const when = config.manager.schedule;
-        const schedule = when === undefined ? 'nothing is scheduled' : `on the schedule ${JSON.stringify(when)}`;
-        log(context, config.name, 'watching', `${config.path} goes to ${manager.location}, ${schedule}`);
+        log(context, config.name, 'watching', meaningOf(config));
         if (config.backupOnStart) {
-          manager.backupNow().catch(() => undefined); // told as an event
+          const { skipUnchanged = true } = config.manager;
+          manager.backupNow({ skipUnchanged }).catch(() => undefined); // told as an event
         }
       }
       await aborted(context.signal);
@@ -103,9 +99,22 @@ export const watch = defineCommand({
   },
 });
 
-function newManager(config: WatchedDatabase, db: Database, file: string, at: number): BackupManager {
+/** What is going to be done, in words. */
+function meaningOf({ path, manager: { location, schedule }, backupOnStart, finalBackup }: WatchedDatabase): string {
+  const times = [
+    ...(schedule === undefined ? [] : [`on the schedule ${JSON.stringify(schedule)}`]),
+    ...(backupOnStart ? ['at the start'] : []),
+    ...(finalBackup ? ['at the end'] : []),
+  ];
+  return `${path} goes to ${String(location)}, ${times.join(', ') || 'on no schedule'}`;
+}
+
+function newManager(config: WatchedDatabase, file: string, at: number): BackupManager {
   try {
-    return new BackupManager({ ...config.manager, db });
+    return new BackupManager({
+      ...config.manager,
+      db: { path: config.path, open: () => openToBackUp(config.path, config) },
+    });
   } catch (error) {
     if ((error as { code?: string }).code === 'INVALID_OPTION') {
       throw new UsageError(`${resolve(file)}: databases[${at}].${messageOf(error)}`, 'rocksdb-backup watch --help');
@@ -132,13 +141,9 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** Stops all, with a last backup where that is wanted and watching had begun; also when one of them cannot make its last backup; that one is told as an event. */
 async function stopAll(watched: readonly Watched[], isWatching: boolean): Promise<void> {
-  const ends = watched.map(async ({ config, db, manager }) => {
-    try {
-      await manager.stop(isWatching && config.finalBackup ? { finalBackup: true } : { abort: true });
-    } finally {
-      await db.close();
-    }
-  });
+  const ends = watched.map(({ config, manager }) =>
+    manager.stop(isWatching && config.finalBackup ? { finalBackup: true } : { abort: true }),
+  );
   const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected');
   if (failed !== undefined) {
     throw failed.reason;
@@ -197,8 +202,11 @@ function describe(event: Told, args: unknown[]): { message: string; detail?: obj
       return { message, detail: { deleted, keep: plan.keep, ...(plan.blocked && { blocked: plan.blocked }) } };
     }
     case 'skipped': {
-      const [{ operation, reason, message }] = of<'skipped'>();
-      return { message: `${operation} skipped: ${message}`, detail: { operation, reason } };
+      const [{ operation, reason, message, backupId }] = of<'skipped'>();
+      return {
+        message: `${operation} skipped: ${message}`,
+        detail: { operation, reason, ...(backupId === undefined ? {} : { backupId }) },
+      };
     }
     case 'retry': {
       const [{ error, attempt, delayMs }] = of<'retry'>();
