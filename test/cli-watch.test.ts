@@ -145,7 +145,7 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
     [[], /the configuration must be an object/],
     [{}, /databases is missing/],
     [{ databases: [] }, /databases must name at least one/],
-    [{ databases: [good], database: 1 }, /there is no key database; there are databases/],
+    [{ databases: [good], database: 1 }, /there is no key database; did you mean databases\?/],
     [{ databases: [{ path: 'db' }] }, /databases\[0\]\.backups is missing/],
     [
       { databases: [good, { ...good, path: 'other', backups: './b' }] },

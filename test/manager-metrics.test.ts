@@ -31,7 +31,7 @@ t.test('the metrics tell how many, how long, how large, how old', async (t) => {
   const of = `directory="${dir('backups')}"`;
   let value = await scraped(register);
   t.equal(value(`rocksdb_backup_last_good_backup_age_seconds{${of}}`), Number.POSITIVE_INFINITY);
-  t.equal(value(`rocksdb_backup_last_drill_age_seconds{${of}}`), Number.POSITIVE_INFINITY);
+  t.equal(value(`rocksdb_backup_last_drill_age_seconds{${of}}`), undefined, 'nobody is waiting for a drill');
   t.equal(value(`rocksdb_backup_failures_total{${of},operation="create"}`), 0);
   t.equal(value(`rocksdb_backup_backups{${of}}`), 0);
 
@@ -137,6 +137,19 @@ t.test('without prom-client, metrics are refused with the command that installs 
     message: /npm install prom-client/,
   });
 });
+
+t.test(
+  'a drill that was never made is infinitely old where drills are scheduled, and is not told elsewhere',
+  async (t) => {
+    const register = new Registry();
+    const scene = await managerScene(t, { metrics: { register }, drill: { schedule: '0 5 * * 0' } });
+    const sample = (directory: string) => `rocksdb_backup_last_drill_age_seconds{directory="${directory}"}`;
+    const without = scene.another({ location: scene.dir('others'), drill: {} });
+    const value = await scraped(register);
+    t.equal(value(sample(scene.manager.location)), Number.POSITIVE_INFINITY);
+    t.equal(value(sample(without.manager.location)), undefined);
+  },
+);
 
 t.test('the alerts of docs/prometheus-rules.yml are about metrics that exist', async (t) => {
   const rules = readFileSync(join(__dirname, '..', '..', 'docs', 'prometheus-rules.yml'), 'utf8');

@@ -72,7 +72,8 @@ export const stats = defineCommand({
       const operations = countOperations(state);
       const latest = backups.at(-1);
       const { skip } = state.last;
-      const nothingNew = skip !== undefined && latest !== undefined && isRecordOf(skip, latest) ? new Date(skip.at) : undefined;
+      const nothingNew =
+        skip !== undefined && latest !== undefined && isRecordOf(skip, latest) ? new Date(skip.at) : undefined;
       const { style } = context.out;
       return {
         json: {
