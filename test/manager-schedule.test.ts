@@ -85,7 +85,7 @@ t.test('a schedule that cannot be is refused, and the message names it', async (
     [{ every: '5m', cron: '* * * * *' }, /^schedule must be/],
     [{ cron: '* * * * *', timezone: 'Mars/Olympus' }, /a time zone such as/],
     [{ cron: '* * * * *', timezone: 5 }, /a time zone such as/],
-    [{ cron: '* * * * *', tz: 'UTC' }, /"tz"/],
+    [{ cron: '* * * * *', tz: 'UTC' }, /"schedule\.tz"/],
     [{ every: true }, /^schedule.every must be/],
   ] as const) {
     t.throws(() => parseSchedule(value, 'schedule'), { code: 'INVALID_OPTION', message }, JSON.stringify(value));
