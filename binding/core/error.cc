@@ -95,6 +95,10 @@ const char* SeverityName(Status::Severity severity) {
   }
 }
 
+constexpr char kTooManyFiles[] =
+    ". This process may not open more files: raise its limit (ulimit -n), or open databases with a smaller "
+    "maxOpenFiles (--max-open-files on the command line).";
+
 // What RocksDB's words leave open: what to do.
 const char* Advice(const rocksdb::Status& status, const std::string& text) {
   if (status.severity() == Status::kHardError) {
@@ -106,8 +110,7 @@ const char* Advice(const rocksdb::Status& status, const std::string& text) {
   }
   // There is no subcode for it; the words are the system's own.
   if (status.IsIOError() && text.find(std::strerror(EMFILE)) != std::string::npos) {
-    return ". This process may not open more files: raise its limit (ulimit -n), or open databases with a smaller "
-           "maxOpenFiles (--max-open-files on the command line).";
+    return kTooManyFiles;
   }
   return "";
 }
@@ -135,6 +138,9 @@ Error Error::System(std::string_view doing, int error_number) {
   Error error("ROCKSDB_IO_ERROR", std::string(doing) + ": " + std::strerror(error_number));
   if (error_number == ENOSPC || error_number == EDQUOT) {
     error.subcode_ = SubCodeName(Status::kNoSpace);
+  }
+  if (error_number == EMFILE) {
+    error.message_ += kTooManyFiles;
   }
   return error;
 }

@@ -44,6 +44,8 @@ TEST(ErrorTest, AFailedCallOfTheSystemTellsWhyAndAFullDiskAsSuch) {
   for (const int full : {ENOSPC, EDQUOT}) {
     EXPECT_EQ(Error::System("cannot make /backups", full).subcode(), "NO_SPACE");
   }
+  const Error many = Error::System("cannot make /backups", EMFILE);
+  EXPECT_NE(many.message().find("ulimit -n"), std::string::npos) << many.message();
 }
 
 TEST(ErrorTest, EveryStatusCodeHasACodeOfItsOwn) {
