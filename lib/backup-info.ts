@@ -9,7 +9,7 @@ export interface BackupInfo {
   timestamp: Date;
   /** Bytes that a restore writes. */
   size: number;
-  /** Bytes that only this backup uses: what deleting it frees. */
+  /** Bytes of files that only this backup uses: what deleting it frees, beside its meta file and record, which take some kilobytes. */
   uniqueSize: number;
   /** Files of the backup, shared ones included. */
   numberFiles: number;

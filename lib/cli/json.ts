@@ -47,7 +47,9 @@ const backupProperties: Record<string, JsonSchema> = {
   backupId: count('the number of the backup; after the latest was deleted, its number is given again'),
   timestamp: time('when it was begun'),
   size: count('bytes that a restore writes'),
-  uniqueSize: count('bytes that only this backup uses: what deleting it frees'),
+  uniqueSize: count(
+    'bytes of files that only this backup uses: what deleting it frees, beside its meta file and record',
+  ),
   numberFiles: count(),
   metadata: ref('bytes'),
 };
