@@ -43,15 +43,18 @@ export class Oracle {
     mkdirSync(restored, { recursive: true });
     mkdirSync(join(world.directory, 'live'));
     writeFileSync(acknowledged, '0'.padStart(12, '0'));
-    // Somebody's own folder in a target: files are moved one by one there.
-    mkdirSync(join(restored, 'inside', 'folder'), { recursive: true });
-    writeFileSync(join(restored, 'inside', 'folder', 'note'), 'note');
     const engine = await BackupEngine.open(backups, world.engine);
     const live = await Database.open(db, world.database);
     const { backupId } = await engine.createBackup(live);
     await live.close();
     const oracle = new Oracle(torture, world, engine);
     oracle.#backups.set(backupId, { from: 0, to: 0 });
+    // Somebody's own folder in a target: files are moved one by one there.
+    const { dbDir: inside } = target(world, 'restore inside');
+    await engine.restoreBackup(backupId, inside);
+    oracle.#targets.set(inside, [{ from: 0, to: 0 }]);
+    mkdirSync(join(inside, 'folder'));
+    writeFileSync(join(inside, 'folder', 'note'), 'note');
     return oracle;
   }
 
