@@ -245,7 +245,8 @@ Measured CoreRestore(const Arguments& arguments) {
   rocksdb_backup::RestoreRequest request;
   request.backup_id = latest.id;
   request.database_dir = arguments.words[2];
-  Measure(&measured, [&] { Check(repository->Restore(request, repository.NewOperation(), &latest)); });
+  rocksdb_backup::RestoreResult restored;
+  Measure(&measured, [&] { Check(repository->Restore(request, repository.NewOperation(), &restored)); });
   measured.bytes = latest.size;
   return measured;
 }
