@@ -1,15 +1,15 @@
 #include "core/backup_record.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <memory>
 #include <string_view>
-#include <system_error>
 
 #include "core/checksum.h"
+#include "core/meta_file.h"
 #include "core/paths.h"
 #include "core/stoppable_rate_limiter.h"
+#include "core/text.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -18,7 +18,6 @@ using rocksdb::FileOptions;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-constexpr const char* kName = "rocksdb-backup.files";
 constexpr const char* kTemporaryName = ".rocksdb-backup.files.tmp";
 constexpr std::string_view kFormat = "rocksdb-backup files 1";
 constexpr size_t kMaxBytes = size_t{256} << 20;  // two million files; what is larger no program of ours wrote
@@ -76,18 +75,6 @@ IOStatus WriteAll(rocksdb::FileSystem& storage, const std::string& path, const s
   return status;
 }
 
-std::string_view TakeUntil(char end, std::string_view* text) {
-  const std::string_view taken = text->substr(0, text->find(end));
-  text->remove_prefix(std::min(text->size(), taken.size() + 1));
-  return taken;
-}
-
-template <class Number>
-bool ToNumber(std::string_view text, Number* number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
 std::string Header(uint32_t id) { return std::string(kFormat) + " of backup " + std::to_string(id); }
 
 // A line for each file, `<size> <checksum or -> <name>`, the meta's first and the text's own checksum last.
@@ -108,20 +95,28 @@ bool ParseFile(std::string_view line, RecordedFile* file) {
   return ToNumber(size, &file->size.emplace()) && (checksum == "-" || ToNumber(checksum, &file->checksum.emplace()));
 }
 
-bool Parse(uint32_t id, std::string_view text, BackupRecord* record) {
-  if (text.size() < 2 || text.back() != '\n') {
+// Leaves the lines of the files.
+bool ParseHead(uint32_t id, std::string_view* text, BackupRecord* record) {
+  if (text->size() < 2 || text->back() != '\n') {
     return false;
   }
-  const size_t last_line = text.find_last_of('\n', text.size() - 2) + 1;
-  const std::string_view own = text.substr(last_line, text.size() - last_line - 1);
-  text = text.substr(0, last_line);
+  const size_t last_line = text->find_last_of('\n', text->size() - 2) + 1;
+  const std::string_view own = text->substr(last_line, text->size() - last_line - 1);
+  *text = text->substr(0, last_line);
   RecordedFile meta;
-  if (own != std::to_string(ChecksumOf(text)) || TakeUntil('\n', &text) != Header(id) ||
-      !ParseFile(TakeUntil('\n', &text), &meta) || !meta.checksum) {
+  if (own != std::to_string(ChecksumOf(*text)) || TakeUntil('\n', text) != Header(id) ||
+      !ParseFile(TakeUntil('\n', text), &meta) || !meta.checksum) {
     return false;
   }
   record->meta_size = *meta.size;
   record->meta_checksum = *meta.checksum;
+  return true;
+}
+
+bool Parse(uint32_t id, std::string_view text, BackupRecord* record) {
+  if (!ParseHead(id, &text, record)) {
+    return false;
+  }
   while (!text.empty()) {
     if (!ParseFile(TakeUntil('\n', &text), &record->files.emplace_back())) {
       return false;
@@ -130,30 +125,18 @@ bool Parse(uint32_t id, std::string_view text, BackupRecord* record) {
   return true;
 }
 
-// `<name> crc32 <checksum>`, and in newer metas other such pairs before or after it.
-std::vector<RecordedFile> ParseMeta(std::string_view meta) {
+// With the sizes that shared files have in their names.
+std::vector<RecordedFile> FilesOfMeta(std::string_view text) {
   std::vector<RecordedFile> files;
-  while (!meta.empty()) {
-    std::string_view line = TakeUntil('\n', &meta);
-    RecordedFile file;
-    file.name = TakeUntil(' ', &line);
-    if (file.name.find('/') == std::string::npos) {
+  for (const auto& entry : ParseMeta(text).entries) {
+    if (entry.excluded) {
       continue;
     }
-    bool excluded = false;
-    while (!line.empty()) {
-      const std::string_view field = TakeUntil(' ', &line);
-      const std::string_view value = TakeUntil(' ', &line);
-      if (uint32_t checksum = 0; field == "crc32" && ToNumber(value, &checksum)) {
-        file.checksum = checksum;
-      }
-      excluded |= field == "ni::excluded" && value == "true";
-    }
+    RecordedFile& file = files.emplace_back();
+    file.name = entry.name;
+    file.checksum = entry.checksum;
     if (const uint64_t size = SizeInName(file.name); size != kNoSizeInName) {
       file.size = size;
-    }
-    if (!excluded) {
-      files.push_back(std::move(file));
     }
   }
   return files;
@@ -217,7 +200,7 @@ IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id,
     return status;
   }
   std::map<std::string, std::optional<uint32_t>> checksums;
-  for (auto& file : ParseMeta(meta)) {
+  for (auto& file : FilesOfMeta(meta)) {
     checksums[file.name] = file.checksum;
   }
   BackupRecord record{meta.size(), ChecksumOf(meta), {}};
@@ -229,7 +212,7 @@ IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id,
   const bool sync = settings.engine.sync;
   IOStatus status = WriteAll(*storage, temporary, Format(id, record), sync);
   if (status.ok()) {
-    status = storage->RenameFile(temporary, directory + "/" + kName, IOOptions(), nullptr);
+    status = storage->RenameFile(temporary, directory + "/" + kRecordName, IOOptions(), nullptr);
   }
   if (!status.ok()) {
     storage->DeleteFile(temporary, IOOptions(), nullptr).PermitUncheckedError();
@@ -238,18 +221,23 @@ IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id,
   return sync ? SyncNames(*storage, directory) : status;
 }
 
+std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text) {
+  BackupRecord record;
+  return ParseHead(id, &text, &record) ? std::optional(std::move(record)) : std::nullopt;
+}
+
 std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id) {
   std::string text;
   BackupRecord record;
-  const bool whole =
-      ReadAll(*StorageOf(settings), DirectoryOf(settings, id) + "/" + kName, &text).ok() && Parse(id, text, &record);
+  const bool whole = ReadAll(*StorageOf(settings), DirectoryOf(settings, id) + "/" + kRecordName, &text).ok() &&
+                     Parse(id, text, &record);
   return whole ? std::optional(std::move(record)) : std::nullopt;
 }
 
 void RemoveBackupRecord(const EngineSettings& settings, uint32_t id) {
   const auto storage = StorageOf(settings);
   // What stays is removed with the directory, at the price of a look through all of them.
-  for (const char* name : {kName, kTemporaryName}) {
+  for (const char* name : {kRecordName, kTemporaryName}) {
     storage->DeleteFile(DirectoryOf(settings, id) + "/" + name, IOOptions(), nullptr).PermitUncheckedError();
   }
 }
@@ -274,7 +262,7 @@ std::vector<RecordedFile> KnownFiles(const EngineSettings& settings, uint32_t id
   if (record) {
     return record->files;
   }
-  return ReadAll(*StorageOf(settings), MetaOf(settings, id), &meta).ok() ? ParseMeta(meta)
+  return ReadAll(*StorageOf(settings), MetaOf(settings, id), &meta).ok() ? FilesOfMeta(meta)
                                                                          : std::vector<RecordedFile>();
 }
 

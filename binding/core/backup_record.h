@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/backup_engine_session.h"
@@ -23,6 +24,8 @@ struct RecordedFile {
   std::optional<uint32_t> checksum;  // CRC32C
 };
 
+inline constexpr const char* kRecordName = "rocksdb-backup.files";
+
 struct BackupRecord {
   uint64_t meta_size = 0;
   uint32_t meta_checksum = 0;
@@ -33,6 +36,9 @@ struct BackupRecord {
 // what the engine sees. So a failure is no failure of the backup.
 rocksdb::IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id,
                                     const std::vector<rocksdb::BackupFileInfo>& files);
+
+// Of a record's text, without its files. Nothing where it is not whole.
+std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text);
 
 // Nothing where there is none that is whole.
 std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id);

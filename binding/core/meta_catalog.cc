@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/checksum.h"
+#include "core/meta_file.h"
 #include "core/paths.h"
 
 namespace rocksdb_backup {
@@ -18,102 +19,61 @@ using rocksdb::Slice;
 
 namespace {
 
-constexpr size_t kLongestLine = 16 << 10;  // of a file's; names are 255 bytes at most
+constexpr size_t kMostNoted = size_t{8} << 20;  // of a meta; of longer ones the engine tells the files
 
 }  // namespace
 
-// Passes a meta on to the engine and notes the files in it:
-//   [schema_version …]  time  sequence number  [field value]…  number of files  name[ field value]…  [// FOOTER …]
+// Passes a meta on to the engine and notes the files in it.
 class MetaCatalog::MetaReader : public rocksdb::FSSequentialFileOwnerWrapper {
  public:
   MetaReader(std::unique_ptr<FSSequentialFile> target, MetaCatalog* catalog, uint32_t id)
       : FSSequentialFileOwnerWrapper(std::move(target)), catalog_(catalog), id_(id) {
     catalog_->noted_[id_].clear();
   }
-  ~MetaReader() override { catalog_->read_[id_] = {size_, checksum_.Value()}; }
+  ~MetaReader() override {
+    catalog_->read_[id_] = {size_, checksum_.Value()};
+    if (catalog_->noting_ && text_.size() == size_) {
+      Note();
+    }
+  }
   MetaReader(const MetaReader&) = delete;
   MetaReader& operator=(const MetaReader&) = delete;
 
   IOStatus Read(size_t n, const IOOptions& options, Slice* result, char* scratch, IODebugContext* debug) override {
     IOStatus status = FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, debug);
     if (status.ok()) {
+      if (text_.size() == size_ && size_ + result->size() <= kMostNoted) {
+        text_.append(result->data(), result->size());
+      }
       size_ += result->size();
       checksum_.Add({result->data(), result->size()});
-    }
-    if (status.ok() && catalog_->noting_ && part_ != Part::kEnd) {
-      Take({result->data(), result->size()});
     }
     return status;
   }
 
  private:
-  enum class Part { kFirst, kTime, kSequence, kFields, kFiles, kEnd };
-
-  void Take(std::string_view text) {
-    while (!text.empty() && part_ != Part::kEnd) {
-      const size_t end = text.find('\n');
-      std::string_view piece = text.substr(0, end);
-      // How a line begins is all that is needed, but of a file's; metadata may be megabytes.
-      piece = piece.substr(0, kLongestLine - std::min(kLongestLine, line_.size()));
-      if (end == std::string_view::npos) {
-        line_.append(piece);
-        return;
+  void Note() {
+    const BackupMeta meta = ParseMeta(text_);
+    if (!meta.plain) {
+      return;
+    }
+    for (const auto& entry : meta.entries) {
+      if (entry.excluded) {
+        continue;
       }
-      if (line_.empty()) {
-        Line(piece);
-      } else {
-        line_.append(piece);
-        Line(line_);
-        line_.clear();
+      const auto listed = catalog_->sizes_.find(std::string(entry.name));
+      if (listed == catalog_->sizes_.end()) {
+        return;  // not as the engine will have it: then there is a file too few
       }
-      text.remove_prefix(end + 1);
+      catalog_->noted_[id_].push_back(catalog_->NumberOf(entry.name, listed->second));
     }
-  }
-
-  void Line(std::string_view line) {
-    switch (part_) {
-      case Part::kFirst:
-        part_ = line.substr(0, 15) == "schema_version " ? Part::kTime : Part::kSequence;
-        break;
-      case Part::kTime:
-        part_ = Part::kSequence;
-        break;
-      case Part::kSequence:
-        part_ = Part::kFields;
-        break;
-      case Part::kFields:
-        if (!line.empty() && line.front() >= '0' && line.front() <= '9') {
-          part_ = Part::kFiles;
-        }
-        break;
-      default:
-        FileLine(line);
-    }
-  }
-
-  void FileLine(std::string_view line) {
-    if (line == "// FOOTER") {
-      part_ = Part::kEnd;
-      return;
-    }
-    if (line.find(" ni::excluded true") != std::string_view::npos) {
-      return;
-    }
-    const std::string_view name = line.substr(0, line.find(' '));
-    const auto listed = catalog_->sizes_.find(std::string(name));
-    if (listed == catalog_->sizes_.end()) {
-      part_ = Part::kEnd;  // not as the engine will have it: then there is a file too few
-      return;
-    }
-    catalog_->noted_[id_].push_back(catalog_->NumberOf(name, listed->second));
   }
 
   MetaCatalog* const catalog_;
   const uint32_t id_;
   uint64_t size_ = 0;
   Checksum checksum_;
-  Part part_ = Part::kFirst;
-  std::string line_;  // as far as it has been read
+  std::string text_;  // as far as it has been read
 };
 
 MetaCatalog::MetaCatalog(const std::shared_ptr<rocksdb::FileSystem>& base, std::string backup_dir)
