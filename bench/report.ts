@@ -65,7 +65,7 @@ const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
 const milliseconds = (value: number) => value.toFixed(2);
 const times = ({ median, min, max }: Ratio) => `**${median.toFixed(3)}** (${min.toFixed(3)} – ${max.toFixed(3)})`;
 
-function table(head: string[], rows: string[][]): string {
+export function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }

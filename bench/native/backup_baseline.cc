@@ -4,6 +4,8 @@
 //   generate DB --mib N              a database of N MiB of incompressible 1 KiB values in files of 64 MiB, always the
 //   same create   DB BACKUPS              ┐ verify   BACKUPS                 │ [--core] [--threads N] [--sync 0|1]
 //   restore  BACKUPS TARGET          ┘
+//   grow     DB BACKUPS --backups N --files N --families N  ┐ growth.h
+//   growth   DB BACKUPS                                     ┘
 //   settle   warm|cold DIR...        writes out all dirty pages, then puts these directories into the page cache, or
 //   out of it
 
@@ -27,6 +29,7 @@
 
 #include "core/backup_repository.h"
 #include "core/paths.h"
+#include "growth.h"
 #include "rocksdb/db.h"
 #include "rocksdb/table.h"
 #include "rocksdb/utilities/backup_engine.h"
@@ -46,6 +49,9 @@ struct Arguments {
   int threads = 4;
   bool sync = true;
   bool core = false;
+  uint64_t backups = 2000;
+  uint64_t files = 200;
+  uint64_t families = 1;
 };
 
 struct Measured {
@@ -298,6 +304,12 @@ Arguments Parse(int argc, char** argv) {
       arguments.threads = static_cast<int>(number());
     } else if (word == "--sync") {
       arguments.sync = number() != 0;
+    } else if (word == "--backups") {
+      arguments.backups = number();
+    } else if (word == "--files") {
+      arguments.files = number();
+    } else if (word == "--families") {
+      arguments.families = number();
     } else if (word == "--core") {
       arguments.core = true;
     } else {
@@ -319,11 +331,16 @@ void Run(const Arguments& arguments) {
     Print(arguments.core ? CoreVerify(arguments) : Verify(arguments));
   } else if (is("restore", 3)) {
     Print(arguments.core ? CoreRestore(arguments) : Restore(arguments));
+  } else if (is("grow", 3)) {
+    Grow(arguments.words[1], arguments.words[2], arguments.backups, arguments.files, arguments.families);
+  } else if (is("growth", 3)) {
+    MeasureOpenEngine(arguments.words[1], arguments.words[2]);
   } else if (is("settle", 2)) {
     Settle(arguments);
   } else {
     throw std::invalid_argument(
-        "generate DB | create DB BACKUPS | verify BACKUPS | restore BACKUPS TARGET | settle warm|cold DIR...");
+        "generate DB | create DB BACKUPS | verify BACKUPS | restore BACKUPS TARGET | grow DB BACKUPS | "
+        "growth DB BACKUPS | settle warm|cold DIR...");
   }
 }
 
