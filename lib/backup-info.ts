@@ -17,7 +17,10 @@ export interface BackupInfo {
   appMetadata: string;
   /** The same metadata, byte for byte. */
   appMetadataBytes: Buffer;
-  /** Every file, when asked for with `fileDetails: true`. */
+  /**
+   * Every file, when asked for with `fileDetails: true`. Of several backups that are asked for at once, a file that they share
+   * is the same object in each.
+   */
   fileDetails?: BackupFileDetails[];
   /** The files that `excludeFiles` left out, when asked for with `fileDetails: true`. A restore needs `alternates` then. */
   excludedFiles?: string[];

@@ -105,8 +105,9 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         [details](BackupRepository& repository, Descriptions& all) { return repository.List(details, &all); },
         [details](Napi::Env env, Descriptions& all) -> Napi::Value {
           auto list = Napi::Array::New(env, all.size());
+          JsFiles files;
           for (size_t i = 0; i < all.size(); ++i) {
-            list.Set(static_cast<uint32_t>(i), ToJs(env, all[i], details));
+            list.Set(static_cast<uint32_t>(i), ToJs(env, all[i], details, &files));
           }
           return list;
         });

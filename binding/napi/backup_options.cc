@@ -303,7 +303,21 @@ bool ReadFlag(Napi::Env env, const char* what, const char* name, Napi::Value val
   return flag.value;
 }
 
+static Napi::Value ToJs(Napi::Env env, const BackupFile& file) {
+  auto object = Napi::Object::New(env);
+  object.Set("name", file.name);
+  object.Set("size", WriteUint64(env, file.size));
+  object.Set("shared", file.shared);
+  object.Set("backups", file.backups);
+  return object;
+}
+
 Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details) {
+  JsFiles files;
+  return ToJs(env, description, details, &files);
+}
+
+Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known) {
   auto object = Napi::Object::New(env);
   object.Set("backupId", description.id);
   object.Set("timestamp", Napi::Date::New(env, static_cast<double>(description.timestamp) * 1000));
@@ -316,11 +330,10 @@ Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool detai
   if (details) {
     auto files = Napi::Array::New(env, description.files.size());
     for (size_t i = 0; i < description.files.size(); ++i) {
-      auto file = Napi::Object::New(env);
-      file.Set("name", description.files[i].name);
-      file.Set("size", WriteUint64(env, description.files[i].size));
-      file.Set("shared", description.files[i].shared);
-      file.Set("backups", description.files[i].backups);
+      Napi::Value& file = (*known)[description.files[i].name];
+      if (file.IsEmpty()) {
+        file = ToJs(env, description.files[i]);
+      }
       files.Set(static_cast<uint32_t>(i), file);
     }
     object.Set("fileDetails", files);

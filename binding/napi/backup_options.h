@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "core/backup_create.h"
 #include "core/backup_repository.h"
@@ -29,5 +31,9 @@ bool ReadFlag(Napi::Env env, const char* what, const char* name, Napi::Value val
 Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details);
 Napi::Value ToJs(Napi::Env env, const RestoreResult& result);
 Napi::Value ToJs(Napi::Env env, const RestorePlan& plan);
+// Of several backups: what they share is one object, in the list of each. There may be half a million entries of some
+// thousand files.
+using JsFiles = std::unordered_map<std::string_view, Napi::Value>;
+Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known);
 
 }  // namespace rocksdb_backup
