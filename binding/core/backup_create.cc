@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/backup_record.h"
+#include "core/directory_look.h"
 #include "core/live_files_db.h"
 #include "core/paths.h"
 
@@ -51,8 +52,10 @@ Error CheckPlace(const std::string& backup_dir, const BackupSource& source) {
 // corrected when the engine decides otherwise.
 class CopyPlan : public FileObserver {
  public:
-  CopyPlan(const EngineSettings& settings, std::shared_ptr<Operation> operation)
-      : settings_(settings), operation_(std::move(operation)) {}
+  // `picture` may be null.
+  CopyPlan(const EngineSettings& settings, std::shared_ptr<const DirectoryPicture> picture,
+           std::shared_ptr<Operation> operation)
+      : settings_(settings), picture_(std::move(picture)), operation_(std::move(operation)) {}
 
   void Announce(const LiveFilesDb::Files& files) {
     const std::unordered_map<std::string, uint64_t> present = SharedFiles();
@@ -103,16 +106,24 @@ class CopyPlan : public FileObserver {
     if (!settings_.engine.share_table_files) {
       return present;
     }
-    const auto storage = StorageOf(settings_);
-    const std::string part = settings_.engine.share_files_with_checksum ? "shared_checksum" : "shared";
+    const std::string part = settings_.engine.share_files_with_checksum ? "shared_checksum/" : "shared/";
+    const auto add = [&](const std::string& file, uint64_t size) {
+      if (const std::string name = DatabaseFileName(file); !name.empty() && file.starts_with(part)) {
+        present[name] = size;
+      }
+    };
+    if (picture_ != nullptr) {
+      for (const auto& [file, size] : picture_->shared_files()) {
+        add(file, size);
+      }
+      return present;
+    }
     std::vector<rocksdb::FileAttributes> children;
-    if (storage->GetChildrenFileAttributes(settings_.engine.backup_dir + "/" + part, IOOptions(), &children, nullptr)
+    if (StorageOf(settings_)
+            ->GetChildrenFileAttributes(settings_.engine.backup_dir + "/" + part, IOOptions(), &children, nullptr)
             .ok()) {
       for (const auto& child : children) {
-        const std::string name = DatabaseFileName(part + "/" + child.name);
-        if (!name.empty()) {
-          present[name] = child.size_bytes;
-        }
+        add(part + child.name, child.size_bytes);
       }
     }
     return present;
@@ -141,6 +152,7 @@ class CopyPlan : public FileObserver {
   }
 
   const EngineSettings& settings_;
+  const std::shared_ptr<const DirectoryPicture> picture_;
   const std::shared_ptr<Operation> operation_;
   std::mutex mutex_;
   std::unordered_map<std::string, Planned> planned_;
@@ -288,10 +300,14 @@ Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
   }
   RemoveTemporaryMetas(settings);
 
-  CopyPlan plan(settings, operation);
+  std::shared_ptr<const DirectoryPicture> picture = LookAt(settings, Records::kRead);
+  if (picture != nullptr && !picture->AsWritten()) {
+    picture.reset();  // what is hidden from the engine then is told by who opens it
+  }
+  CopyPlan plan(settings, picture, operation);
   std::shared_ptr<BackupEngineSession> session;
   if (Error error = BackupEngineSession::OpenWriter(settings, operation, request.source.db->GetEnv()->GetFileSystem(),
-                                                    &plan, &session);
+                                                    &plan, &session, picture);
       !error.ok()) {
     return error;
   }

@@ -124,15 +124,46 @@ constexpr int kOpenAttempts = 10;
 
 }  // namespace
 
+std::shared_ptr<BackupEngineSession> BackupEngineSession::Of(const EngineSettings& settings,
+                                                             std::shared_ptr<const DirectoryPicture> picture) {
+  std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
+  session->directory_ = settings.engine.backup_dir;
+  session->ids_ = picture->ids();
+  session->picture_ = std::move(picture);
+  return session;
+}
+
+bool BackupEngineSession::HasRead(size_t backups, uint32_t id) {
+  std::vector<BackupInfo> infos;
+  std::vector<uint32_t> corrupt;
+  reader().GetBackupInfo(&infos);
+  reader().GetCorruptedBackups(&corrupt);
+  if (!corrupt.empty() || infos.size() != backups || id == 0) {
+    return corrupt.empty() && infos.size() == backups;
+  }
+  const BackupDescription expected = picture_->Describe(id, false);
+  const BackupInfo& info = infos.front();
+  return info.backup_id == id && info.number_files == expected.number_files && info.size == expected.size &&
+         info.timestamp == expected.timestamp && info.app_metadata == expected.app_metadata;
+}
+
 Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
                                       ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database,
-                                      std::shared_ptr<BackupEngineSession>* result) {
+                                      std::shared_ptr<BackupEngineSession>* result,
+                                      const std::shared_ptr<const DirectoryPicture>& picture, uint32_t id) {
   using Count = ObservedFileSystem::Count;
   std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
   const auto storage = StorageOf(settings);
-  storage->SpareTheOthers(true);
-  session->catalog_ = std::make_shared<MetaCatalog>(storage, settings.engine.backup_dir);
-  session->backup_fs_ = std::make_shared<ObservedFileSystem>(session->catalog_, operation, count_backup);
+  storage->SpareTheOthers(picture == nullptr);
+  std::shared_ptr<rocksdb::FileSystem> seen;
+  if (picture != nullptr) {
+    session = Of(settings, picture);
+    seen = std::make_shared<CondensedFileSystem>(storage, settings.engine.backup_dir, picture,
+                                                 std::vector<uint32_t>{id}, CondensedFileSystem::Others::kNothing);
+  } else {
+    seen = session->catalog_ = std::make_shared<MetaCatalog>(storage, settings.engine.backup_dir);
+  }
+  session->backup_fs_ = std::make_shared<ObservedFileSystem>(seen, operation, count_backup);
   session->database_fs_ =
       std::make_shared<ObservedFileSystem>(rocksdb::FileSystem::Default(), operation, count_database);
   session->backup_env_ = rocksdb::NewCompositeEnv(session->backup_fs_);
@@ -151,6 +182,20 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
   }
   if (options.max_valid_backups_to_open == 0) {
     options.max_valid_backups_to_open = std::numeric_limits<int>::max();  // 0 lists placeholders without an id
+  }
+  if (picture != nullptr) {
+    return Guarded(session->directory_, [&] {
+      BackupEngineReadOnly* engine = nullptr;
+      const rocksdb::IOStatus status = BackupEngineReadOnly::Open(options, session->database_env_.get(), &engine);
+      session->reader_.reset(engine);
+      if (status.ok() && session->HasRead(1, id)) {
+        session->ForgetFailure();
+        *result = std::move(session);
+        return Error();
+      }
+      session.reset();
+      return OpenReader(settings, operation, count_backup, count_database, result);
+    });
   }
   const auto open = [&] {
     rocksdb::IOStatus status;
@@ -187,14 +232,26 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
 
 Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
                                       const std::shared_ptr<rocksdb::FileSystem>& database_fs, FileObserver* observer,
-                                      std::shared_ptr<BackupEngineSession>* result) {
+                                      std::shared_ptr<BackupEngineSession>* result,
+                                      const std::shared_ptr<const DirectoryPicture>& picture,
+                                      const std::vector<uint32_t>& gone) {
+  using Others = CondensedFileSystem::Others;
   std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
+  if (picture != nullptr) {
+    session = Of(settings, picture);
+  }
   const auto storage = StorageOf(settings);
   session->protected_fs_ = std::make_shared<ProtectedFileSystem>(std::make_shared<ParallelDeletes>(storage, operation),
                                                                  operation, settings.engine.backup_dir);
-  session->catalog_ = std::make_shared<MetaCatalog>(session->protected_fs_, settings.engine.backup_dir);
+  std::shared_ptr<rocksdb::FileSystem> seen;
+  if (picture != nullptr) {
+    seen = std::make_shared<CondensedFileSystem>(session->protected_fs_, settings.engine.backup_dir, picture, gone,
+                                                 Others::kAsOne);
+  } else {
+    seen = session->catalog_ = std::make_shared<MetaCatalog>(session->protected_fs_, settings.engine.backup_dir);
+  }
   session->backup_fs_ =
-      std::make_shared<ObservedFileSystem>(session->catalog_, operation, ObservedFileSystem::Count::kWrites, observer);
+      std::make_shared<ObservedFileSystem>(seen, operation, ObservedFileSystem::Count::kWrites, observer);
   session->database_fs_ =
       std::make_shared<ObservedFileSystem>(database_fs, operation, ObservedFileSystem::Count::kNothing);
   session->backup_env_ = rocksdb::NewCompositeEnv(session->backup_fs_);
@@ -202,6 +259,19 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
   BackupEngineOptions options = session->OptionsFor(settings);
   if (settings.backup_limiter) {
     options.backup_rate_limiter = std::make_shared<StoppableRateLimiter>(settings.backup_limiter, operation);
+  }
+  if (picture != nullptr) {
+    return Guarded(session->directory_, [&] {
+      BackupEngine* engine = nullptr;
+      const rocksdb::IOStatus status = BackupEngine::Open(options, session->database_env_.get(), &engine);
+      session->writer_.reset(engine);
+      if (status.ok() && session->HasRead(gone.size() < picture->ids().size() ? 1 : 0)) {
+        *result = std::move(session);
+        return Error();
+      }
+      session.reset();
+      return OpenWriter(settings, operation, database_fs, observer, result);
+    });
   }
   const auto open = [&] {
     const std::vector<uint32_t> metas = MetaIds(*storage, session->directory_);
@@ -291,6 +361,10 @@ Error BackupEngineSession::Describe(uint32_t id, bool details, BackupDescription
 }
 
 Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescription* description) {
+  if (picture_ != nullptr) {
+    *description = picture_->Describe(id, details);
+    return Error();
+  }
   BackupInfo info;
   const MetaCatalog::Numbers* const files = catalog_->FilesOf(id);
   const rocksdb::Status status =
@@ -346,9 +420,21 @@ Error BackupEngineSession::DescribeNew(uint32_t id, BackupDescription* descripti
     if (const rocksdb::Status status = reader().GetBackupInfo(id, &info, true); !status.ok()) {
       return Error::From(status, "reading backup " + std::to_string(id) + " in " + directory_);
     }
-    catalog_->Replace(info);
     ids_.push_back(id);
-    return DescribeKnown(id, false, description);
+    if (picture_ == nullptr) {
+      catalog_->Replace(info);
+      return DescribeKnown(id, false, description);
+    }
+    *description = {};
+    description->id = id;
+    description->timestamp = info.timestamp;
+    description->size = info.size;
+    description->number_files = info.number_files;
+    description->app_metadata = std::move(info.app_metadata);
+    for (const auto& file : info.file_details) {
+      description->unique_size += picture_->UsesOf(file.relative_filename) == 0 ? file.size : 0;
+    }
+    return Error();
   });
 }
 

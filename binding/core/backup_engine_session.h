@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "core/condensed_fs.h"
 #include "core/confined_fs.h"
+#include "core/directory_picture.h"
 #include "core/error.h"
 #include "core/meta_catalog.h"
 #include "core/observed_fs.h"
@@ -44,6 +46,8 @@ struct EngineSettings {
   std::shared_ptr<rocksdb::Logger> info_log;
   // Where backups live. Null: the machine's own file system. The one place to put another storage, or encryption, in.
   std::shared_ptr<rocksdb::FileSystem> storage;
+  // The storage is a layer over the machine's own file system: what is there can be seen without it.
+  bool storage_is_disk = false;
   // Nothing is written to the directory, not even a lock file.
   bool read_only = false;
 };
@@ -51,25 +55,38 @@ struct EngineSettings {
 // What there is of it is seen as core/confined_fs.h tells.
 std::shared_ptr<ConfinedFileSystem> StorageOf(const EngineSettings& settings);
 
-// One engine, opened for one operation and closed after it. That costs a read of the directory, and buys: the engine
+// One engine, opened for one operation and closed after it. That costs a look at the directory, and buys: the engine
 // never acts on an outdated picture of it (a stale writer gives an id twice and destroys a backup), a stop never
 // poisons what comes later, listing never waits for a running backup, and every operation has its own progress.
+//
+// Where a picture can be taken (core/directory_look.h), it answers what can be answered without an engine, and the
+// engine sees only the backups that the operation is about (core/condensed_fs.h). Else it reads all.
 class BackupEngineSession {
  public:
   ~BackupEngineSession();
 
-  // For everything that does not change the directory. What is counted is what will be moved: a verify reads the
+  // Without an engine: for what the picture answers.
+  static std::shared_ptr<BackupEngineSession> Of(const EngineSettings& settings,
+                                                 std::shared_ptr<const DirectoryPicture> picture);
+
+  // For everything that does not change the directory. With a picture and one of its backups, that one can be read, and
+  // all can be described. What is counted is what will be moved: a verify reads the
   // backup, a restore writes the database.
   static Error OpenReader(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
                           ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database,
-                          std::shared_ptr<BackupEngineSession>* session);
-  // With the directory's writer lock held. `database_fs` is where a create reads.
+                          std::shared_ptr<BackupEngineSession>* session,
+                          const std::shared_ptr<const DirectoryPicture>& picture = nullptr, uint32_t id = 0);
+  // With the directory's writer lock held. `database_fs` is where a create reads. With a picture, those in `gone` have
+  // been deleted since.
   static Error OpenWriter(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
                           const std::shared_ptr<rocksdb::FileSystem>& database_fs, FileObserver* observer,
-                          std::shared_ptr<BackupEngineSession>* session);
+                          std::shared_ptr<BackupEngineSession>* session,
+                          const std::shared_ptr<const DirectoryPicture>& picture = nullptr,
+                          const std::vector<uint32_t>& gone = {});
 
   rocksdb::BackupEngineReadOnlyBase& reader() { return writer_ != nullptr ? upcast(*writer_) : upcast(*reader_); }
   rocksdb::BackupEngine& writer() { return *writer_; }
+  bool has_engine() const { return writer_ != nullptr || reader_ != nullptr; }
   void GuardCreate(uint32_t new_id, bool protect, bool sync) { protected_fs_->Guard(new_id, protect, sync); }
 
   // What is to be read to its end, and how long it is.
@@ -102,16 +119,19 @@ class BackupEngineSession {
   template <class Open>
   Error OpenPastChangedMetas(const EngineSettings& settings, bool to_create, ConfinedFileSystem& storage, Open open);
   void Survey(const EngineSettings& settings, const std::vector<uint32_t>& metas);
+  // Whether the engine has read so many backups, and this one as it is in the picture.
+  bool HasRead(size_t backups, uint32_t id = 0);
   Error DescribeKnown(uint32_t id, bool details, BackupDescription* description);
 
   std::string directory_;
+  std::shared_ptr<const DirectoryPicture> picture_;  // or null: then the engine has all
   std::vector<uint32_t> ids_;
   std::vector<uint32_t> corrupt_ids_;
   std::map<uint32_t, std::string> reasons_;  // why a backup is among the corrupt ones, where the engine does not know
   // Declared in the order in which they depend on each other: the engine goes first.
   std::shared_ptr<rocksdb::Logger> info_log_;
   std::shared_ptr<ProtectedFileSystem> protected_fs_;
-  std::shared_ptr<MetaCatalog> catalog_;
+  std::shared_ptr<MetaCatalog> catalog_;  // without a picture
   std::shared_ptr<ObservedFileSystem> database_fs_;
   std::shared_ptr<ObservedFileSystem> backup_fs_;
   std::unique_ptr<rocksdb::Env> database_env_;

@@ -3,6 +3,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "core/directory_look.h"
 #include "core/paths.h"
 
 namespace rocksdb_backup {
@@ -81,15 +82,21 @@ Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup
 
 Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation, Count count_backup,
                  Count count_database, uint32_t wanted, DirectoryLock* lock,
-                 std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup) {
-  const auto open = [&] {
+                 std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup, bool engine) {
+  // 0: to find out which there are.
+  const auto open = [&](uint32_t of) {
     session->reset();
-    return BackupEngineSession::OpenReader(settings, operation, count_backup, count_database, session);
+    auto picture = LookAt(settings);
+    if (picture != nullptr && (of == 0 || !engine || !picture->Has(of))) {
+      *session = BackupEngineSession::Of(settings, std::move(picture));
+      return Error();
+    }
+    return BackupEngineSession::OpenReader(settings, operation, count_backup, count_database, session, picture, of);
   };
   uint32_t id = wanted;
   for (;;) {
     if (wanted == 0) {
-      if (Error error = open(); !error.ok()) {
+      if (Error error = open(0); !error.ok()) {
         return error;
       }
       if (Error error = Latest(**session, settings, &id); !error.ok()) {
@@ -100,7 +107,7 @@ Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation
         !error.ok()) {
       return error;
     }
-    if (Error error = open(); !error.ok()) {
+    if (Error error = open(id); !error.ok()) {
       return error;
     }
     Error error = (*session)->Describe(id, true, backup);

@@ -15,10 +15,12 @@ namespace rocksdb_backup {
 Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why);
 
 // Opens an engine on a backup that stays while `lock` is held: locked first and looked at then, as whoever deletes it,
-// and gives its id to another, may do so in between. 0 is the latest that is readable.
+// and gives its id to another, may do so in between. 0 is the latest that is readable. Without `engine` the session has
+// one only where it cannot do without.
 Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
                  ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database, uint32_t wanted,
-                 DirectoryLock* lock, std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup);
+                 DirectoryLock* lock, std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup,
+                 bool engine = true);
 
 // What looks like damage may be that the backup is not there any more: then that.
 Error LossOr(const DirectoryLock& reading, Error error);

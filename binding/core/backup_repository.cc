@@ -5,8 +5,10 @@
 #include <system_error>
 #include <utility>
 
+#include "core/backup_reading.h"
 #include "core/backup_record.h"
 #include "core/directories.h"
+#include "core/directory_look.h"
 #include "core/paths.h"
 #include "core/restore_target.h"
 
@@ -83,6 +85,10 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
 }
 
 Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* session) {
+  if (auto picture = LookAt(settings_)) {
+    *session = BackupEngineSession::Of(settings_, std::move(picture));
+    return Error();
+  }
   Error error = BackupEngineSession::OpenReader(settings_, std::make_shared<Operation>(), Count::kNothing,
                                                 Count::kNothing, session);
   if (error.code() == "ROCKSDB_NOT_FOUND") {
@@ -98,6 +104,7 @@ BackupRepository::Held::Held(const EngineSettings& plain, const DirectoryLock& l
       storage(
           std::make_shared<LockedFileSystem>(plain.storage ? plain.storage : rocksdb::FileSystem::Default(), lock)) {
   settings.storage = storage;
+  settings.storage_is_disk = plain.storage == nullptr || plain.storage_is_disk;
 }
 
 Error BackupRepository::Held::LossOr(const std::string& doing, Error error) const {
@@ -193,14 +200,10 @@ Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
     std::shared_ptr<BackupEngineSession> session;
   };
   auto kept = std::make_shared<Kept>();
-  if (Error error = DirectoryLock::AcquireReader(directory(), backup_id, !read_only_, &kept->lock); !error.ok()) {
-    return error;
-  }
-  if (Error error = OpenSession(&kept->session); !error.ok()) {
-    return error;
-  }
   BackupDescription backup;
-  if (Error error = kept->session->Describe(backup_id, true, &backup); !error.ok()) {
+  if (Error error = rocksdb_backup::OpenBackup(settings_, std::make_shared<Operation>(), Count::kNothing,
+                                               Count::kNothing, backup_id, &kept->lock, &kept->session, &backup);
+      !error.ok()) {
     return error;
   }
   // RocksDB takes an early end of a log for its end.
@@ -227,56 +230,75 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   }
   const Held held(settings_, lock);
   const std::string what = std::string(doing) + " in " + directory();
+  const auto open = [&](std::shared_ptr<BackupEngineSession>* session, const auto&... picture) {
+    return BackupEngineSession::OpenWriter(held.settings, operation, rocksdb::FileSystem::Default(), nullptr, session,
+                                           picture...);
+  };
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error =
-          BackupEngineSession::OpenWriter(held.settings, operation, rocksdb::FileSystem::Default(), nullptr, &session);
-      !error.ok()) {
+  const std::shared_ptr<const DirectoryPicture> picture = LookAt(held.settings);
+  if (picture != nullptr) {
+    session = BackupEngineSession::Of(held.settings, picture);
+  } else if (Error error = open(&session); !error.ok()) {
     return held.LossOr(what, std::move(error));
   }
-  return held.LossOr(what, Guarded(directory(), [&] {
-                       const std::vector<uint32_t>& corrupt = session->corrupt_ids();
-                       if (!corrupt.empty() && !force) {
-                         return Error("BACKUP_CORRUPT",
-                                      what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
-                                          JoinIds(corrupt) + " cannot be read: " + session->ReasonOf(corrupt.front()) +
-                                          ". RocksDB would delete for good whatever files only they use. If their "
-                                          "files are only missing for now, "
-                                          "bring them back; to give them up, pass force: true.");
-                       }
-                       std::vector<uint32_t> ids;
-                       if (Error error = ids_to_delete(*session, &ids); !error.ok()) {
-                         return error;
-                       }
-                       for (const uint32_t id : ids) {
-                         if (Error error = lock.ExcludeReaders(id); !error.ok()) {
-                           return error;
-                         }
-                       }
-                       return Error::From(remove(held.settings, session->writer(), ids), what);
-                     }));
+  const auto remove_all = [&] {
+    const std::vector<uint32_t>& corrupt = session->corrupt_ids();
+    if (!corrupt.empty() && !force) {
+      return Error("BACKUP_CORRUPT",
+                   what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") + JoinIds(corrupt) +
+                       " cannot be read: " + session->ReasonOf(corrupt.front()) +
+                       ". RocksDB would delete for good whatever files only they use. If their files are only missing "
+                       "for now, bring them back; to give them up, pass force: true.");
+    }
+    std::vector<uint32_t> ids;
+    if (Error error = ids_to_delete(*session, held.settings, &ids); !error.ok()) {
+      return error;
+    }
+    for (const uint32_t id : ids) {
+      if (Error error = lock.ExcludeReaders(id); !error.ok()) {
+        return error;
+      }
+    }
+    rocksdb::IOStatus failed;
+    rocksdb::IOStatus status = DeleteMetas(held.settings, &ids, &failed);
+    if (status.ok() && !failed.ok() && ids.empty()) {
+      status = failed;
+    } else if (status.ok() && picture != nullptr) {
+      // Whatever is of no backup any more is garbage to an engine that is opened now: one pass, however many went.
+      if (Error error = open(&session, picture, ids); !error.ok()) {
+        return error;
+      }
+      status = session->writer().GarbageCollect();
+    } else if (status.ok()) {
+      status = remove(held.settings, session->writer(), ids);
+    }
+    return Error::From(status.ok() ? failed : status, what);
+  };
+  return held.LossOr(what, Guarded(directory(), remove_all));
 }
 
 // Where the engine cannot delete a backup's meta it still deletes its files, and leaves a backup that is corrupt. So
-// does a power cut that undoes the one and not the other: the metas must be gone for good before any file is.
-rocksdb::IOStatus BackupRepository::DeleteMetasFirst(const EngineSettings& settings, rocksdb::BackupEngine& engine,
-                                                     const std::vector<uint32_t>& ids) {
+// does a power cut that undoes the one and not the other: the metas must be gone for good before any file is. Leaves
+// the ids of those whose meta is gone; `failed` is of the others.
+rocksdb::IOStatus BackupRepository::DeleteMetas(const EngineSettings& settings, std::vector<uint32_t>* ids,
+                                                rocksdb::IOStatus* failed) {
   const auto storage = StorageOf(settings);
-  std::vector<uint32_t> without_meta;
+  std::erase_if(*ids, [&](uint32_t id) {
+    rocksdb::IOStatus status = storage->DeleteFile(MetaPath(directory(), id), rocksdb::IOOptions(), nullptr);
+    if (status.ok()) {
+      return false;
+    }
+    *failed = std::move(status);
+    return true;
+  });
+  return settings.engine.sync && !ids->empty() ? SyncNames(*storage, directory() + "/meta") : rocksdb::IOStatus::OK();
+}
+
+// With an engine that knows all backups. It deletes what each of these has and no other.
+rocksdb::IOStatus BackupRepository::DeleteFiles(const EngineSettings& settings, rocksdb::BackupEngine& engine,
+                                                const std::vector<uint32_t>& ids) {
   rocksdb::IOStatus result;
   for (const uint32_t id : ids) {
-    if (rocksdb::IOStatus status = storage->DeleteFile(MetaPath(directory(), id), rocksdb::IOOptions(), nullptr);
-        status.ok()) {
-      without_meta.push_back(id);
-    } else {
-      result = std::move(status);
-    }
-  }
-  if (settings.engine.sync && !without_meta.empty()) {
-    if (rocksdb::IOStatus status = SyncNames(*storage, directory() + "/meta"); !status.ok()) {
-      return status;
-    }
-  }
-  for (const uint32_t id : without_meta) {
     RemoveBackupRecord(settings, id);
     if (rocksdb::IOStatus status = engine.DeleteBackup(id); !status.ok()) {
       result = std::move(status);
@@ -289,7 +311,7 @@ Error BackupRepository::Delete(uint32_t backup_id, bool force) {
   const std::string doing = "deleting backup " + std::to_string(backup_id);
   return RemoveUnderLock(
       force, doing.c_str(),
-      [backup_id](const BackupEngineSession& session, std::vector<uint32_t>* ids) {
+      [backup_id](const BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
         for (const auto* known : {&session.ids(), &session.corrupt_ids()}) {
           if (std::binary_search(known->begin(), known->end(), backup_id)) {
             ids->push_back(backup_id);
@@ -299,7 +321,7 @@ Error BackupRepository::Delete(uint32_t backup_id, bool force) {
         return session.NotFound(backup_id);
       },
       [this](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
-        return DeleteMetasFirst(settings, engine, ids);
+        return DeleteFiles(settings, engine, ids);
       });
 }
 
@@ -308,25 +330,25 @@ Error BackupRepository::Delete(uint32_t backup_id, bool force) {
 Error BackupRepository::PurgeOld(uint32_t keep, bool force) {
   return RemoveUnderLock(
       force, "purging old backups",
-      [keep](const BackupEngineSession& session, std::vector<uint32_t>* ids) {
+      [keep](const BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
         *ids = session.ids();
         ids->resize(ids->size() - std::min<size_t>(ids->size(), keep));
         return Error();
       },
       [this](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
-        if (ids.empty()) {
-          return engine.GarbageCollect();
-        }
-        return DeleteMetasFirst(settings, engine, ids);
+        return ids.empty() ? engine.GarbageCollect() : DeleteFiles(settings, engine, ids);
       });
 }
 
 Error BackupRepository::CollectGarbage(bool force) {
   return RemoveUnderLock(
-      force, "collecting garbage", [](const BackupEngineSession&, std::vector<uint32_t>*) { return Error(); },
-      [](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>&) {
+      force, "collecting garbage",
+      [](const BackupEngineSession&, const EngineSettings& settings, std::vector<uint32_t>*) {
         RemoveTemporaryMetas(settings);
         RemoveTemporaryRecords(settings);
+        return Error();
+      },
+      [](const EngineSettings&, rocksdb::BackupEngine& engine, const std::vector<uint32_t>&) {
         return engine.GarbageCollect();
       });
 }

@@ -106,8 +106,9 @@ class BackupRepository : public Resource {
   // Runs `remove` on a writer engine once nobody reads the ids it will delete and no unreadable backup forbids it.
   template <class IdsToDelete, class Remove>
   Error RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove);
-  rocksdb::IOStatus DeleteMetasFirst(const EngineSettings& settings, rocksdb::BackupEngine& engine,
-                                     const std::vector<uint32_t>& ids);
+  rocksdb::IOStatus DeleteMetas(const EngineSettings& settings, std::vector<uint32_t>* ids, rocksdb::IOStatus* failed);
+  rocksdb::IOStatus DeleteFiles(const EngineSettings& settings, rocksdb::BackupEngine& engine,
+                                const std::vector<uint32_t>& ids);
 
   const EngineSettings settings_;
   const bool read_only_;

@@ -30,7 +30,7 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
   std::shared_ptr<BackupEngineSession> session;
   BackupDescription backup;
   Error unopened =
-      OpenBackup(settings, operation, Count::kReads, Count::kNothing, backup_id, &reading, &session, &backup);
+      OpenBackup(settings, operation, Count::kReads, Count::kNothing, backup_id, &reading, &session, &backup, checksum);
   const std::optional<BackupRecord> record = ReadBackupRecord(settings, backup_id);
   const auto with_all_damage = [&](Error error) {
     if (error = LossOr(reading, std::move(error)); error.code() == "LOCK_LOST") {
@@ -53,20 +53,23 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
       return with_all_damage(Unrestorable(settings, backup_id, difference));
     }
   }
-  session->ExpectBackupFiles(backup);
-  session->ForgetFailure();
-  Error error = Guarded(settings.engine.backup_dir, [&] {
-    const rocksdb::IOStatus status = session->reader().VerifyBackup(backup_id, checksum);
-    if (const rocksdb::IOStatus failure = session->failure(); !status.ok() && !failure.ok()) {
-      // What could not be looked at is not damaged for that.
-      return Error::From(failure,
-                         "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
-    }
-    if (status.IsCorruption() || status.IsNotFound()) {
-      return Unrestorable(settings, backup_id, status.ToString());
-    }
-    return Error::From(status, "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
-  });
+  Error error;
+  if (session->has_engine()) {
+    session->ExpectBackupFiles(backup);
+    session->ForgetFailure();
+    error = Guarded(settings.engine.backup_dir, [&] {
+      const rocksdb::IOStatus status = session->reader().VerifyBackup(backup_id, checksum);
+      if (const rocksdb::IOStatus failure = session->failure(); !status.ok() && !failure.ok()) {
+        // What could not be looked at is not damaged for that.
+        return Error::From(failure,
+                           "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
+      }
+      if (status.IsCorruption() || status.IsNotFound()) {
+        return Unrestorable(settings, backup_id, status.ToString());
+      }
+      return Error::From(status, "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
+    });
+  }
   if (!error.ok()) {
     return with_all_damage(std::move(error));
   }

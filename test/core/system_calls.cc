@@ -372,6 +372,14 @@ int WatchedLstat(const char* path, struct stat* to) {
   return DoOnPath(CallKind::kStat, AT_FDCWD, path, [&] { return next(path, to); });
 }
 
+int WatchedFstatAt(int directory, const char* path, struct stat* to, int flags) __asm__("fstatat");
+int WatchedFstatAt64(int directory, const char* path, struct stat* to, int flags) __asm__("fstatat64")
+    __attribute__((alias("fstatat")));
+int WatchedFstatAt(int directory, const char* path, struct stat* to, int flags) {
+  static auto* const next = Next<int(int, const char*, struct stat*, int)>("fstatat");
+  return DoOnPath(CallKind::kStat, directory, path, [&] { return next(directory, path, to, flags); });
+}
+
 int WatchedFstat(int fd, struct stat* to) __asm__("fstat");
 int WatchedFstat64(int fd, struct stat* to) __asm__("fstat64") __attribute__((alias("fstat")));
 int WatchedFstat(int fd, struct stat* to) {
