@@ -26,9 +26,11 @@
 #if defined(__x86_64__)
 #define BASE "GLIBC_2.2.5"
 #define SETNAME "GLIBC_2.12"
+#define STATAT "GLIBC_2.4"
 #elif defined(__aarch64__)
 #define BASE "GLIBC_2.17"
 #define SETNAME "GLIBC_2.17"
+#define STATAT "GLIBC_2.17"
 #else
 #error "state this architecture's first glibc version here"
 #endif
@@ -91,9 +93,11 @@ FORWARD(double, pow, (double x, double y), (x, y))
 #define STAT_VERSION 0
 #endif
 #define STAT(name, parameters, old, old_parameters, arguments) \
-  OLD(old, BASE);                                              \
-  extern int old_##old old_parameters;                         \
-  int __wrap_##name parameters;                                \
+  STAT_OF(BASE, name, parameters, old, old_parameters, arguments)
+#define STAT_OF(version, name, parameters, old, old_parameters, arguments) \
+  OLD(old, version);                                                       \
+  extern int old_##old old_parameters;                                     \
+  int __wrap_##name parameters;                                            \
   int __wrap_##name parameters { return old_##old arguments; }
 STAT(stat, (const char* p, struct stat* s), __xstat, (int v, const char* p, struct stat* s), (STAT_VERSION, p, s))
 STAT(stat64, (const char* p, struct stat64* s), __xstat64, (int v, const char* p, struct stat64* s), (STAT_VERSION, p, s))
@@ -101,10 +105,10 @@ STAT(lstat, (const char* p, struct stat* s), __lxstat, (int v, const char* p, st
 STAT(lstat64, (const char* p, struct stat64* s), __lxstat64, (int v, const char* p, struct stat64* s), (STAT_VERSION, p, s))
 STAT(fstat, (int f, struct stat* s), __fxstat, (int v, int f, struct stat* s), (STAT_VERSION, f, s))
 STAT(fstat64, (int f, struct stat64* s), __fxstat64, (int v, int f, struct stat64* s), (STAT_VERSION, f, s))
-STAT(fstatat, (int f, const char* p, struct stat* s, int g), __fxstatat,
-     (int v, int f, const char* p, struct stat* s, int g), (STAT_VERSION, f, p, s, g))
-STAT(fstatat64, (int f, const char* p, struct stat64* s, int g), __fxstatat64,
-     (int v, int f, const char* p, struct stat64* s, int g), (STAT_VERSION, f, p, s, g))
+STAT_OF(STATAT, fstatat, (int f, const char* p, struct stat* s, int g), __fxstatat,
+        (int v, int f, const char* p, struct stat* s, int g), (STAT_VERSION, f, p, s, g))
+STAT_OF(STATAT, fstatat64, (int f, const char* p, struct stat64* s, int g), __fxstatat64,
+        (int v, int f, const char* p, struct stat64* s, int g), (STAT_VERSION, f, p, s, g))
 
 /* 2.30: waits by a clock of choice. What libstdc++ did before: the rest of the time, on the real-time clock. A clock that
  * jumps ends a wait early or late, and all callers of these look at their own clock again. */
