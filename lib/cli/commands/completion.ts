@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.js';
+import { commandTable } from '../command-table.js';
 import { completionScript, type Shell, shells } from '../completion.js';
 import { object, oneOf, text } from '../schema.js';
-import { commands } from './index.js';
 
 export const completion = defineCommand({
   name: 'completion',
@@ -22,7 +22,7 @@ export const completion = defineCommand({
   exits: [],
   schema: object({ shell: oneOf(...shells), script: text() }),
   async run(_context, { SHELL }) {
-    const script = completionScript(SHELL as Shell, commands);
+    const script = completionScript(SHELL as Shell, commandTable());
     const lines = () => [script.trimEnd()];
     return { json: { shell: SHELL, script }, text: lines, quiet: lines };
   },
