@@ -72,7 +72,7 @@ t.test(
       { command: ['delete', '1'], meanwhile: pinFirst, code: 1, says: /backup 1 .* left alone/, left: [1, 2, 3] },
       { command: ['delete', '2', '3'], meanwhile: replaceLast, code: 1, says: /deleted before that: 2/, left: [1, 3] },
       { command: ['purge', '--keep', '2'], meanwhile: pinFirst, code: 1, says: /nothing was deleted/, left: [1, 2, 3] },
-      { command: ['prune', '--keep-last', '2'], meanwhile: pinFirst, code: 0, says: /left alone/, left: [1, 2, 3] },
+      { command: ['prune', '--keep-last', '2'], meanwhile: pinFirst, code: 1, says: /left alone/, left: [1, 2, 3] },
     ]) {
       const { backups, db } = scene(t);
       const engine = await BackupEngine.open(backups);
