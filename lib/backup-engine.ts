@@ -281,7 +281,8 @@ export class BackupEngine implements AsyncDisposable {
 
   /**
    * Checks that a backup is whole. Without `checksum` this looks at names and sizes only; with it, every byte is read.
-   * Both see whether the list of the backup's files was changed. Rejects with BACKUP_CORRUPT, naming every damaged file, with
+   * Both see whether the list of the backup's files was changed. Whether this RocksDB can open what is restored is another matter:
+   * see `newerRocksDB` of {@link getBackupInfo}. Rejects with BACKUP_CORRUPT, naming every damaged file, with
    * BACKUP_NOT_FOUND, or with BACKUP_IN_USE while it is being deleted.
    *
    * @example

@@ -18,6 +18,11 @@ export interface BackupInfo {
   /** The same metadata, byte for byte. */
   appMetadataBytes: Buffer;
   /**
+   * Set where the database is of a newer RocksDB, with tables that this one (see engineInfo()) cannot read: the version that it
+   * needs. Such a backup can be verified and restored; opened, in place or restored, it is refused with NEWER_ROCKSDB.
+   */
+  newerRocksDB?: string;
+  /**
    * Every file, when asked for with `fileDetails: true`. Of several backups that are asked for at once, a file that they share
    * is the same object in each.
    */

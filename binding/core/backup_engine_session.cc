@@ -8,6 +8,7 @@
 
 #include "core/backup_record.h"
 #include "core/confined_fs.h"
+#include "core/newer_rocksdb.h"
 #include "core/parallel_deletes.h"
 #include "core/paths.h"
 #include "core/stoppable_rate_limiter.h"
@@ -53,6 +54,7 @@ BackupEngineSession::~BackupEngineSession() {
 
 BackupEngineOptions BackupEngineSession::OptionsFor(const EngineSettings& settings) {
   directory_ = settings.engine.backup_dir;
+  storage_ = StorageOf(settings);
   info_log_ = settings.info_log;
   BackupEngineOptions options = settings.engine;
   options.backup_env = backup_env_.get();
@@ -128,6 +130,7 @@ std::shared_ptr<BackupEngineSession> BackupEngineSession::Of(const EngineSetting
                                                              std::shared_ptr<const DirectoryPicture> picture) {
   std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
   session->directory_ = settings.engine.backup_dir;
+  session->storage_ = StorageOf(settings);
   session->ids_ = picture->ids();
   session->picture_ = std::move(picture);
   return session;
@@ -363,6 +366,7 @@ Error BackupEngineSession::Describe(uint32_t id, bool details, BackupDescription
 Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescription* description) {
   if (picture_ != nullptr) {
     *description = picture_->Describe(id, details);
+    description->newer_rocksdb = NewerRocksDbOf(*description);
     return Error();
   }
   BackupInfo info;
@@ -389,12 +393,39 @@ Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescri
       description->files.push_back({file.name, file.size, shared, backups});
     }
   }
+  description->newer_rocksdb = NewerRocksDbOf(*description);
   if (details) {
     for (const auto& file : info.excluded_files) {
       description->excluded.push_back(file.relative_file);
     }
   }
   return Error();
+}
+
+std::string BackupEngineSession::NewerRocksDbOf(const BackupDescription& backup) {
+  const auto find = [&]() -> std::optional<std::string> {
+    std::vector<std::string> options_files;
+    std::vector<std::string> tables;
+    const auto take = [&](const std::string& name) {
+      if (IsOptionsFileName(NameOf(name))) {
+        options_files.push_back(directory_ + "/" + name);
+      } else if (name.ends_with(".sst")) {
+        tables.push_back(directory_ + "/" + name);
+      }
+    };
+    if (picture_ != nullptr) {
+      for (const auto& file : picture_->Describe(backup.id, true).files) {
+        take(file.name);
+      }
+    } else {
+      for (const MetaCatalog::FileNumber number : *catalog_->FilesOf(backup.id)) {
+        take(catalog_->file(number).name);
+      }
+    }
+    std::optional<std::string> version = NewerVersionOf(*storage_, options_files);
+    return version && !version->empty() && UnknownTableAmong(*storage_, std::move(tables)).empty() ? "" : version;
+  };
+  return KnownVersions::Of(directory_, backup.id, backup.timestamp, backup.size, find);
 }
 
 std::string BackupEngineSession::ReasonOf(uint32_t corrupt_id) {
@@ -445,6 +476,7 @@ Error BackupEngineSession::NotFound(uint32_t id) const {
 }
 
 Error BackupEngineSession::DescribeAll(bool details, std::vector<BackupDescription>* descriptions) {
+  KnownVersions::Keep(directory_, ids_);
   return Guarded(directory_, [&] {
     for (const uint32_t id : ids_) {
       if (Error error = DescribeKnown(id, details, &descriptions->emplace_back()); !error.ok()) {

@@ -33,6 +33,7 @@ struct BackupDescription {
   uint64_t unique_size = 0;
   uint32_t number_files = 0;
   std::string app_metadata;
+  std::string newer_rocksdb;  // the version without which what was backed up cannot be opened; empty: this one will do
   std::vector<BackupFile> files;      // when asked for
   std::vector<std::string> excluded;  // when asked for
 };
@@ -122,8 +123,10 @@ class BackupEngineSession {
   // Whether the engine has read so many backups, and this one as it is in the picture.
   bool HasRead(size_t backups, uint32_t id = 0);
   Error DescribeKnown(uint32_t id, bool details, BackupDescription* description);
+  std::string NewerRocksDbOf(const BackupDescription& backup);
 
   std::string directory_;
+  std::shared_ptr<rocksdb::FileSystem> storage_;     // of the backups
   std::shared_ptr<const DirectoryPicture> picture_;  // or null: then the engine has all
   std::vector<uint32_t> ids_;
   std::vector<uint32_t> corrupt_ids_;

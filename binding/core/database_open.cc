@@ -11,6 +11,7 @@
 #include "core/database_fs.h"
 #include "core/directories.h"
 #include "core/kept_options.h"
+#include "core/newer_rocksdb.h"
 #include "core/no_wait_fs.h"
 #include "core/paths.h"
 #include "core/written_options.h"
@@ -263,15 +264,22 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
     db_options.max_open_files = OpenFilesThatFit(files);
   }
   const bool exists = std::find(files.begin(), files.end(), "CURRENT") != files.end();
+  const std::string doing = "open " + path;
+  const auto storage = db_options.env->GetFileSystem();
+  const NewerRocksDb newer(*storage, path, files);
   if (exists) {
+    // RocksDB itself looks at some of the tables only.
+    if (Error error = newer.CheckTables(doing); !error.ok()) {
+      return error;
+    }
     std::vector<std::string> existing;
     const Status status = DB::ListColumnFamilies(db_options, path, &existing);
     if (!status.ok()) {
-      return watch.Explain(status, "open " + path);
+      return newer.Explain(watch.Explain(status, doing), doing);
     }
     names.insert(existing.begin(), existing.end());
     if (Error error = ReadWrittenOptions(path, db_options.env, options.family, &written); !error.ok()) {
-      return error;
+      return newer.Explain(std::move(error), doing);
     }
   }
   for (const auto& [name, family] : options.families) {
@@ -293,7 +301,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   Handles handles;
   const Status status = OpenAs(options, db_options, path, families, &handles, &db);
   if (!status.ok()) {
-    return watch.Explain(status, "open " + path);
+    return newer.Hint(watch.Explain(status, doing));
   }
   std::shared_ptr<Database> opened(new Database);
   opened->mode_ = options.mode;
@@ -348,6 +356,15 @@ Error Database::Repair(const std::string& path, const DatabaseOptions& options) 
     return error;
   }
   if (Error error = CheckNotLevelDb(real_path, "repair"); !error.ok()) {
+    return error;
+  }
+  // It would put the tables that it cannot read aside, and go on with the rest.
+  std::vector<std::string> files;
+  if (Error error = ListDatabase(real_path, DatabaseEnv(), &files); !error.ok()) {
+    return error;
+  }
+  if (Error error = NewerRocksDb(*DatabaseEnv()->GetFileSystem(), real_path, files).CheckTables("repair " + real_path);
+      !error.ok()) {
     return error;
   }
   rocksdb::Options whole;

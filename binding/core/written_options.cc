@@ -1,12 +1,11 @@
 #include "core/written_options.h"
 
 #include <algorithm>
-#include <cstring>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
-#include "core/paths.h"
+#include "core/newer_rocksdb.h"
 #include "rocksdb/utilities/options_util.h"
 
 namespace rocksdb_backup {
@@ -59,10 +58,7 @@ Error ReadWrittenOptions(const std::string& path, rocksdb::Env* env, const Famil
     return error;
   }
   // What has another ending is half of one: a process died while it opened the database, the first time if it is alone.
-  const auto is_options_file = [](std::string_view name) {
-    return name.starts_with("OPTIONS-") && AllDigits(name.substr(strlen("OPTIONS-")));
-  };
-  if (std::none_of(names.begin(), names.end(), is_options_file)) {
+  if (std::none_of(names.begin(), names.end(), IsOptionsFileName)) {
     return Error();
   }
   const std::string doing = "open " + path + ": cannot read what options it was written with";

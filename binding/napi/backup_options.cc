@@ -327,6 +327,9 @@ Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool detai
   object.Set("appMetadata", Napi::String::New(env, description.app_metadata));
   object.Set("appMetadataBytes",
              Napi::Buffer<char>::Copy(env, description.app_metadata.data(), description.app_metadata.size()));
+  if (!description.newer_rocksdb.empty()) {
+    object.Set("newerRocksDB", description.newer_rocksdb);
+  }
   if (details) {
     auto files = Napi::Array::New(env, description.files.size());
     for (size_t i = 0; i < description.files.size(); ++i) {

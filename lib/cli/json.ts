@@ -40,6 +40,7 @@ export function backupAsJson(info: BackupInfo) {
     uniqueSize: info.uniqueSize,
     numberFiles: info.numberFiles,
     metadata: bytesAsJson(info.appMetadataBytes),
+    ...(info.newerRocksDB === undefined ? {} : { newerRocksDB: info.newerRocksDB }),
   };
 }
 
@@ -52,6 +53,7 @@ const backupProperties: Record<string, JsonSchema> = {
   ),
   numberFiles: count(),
   metadata: ref('bytes'),
+  'newerRocksDB?': text('set where the database can be opened by this version of RocksDB and newer ones only'),
 };
 
 /** What the schemas of several commands refer to. */

@@ -3,6 +3,7 @@ import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { backupAsJson } from '../json.js';
+import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
 import type { Style } from '../output/style.js';
 import { table } from '../output/table.js';
 import { bytesAsText, safe } from '../output/text.js';
@@ -39,6 +40,7 @@ export const list = defineCommand({
       const { location, backups, corrupt, bytesOnDisk, logicalBytes, state } = await readInventory(engine);
       const lost = corrupt.map(({ backupId }) => backupId);
       const { style } = context.out;
+      warnOfNewerRocksDB(context, backups);
       return {
         json: {
           location,

@@ -7,6 +7,7 @@ import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { findBefore } from '../find-before.js';
 import { backupAsJson } from '../json.js';
+import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
 import { safe } from '../output/text.js';
 import { count, flag, number, object, oneOf, ref, text } from '../schema.js';
 import { localTime } from '../time.js';
@@ -137,6 +138,7 @@ export const restore = defineCommand({
           before === undefined
             ? await findBackup(context, engine, id ?? 'latest', '--id')
             : await findBefore(context, engine, before);
+        warnOfNewerRocksDB(context, [info]);
         const restoreOptions: RestoreBackupOptions = {
           overwrite,
           keepOld: options['keep-old'],

@@ -65,6 +65,10 @@ export const show = defineCommand({
             ['Kind', backup.kind],
             ['Size', `${formatSize(backup.size)} in ${backup.numberFiles} files`],
             ['Frees', `${formatSize(backup.uniqueSize)} when it is deleted`],
+            [
+              'Needs',
+              backup.newerRocksDB === undefined ? undefined : `RocksDB ${backup.newerRocksDB} or newer to open it`,
+            ],
             ['Metadata', backup.appMetadataBytes.length === 0 ? undefined : bytesAsText(backup.appMetadataBytes)],
             ['Pinned', backup.pinned ? (backup.pinNote === undefined ? 'yes' : safe(backup.pinNote)) : undefined],
             ['Verified', describeRecord(backup.lastVerify)],

@@ -8,6 +8,7 @@ import { notingDamage } from '../damage.js';
 import { corruptAfter, findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { exitOf } from '../exit-codes.js';
+import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
 import { errorAsJson } from '../output/output.js';
 import { safe } from '../output/text.js';
 import { array, count, flag, number, object, ref, text, time } from '../schema.js';
@@ -104,6 +105,7 @@ export const verify = defineCommand({
             ? await corruptAfter(engine, infos[0]!.backupId)
             : [];
         const results: Verified[] = [];
+        warnOfNewerRocksDB(context, infos);
         for (const info of infos) {
           const begin = performance.now();
           const said = (end: Partial<Verified>) =>

@@ -1,5 +1,6 @@
 import type { OperationRecord } from '../../manager/operation-record.js';
 import { formatDuration } from '../../units.js';
+import { newerRocksDB } from '../newer-rocksdb.js';
 import type { ReportInput } from './gather.js';
 import { showAge, showCount, showRanges } from './words.js';
 
@@ -36,6 +37,14 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
       level: 'bad',
       what: `${damaged.length === 1 ? 'Backup' : 'Backups'} ${showRanges(damaged)} did not verify, or failed a restore drill.`,
       todo: 'Do not rely on it. Make a full backup, then delete the damaged one by hand.',
+    };
+  }
+  const newer = newerRocksDB(backups);
+  if (newer !== '') {
+    yield {
+      level: 'warn',
+      what: `${newer[0]!.toUpperCase()}${newer.slice(1)}.`,
+      todo: 'Have such a program at hand for the day of the restore.',
     };
   }
   if (state.pinsLost !== undefined) {

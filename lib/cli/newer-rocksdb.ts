@@ -1,0 +1,27 @@
+import type { BackupInfo } from '../backup-info.js';
+import { engineInfo } from '../engine-info.js';
+import { ranges } from './commands/show.js';
+import type { Context } from './context.js';
+
+/** Which of these backups hold databases that this program cannot open, for want of a newer RocksDB. Empty: none. */
+export function newerRocksDB(infos: readonly BackupInfo[]): string {
+  const newer = infos.filter((info) => info.newerRocksDB !== undefined);
+  if (newer.length === 0) {
+    return '';
+  }
+  const versions = [...new Set(newer.map((info) => info.newerRocksDB))].join(', ');
+  const ids = ranges(newer.map(({ backupId }) => backupId));
+  return (
+    `${newer.length === 1 ? `backup ${ids} is` : `backups ${ids} are`} of a database that RocksDB ${versions} wrote, with tables ` +
+    `that RocksDB ${engineInfo().rocksdb}, which this program has, cannot read. Verifying and restoring work all the same; ` +
+    `to open what was restored needs RocksDB ${versions} or newer`
+  );
+}
+
+/** Says so before somebody relies on them. */
+export function warnOfNewerRocksDB(context: Context, infos: readonly BackupInfo[]): void {
+  const text = newerRocksDB(infos);
+  if (text !== '') {
+    context.out.warn(text);
+  }
+}
