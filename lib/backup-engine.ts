@@ -32,7 +32,8 @@ export interface BackupEngineOptions {
   destroyOldData?: boolean | undefined;
   /**
    * Includes the write-ahead log. Without it the database is flushed first, one column family after the other: a batch that is
-   * written meanwhile to several of them can be in the backup in part, unless the database is opened with `atomicFlush`.
+   * written meanwhile to several of them can be in the backup in part, unless the database is opened with `atomicFlush` or the
+   * backup made with it.
    * @default true
    */
   backupLogFiles?: boolean | undefined;
@@ -61,9 +62,15 @@ export interface CreateBackupOptions extends LongOperation {
   /**
    * Writes out memory before the backup. Without it the backup has the same data, partly in the log. False with
    * `backupLogFiles: false` leaves out what is in memory only.
-   * @default true if data was written with disableWAL, or with backupLogFiles: false; else false
+   * @default true if data was written with disableWAL, with backupLogFiles: false, or with atomicFlush; else false
    */
   flushBeforeBackup?: boolean | undefined;
+  /**
+   * Flushes all column families together before the backup: with `backupLogFiles: false`, a batch that is written meanwhile to
+   * several of them is in the backup whole or not at all. Needs RocksDB 11.8, and is refused with ROCKSDB_NOT_SUPPORTED where
+   * engineInfo().features has no `atomicFlush`: there, open the database with `atomicFlush`. @default false
+   */
+  atomicFlush?: boolean | undefined;
   /** Kept with the backup, at most 1 MiB. */
   metadata?: string | Uint8Array | undefined;
   /**
@@ -269,6 +276,9 @@ export class BackupEngine implements AsyncDisposable {
         'used with an engine opened with schemaVersion: 2',
         'schemaVersion: 1',
       );
+    }
+    if (rest.atomicFlush === true && rest.flushBeforeBackup === false) {
+      throw invalidOption(TypeError, 'atomicFlush', 'used with a flush before the backup', 'flushBeforeBackup: false');
     }
     const database = nativeDatabase(db);
     return run(signal, onProgress, (operation, guard) =>

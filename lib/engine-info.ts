@@ -6,7 +6,10 @@ export interface EngineInfo {
   rocksdb: string;
   /** The compressions that are linked in, by the names that options take. */
   compressions: string[];
-  /** What not every RocksDB that this package builds with can do: `ioBufferSize`. */
+  /**
+   * What not every RocksDB that this package builds with can do: `ioBufferSize`, `atomicFlush`,
+   * `levelDBTables` (a LevelDB database can be opened to read).
+   */
   features: string[];
 }
 

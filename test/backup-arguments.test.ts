@@ -47,6 +47,7 @@ const engineOptions: Record<string, Wrong[]> = {
 
 const createOptions: Record<string, Wrong[]> = {
   flushBeforeBackup: notBoolean,
+  atomicFlush: notBoolean,
   metadata: [
     ...types(null, 1, true, {}, bare, ['x'], () => 'x', Symbol('x'), new ArrayBuffer(4)),
     ...ranges('x'.repeat(2 ** 20 + 1), Buffer.alloc(2 ** 20 + 1), 'ü'.repeat(2 ** 19 + 1)),

@@ -255,6 +255,30 @@ t.test('ioBufferSize is taken by engines that have it, and refused by others wit
   }
 });
 
+t.test(
+  'atomicFlush writes all families out before the backup where the engine can, and is refused elsewhere',
+  async (t) => {
+    const dir = tempDir(t);
+    const db = await openDatabase(t, dir('db'), { columnFamilies: { more: {} } });
+    for (const family of ['default', 'more']) await db.columnFamily(family).put('key', 'value');
+    const engine = await openEngine(t, dir('backups'));
+    await t.rejects(engine.createBackup(db, { atomicFlush: true, flushBeforeBackup: false }), {
+      name: 'TypeError',
+      code: 'INVALID_OPTION',
+    });
+    const { value, error } = await settled(engine.createBackup(db, { atomicFlush: true }));
+    const tables = filesBelow(dir('backups')).filter((file) => file.endsWith('.sst'));
+    if (engineInfo().features.includes('atomicFlush')) {
+      t.equal(value?.backupId, 1);
+      t.equal(tables.length, 2);
+    } else {
+      t.match(error, { code: 'ROCKSDB_NOT_SUPPORTED', message: /atomicFlush needs RocksDB 11\.8/ });
+      t.same(tables, []);
+    }
+    t.match(await engine.createBackup(db, { atomicFlush: false }), { numberFiles: Number });
+  },
+);
+
 const skip = process.platform === 'linux' ? false : 'threads can be looked at on Linux only';
 
 t.test('backgroundThreadCpuPriority lowers the threads that copy, and no others', { skip }, async (t) => {

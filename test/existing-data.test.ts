@@ -49,8 +49,12 @@ const cases: { name: string; options: OpenOptions }[] = [
   { name: 'rocksdb', options: { compatibility: '6.6' } },
   {
     name: '@nxtedition/rocksdb',
-    // Its own operator, maxRev, chooses as max does while revisions are as long as their numbers.
-    options: { compression: 'zstd', columnFamilies: { revisions: { mergeOperator: 'max' } } },
+    // Its own operator, maxRev, chooses as max does while revisions are as long as their numbers. Its tables are of format 6.
+    options: {
+      compression: 'zstd',
+      rocksdb: { format_version: 6 },
+      columnFamilies: { revisions: { mergeOperator: 'max' } },
+    },
   },
   { name: 'rocksdb-native', options: { compression: 'none' } },
 ];

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "core/backup_repository.h"
+#include "core/open_rocksdb.h"
 #include "core/paths.h"
 #include "growth.h"
 #include "rocksdb/db.h"
@@ -97,6 +98,14 @@ void Print(const Measured& measured) {
               measured.seconds, measured.cpu_seconds, static_cast<unsigned long long>(measured.bytes));
 }
 
+std::unique_ptr<rocksdb::DB> Open(const rocksdb::Options& options, const std::string& path) {
+  std::unique_ptr<rocksdb::DB> db;
+  Check(rocksdb_backup::OpenInto(&db, [&](auto* out) -> decltype(rocksdb::DB::Open(options, path, out)) {
+    return rocksdb::DB::Open(options, path, out);
+  }));
+  return db;
+}
+
 // Keys ascend, so a file holds a range, and compaction has nothing to merge: files keep the size they were flushed
 // with.
 void Generate(const std::string& path, uint64_t mib) {
@@ -107,9 +116,7 @@ void Generate(const std::string& path, uint64_t mib) {
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 4 * kFileSize;
   options.disable_auto_compactions = true;
-  rocksdb::DB* opened = nullptr;
-  Check(rocksdb::DB::Open(options, path, &opened));
-  const std::unique_ptr<rocksdb::DB> db(opened);
+  const std::unique_ptr<rocksdb::DB> db = Open(options, path);
 
   rocksdb::WriteOptions write;
   write.disableWAL = true;
@@ -134,12 +141,6 @@ void Generate(const std::string& path, uint64_t mib) {
   // To the last level, where no later open finds anything to compact.
   Check(db->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr));
   Check(db->Close());
-}
-
-std::unique_ptr<rocksdb::DB> OpenDatabase(const std::string& path) {
-  rocksdb::DB* db = nullptr;
-  Check(rocksdb::DB::Open(rocksdb::Options(), path, &db));
-  return std::unique_ptr<rocksdb::DB>(db);
 }
 
 rocksdb::BackupEngineOptions EngineOptions(const std::string& directory, const Arguments& arguments) {
@@ -168,7 +169,7 @@ rocksdb::BackupInfo Latest(const rocksdb::BackupEngine& engine) {
 
 Measured Create(const Arguments& arguments) {
   Measured measured;
-  const auto db = OpenDatabase(arguments.words[1]);
+  const auto db = Open(rocksdb::Options(), arguments.words[1]);
   const auto engine = OpenEngine(arguments.words[2], arguments, &measured);
   Measure(&measured, [&] { Check(engine->CreateNewBackup(rocksdb::CreateBackupOptions(), db.get())); });
   measured.bytes = Latest(*engine).size;
@@ -222,7 +223,7 @@ class Repository {
 
 Measured CoreCreate(const Arguments& arguments) {
   Measured measured;
-  const auto db = OpenDatabase(arguments.words[1]);
+  const auto db = Open(rocksdb::Options(), arguments.words[1]);
   Repository repository(arguments.words[2], arguments, &measured);
   rocksdb_backup::CreateRequest request;
   request.source.db = db.get();

@@ -171,12 +171,22 @@ Error CheckSpace(const EngineSettings& settings, uint64_t needed) {
   return Error();
 }
 
+// A field that not every RocksDB has.
+template <typename Options>
+void SetAtomicFlush(bool atomic, Options* options) {
+  if constexpr (requires { options->atomic_flush; }) {
+    options->atomic_flush = atomic;
+  }
+}
+
 // `on_excluded` hears which files are left out, before anything that could be is copied.
 rocksdb::CreateBackupOptions EngineOptions(const CreateRequest& request, Operation& operation, bool backup_log_files,
                                            std::function<Error(const std::vector<std::string>&)> on_excluded,
                                            Error* callback_error) {
   rocksdb::CreateBackupOptions options;
-  options.flush_before_backup = request.flush_before_backup.value_or(request.source.needs_flush || !backup_log_files);
+  options.flush_before_backup =
+      request.flush_before_backup.value_or(request.atomic_flush || request.source.needs_flush || !backup_log_files);
+  SetAtomicFlush(request.atomic_flush, &options);
   if (request.cpu_priority) {
     options.decrease_background_thread_cpu_priority = true;
     options.background_thread_cpu_priority = *request.cpu_priority;

@@ -27,6 +27,7 @@ struct BackupSource {
 struct CreateRequest {
   BackupSource source;
   std::optional<bool> flush_before_backup;  // default: when the backup would miss data without it
+  bool atomic_flush = false;                // all families at one moment; flushes
   std::string app_metadata;
   // Given the names of the files that could be left out, tells which to leave out. Ends soon once the operation is
   // stopped: whoever would have to answer may be waiting for that.

@@ -10,9 +10,11 @@
 #include "core/database.h"
 #include "core/database_fs.h"
 #include "core/directories.h"
+#include "core/engine_info.h"
 #include "core/kept_options.h"
 #include "core/newer_rocksdb.h"
 #include "core/no_wait_fs.h"
+#include "core/open_rocksdb.h"
 #include "core/paths.h"
 #include "core/written_options.h"
 #include "rocksdb/cache.h"
@@ -25,19 +27,6 @@ using rocksdb::DB;
 using rocksdb::Status;
 using Handles = std::vector<rocksdb::ColumnFamilyHandle*>;
 using Descriptors = std::vector<rocksdb::ColumnFamilyDescriptor>;
-
-// RocksDB's openers filled a DB* first and fill a unique_ptr in later versions.
-template <typename Opener>
-Status OpenInto(std::unique_ptr<DB>* db, Opener opener) {
-  if constexpr (requires { opener(db); }) {
-    return opener(db);
-  } else {
-    DB* opened = nullptr;
-    Status status = opener(&opened);
-    db->reset(opened);
-    return status;
-  }
-}
 
 Status OpenAs(const DatabaseOptions& options, const rocksdb::DBOptions& db_options, const std::string& path,
               const Descriptors& families, Handles* handles, std::unique_ptr<DB>* db) {
@@ -170,8 +159,19 @@ Error CheckNotLevelDb(const std::string& path, const char* what) {
       "LEVELDB_DIRECTORY",
       std::string(what) + " " + path +
           ": this is a LevelDB database, not one of RocksDB, and LevelDB could not open it any more afterwards. "
-          "Open it with classic-level and copy its entries into a new directory (docs/migrate.md has the lines), "
-          "or open it with mode 'readOnly'.");
+          "Open it with classic-level and copy its entries into a new directory (docs/migrate.md has the lines)" +
+          (kReadsLevelDbTables ? ", or open it with mode 'readOnly'." : "."));
+}
+
+// Where reading beside a writer would cost the writer its tables.
+Error CheckNotWritten(const std::string& path) {
+  const Error in_use = CheckNotLockedElsewhere(path);
+  return in_use.ok()
+             ? Error()
+             : Error("DATABASE_IN_USE",
+                     "the database " + path + " is open in another process, and RocksDB " + GetEngineInfo().rocksdb +
+                         " deletes files of a writer when one who has it open with mode \"readOnly\" closes "
+                         "it, as all do from 11.1 to 11.7. Open it as a secondary, or build with 11.8");
 }
 
 }  // namespace
@@ -179,7 +179,8 @@ Error CheckNotLevelDb(const std::string& path, const char* what) {
 Error Database::Open(const std::string& path, const DatabaseOptions& options, std::shared_ptr<Database>* database) {
   const std::string real_path = RealPath(path);
   DatabaseClaim claim;
-  const auto kind = options.mode == Mode::kReadWrite ? DatabaseClaim::Kind::kExclusive : DatabaseClaim::Kind::kShared;
+  const bool alone = options.mode == Mode::kReadWrite || (options.mode == Mode::kReadOnly && kReadOnlyDeletesFiles);
+  const auto kind = alone ? DatabaseClaim::Kind::kExclusive : DatabaseClaim::Kind::kShared;
   if (Error error = DatabaseClaim::Take(real_path, kind, &claim); !error.ok()) {
     return error;
   }
@@ -187,8 +188,13 @@ Error Database::Open(const std::string& path, const DatabaseOptions& options, st
   if (Error error = ClaimWalDirectory(real_path, options, kind, &wal_claim); !error.ok()) {
     return error;
   }
-  if (options.mode == Mode::kReadWrite) {
+  if (options.mode == Mode::kReadWrite || !kReadsLevelDbTables) {
     if (Error error = CheckNotLevelDb(real_path, "open"); !error.ok()) {
+      return error;
+    }
+  }
+  if (kReadOnlyDeletesFiles && options.mode == Mode::kReadOnly) {
+    if (Error error = CheckNotWritten(real_path); !error.ok()) {
       return error;
     }
   }
@@ -248,7 +254,6 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   const bool keeps_options = options.keep_options_file && options.mode == Mode::kReadWrite;
   if (keeps_options) {
     environment.env = KeptOptionsEnv();
-    db_options.fail_if_options_file_error = false;
   }
   db_options.env = environment.env != nullptr ? environment.env.get() : DatabaseEnv();
   const std::shared_ptr<rocksdb::Cache> cache =

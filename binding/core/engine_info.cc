@@ -1,12 +1,11 @@
 #include "core/engine_info.h"
 
 #include "rocksdb/convenience.h"
-#include "rocksdb/version.h"
 
 namespace rocksdb_backup {
 namespace {
 
-const char* NameOf(rocksdb::CompressionType type) {
+const char* CompressionName(rocksdb::CompressionType type) {
   switch (type) {
     case rocksdb::kNoCompression:
       return "none";
@@ -25,10 +24,6 @@ const char* NameOf(rocksdb::CompressionType type) {
   }
 }
 
-constexpr bool IsAtLeast(int major, int minor) {
-  return ROCKSDB_MAJOR > major || (ROCKSDB_MAJOR == major && ROCKSDB_MINOR >= minor);
-}
-
 }  // namespace
 
 EngineInfo GetEngineInfo() {
@@ -36,12 +31,18 @@ EngineInfo GetEngineInfo() {
   info.rocksdb =
       std::to_string(ROCKSDB_MAJOR) + "." + std::to_string(ROCKSDB_MINOR) + "." + std::to_string(ROCKSDB_PATCH);
   for (const rocksdb::CompressionType type : rocksdb::GetSupportedCompressions()) {
-    if (const char* name = NameOf(type)) {
+    if (const char* name = CompressionName(type)) {
       info.compressions.emplace_back(name);
     }
   }
-  if (IsAtLeast(9, 11)) {
+  if (kHasIoBufferSize) {
     info.features.emplace_back("ioBufferSize");
+  }
+  if (kHasAtomicFlush) {
+    info.features.emplace_back("atomicFlush");
+  }
+  if (kReadsLevelDbTables) {
+    info.features.emplace_back("levelDBTables");
   }
   return info;
 }

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "core/database_fs.h"
+#include "core/newer_rocksdb.h"
+#include "core/paths.h"
 #include "rocksdb/file_system.h"
 #include "rocksdb/utilities/options_util.h"
 #include "rocksdb/utilities/stackable_db.h"
@@ -11,21 +13,51 @@
 namespace rocksdb_backup {
 namespace {
 
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Status;
 
+bool IsOptionsFile(const std::string& path) { return IsOptionsFileName(NameOf(path)); }
+
+// RocksDB syncs the directory of a file that it has renamed; on btrfs it opens and syncs the file instead, which is not
+// there.
+class KeptOptionsDirectory final : public rocksdb::FSDirectoryWrapper {
+ public:
+  using FSDirectoryWrapper::FSDirectoryWrapper;
+
+  IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
+                               const rocksdb::DirFsyncOptions& reason) override {
+    return IsOptionsFile(reason.renamed_new_name) ? IOStatus::OK()
+                                                  : FSDirectoryWrapper::FsyncWithDirOptions(options, debug, reason);
+  }
+};
+
+// An open that cannot write its options fails. So they are written under their temporary name, and that is removed
+// where RocksDB gives them their own.
 class KeptOptionsFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   using FileSystemWrapper::FileSystemWrapper;
   const char* Name() const override { return "KeptOptionsFileSystem"; }
 
-  IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
-                           std::unique_ptr<rocksdb::FSWritableFile>* file, rocksdb::IODebugContext* context) override {
-    const size_t slash = path.find_last_of('/');
-    if (path.compare(slash == std::string::npos ? 0 : slash + 1, 8, "OPTIONS-") == 0) {
-      return IOStatus::NotSupported("the OPTIONS file is kept as it is", path);
+  IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
+                      IODebugContext* debug) override {
+    return IsOptionsFile(to) ? target()->DeleteFile(from, options, debug)
+                             : target()->RenameFile(from, to, options, debug);
+  }
+
+  // RocksDB removes those that are older than what it believes to have written.
+  IOStatus DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) override {
+    return IsOptionsFile(path) ? IOStatus::OK() : target()->DeleteFile(path, options, debug);
+  }
+
+  IOStatus NewDirectory(const std::string& path, const IOOptions& options,
+                        std::unique_ptr<rocksdb::FSDirectory>* directory, IODebugContext* debug) override {
+    IOStatus status = target()->NewDirectory(path, options, directory, debug);
+    if (status.ok()) {
+      *directory = std::make_unique<KeptOptionsDirectory>(std::move(*directory));
     }
-    return target()->NewWritableFile(path, options, file, context);
+    return status;
   }
 };
 
@@ -39,6 +71,7 @@ class KeptOptionsDb final : public rocksdb::StackableDB {
     if (!status.ok()) {
       return status;
     }
+    std::erase_if(*files, [](const auto& file) { return file.file_type == rocksdb::kOptionsFile; });
     rocksdb::LiveFileStorageInfo info;
     status = rocksdb::GetLatestOptionsFileName(GetName(), GetEnv(), &info.relative_filename);
     if (status.IsNotFound()) {

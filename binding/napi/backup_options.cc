@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/engine_info.h"
 #include "core/function_logger.h"
 #include "napi/backup_engine.h"
 #include "napi/options.h"
@@ -23,13 +24,28 @@ using rocksdb::InfoLogLevel;
 
 Engine& EngineOf(OpenEngineOptions* options) { return options->repository.settings.engine; }
 
-// A field of RocksDB's own struct, which lies inside ours.
-template <typename M>
-Option<OpenEngineOptions> EngineField(const char* name, M Engine::*member, Range range = {}) {
+// A field of RocksDB's own struct, which lies inside ours. In newer versions it is a base of that struct that has some.
+template <typename M, typename Base>
+Option<OpenEngineOptions> EngineField(const char* name, M Base::*member, Range range = {}) {
   return Custom<OpenEngineOptions>(
       name, [member, range](Napi::Env env, std::string_view option, Napi::Value value, OpenEngineOptions* out) {
         EngineOf(out).*member = ReadValue<M>(env, option, value, range);
       });
+}
+
+[[noreturn]] void ThrowNeeds(Napi::Env env, std::string_view name, const char* version) {
+  Throw(env, Error("ROCKSDB_NOT_SUPPORTED", std::string(name) + " needs RocksDB " + version +
+                                                " or newer; this binary has " + rocksdb::GetRocksVersionAsString()));
+}
+
+template <typename E = Engine>
+Option<OpenEngineOptions> IoBufferSize() {
+  if constexpr (kHasIoBufferSize) {
+    return EngineField("ioBufferSize", &E::io_buffer_size);
+  } else {
+    return Custom<OpenEngineOptions>("ioBufferSize", [](Napi::Env env, std::string_view name, Napi::Value,
+                                                        OpenEngineOptions*) { ThrowNeeds(env, name, "9.11"); });
+  }
 }
 
 const Choices<InfoLogLevel>& LogLevels() {
@@ -65,57 +81,51 @@ constexpr int kMaxThreads = 256;
 
 const OptionTable<OpenEngineOptions>& OpenTable() {
   using O = OpenEngineOptions;
-  static const auto* table = new OptionTable<O>("BackupEngine options", {
-    Custom<O>("readOnly", [](Napi::Env env, std::string_view name, Napi::Value value,
-                             O* out) { out->repository.read_only = ReadBool(env, name, value); }),
-        Custom<O>("destroyOldData", [](Napi::Env env, std::string_view name, Napi::Value value,
-                                       O* out) { out->repository.destroy_old_data = ReadBool(env, name, value); }),
-        EngineField("shareTableFiles", &Engine::share_table_files),
-        EngineField("shareFilesWithChecksum", &Engine::share_files_with_checksum),
-        Custom<O>("shareFilesWithChecksumNaming",
-                  [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
-                    auto& naming = EngineOf(out).share_files_with_checksum_naming;
-                    const auto flags = naming & Engine::kMaskNamingFlags;
-                    naming = ReadChoice<Engine::ShareFilesNaming>(
-                                 env, name, value,
-                                 {{"dbSessionId", Engine::kUseDbSessionId},
-                                  {"legacyCrc32cAndFileSize", Engine::kLegacyCrc32cAndFileSize}}) |
-                             flags;
-                  }),
-        Custom<O>("includeFileSizeInName",
-                  [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
-                    auto& naming = EngineOf(out).share_files_with_checksum_naming;
-                    naming = naming & Engine::kMaskNoNamingFlags;
-                    if (ReadBool(env, name, value)) {
-                      naming = naming | Engine::kFlagIncludeFileSize;
-                    }
-                  }),
-        EngineField("sync", &Engine::sync), EngineField("backupLogFiles", &Engine::backup_log_files),
-        Custom<O>("backupRateLimit",
-                  [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
-                    out->repository.settings.backup_limiter = ReadRateLimit(env, name, value);
-                  }),
-        Custom<O>("restoreRateLimit",
-                  [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
-                    out->repository.settings.restore_limiter = ReadRateLimit(env, name, value);
-                  }),
-        EngineField("maxBackgroundOperations", &Engine::max_background_operations, {.min = 1, .max = kMaxThreads}),
-        EngineField("callbackTriggerIntervalSize", &Engine::callback_trigger_interval_size, {.min = 1}),
-        EngineField("maxValidBackupsToOpen", &Engine::max_valid_backups_to_open, {.min = 1}),
-        EngineField("schemaVersion", &Engine::schema_version, {.min = 1, .max = 2}),
-        EngineField("currentTemperaturesOverrideManifest", &Engine::current_temperatures_override_manifest),
-#if ROCKSDB_MAJOR > 9 || (ROCKSDB_MAJOR == 9 && ROCKSDB_MINOR >= 11)
-        EngineField("ioBufferSize", &Engine::io_buffer_size),
-#else
-          Custom<O>("ioBufferSize",
-                    [](Napi::Env env, std::string_view, Napi::Value, O*) {
-                      Throw(env, Error("ROCKSDB_NOT_SUPPORTED",
-                                       "ioBufferSize needs RocksDB 9.11 or newer; this binary has " +
-                                           rocksdb::GetRocksVersionAsString()));
+  static const auto* table = new OptionTable<O>(
+      "BackupEngine options",
+      {
+          Custom<O>("readOnly", [](Napi::Env env, std::string_view name, Napi::Value value,
+                                   O* out) { out->repository.read_only = ReadBool(env, name, value); }),
+          Custom<O>("destroyOldData", [](Napi::Env env, std::string_view name, Napi::Value value,
+                                         O* out) { out->repository.destroy_old_data = ReadBool(env, name, value); }),
+          EngineField("shareTableFiles", &Engine::share_table_files),
+          EngineField("shareFilesWithChecksum", &Engine::share_files_with_checksum),
+          Custom<O>("shareFilesWithChecksumNaming",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      auto& naming = EngineOf(out).share_files_with_checksum_naming;
+                      const auto flags = naming & Engine::kMaskNamingFlags;
+                      naming = ReadChoice<Engine::ShareFilesNaming>(
+                                   env, name, value,
+                                   {{"dbSessionId", Engine::kUseDbSessionId},
+                                    {"legacyCrc32cAndFileSize", Engine::kLegacyCrc32cAndFileSize}}) |
+                               flags;
                     }),
-#endif
-        Custom<O>("infoLog", ReadInfoLog),
-  });
+          Custom<O>("includeFileSizeInName",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      auto& naming = EngineOf(out).share_files_with_checksum_naming;
+                      naming = naming & Engine::kMaskNoNamingFlags;
+                      if (ReadBool(env, name, value)) {
+                        naming = naming | Engine::kFlagIncludeFileSize;
+                      }
+                    }),
+          EngineField("sync", &Engine::sync),
+          EngineField("backupLogFiles", &Engine::backup_log_files),
+          Custom<O>("backupRateLimit",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->repository.settings.backup_limiter = ReadRateLimit(env, name, value);
+                    }),
+          Custom<O>("restoreRateLimit",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->repository.settings.restore_limiter = ReadRateLimit(env, name, value);
+                    }),
+          EngineField("maxBackgroundOperations", &Engine::max_background_operations, {.min = 1, .max = kMaxThreads}),
+          EngineField("callbackTriggerIntervalSize", &Engine::callback_trigger_interval_size, {.min = 1}),
+          EngineField("maxValidBackupsToOpen", &Engine::max_valid_backups_to_open, {.min = 1}),
+          EngineField("schemaVersion", &Engine::schema_version, {.min = 1, .max = 2}),
+          EngineField("currentTemperaturesOverrideManifest", &Engine::current_temperatures_override_manifest),
+          IoBufferSize(),
+          Custom<O>("infoLog", ReadInfoLog),
+      });
   return *table;
 }
 
@@ -205,6 +215,13 @@ const OptionTable<CreateOptions>& CreateTable() {
           Custom<O>("flushBeforeBackup",
                     [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
                       out->request->flush_before_backup = ReadBool(env, name, value);
+                    }),
+          Custom<O>("atomicFlush",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->request->atomic_flush = ReadBool(env, name, value);
+                      if (out->request->atomic_flush && !kHasAtomicFlush) {
+                        ThrowNeeds(env, name, "11.8");
+                      }
                     }),
           Custom<O>("metadata",
                     [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {

@@ -129,11 +129,12 @@ void ReadWalDir(Napi::Env env, std::string_view name, Napi::Value value, Databas
 }
 
 // What RocksDB writes by default changes with its versions; old ones refuse what they do not know. Files that are there
-// already stay as they are.
-void ReadCompatibility(Napi::Env env, std::string_view name, Napi::Value value, DatabaseOptions* out) {
-  if (ReadChoice<bool>(env, name, value, {{"latest", false}, {"6.6", true}})) {
-    out->family.table.format_version = 5;           // 6: 8.6
-    out->family.table.checksum = rocksdb::kCRC32c;  // XXH3: 6.27
+// already stay as they are. These are defaults: what is said beside them holds.
+void ReadCompatibility(Napi::Env env, Napi::Value value, DatabaseOptions* out) {
+  if (!value.IsUndefined() && ReadChoice<bool>(env, "compatibility", value, {{"latest", false}, {"6.6", true}})) {
+    out->family.table.format_version = 5;                          // 6: 8.6
+    out->family.table.checksum = rocksdb::kCRC32c;                 // XXH3: 6.27
+    out->family.family.compression = rocksdb::kSnappyCompression;  // LZ4, which not all were built with: 11.5
   }
 }
 
@@ -174,7 +175,7 @@ const OptionTable<DatabaseOptions>& DatabaseTable() {
                                        Custom<DatabaseOptions>("mode", ReadMode),
                                        Custom<DatabaseOptions>("columnFamilies", {}),  // see DatabaseOptionsOf
                                        Custom<DatabaseOptions>("walDir", ReadWalDir),
-                                       Custom<DatabaseOptions>("compatibility", ReadCompatibility),
+                                       Custom<DatabaseOptions>("compatibility", {}),  // see DatabaseOptionsOf
                                        Field("keepOptionsFile", &DatabaseOptions::keep_options_file),
                                        Field("cacheSize", &DatabaseOptions::cache_size),
                                    })
@@ -187,6 +188,9 @@ const OptionTable<DatabaseOptions>& DatabaseTable() {
 
 DatabaseOptions DatabaseOptionsOf(Napi::Env env, Napi::Value value) {
   DatabaseOptions options;
+  if (value.IsObject()) {
+    ReadCompatibility(env, value.As<Napi::Object>().Get("compatibility"), &options);
+  }
   DatabaseTable().Read(env, value, &options);
   if (!value.IsObject()) {
     return options;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/backup_repository.h"
+#include "core/open_rocksdb.h"
 #include "core/paths.h"
 #include "rocksdb/db.h"
 #include "rocksdb/rate_limiter.h"
@@ -60,19 +61,6 @@ inline Error InTurn(BackupRepository& repository, Operation& operation, const st
 inline Error InTurn(BackupRepository& repository, const std::function<Error()>& write) {
   Operation operation;
   return InTurn(repository, operation, write);
-}
-
-// Opens with whichever of its two forms this RocksDB has: older ones fill a raw pointer, newer ones a unique_ptr.
-template <class Opener>
-rocksdb::Status OpenInto(std::unique_ptr<rocksdb::DB>* db, Opener opener) {
-  if constexpr (requires { opener(db); }) {
-    return opener(db);
-  } else {
-    rocksdb::DB* raw = nullptr;
-    const rocksdb::Status status = opener(&raw);
-    db->reset(raw);
-    return status;
-  }
 }
 
 // A temporary directory. In memory where there is one: nothing here depends on a disk, and syncing one takes its time.

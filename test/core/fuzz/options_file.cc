@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/database.h"
+#include "core/open_rocksdb.h"
 #include "must.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
@@ -25,11 +26,14 @@ struct Scene {
     rocksdb::Options options_to_open;
     options_to_open.create_if_missing = true;
     options_to_open.env = env.get();
-    rocksdb::DB* db = nullptr;
-    Must(rocksdb::DB::Open(options_to_open, kDatabase, &db).ok(), "a database is made in memory");
+    std::unique_ptr<rocksdb::DB> db;
+    const auto open = [&](auto* out) -> decltype(rocksdb::DB::Open(options_to_open, kDatabase, out)) {
+      return rocksdb::DB::Open(options_to_open, kDatabase, out);
+    };
+    Must(OpenInto(&db, open).ok(), "a database is made in memory");
     Must(db->Put(rocksdb::WriteOptions(), "key", "value").ok() && db->Flush(rocksdb::FlushOptions()).ok(),
          "and filled");
-    delete db;
+    db.reset();
     std::vector<std::string> names;
     Must(env->GetChildren(kDatabase, &names).ok(), "its files are listed");
     for (const auto& name : names) {
