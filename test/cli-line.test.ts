@@ -45,6 +45,12 @@ t.test('what is wrong with a command line is said, with what may have been meant
     [['create', 'a', 'b', '--rate-limt', '1'], /no option '--rate-limt'; did you mean '--rate-limit'/],
     [['create', 'a', 'b', '--checksum'], /create has no option '--checksum'/],
     [['list', 'a', '-x'], /list has no option '-x'/],
+    [
+      ['create', '-dash/db', 'b5'],
+      /create has no option '-dash\/db'; a path that begins with '-' is given as '.\/-dash\/db'/,
+    ],
+    [['create', '-dash/db', '-hq', 'b5'], /create has no option '-dash\/db'/],
+    [['list', '-qx', 'a'], /list has no option '-qx'/],
     [['list', '--toString', 'a'], /list has no option '--toString'/],
     [['create', 'a'], /create needs DIR/],
     [['list', 'a', 'b'], /list does not take 'b'/],
@@ -259,4 +265,10 @@ t.test('with --json an error is one JSON value on stdout, and a sentence on stde
   t.equal(code, 2);
   t.match(stderr, /^rocksdb-backup: error: there is no command 'lst'.*\n {2}try: rocksdb-backup --help\n$/);
   t.ok(glance(['x', '--json', '--bad'], commands).json, 'also where the rest of the line is wrong');
+  t.match(
+    glance(['create', '-dash/db', 'b5'], commands),
+    { help: false, quiet: false },
+    'a path is no cluster of letters',
+  );
+  t.match(glance(['create', '-hq'], commands), { help: true, quiet: true });
 });

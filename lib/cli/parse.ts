@@ -37,9 +37,13 @@ const versionOption = {
   version: { type: 'flag', short: 'V', summary: 'show the version' },
 } as const satisfies OptionSpecs;
 
-/** Options stand anywhere on the line, so those of all commands are known before the command is. */
+/**
+ * Options stand anywhere on the line, so those of all commands are known before the command is. A word of one dash whose letters
+ * are not all options (`-dash/db`) is none of them: it may be a path, and its letters must not count.
+ */
 function tokensOf(argv: readonly string[], commands: readonly Command[]): Token[] {
   const all: OptionSpecs = Object.assign({}, ...commands.map(optionsOf), commonOptions, versionOption);
+  const letters = new Set(Object.values(all).map(({ short }) => short));
   const { tokens } = parseArgs({
     args: [...argv],
     options: Object.fromEntries(
@@ -52,7 +56,25 @@ function tokensOf(argv: readonly string[], commands: readonly Command[]): Token[
     allowPositionals: true,
     tokens: true,
   });
-  return tokens.filter((token) => token.kind !== 'option-terminator') as Token[];
+  const unknown = new Set<number>();
+  return tokens.flatMap((token): Token[] => {
+    if (token.kind === 'option-terminator') {
+      return [];
+    }
+    const word = argv[token.index]!;
+    if (
+      token.kind === 'positional' ||
+      word.startsWith('--') ||
+      [...word.slice(1)].every((letter) => letters.has(letter))
+    ) {
+      return [token as Token];
+    }
+    if (unknown.has(token.index)) {
+      return [];
+    }
+    unknown.add(token.index);
+    return [{ kind: 'option', name: word, rawName: word, value: undefined, inlineValue: undefined }];
+  });
 }
 
 export function glance(argv: readonly string[], commands: readonly Command[]): Glance {
@@ -137,10 +159,12 @@ function findOption(token: OptionToken, command: Command, specs: OptionSpecs): O
   if (spec !== undefined) {
     return spec;
   }
-  const meant = token.rawName.startsWith('--')
+  const advice = token.rawName.startsWith('--')
     ? didYouMean(token.name, Object.keys(specs), (near) => `'--${near}'`)
-    : '';
-  throw new UsageError(`${command.name} has no option '${token.rawName}'${meant}`, helpOf(command));
+    : token.rawName.includes('/')
+      ? `; a path that begins with '-' is given as './${token.rawName}'`
+      : '';
+  throw new UsageError(`${command.name} has no option '${token.rawName}'${advice}`, helpOf(command));
 }
 
 function optionValue(token: OptionToken, spec: OptionSpec, now: Date): unknown {
