@@ -125,6 +125,7 @@ t.test('each option of a column family reaches RocksDB, over what was said for a
   }
   const db = await Database.open(path, { writeBufferSize: 1 << 19, columnFamilies });
   await db.createColumnFamily('made', { maxWriteBufferNumber: 6 });
+  await t.rejects(db.createColumnFamily(''), { code: 'INVALID_OPTION', message: /a string that is not empty/ });
   await db.close();
   const said = optionsFile(path);
   n = 0;
@@ -259,6 +260,11 @@ t.test('an unknown option, a wrong type and a value out of range are refused bef
   t.match(await bad({ walDir: '' }), { name: 'TypeError' });
   t.match(await bad({ columnFamilies: 'some' }), { name: 'TypeError' });
   t.match(await bad({ columnFamilies: { a: 7 } }), { name: 'TypeError' });
+  t.match(await bad({ columnFamilies: { '': {} } }), {
+    name: 'TypeError',
+    code: 'INVALID_OPTION',
+    message: 'the name of a column family must be a string that is not empty, not the string ""',
+  });
   t.match(await bad({ rocksdb: { x: {} } }), { name: 'TypeError', message: /rocksdb\.x/ });
   t.match(await bad([]), { name: 'TypeError' });
   t.match(await bad('x'), { name: 'TypeError' });

@@ -225,10 +225,11 @@ Napi::Value DatabaseHandle::columnFamilies(const Args& args) {
 Napi::Value DatabaseHandle::createColumnFamily(const Args& args) {
   const Napi::Env env = args.Env();
   const std::shared_ptr<Database> database = shared_resource(env);  // a getter in the options may close it
+  const std::string name = StringArgument(env, args[0], "name");
+  CheckNewFamilyName(env, name);
   return Async<uint32_t>(
       env, Lane::kLong, Leases(LeaseOf(env)),
-      [database, name = StringArgument(env, args[0], "name"),
-       options = FamilyOptionsOf(env, args[1], database->family_options())](uint32_t& id) {
+      [database, name, options = FamilyOptionsOf(env, args[1], database->family_options())](uint32_t& id) {
         return database->CreateFamily(name, options, &id);
       },
       [](Napi::Env env, uint32_t& id) { return Napi::Number::New(env, id); });

@@ -204,9 +204,16 @@ DatabaseOptions DatabaseOptionsOf(Napi::Env env, Napi::Value value) {
     ThrowWrongType(env, "columnFamilies", "\"all\" or an object of column family options by name", families);
   }
   for (const auto& [name, family] : ReadEntries(env, "columnFamilies", families)) {
+    CheckNewFamilyName(env, name);
     options.families.emplace(name, FamilyOptionsOf(env, family, options.family));
   }
   return options;
+}
+
+void CheckNewFamilyName(Napi::Env env, const std::string& name) {
+  if (name.empty()) {
+    ThrowWrongType(env, "the name of a column family", "a string that is not empty", Napi::String::New(env, name));
+  }
 }
 
 FamilyOptions FamilyOptionsOf(Napi::Env env, Napi::Value value, const FamilyOptions& base) {

@@ -13,4 +13,8 @@ DatabaseOptions DatabaseOptionsOf(Napi::Env env, Napi::Value value);
 // What `value` says, over what `base` says.
 FamilyOptions FamilyOptionsOf(Napi::Env env, Napi::Value value, const FamilyOptions& base);
 
+// Throws over the empty name: RocksDB makes such a family, and has lost what is in it when the database is opened
+// again.
+void CheckNewFamilyName(Napi::Env env, const std::string& name);
+
 }  // namespace rocksdb_backup
