@@ -153,6 +153,13 @@ t.test('maxValidBackupsToOpen shows a reader the latest so many, and does not bi
   const { dir, db } = await scene(t);
   const writer = await openEngine(t, dir('backups'), { maxValidBackupsToOpen: 1 });
   for (let n = 0; n < 4; n++) await writer.createBackup(db);
+  t.same(
+    (await writer.getBackupInfo()).map((info) => info.backupId),
+    [1, 2, 3, 4],
+  );
+  t.equal((await writer.getBackupInfo(2)).backupId, 2);
+  await writer.verifyBackup(1, { checksum: true });
+  await writer.restoreBackup(1, dir('restored by a writer'));
   for (const [many, ids] of [
     [1, [4]],
     [3, [2, 3, 4]],

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
+#include <map>
 #include <system_error>
 #include <utility>
 
@@ -45,15 +47,19 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
   }
   directory = RealPath(directory);
   options.settings.read_only = options.read_only;
+  if (!options.read_only) {
+    // RocksDB's engine ignores it where it may write.
+    options.settings.engine.max_valid_backups_to_open = std::numeric_limits<int>::max();
+  }
   const bool destroy = options.destroy_old_data;
   std::shared_ptr<BackupRepository> repository(new BackupRepository(std::move(options)));
   if (!repository->read_only_) {
     std::error_code ignored;
     if (std::filesystem::exists(repository->directory() + "/CURRENT", ignored) &&
         !std::filesystem::exists(repository->directory() + "/meta", ignored)) {
-      return Error("INVALID_OPTION", "the backup directory " + repository->directory() +
-                                         " is a database's own directory. Give it one of its own, such as " +
-                                         repository->directory() + "/backups");
+      return Error("INVALID_OPTION",
+                   "the backup directory " + repository->directory() +
+                       " is a database's own directory. Give it one of its own, best on another disk");
     }
     if (Error error = CreateDirectories(repository->directory() + "/meta"); !error.ok()) {
       return error;
@@ -92,9 +98,13 @@ Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* sessio
   Error error = BackupEngineSession::OpenReader(settings_, std::make_shared<Operation>(), Count::kNothing,
                                                 Count::kNothing, session);
   if (error.code() == "ROCKSDB_NOT_FOUND") {
-    return Error("DIRECTORY_NOT_FOUND", directory() +
-                                            " is not a backup directory: it has no folder meta. Check the path; "
-                                            "an engine opened without readOnly: true makes a new one.");
+    std::error_code ignored;
+    const bool is_database = std::filesystem::exists(directory() + "/CURRENT", ignored);
+    return Error("DIRECTORY_NOT_FOUND",
+                 directory() + " is not a backup directory: " +
+                     (is_database ? "it holds a database. Did you swap the arguments?"
+                                  : "it has no folder meta. Check the path; an engine opened without readOnly: true "
+                                    "makes a new one."));
   }
   return error;
 }

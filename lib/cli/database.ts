@@ -13,12 +13,13 @@ export type OpeningOptions = Pick<OpenOptions, 'walDir' | 'mergeOperator' | 'max
  */
 export async function openToBackUp(
   path: string,
-  { walDir, mergeOperator, maxOpenFiles }: OpeningOptions = {},
+  { walDir, mergeOperator, maxOpenFiles, mode }: OpeningOptions & Pick<OpenOptions, 'mode'> = {},
 ): Promise<Database> {
   const options = checkDatabase(path, walDir);
   return Database.open(path, {
     createIfMissing: false,
     keepOptionsFile: true,
+    mode,
     walDir,
     mergeOperator,
     maxOpenFiles,
@@ -37,7 +38,7 @@ export function checkDatabase(path: string, walDir: string | undefined): string 
     throw notFound(
       'DATABASE_NOT_FOUND',
       existsSync(path)
-        ? `there is no database in ${path}: it has no file CURRENT. Check the path.`
+        ? `there is no database in ${path}: ${existsSync(join(path, 'meta')) ? 'it holds backups. Did you swap the arguments?' : 'it has no file CURRENT. Check the path.'}`
         : `there is no database ${path}. Check the path.`,
     );
   }
