@@ -71,6 +71,13 @@ export interface CreateBackupOptions extends LongOperation {
    * engineInfo().features has no `atomicFlush`: there, open the database with `atomicFlush`. @default false
    */
   atomicFlush?: boolean | undefined;
+  /**
+   * Copies every file: takes over none of an earlier backup, so that damage of those is not in it. The first one in a directory
+   * lies where later backups share its files; others stand alone. @default false
+   */
+  full?: boolean | undefined;
+  /** Also where the directory has backups of other databases only, and none of this one. @default false */
+  allowOtherDatabase?: boolean | undefined;
   /** Kept with the backup, at most 1 MiB. */
   metadata?: string | Uint8Array | undefined;
   /**
@@ -104,6 +111,11 @@ export interface RestoreBackupOptions extends LongOperation {
    * that is not empty and holds no database is refused with TARGET_EXISTS, which lists what it holds. @default false
    */
   overwrite?: boolean | undefined;
+  /**
+   * With `overwrite`: replaces also another database than the one that the backup is of, or one that was made anew in its place.
+   * Without it that is refused with DATABASE_DIFFERS. @default false
+   */
+  allowOtherDatabase?: boolean | undefined;
   /**
    * Leaves the database that is replaced beside the target, or in it where it is a mount point: `keptOld` of what
    * `restoreBackup` returns is its path. @default false
@@ -153,6 +165,8 @@ export interface RestorePlan {
    * died while it put its files in place.
    */
   targetHolds: 'nothing' | 'database' | 'interruptedRestore';
+  /** Which database is there, as {@link BackupInfo.databaseId} says; undefined if there is none, or nothing tells. */
+  targetDatabaseId?: string;
   /** Bytes that would be written. */
   bytesToCopy: number;
   /** Bytes that would not, as files of the database that is there have them: see `mode`. */
@@ -253,8 +267,8 @@ export class BackupEngine implements AsyncDisposable {
    * purges and clean-ups that were called on this engine before, in any thread.
    *
    * Rejects with BACKUP_STOPPED when stopped, BACKUP_LOCKED when somebody else is writing to the directory, NO_SPACE when it
-   * would not fit; then nothing of it is left. With LOCK_LOST when somebody removed the directory's lock file or moved the
-   * directory meanwhile: then it is left alone as it is.
+   * would not fit, DATABASE_DIFFERS when the directory has backups of other databases only; then nothing of it is left. With
+   * LOCK_LOST when somebody removed the directory's lock file or moved the directory meanwhile: then it is left alone as it is.
    *
    * @example
    * const info = await engine.createBackup(db, { metadata: JSON.stringify({ reason: 'before upgrade' }) });
@@ -307,7 +321,7 @@ export class BackupEngine implements AsyncDisposable {
    * Restores a backup to a directory, which must not exist or be empty, or, with `overwrite`, holds a database. The backup is
    * restored beside the target and takes its place only when it is complete: a restore that fails leaves the target as it was.
    *
-   * Rejects with TARGET_EXISTS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT, BACKUP_NOT_FOUND, BACKUP_IN_USE while the backup
+   * Rejects with TARGET_EXISTS, DATABASE_DIFFERS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT, BACKUP_NOT_FOUND, BACKUP_IN_USE while the backup
    * is being deleted, or BACKUP_LOCKED while rocksdb-js writes to the directory, before anything is changed.
    *
    * @example
@@ -424,7 +438,7 @@ export class BackupEngine implements AsyncDisposable {
     return this.#native.deleteBackup(backupId, checkObject('options', options));
   }
 
-  /** Deletes all but the latest so many. Refuses as {@link deleteBackup} does; then nothing is deleted. */
+  /** Deletes all but the latest so many, of each database where there are several. Refuses as {@link deleteBackup} does; then nothing is deleted. */
   async purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions = {}): Promise<void> {
     return this.#native.purgeOldBackups(numBackupsToKeep, checkObject('options', options));
   }

@@ -1,3 +1,6 @@
+/** Whether a backup took over files of earlier ones: see {@link BackupInfo.kind}. */
+export type BackupKind = 'full' | 'incremental';
+
 /** What is known of one backup. */
 export interface BackupInfo {
   /**
@@ -13,6 +16,18 @@ export interface BackupInfo {
   uniqueSize: number;
   /** Files of the backup, shared ones included. */
   numberFiles: number;
+  /**
+   * `full`: when it was made every file of it was copied. `incremental`: it took over files that earlier backups had copied. Of
+   * a backup that another program made that is not known: it is full if none of its files lies where backups share files.
+   */
+  kind: BackupKind;
+  /** Of `size`, what is write-ahead log: every backup copies that anew. Little after a flush, see `flushBeforeBackup`. */
+  logBytes: number;
+  /**
+   * RocksDB's id of the database that it is of, as {@link Database.identity} has it; undefined where nothing tells. A restored
+   * database and an opened checkpoint have the id of the database that they come from.
+   */
+  databaseId?: string;
   /** The metadata given to createBackup, read as UTF-8. */
   appMetadata: string;
   /** The same metadata, byte for byte. */

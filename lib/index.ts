@@ -11,7 +11,8 @@ export {
   stopBackup,
   type VerifyBackupOptions,
 } from './backup-engine.js';
-export type { BackupFileDetails, BackupInfo, LongOperation, Progress } from './backup-info.js';
+export type { BackupFileDetails, BackupInfo, BackupKind, LongOperation, Progress } from './backup-info.js';
+export { type BackupPlan, type PlanBackupOptions, type PlannedFile, planBackup } from './backup-plan.js';
 export { BorrowedEntry } from './borrowed-entry.js';
 export { ColumnFamily } from './column-family.js';
 export { Database, type DatabaseEvents, type DatabaseSource } from './database.js';
@@ -47,7 +48,6 @@ export {
 export type {
   AfterHook,
   BackupContext,
-  BackupKind,
   BackupOutcome,
   BackupResult,
   BeforeHook,

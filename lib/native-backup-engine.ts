@@ -2,12 +2,15 @@
 
 import type { RestorePlan, RestoreResult } from './backup-engine.js';
 import type { BackupInfo, Progress } from './backup-info.js';
+import type { BackupPlan } from './backup-plan.js';
 import type { RestoreLeftover } from './restore-leftovers.js';
 
 export interface NativeOperation {
   /** False when it is past the point of no return. */
   stop(): boolean;
 }
+
+export type NativeBackupPlan = Pick<BackupPlan, 'files' | 'bytesFree' | 'databaseId'>;
 
 export interface NativeRateLimiter {
   readonly bytesPerSecond: number | bigint;
@@ -56,6 +59,7 @@ export interface NativeBackupModule<Db = unknown> {
   /** The same of createBackup. */
   checkCreateOptions(options: object): void;
   openBackupEngine(location: string, options: object): Promise<NativeBackupEngine<Db>>;
+  planBackup(db: Db, location: string, engineOptions: object, options: object): Promise<NativeBackupPlan>;
   attachBackupEngine(token: string): NativeBackupEngine<Db>;
   stopBackup(token: string): boolean;
   newOperation(onProgress?: (progress: Progress) => void): NativeOperation;

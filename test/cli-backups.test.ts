@@ -14,7 +14,7 @@ t.before(async () => {
 t.test('create, list, verify and restore bring a database from one place to another', async (t) => {
   const { dir, db, contents } = scene(t);
   const target = dir('new', 'backups');
-  const made = await cliAnswer<{ backup: { backupId: number }; kind: string; bytesCopied: number }>(t, [
+  const made = await cliAnswer<{ backup: { backupId: number }; bytesCopied: number }>(t, [
     'create',
     db,
     target,
@@ -23,7 +23,10 @@ t.test('create, list, verify and restore bring a database from one place to anot
     '--verify',
     'checksum',
   ]);
-  t.match(made, { code: 0, json: { backup: { backupId: 1, metadata: 'first' }, verified: { checksum: true } } });
+  t.match(made, {
+    code: 0,
+    json: { backup: { backupId: 1, metadata: 'first', kind: 'full' }, verified: { checksum: true } },
+  });
   t.ok(made.json.bytesCopied > 0);
   const again = await cli(t, ['create', db, target]);
   t.match(again, { code: 0, stdout: /^backup 2 of .*: .* \(incremental\), .* copied in .*\n$/ });
@@ -96,7 +99,7 @@ t.test('show tells the files of a backup, who shares them, and what deleting it 
   t.match(table, [{ sharedWith: [2, 3] }]);
   t.ok(json.frees > 0);
   const { stdout } = await cli(t, ['show', backups, 'latest']);
-  t.match(stdout, /^Backup +3 in .*\nBegun .* ago\nKind +incremental\nSize .* files\nFrees .*\nMetadata +after c\n/);
+  t.match(stdout, /^Backup +3 in .*\nBegun .* ago\nKind +incremental\nDatabase +[0-9a-f-]{36}\nSize .* files\nFrees .*\nMetadata +after c\n/);
   t.match(stdout, /shared_checksum\/.*\.sst .* 1, 2\n/);
 });
 

@@ -36,6 +36,8 @@ function info(backupId: number, files: Record<string, number>): BackupInfo {
     size: details.reduce((sum, { size }) => sum + size, 0),
     uniqueSize: 0,
     numberFiles: details.length,
+    kind: details.some(({ shared }) => shared) ? 'incremental' : 'full',
+    logBytes: 0,
     appMetadata: '',
     appMetadataBytes: Buffer.alloc(0),
     fileDetails: details,
@@ -158,7 +160,7 @@ t.test('a directory is told as it is on the disk', async (t) => {
   t.equal(inventory.location, engine.location);
   t.same(
     inventory.backups.map(({ kind }) => kind),
-    ['incremental', 'incremental', 'incremental', 'full'],
+    ['full', 'incremental', 'incremental', 'full'],
   );
   t.equal(inventory.bytesOnDisk, bytesBelow(dir('backups'), isBackupData));
   for (const { backupId, uniqueSize } of inventory.backups) t.equal(freedBy(inventory, [backupId]), uniqueSize);

@@ -59,7 +59,7 @@ async function otherProcess(t: Test, { path }: Scene) {
   await other.call('Database.open', [path('other db')], 'db');
   await other.call('agent.fillFiles', [ref('db'), 'theirs', { files: 20, keys: 100, valueSize: 1000 }]);
   await other.call('BackupEngine.open', [path('backups'), { backupRateLimit: 1000 }], 'engine');
-  const backup = other.begin<BackupInfo>('engine.createBackup', [ref('db')]);
+  const backup = other.begin<BackupInfo>('engine.createBackup', [ref('db')], { allowOtherDatabase: true });
   await backup.begun;
   return { other, backup };
 }
@@ -136,7 +136,7 @@ t.test('a process started during a backup inherits neither the lock nor a file o
   const other = Agent.process(t);
   await other.call('Database.open', [set.path('other db')], 'db');
   await other.call('BackupEngine.open', [set.path('backups')], 'engine');
-  const { backupId } = await other.call<BackupInfo>('engine.createBackup', [ref('db')]);
+  const { backupId } = await other.call<BackupInfo>('engine.createBackup', [ref('db'), { allowOtherDatabase: true }]);
   t.equal(backupId, 2, 'another process writes while the child lives');
   if (existsSync(`/proc/${child.pid}/fd`)) {
     const files = readdirSync(`/proc/${child.pid}/fd`).map((fd) => readlinkSync(`/proc/${child.pid}/fd/${fd}`));

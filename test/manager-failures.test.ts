@@ -236,7 +236,11 @@ t.test(
     t.equal(told.of('backup')[3]!.kind, 'full');
     await engine.deleteBackup(1);
     await manager.backupNow();
-    t.equal(told.of('backup')[4]!.kind, 'incremental', 'then as before');
+    const { fileDetails } = await engine.getBackupInfo(6, { fileDetails: true });
+    t.ok(
+      fileDetails?.some(({ shared }) => shared),
+      'then as before',
+    );
     t.same(manager.status().suspects, []);
     t.same(
       (await manager.list()).map(({ backupId }) => backupId),
@@ -305,24 +309,27 @@ t.test('an incremental backup that was asked for is a full one as well while a f
   await manager.backupIncremental();
   t.same(
     told.of('backup').map(({ kind }) => kind),
-    ['incremental', 'full', 'full'],
+    ['full', 'full', 'full'],
   );
 });
 
 t.test('damage in a full backup spreads to no other: those after it share files, and none is deleted', async (t) => {
-  const { manager, told, dir } = await managerScene(t, { retention: { last: 1 } });
+  const { manager, another, dir } = await managerScene(t);
+  await manager.backupNow();
   await manager.backupFull();
-  const table = filesBelow(dir('backups', 'private', '1')).find((name) => name.endsWith('.sst'));
-  damages.changed(dir('backups', 'private', '1', table!));
-  await t.rejects(manager.verify(1), { code: 'BACKUP_CORRUPT' });
-  await manager.backupNow();
-  await manager.backupNow();
+  const table = filesBelow(dir('backups', 'private', '2')).find((name) => name.endsWith('.sst'));
+  damages.changed(dir('backups', 'private', '2', table!));
+  await t.rejects(manager.verify(2), { code: 'BACKUP_CORRUPT' });
+  await manager.stop();
+  const { manager: deleting, told } = another({ retention: { last: 1 } });
+  await deleting.backupNow();
+  await deleting.backupNow();
   t.same(
     told.of('backup').map(({ kind }) => kind),
-    ['full', 'incremental', 'incremental'],
+    ['incremental', 'incremental'],
   );
-  t.equal((await manager.list()).length, 3);
-  t.match(told.of('skipped').at(-1), { operation: 'prune', reason: 'blocked', message: /1/ });
+  t.equal((await deleting.list()).length, 4);
+  t.match(told.of('skipped').at(-1), { operation: 'prune', reason: 'blocked', message: /2/ });
 });
 
 t.test(
@@ -345,8 +352,13 @@ t.test(
     await engine.restoreLatestBackup(dir('restored'));
     t.same(await contentsAt(dir('restored')), await contentsOf(db));
     await engine.deleteBackup(1);
-    await manager.backupNow();
-    t.equal(told.of('backup')[2]!.kind, 'incremental');
+    const { backupId } = await manager.backupNow();
+    t.equal(told.of('backup')[2]!.kind, 'full', 'there is nothing left that it could share');
+    const { fileDetails } = await engine.getBackupInfo(backupId, { fileDetails: true });
+    t.ok(
+      fileDetails?.some(({ shared }) => shared),
+      'it is the others that share with it',
+    );
   },
 );
 
@@ -412,14 +424,14 @@ t.test(
         [operation, backupId, kind].filter((part) => part !== undefined).join(' '),
       ),
       [
-        'create 1 incremental',
+        'create 1 full',
         'verify 1',
         'pin 1',
-        'create 2 full',
+        'create 2 incremental',
         'verify 2',
-        'create 3 incremental',
+        'create 3 full',
         'verify 3',
-        'create 4 full',
+        'create 4 incremental',
         'verify 4',
         'delete 2',
         'prune',
@@ -502,7 +514,8 @@ t.test('a manager and another process that write to one directory both come to t
   await other.call('BackupEngine.open', [dir('shared')], 'engine');
   const retry = { attempts: 1000, delay: 5, maxDelay: 20 };
   // On the real clock: who holds the directory when is up to the system.
-  const manager = new BackupManager({ db, location: dir('shared'), retry });
+  const create = { allowOtherDatabase: true };
+  const manager = new BackupManager({ db, location: dir('shared'), retry, create });
   const theirs = other.begin<{ made: { backupId: number }[] }>('agent.fight', [ref('engine'), ref('db'), 'they', 15]);
   const ours: number[] = [];
   for (let n = 0; n < 15; n++) ours.push((await manager.backupNow()).backupId);

@@ -55,7 +55,7 @@ t.test('the metrics tell how many, how long, how large, how old', async (t) => {
     [`corrupt_backups{${of}}`, 0],
     [`suspect_backups{${of}}`, 0],
     [`pinned_backups{${of}}`, 0],
-    [`incrementals_since_full{${of}}`, 0],
+    [`incrementals_since_full{${of}}`, 1],
     [`disk_bytes{${of}}`, stats.bytesOnDisk],
     [`logical_bytes{${of}}`, stats.logicalBytes],
     [`bytes_copied_total{${of}}`, stats.bytesCopied],
@@ -78,8 +78,12 @@ t.test('several managers share a registry, each with its directory and labels', 
   await two.backupNow();
   await two.backupNow();
   let value = await scraped(register);
-  t.equal(value(`rocksdb_backup_successes_total{directory="${dir('one')}",team="one",kind="incremental"}`), 1);
-  t.equal(value(`rocksdb_backup_successes_total{directory="${dir('two')}",team="two",kind="incremental"}`), 2);
+  t.equal(value(`rocksdb_backup_successes_total{directory="${dir('one')}",team="one",kind="full"}`), 1);
+  t.equal(
+    value(`rocksdb_backup_successes_total{directory="${dir('two')}",team="two",kind="full"}`),
+    2,
+    'it has nothing that could be shared',
+  );
   t.equal(value(`rocksdb_backup_backups{directory="${dir('two')}",team="two"}`), 2);
   t.throws(() => make('three', { taem: 'x' } as unknown as { team: string }), {
     code: 'INVALID_OPTION',

@@ -250,6 +250,7 @@ t.test('no backups, no decisions', async (t) => {
     decisions: [],
     keep: [],
     delete: [],
+    verifyFirst: [],
     exceeded: [],
     bytesBefore: 0,
     bytesAfter: 0,
@@ -520,3 +521,39 @@ t.test(
     });
   },
 );
+
+t.test('backups of several databases are counted each for itself', async (t) => {
+  const a = { databaseId: 'a' };
+  const b = { databaseId: 'b' };
+  const backups = history(every(HOUR, 6), { 0: a, 1: b, 2: a, 3: b, 4: a, 5: { ...b, state: 'unverified' } });
+  t.same(rulesOf(plan(backups, { last: 1, maxBackups: 2 })), {
+    1: 'delete: no rule keeps it',
+    2: 'keep: deleting is blocked (no rule keeps it)',
+    3: 'delete: no rule keeps it',
+    4: 'keep: last good',
+    5: 'keep: newest, last good, last 1',
+    6: 'keep: newest, last 1',
+  });
+  const { blocked, verifyFirst } = plan(backups, { last: 1 });
+  t.same(verifyFirst, [6]);
+  t.match(blocked, /the newest backup, 6, is not verified/);
+  t.same(plan(backups, { last: 1 }, { requireVerified: false }).delete, [1, 2, 3]);
+  const ofOne = plan(backups, { last: 1 }, { databaseId: 'a' });
+  t.same([ofOne.delete, ofOne.blocked, ofOne.verifyFirst], [[1, 3], undefined, []]);
+  t.match(rulesOf(ofOne), { 2: 'keep: of another database', 6: 'keep: of another database' });
+  t.same(plan(backups, { last: 1 }, { databaseId: 'c' }).delete, [], 'there is none of it');
+});
+
+t.test('a backup whose database is not known is of the only one there is, or stands for itself', async (t) => {
+  const a = { databaseId: 'a' };
+  const one = history(every(HOUR, 4), { 1: a, 2: a });
+  t.same(plan(one, { last: 1 }).delete, [1, 2, 3]);
+  t.same(plan(one, { last: 1 }, { databaseId: 'a' }).delete, [1, 2, 3]);
+  t.same(plan(one, { last: 1 }, { databaseId: 'b' }).delete, []);
+  t.same(plan(history(every(HOUR, 3)), { last: 1 }, { databaseId: 'b' }).delete, [1, 2], 'nothing is known of any');
+  const several = history(every(HOUR, 6), { 1: a, 2: a, 3: { databaseId: 'b' } });
+  t.same(plan(several, { last: 1 }).delete, [1, 2, 5]);
+  t.same(plan(several, { last: 1 }, { databaseId: 'a' }).delete, [2]);
+  const corrupt = history(every(HOUR, 4), { 0: a, 1: a, 2: { databaseId: 'b' }, 3: { state: 'corrupt' } });
+  t.same(plan(corrupt, { last: 1 }).delete, [], 'a damaged backup holds up all');
+});

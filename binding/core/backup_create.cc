@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 
+#include "core/backup_plan.h"
 #include "core/backup_record.h"
+#include "core/database_identity.h"
 #include "core/directory_look.h"
 #include "core/live_files_db.h"
 #include "core/paths.h"
@@ -26,16 +29,16 @@ Error CheckPlace(const std::string& backup_dir, const BackupSource& source) {
   const std::string backup = RealPath(backup_dir);
   for (const std::string& database : {source.path, source.wal_dir}) {
     if (backup == database) {
-      return Error("INVALID_OPTION", "the backup directory " + backup +
-                                         " is the database's own directory. Give it one of its own, such as " +
-                                         database + "/backups");
+      return Error("INVALID_OPTION",
+                   "the backup directory " + backup +
+                       " is the database's own directory. Give it one of its own, best on another disk");
     }
     if (IsInside(backup, database)) {
       const std::string below = backup.substr(database.size() + 1);
       const std::string first = below.substr(0, below.find('/'));
       if (first == "archive" || first == "lost" || IsDatabaseFileName(first)) {
         return Error("INVALID_OPTION", "the backup directory " + backup + " lies where RocksDB keeps the files of " +
-                                           database + ". Give it another name, such as " + database + "/backups");
+                                           database + ". Give it another place, best on another disk");
       }
     }
     for (const char* part : {"/meta", "/private", "/shared", "/shared_checksum"}) {
@@ -58,19 +61,15 @@ class CopyPlan : public FileObserver {
       : settings_(settings), picture_(std::move(picture)), operation_(std::move(operation)) {}
 
   void Announce(const LiveFilesDb::Files& files) {
-    const std::unordered_map<std::string, uint64_t> present = SharedFiles();
+    const std::vector<PlannedFile> planned =
+        PlanFiles(files, settings_.engine.backup_log_files, SharedFilesIn(settings_, picture_.get()));
     uint64_t bytes = 0;
     uint32_t count = 0;
     {
       const std::lock_guard lock(mutex_);
-      for (const auto& file : files) {
-        if (file.file_type == rocksdb::kWalFile && !settings_.engine.backup_log_files) {
-          continue;
-        }
-        const auto found = present.find(file.relative_filename);
-        const bool copied = found == present.end() || found->second != file.size;
-        planned_[file.relative_filename] = {file.size, copied};
-        if (copied) {
+      for (const auto& file : planned) {
+        planned_[file.name] = {file.size, file.copied};
+        if (file.copied) {
           bytes += file.size;
           ++count;
         }
@@ -89,7 +88,17 @@ class CopyPlan : public FileObserver {
     return bytes;
   }
 
-  void OnExclude(const std::string& path) { Correct(path, false); }
+  // Whether a file of an earlier backup is part of this one.
+  bool TakesOver() {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(planned_.begin(), planned_.end(), [](const auto& named) { return !named.second.copied; });
+  }
+
+  void OnExclude(const std::string& path) {
+    Correct(path, false);
+    const std::lock_guard lock(mutex_);
+    planned_.erase(PlannedName(path));
+  }
   void OnFound(const std::string& path) override { Correct(path, false); }
   void OnCreate(const std::string& path) override { Correct(path, true); }
 
@@ -98,36 +107,6 @@ class CopyPlan : public FileObserver {
     uint64_t size;
     bool copied;
   };
-
-  // The shared files there are, by their database's name. Names hold a number and mostly a size; two databases in one
-  // directory can share those, which is why the engine's decisions correct the plan.
-  std::unordered_map<std::string, uint64_t> SharedFiles() const {
-    std::unordered_map<std::string, uint64_t> present;
-    if (!settings_.engine.share_table_files) {
-      return present;
-    }
-    const std::string part = settings_.engine.share_files_with_checksum ? "shared_checksum/" : "shared/";
-    const auto add = [&](const std::string& file, uint64_t size) {
-      if (const std::string name = DatabaseFileName(file); !name.empty() && file.starts_with(part)) {
-        present[name] = size;
-      }
-    };
-    if (picture_ != nullptr) {
-      for (const auto& [file, size] : picture_->shared_files()) {
-        add(file, size);
-      }
-      return present;
-    }
-    std::vector<rocksdb::FileAttributes> children;
-    if (StorageOf(settings_)
-            ->GetChildrenFileAttributes(settings_.engine.backup_dir + "/" + part, IOOptions(), &children, nullptr)
-            .ok()) {
-      for (const auto& child : children) {
-        add(part + child.name, child.size_bytes);
-      }
-    }
-    return present;
-  }
 
   void Correct(const std::string& path, bool copied) {
     const std::string name = PlannedName(path);
@@ -268,12 +247,56 @@ Error NewId(const BackupEngineSession& session, const std::string& directory, ui
   return Error();
 }
 
+// A directory that two databases share by mistake mixes their histories: a restore may put one in the place of the
+// other. So the first backup of each needs leave. Backups of which nothing tells the database do not stand in the way.
+Error CheckDatabase(BackupEngineSession& session, const std::string& directory, const CreateRequest& request,
+                    const std::string& database) {
+  std::map<std::string, std::vector<uint32_t>> others;
+  for (const uint32_t id : session.ids()) {
+    const std::string of = session.DatabaseOf(id);
+    if (of == database) {
+      return Error();
+    }
+    if (!of.empty()) {
+      others[of].push_back(id);
+    }
+  }
+  std::vector<std::string> ids;
+  std::string told;
+  for (const auto& [other, backups] : others) {
+    ids.push_back(other);
+    told += (told.empty() ? "" : ", ") + other + " (" + (backups.size() == 1 ? "backup " : "backups ") +
+            JoinIds(backups) + ")";
+  }
+  if (database.empty() || ids.empty() || HasTablesOf(*request.source.db, ids)) {
+    return Error();
+  }
+  return Error("DATABASE_DIFFERS",
+               "the database " + request.source.path + ", whose id is " + database +
+                   ", was not backed up: " + directory + " has backups of another database, " + told +
+                   ", and none of this one. Back it up to a directory of its own; or, if both are to be in one, pass "
+                   "allowOtherDatabase: true once.");
+}
+
+// With all files of their own, so that it takes over none. The first one in a directory does that anyway: where backups
+// share files, so that later ones need not copy them again.
+void StandAlone(EngineSettings* settings) {
+  std::vector<std::string> metas;
+  const std::string directory = settings->engine.backup_dir + "/meta";
+  const IOStatus status = StorageOf(*settings)->GetChildren(directory, IOOptions(), &metas, nullptr);
+  if (!status.ok() || std::any_of(metas.begin(), metas.end(), [](const auto& name) { return BackupIdOf(name) != 0; })) {
+    settings->engine.share_table_files = false;
+    settings->engine.share_files_with_checksum = false;
+  }
+}
+
 // Sizes as the engine knows them from having written the files, and not as they are found afterwards.
-void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, uint32_t id) {
+void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, uint32_t id,
+                 const BackupOrigin& origin) {
   rocksdb::BackupInfo info;
   Status status = session.reader().GetBackupInfo(id, &info, true);
   if (status.ok()) {
-    status = WriteBackupRecord(settings, id, info.file_details);
+    status = WriteBackupRecord(settings, id, origin, info.file_details);
   }
   if (!status.ok()) {
     rocksdb::Warn(settings.info_log, "backup %u has no record of its files' sizes: %s", id, status.ToString().c_str());
@@ -298,8 +321,57 @@ void RemoveTemporaryMetas(const EngineSettings& settings) {
   }
 }
 
-Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
-                   const std::shared_ptr<Operation>& operation, BackupDescription* created) {
+Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPlan* plan) {
+  const std::string& directory = settings.engine.backup_dir;
+  if (Error error = CheckPlace(directory, request.source); !error.ok()) {
+    return error;
+  }
+  settings.read_only = true;
+  const auto storage = StorageOf(settings);
+  const bool is_there = storage->FileExists(directory + "/meta", IOOptions(), nullptr).ok();
+  std::shared_ptr<const DirectoryPicture> picture;
+  *plan = {};
+  plan->database = DatabaseIdOf(*request.source.db);
+  if (is_there) {
+    using Count = ObservedFileSystem::Count;
+    picture = LookAt(settings);
+    std::shared_ptr<BackupEngineSession> session;
+    if (picture != nullptr) {
+      session = BackupEngineSession::Of(settings, picture);
+    } else if (Error error = BackupEngineSession::OpenReader(settings, std::make_shared<Operation>(), Count::kNothing,
+                                                             Count::kNothing, &session);
+               !error.ok()) {
+      return error;
+    }
+    if (!request.allow_other_database) {
+      if (Error error = CheckDatabase(*session, directory, request, plan->database); !error.ok()) {
+        return error;
+      }
+    }
+  }
+  if (request.full && is_there) {
+    StandAlone(&settings);
+  }
+  rocksdb::LiveFilesStorageInfoOptions options;
+  options.wal_size_for_flush = std::numeric_limits<uint64_t>::max();  // a plan writes nothing
+  std::vector<rocksdb::LiveFileStorageInfo> files;
+  if (const Status status = request.source.db->GetLiveFilesStorageInfo(options, &files); !status.ok()) {
+    return Error::From(status, "listing the files of " + request.source.path);
+  }
+  plan->files = PlanFiles(files, settings.engine.backup_log_files, SharedFilesIn(settings, picture.get()));
+  const auto base = settings.storage ? settings.storage : rocksdb::FileSystem::Default();
+  std::string place = directory;
+  while (place.size() > 1 && base->FileExists(place, IOOptions(), nullptr).IsNotFound()) {
+    place = ParentOf(place);
+  }
+  if (uint64_t free = 0; base->GetFreeSpace(place, IOOptions(), &free, nullptr).ok()) {
+    plan->free_bytes = free;
+  }
+  return Error();
+}
+
+Error CreateBackup(EngineSettings settings, const CreateRequest& request, const std::shared_ptr<Operation>& operation,
+                   BackupDescription* created) {
   const std::string& directory = settings.engine.backup_dir;
   if (Error error = CheckPlace(directory, request.source); !error.ok()) {
     return error;
@@ -309,6 +381,9 @@ Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
                                        " bytes; RocksDB keeps at most " + std::to_string(kMaxAppMetadata));
   }
   RemoveTemporaryMetas(settings);
+  if (request.full) {
+    StandAlone(&settings);
+  }
 
   std::shared_ptr<const DirectoryPicture> picture = LookAt(settings, Records::kRead);
   if (picture != nullptr && !picture->AsWritten()) {
@@ -327,6 +402,12 @@ Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
     uint32_t id = 0;
     if (Error error = NewId(*session, directory, &id); !error.ok()) {
       return error;
+    }
+    const std::string of = DatabaseIdOf(*request.source.db);
+    if (!request.allow_other_database) {
+      if (Error error = CheckDatabase(*session, directory, request, of); !error.ok()) {
+        return error;
+      }
     }
     session->GuardCreate(id, !corrupt.empty(), settings.engine.sync);
 
@@ -379,7 +460,7 @@ Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
       }
       return Error::From(status, doing);
     }
-    RecordFiles(settings, *session, id);
+    RecordFiles(settings, *session, id, {of, !plan.TakesOver()});
     operation->Finish();
     return session->DescribeNew(id, created);
   });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/backup_engine_session.h"
+#include "core/backup_plan.h"
 #include "core/error.h"
 #include "core/operation.h"
 #include "rocksdb/db.h"
@@ -28,6 +29,8 @@ struct CreateRequest {
   BackupSource source;
   std::optional<bool> flush_before_backup;  // default: when the backup would miss data without it
   bool atomic_flush = false;                // all families at one moment; flushes
+  bool full = false;                        // takes over no file of an earlier backup
+  bool allow_other_database = false;        // than those that the directory has backups of
   std::string app_metadata;
   // Given the names of the files that could be left out, tells which to leave out. Ends soon once the operation is
   // stopped: whoever would have to answer may be waiting for that.
@@ -43,8 +46,12 @@ inline constexpr size_t kMaxAppMetadata = size_t{1} << 20;  // the engine's limi
 // writer lock.
 void RemoveTemporaryMetas(const EngineSettings& settings);
 
+// What a backup would copy now, without making one, or the directory. Needs no lock: it changes nothing, and is as it
+// was at one moment. What the log holds counts as log, also where the backup will be flushed first.
+Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPlan* plan);
+
 // Makes one backup. The caller holds the directory's writer lock and has checked nothing else.
-Error CreateBackup(const EngineSettings& settings, const CreateRequest& request,
-                   const std::shared_ptr<Operation>& operation, BackupDescription* created);
+Error CreateBackup(EngineSettings settings, const CreateRequest& request, const std::shared_ptr<Operation>& operation,
+                   BackupDescription* created);
 
 }  // namespace rocksdb_backup

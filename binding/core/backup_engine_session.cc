@@ -8,6 +8,7 @@
 
 #include "core/backup_record.h"
 #include "core/confined_fs.h"
+#include "core/database_identity.h"
 #include "core/newer_rocksdb.h"
 #include "core/parallel_deletes.h"
 #include "core/paths.h"
@@ -53,6 +54,7 @@ BackupEngineSession::~BackupEngineSession() {
 }
 
 BackupEngineOptions BackupEngineSession::OptionsFor(const EngineSettings& settings) {
+  settings_ = settings;
   directory_ = settings.engine.backup_dir;
   storage_ = StorageOf(settings);
   info_log_ = settings.info_log;
@@ -69,11 +71,14 @@ BackupEngineOptions BackupEngineSession::OptionsFor(const EngineSettings& settin
 }
 
 // The metas that are not as they were written, and how they differ.
-std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas(const EngineSettings& settings) const {
+std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas(const EngineSettings& settings) {
   std::map<uint32_t, std::string> changed;
   for (const auto* ids : {&ids_, &corrupt_ids_}) {
     for (const uint32_t id : *ids) {
       const auto record = ReadBackupRecord(settings, id);
+      if (record && !record->origin.database.empty()) {
+        origins_[id] = record->origin;
+      }
       if (record && !catalog_->HasRead(id, record->meta_size, record->meta_checksum)) {
         if (std::string difference = DifferenceInMeta(settings, id, *record); !difference.empty()) {
           changed[id] = std::move(difference);
@@ -335,7 +340,7 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
   // An engine that was told to open the latest few does not know the others.
   const uint32_t oldest = settings.engine.max_valid_backups_to_open > 0 &&
                                   settings.engine.max_valid_backups_to_open < std::numeric_limits<int>::max() &&
-                                  writer_ == nullptr && !ids_.empty()
+                                  !ids_.empty()
                               ? ids_.front()
                               : 0;
   for (const uint32_t id : metas) {
@@ -382,6 +387,7 @@ Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescri
   description->size = info.size;
   description->number_files = info.number_files;
   description->app_metadata = std::move(info.app_metadata);
+  bool any_shared = false;
   for (const MetaCatalog::FileNumber number : *files) {
     const MetaCatalog::File& file = catalog_->file(number);
     const bool shared = MetaCatalog::IsShared(file.name);
@@ -389,10 +395,17 @@ Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescri
     if (backups == 1) {
       description->unique_size += file.size;
     }
+    if (!shared && IsWalFileName(NameOf(file.name))) {
+      description->log_bytes += file.size;
+    }
+    any_shared |= shared;
     if (details) {
       description->files.push_back({file.name, file.size, shared, backups});
     }
   }
+  const BackupOrigin& origin = OriginOf(id);
+  description->database = origin.database;
+  description->full = origin.full.value_or(!any_shared);
   description->newer_rocksdb = NewerRocksDbOf(*description);
   if (details) {
     for (const auto& file : info.excluded_files) {
@@ -426,6 +439,29 @@ std::string BackupEngineSession::NewerRocksDbOf(const BackupDescription& backup)
     return version && !version->empty() && UnknownTableAmong(*storage_, std::move(tables)).empty() ? "" : version;
   };
   return KnownVersions::Of(directory_, backup.id, backup.timestamp, backup.size, find);
+}
+
+const BackupOrigin& BackupEngineSession::OriginOf(uint32_t id) {
+  const auto [found, is_new] = origins_.try_emplace(id);
+  BackupOrigin& origin = found->second;
+  if (is_new) {
+    if (const auto record = ReadBackupRecord(settings_, id)) {
+      origin = record->origin;
+    }
+    const MetaCatalog::Numbers* const files = catalog_ != nullptr ? catalog_->FilesOf(id) : nullptr;
+    if (origin.database.empty() && files != nullptr) {
+      std::vector<std::string> names;
+      for (const MetaCatalog::FileNumber number : *files) {
+        names.push_back(catalog_->file(number).name);
+      }
+      origin.database = DatabaseIdOfFiles(settings_, names);
+    }
+  }
+  return origin;
+}
+
+std::string BackupEngineSession::DatabaseOf(uint32_t id) {
+  return picture_ != nullptr ? picture_->Describe(id, false).database : OriginOf(id).database;
 }
 
 std::string BackupEngineSession::ReasonOf(uint32_t corrupt_id) {
@@ -462,9 +498,16 @@ Error BackupEngineSession::DescribeNew(uint32_t id, BackupDescription* descripti
     description->size = info.size;
     description->number_files = info.number_files;
     description->app_metadata = std::move(info.app_metadata);
+    bool any_shared = false;
     for (const auto& file : info.file_details) {
+      const bool shared = MetaCatalog::IsShared(file.relative_filename);
       description->unique_size += picture_->UsesOf(file.relative_filename) == 0 ? file.size : 0;
+      description->log_bytes += !shared && IsWalFileName(NameOf(file.relative_filename)) ? file.size : 0;
+      any_shared |= shared;
     }
+    const BackupOrigin& origin = OriginOf(id);
+    description->database = origin.database;
+    description->full = origin.full.value_or(!any_shared);
     return Error();
   });
 }

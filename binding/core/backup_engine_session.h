@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/backup_origin.h"
 #include "core/condensed_fs.h"
 #include "core/confined_fs.h"
 #include "core/directory_picture.h"
@@ -34,6 +35,11 @@ struct BackupDescription {
   uint32_t number_files = 0;
   std::string app_metadata;
   std::string newer_rocksdb;  // the version without which what was backed up cannot be opened; empty: this one will do
+  std::string database;  // its id, see core/database_identity.h; empty where nothing tells
+  // When it was made every file of it was copied, none taken over from an earlier backup. Of a backup without a record
+  // of that: none of its files lies where backups share files.
+  bool full = false;
+  uint64_t log_bytes = 0;             // of `size`, of the write-ahead log, which every backup copies anew
   std::vector<BackupFile> files;      // when asked for
   std::vector<std::string> excluded;  // when asked for
 };
@@ -111,12 +117,14 @@ class BackupEngineSession {
   // That there is no such backup, and which there are.
   Error NotFound(uint32_t id) const;
   Error DescribeAll(bool details, std::vector<BackupDescription>* descriptions);
+  // The database that a usable backup is of; empty where nothing tells.
+  std::string DatabaseOf(uint32_t id);
 
  private:
   BackupEngineSession() = default;
   static rocksdb::BackupEngineReadOnlyBase& upcast(rocksdb::BackupEngineReadOnlyBase& engine) { return engine; }
   rocksdb::BackupEngineOptions OptionsFor(const EngineSettings& settings);
-  std::map<uint32_t, std::string> ChangedMetas(const EngineSettings& settings) const;
+  std::map<uint32_t, std::string> ChangedMetas(const EngineSettings& settings);
   template <class Open>
   Error OpenPastChangedMetas(const EngineSettings& settings, bool to_create, ConfinedFileSystem& storage, Open open);
   void Survey(const EngineSettings& settings, const std::vector<uint32_t>& metas);
@@ -124,13 +132,17 @@ class BackupEngineSession {
   bool HasRead(size_t backups, uint32_t id = 0);
   Error DescribeKnown(uint32_t id, bool details, BackupDescription* description);
   std::string NewerRocksDbOf(const BackupDescription& backup);
+  // What the record says, or else the files.
+  const BackupOrigin& OriginOf(uint32_t id);
 
+  EngineSettings settings_;
   std::string directory_;
   std::shared_ptr<rocksdb::FileSystem> storage_;     // of the backups
   std::shared_ptr<const DirectoryPicture> picture_;  // or null: then the engine has all
   std::vector<uint32_t> ids_;
   std::vector<uint32_t> corrupt_ids_;
-  std::map<uint32_t, std::string> reasons_;  // why a backup is among the corrupt ones, where the engine does not know
+  std::map<uint32_t, std::string> reasons_;   // why a backup is among the corrupt ones, where the engine does not know
+  std::map<uint32_t, BackupOrigin> origins_;  // as far as asked for
   // Declared in the order in which they depend on each other: the engine goes first.
   std::shared_ptr<rocksdb::Logger> info_log_;
   std::shared_ptr<ProtectedFileSystem> protected_fs_;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/checksum.h"
+#include "core/database_identity.h"
 #include "core/meta_file.h"
 #include "core/paths.h"
 #include "core/stoppable_rate_limiter.h"
@@ -77,10 +78,40 @@ IOStatus WriteAll(rocksdb::FileSystem& storage, const std::string& path, const s
 
 std::string Header(uint32_t id) { return std::string(kFormat) + " of backup " + std::to_string(id); }
 
-// A line for each file, `<size> <checksum or -> <name>`, the meta's first and the text's own checksum last.
+constexpr std::string_view kDatabase = "database=";
+constexpr std::string_view kKind = "kind=";
+
+// ` database=<id> kind=<full or incremental>`, as far as they are known.
+std::string Format(const BackupOrigin& origin) {
+  std::string text;
+  if (!origin.database.empty()) {
+    text.append(" ").append(kDatabase).append(origin.database);
+  }
+  if (origin.full) {
+    text.append(" ").append(kKind).append(*origin.full ? "full" : "incremental");
+  }
+  return text;
+}
+
+BackupOrigin ParseOrigin(std::string_view text) {
+  BackupOrigin origin;
+  while (!text.empty()) {
+    const std::string_view word = TakeUntil(' ', &text);
+    if (word.starts_with(kDatabase) && IsDatabaseId(word.substr(kDatabase.size()))) {
+      origin.database = word.substr(kDatabase.size());
+    } else if (word.starts_with(kKind)) {
+      origin.full = word.substr(kKind.size()) == "full";
+    }
+  }
+  return origin;
+}
+
+// A line for each file, `<size> <checksum or -> <name>`, the meta's first and the text's own checksum last. What else
+// is known of the backup follows the word `meta`: readers of before take it for the meta's name, which they do not use,
+// and a word that is not known is passed over.
 std::string Format(uint32_t id, const BackupRecord& record) {
-  std::string text =
-      Header(id) + "\n" + std::to_string(record.meta_size) + " " + std::to_string(record.meta_checksum) + " meta\n";
+  std::string text = Header(id) + "\n" + std::to_string(record.meta_size) + " " + std::to_string(record.meta_checksum) +
+                     " meta" + Format(record.origin) + "\n";
   for (const auto& file : record.files) {
     text += std::to_string(file.size.value_or(0)) + " " + (file.checksum ? std::to_string(*file.checksum) : "-") + " " +
             file.name + "\n";
@@ -108,6 +139,7 @@ bool ParseHead(uint32_t id, std::string_view* text, BackupRecord* record) {
       !ParseFile(TakeUntil('\n', text), &meta) || !meta.checksum) {
     return false;
   }
+  record->origin = ParseOrigin(meta.name);
   record->meta_size = *meta.size;
   record->meta_checksum = *meta.checksum;
   return true;
@@ -192,7 +224,7 @@ std::string DifferenceIn(rocksdb::FileSystem& storage, const std::string& path, 
 
 }  // namespace
 
-IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id,
+IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const BackupOrigin& origin,
                            const std::vector<rocksdb::BackupFileInfo>& files) {
   const auto storage = StorageOf(settings);
   std::string meta;
@@ -203,7 +235,7 @@ IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id,
   for (auto& file : FilesOfMeta(meta)) {
     checksums[file.name] = file.checksum;
   }
-  BackupRecord record{meta.size(), ChecksumOf(meta), {}};
+  BackupRecord record{origin, meta.size(), ChecksumOf(meta), {}};
   for (const auto& file : files) {
     record.files.push_back({file.relative_filename, file.size, checksums[file.relative_filename]});
   }

@@ -27,6 +27,7 @@ struct RecordedFile {
 inline constexpr const char* kRecordName = "rocksdb-backup.files";
 
 struct BackupRecord {
+  BackupOrigin origin;
   uint64_t meta_size = 0;
   uint32_t meta_checksum = 0;
   std::vector<RecordedFile> files;
@@ -34,7 +35,7 @@ struct BackupRecord {
 
 // Written after the backup, by write, sync and rename: where it is missing, as after a crash in between, a verify sees
 // what the engine sees. So a failure is no failure of the backup.
-rocksdb::IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id,
+rocksdb::IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const BackupOrigin& origin,
                                     const std::vector<rocksdb::BackupFileInfo>& files);
 
 // Of a record's text, without its files. Nothing where it is not whole.

@@ -340,9 +340,20 @@ Error BackupRepository::Delete(uint32_t backup_id, bool force) {
 Error BackupRepository::PurgeOld(uint32_t keep, bool force) {
   return RemoveUnderLock(
       force, "purging old backups",
-      [keep](const BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
-        *ids = session.ids();
-        ids->resize(ids->size() - std::min<size_t>(ids->size(), keep));
+      [keep](BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
+        // Each database for itself. A backup of which nothing tells the database counts with the only one there is.
+        std::map<std::string, std::vector<uint32_t>> of_databases;
+        for (const uint32_t id : session.ids()) {
+          of_databases[session.DatabaseOf(id)].push_back(id);
+        }
+        if (of_databases.size() <= 2 && of_databases.contains("")) {
+          of_databases = {{"", session.ids()}};
+        }
+        for (const auto& [database, backups] : of_databases) {
+          ids->insert(ids->end(), backups.begin(),
+                      backups.end() - static_cast<std::ptrdiff_t>(std::min<size_t>(backups.size(), keep)));
+        }
+        std::sort(ids->begin(), ids->end());
         return Error();
       },
       [this](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {

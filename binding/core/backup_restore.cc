@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/backup_reading.h"
+#include "core/database_identity.h"
 #include "core/one_backup_fs.h"
 #include "core/restore_target.h"
 #include "core/reusable_files.h"
@@ -54,7 +55,22 @@ struct Begun {
   RestoreTarget target;
   uint64_t bytes = 0;  // of all that the restored database will have
   uint32_t files = 0;
+  std::string target_database;
 };
+
+// Over another database a backup is restored with leave only: it is more often the wrong path.
+Error CheckReplacedDatabase(const EngineSettings& settings, const BackupDescription& backup, const std::string& target,
+                            const std::string& there) {
+  if (there.empty() || backup.database.empty() || there == backup.database ||
+      HasTablesOf(rocksdb::FileSystem::Default(), target, backup.database)) {
+    return Error();
+  }
+  return Error("DATABASE_DIFFERS",
+               "cannot restore to " + target + ": it holds another database, whose id is " + there + "; backup " +
+                   std::to_string(backup.id) + " in " + settings.engine.backup_dir + " is of " + backup.database +
+                   ". A database that was made anew in the place of a lost one is another one, too. Restore to a new "
+                   "directory, or pass allowOtherDatabase: true, which replaces what is there.");
+}
 
 Error BeginRestore(const EngineSettings& settings, const RestoreRequest& request,
                    const std::shared_ptr<Operation>& operation, Begun* begun) {
@@ -72,6 +88,16 @@ Error BeginRestore(const EngineSettings& settings, const RestoreRequest& request
   }
   if (Error error = begun->target.Prepare(settings.engine.backup_dir); !error.ok()) {
     return error;
+  }
+  if (begun->target.contents().holds == TargetHolds::kDatabase) {
+    const std::string& target = begun->target.database_dir();
+    begun->target_database = DatabaseIdAt(rocksdb::FileSystem::Default(), target);
+    Error error = request.allow_other_database
+                      ? Error()
+                      : CheckReplacedDatabase(settings, begun->backup, target, begun->target_database);
+    if (!error.ok()) {
+      return error;
+    }
   }
   CountWork(settings, request, begun->backup, &begun->bytes, &begun->files);
   return Error();
@@ -150,6 +176,7 @@ Error PlanRestore(const EngineSettings& settings, const RestoreRequest& request,
   plan->backup = std::move(begun.backup);
   plan->target = begun.target.database_dir();
   plan->contents = begun.target.contents();
+  plan->target_database = std::move(begun.target_database);
   plan->free_bytes = begun.target.FreeSpace();
   return Error();
 }

@@ -26,7 +26,8 @@ struct RestoreRequest {
   std::string wal_dir;  // empty: the database's directory
   bool keep_log_files = false;
   bool overwrite = false;
-  bool keep_old = false;  // what is replaced stays, beside the target
+  bool allow_other_database = false;  // overwrites another database than the backup's, too
+  bool keep_old = false;              // what is replaced stays, beside the target
   bool check_disk_space = true;
   RestoreMode mode = RestoreMode::kPurgeAllFiles;
   std::vector<EngineSettings> alternates;  // where excluded files are found
@@ -37,6 +38,7 @@ struct RestorePlan {
   BackupDescription backup;
   std::string target;  // real path
   TargetContents contents;
+  std::string target_database;  // the id of the database that is there; empty if there is none, or nothing tells
   uint64_t bytes_to_copy = 0;
   uint64_t bytes_to_reuse = 0;
   uint32_t files_to_reuse = 0;

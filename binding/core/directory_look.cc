@@ -22,6 +22,7 @@
 #include "core/backup_engine_session.h"
 #include "core/backup_record.h"
 #include "core/checksum.h"
+#include "core/database_identity.h"
 #include "core/meta_file.h"
 #include "core/paths.h"
 
@@ -187,18 +188,20 @@ bool ForEach(size_t count, const std::function<bool(size_t)>& task) {
 
 class Directory {
  public:
-  PicturePtr Look(const std::string& path, bool records, std::time_t now);
+  PicturePtr Look(const EngineSettings& settings, bool records, std::time_t now);
 
  private:
   struct KeptMeta {
     Stamp stamp;
     bool settled = false;
     std::shared_ptr<const Picture::Meta> meta;
+    std::optional<std::string> database;  // by the files, where it was asked for
   };
   struct KeptRecord {
     Stamp stamp;
     bool settled = false;
     std::optional<Picture::WrittenMeta> written;
+    BackupOrigin origin;
   };
   // A backup as it is listed now.
   struct Listed {
@@ -210,6 +213,7 @@ class Directory {
 
   bool ReadMetas(int directory, std::time_t now, std::vector<Listed>* listed);
   bool ReadRecords(int directory, std::time_t now, std::vector<Listed>* listed);
+  void FindDatabases(const EngineSettings& settings, std::vector<Listed>* listed);
   void ForgetOthersThan(const std::vector<Listed>& listed);
 
   std::mutex mutex_;
@@ -221,9 +225,9 @@ class Directory {
   bool last_has_records_ = false;
 };
 
-PicturePtr Directory::Look(const std::string& path, bool records, std::time_t now) {
+PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::time_t now) {
   const std::lock_guard lock(mutex_);
-  const Descriptor directory = OpenDirectory(AT_FDCWD, path.c_str(), 0);
+  const Descriptor directory = OpenDirectory(AT_FDCWD, settings.engine.backup_dir.c_str(), 0);
   if (!directory.ok()) {
     return nullptr;
   }
@@ -281,6 +285,9 @@ PicturePtr Directory::Look(const std::string& path, bool records, std::time_t no
   if (records && !ReadRecords(private_directory.get(), now, &listed)) {
     return nullptr;
   }
+  if (records) {
+    FindDatabases(settings, &listed);
+  }
   std::vector<Picture::Backup> backups;
   backups.reserve(listed.size());
   for (Listed& backup : listed) {
@@ -334,6 +341,7 @@ bool Directory::ReadMetas(int directory, std::time_t now, std::vector<Listed>* l
     KeptMeta& kept = metas_[task.backup->id];
     if (kept.meta == nullptr || !(*kept.meta == *meta)) {
       kept.meta = std::move(meta);
+      kept.database.reset();
     }
     kept.stamp = task.stamp;
     kept.settled = settled;
@@ -355,6 +363,7 @@ bool Directory::ReadRecords(int directory, std::time_t now, std::vector<Listed>*
     if (const auto kept = records_.find(backup.id);
         kept != records_.end() && kept->second.settled && kept->second.stamp == *backup.record) {
       backup.backup.written = kept->second.written;
+      backup.backup.origin = kept->second.origin;
     } else {
       tasks.push_back({&backup, {}});
     }
@@ -369,14 +378,34 @@ bool Directory::ReadRecords(int directory, std::time_t now, std::vector<Listed>*
     task.record.settled = task.record.stamp.IsSettled(now);
     if (const auto record = ParseRecordHead(task.backup->id, text)) {
       task.record.written = {record->meta_size, record->meta_checksum};
+      task.record.origin = record->origin;
     }
     return true;
   });
   for (Task& task : tasks) {
     task.backup->backup.written = task.record.written;
+    task.backup->backup.origin = task.record.origin;
     records_[task.backup->id] = task.record;
   }
   return good;
+}
+
+// Of backups whose record does not tell, once for as long as the meta stays what it is.
+void Directory::FindDatabases(const EngineSettings& settings, std::vector<Listed>* listed) {
+  for (Listed& backup : *listed) {
+    if (!backup.backup.origin.database.empty()) {
+      continue;
+    }
+    KeptMeta& kept = metas_[backup.id];
+    if (!kept.database) {
+      std::vector<std::string> names;
+      for (const auto& file : backup.backup.meta->files) {
+        names.push_back(*names_.names[file.number]);
+      }
+      kept.database = DatabaseIdOfFiles(settings, names);
+    }
+    backup.backup.origin.database = *kept.database;
+  }
 }
 
 void Directory::ForgetOthersThan(const std::vector<Listed>& listed) {
@@ -425,8 +454,7 @@ PicturePtr LookAt(const EngineSettings& settings, Records records, std::time_t n
       (most != 0 && most != std::numeric_limits<int>::max())) {
     return nullptr;
   }
-  const std::string& path = settings.engine.backup_dir;
-  return DirectoryAt(path)->Look(path, records == Records::kRead, now);
+  return DirectoryAt(settings.engine.backup_dir)->Look(settings, records == Records::kRead, now);
 }
 
 }  // namespace rocksdb_backup

@@ -18,7 +18,7 @@ enum class Records { kLeaveOut, kRead };
 //
 // Null where only an engine can tell what is there: core/directory_picture.h. Also while somebody else changes the
 // directory, and on a storage that is no file system of this machine.
-std::shared_ptr<const DirectoryPicture> LookAt(const EngineSettings& settings, Records records = Records::kLeaveOut,
+std::shared_ptr<const DirectoryPicture> LookAt(const EngineSettings& settings, Records records = Records::kRead,
                                                std::time_t now = std::time(nullptr));
 
 }  // namespace rocksdb_backup

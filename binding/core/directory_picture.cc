@@ -66,12 +66,12 @@ std::shared_ptr<const DirectoryPicture> DirectoryPicture::Make(const Names& name
 }
 
 bool DirectoryPicture::IsOf(const std::vector<Backup>& backups, const SharedFiles& shared_files, bool records) const {
-  return shared_files == shared_files_ && std::equal(backups.begin(), backups.end(), backups_.begin(), backups_.end(),
-                                                     [records](const Backup& a, const Backup& b) {
-                                                       return a.id == b.id && a.meta == b.meta &&
-                                                              a.private_files == b.private_files &&
-                                                              (!records || a.written == b.written);
-                                                     });
+  return shared_files == shared_files_ &&
+         std::equal(backups.begin(), backups.end(), backups_.begin(), backups_.end(),
+                    [records](const Backup& a, const Backup& b) {
+                      return a.id == b.id && a.meta == b.meta && a.private_files == b.private_files &&
+                             (!records || (a.written == b.written && a.origin == b.origin));
+                    });
 }
 
 bool DirectoryPicture::Compose(const Names& names) {
@@ -145,14 +145,19 @@ BackupDescription DirectoryPicture::Describe(uint32_t id, bool details) const {
   description.timestamp = backup->meta->timestamp;
   description.app_metadata = backup->meta->app_metadata;
   description.number_files = static_cast<uint32_t>(backup->meta->files.size());
+  description.database = backup->origin.database;
+  bool any_shared = false;
   for (const Meta::File& named : backup->meta->files) {
     const File& file = files_[named.number];
     description.size += file.size;
     description.unique_size += file.uses == 1 ? file.size : 0;
+    description.log_bytes += !file.shared && IsWalFileName(NameOf(*file.name)) ? file.size : 0;
+    any_shared |= file.shared;
     if (details) {
       description.files.push_back({*file.name, file.size, file.shared, file.uses});
     }
   }
+  description.full = backup->origin.full.value_or(!any_shared);
   if (details) {
     description.excluded = backup->meta->excluded;
   }

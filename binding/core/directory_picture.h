@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/backup_origin.h"
+
 namespace rocksdb_backup {
 
 struct BackupDescription;
@@ -51,6 +53,7 @@ class DirectoryPicture {
     uint32_t id = 0;
     std::shared_ptr<const Meta> meta;
     std::optional<WrittenMeta> written;
+    BackupOrigin origin;                                          // by the record, or else by its files
     std::vector<std::pair<std::string, uint64_t>> private_files;  // names and sizes, in its own directory
   };
   // Of the files of the directories `shared` and `shared_checksum`: relative to the backup directory, with sizes.

@@ -34,6 +34,30 @@ class BackupEngineHandle : public Handle<BackupRepository> {
   Napi::Value Location(const Args& args) { return Napi::String::New(args.Env(), resource(args.Env()).directory()); }
   Napi::Value ReadOnly(const Args& args) { return Napi::Boolean::New(args.Env(), resource(args.Env()).read_only()); }
 
+  // (database, location, engine options, options): what a backup there would copy. Of a database that is open for
+  // reading only too.
+  static Napi::Value PlanBackup(const Args& args) {
+    const Napi::Env env = args.Env();
+    auto* database_handle = Unwrap<DatabaseHandle>(env, args[0]);
+    if (database_handle == nullptr) {
+      ThrowWrongType(env, "db", "a Database", args[0]);
+    }
+    const std::shared_ptr<Database> database = database_handle->shared_resource(env);
+    OpenEngineOptions options;
+    options.repository.settings.engine.backup_dir = RealPath(PathArgument(env, args[1], "location"));
+    ReadOpenEngineOptions(env, args[2], &options);
+    CreateRequest request;
+    JsCallback exclude_files;
+    ReadCreateOptions(env, args[3], &request, &exclude_files);
+    return Async<BackupPlan>(
+        env, Lane::kLong, Leases(Lease(env, database)),
+        [database, settings = options.repository.settings, request = std::move(request)](BackupPlan& plan) mutable {
+          DescribeSource(*database, &request.source);
+          return rocksdb_backup::PlanBackup(settings, request, &plan);
+        },
+        [](Napi::Env js, BackupPlan& plan) { return ToJs(js, plan); });
+  }
+
   // (database, operation, options)
   Napi::Value CreateBackup(const Args& args) {
     const Napi::Env env = args.Env();
@@ -238,6 +262,12 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     return [operation = handle.operation()] { operation->RequestStop(); };
   }
 
+  static void DescribeSource(const Database& database, BackupSource* source) {
+    source->db = database.db();
+    source->path = database.path();
+    source->wal_dir = database.wal_dir();
+  }
+
   // Asked as late as possible: writes without a log may arrive until the backup begins.
   static Error SourceOf(Database& database, BackupSource* source) {
     if (database.mode() != DatabaseOptions::Mode::kReadWrite) {
@@ -246,9 +276,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
                        " is open for reading only. A backup needs the handle that writes: another process may change "
                        "the files under this one.");
     }
-    source->db = database.db();
-    source->path = database.path();
-    source->wal_dir = database.wal_dir();
+    DescribeSource(database, source);
     source->needs_flush = database.NeedsFlushBeforeBackup();
     source->start_flush = [&database] { database.StartFlush(); };
     return Error();
@@ -431,6 +459,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
   exports.Set("openBackupEngine", MakeFunction<&OpenBackupEngine, true>(env, "openBackupEngine"));
   exports.Set("attachBackupEngine", MakeFunction<&AttachBackupEngine>(env, "attachBackupEngine"));
   exports.Set("findRestoreLeftovers", MakeFunction<&FindRestoreLeftovers, true>(env, "findRestoreLeftovers"));
+  exports.Set("planBackup", MakeFunction<&BackupEngineHandle::PlanBackup, true>(env, "planBackup"));
   exports.Set("stopBackup", MakeFunction<&StopBackupByToken>(env, "stopBackup"));
 }
 

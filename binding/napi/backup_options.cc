@@ -223,6 +223,12 @@ const OptionTable<CreateOptions>& CreateTable() {
                         ThrowNeeds(env, name, "11.8");
                       }
                     }),
+          Custom<O>("full", [](Napi::Env env, std::string_view name, Napi::Value value,
+                               O* out) { out->request->full = ReadBool(env, name, value); }),
+          Custom<O>("allowOtherDatabase",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->request->allow_other_database = ReadBool(env, name, value);
+                    }),
           Custom<O>("metadata",
                     [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
                       out->request->app_metadata = Bytes(env, value, name).Copy();
@@ -266,6 +272,7 @@ const OptionTable<RestoreRequest>& RestoreTable() {
           Field("keepLogFiles", &O::keep_log_files),
           Field("overwrite", &O::overwrite),
           Field("keepOld", &O::keep_old),
+          Field("allowOtherDatabase", &O::allow_other_database),
           Field("checkDiskSpace", &O::check_disk_space),
           Choice("mode", &O::mode,
                  {{"purgeAllFiles", RestoreMode::kPurgeAllFiles},
@@ -341,6 +348,11 @@ Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool detai
   object.Set("size", WriteUint64(env, description.size));
   object.Set("uniqueSize", WriteUint64(env, description.unique_size));
   object.Set("numberFiles", description.number_files);
+  object.Set("kind", description.full ? "full" : "incremental");
+  object.Set("logBytes", WriteUint64(env, description.log_bytes));
+  if (!description.database.empty()) {
+    object.Set("databaseId", description.database);
+  }
   object.Set("appMetadata", Napi::String::New(env, description.app_metadata));
   object.Set("appMetadataBytes",
              Napi::Buffer<char>::Copy(env, description.app_metadata.data(), description.app_metadata.size()));
@@ -388,11 +400,35 @@ Napi::Value ToJs(Napi::Env env, const RestorePlan& plan) {
                                         Choices<TargetHolds>{{"nothing", TargetHolds::kNothing},
                                                              {"database", TargetHolds::kDatabase},
                                                              {"interruptedRestore", TargetHolds::kUnfinished}}));
+  if (!plan.target_database.empty()) {
+    object.Set("targetDatabaseId", plan.target_database);
+  }
   object.Set("bytesToCopy", WriteUint64(env, plan.bytes_to_copy));
   object.Set("bytesToReuse", WriteUint64(env, plan.bytes_to_reuse));
   object.Set("filesToReuse", plan.files_to_reuse);
   if (plan.free_bytes) {
     object.Set("bytesFree", WriteUint64(env, *plan.free_bytes));
+  }
+  return object;
+}
+
+Napi::Value ToJs(Napi::Env env, const BackupPlan& plan) {
+  auto object = Napi::Object::New(env);
+  auto files = Napi::Array::New(env, plan.files.size());
+  for (size_t i = 0; i < plan.files.size(); ++i) {
+    auto file = Napi::Object::New(env);
+    file.Set("name", plan.files[i].name);
+    file.Set("size", WriteUint64(env, plan.files[i].size));
+    file.Set("copied", plan.files[i].copied);
+    file.Set("log", plan.files[i].log);
+    files.Set(static_cast<uint32_t>(i), file);
+  }
+  object.Set("files", files);
+  if (plan.free_bytes) {
+    object.Set("bytesFree", WriteUint64(env, *plan.free_bytes));
+  }
+  if (!plan.database.empty()) {
+    object.Set("databaseId", plan.database);
   }
   return object;
 }

@@ -36,4 +36,7 @@ Napi::Value ToJs(Napi::Env env, const RestorePlan& plan);
 using JsFiles = std::unordered_map<std::string_view, Napi::Value>;
 Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known);
 
+// { files, bytesFree, databaseId }
+Napi::Value ToJs(Napi::Env env, const BackupPlan& plan);
+
 }  // namespace rocksdb_backup

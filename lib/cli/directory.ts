@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { BackupEngine, type BackupEngineOptions } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
 import type { Database } from '../database.js';
+import { byDatabase } from '../manager/databases.js';
 import type { Context } from './context.js';
 import { notFound } from './errors.js';
 import { parseBackupId } from './parse.js';
@@ -71,6 +72,12 @@ export async function findBackup(context: Context, engine: BackupEngine, id: str
       `${newer.length === 1 ? 'backup' : 'backups'} ${newer.join(', ')} in ${engine.location} cannot be read; the latest that can is ${latest.backupId}`,
     );
   }
+  const databases = byDatabase(await engine.getBackupInfo());
+  if (databases.length > 1) {
+    context.out.warn(
+      `${engine.location} has backups of ${databases.length} databases; the latest, ${latest.backupId}, is of ${latest.databaseId ?? 'one that is not known'}`,
+    );
+  }
   return latest;
 }
 
@@ -90,10 +97,4 @@ export async function withBackup<T>(
     const info = await findBackup(context, engine, id);
     return closing(await engine.openBackup(info.backupId), (db) => use(db, info, engine));
   });
-}
-
-/** Whether nothing but this backup's own files belong to it: then it shares none, and is full. */
-export async function kindOf(engine: BackupEngine, backupId: number): Promise<'full' | 'incremental'> {
-  const { fileDetails } = await engine.getBackupInfo(backupId, { fileDetails: true });
-  return fileDetails?.every(({ shared }) => !shared) ? 'full' : 'incremental';
 }

@@ -31,6 +31,7 @@ const words: readonly (readonly [RegExp, string])[] = [
     "Restore another backup; 'rocksdb-backup list' shows them.",
   ],
   [/Choose a new directory as walDir/g, 'Choose a new directory with --wal-dir'],
+  [/pass allowOtherDatabase: true/g, 'pass --allow-other-database'],
   [/pass checkDiskSpace: false/g, 'pass --no-space-check'],
   [/Check the path; an engine opened without readOnly: true makes a new one\./g, 'Check the path.'],
   [/Name one that does the same in mergeOperator; any/g, 'Name one that does the same with --merge-operator; any'],

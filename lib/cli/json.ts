@@ -39,6 +39,9 @@ export function backupAsJson(info: BackupInfo) {
     size: info.size,
     uniqueSize: info.uniqueSize,
     numberFiles: info.numberFiles,
+    kind: info.kind,
+    logBytes: info.logBytes,
+    ...(info.databaseId === undefined ? {} : { databaseId: info.databaseId }),
     metadata: bytesAsJson(info.appMetadataBytes),
     ...(info.newerRocksDB === undefined ? {} : { newerRocksDB: info.newerRocksDB }),
   };
@@ -52,6 +55,12 @@ const backupProperties: Record<string, JsonSchema> = {
     'bytes of files that only this backup uses: what deleting it frees, beside its meta file and record',
   ),
   numberFiles: count(),
+  kind: {
+    ...oneOf('full', 'incremental'),
+    description: 'full: every file was copied when it was made; incremental: it took over files of earlier backups',
+  },
+  logBytes: count('of size, what is write-ahead log, which every backup copies anew'),
+  'databaseId?': text('which database it is of, by the id that RocksDB gave that; without it nothing tells'),
   metadata: ref('bytes'),
   'newerRocksDB?': text('set where the database can be opened by this version of RocksDB and newer ones only'),
 };
@@ -92,6 +101,7 @@ export const definitions: Record<string, JsonSchema> = {
       durationMs: number(),
       'backupId?': count(),
       'timestamp?': time("the backup's own"),
+      'databaseId?': text('of a create: which database the backup is of'),
       'kind?': oneOf('full', 'incremental', 'snapshot'),
       'bytes?': count('that were copied, read or freed'),
       'checksum?': flag('of a verify: every byte was read'),
@@ -105,7 +115,6 @@ export const definitions: Record<string, JsonSchema> = {
   ),
   listedBackup: object({
     ...backupProperties,
-    kind: oneOf('full', 'incremental'),
     state: { ...oneOf('good', 'unverified', 'corrupt'), description: 'what the last verify said' },
     pinned: flag(),
     'pinNote?': text(),

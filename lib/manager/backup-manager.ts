@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events';
-import type { BackupInfo } from '../backup-info.js';
+import type { BackupInfo, BackupKind } from '../backup-info.js';
 import { invalidOption, RocksDBError } from '../errors.js';
 import { type Clock, systemClock } from './clock.js';
 import type { DrillResult } from './drill.js';
 import { pinBackup } from './guarded-delete.js';
 import { type BackupRecord, readInventory } from './inventory.js';
-import type { BackupKind, ManagerEvents } from './manager-events.js';
+import type { ManagerEvents } from './manager-events.js';
 import { type BackupManagerOptions, checkManagerOptions } from './manager-options.js';
 import type { ManagerStatus } from './manager-status.js';
 import { ManagerWork } from './manager-work.js';
@@ -84,7 +84,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     return this.#work.state.memory.consecutiveFailures.create ?? 0;
   }
 
-  /** How many backups that share files were made since the last full one, over restarts too. */
+  /** How many incremental backups were made since the last full one, over restarts too. */
   get incrementalsSinceFull(): number {
     return this.#work.state.memory.incrementalsSinceFull ?? 0;
   }
@@ -127,7 +127,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     return this.#demand('auto', skipUnchanged);
   }
 
-  /** Makes a backup that shares no file with another. See {@link backupNow}. */
+  /** Makes a backup that copies every file again, and takes over none. See {@link backupNow}. */
   backupFull(): Promise<BackupInfo> {
     return this.#demand('full');
   }

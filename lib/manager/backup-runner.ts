@@ -1,5 +1,5 @@
 import type { BackupEngine } from '../backup-engine.js';
-import type { BackupInfo, Progress } from '../backup-info.js';
+import type { BackupInfo, BackupKind, Progress } from '../backup-info.js';
 import type { Database, DatabaseSource } from '../database.js';
 import { type Clock, pause } from './clock.js';
 import { suspectDamage } from './damage.js';
@@ -11,12 +11,11 @@ import {
   type DatabaseContent,
   isSameContent,
 } from './database-content.js';
-import { readInventory } from './inventory.js';
+import { ownBackups } from './databases.js';
 import { isBad } from './last-good.js';
 import { type EnginePair, type ManagerEngines, takeTurn } from './manager-engines.js';
 import {
   type BackupContext,
-  type BackupKind,
   type BackupResult,
   type Failure,
   type ManagedOperation,
@@ -50,6 +49,8 @@ export interface RunnerParts {
   clock: Clock;
   random: () => number;
   database: DatabaseAccess;
+  /** Which database that is, if it is known. */
+  databaseId: string | undefined;
   engines: ManagerEngines;
   state: ManagerState;
   recorder: Recorder;
@@ -160,7 +161,7 @@ export class BackupRunner {
     let created: Created;
     try {
       this.#parts.onLook();
-      const content = await contentToBackUp(db, settings.create.flushBeforeBackup);
+      const content = await contentToBackUp(db, settings.create.flushBeforeBackup ?? true);
       const newest = mayBeLeftOut ? await this.#newestIfCurrent(pair, content, context) : undefined;
       if (newest !== undefined) {
         return { leftOut: { ...context, newest } };
@@ -174,6 +175,7 @@ export class BackupRunner {
       await release();
     }
     const { info, bytesCopied, backedUp } = created;
+    context.kind = info.kind;
     if (settings.verify !== false) {
       await this.#verify(pair.incremental, info, settings.verify, context);
     }
@@ -229,12 +231,15 @@ export class BackupRunner {
     const at = new Date(clock.now()).toISOString();
     const begun = clock.monotonic();
     const { kind, attempt, trigger } = context;
-    const common = { operation: 'create' as const, at, kind, trigger, ...(attempt > 1 ? { detail: { attempt } } : {}) };
+    const common = { operation: 'create' as const, at, trigger, ...(attempt > 1 ? { detail: { attempt } } : {}) };
     let bytesCopied = 0;
     this.#parts.onBegin(context);
     try {
-      const info = await pair[kind].createBackup(db, {
+      const info = await pair.incremental.createBackup(db, {
+        // What is in memory is in the log too, which every backup copies again.
+        flushBeforeBackup: true,
         ...settings.create,
+        full: kind === 'full',
         ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }),
         signal: abort,
         onProgress: (progress) => {
@@ -244,11 +249,13 @@ export class BackupRunner {
       });
       await recorder.record({
         ...common,
+        kind: info.kind,
         ok: true,
         durationMs: Math.round(clock.monotonic() - begun),
         backupId: info.backupId,
         timestamp: info.timestamp.toISOString(),
         bytes: bytesCopied,
+        ...(info.databaseId === undefined ? {} : { databaseId: info.databaseId }),
       });
       return {
         info,
@@ -258,6 +265,7 @@ export class BackupRunner {
     } catch (error) {
       await recorder.record({
         ...common,
+        kind,
         ok: false,
         durationMs: Math.round(clock.monotonic() - begun),
         error: recordedError(error),
@@ -304,7 +312,8 @@ export class BackupRunner {
     if (settings.fullEvery === 0 || asked === 'incremental') {
       return 'incremental';
     }
-    const incrementals = state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(pair.incremental));
+    const incrementals =
+      state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(pair.incremental, this.#parts.databaseId));
     if (state.memory.incrementalsSinceFull === undefined) {
       await state.update((memory) => {
         memory.incrementalsSinceFull ??= incrementals;
@@ -390,8 +399,8 @@ export async function verifyAndRecord(
 }
 
 /** By the backups themselves: for when nobody has counted, or the count was lost. */
-async function incrementalsSinceFull(engine: BackupEngine): Promise<number> {
-  const { backups } = await readInventory(engine);
+async function incrementalsSinceFull(engine: BackupEngine, databaseId: string | undefined): Promise<number> {
+  const backups = ownBackups(await engine.getBackupInfo(), databaseId);
   const newestFirst = [...backups].reverse().findIndex(({ kind }) => kind === 'full');
   return newestFirst < 0 ? backups.length : newestFirst;
 }

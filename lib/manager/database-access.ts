@@ -29,6 +29,15 @@ export class DatabaseAccess {
     return isOpener(this.#database) ? realPathOf(this.#database.path) : databaseBehind(this.#database).path;
   }
 
+  /** Which database it is; undefined while it is not open. */
+  get identity(): string | undefined {
+    try {
+      return isOpener(this.#database) ? undefined : databaseBehind(this.#database).identity;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** The database, to be let go of when the work is done. What works at the same time has the same one. */
   async acquire(): Promise<{
     db: Database | DatabaseSource;

@@ -7,8 +7,6 @@ import { type DirectoryState, pinOf, readState } from './state.js';
 
 /** A backup with all that is known about it. */
 export interface BackupRecord extends BackupInfo {
-  /** `full`: it shares no file with others, whatever becomes of those. */
-  kind: 'full' | 'incremental';
   /** Every file of it. */
   files: BackupFileDetails[];
   /** What the last verify said; `corrupt` if that found damage. A history that has been forgotten says nothing. */
@@ -115,7 +113,6 @@ function recordOf(info: BackupInfo, state: DirectoryState, records: OperationRec
   const lastDrill = own.find(({ operation }) => operation === 'drill');
   return {
     ...info,
-    kind: files.every(({ shared }) => !shared) ? 'full' : 'incremental',
     files,
     state: healthOf(own),
     pinned: pin !== undefined,

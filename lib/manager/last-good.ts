@@ -1,3 +1,4 @@
+import { ownBackups } from './databases.js';
 import { healthOf, recordsNewestFirst } from './health.js';
 import { memoryOf } from './manager-state.js';
 import { type BackupRef, isRecordOf, isSameBackup } from './operation-record.js';
@@ -9,11 +10,18 @@ export interface GoodBackup extends BackupRef {
   at: number;
 }
 
-/** The last backup that was made and verified, if that was asked for, and is good for all that is known since. */
-export function lastGoodOf(state: DirectoryState, verify: 'size' | 'checksum' | false): GoodBackup | undefined {
+/**
+ * The last backup that was made and verified, if that was asked for, and is good for all that is known since. With `databaseId`
+ * of this database, as far as that was written down.
+ */
+export function lastGoodOf(
+  state: DirectoryState,
+  verify: 'size' | 'checksum' | false,
+  databaseId?: string,
+): GoodBackup | undefined {
   const { history, last } = state;
   const known = [...Object.values(last), ...history];
-  const created = known.filter(({ operation, ok }) => operation === 'create' && ok);
+  const created = ownBackups(known, databaseId).filter(({ operation, ok }) => operation === 'create' && ok);
   const verified = known.filter(({ operation, ok }) => operation === 'verify' && ok);
   for (const record of created.reverse()) {
     const { backupId, timestamp, at } = record;

@@ -1,15 +1,13 @@
 import { realpath } from 'node:fs/promises';
 import { BackupEngine, type BackupEngineOptions } from '../backup-engine.js';
 
-/** The two engines that a manager has on its directory. Each writes in its turn: both open RocksDB's engine for each write. */
+/** The engine that a manager has on its directory. */
 export interface EnginePair {
   incremental: BackupEngine;
-  /** Shares no table files: what it makes depends on no other backup's files. */
-  full: BackupEngine;
   location: string;
 }
 
-/** Opens engines when they are first needed, so that a directory that is not there yet (a disk to be mounted) is tried again. */
+/** Opens the engine when it is first needed, so that a directory that is not there yet (a disk to be mounted) is tried again. */
 export class ManagerEngines {
   readonly #source: string | BackupEngine;
   readonly #options: BackupEngineOptions;
@@ -33,7 +31,6 @@ export class ManagerEngines {
   /** Closes what was opened here. */
   async close(): Promise<void> {
     const pair = await this.#pair?.catch(() => undefined);
-    await pair?.full.close();
     if (pair?.incremental !== this.#source) {
       await pair?.incremental.close();
     }
@@ -42,15 +39,7 @@ export class ManagerEngines {
   async #open(): Promise<EnginePair> {
     const given = typeof this.#source === 'string' ? undefined : this.#source;
     const incremental = given ?? (await BackupEngine.open(this.#source as string, this.#options));
-    try {
-      const full = await BackupEngine.open(incremental.location, { ...this.#options, shareTableFiles: false });
-      return { incremental, full, location: incremental.location };
-    } catch (error) {
-      if (given === undefined) {
-        await incremental.close();
-      }
-      throw error;
-    }
+    return { incremental, location: incremental.location };
   }
 }
 

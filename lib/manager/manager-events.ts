@@ -1,16 +1,16 @@
 import type { EventEmitter } from 'node:events';
-import type { BackupInfo, Progress } from '../backup-info.js';
+import type { BackupInfo, BackupKind, Progress } from '../backup-info.js';
 import type { DrillResult } from './drill.js';
 import type { RetentionPlan } from './retention.js';
 
 /** What brought a backup about. */
 export type Trigger = 'schedule' | 'change' | 'demand' | 'final';
-export type BackupKind = 'full' | 'incremental';
 /** What of a manager's work can fail. */
 export type ManagedOperation = 'create' | 'verify' | 'prune' | 'drill' | 'snapshot' | 'hook' | 'open';
 
 /** The backup that is being made. */
 export interface BackupContext {
+  /** What is to be made, and once it is made what it is, as {@link BackupInfo.kind} says: the first of all is full. */
   kind: BackupKind;
   trigger: Trigger;
   /** The backup directory. */

@@ -54,8 +54,8 @@ export interface BackupManagerOptions {
   location: string | BackupEngine;
   /** Options of the engines that the manager opens. @default {} */
   engine?: Omit<BackupEngineOptions, 'readOnly' | 'destroyOldData'> | undefined;
-  /** Options of each backup. @default {} */
-  create?: Omit<CreateBackupOptions, 'signal' | 'onProgress' | 'metadata'> | undefined;
+  /** Options of each backup. The database is flushed first unless `flushBeforeBackup` is false. @default {} */
+  create?: Omit<CreateBackupOptions, 'signal' | 'onProgress' | 'metadata' | 'full'> | undefined;
   /** When to back up: `'5m'`, `'0 3 * * *'`, `{ cron: '0 3 * * *', timezone: 'Europe/Berlin' }`, or several. @default none */
   schedule?: ScheduleSpec | ScheduleSpec[] | undefined;
   /** Each scheduled backup is late by up to so much, at random: many services then do not begin at once. @default 0 */
@@ -69,7 +69,7 @@ export interface BackupManagerOptions {
    * @default true
    */
   skipUnchanged?: boolean | undefined;
-  /** Makes every so many-th backup a full one, which shares no file with others. 0: none. @default 0 */
+  /** Makes every so many-th backup a full one, which copies every file again; the first always is. 0: no other. @default 0 */
   fullEvery?: number | undefined;
   /** Which backups to keep; the others are deleted after each backup that verified. @default all */
   retention?: RetentionPolicy | undefined;
@@ -259,7 +259,7 @@ function engineOptions(value: BackupManagerOptions['engine']): BackupEngineOptio
 
 function createOptions(value: BackupManagerOptions['create']): CreateBackupOptions {
   const options: CreateBackupOptions = objectOf(value, 'create');
-  for (const name of ['signal', 'onProgress', 'metadata'] as const) {
+  for (const name of ['signal', 'onProgress', 'metadata', 'full'] as const) {
     if (options[name] !== undefined) {
       throw invalidOption(
         TypeError,

@@ -26,7 +26,7 @@ export interface ManagerStatus {
   lastSuccess: BackupResult | undefined;
   /** The last thing that failed in this manager. */
   lastFailure: (Failure & { at: Date }) | undefined;
-  /** When the last good backup was made, by whatever manager. */
+  /** When the last good backup of this database was made, by whatever manager. */
   lastGoodBackup: Date | undefined;
   /**
    * When that backup was last known to have all that the database held: when it was made, or when a backup was left out after it,

@@ -14,6 +14,7 @@ import {
 import { ChangeWatch } from './change-watch.js';
 import { type Clock, SteadyClock } from './clock.js';
 import { DatabaseAccess } from './database-access.js';
+import { ownBackups } from './databases.js';
 import { readInventory } from './inventory.js';
 import { type GoodBackup, isBad, lastGoodOf } from './last-good.js';
 import { ManagerEngines } from './manager-engines.js';
@@ -75,6 +76,7 @@ export class ManagerWork {
   #good: GoodBackup | undefined;
   /** When a backup was left out, as the last good one had all that the database held. */
   #leftOut: GoodBackup | undefined;
+  #databaseId: string | undefined;
 
   constructor(emitter: EventEmitter<ManagerEvents>, settings: Settings, clock: Clock, random: () => number) {
     const { location, engine, minInterval, auditLog } = settings;
@@ -105,7 +107,7 @@ export class ManagerWork {
   async #load(): Promise<void> {
     const state = await this.state.load();
     if (state !== undefined) {
-      this.#good ??= lastGoodOf(state, this.settings.verify);
+      this.#good ??= lastGoodOf(state, this.settings.verify, this.databaseId);
       const { drill, skip } = state.last;
       if (skip?.backupId !== undefined && skip.timestamp !== undefined) {
         this.#leftOut ??= {
@@ -134,7 +136,7 @@ export class ManagerWork {
   /** What was good may have been found damaged since, here or by another process. */
   #reconsider(state: DirectoryState | undefined): void {
     if (state !== undefined && this.#good !== undefined && isBad(state, this.#good)) {
-      this.#good = lastGoodOf(state, this.settings.verify);
+      this.#good = lastGoodOf(state, this.settings.verify, this.databaseId);
     }
   }
 
@@ -228,6 +230,7 @@ export class ManagerWork {
   async #tellMade(result: BackupResult): Promise<void> {
     const { retention } = this.settings;
     this.#good = { ...result.info, at: this.steady.now() };
+    this.#databaseId = result.info.databaseId ?? this.#databaseId;
     this.lastResult = result;
     this.tell('backup', result);
     if (retention !== undefined) {
@@ -275,6 +278,7 @@ export class ManagerWork {
       clock: this.clock,
       random: this.#random,
       database: this.database,
+      databaseId: this.databaseId,
       engines: this.engines,
       state: this.state,
       recorder: this.recorder,
@@ -294,6 +298,12 @@ export class ManagerWork {
       onRetry: (error, attempt, delayMs, context) => this.tell('retry', { error, attempt, delayMs, context }),
       onFailure: (failure) => this.#tellFailure(failure),
     };
+  }
+
+  /** Which database it is whose backups this manager makes and deletes; undefined while that is not known. */
+  get databaseId(): string | undefined {
+    this.#databaseId = this.database.identity ?? this.#databaseId;
+    return this.#databaseId;
   }
 
   /** Counts and tells a failure of what is no part of making a backup. */
@@ -331,7 +341,7 @@ export class ManagerWork {
     const { clock, steady, state } = this;
     try {
       const { incremental } = await this.engines.open();
-      const parts = { clock, steady, state, recorder: this.recorder };
+      const parts = { clock, steady, state, recorder: this.recorder, databaseId: this.databaseId };
       const { plan, deleted } = await prune(incremental, policy, parts, trigger);
       await this.wentWell('prune');
       if (plan.blocked === undefined) {
@@ -415,7 +425,7 @@ export class ManagerWork {
     if (backupId !== undefined) {
       return incremental.getBackupInfo(backupId);
     }
-    const latest = await incremental.getLatestBackupInfo();
+    const latest = ownBackups(await incremental.getBackupInfo(), this.databaseId).at(-1);
     if (latest === undefined) {
       throw new RocksDBError(`there is no backup in ${this.location}`, 'BACKUP_NOT_FOUND');
     }

@@ -71,7 +71,7 @@ const OF_STATUS: Record<string, { help: string; value: (status: ManagerStatus, n
   },
   running: { help: '1 while a backup is being made', value: ({ running }) => (running ? 1 : 0) },
   incrementals_since_full: {
-    help: 'Backups that share files, made since the last full one',
+    help: 'Incremental backups since the last full one',
     value: ({ incrementalsSinceFull }) => incrementalsSinceFull,
   },
   suspect_backups: {

@@ -31,6 +31,8 @@ export interface OperationRecord {
   backupId?: number;
   /** The backup's own, not the operation's. */
   timestamp?: string;
+  /** Of a create: which database the backup is of. */
+  databaseId?: string;
   kind?: 'full' | 'incremental' | 'snapshot';
   /** Bytes that were copied, read or freed. */
   bytes?: number;

@@ -1,6 +1,7 @@
 import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
 import type { Clock, SteadyClock } from './clock.js';
+import { byDatabase } from './databases.js';
 import { deleteUnlessPinned } from './guarded-delete.js';
 import { type Inventory, readInventory, retentionBackups } from './inventory.js';
 import { takeTurn } from './manager-engines.js';
@@ -15,16 +16,21 @@ export interface PrunerParts {
   steady: SteadyClock;
   state: ManagerState;
   recorder: Recorder;
+  /** Whose backups may be deleted. */
+  databaseId?: string | undefined;
 }
 
 /** Says what a policy makes of the backups that are there. Changes nothing. */
 export async function planPruning(
   engine: BackupEngine,
   policy: RetentionPolicy,
-  { steady, state, recorder }: Pick<PrunerParts, 'steady' | 'state' | 'recorder'>,
+  { steady, state, recorder, databaseId }: Pick<PrunerParts, 'steady' | 'state' | 'recorder' | 'databaseId'>,
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
   const inventory = await readInventory(engine, recorder);
-  const plan = planOf(inventory, policy, new Date(steady.now()), state.memory.suspects, 'with checksums');
+  const plan = planOf(inventory, policy, new Date(steady.now()), state.memory.suspects, 'with checksums', {
+    // While it is not known which of several is its own, a manager deletes nothing.
+    databaseId: databaseId ?? (byDatabase(inventory.backups).length > 1 ? '' : undefined),
+  });
   return { inventory, plan };
 }
 

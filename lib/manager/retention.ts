@@ -1,10 +1,12 @@
 import { describe, invalidOption } from '../errors.js';
 import { formatDuration, formatSize, parseDuration, parseSize } from '../units.js';
 import { unknownOption } from '../unknown-option.js';
+import { byDatabase } from './databases.js';
 import { PERIODS, type Period, periodOf } from './periods.js';
 
 /**
- * What is to be kept. The rules `last`, `within`, `hourly` ... `yearly` are a union: a backup stays if any of them keeps it.
+ * What is to be kept. Where a directory has backups of several databases, the policy is for each of them: every number in it
+ * counts one database's backups. The rules `last`, `within`, `hourly` ... `yearly` are a union: a backup stays if any of them keeps it.
  * Without any such rule all stay. What the caps (`maxBackups`, `maxBytes`) do not allow goes after that, oldest first.
  */
 export interface RetentionPolicy {
@@ -43,14 +45,18 @@ export interface RetentionBackup {
   state: 'good' | 'unverified' | 'corrupt';
   /** Whether it is kept until it is unpinned. */
   pinned: boolean;
+  /** Which database it is of. Where that is not known, it counts with the only database there is, or else for itself. */
+  databaseId?: string | undefined;
   /** Its files, by names that tell which are the same. Needed for `maxBytes`. */
   files?: readonly { name: string; size: number }[] | undefined;
 }
 
 /** Options of {@link planRetention}. */
 export interface RetentionOptions {
-  /** Deletes nothing unless the newest backup has verified. @default true */
+  /** Deletes nothing of a database unless its newest backup has verified. @default true */
   requireVerified?: boolean | undefined;
+  /** Deletes backups of this database only. @default of all */
+  databaseId?: string | undefined;
   /** Why nothing may be deleted at the moment, for a reason that is not in the backups. @default none */
   forbidden?: string | undefined;
 }
@@ -72,8 +78,10 @@ export interface RetentionPlan {
   keep: number[];
   /** Ids of the backups that go, oldest first. */
   delete: number[];
-  /** Why nothing is deleted, although something would be: one sentence. */
+  /** Why nothing is deleted that the policy does not keep, or nothing of one database: one sentence. */
   blocked?: string;
+  /** Backups, each the newest of its database, that must verify before others of theirs are deleted. */
+  verifyFirst: number[];
   /** Which caps are exceeded all the same, and why: a sentence for each. */
   exceeded: string[];
   /** Bytes of all files now, those that are shared counted once. */
@@ -138,24 +146,62 @@ export function planRetention(
       `without, as ${withoutFiles.backupId}`,
     );
   }
-  const reasons = keptByRules(ordered, rules, now);
-  for (const [backup, why] of protectedOnes(ordered).reverse()) {
+  const forbidden = whyNothingMayGo(ordered, options);
+  const databases = byDatabase(ordered);
+  const isMeant = (databaseId: string | undefined) =>
+    options.databaseId === undefined ||
+    databaseId === options.databaseId ||
+    (databaseId === undefined && databases.length === 1);
+  const plans = databases.map(([databaseId, own]) =>
+    isMeant(databaseId) ? planOne(own, rules, now, options, forbidden) : leaveAlone(own),
+  );
+  return resultOf(ordered, plans);
+}
+
+/** What becomes of the backups of one database. */
+interface DatabasePlan {
+  reasons: Map<RetentionBackup, string[]>;
+  /** What no rule keeps, and why it would go. */
+  wanted: Map<RetentionBackup, string>;
+  /** Why none of these go. */
+  blocked: string | undefined;
+  /** Whether it goes once the newest has verified. */
+  verifyFirst: number | undefined;
+  exceeded: string[];
+}
+
+function planOne(
+  own: RetentionBackup[],
+  rules: Rules,
+  now: Date,
+  { requireVerified = true }: RetentionOptions,
+  forbidden: string | undefined,
+): DatabasePlan {
+  const reasons = keptByRules(own, rules, now);
+  for (const [backup, why] of protectedOnes(own).reverse()) {
     reasons.get(backup)?.unshift(why);
   }
-  const goes = new Map<RetentionBackup, string>();
-  for (const backup of ordered) {
+  const wanted = new Map<RetentionBackup, string>();
+  for (const backup of own) {
     if (reasons.get(backup)?.length === 0) {
-      goes.set(backup, 'no rule keeps it');
+      wanted.set(backup, 'no rule keeps it');
     }
   }
-  const exceeded = applyCaps(ordered, rules, goes);
-  const blocked = goes.size === 0 ? undefined : whyNothingMayGo(ordered, options);
-  return resultOf(ordered, reasons, blocked === undefined ? goes : new Map(), {
-    blocked,
-    wanted: goes,
-    exceeded,
-    rules,
-  });
+  const exceeded = applyCaps(own, rules, wanted);
+  const newest = own.at(-1);
+  const unverified = requireVerified && newest !== undefined && newest.state !== 'good' ? newest.backupId : undefined;
+  const blocked =
+    wanted.size === 0
+      ? undefined
+      : (forbidden ??
+        (unverified === undefined ? undefined : `the newest backup, ${unverified}, is not verified: verify it first`));
+  const verifyFirst = blocked !== undefined && forbidden === undefined ? unverified : undefined;
+  return { reasons, wanted, blocked, verifyFirst, exceeded };
+}
+
+function leaveAlone(backups: RetentionBackup[]): DatabasePlan {
+  const reasons = new Map(backups.map((backup) => [backup, ['of another database']]));
+  return { reasons, wanted: new Map(), blocked: undefined, verifyFirst: undefined, exceeded: [] };
 }
 
 function inOrder(backups: readonly RetentionBackup[]): RetentionBackup[] {
@@ -319,8 +365,8 @@ class Usage {
   }
 }
 
-function whyNothingMayGo(ordered: RetentionBackup[], options: RetentionOptions): string | undefined {
-  const { requireVerified = true, forbidden } = options;
+/** Why nothing of any database may go: deleting one backup makes RocksDB delete what it takes for nobody's. */
+function whyNothingMayGo(ordered: RetentionBackup[], { forbidden }: RetentionOptions): string | undefined {
   if (forbidden !== undefined) {
     return forbidden;
   }
@@ -329,37 +375,32 @@ function whyNothingMayGo(ordered: RetentionBackup[], options: RetentionOptions):
     const [what, them] = corrupt.length === 1 ? ['backup', 'it'] : ['backups', 'them'];
     return `corrupt backups forbid deleting: ${what} ${corrupt.join(', ')} cannot be read or did not verify. Repair ${them}, or delete ${them} by hand, first`;
   }
-  const newest = ordered.at(-1);
-  if (requireVerified && newest !== undefined && newest.state !== 'good') {
-    return `the newest backup, ${newest.backupId}, is not verified: verify it first`;
-  }
   return undefined;
 }
 
-function resultOf(
-  ordered: RetentionBackup[],
-  reasons: Map<RetentionBackup, string[]>,
-  goes: Map<RetentionBackup, string>,
-  found: { blocked: string | undefined; wanted: Map<RetentionBackup, string>; exceeded: string[]; rules: Rules },
-): RetentionPlan {
-  const { blocked, wanted, exceeded } = found;
+function resultOf(ordered: RetentionBackup[], plans: DatabasePlan[]): RetentionPlan {
+  const goes = new Map(plans.flatMap(({ wanted, blocked }) => (blocked === undefined ? [...wanted] : [])));
+  const kept = new Map(plans.flatMap(({ wanted }) => [...wanted]));
+  const reasons = new Map(plans.flatMap((plan) => [...plan.reasons]));
   const decisions = ordered.map((backup): RetentionDecision => {
     const { backupId, timestamp } = backup;
     const why = goes.get(backup);
     if (why !== undefined) {
       return { backupId, timestamp, action: 'delete', rules: [why] };
     }
-    const rules = wanted.has(backup) ? [`deleting is blocked (${wanted.get(backup)})`] : (reasons.get(backup) ?? []);
+    const rules = kept.has(backup) ? [`deleting is blocked (${kept.get(backup)})`] : (reasons.get(backup) ?? []);
     return { backupId, timestamp, action: 'keep', rules };
   });
   const stay = ordered.filter((backup) => !goes.has(backup));
+  const blocked = [...new Set(plans.map((plan) => plan.blocked).filter((sentence) => sentence !== undefined))];
   const bytesBefore = new Usage(ordered).bytes;
   return {
     decisions,
     keep: stay.map(({ backupId }) => backupId),
     delete: [...goes.keys()].map(({ backupId }) => backupId).sort((a, b) => a - b),
-    ...(blocked === undefined ? {} : { blocked }),
-    exceeded,
+    ...(blocked.length === 0 ? {} : { blocked: blocked.join('; ') }),
+    verifyFirst: plans.map(({ verifyFirst }) => verifyFirst).filter((id) => id !== undefined),
+    exceeded: plans.flatMap(({ exceeded }) => exceeded),
     bytesBefore,
     bytesAfter: goes.size === 0 ? bytesBefore : new Usage(stay).bytes,
   };

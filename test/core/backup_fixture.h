@@ -220,6 +220,7 @@ class BackupTest : public ScratchTest {
     request.backup_id = id;
     request.database_dir = target;
     request.overwrite = overwrite;
+    request.allow_other_database = overwrite;
     return request;
   }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "backup_fixture.h"
+#include "core/checksum.h"
 #include "fault_fs.h"
 #include "rocksdb/utilities/backup_engine.h"
 
@@ -32,6 +33,15 @@ class BackupRecordTest : public MadeBackupTest {
     std::string contents = ReadFile(file);
     contents[at] = static_cast<char>(contents[at] ^ 1);
     WriteFile(file, contents);
+  }
+
+  // What follows the word `meta` in the record of backup 1.
+  void ChangeWords(const std::string& words) const {
+    std::string text = ReadFile(RecordOf(1));
+    const size_t at = text.find(" meta") + 5;
+    text.replace(at, text.find('\n', at) - at, words);
+    text.resize(text.find_last_of('\n', text.size() - 2) + 1);
+    WriteFile(RecordOf(1), text + std::to_string(ChecksumOf(text)) + "\n");
   }
 
   // Another digit in the checksum that a meta file has of a table.
@@ -79,6 +89,32 @@ TEST_F(BackupRecordTest, EveryFileWhoseBytesChangedIsNamed) {
     EXPECT_NE(error.message().find(table), std::string::npos) << error.message();
   }
   EXPECT_GOOD(Verify(*repository_, 1, false));
+}
+
+TEST_F(BackupRecordTest, RecordsWithoutADatabaseAndWithWordsOfLaterVersionsAreReadAndFilesTellTheDatabase) {
+  BackupDescription made;
+  ASSERT_GOOD(repository_->Describe(1, false, &made));
+  std::string id;
+  ASSERT_TRUE(db_->GetDbIdentity(id).ok());
+  EXPECT_EQ(made.database, id);
+  EXPECT_TRUE(made.full);
+  for (const std::string& words :
+       {std::string(), std::string(" colour=red database= kind"), std::string(" kind=incremental x")}) {
+    ChangeWords(words);
+    BackupDescription read;
+    ASSERT_GOOD(repository_->Describe(1, false, &read));
+    EXPECT_EQ(read.database, id) << "by its MANIFEST";
+    EXPECT_FALSE(read.full) << "it has files where backups share them, or so the record says";
+    EXPECT_GOOD(Verify(*repository_, 1, true));
+  }
+  // Only the record says this.
+  ChangeWords(" database=another-one kind=full");
+  ASSERT_GOOD(repository_->Describe(1, false, &made));
+  EXPECT_EQ(made.database, "another-one");
+  EXPECT_TRUE(made.full);
+  Flip(RecordOf(1), 60);
+  ASSERT_GOOD(repository_->Describe(1, false, &made));
+  EXPECT_EQ(made.database, id) << "a damaged record is as good as none";
 }
 
 TEST_F(BackupRecordTest, AFileThatIsMissingIsNamedBesideThoseThatWereCutOff) {

@@ -49,7 +49,7 @@ async function fight({ name, database, backups, seed, ms, purges }: FightOptions
         case 'create':
           told.metadata = `${name} ${n}`;
           await db.put(told.metadata, 'x'.repeat(1000));
-          told.id = (await engine.createBackup(db, { metadata: told.metadata })).backupId;
+          told.id = (await engine.createBackup(db, { metadata: told.metadata, allowOtherDatabase: true })).backupId;
           break;
         case 'delete':
           await engine.deleteBackup(await pick());

@@ -1,13 +1,19 @@
+import { resolve } from 'node:path';
 import { BackupEngine } from '../../backup-engine.js';
 import type { BackupInfo } from '../../backup-info.js';
+import { planBackup } from '../../backup-plan.js';
+import type { OpenOptions } from '../../database-options.js';
 import { formatDuration, formatSize } from '../../units.js';
-import { defineCommand } from '../command.js';
+import { logShare } from '../backup-text.js';
+import { defineCommand, type Result } from '../command.js';
+import type { Context } from '../context.js';
 import { damagedToShare } from '../damage.js';
 import { mergeOperators, openToBackUp } from '../database.js';
-import { closing, kindOf, withDirectory } from '../directory.js';
+import { closing, withDirectory } from '../directory.js';
 import { backupAsJson } from '../json.js';
+import { table } from '../output/table.js';
 import { safe } from '../output/text.js';
-import { count, flag, number, object, oneOf, ref, text } from '../schema.js';
+import { anyOf, array, count, flag, number, object, oneOf, ref, text } from '../schema.js';
 import { verifyOne } from './verify.js';
 
 export const create = defineCommand({
@@ -15,8 +21,11 @@ export const create = defineCommand({
   summary: 'back up a database',
   description: [
     'Backs up the database DB to the directory of backups DIR, which is made if it is missing. Copies what no earlier backup there has.',
+    'The first backup of a database copies all of it and is full, as is one with --full. The others are incremental: they take over the files that earlier ones have copied. The write-ahead log is copied anew by each.',
+    'A directory that has backups of other databases only is refused, for a restore could then put one in the place of the other: give each database a directory of its own, or pass --allow-other-database. A restored database, and an opened checkpoint, are the same database as the one that they come from.',
     'All column families are backed up, whatever their names. Opening the database compacts nothing and leaves its OPTIONS file as it is; RocksDB writes out its log.',
     'A database that another process has open cannot be backed up from here: only the process that has it open can, with BackupManager or BackupEngine.',
+    'With --dry-run nothing is written: the database is opened for reading only, and what is in its log counts as log, which a backup has RocksDB write into a table first. Ends with 1 where there is no room for it.',
     'Ctrl-C stops it cleanly: nothing of the unfinished backup is left.',
   ],
   positionals: [
@@ -26,7 +35,11 @@ export const create = defineCommand({
   options: {
     metadata: { type: 'text', summary: 'keep this text with the backup' },
     flush: { type: 'flag', summary: 'write out what the database has in memory and in its log first' },
-    full: { type: 'flag', summary: 'share no file with other backups: it stands alone' },
+    full: { type: 'flag', summary: 'copy every file again, and share none with the backups that are there' },
+    'allow-other-database': {
+      type: 'flag',
+      summary: 'also where DIR has backups of other databases only; needed once for each database',
+    },
     'rate-limit': { type: 'rate', summary: 'write no faster than this, such as 50MB/s' },
     verify: {
       type: 'choice',
@@ -46,6 +59,7 @@ export const create = defineCommand({
       summary: "keep at most so many of the database's files open",
       default: 'all, or what the limit of open files allows',
     },
+    'dry-run': { type: 'flag', summary: 'only say what would be copied, and whether there is room for it' },
     'no-space-check': { type: 'flag', summary: 'do not look first whether it will fit' },
   },
   examples: [
@@ -55,22 +69,53 @@ export const create = defineCommand({
       does: 'slowly, and read it all back',
     },
     {
+      line: 'rocksdb-backup create /data/users /backups/users --dry-run',
+      does: 'what that would copy',
+    },
+    {
       line: 'rocksdb-backup create /data/users /backups/users --full --metadata "before the upgrade"',
-      does: 'a backup that shares nothing, with a note',
+      does: 'a backup that takes over no file of earlier ones, with a note',
     },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
   recorded: true,
-  schema: object({
-    database: text('its path'),
-    location: text('the directory of backups'),
-    backup: ref('backup'),
-    kind: oneOf('full', 'incremental'),
-    bytesCopied: count('what was new'),
-    durationMs: number(),
-    'verified?': object({ checksum: flag('whether every byte was read') }),
-  }),
+  schema: anyOf(
+    object({
+      database: text('its path'),
+      location: text('the directory of backups'),
+      backup: ref('backup'),
+      bytesCopied: count('what was new'),
+      durationMs: number(),
+      'verified?': object({ checksum: flag('whether every byte was read') }),
+    }),
+    object(
+      {
+        database: text('its path'),
+        location: text('the directory of backups'),
+        dryRun: flag(),
+        kind: oneOf('full', 'incremental'),
+        files: array(
+          object({
+            name: text('as the database names it'),
+            size: count(),
+            copied: flag('else an earlier backup has it'),
+            log: flag('of the write-ahead log'),
+          }),
+        ),
+        bytesToCopy: count(),
+        bytesShared: count('that earlier backups have'),
+        logBytes: count('of bytesToCopy, what is write-ahead log'),
+        'bytesFree?': count('where the directory is, or would be made'),
+        fits: flag('whether there is room for it'),
+        'databaseId?': text("the database's own id"),
+      },
+      'of --dry-run',
+    ),
+  ),
   async run(context, { DB, DIR }, options) {
+    if (options['dry-run']) {
+      return dryRun(context, DB, DIR, options);
+    }
     const begin = performance.now();
     const made = await closing(
       await openToBackUp(DB, {
@@ -80,45 +125,42 @@ export const create = defineCommand({
       }),
       async (db) => {
         context.signal.throwIfAborted();
-        const damaged = options.full ? [] : await damagedToShare(DIR);
-        if (damaged.length > 0) {
-          context.out.warn(
-            `${damaged.length === 1 ? `backup ${damaged[0]} is damaged` : `backups ${damaged.join(', ')} are damaged, or share a file with one that is`}: ` +
-              'this backup is a full one, which shares no file with others',
-          );
-        }
+        const full = options.full || (await wouldShareDamage(context, DIR));
         const engine = await BackupEngine.open(DIR, {
           backupRateLimit: options['rate-limit'],
-          shareTableFiles: !options.full && damaged.length === 0,
         });
         return closing(engine, async () => {
           let bytesCopied = 0;
-          let kind: 'full' | 'incremental' = 'incremental';
-          const back = async (): Promise<BackupInfo> => {
-            const info = await context.long('backup', ({ signal, onProgress }) =>
+          const back = (): Promise<BackupInfo> =>
+            context.long('backup', ({ signal, onProgress }) =>
               engine.createBackup(db, {
                 signal,
                 onProgress: (progress) => {
                   bytesCopied = progress.bytesTotal;
                   onProgress(progress);
                 },
+                full,
+                allowOtherDatabase: options['allow-other-database'],
                 metadata: options.metadata,
                 flushBeforeBackup: options.flush || undefined,
                 checkDiskSpace: !options['no-space-check'],
               }),
             );
-            kind = await kindOf(engine, info.backupId);
-            return info;
-          };
           const info = await context.recorded(
             'create',
             engine.location,
             options['audit-log'],
             {},
             back,
-            ({ backupId, timestamp }) => ({ backupId, timestamp: timestamp.toISOString(), kind, bytes: bytesCopied }),
+            ({ backupId, timestamp, kind, databaseId }) => ({
+              backupId,
+              timestamp: timestamp.toISOString(),
+              kind,
+              ...(databaseId === undefined ? {} : { databaseId }),
+              bytes: bytesCopied,
+            }),
           );
-          return { info, kind, bytesCopied, database: db.path, location: engine.location };
+          return { info, bytesCopied, database: db.path, location: engine.location };
         });
       },
     );
@@ -134,17 +176,76 @@ export const create = defineCommand({
         database: made.database,
         location: made.location,
         backup: backupAsJson(made.info),
-        kind: made.kind,
         bytesCopied: made.bytesCopied,
         durationMs,
         ...(options.verify === undefined ? {} : { verified: { checksum } }),
       },
       text: () => [
-        `backup ${made.info.backupId} of ${safe(made.database)}: ${formatSize(made.info.size)} (${made.kind}), ` +
+        `backup ${made.info.backupId} of ${safe(made.database)}: ${formatSize(made.info.size)} (${made.info.kind}), ` +
           `${formatSize(made.bytesCopied)} copied in ${formatDuration(durationMs)}` +
           `${options.verify === undefined ? '' : checksum ? ', every byte read back' : ', names and sizes checked'}`,
+        ...(logShare(made.info) === ''
+          ? []
+          : [
+              `${logShare(made.info)} of it is write-ahead log, which every backup copies anew: with --flush it is written into tables, which backups share`,
+            ]),
       ],
       quiet: () => [String(made.info.backupId)],
     };
   },
 });
+
+/** Whether a backup could take over a damaged file; says so. */
+async function wouldShareDamage(context: Context, dir: string): Promise<boolean> {
+  const damaged = await damagedToShare(dir);
+  if (damaged.length === 0) {
+    return false;
+  }
+  context.out.warn(
+    `${damaged.length === 1 ? `backup ${damaged[0]} is damaged` : `backups ${damaged.join(', ')} are damaged, or share a file with one that is`}: ` +
+      'this backup is a full one, which shares no file with others',
+  );
+  return true;
+}
+
+interface DryRunOptions {
+  full: boolean;
+  'allow-other-database': boolean;
+  'wal-dir': string | undefined;
+  'merge-operator': OpenOptions['mergeOperator'];
+  'no-space-check': boolean;
+}
+
+async function dryRun(context: Context, db: string, dir: string, options: DryRunOptions): Promise<Result> {
+  const place = { walDir: options['wal-dir'], mergeOperator: options['merge-operator'], mode: 'readOnly' as const };
+  return closing(await openToBackUp(db, place), async (opened) => {
+    const plan = await planBackup(opened, dir, {
+      full: options.full || (await wouldShareDamage(context, dir)),
+      allowOtherDatabase: options['allow-other-database'],
+    });
+    const { files, kind, bytesToCopy, bytesShared, logBytes, bytesFree, fits } = plan;
+    const { style } = context.out;
+    const location = resolve(dir);
+    return {
+      json: { database: opened.path, location, dryRun: true, ...plan },
+      exit: fits || options['no-space-check'] ? 'ok' : 'failed',
+      text: () => [
+        ...table(
+          [{ title: 'FILE' }, { title: 'SIZE', align: 'right' }, { title: 'PLAN' }],
+          files.map(({ name, size, copied }) => [safe(name), formatSize(size), copied ? 'copy' : 'share']),
+        ),
+        '',
+        `This would make ${kind === 'full' ? 'a full' : 'an incremental'} backup of ${safe(opened.path)} in ${safe(location)}: ` +
+          `${formatSize(bytesToCopy)} to copy${logBytes === 0 ? '' : `, ${formatSize(logBytes)} of it log`}, ${formatSize(bytesShared)} shared with earlier backups.`,
+        ...(bytesFree === undefined
+          ? []
+          : [
+              fits
+                ? `There is room for it: ${formatSize(bytesFree)} are free.`
+                : style.bad(`There is no room for it: ${formatSize(bytesFree)} are free.`),
+            ]),
+      ],
+      quiet: () => [String(bytesToCopy)],
+    };
+  });
+}

@@ -1,6 +1,7 @@
 import type { BackupEngine } from '../../backup-engine.js';
 import type { BackupInfo } from '../../backup-info.js';
 import { RocksDBError } from '../../errors.js';
+import { byDatabase } from '../../manager/databases.js';
 import { deletingUnpinned } from '../../manager/guarded-delete.js';
 import { freedBy, readInventory } from '../../manager/inventory.js';
 import { isSameBackup } from '../../manager/operation-record.js';
@@ -114,7 +115,7 @@ export const purge = defineCommand({
   name: 'purge',
   summary: 'delete all but the latest backups',
   description: [
-    'Deletes all backups but the latest N, whatever their age. prune keeps by the day, the week and the month instead.',
+    'Deletes all backups but the latest N, whatever their age; where DIR has backups of several databases, all but the latest N of each. prune keeps by the day, the week and the month instead.',
     'Nothing is deleted if that would take a pinned backup, or while any backup cannot be read, or while the pins are lost, as unpin tells.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
@@ -141,9 +142,9 @@ export const purge = defineCommand({
       async (engine) => {
         const inventory = await readInventory(engine);
         const { backups } = inventory;
-        const goes = backups.slice(0, Math.max(0, backups.length - keep));
+        const goes = olderThanLatest(backups, keep);
         const deleted = goes.map(({ backupId }) => backupId);
-        const kept = backups.slice(goes.length).map(({ backupId }) => backupId);
+        const kept = backups.map(({ backupId }) => backupId).filter((id) => !deleted.includes(id));
         refuseLostPins(inventory);
         refusePinned(inventory, goes, `unpin them, or use prune --keep-last ${keep}, which keeps what is pinned`);
         const bytesFreed = freedBy(inventory, deleted);
@@ -180,10 +181,17 @@ export const purge = defineCommand({
   },
 });
 
+/** All but the latest of each database, as purgeOldBackups() counts. */
+function olderThanLatest<B extends BackupInfo>(backups: readonly B[], keep: number): B[] {
+  return byDatabase(backups)
+    .flatMap(([, own]) => own.slice(0, Math.max(0, own.length - keep)))
+    .sort((a, b) => a.backupId - b.backupId);
+}
+
 /** Deletes all but the latest, if these are still those that were shown, and none of them was pinned since. */
 function purgeShown(engine: BackupEngine, shown: readonly BackupInfo[], keep: number, force: boolean): Promise<void> {
   return deletingUnpinned(engine, async (state, { purgeOldBackups }) => {
-    const goes = (await engine.getBackupInfo()).slice(0, -keep);
+    const goes = olderThanLatest(await engine.getBackupInfo(), keep);
     const isSame = goes.length === shown.length && goes.every((backup, at) => isSameBackup(backup, shown[at]!));
     if (!isSame || goes.some((backup) => isPinned(state, backup)) || state.pinsLost !== undefined) {
       throw new RocksDBError(

@@ -1,5 +1,7 @@
+import { byDatabase } from '../../manager/databases.js';
 import { type BackupRecord, readInventory } from '../../manager/inventory.js';
 import { formatSize } from '../../units.js';
+import { logShare } from '../backup-text.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { backupAsJson } from '../json.js';
@@ -15,6 +17,7 @@ export const list = defineCommand({
   summary: 'list the backups of a directory',
   description: [
     'Lists the backups of DIR, oldest first: when they were begun, how much a restore writes (SIZE), how much deleting one alone would free (FREES), and how they were last checked. Backups that cannot be read are listed too.',
+    'KIND is full where every file was copied when the backup was made, and incremental where it took over files of earlier ones; of a backup that another program made it is full if none of its files lies where backups share files. DATABASE is there where DIR has backups of several databases, and LOG where a backup is mostly write-ahead log, which every backup copies anew.',
     'With --quiet only the numbers of those that can be read, one a line.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
@@ -74,10 +77,9 @@ export const list = defineCommand({
 });
 
 export function listedAsJson(backup: BackupRecord) {
-  const { kind, state, pinned, pinNote, lastVerify, lastDrill } = backup;
+  const { state, pinned, pinNote, lastVerify, lastDrill } = backup;
   return {
     ...backupAsJson(backup),
-    kind,
     state,
     pinned,
     ...(pinNote === undefined ? {} : { pinNote }),
@@ -87,8 +89,9 @@ export function listedAsJson(backup: BackupRecord) {
 }
 
 function rows(backups: readonly BackupRecord[], corrupt: readonly number[], now: Date, style: Style): string[] {
+  const severalDatabases = byDatabase(backups).length > 1;
   const cells = [
-    ...backups.map((backup) => ({ id: backup.backupId, row: rowOf(backup, now, style) })),
+    ...backups.map((backup) => ({ id: backup.backupId, row: rowOf(backup, severalDatabases, now, style) })),
     ...corrupt.map((id) => ({ id, row: [String(id), style.bad('cannot be read')] })),
   ];
   return table(
@@ -97,7 +100,9 @@ function rows(backups: readonly BackupRecord[], corrupt: readonly number[], now:
       { title: `BEGUN (${timeZone()})` },
       { title: 'AGE', align: 'right' },
       { title: 'KIND' },
+      { title: 'DATABASE' },
       { title: 'SIZE', align: 'right' },
+      { title: 'LOG', align: 'right' },
       { title: 'FREES', align: 'right' },
       { title: 'CHECKED' },
       { title: 'PINNED' },
@@ -107,14 +112,26 @@ function rows(backups: readonly BackupRecord[], corrupt: readonly number[], now:
   );
 }
 
-function rowOf(backup: BackupRecord, now: Date, style: Style): string[] {
-  const { backupId, timestamp, kind, size, uniqueSize, pinned, pinNote, appMetadataBytes } = backup;
+function rowOf(backup: BackupRecord, severalDatabases: boolean, now: Date, style: Style): string[] {
+  const {
+    backupId,
+    timestamp,
+    kind,
+    databaseId = 'not known',
+    size,
+    uniqueSize,
+    pinned,
+    pinNote,
+    appMetadataBytes,
+  } = backup;
   return [
     String(backupId),
     localTime(timestamp),
     age(timestamp, now),
     kind,
+    severalDatabases ? safe(databaseId) : '',
     formatSize(size),
+    logShare(backup),
     formatSize(uniqueSize),
     checked(backup, style),
     pinned ? (pinNote === undefined ? 'yes' : safe(pinNote)) : '',

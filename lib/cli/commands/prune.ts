@@ -21,8 +21,8 @@ export const prune = defineCommand({
   name: 'prune',
   summary: 'delete the backups that no rule keeps',
   description: [
-    'Says for each backup whether it stays or goes and by which rule, asks, and deletes. A backup stays if any --keep rule keeps it; without any, all stay. What --max-backups and --max-bytes do not allow goes after that, oldest first.',
-    'Pinned backups, the newest and the last good one always stay. Nothing goes while any backup is damaged or cannot be read, nor unless the newest has verified: that is done first if it is needed.',
+    'Says for each backup whether it stays or goes and by which rule, asks, and deletes. A backup stays if any --keep rule keeps it; without any, all stay. What --max-backups and --max-bytes do not allow goes after that, oldest first. Where DIR has backups of several databases, all of this is for each of them.',
+    'Pinned backups, the newest and the last good one always stay. Nothing goes while any backup is damaged or cannot be read, nor unless the newest of its database has verified: that is done first if it is needed.',
     'What should go and could not, because of that or because it is being read, is told, and the command does not end with 0.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
@@ -55,7 +55,7 @@ export const prune = defineCommand({
     deleted: array(count(), 'what was deleted; empty for a dry run'),
     bytesBefore: count(),
     bytesAfter: count('afterwards, once all is done as planned'),
-    'blocked?': text('why nothing is deleted, although something would be'),
+    'blocked?': text('why nothing is deleted that no rule keeps, or nothing of one database'),
     exceeded: array(text(), 'which limits are exceeded all the same, and why'),
     dryRun: flag(),
   }),
@@ -72,12 +72,18 @@ export const prune = defineCommand({
       DIR,
       async (engine) => {
         const auditLog = options['audit-log'];
-        let { plan, inventory } = await planned(context, engine, policy, auditLog, { requireVerified: !dryRun });
-        const newest = inventory.backups.at(-1);
-        if (plan.delete.length === 0 && plan.blocked !== undefined && newest?.state === 'unverified' && !dryRun) {
-          // Nothing goes before the newest has proved to be whole.
+        let { plan, inventory } = await planned(context, engine, policy, auditLog);
+        const unverified = inventory.backups.filter(
+          ({ backupId, state }) => plan.verifyFirst.includes(backupId) && state === 'unverified',
+        );
+        if (dryRun) {
+          ({ plan } = await planned(context, engine, policy, auditLog, { requireVerified: false }));
+        } else if (unverified.length > 0) {
+          // Nothing of a database goes before its newest has proved to be whole.
           const { checksum } = options;
-          await verifyOne(context, engine, newest, { checksum, auditLog });
+          for (const newest of unverified) {
+            await verifyOne(context, engine, newest, { checksum, auditLog });
+          }
           ({ plan, inventory } = await planned(context, engine, policy, auditLog));
         }
         const answer = (deleted: number[]) => ({
@@ -94,10 +100,10 @@ export const prune = defineCommand({
           dryRun,
         });
         const lines = planLines(plan, context);
-        if (dryRun && plan.delete.length > 0 && newest?.state === 'unverified') {
-          lines.push(`Backup ${newest.backupId}, the newest, would be verified first.`);
+        if (dryRun) {
+          lines.push(...unverified.map(({ backupId }) => `Backup ${backupId}, the newest, would be verified first.`));
         }
-        if (plan.blocked !== undefined && !dryRun) {
+        if (plan.blocked !== undefined && plan.delete.length === 0 && !dryRun) {
           if (context.out.quiet) {
             context.out.warn(`nothing was deleted in ${engine.location}: ${plan.blocked}`);
           }
@@ -118,7 +124,7 @@ export const prune = defineCommand({
               ? 'nothing was deleted'
               : `deleted ${which}; ${formatSize(freedBy(inventory, deleted))} freed`,
           ],
-          exit: left ?? 'ok',
+          exit: left ?? (plan.blocked === undefined ? 'ok' : 'failed'),
         };
       },
       { write: true },
@@ -198,6 +204,9 @@ function planLines(plan: RetentionPlan, { out: { style } }: Context): string[] {
         ? 'Nothing goes.'
         : style.warn(`Nothing goes: ${safe(plan.blocked)}`)
       : `${goes} of ${plan.decisions.length} ${goes === 1 ? 'goes' : 'go'}, which frees ${formatSize(plan.bytesBefore - plan.bytesAfter)}; ${formatSize(plan.bytesAfter)} stay.`,
+    ...(goes === 0 || plan.blocked === undefined
+      ? []
+      : [style.warn(`Of one database nothing goes: ${safe(plan.blocked)}`)]),
     ...plan.exceeded.map((sentence) => style.warn(safe(sentence))),
   ];
 }

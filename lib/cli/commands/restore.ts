@@ -24,7 +24,7 @@ export const restore = defineCommand({
   summary: 'bring a database back from a backup',
   description: [
     'Restores the latest backup of DIR, or the one that --id or --before names, to the directory TARGET, which must not exist or be empty. The backup is restored beside TARGET and takes its place only when it is complete: whatever fails, TARGET is as it was.',
-    'With --overwrite a database in TARGET is replaced; other files there stay. It must not be open: stop the service first. A directory that holds other files and no database (no CURRENT that names a MANIFEST) is never overwritten.',
+    'With --overwrite a database in TARGET is replaced; other files there stay. It must not be open: stop the service first. A directory that holds other files and no database (no CURRENT that names a MANIFEST) is never overwritten. Nor is another database than the one that the backup is of, or one that was made anew in its place, unless there is --allow-other-database.',
     'With --keep-old the database that is replaced is not removed: it stays beside TARGET, as TARGET.replaced-TIME, until you remove it.',
   ],
   positionals: [
@@ -49,6 +49,10 @@ export const restore = defineCommand({
     overwrite: {
       type: 'flag',
       summary: 'replace the database that is in TARGET',
+    },
+    'allow-other-database': {
+      type: 'flag',
+      summary: 'with --overwrite: also replace another database than the one that the backup is of',
     },
     'keep-old': {
       type: 'flag',
@@ -122,6 +126,7 @@ export const restore = defineCommand({
       ...oneOf('nothing', 'database', 'interruptedRestore'),
       description: 'with --dry-run: what is in the target',
     },
+    'targetDatabaseId?': text('with --dry-run: which database is in the target, if that is known'),
     'bytesFree?': count('with --dry-run: where the target is to be'),
     durationMs: number(),
   }),
@@ -141,6 +146,7 @@ export const restore = defineCommand({
         warnOfNewerRocksDB(context, [info]);
         const restoreOptions: RestoreBackupOptions = {
           overwrite,
+          allowOtherDatabase: options['allow-other-database'],
           keepOld: options['keep-old'],
           mode: modes[options.reuse ?? 'nothing'],
           walDir: options['wal-dir'],
@@ -216,11 +222,14 @@ const filesOf = (files: number) => `${files} ${files === 1 ? 'file' : 'files'}`;
 const backupOf = (engine: BackupEngine, { backup }: RestorePlan) =>
   `backup ${backup.backupId} of ${safe(engine.location)}, begun ${localTime(backup.timestamp)}, ${formatSize(backup.size)}`;
 
+const isAnother = ({ backup, targetDatabaseId }: RestorePlan) =>
+  targetDatabaseId !== undefined && backup.databaseId !== undefined && targetDatabaseId !== backup.databaseId;
+
 /** What is there that is going to be replaced, and what becomes of it. */
 function replaces(engine: BackupEngine, plan: RestorePlan, { keepOld }: RestoreBackupOptions): string {
   const what =
     plan.targetHolds === 'database'
-      ? `the database in ${safe(plan.target)}`
+      ? `${isAnother(plan) ? 'another database than the one that the backup is of,' : 'the database'} in ${safe(plan.target)}${isAnother(plan) ? ',' : ''}`
       : `what an interrupted restore left in ${safe(plan.target)}, which holds no database that can be opened,`;
   const then = keepOld ? 'It stays beside, under another name.' : 'What was written to it since is lost.';
   return `This replaces ${what} with ${backupOf(engine, plan)}. ${then}`;
@@ -246,6 +255,7 @@ function planned(engine: BackupEngine, plan: RestorePlan, options: RestoreBackup
       bytesReused: bytesToReuse,
       filesReused: filesToReuse,
       targetHolds,
+      ...(plan.targetDatabaseId !== undefined && { targetDatabaseId: plan.targetDatabaseId }),
       ...(bytesFree !== undefined && { bytesFree }),
       durationMs,
     },

@@ -1,5 +1,6 @@
 import { readInventory } from '../../manager/inventory.js';
 import { formatSize } from '../../units.js';
+import { logShare } from '../backup-text.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { pairs, table } from '../output/table.js';
@@ -63,7 +64,12 @@ export const show = defineCommand({
             ['Backup', `${backupId} in ${safe(location)}`],
             ['Begun', `${localTime(backup.timestamp)}, ${age(backup.timestamp, context.now())} ago`],
             ['Kind', backup.kind],
+            ['Database', safe(backup.databaseId ?? 'not known')],
             ['Size', `${formatSize(backup.size)} in ${backup.numberFiles} files`],
+            [
+              'Log',
+              logShare(backup) && `${logShare(backup)} of that, copied anew by every backup that is not flushed first`,
+            ],
             ['Frees', `${formatSize(backup.uniqueSize)} when it is deleted`],
             [
               'Needs',

@@ -1,3 +1,4 @@
+import { byDatabase } from '../../manager/databases.js';
 import { readInventory } from '../../manager/inventory.js';
 import { isRecordOf, type OperationName, type OperationRecord } from '../../manager/operation-record.js';
 import type { DirectoryState } from '../../manager/state.js';
@@ -38,6 +39,14 @@ export const stats = defineCommand({
     backups: count('that can be read'),
     full: count(),
     incremental: count(),
+    databases: array(
+      object({
+        'databaseId?': text('as RocksDB has it; without it, of those of which nothing tells'),
+        backups: count(),
+        newest: time(),
+      }),
+      'that the backups are of, in the order of their first ones',
+    ),
     pinned: count(),
     corrupt: array(count(), 'numbers of those that cannot be read'),
     damaged: array(count(), 'numbers of those in which the last verify found damage'),
@@ -67,6 +76,7 @@ export const stats = defineCommand({
       const oldest = backups[0]?.timestamp;
       const newest = backups.at(-1)?.timestamp;
       const full = backups.filter(({ kind }) => kind === 'full').length;
+      const databases = byDatabase(backups);
       const lost = corrupt.map(({ backupId }) => backupId);
       const damaged = backups.filter((backup) => backup.state === 'corrupt').map(({ backupId }) => backupId);
       const operations = countOperations(state);
@@ -81,6 +91,11 @@ export const stats = defineCommand({
           backups: backups.length,
           full,
           incremental: backups.length - full,
+          databases: databases.map(([databaseId, own]) => ({
+            ...(databaseId === undefined ? {} : { databaseId }),
+            backups: own.length,
+            newest: own.at(-1)!.timestamp.toISOString(),
+          })),
           pinned: backups.filter(({ pinned }) => pinned).length,
           corrupt: lost,
           damaged,
@@ -101,6 +116,13 @@ export const stats = defineCommand({
           ...pairs([
             ['Directory', safe(location)],
             ['Backups', `${backups.length} (${full} full, ${backups.length - full} incremental)`],
+            ...databases.map(
+              ([databaseId, own]) =>
+                [
+                  'Database',
+                  `${safe(databaseId ?? 'not known')}${databases.length === 1 ? '' : `: ${own.length} ${own.length === 1 ? 'backup' : 'backups'}, the newest ${age(own.at(-1)!.timestamp, now)} ago`}`,
+                ] as const,
+            ),
             ['Newest', newest && `${localTime(newest)}, ${age(newest, now)} ago`],
             ['Nothing new', nothingNew === undefined ? undefined : `as of ${age(nothingNew, now)} ago`],
             ['Oldest', oldest && `${localTime(oldest)}, ${age(oldest, now)} ago`],

@@ -28,7 +28,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 
 /** Names and values, one pair a line. */
 export function pairs(entries: readonly (readonly [name: string, value: string | undefined])[]): string[] {
-  const shown = entries.filter((entry): entry is readonly [string, string] => entry[1] !== undefined);
+  const shown = entries.filter(
+    (entry): entry is readonly [string, string] => entry[1] !== undefined && entry[1] !== '',
+  );
   const widest = Math.max(0, ...shown.map(([name]) => width(name)));
   return shown.map(([name, value]) => `${name}${' '.repeat(widest - width(name))}  ${value}`.trimEnd());
 }

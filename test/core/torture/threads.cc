@@ -114,6 +114,7 @@ class Threads : public ScratchTest {
     request.source.db = database->db();
     request.source.path = database->path();
     request.source.wal_dir = database->wal_dir();
+    request.allow_other_database = true;
     if (chance.OneIn(2)) {
       request.flush_before_backup = true;
       request.source.start_flush = [&] { database->StartFlush(); };
