@@ -96,7 +96,11 @@ t.test('a backup directory among the files of the database is refused, and one b
   for (const place of ['db', 'db/', 'link', 'wal', 'db/archive', 'db/archive/x', 'wal/archive', 'db/../db']) {
     const { value, error } = await settled(BackupEngine.open(dir(place)));
     if (error === undefined) {
-      await t.rejects(value.createBackup(db), { code: 'INVALID_OPTION', message: /another disk|inside the backup/ }, place);
+      await t.rejects(
+        value.createBackup(db),
+        { code: 'INVALID_OPTION', message: /another disk|inside the backup/ },
+        place,
+      );
       await value.close();
     }
   }

@@ -99,7 +99,10 @@ t.test('show tells the files of a backup, who shares them, and what deleting it 
   t.match(table, [{ sharedWith: [2, 3] }]);
   t.ok(json.frees > 0);
   const { stdout } = await cli(t, ['show', backups, 'latest']);
-  t.match(stdout, /^Backup +3 in .*\nBegun .* ago\nKind +incremental\nDatabase +[0-9a-f-]{36}\nSize .* files\nFrees .*\nMetadata +after c\n/);
+  t.match(
+    stdout,
+    /^Backup +3 in .*\nBegun .* ago\nKind +incremental\nDatabase +[0-9a-f-]{36}\nSize .* files\nFrees .*\nMetadata +after c\n/,
+  );
   t.match(stdout, /shared_checksum\/.*\.sst .* 1, 2\n/);
 });
 

@@ -35,7 +35,9 @@ t.test('no database opens in the target while it is restored, be it new or repla
       await t.rejects(Database.open(dir('db'), { mode }), { code: 'DATABASE_IN_USE' }, mode);
     }
     await t.rejects(Database.destroy(dir('db')), { code: 'DATABASE_IN_USE' });
-    await t.rejects(engine.restoreBackup(1, dir('db'), { overwrite: true }), { code: 'DATABASE_IN_USE' });
+    await t.rejects(engine.restoreBackup(1, dir('db'), { overwrite: true, allowOtherDatabase: true }), {
+      code: 'DATABASE_IN_USE',
+    });
     letGo();
     t.match((await outcome).value, { backupId: 1 });
     t.same(await contentsAt(dir('db')), contents);
@@ -62,7 +64,10 @@ t.test('a file of somebody else that comes into the target meanwhile is kept', a
   const old = await Database.open(dir('db'));
   await fill(old, 'old');
   await old.close();
-  const { outcome } = await begun((o) => engine.restoreBackup(1, dir('db'), { ...o, overwrite: true }), 'restore');
+  const { outcome } = await begun(
+    (o) => engine.restoreBackup(1, dir('db'), { ...o, overwrite: true, allowOtherDatabase: true }),
+    'restore',
+  );
   writeFileSync(dir('db', 'notes.txt'), 'mine');
   mkdirSync(dir('db', 'folder'));
   writeFileSync(dir('db', 'folder', 'notes.txt'), 'mine too');
@@ -77,7 +82,10 @@ t.test('a target that disappears meanwhile is made anew', async (t) => {
   const { dir, engine, letGo, contents } = await scene(t);
   const old = await Database.open(dir('db'));
   await old.close();
-  const { outcome } = await begun((o) => engine.restoreBackup(1, dir('db'), { ...o, overwrite: true }), 'restore');
+  const { outcome } = await begun(
+    (o) => engine.restoreBackup(1, dir('db'), { ...o, overwrite: true, allowOtherDatabase: true }),
+    'restore',
+  );
   await Database.destroy(dir('db')).catch((error) => t.equal(error.code, 'DATABASE_IN_USE'));
   letGo();
   t.match((await outcome).value, { backupId: 1 });
@@ -94,7 +102,8 @@ t.test('a database that is open in a folder of the target goes on as if nothing 
   let restoring = true;
   const restores = settled(
     (async () => {
-      for (let n = 0; n < 5; n++) await engine.restoreBackup(1, dir('db'), { overwrite: true });
+      for (let n = 0; n < 5; n++)
+        await engine.restoreBackup(1, dir('db'), { overwrite: true, allowOtherDatabase: true });
     })(),
   ).finally(() => {
     restoring = false;

@@ -45,7 +45,9 @@ t.test('a plan says what a restore would do, and changes nothing', async (t) => 
   const fresh = await engine.planRestore(1, dir('new'));
   t.match(fresh, { target: dir('new'), targetHolds: 'nothing', bytesToReuse: 0, filesToReuse: 0 });
   t.match(fresh, { backup: { backupId: 1, size: fresh.bytesToCopy }, bytesFree: Number });
-  t.match(await engine.planRestore(1, dir('db'), { overwrite: true }), { targetHolds: 'database' });
+  t.match(await engine.planRestore(1, dir('db'), { overwrite: true, allowOtherDatabase: true }), {
+    targetHolds: 'database',
+  });
   await t.rejects(engine.planRestore(1, dir('db')), { code: 'TARGET_EXISTS', message: /it holds a database/ });
   await t.rejects(engine.planRestore(2, dir('new')), { code: 'BACKUP_NOT_FOUND' });
   t.same(snapshotOf(dir()), before);
@@ -55,17 +57,23 @@ t.test('keepOld leaves the database that is replaced beside, under a name that i
   const { dir, engine, contents } = await scene(t);
   const old = await databaseInTheWay(dir('db'));
   writeFileSync(dir('db', 'notes.txt'), 'mine');
-  const { keptOld, keptOldLogs } = await engine.restoreBackup(1, dir('db'), { overwrite: true, keepOld: true });
+  const { keptOld, keptOldLogs } = await engine.restoreBackup(1, dir('db'), {
+    overwrite: true,
+    allowOtherDatabase: true,
+    keepOld: true,
+  });
   t.match(keptOld, /\/db\.replaced-\d{8}-\d{6}$/);
   t.equal(keptOldLogs, undefined);
   t.same(await contentsAt(keptOld!), old);
   t.same(await contentsAt(dir('db')), contents);
   t.notOk(existsSync(join(keptOld!, 'notes.txt')));
 
-  const again = await engine.restoreBackup(1, dir('db'), { overwrite: true, keepOld: true });
+  const again = await engine.restoreBackup(1, dir('db'), { overwrite: true, allowOtherDatabase: true, keepOld: true });
   t.not(again.keptOld, keptOld, 'each has a name of its own');
   t.same(await contentsAt(keptOld!), old);
-  t.notMatch(await engine.restoreBackup(1, dir('new'), { overwrite: true, keepOld: true }), { keptOld: String });
+  t.notMatch(await engine.restoreBackup(1, dir('new'), { overwrite: true, allowOtherDatabase: true, keepOld: true }), {
+    keptOld: String,
+  });
 });
 
 t.test('keepOld keeps the logs too where they lie apart', async (t) => {
@@ -78,6 +86,7 @@ t.test('keepOld keeps the logs too where they lie apart', async (t) => {
   const { keptOld, keptOldLogs } = await engine.restoreBackup(1, dir('db'), {
     ...options,
     overwrite: true,
+    allowOtherDatabase: true,
     keepOld: true,
   });
   t.same(await contentsAt(dir('db'), options), contents);
@@ -105,7 +114,7 @@ t.test('modes take over the tables that the replaced database has already', asyn
   const inode = tables(dir('db'))[table!];
   const bytes = statSync(dir('db', table!)).size;
   for (const mode of ['keepLatestDbSessionIdFiles', 'verifyChecksum'] as const) {
-    const options = { overwrite: true, mode };
+    const options = { overwrite: true, allowOtherDatabase: true, mode };
     t.match(await engine.planRestore(1, dir('db'), options), {
       bytesToReuse: bytes,
       filesToReuse: 1,
@@ -120,9 +129,15 @@ t.test('modes take over the tables that the replaced database has already', asyn
     t.same(await contentsAt(dir('db')), contents);
   }
   damages.changed(dir('db', table!));
-  t.match(await engine.restoreBackup(1, dir('db'), { overwrite: true, mode: 'verifyChecksum' }), { bytesReused: 0 });
+  t.match(
+    await engine.restoreBackup(1, dir('db'), { overwrite: true, allowOtherDatabase: true, mode: 'verifyChecksum' }),
+    { bytesReused: 0 },
+  );
   t.same(await contentsAt(dir('db')), contents);
-  t.match(await engine.restoreBackup(1, dir('db'), { overwrite: true }), { bytesReused: 0, bytesCopied: size });
+  t.match(await engine.restoreBackup(1, dir('db'), { overwrite: true, allowOtherDatabase: true }), {
+    bytesReused: 0,
+    bytesCopied: size,
+  });
 });
 
 /** What a restore leaves that is killed while it copies. */

@@ -59,7 +59,9 @@ t.test('a target that is not empty is refused without overwrite, whatever is in 
     t.same(snapshotOf(dir()), before, target);
   }
   const before = snapshotOf(dir());
-  await t.rejects(engine.restoreBackup(1, dir('a-file'), { overwrite: true }), { code: 'TARGET_EXISTS' });
+  await t.rejects(engine.restoreBackup(1, dir('a-file'), { overwrite: true, allowOtherDatabase: true }), {
+    code: 'TARGET_EXISTS',
+  });
   await t.rejects(engine.restoreBackup(1, dir('a-file', 'below')), Error, 'a file where a directory has to be');
   t.same(snapshotOf(dir()), before, 'overwrite replaces no plain file');
 });
@@ -85,7 +87,7 @@ for (const folders of [false, true]) {
       for (const [name, text] of Object.entries(foreign)) writeFileSync(dir('db', name), text);
       symlinkSync('notes.txt', dir('db', 'link'));
       chmodSync(dir('db'), 0o750);
-      await engine.restoreBackup(1, dir('db'), { overwrite: true });
+      await engine.restoreBackup(1, dir('db'), { overwrite: true, allowOtherDatabase: true });
       for (const [name, text] of Object.entries(foreign)) t.equal(readFileSync(dir('db', name), 'utf8'), text, name);
       t.ok(lstatSync(dir('db', 'link')).isSymbolicLink());
       t.equal(statSync(dir('db')).mode & 0o7777, 0o750, 'the directory keeps its mode');
@@ -102,16 +104,23 @@ t.test('a restore that fails or is stopped leaves the database in the target as 
   const before = snapshotOf(dir('db'));
 
   const abort = new AbortController();
-  const stopped = await begun((o) => engine.restoreBackup(1, dir('db'), { ...o, overwrite: true }), 'restore', {
-    signal: abort.signal,
-  });
+  const stopped = await begun(
+    (o) => engine.restoreBackup(1, dir('db'), { ...o, overwrite: true, allowOtherDatabase: true }),
+    'restore',
+    {
+      signal: abort.signal,
+    },
+  );
   t.same(snapshotOf(dir('db')), before, 'while it runs');
   abort.abort();
   t.match((await stopped.outcome).error, { name: 'AbortError' });
   t.same(snapshotOf(dir('db')), before, 'stopped');
 
   const closing = await openEngine(t, dir('backups'), { restoreRateLimit: SLOW });
-  const closed = await begun((o) => closing.restoreBackup(1, dir('db'), { ...o, overwrite: true }), 'restore');
+  const closed = await begun(
+    (o) => closing.restoreBackup(1, dir('db'), { ...o, overwrite: true, allowOtherDatabase: true }),
+    'restore',
+  );
   await closing.close();
   t.match((await closed.outcome).error, { code: 'RESTORE_STOPPED' });
   t.same(snapshotOf(dir('db')), before, 'its engine was closed');
@@ -119,7 +128,9 @@ t.test('a restore that fails or is stopped leaves the database in the target as 
   const fast = await openEngine(t, dir('backups'));
   const shared = readdirSync(dir('backups', 'shared_checksum'))[0]!;
   damages.changed(dir('backups', 'shared_checksum', shared));
-  await t.rejects(fast.restoreBackup(1, dir('db'), { overwrite: true }), { code: 'BACKUP_CORRUPT' });
+  await t.rejects(fast.restoreBackup(1, dir('db'), { overwrite: true, allowOtherDatabase: true }), {
+    code: 'BACKUP_CORRUPT',
+  });
   t.same(snapshotOf(dir('db')), before, 'the backup was damaged');
   t.same(
     readdirSync(dir())
@@ -144,13 +155,17 @@ t.test('a database that is open here is refused, however it was opened', async (
     const db = await open();
     const before = snapshotOf(dir('db'));
     for (const target of ['db', 'link']) {
-      await t.rejects(engine.restoreBackup(1, dir(target), { overwrite: true }), { code: 'DATABASE_IN_USE' }, mode);
+      await t.rejects(
+        engine.restoreBackup(1, dir(target), { overwrite: true, allowOtherDatabase: true }),
+        { code: 'DATABASE_IN_USE' },
+        mode,
+      );
     }
     t.same(snapshotOf(dir('db')), before, mode);
     t.ok(await db.get(keyOf('old', 1)), `${mode}: the open one goes on`);
     await db.close();
   }
-  await engine.restoreBackup(1, dir('db'), { overwrite: true });
+  await engine.restoreBackup(1, dir('db'), { overwrite: true, allowOtherDatabase: true });
   t.same(await contentsAt(dir('db')), contents, 'closed, it is replaced');
 });
 
@@ -170,7 +185,7 @@ t.test(
         await t.rejects(engine.restoreBackup(1, dir('new'), options), { code: 'TARGET_EXISTS', message: dir('wal') });
       }
       t.same(snapshotOf(dir()), before, 'refused');
-      await engine.restoreBackup(1, dir('db'), { ...options, overwrite: true });
+      await engine.restoreBackup(1, dir('db'), { ...options, overwrite: true, allowOtherDatabase: true });
       t.equal(readFileSync(dir(walDir, 'notes.txt'), 'utf8'), 'mine');
       t.same(await contentsAt(dir('db'), options), contents, walDir);
       await Database.destroy(dir('db'));
@@ -183,14 +198,16 @@ t.test('a target that is a symbolic link stays one, and what it points to is res
   await databaseInTheWay(dir('real'));
   symlinkSync('real', dir('link'));
   await t.rejects(engine.restoreBackup(1, dir('link')), { code: 'TARGET_EXISTS' });
-  await engine.restoreBackup(1, dir('link'), { overwrite: true });
+  await engine.restoreBackup(1, dir('link'), { overwrite: true, allowOtherDatabase: true });
   t.ok(lstatSync(dir('link')).isSymbolicLink());
   t.same(await contentsAt(dir('real')), contents);
 
   symlinkSync('not-there', dir('dangling'));
   const before = snapshotOf(dir());
   await t.rejects(engine.restoreBackup(1, dir('dangling')), { code: 'TARGET_EXISTS', message: /leads nowhere/ });
-  await t.rejects(engine.restoreBackup(1, dir('dangling'), { overwrite: true }), { code: 'TARGET_EXISTS' });
+  await t.rejects(engine.restoreBackup(1, dir('dangling'), { overwrite: true, allowOtherDatabase: true }), {
+    code: 'TARGET_EXISTS',
+  });
   t.same(snapshotOf(dir()), before, 'a link that leads nowhere is refused');
 });
 
@@ -198,11 +215,11 @@ t.test('the backup directory and its parts are no targets', async (t) => {
   const { dir, engine } = await scene(t);
   const before = snapshotOf(dir('backups'));
   for (const part of ['', 'meta', 'private', 'private/1', 'private/2', 'shared', 'shared_checksum']) {
-    for (const options of [{ overwrite: true }, {}] satisfies RestoreBackupOptions[]) {
+    for (const options of [{ overwrite: true, allowOtherDatabase: true }, {}] satisfies RestoreBackupOptions[]) {
       await t.rejects(engine.restoreBackup(1, dir('backups', part), options), Error, `target ${part}`);
     }
     await t.rejects(
-      engine.restoreBackup(1, dir('db'), { walDir: dir('backups', part), overwrite: true }),
+      engine.restoreBackup(1, dir('db'), { walDir: dir('backups', part), overwrite: true, allowOtherDatabase: true }),
       { code: 'INVALID_OPTION' },
       `walDir ${part}`,
     );
@@ -222,7 +239,7 @@ t.test('a database whose backups lie below it is restored in its place, with all
   await engine.createBackup(db);
   await db.close();
   const before = filesBelow(dir('db', 'backups'));
-  await engine.restoreBackup(1, dir('db'), { overwrite: true });
+  await engine.restoreBackup(1, dir('db'), { overwrite: true, allowOtherDatabase: true });
   t.same(filesBelow(dir('db', 'backups')), before);
   for (const id of [1, 2]) await engine.verifyBackup(id, { checksum: true });
   t.same(readdirSync(dir()), ['db']);
