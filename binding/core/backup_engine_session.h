@@ -35,7 +35,7 @@ struct BackupDescription {
   uint32_t number_files = 0;
   std::string app_metadata;
   std::string newer_rocksdb;  // the version without which what was backed up cannot be opened; empty: this one will do
-  std::string database;  // its id, see core/database_identity.h; empty where nothing tells
+  std::string database;       // its id, see core/database_identity.h; empty where nothing tells
   // When it was made every file of it was copied, none taken over from an earlier backup. Of a backup without a record
   // of that: none of its files lies where backups share files.
   bool full = false;
