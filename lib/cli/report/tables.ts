@@ -1,4 +1,4 @@
-import { type BackupRecord, sharedWith } from '../../manager/inventory.js';
+import type { BackupRecord, Inventory } from '../../manager/inventory.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
 import type { RetentionDecision } from '../../manager/retention.js';
 import { formatDuration, formatSize } from '../../units.js';
@@ -58,6 +58,7 @@ function rowsOf<T>(columns: readonly Column<T>[], rows: readonly T[]): Html {
 export function backupsTable(input: ReportInput): Html {
   const { inventory, plan, timezone } = input;
   const decisions = new Map(plan?.decisions.map((decision) => [decision.backupId, decision]));
+  const othersOf = othersSharing(inventory);
   const largest = Math.max(1, ...inventory.backups.map(({ size }) => size));
   const columns: Column<BackupRecord>[] = [
     { title: 'Id', number: true, cell: ({ backupId }) => html`<b>${backupId}</b>` },
@@ -65,7 +66,7 @@ export function backupsTable(input: ReportInput): Html {
     { title: 'State', cell: stateOf },
     { title: 'Restores', number: true, cell: ({ size }) => formatSize(size) },
     { title: 'Only here', number: true, cell: ({ uniqueSize }) => formatSize(uniqueSize) },
-    { title: 'Shared', cell: (backup) => sharing(input, backup, largest) },
+    { title: 'Shared', cell: (backup) => sharing(input, backup, othersOf(backup), largest) },
     ...(plan === undefined
       ? []
       : [{ title: 'Retention', cell: ({ backupId }: BackupRecord) => decisionOf(decisions.get(backupId)) }]),
@@ -84,15 +85,50 @@ function stateOf({ state, kind, lastVerify, lastDrill }: BackupRecord): Html {
   return html`<span class="badge ${level}">${word}</span><small>${kind}${how}${drilled}</small>`;
 }
 
-function sharing({ inventory }: ReportInput, backup: BackupRecord, largest: number): Html {
-  const others = sharedWith(inventory, backup.backupId);
+/**
+ * Tells of a backup which others have a file in common with it, oldest first. A file lies in runs of backups that follow each other, few
+ * of them: to look at each backup of each file of each backup would take seconds with some hundred of them.
+ */
+export function othersSharing({ backups, users }: Inventory): (backup: BackupRecord) => number[] {
+  const places = new Map(backups.map(({ backupId }, place) => [backupId, place]));
+  const runs = new Map([...users].map(([name, ids]) => [name, runsOf(ids.map((id) => places.get(id) as number))]));
+  return ({ backupId, files }) => {
+    const edges = new Int32Array(backups.length + 1);
+    for (const { name } of files) {
+      for (const [from, to] of runs.get(name) ?? []) {
+        edges[from]!++;
+        edges[to + 1]!--;
+      }
+    }
+    let sharing = 0;
+    return backups.flatMap((other, place) => {
+      sharing += edges[place]!;
+      return sharing > 0 && other.backupId !== backupId ? [other.backupId] : [];
+    });
+  };
+}
+
+function runsOf(ascending: readonly number[]): [from: number, to: number][] {
+  const runs: [number, number][] = [];
+  for (const place of ascending) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[1] === place - 1) {
+      last[1] = place;
+    } else {
+      runs.push([place, place]);
+    }
+  }
+  return runs;
+}
+
+function sharing({ inventory }: ReportInput, backup: BackupRecord, others: readonly number[], largest: number): Html {
   const shared = backup.files.reduce((sum, { name, size }) => {
     return sum + ((inventory.users.get(name)?.length ?? 0) > 1 ? size : 0);
   }, 0);
   const share = (bytes: number) => `${Math.round((1000 * bytes) / largest) / 10}%`;
   const own = Math.max(0, backup.size - shared);
   return html`<svg class="sharebar" width="100%" height="8" aria-hidden="true"><rect class="disk" width="${share(own)}" height="8"/><rect class="logical" x="${share(own)}" width="${share(shared)}" height="8"/></svg>
-<small>${others.length === 0 ? 'nothing' : `${formatSize(shared)} with ${showRanges(others.map(({ backupId }) => backupId))}`}</small>`;
+<small>${others.length === 0 ? 'nothing' : `${formatSize(shared)} with ${showRanges(others)}`}</small>`;
 }
 
 function decisionOf(decision: RetentionDecision | undefined): Html | undefined {
