@@ -41,6 +41,26 @@ function world({ dir }: { dir: (...path: string[]) => string }): unknown {
   return { backups, restored: existsSync(dir('restored')) };
 }
 
+t.test('what failed for a reason of its own while it was being aborted is told with that reason', async (t) => {
+  const scene = await slowScene(t);
+  const { signal } = new AbortController();
+  // It had failed when the signal was aborted, and nobody had looked yet.
+  let aborted = false;
+  Object.defineProperty(signal, 'aborted', { get: () => aborted });
+  Object.defineProperty(signal, 'reason', { get: () => new Error('the reason of the signal') });
+  for (const [operation, code] of [
+    [() => scene.engine.verifyBackup(99, { signal }), 'BACKUP_NOT_FOUND'],
+    [() => scene.engine.restoreBackup(99, scene.dir('restored'), { signal }), 'BACKUP_NOT_FOUND'],
+    [() => scene.engine.restoreBackup(1, scene.dir('db'), { signal }), 'TARGET_EXISTS'],
+    [() => scene.engine.createBackup(scene.db, { signal, metadata: 5 as never }), 'INVALID_OPTION'],
+  ] as const) {
+    aborted = false;
+    const failing: Promise<unknown> = operation();
+    aborted = true;
+    t.match((await settled(failing)).error, { code });
+  }
+});
+
 for (const [name, run] of Object.entries(longOperations)) {
   t.test(`${name} with a signal that was aborted rejects with its reason and begins nothing`, async (t) => {
     const scene = await slowScene(t);

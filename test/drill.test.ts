@@ -3,6 +3,7 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import promises from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -68,6 +69,19 @@ t.test('a backup that can be restored passes, and nothing is left', async (t) =>
   t.same(readdirSync(dir()), names, 'beside the backup directory, by default');
   t.same(snapshotOf(dir('backups')), before, 'the backups are as they were');
   await engine.deleteBackup(2);
+});
+
+t.test('a directory that cannot be removed is named, and hides no failure of the drill itself', async (t) => {
+  const { engine } = await scene(t);
+  const { rm } = promises;
+  const failing = () => Promise.reject(new Error('EIO: i/o error, rmdir'));
+  Object.assign(promises, { rm: failing });
+  t.teardown(() => Object.assign(promises, { rm }));
+  await t.rejects(drillBackup(engine, 1), {
+    code: 'DRILL_DIRECTORY_UNUSABLE',
+    message: /rocksdb-backup-drill-\d+-[0-9a-f]+ of a restore drill could not be removed: EIO/,
+  });
+  t.equal((await drillOf(engine, (db) => db.put('a', 'b'))).code, 'DRILL_FAILED');
 });
 
 t.test('the directory can be told, and is made if it is missing', async (t) => {

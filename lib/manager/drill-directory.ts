@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { native } from '../binding.js';
 import { RocksDBError } from '../errors.js';
-import { readPlainFile } from './plain-file.js';
+import { readPlainFile } from '../plain-file.js';
 import { isAlive } from './process-alive.js';
 
 const NAME = /^rocksdb-backup-drill-(\d+)-([0-9a-f]{16})$/;
@@ -40,6 +40,15 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
   const remove = async () => {
     try {
       await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw Object.assign(
+        new RocksDBError(
+          `the temporary directory ${path} of a restore drill could not be removed: ${message}. The next drill there tries again`,
+          'DRILL_DIRECTORY_UNUSABLE',
+        ),
+        { cause },
+      );
     } finally {
       lock?.release();
     }
@@ -52,6 +61,20 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
     throw error;
   }
   return { path, remove };
+}
+
+/** Does something in a directory of its own, which is removed however that ends. What went wrong in it is not hidden by what goes wrong then. */
+export async function inDrillDirectory<T>(parent: string, work: (path: string) => Promise<T>): Promise<T> {
+  const directory = await makeDrillDirectory(parent);
+  let result: T;
+  try {
+    result = await work(directory.path);
+  } catch (error) {
+    await directory.remove().catch((problem: Error) => process.emitWarning(problem));
+    throw error;
+  }
+  await directory.remove();
+  return result;
 }
 
 /**

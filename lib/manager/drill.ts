@@ -5,7 +5,7 @@ import { describe, invalidOption, RocksDBError } from '../errors.js';
 import { unknownOption } from '../unknown-option.js';
 import { type DatabaseChange, diffDatabases } from './diff.js';
 import { type DatabaseDigest, digestDatabase, type Sample } from './digest.js';
-import { makeDrillDirectory, removeAbandonedDrills } from './drill-directory.js';
+import { inDrillDirectory, removeAbandonedDrills } from './drill-directory.js';
 import { showKey } from './key-order.js';
 import type { ReadAllOptions } from './read-all.js';
 import { checkSample, planSample } from './sample.js';
@@ -102,9 +102,8 @@ export async function drillWith(
   // While it is open nobody deletes it.
   const backup = await engine.openBackup(backupId);
   try {
-    const temporary = await makeDrillDirectory(directory);
-    try {
-      const path = join(temporary.path, 'db');
+    return await inDrillDirectory(directory, async (temporary) => {
+      const path = join(temporary, 'db');
       const beginRestore = performance.now();
       const { timestamp: restoredTimestamp } = await engine.restoreBackup(backupId, path, {
         signal,
@@ -137,9 +136,7 @@ export async function drillWith(
         durationMs: performance.now() - begin,
         restoreMs,
       };
-    } finally {
-      await temporary.remove();
-    }
+    });
   } finally {
     await backup.close();
   }

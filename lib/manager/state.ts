@@ -4,9 +4,9 @@ import { setTimeout as after } from 'node:timers/promises';
 import { native } from '../binding.js';
 import { RocksDBError } from '../errors.js';
 import type { NativeStateLock } from '../native-backup-engine.js';
+import { readPlainFile } from '../plain-file.js';
 import { NotDurable, writeDurably } from './durable-file.js';
 import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
-import { readPlainFile } from './plain-file.js';
 
 /** A backup that is kept until it is unpinned. */
 export interface Pin {
