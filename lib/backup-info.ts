@@ -46,6 +46,21 @@ export interface BackupInfo {
   excludedFiles?: string[];
 }
 
+/** A backup that cannot be used. */
+export interface UnreadableBackup {
+  backupId: number;
+  /** Which file is missing or damaged, or may not be read. */
+  reason: string;
+}
+
+/** All backups of a directory at one moment. */
+export interface BackupSurvey {
+  /** Those that can be read, oldest first. */
+  backups: BackupInfo[];
+  /** Those that cannot. */
+  corrupt: UnreadableBackup[];
+}
+
 /** One file of a backup. */
 export interface BackupFileDetails {
   /** Relative to the backup directory, such as `shared_checksum/000009_sK3A_1040.sst`. */

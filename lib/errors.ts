@@ -28,12 +28,21 @@ export class RocksDBError extends Error {
   readonly subcode: string | undefined;
   /** How bad RocksDB holds it to be, where it says so. */
   readonly severity: ErrorSeverity | undefined;
+  /** With BACKUP_CORRUPT: which files of the backup are damaged, relative to its directory, where that is known. */
+  readonly damagedFiles: readonly string[] | undefined;
 
-  constructor(message: string, code: string, subcode?: string, severity?: ErrorSeverity) {
+  constructor(
+    message: string,
+    code: string,
+    subcode?: string,
+    severity?: ErrorSeverity,
+    damagedFiles?: readonly string[],
+  ) {
     super(message);
     this.code = code;
     this.subcode = subcode;
     this.severity = severity;
+    this.damagedFiles = damagedFiles;
   }
 }
 

@@ -1,7 +1,7 @@
 // What binding/napi/backup_engine.cc gives to lib. Types only; nothing of this is public.
 
 import type { RestorePlan, RestoreResult } from './backup-engine.js';
-import type { BackupInfo, Progress } from './backup-info.js';
+import type { BackupInfo, BackupSurvey, Progress } from './backup-info.js';
 import type { BackupPlan } from './backup-plan.js';
 import type { RestoreLeftover } from './restore-leftovers.js';
 
@@ -40,6 +40,7 @@ export interface NativeBackupEngine<Db = unknown> {
   /** backupId 0: the latest. */
   restoreBackup(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestoreResult>;
   planRestore(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestorePlan>;
+  survey(options: object): Promise<BackupSurvey>;
   getBackupInfos(options: object): Promise<BackupInfo[]>;
   /** backupId 0: the latest. */
   getBackupInfo(backupId: number, options: object): Promise<BackupInfo | undefined>;
@@ -64,6 +65,8 @@ export interface NativeBackupModule<Db = unknown> {
   stopBackup(token: string): boolean;
   newOperation(onProgress?: (progress: Progress) => void): NativeOperation;
   newRateLimiter(options: object): NativeRateLimiter;
+  /** Why this process may not read a path: which part of it denies that, whose that is, and its mode. */
+  whyDenied(path: string): string | undefined;
   /** Undefined while another process, or another holder in this one, has it. */
   tryLockState(location: string): NativeStateLock | undefined;
   findRestoreLeftovers(directory: string, options: { remove: boolean }): Promise<RestoreLeftover[]>;

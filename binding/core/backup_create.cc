@@ -454,7 +454,7 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
       if (!corrupt.empty() && status.IsAborted()) {
         return Error("BACKUP_CORRUPT", doing + " failed over what belongs to " +
                                            (corrupt.size() == 1 ? "backup " : "one of the backups ") +
-                                           JoinIds(corrupt) + ", unreadable at present: " + status.ToString() +
+                                           JoinIds(corrupt) + ", unreadable at present: " + Worded(status) +
                                            ". Bring the missing files back, or give the backup up with "
                                            "deleteBackup(id, { force: true }).");
       }

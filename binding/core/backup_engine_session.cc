@@ -171,6 +171,7 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
   } else {
     seen = session->catalog_ = std::make_shared<MetaCatalog>(storage, settings.engine.backup_dir);
   }
+  session->storage_ = storage;
   session->backup_fs_ = std::make_shared<ObservedFileSystem>(seen, operation, count_backup);
   session->database_fs_ =
       std::make_shared<ObservedFileSystem>(rocksdb::FileSystem::Default(), operation, count_database);
@@ -214,6 +215,7 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
       const std::vector<uint32_t> metas = MetaIds(*storage, session->directory_);
       session->catalog_->Begin();
       session->ForgetFailure();
+      storage->ForgetUnseen();
       BackupEngineReadOnly* engine = nullptr;
       status = BackupEngineReadOnly::Open(options, session->database_env_.get(), &engine);
       session->reader_.reset(engine);
@@ -249,6 +251,9 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
     session = Of(settings, picture);
   }
   const auto storage = StorageOf(settings);
+  session->storage_ = storage;
+  // Whoever creates looks on. A backup that cannot be read for now keeps nobody from another; its files are protected.
+  storage->SpareTheOthers(observer != nullptr && picture == nullptr);
   session->protected_fs_ = std::make_shared<ProtectedFileSystem>(std::make_shared<ParallelDeletes>(storage, operation),
                                                                  operation, settings.engine.backup_dir);
   std::shared_ptr<rocksdb::FileSystem> seen;
@@ -285,6 +290,7 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
     const std::vector<uint32_t> metas = MetaIds(*storage, session->directory_);
     session->writer_.reset();
     session->catalog_->Begin();
+    storage->ForgetUnseen();
     BackupEngine* engine = nullptr;
     const rocksdb::IOStatus status = BackupEngine::Open(options, session->database_env_.get(), &engine);
     if (!status.ok()) {
@@ -295,8 +301,8 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
     return Error();
   };
   return Guarded(session->directory_, [&] {
-    // Whoever creates looks on.
     Error error = session->OpenPastChangedMetas(settings, observer != nullptr, *storage, open);
+    storage->SpareTheOthers(false);
     if (error.ok()) {
       *result = std::move(session);
     }
@@ -329,7 +335,7 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
         ids_.push_back(info.backup_id);
         continue;
       }
-      reasons_[info.backup_id] = status.ToString();
+      reasons_[info.backup_id] = Worded(status);
     } catch (const std::out_of_range&) {
       reasons_[info.backup_id] = "its meta file names a file as no BackupEngine does";
     }
@@ -467,10 +473,10 @@ std::string BackupEngineSession::DatabaseOf(uint32_t id) {
 std::string BackupEngineSession::ReasonOf(uint32_t corrupt_id) {
   BackupInfo none;
   const auto reason = reasons_.find(corrupt_id);
-  std::string text = reason != reasons_.end() ? reason->second : reader().GetBackupInfo(corrupt_id, &none).ToString();
+  std::string text = reason != reasons_.end() ? reason->second : Worded(reader().GetBackupInfo(corrupt_id, &none));
   // The engine calls missing what it could not look at.
-  if (const rocksdb::IOStatus why = failure(); !why.ok()) {
-    text += " (" + why.ToString() + ")";
+  if (const std::string why = storage_ != nullptr ? storage_->WhyUnseen(text) : ""; !why.empty()) {
+    text += " (" + why + ")";
   }
   return text;
 }

@@ -1,7 +1,9 @@
 #include "core/backup_reading.h"
 
+#include <limits>
 #include <set>
 #include <unordered_set>
+#include <utility>
 
 #include "core/directory_look.h"
 #include "core/paths.h"
@@ -24,15 +26,21 @@ Error CheckListed(const EngineSettings& settings, const BackupDescription& backu
              ? Error()
              : Unrestorable(settings, backup.id,
                             "its meta file names other files than were written: " +
-                                DifferenceInMeta(settings, backup.id, record));
+                                DifferenceInMeta(settings, backup.id, record),
+                            {MetaName(backup.id)});
 }
 
-Error Latest(const BackupEngineSession& session, const EngineSettings& settings, uint32_t* id) {
+Error Latest(BackupEngineSession& session, const EngineSettings& settings, uint32_t* id) {
   if (session.ids().empty()) {
     const std::vector<uint32_t>& corrupt = session.corrupt_ids();
-    return Error("BACKUP_NOT_FOUND",
-                 "there is no usable backup in " + settings.engine.backup_dir +
-                     (corrupt.empty() ? "" : "; unreadable are " + JoinIds(corrupt) + ", see getCorruptedBackups()"));
+    const std::string& directory = settings.engine.backup_dir;
+    if (corrupt.empty()) {
+      return Error("BACKUP_NOT_FOUND", "there is no backup in " + directory);
+    }
+    return Error("BACKUP_CORRUPT", "no backup in " + directory +
+                                       " can be used: " + (corrupt.size() == 1 ? "backup " : "backups ") +
+                                       JoinIds(corrupt) + " cannot be read. Backup " + std::to_string(corrupt.back()) +
+                                       ": " + session.ReasonOf(corrupt.back()));
   }
   *id = session.ids().back();
   return Error();
@@ -40,9 +48,29 @@ Error Latest(const BackupEngineSession& session, const EngineSettings& settings,
 
 }  // namespace
 
-Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why) {
+Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why,
+                   std::vector<std::string> damaged_files) {
   return Error("BACKUP_CORRUPT",
-               "backup " + std::to_string(id) + " in " + settings.engine.backup_dir + " is damaged: " + why);
+               "backup " + std::to_string(id) + " in " + settings.engine.backup_dir + " is damaged: " + why)
+      .In(std::move(damaged_files));
+}
+
+Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,
+                 const std::shared_ptr<Operation>& to_read, Damage damage, Error first) {
+  const size_t most = damage == Damage::kFirst ? 1 : std::numeric_limits<size_t>::max();
+  Difference all;
+  if (record && damage == Damage::kAll) {
+    if (const std::string in_meta = DifferenceInMeta(settings, id, *record); !in_meta.empty()) {
+      all.Add(in_meta);
+      all.files.push_back(MetaName(id));
+    }
+  }
+  Difference in_files = DifferenceInFiles(settings, KnownFiles(settings, id, record), to_read, most);
+  if (!in_files.empty()) {
+    all.Add(in_files.text);
+    all.files.insert(all.files.end(), in_files.files.begin(), in_files.files.end());
+  }
+  return all.empty() ? first : Unrestorable(settings, id, all.text, std::move(all.files));
 }
 
 Error LossOr(const DirectoryLock& reading, Error error) {
@@ -56,10 +84,12 @@ Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup
   const auto check_name = [&](const std::string& file) {
     const std::string name = DatabaseFileName(file);
     if (name.empty() || !IsDatabaseFileName(name)) {
-      return Unrestorable(settings, backup.id, "its meta file names " + file + ", which is no database's file");
+      return Unrestorable(settings, backup.id, "its meta file names " + file + ", which is no database's file",
+                          {MetaName(backup.id)});
     }
     if (!names.insert(name).second) {
-      return Unrestorable(settings, backup.id, "its meta file names two files that would become " + name);
+      return Unrestorable(settings, backup.id, "its meta file names two files that would become " + name,
+                          {MetaName(backup.id)});
     }
     return Error();
   };
@@ -73,9 +103,9 @@ Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup
       return error;
     }
   }
-  const std::string difference = DifferenceInFiles(settings, KnownFiles(settings, backup.id, record));
-  if (!difference.empty()) {
-    return Unrestorable(settings, backup.id, difference);
+  if (Difference difference = DifferenceInFiles(settings, KnownFiles(settings, backup.id, record));
+      !difference.empty()) {
+    return Unrestorable(settings, backup.id, difference.text, std::move(difference.files));
   }
   return record ? CheckListed(settings, backup, *record) : Error();
 }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/backup_engine_session.h"
 #include "core/backup_record.h"
@@ -12,7 +13,15 @@ namespace rocksdb_backup {
 
 // What restore and verify begin with.
 
-Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why);
+// A backup is damaged: `damaged_files` of it, where that is known.
+Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why,
+                   std::vector<std::string> damaged_files = {});
+
+// The engine ends at the first damage it finds, and does not always say where. All that is found, or the first that is:
+// `first` where nothing is.
+enum class Damage { kAll, kFirst };
+Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,
+                 const std::shared_ptr<Operation>& to_read, Damage damage, Error first);
 
 // Opens an engine on a backup that stays while `lock` is held: locked first and looked at then, as whoever deletes it,
 // and gives its id to another, may do so in between. 0 is the latest that is readable. Without `engine` the session has

@@ -174,16 +174,18 @@ std::vector<RecordedFile> FilesOfMeta(std::string_view text) {
   return files;
 }
 
-// What is wrong with a file, and nothing where it is as it should be.
+// What is wrong with a file, and nothing where it is as it should be. `damaged` says whether that is sure.
 std::string DifferenceIn(rocksdb::FileSystem& storage, const std::string& path, const RecordedFile& file,
-                         const EngineSettings& settings, const std::shared_ptr<Operation>& to_read) {
+                         const EngineSettings& settings, const std::shared_ptr<Operation>& to_read, bool* damaged) {
+  *damaged = true;
   if (file.name.find("..") != std::string::npos) {
     return file.name + " is the name of no file that a backup holds";
   }
   uint64_t size = 0;
   bool is_directory = false;
   if (const IOStatus status = storage.GetFileSize(path, IOOptions(), &size, nullptr); !status.ok()) {
-    return storage.FileExists(path, IOOptions(), nullptr).IsNotFound() ? path + " is missing" : status.ToString();
+    *damaged = storage.FileExists(path, IOOptions(), nullptr).IsNotFound();
+    return *damaged ? path + " is missing" : Worded(status);
   }
   if (storage.IsDirectory(path, IOOptions(), &is_directory, nullptr).ok() && is_directory) {
     return path + " is a directory";
@@ -214,7 +216,8 @@ std::string DifferenceIn(rocksdb::FileSystem& storage, const std::string& path, 
     }
   } while (status.ok() && !read.empty());
   if (!status.ok()) {
-    return status.ToString();
+    *damaged = false;
+    return Worded(status);
   }
   const uint32_t value = checksum.Value();
   return value == *file.checksum ? ""
@@ -298,26 +301,39 @@ std::vector<RecordedFile> KnownFiles(const EngineSettings& settings, uint32_t id
                                                                          : std::vector<RecordedFile>();
 }
 
-std::string DifferenceInFiles(const EngineSettings& settings, const std::vector<RecordedFile>& files,
-                              const std::shared_ptr<Operation>& to_read) {
+Difference DifferenceInFiles(const EngineSettings& settings, const std::vector<RecordedFile>& files,
+                             const std::shared_ptr<Operation>& to_read, size_t most) {
   const auto storage = StorageOf(settings);
-  std::string difference;
-  size_t damaged = 0;
+  Difference difference;
+  size_t found = 0;
   for (const auto& file : files) {
     const std::string path = settings.engine.backup_dir + "/" + file.name;
-    const std::string what = DifferenceIn(*storage, path, file, settings, to_read);
-    if (!what.empty() && ++damaged <= kMaxTold) {
-      difference += (difference.empty() ? "" : "; ") + what;
+    bool damaged = false;
+    const std::string what = DifferenceIn(*storage, path, file, settings, to_read, &damaged);
+    if (what.empty()) {
+      continue;
+    }
+    if (damaged) {
+      difference.files.push_back(file.name);
+    }
+    if (++found <= kMaxTold) {
+      difference.Add(what);
+    }
+    if (found == most) {
+      break;
     }
   }
-  return damaged > kMaxTold ? difference + "; and " + std::to_string(damaged - kMaxTold) + " more" : difference;
+  if (found > kMaxTold) {
+    difference.Add("and " + std::to_string(found - kMaxTold) + " more");
+  }
+  return difference;
 }
 
 std::string DifferenceInMeta(const EngineSettings& settings, uint32_t id, const BackupRecord& record) {
   const std::string path = MetaOf(settings, id);
   std::string meta;
   if (const IOStatus status = ReadAll(*StorageOf(settings), path, &meta); !status.ok()) {
-    return status.ToString();
+    return Worded(status);
   }
   const uint32_t checksum = ChecksumOf(meta);
   if (meta.size() == record.meta_size && checksum == record.meta_checksum) {

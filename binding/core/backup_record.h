@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,10 +56,21 @@ void RemoveTemporaryRecords(const EngineSettings& settings);
 std::vector<RecordedFile> KnownFiles(const EngineSettings& settings, uint32_t id,
                                      const std::optional<BackupRecord>& record);
 
-// Each file that is gone or has another size, with both sizes, as text; empty where none is. With an operation, which
-// can be stopped, every file is read, and those whose checksum is another are named too.
-std::string DifferenceInFiles(const EngineSettings& settings, const std::vector<RecordedFile>& files,
-                              const std::shared_ptr<Operation>& to_read = nullptr);
+// What is not as it was written, as text, and the names of the files that are damaged. Those that could not be looked
+// at are in the text alone: they are not damaged for that.
+struct Difference {
+  std::string text;  // empty where there is none
+  std::vector<std::string> files;
+
+  bool empty() const { return text.empty(); }
+  void Add(std::string_view more) { text.append(text.empty() ? "" : "; ").append(more); }
+};
+
+// Each file that is gone or has another size, with both sizes. With an operation, which can be stopped, every file is
+// read, and those whose checksum is another are named too. Ends after so many as are asked for.
+Difference DifferenceInFiles(const EngineSettings& settings, const std::vector<RecordedFile>& files,
+                             const std::shared_ptr<Operation>& to_read = nullptr,
+                             size_t most = std::numeric_limits<size_t>::max());
 
 // How the meta file differs from what was written, as text; empty where it does not.
 std::string DifferenceInMeta(const EngineSettings& settings, uint32_t id, const BackupRecord& record);

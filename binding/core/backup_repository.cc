@@ -204,6 +204,17 @@ Error BackupRepository::CorruptIds(std::vector<uint32_t>* ids) {
   return Error();
 }
 
+Error BackupRepository::Look(bool details, BackupSurvey* survey) {
+  std::shared_ptr<BackupEngineSession> session;
+  if (Error error = OpenSession(&session); !error.ok()) {
+    return error;
+  }
+  for (const uint32_t id : session->corrupt_ids()) {
+    survey->corrupt.push_back({id, session->ReasonOf(id)});
+  }
+  return session->DescribeAll(details, &survey->backups);
+}
+
 Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
   struct Kept {
     DirectoryLock lock;

@@ -27,6 +27,16 @@ struct OpenedBackup {
   std::shared_ptr<rocksdb::Env> env;
 };
 
+// The backups of a directory at one moment: those that can be used, and those that cannot, with the reason.
+struct BackupSurvey {
+  struct Corrupt {
+    uint32_t id = 0;
+    std::string reason;
+  };
+  std::vector<BackupDescription> backups;
+  std::vector<Corrupt> corrupt;
+};
+
 // One backup directory, as this process uses it. Writes (create, delete, purge, collect) run under the directory's
 // lock, each on an engine of its own that is opened for it, and are refused while another writes: who calls from
 // several threads lets them pass through writes(). Reads run beside them and each other.
@@ -75,6 +85,8 @@ class BackupRepository : public Resource {
   // 0: the latest; its id stays 0 where there is none.
   Error Describe(uint32_t backup_id, bool details, BackupDescription* description);
   Error CorruptIds(std::vector<uint32_t>* ids);
+  // All there is, in one look.
+  Error Look(bool details, BackupSurvey* survey);
   Error OpenBackup(uint32_t backup_id, OpenedBackup* opened);
 
   // These run the engine's clean-up, which deletes whatever no readable backup refers to. While a backup is unreadable

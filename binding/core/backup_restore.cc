@@ -236,12 +236,9 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
     const rocksdb::IOStatus status =
         session->reader().RestoreDBFromBackup(options, id, target.staged_database_dir(), target.staged_wal_dir());
     if (status.IsCorruption()) {
-      // RocksDB does not say here which file it is. When it verifies, it does: what was read a moment ago is read
-      // again, up to that file.
-      const rocksdb::IOStatus named = session->reader().VerifyBackup(id, true);
-      return Unrestorable(settings, id,
-                          (named.IsCorruption() ? named : status).ToString() +
-                              ". The target is as it was. Restore another backup; getBackupInfo() lists them.");
+      // RocksDB does not say here which file it is: what was read a moment ago is read again, up to that file.
+      return NameDamage(settings, id, record, operation, Damage::kFirst, Unrestorable(settings, id, Worded(status)))
+          .And(". The target is as it was. Restore another backup.");
     }
     return Error::From(status, doing);
   });

@@ -3,23 +3,11 @@
 #include <utility>
 
 #include "core/backup_reading.h"
+#include "core/paths.h"
 
 namespace rocksdb_backup {
 
 using Count = ObservedFileSystem::Count;
-
-namespace {
-
-// The engine ends at the first damage it finds. Whoever repairs wants to know all of it.
-Error NameAllDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,
-                    const std::shared_ptr<Operation>& to_read, Error first) {
-  std::string damage = record ? DifferenceInMeta(settings, id, *record) : "";
-  const std::string files = DifferenceInFiles(settings, KnownFiles(settings, id, record), to_read);
-  damage += (damage.empty() || files.empty() ? "" : "; ") + files;
-  return damage.empty() ? first : Unrestorable(settings, id, damage);
-}
-
-}  // namespace
 
 Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
                    const std::shared_ptr<Operation>& operation) {
@@ -37,7 +25,7 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
       return error;
     }
     return error.code() == "BACKUP_CORRUPT"
-               ? NameAllDamage(settings, backup_id, record, checksum ? operation : nullptr, std::move(error))
+               ? NameDamage(settings, backup_id, record, checksum ? operation : nullptr, Damage::kAll, std::move(error))
                : error;
   };
   if (!unopened.ok()) {
@@ -50,7 +38,7 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
   }
   if (record) {
     if (const std::string difference = DifferenceInMeta(settings, backup_id, *record); !difference.empty()) {
-      return with_all_damage(Unrestorable(settings, backup_id, difference));
+      return with_all_damage(Unrestorable(settings, backup_id, difference, {MetaName(backup_id)}));
     }
   }
   Error error;
@@ -65,7 +53,7 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
                            "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
       }
       if (status.IsCorruption() || status.IsNotFound()) {
-        return Unrestorable(settings, backup_id, status.ToString());
+        return Unrestorable(settings, backup_id, Worded(status));
       }
       return Error::From(status, "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
     });

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/directories.h"
 #include "core/paths.h"
 
 namespace rocksdb_backup {
@@ -113,7 +114,36 @@ IOStatus ConfinedFileSystem::OfOneBackup(const std::string& path, IOStatus statu
       !IsOneBackups(CleanPath(path))) {
     return status;
   }
-  return IOStatus::Corruption("cannot be read", status.ToString());
+  return IOStatus::Corruption(Worded(status));
+}
+
+bool ConfinedFileSystem::IsShared(const std::string& clean) const {
+  return clean == backup_dir_ + "/shared" || clean == backup_dir_ + "/shared_checksum";
+}
+
+void ConfinedFileSystem::NoteUnseen(const std::string& path, const IOStatus& status) {
+  if (status.IsIOError() && !status.IsPathNotFound()) {
+    const std::lock_guard lock(mutex_);
+    unseen_.emplace(CleanPath(path), Worded(status));
+  }
+}
+
+void ConfinedFileSystem::ForgetUnseen() {
+  const std::lock_guard lock(mutex_);
+  unseen_.clear();
+}
+
+std::string ConfinedFileSystem::WhyUnseen(const std::string& text) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [path, why] : unseen_) {
+    const size_t at = text.find(path);
+    const size_t end = at + path.size();
+    if (at != std::string::npos && (end == text.size() || text[end] == '/' || text[end] == ' ') &&
+        text.find(why) == std::string::npos) {
+      return why;
+    }
+  }
+  return "";
 }
 
 namespace {
@@ -127,7 +157,7 @@ class MetaFile : public rocksdb::FSSequentialFileOwnerWrapper {
   IOStatus Read(size_t n, const IOOptions& options, rocksdb::Slice* result, char* scratch,
                 IODebugContext* debug) override {
     IOStatus status = FSSequentialFileOwnerWrapper::Read(n, options, result, scratch, debug);
-    return status.ok() ? status : IOStatus::Corruption(path_ + " cannot be read", status.ToString());
+    return status.ok() ? status : IOStatus::Corruption(path_ + " cannot be read", Worded(status));
   }
 
  private:
@@ -158,7 +188,7 @@ IOStatus ConfinedFileSystem::NewSequentialFile(const std::string& path, const Fi
   if (meta && FileSystemWrapper::GetFileSize(path, IOOptions(), &size, debug).ok() && size > kMaxMeta) {
     return IOStatus::Corruption(path + " has " + std::to_string(size) + " bytes, more than any backup's");
   }
-  IOStatus status = OfOneBackup(path, FileSystemWrapper::NewSequentialFile(path, options, file, debug));
+  IOStatus status = OfOneBackup(path, Looked(path, FileSystemWrapper::NewSequentialFile(path, options, file, debug)));
   if (status.ok() && meta && spares_others_) {
     *file = std::make_unique<MetaFile>(std::move(*file), path);
   }
@@ -169,7 +199,7 @@ IOStatus ConfinedFileSystem::NewRandomAccessFile(const std::string& path, const 
                                                  std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
                                                  IODebugContext* debug) {
   IOStatus status = CheckFile(path);
-  return status.ok() ? FileSystemWrapper::NewRandomAccessFile(path, options, file, debug) : status;
+  return status.ok() ? Looked(path, FileSystemWrapper::NewRandomAccessFile(path, options, file, debug)) : status;
 }
 
 IOStatus ConfinedFileSystem::NewWritableFile(const std::string& path, const FileOptions& options,
@@ -187,20 +217,31 @@ IOStatus ConfinedFileSystem::NewWritableFile(const std::string& path, const File
 IOStatus ConfinedFileSystem::NewDirectory(const std::string& path, const IOOptions& options,
                                           std::unique_ptr<rocksdb::FSDirectory>* directory, IODebugContext* debug) {
   IOStatus status = CheckDirectory(path);
-  return status.ok() ? FileSystemWrapper::NewDirectory(path, options, directory, debug) : status;
+  return status.ok() ? Looked(path, FileSystemWrapper::NewDirectory(path, options, directory, debug)) : status;
+}
+
+IOStatus ConfinedFileSystem::FileExists(const std::string& path, const IOOptions& options, IODebugContext* debug) {
+  return OfOneBackup(path, Looked(path, FileSystemWrapper::FileExists(path, options, debug)));
 }
 
 IOStatus ConfinedFileSystem::GetFileSize(const std::string& path, const IOOptions& options, uint64_t* size,
                                          IODebugContext* debug) {
   IOStatus status = CheckFile(path);
-  return status.ok() ? FileSystemWrapper::GetFileSize(path, options, size, debug) : status;
+  return status.ok() ? Looked(path, FileSystemWrapper::GetFileSize(path, options, size, debug)) : status;
 }
 
 IOStatus ConfinedFileSystem::GetChildren(const std::string& path, const IOOptions& options,
                                          std::vector<std::string>* children, IODebugContext* debug) {
   IOStatus status = CheckDirectory(path);
   if (status.ok()) {
-    status = OfOneBackup(path, FileSystemWrapper::GetChildren(path, options, children, debug));
+    status = Looked(path, FileSystemWrapper::GetChildren(path, options, children, debug));
+    if (spares_others_ && status.IsIOError() && IsShared(CleanPath(path))) {
+      // It concerns the backups that have files there.
+      NoteUnseen(path, status);
+      children->clear();
+      return IOStatus::OK();
+    }
+    status = OfOneBackup(path, std::move(status));
   }
   // Of these the engine's clean-up reads the number before `.tmp`, and deletes what the backup of that number has.
   if (status.ok() && CleanPath(path) == private_) {
@@ -216,11 +257,18 @@ IOStatus ConfinedFileSystem::GetChildrenFileAttributes(const std::string& path, 
   IOStatus status = GetChildren(path, options, &names, debug);
   children->clear();
   for (auto& name : names) {
+    if (!status.ok()) {
+      break;
+    }
+    const std::string child = path + "/" + name;
     uint64_t size = 0;
     // What has no size, such as a link that leads in a circle, is missing to the backups that have it, and not the end
     // of the whole listing.
-    if (status.ok() && FileSystemWrapper::GetFileSize(path + "/" + name, options, &size, debug).ok()) {
+    if (const IOStatus sized = Looked(child, FileSystemWrapper::GetFileSize(child, options, &size, debug));
+        sized.ok()) {
       children->push_back({std::move(name), size});
+    } else {
+      NoteUnseen(child, sized);
     }
   }
   return status;

@@ -20,10 +20,15 @@ class ConfinedFileSystem : public rocksdb::FileSystemWrapper {
  public:
   ConfinedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::string backup_dir);
 
-  // For opening a reader only: a meta or a directory of one backup that cannot be read for now is as damage of that
-  // backup, and the others can be used. Not for whoever deletes what no readable backup has, which may be told to do so
-  // by force, and not for what is done to the one backup then: what could not be looked at is not damaged for that.
+  // For opening an engine to read or to create: what cannot be read for now, a meta, a directory of one backup or one
+  // that backups share, is as damage of the backups that need it, and the others can be used. Not for whoever deletes
+  // what no readable backup has, which may be told to do so by force, and not for what is done to the one backup then:
+  // what could not be looked at is not damaged for that.
   void SpareTheOthers(bool spare) { spares_others_ = spare; }
+
+  // Why what the engine says of a backup is so, where it calls missing what could not be looked at. Empty if it is not.
+  std::string WhyUnseen(const std::string& text) const;
+  void ForgetUnseen();
 
   // Metas that are not worth reading, with the reason: for who reads them they are damaged.
   void SetUnreadable(std::map<uint32_t, std::string> metas);
@@ -43,6 +48,8 @@ class ConfinedFileSystem : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewDirectory(const std::string& path, const rocksdb::IOOptions& options,
                                  std::unique_ptr<rocksdb::FSDirectory>* directory,
                                  rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus FileExists(const std::string& path, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus GetFileSize(const std::string& path, const rocksdb::IOOptions& options, uint64_t* size,
                                 rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus GetChildren(const std::string& path, const rocksdb::IOOptions& options,
@@ -69,13 +76,16 @@ class ConfinedFileSystem : public rocksdb::FileSystemWrapper {
   // One backup's directory or meta file, of which nothing else hangs.
   bool IsOneBackups(const std::string& clean) const;
   rocksdb::IOStatus OfOneBackup(const std::string& path, rocksdb::IOStatus status) const;
+  bool IsShared(const std::string& clean) const;
+  void NoteUnseen(const std::string& path, const rocksdb::IOStatus& status);
 
   const std::string backup_dir_;
   const std::string meta_;
   const std::string private_;
   std::atomic<bool> spares_others_{false};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::string> unreadable_;  // by path
+  std::map<std::string, std::string> unseen_;      // by path: why it could not be looked at
   std::unordered_set<std::string> within_;         // directories that were found to lie inside
 };
 

@@ -77,7 +77,7 @@ class Watched final : public rocksdb::FileSystemWrapper {
     uint64_t size = 0;
     const bool known = watch != nullptr && !options.use_direct_reads &&
                        target()->GetFileSize(path, options.io_options, &size, debug).ok();
-    IOStatus status = target()->NewSequentialFile(path, options, file, debug);
+    IOStatus status = Looked(path, target()->NewSequentialFile(path, options, file, debug));
     if (status.ok() && known) {
       *file = std::make_unique<WholeFile>(std::move(*file), path, size);
     }
@@ -86,7 +86,12 @@ class Watched final : public rocksdb::FileSystemWrapper {
 
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions& options,
                                std::unique_ptr<FSRandomAccessFile>* file, IODebugContext* debug) override {
-    return Noted(target()->NewRandomAccessFile(path, options, file, debug));
+    return Noted(Looked(path, target()->NewRandomAccessFile(path, options, file, debug)));
+  }
+
+  IOStatus LockFile(const std::string& path, const IOOptions& options, rocksdb::FileLock** lock,
+                    IODebugContext* debug) override {
+    return Looked(path, target()->LockFile(path, options, lock, debug), Wanted::kToWrite);
   }
 
   IOStatus GetFileModificationTime(const std::string& path, const IOOptions& options, uint64_t* time,
@@ -100,7 +105,7 @@ class Watched final : public rocksdb::FileSystemWrapper {
 
   IOStatus GetChildren(const std::string& path, const IOOptions& options, std::vector<std::string>* names,
                        IODebugContext* debug) override {
-    return Noted(Listed(*target(), path, target()->GetChildren(path, options, names, debug)));
+    return Noted(Looked(path, target()->GetChildren(path, options, names, debug)));
   }
 };
 
@@ -120,7 +125,7 @@ Error OpenWatch::Explain(const rocksdb::Status& status, const std::string& doing
   if (status.ok() || status.IsIOError() || first_failure_.ok()) {
     return Error::From(status, doing);
   }
-  return Error::From(first_failure_, doing).And("; what RocksDB says of it: " + status.ToString());
+  return Error::From(first_failure_, doing).And("; what RocksDB says of it: " + Worded(status));
 }
 
 std::shared_ptr<FileSystem> WatchedFileSystem(std::shared_ptr<FileSystem> storage) {

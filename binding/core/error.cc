@@ -117,6 +117,18 @@ const char* Advice(const rocksdb::Status& status, const std::string& text) {
 
 }  // namespace
 
+std::string Worded(const rocksdb::Status& status) {
+  std::string text = status.ToString();
+  for (const std::string_view kind : {"Corruption: ", "IO error: ", "NotFound: "}) {
+    for (size_t at = text.find(kind); at != std::string::npos; at = text.find(kind, at + kind.size())) {
+      while (text.compare(at + kind.size(), kind.size(), kind) == 0) {
+        text.erase(at, kind.size());
+      }
+    }
+  }
+  return text;
+}
+
 Error Error::From(const rocksdb::Status& status, std::string_view context) {
   Error error;
   if (status.ok()) {
@@ -126,9 +138,9 @@ Error Error::From(const rocksdb::Status& status, std::string_view context) {
   error.subcode_ = SubCodeName(status.subcode());
   error.severity_ = SeverityName(status.severity());
   if (context.empty()) {
-    error.message_ = status.ToString();
+    error.message_ = Worded(status);
   } else {
-    error.message_ = std::string(context) + ": " + status.ToString();
+    error.message_ = std::string(context) + ": " + Worded(status);
   }
   error.message_ += Advice(status, error.message_);
   return error;

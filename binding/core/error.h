@@ -3,10 +3,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "rocksdb/status.h"
 
 namespace rocksdb_backup {
+
+// A status as text. RocksDB wraps one in another of the same kind, which need be said once: "Corruption: Corruption: ".
+std::string Worded(const rocksdb::Status& status);
 
 // What went wrong, in the words of the API: a stable code, a sentence that names the file, and RocksDB's subcode and
 // severity when the engine had them. A default-constructed Error means success. Errors are values; nothing here throws.
@@ -27,17 +31,25 @@ class [[nodiscard]] Error {
     return std::move(*this);
   }
 
+  // The same, of a backup whose files these are, relative to its directory of backups, that were found damaged.
+  Error In(std::vector<std::string> damaged_files) && {
+    damaged_files_ = std::move(damaged_files);
+    return std::move(*this);
+  }
+
   bool ok() const { return code_.empty(); }
   const std::string& code() const { return code_; }
   const std::string& message() const { return message_; }
   const std::string& subcode() const { return subcode_; }    // empty: none
   const std::string& severity() const { return severity_; }  // empty: none
+  const std::vector<std::string>& damaged_files() const { return damaged_files_; }
 
  private:
   std::string code_;
   std::string message_;
   std::string subcode_;
   std::string severity_;
+  std::vector<std::string> damaged_files_;
 };
 
 }  // namespace rocksdb_backup

@@ -286,14 +286,13 @@ IOStatus ObservedFileSystem::NewDirectory(const std::string& path, const IOOptio
 
 IOStatus ObservedFileSystem::GetChildren(const std::string& path, const IOOptions& options,
                                          std::vector<std::string>* children, IODebugContext* debug) {
-  return failures_->Note(Listed(*target(), path, FileSystemWrapper::GetChildren(path, options, children, debug)));
+  return failures_->Note(Looked(path, FileSystemWrapper::GetChildren(path, options, children, debug)));
 }
 
 IOStatus ObservedFileSystem::GetChildrenFileAttributes(const std::string& path, const IOOptions& options,
                                                        std::vector<rocksdb::FileAttributes>* children,
                                                        IODebugContext* debug) {
-  return failures_->Note(
-      Listed(*target(), path, FileSystemWrapper::GetChildrenFileAttributes(path, options, children, debug)));
+  return failures_->Note(Looked(path, FileSystemWrapper::GetChildrenFileAttributes(path, options, children, debug)));
 }
 
 }  // namespace rocksdb_backup

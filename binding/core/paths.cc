@@ -57,7 +57,9 @@ std::string ParentOf(const std::string& clean_path) {
   return slash == 0 ? "/" : clean_path.substr(0, slash);
 }
 
-std::string MetaPath(const std::string& backup_dir, uint32_t id) { return backup_dir + "/meta/" + std::to_string(id); }
+std::string MetaName(uint32_t id) { return "meta/" + std::to_string(id); }
+
+std::string MetaPath(const std::string& backup_dir, uint32_t id) { return backup_dir + "/" + MetaName(id); }
 
 std::string PrivatePath(const std::string& backup_dir, uint32_t id) {
   return backup_dir + "/private/" + std::to_string(id);

@@ -23,6 +23,8 @@ bool AllDigits(std::string_view text);
 // Of the backup with this id in a backup directory.
 std::string MetaPath(const std::string& backup_dir, uint32_t id);
 std::string PrivatePath(const std::string& backup_dir, uint32_t id);
+// Its meta file, relative to the backup directory.
+std::string MetaName(uint32_t id);
 
 // The id of the backup whose meta file has this name, or 0: what the engine takes for no id is none.
 uint32_t BackupIdOf(const std::string& name);

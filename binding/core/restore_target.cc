@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -166,6 +167,17 @@ Error RestoreTarget::ClaimDatabase() {
   return wal_inside_.empty() ? Error() : claim(database_.target + "/" + wal_inside_, &wal_claim_);
 }
 
+namespace {
+
+// RocksDB has no code for it; the words are the system's own, and RocksDB's where this process has the lock.
+bool IsHeldLock(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  const auto says = [&text](const char* words) { return text.find(words) != std::string::npos; };
+  return says(std::strerror(EAGAIN)) || says(std::strerror(EACCES)) || says("lock hold by current process");
+}
+
+}  // namespace
+
 Error RestoreTarget::LockDatabase() {
   // A lock file nobody wrote says that no database was ever open here; making one would leave a file behind.
   const std::string lock_path = database_.target + "/LOCK";
@@ -173,14 +185,21 @@ Error RestoreTarget::LockDatabase() {
   if (lock_ != nullptr || !fs::exists(lock_path, ignored)) {
     return Error();
   }
-  if (const rocksdb::Status status = rocksdb::Env::Default()->LockFile(lock_path, &lock_); !status.ok()) {
-    lock_ = nullptr;
+  const rocksdb::Status status = rocksdb::Env::Default()->LockFile(lock_path, &lock_);
+  if (status.ok()) {
+    return Error();
+  }
+  lock_ = nullptr;
+  const std::string denial = Denial(lock_path, Wanted::kToWrite);
+  if (denial.empty() && IsHeldLock(status)) {
     return Error("DATABASE_IN_USE", "cannot restore to " + database_.target +
                                         ": the database there is open, in another process or through another library. "
                                         "Close it first; nothing was changed. (" +
-                                        status.ToString() + ")");
+                                        Worded(status) + ")");
   }
-  return Error();
+  // Whether it is open cannot be told: that is not to say that it is.
+  const std::string doing = "cannot restore to " + database_.target + ": whether a database there is open is not known";
+  return denial.empty() ? Error::From(status, doing) : Error("ROCKSDB_IO_ERROR", doing + ": " + denial);
 }
 
 std::optional<uint64_t> RestoreTarget::FreeSpace() const {

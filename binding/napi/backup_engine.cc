@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/directories.h"
 #include "core/file_log.h"
 #include "core/paths.h"
 #include "core/restore_leftovers.h"
@@ -118,6 +119,31 @@ class BackupEngineHandle : public Handle<BackupRepository> {
                                            const std::shared_ptr<Operation>& operation, RestorePlan& plan) {
       return repository.PlanRestore(request, operation, &plan);
     });
+  }
+
+  // ({ fileDetails }) -> { backups, corrupt: { backupId, reason }[] }
+  Napi::Value Survey(const Args& args) {
+    const bool details = ReadFlag(args.Env(), "survey options", "fileDetails", args[0]);
+    return Read<BackupSurvey>(
+        args.Env(),
+        [details](BackupRepository& repository, BackupSurvey& survey) { return repository.Look(details, &survey); },
+        [details](Napi::Env env, BackupSurvey& survey) -> Napi::Value {
+          auto backups = Napi::Array::New(env, survey.backups.size());
+          for (size_t i = 0; i < survey.backups.size(); ++i) {
+            backups.Set(static_cast<uint32_t>(i), ToJs(env, survey.backups[i], details));
+          }
+          auto corrupt = Napi::Array::New(env, survey.corrupt.size());
+          for (size_t i = 0; i < survey.corrupt.size(); ++i) {
+            auto one = Napi::Object::New(env);
+            one.Set("backupId", survey.corrupt[i].id);
+            one.Set("reason", survey.corrupt[i].reason);
+            corrupt.Set(static_cast<uint32_t>(i), one);
+          }
+          auto result = Napi::Object::New(env);
+          result.Set("backups", backups);
+          result.Set("corrupt", corrupt);
+          return result;
+        });
   }
 
   // ({ fileDetails })
@@ -418,6 +444,12 @@ Napi::Value StopBackupByToken(const Args& args) {
   return Napi::Boolean::New(args.Env(), repository != nullptr && repository->StopBackup());
 }
 
+// (path) -> why this process may not read it, or undefined
+Napi::Value WhyDenied(const Args& args) {
+  const std::string why = Denial(PathArgument(args.Env(), args[0], "path"));
+  return why.empty() ? args.Env().Undefined() : Napi::String::New(args.Env(), why).As<Napi::Value>();
+}
+
 }  // namespace
 
 BackupRepository& EngineArgument(Napi::Env env, Napi::Value value, std::string_view name) {
@@ -439,6 +471,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
                      AsyncMethod<&E::VerifyBackup>("verifyBackup"),
                      AsyncMethod<&E::RestoreBackup>("restoreBackup"),
                      AsyncMethod<&E::PlanRestore>("planRestore"),
+                     AsyncMethod<&E::Survey>("survey"),
                      AsyncMethod<&E::GetBackupInfos>("getBackupInfos"),
                      AsyncMethod<&E::GetBackupInfo>("getBackupInfo"),
                      AsyncMethod<&E::GetCorruptedBackups>("getCorruptedBackups"),
@@ -460,6 +493,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
   exports.Set("attachBackupEngine", MakeFunction<&AttachBackupEngine>(env, "attachBackupEngine"));
   exports.Set("findRestoreLeftovers", MakeFunction<&FindRestoreLeftovers, true>(env, "findRestoreLeftovers"));
   exports.Set("planBackup", MakeFunction<&BackupEngineHandle::PlanBackup, true>(env, "planBackup"));
+  exports.Set("whyDenied", MakeFunction<&WhyDenied>(env, "whyDenied"));
   exports.Set("stopBackup", MakeFunction<&StopBackupByToken>(env, "stopBackup"));
 }
 

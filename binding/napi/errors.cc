@@ -11,6 +11,17 @@ Napi::Value TextOrUndefined(Napi::Env env, const std::string& text) {
   return text.empty() ? env.Undefined() : Napi::String::New(env, text).As<Napi::Value>();
 }
 
+Napi::Value NamesOrUndefined(Napi::Env env, const std::vector<std::string>& names) {
+  if (names.empty()) {
+    return env.Undefined();
+  }
+  auto list = Napi::Array::New(env, names.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    list.Set(static_cast<uint32_t>(i), names[i]);
+  }
+  return list;
+}
+
 template <typename ErrorType>
 [[noreturn]] void ThrowInvalid(Napi::Env env, const std::string& message) {
   auto error = ErrorType::New(env, message);
@@ -53,7 +64,8 @@ Napi::Value ToJs(Napi::Env env, const Error& error) {
     return plain.Value();
   }
   return error_class.Value().New({Napi::String::New(env, error.message()), Napi::String::New(env, error.code()),
-                                  TextOrUndefined(env, error.subcode()), TextOrUndefined(env, error.severity())});
+                                  TextOrUndefined(env, error.subcode()), TextOrUndefined(env, error.severity()),
+                                  NamesOrUndefined(env, error.damaged_files())});
 }
 
 void Throw(Napi::Env env, const Error& error) { throw Napi::Error(env, ToJs(env, error)); }

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Database } from '../database.js';
 import type { OpenOptions } from '../database-options.js';
-import { notFound, UsageError } from './errors.js';
+import { notFound, UsageError, unreadable } from './errors.js';
 
 /** How a database is opened to be backed up. */
 export type OpeningOptions = Pick<OpenOptions, 'walDir' | 'mergeOperator' | 'maxOpenFiles'>;
@@ -34,11 +34,11 @@ export async function openToBackUp(
  * @returns its noted options
  */
 export function checkDatabase(path: string, walDir: string | undefined): string {
-  if (!existsSync(join(path, 'CURRENT'))) {
+  if (!isThere(join(path, 'CURRENT'))) {
     throw notFound(
       'DATABASE_NOT_FOUND',
-      existsSync(path)
-        ? `there is no database in ${path}: ${existsSync(join(path, 'meta')) ? 'it holds backups. Did you swap the arguments?' : 'it has no file CURRENT. Check the path.'}`
+      isThere(path)
+        ? `there is no database in ${path}: ${isThere(join(path, 'meta')) ? 'it holds backups. Did you swap the arguments?' : 'it has no file CURRENT. Check the path.'}`
         : `there is no database ${path}. Check the path.`,
     );
   }
@@ -49,13 +49,31 @@ export function checkDatabase(path: string, walDir: string | undefined): string 
   return options;
 }
 
+/** Whether there is something. What may not be looked at is no reason to say that there is nothing. */
+function isThere(path: string): boolean {
+  return looking(path, () => statSync(path, { throwIfNoEntry: false }) !== undefined);
+}
+
+/** Looks at a path. That it fails is told with the path: node's own words of a failed read have none. */
+function looking<T>(path: string, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
 /** What RocksDB noted of the options that the database was last opened with; empty if there is nothing. */
 function newestOptions(path: string): string {
-  const newest = readdirSync(path)
+  const newest = looking(path, () => readdirSync(path))
     .filter((name) => /^OPTIONS-\d+$/.test(name))
     .sort((a, b) => Number(a.slice(8)) - Number(b.slice(8)))
     .pop();
-  return newest === undefined ? '' : readFileSync(join(path, newest), 'utf8');
+  if (newest === undefined) {
+    return '';
+  }
+  const file = join(path, newest);
+  return looking(file, () => readFileSync(file, 'utf8'));
 }
 
 /** A database with more levels than RocksDB's default of 7 opens with as many only. */
@@ -73,13 +91,13 @@ export const mergeOperators = ['uint64add', 'stringappend', 'put', 'max', 'bytes
  */
 function checkLogIsThere(path: string, options: string): void {
   const noted = /^\s*wal_dir=(.+)$/m.exec(options)?.[1]?.trim();
-  if (noted === undefined || (existsSync(noted) && realpathSync(noted) === realpathSync(path))) {
+  if (noted === undefined || (isThere(noted) && realpathSync(noted) === realpathSync(path))) {
     return;
   }
   if (hasLogs(noted) || !hasLogs(path)) {
     const place = resolve(noted);
     throw new UsageError(
-      `the database ${path} was last opened with its write-ahead log in ${place}${existsSync(noted) ? '' : ', which is not there'}; ` +
+      `the database ${path} was last opened with its write-ahead log in ${place}${isThere(noted) ? '' : ', which is not there'}; ` +
         'without it, what is only there would be missing from the backup. ' +
         `Pass --wal-dir with the directory where it is now: ${path} if there is no other.`,
     );
@@ -87,5 +105,5 @@ function checkLogIsThere(path: string, options: string): void {
 }
 
 function hasLogs(directory: string): boolean {
-  return existsSync(directory) && readdirSync(directory).some((name) => /^\d+\.log$/.test(name));
+  return isThere(directory) && looking(directory, () => readdirSync(directory)).some((name) => /^\d+\.log$/.test(name));
 }

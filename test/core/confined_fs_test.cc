@@ -7,6 +7,7 @@
 #include "backup_fixture.h"
 #include "core/backup_engine_session.h"
 #include "core/observed_fs.h"
+#include "fault_fs.h"
 
 namespace rocksdb_backup::test {
 namespace {
@@ -80,6 +81,54 @@ TEST_F(ConfinedTest, ALinkInACircleAmongSharedFilesHarmsThoseThatHaveItOnly) {
   std::filesystem::create_symlink(backups_ + "/shared_checksum/x", backups_ + "/shared_checksum/x");
   EXPECT_EQ(Ids(*repository_), (std::vector<uint32_t>{1, 2}));
   EXPECT_GOOD(Create(*repository_));
+}
+
+// The first backup shares its table with the second.
+TEST_F(ConfinedTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere) {
+  auto options = OptionsFor("backups");
+  options.settings.engine.share_table_files = false;
+  ASSERT_GOOD(Create(*OpenRepository(options)));
+  const auto storage = std::make_shared<FaultFileSystem>();
+  auto repository = OpenRepositoryOn(storage);
+  for (const auto& [part, corrupt] :
+       {std::pair<std::string, std::vector<uint32_t>>("/shared_checksum", {1, 2}), {"/private/2", {2}}}) {
+    storage->SetHook([part = backups_ + part](FaultFileSystem::Kind kind, const std::string& path) {
+      return kind == FaultFileSystem::kList && CleanPath(path) == part
+                 ? rocksdb::IOStatus::IOError("While opendir: " + path, "Input/output error")
+                 : rocksdb::IOStatus::OK();
+    });
+    EXPECT_EQ(CorruptIds(*repository), corrupt) << part;
+    EXPECT_EQ(Ids(*repository).size() + corrupt.size(), 3U);
+    BackupSurvey survey;
+    ASSERT_GOOD(repository->Look(false, &survey));
+    ASSERT_EQ(survey.corrupt.size(), corrupt.size());
+    for (const auto& backup : survey.corrupt) {
+      EXPECT_NE(backup.reason.find("While opendir: " + backups_ + part + ": Input/output error"), std::string::npos)
+          << backup.reason;
+    }
+    EXPECT_GOOD(Verify(*repository, 3, true));
+    EXPECT_CODE(repository->Delete(3, true), "ROCKSDB_IO_ERROR");
+    storage->Heal();
+  }
+  EXPECT_EQ(Ids(*repository), (std::vector<uint32_t>{1, 2, 3}));
+}
+
+// What is missing elsewhere is not explained by it.
+TEST_F(ConfinedTest, ABackupThatLacksAFileDoesNotLackItForAnothersReason) {
+  std::filesystem::remove(backups_ + "/private/1/CURRENT");
+  const auto storage = std::make_shared<FaultFileSystem>();
+  auto repository = OpenRepositoryOn(storage);
+  storage->SetHook([this](FaultFileSystem::Kind kind, const std::string& path) {
+    return kind == FaultFileSystem::kList && CleanPath(path) == backups_ + "/private/2"
+               ? rocksdb::IOStatus::IOError(path, "Input/output error")
+               : rocksdb::IOStatus::OK();
+  });
+  BackupSurvey survey;
+  ASSERT_GOOD(repository->Look(false, &survey));
+  ASSERT_EQ(survey.corrupt.size(), 2U);
+  EXPECT_NE(survey.corrupt[0].reason.find("private/1/CURRENT"), std::string::npos) << survey.corrupt[0].reason;
+  EXPECT_EQ(survey.corrupt[0].reason.find("Input/output"), std::string::npos) << survey.corrupt[0].reason;
+  EXPECT_NE(survey.corrupt[1].reason.find("Input/output"), std::string::npos) << survey.corrupt[1].reason;
 }
 
 TEST_F(ConfinedTest, ALinkOutOfTheDirectoryIsNotFollowed) {

@@ -48,6 +48,16 @@ TEST(ErrorTest, AFailedCallOfTheSystemTellsWhyAndAFullDiskAsSuch) {
   EXPECT_NE(many.message().find("ulimit -n"), std::string::npos) << many.message();
 }
 
+TEST(ErrorTest, AStatusInAStatusOfItsKindSaysTheKindOnce) {
+  const Status inner = Status::Corruption("bad checksum of /b/7.sst");
+  EXPECT_EQ(Worded(Status::Corruption(Status::Corruption(inner.ToString()).ToString())),
+            "Corruption: bad checksum of /b/7.sst");
+  EXPECT_EQ(Worded(Status::Corruption("/b/meta/1", Status::IOError("/b/meta/1", "no").ToString())),
+            "Corruption: /b/meta/1: IO error: /b/meta/1: no");
+  EXPECT_EQ(Error::From(Status::Corruption(inner.ToString()), "x").message(),
+            "x: Corruption: bad checksum of /b/7.sst");
+}
+
 TEST(ErrorTest, EveryStatusCodeHasACodeOfItsOwn) {
   const std::pair<Status, const char*> expected[] = {
       {Status::NotFound(), "ROCKSDB_NOT_FOUND"},

@@ -1017,6 +1017,36 @@ TEST_F(RestoreTargetTest, ADatabaseThatIsOpenInAnotherProcessIsNotReplaced) {
   EXPECT_EQ(FilesBelow(path("db")), New(false));
 }
 
+TEST_F(RestoreTargetTest, ALockThatTheDiskDoesNotAnswerForIsNotCalledAnOpenDatabase) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  class Failing : public CallWatcher {
+   public:
+    explicit Failing(int error) : error_(error) {}
+    Verdict Before(const Call& call) override {
+      return call.kind == CallKind::kLock && call.path.ends_with("/LOCK") ? Verdict{.error = error_} : Verdict();
+    }
+
+   private:
+    const int error_;
+  };
+  fs::create_directory(path("db"));
+  WriteFile(path("db/CURRENT"), "old");
+  WriteFile(path("db/LOCK"), "");
+  for (const auto& [error_number, code] : {std::pair(EIO, "ROCKSDB_IO_ERROR"), std::pair(ENOLCK, "ROCKSDB_IO_ERROR"),
+                                           std::pair(EAGAIN, "DATABASE_IN_USE")}) {
+    Failing failing(error_number);
+    WatchCalls(root_, &failing);
+    const Error error = RestoreInto(To("db", true));
+    WatchCalls("", nullptr);
+    EXPECT_CODE(error, code);
+    EXPECT_NE(error.message().find(path("db")), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find(std::strerror(error_number)), std::string::npos) << error.message();
+  }
+  EXPECT_GOOD(RestoreInto(To("db", true)));
+}
+
 TEST_F(RestoreTargetTest, ADatabaseThatAnotherProcessOpensMeanwhileIsNotReplaced) {
   fs::create_directory(path("db"));
   RestoreTarget target(To("db", true));
