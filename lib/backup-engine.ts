@@ -1,7 +1,8 @@
-import type { BackupInfo, LongOperation, Progress } from './backup-info.js';
+import type { BackupInfo, BackupSurvey, LongOperation, Progress } from './backup-info.js';
 import { native } from './binding.js';
 import { type Database, type DatabaseSource, databaseFromNative, nativeDatabase } from './database.js';
-import { describe, invalidOption } from './errors.js';
+import { describe, invalidOption, RocksDBError } from './errors.js';
+import { damageInWords, damageLookup, readKnownDamage } from './known-damage.js';
 import type { NativeBackupEngine, NativeOperation } from './native-backup-engine.js';
 import { nativeLimiter, RateLimiter } from './rate-limiter.js';
 
@@ -177,6 +178,15 @@ export interface RestorePlan {
   bytesFree?: number;
 }
 
+/** Options of {@link BackupEngine.restoreLatestBackup}. */
+export interface RestoreLatestOptions extends RestoreBackupOptions {
+  /**
+   * Takes the latest backup that can be read even if BackupManager or the command line has found it damaged. If it still is, the
+   * restore fails with BACKUP_CORRUPT. @default false
+   */
+  includeDamaged?: boolean | undefined;
+}
+
 /** Options of what deletes. */
 export interface DeleteOptions {
   /** Goes on although a backup cannot be read, whose files are then deleted for good. @default false */
@@ -314,7 +324,29 @@ export class BackupEngine implements AsyncDisposable {
    */
   async verifyBackup(backupId: number, options: VerifyBackupOptions = {}): Promise<void> {
     const { signal, onProgress, ...rest } = checkObject('options', options);
-    return run(signal, onProgress, (operation) => this.#native.verifyBackup(backupId, operation, rest));
+    await run(signal, onProgress, (operation) => this.#native.verifyBackup(backupId, operation, rest));
+    if (rest.checksum !== true) {
+      await this.#refuseKnownDamage(backupId);
+    }
+  }
+
+  /** That names and sizes are right proves nothing of a file whose bytes were found to be wrong. */
+  async #refuseKnownDamage(backupId: number): Promise<void> {
+    const damage = await readKnownDamage(this.location);
+    if (damage.length === 0) {
+      return;
+    }
+    const known = damageLookup(damage)(await this.getBackupInfo(backupId, { fileDetails: true }));
+    if (known.length > 0) {
+      throw new RocksDBError(
+        `backup ${backupId} in ${this.location}: names and sizes are right, but ${damageInWords(known)}, and has not been read and ` +
+          'found whole since. A verify with checksums reads it.',
+        'BACKUP_CORRUPT',
+        undefined,
+        undefined,
+        known.flatMap(({ file }) => file ?? []),
+      );
+    }
   }
 
   /**
@@ -349,13 +381,48 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Restores the latest backup that can be read. What it returns says which one that was.
+   * Restores the latest backup that can be read and is not known to be damaged: what BackupManager and the command line find is
+   * remembered until it is read and found whole. What it returns says which one that was.
    *
    * @example
    * const { backupId, timestamp } = await engine.restoreLatestBackup('/data/users');
    */
-  async restoreLatestBackup(dbDir: string, options: RestoreBackupOptions = {}): Promise<RestoreResult> {
-    return this.#restoring(options, (...args) => this.#native.restoreBackup(0, dbDir, ...args));
+  async restoreLatestBackup(dbDir: string, options: RestoreLatestOptions = {}): Promise<RestoreResult> {
+    const { includeDamaged = false, ...rest } = checkObject('options', options);
+    if (typeof includeDamaged !== 'boolean') {
+      throw invalidOption(TypeError, 'includeDamaged', 'true or false', describe(includeDamaged));
+    }
+    for (let attempt = 1; ; attempt++) {
+      const backupId = includeDamaged ? 0 : await this.#latestWhole();
+      try {
+        return await this.#restoring(rest, (...args) => this.#native.restoreBackup(backupId, dbDir, ...args));
+      } catch (error) {
+        // It was deleted since: then another is the latest.
+        if (backupId === 0 || attempt === 3 || (error as { code?: string }).code !== 'BACKUP_NOT_FOUND') {
+          throw error;
+        }
+      }
+    }
+  }
+
+  /** 0 where no damage is known, or there is nothing to choose from: then it is for native code to choose, or to say so. */
+  async #latestWhole(): Promise<number> {
+    const damage = await readKnownDamage(this.location);
+    if (damage.length === 0) {
+      return 0;
+    }
+    const damageOf = damageLookup(damage);
+    const backups = await this.getBackupInfo({ fileDetails: true });
+    const whole = backups.filter((backup) => damageOf(backup).length === 0).pop();
+    if (whole === undefined && backups.length > 0) {
+      const latest = backups.at(-1) as BackupInfo;
+      throw new RocksDBError(
+        `all ${backups.length} backups in ${this.location} that can be read are known to be damaged. Of the latest, ${latest.backupId}: ` +
+          `${damageInWords(damageOf(latest))}. If that was repaired, verify it with checksums; pass includeDamaged: true to try it as it is.`,
+        'BACKUP_CORRUPT',
+      );
+    }
+    return whole?.backupId ?? 0;
   }
 
   async #restoring<T>(
@@ -411,6 +478,18 @@ export class BackupEngine implements AsyncDisposable {
   /** The latest backup that can be read, if there is one. */
   async getLatestBackupInfo(options: BackupInfoOptions = {}): Promise<BackupInfo | undefined> {
     return this.#native.getBackupInfo(0, checkObject('options', options));
+  }
+
+  /**
+   * All backups of one moment: those that can be read, oldest first, and those that cannot, with the reason. Two calls, of
+   * {@link getBackupInfo} and {@link getCorruptedBackups}, may see two moments.
+   *
+   * @example
+   * const { backups, corrupt } = await engine.survey();
+   * for (const { backupId, reason } of corrupt) console.error(backupId, reason);
+   */
+  async survey(options: BackupInfoOptions = {}): Promise<BackupSurvey> {
+    return this.#native.survey(checkObject('options', options));
   }
 
   /** Ids of backups whose meta file or whose files are missing or damaged. What only they use is kept until `force`. */

@@ -6,12 +6,21 @@ export {
   type DeleteOptions,
   type LogLine,
   type RestoreBackupOptions,
+  type RestoreLatestOptions,
   type RestorePlan,
   type RestoreResult,
   stopBackup,
   type VerifyBackupOptions,
 } from './backup-engine.js';
-export type { BackupFileDetails, BackupInfo, BackupKind, LongOperation, Progress } from './backup-info.js';
+export type {
+  BackupFileDetails,
+  BackupInfo,
+  BackupKind,
+  BackupSurvey,
+  LongOperation,
+  Progress,
+  UnreadableBackup,
+} from './backup-info.js';
 export { type BackupPlan, type PlanBackupOptions, type PlannedFile, planBackup } from './backup-plan.js';
 export { BorrowedEntry } from './borrowed-entry.js';
 export { ColumnFamily } from './column-family.js';
@@ -21,6 +30,7 @@ export { type EngineInfo, engineInfo } from './engine-info.js';
 export { type ErrorSeverity, RocksDBError } from './errors.js';
 export { DatabaseIterator, type Entry } from './iterator.js';
 export { KeySpace } from './key-space.js';
+export type { KnownDamage } from './known-damage.js';
 export { BackupManager, type StopOptions } from './manager/backup-manager.js';
 export type { Phase } from './manager/backup-runner.js';
 export {

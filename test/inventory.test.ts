@@ -2,7 +2,7 @@
 
 import { rmSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import type { BackupInfo } from '../lib/index.js';
+import type { BackupEngine, BackupInfo } from '../lib/index.js';
 import {
   buildInventory,
   freedBy,
@@ -51,7 +51,7 @@ const three = [
 ];
 
 t.test('sizes, sharing, and what deleting frees', async (t) => {
-  const inventory = buildInventory('/backups', three, [3], emptyState());
+  const inventory = buildInventory('/backups', three, [{ backupId: 3, reason: 'gone' }], emptyState());
   t.same(
     inventory.backups.map(({ backupId, kind }) => [backupId, kind]),
     [
@@ -62,7 +62,7 @@ t.test('sizes, sharing, and what deleting frees', async (t) => {
   );
   t.equal(inventory.logicalBytes, 151 + 61 + 101);
   t.equal(inventory.bytesOnDisk, 151 + 61 + 101 - 50);
-  t.same(inventory.corrupt, [{ backupId: 3 }]);
+  t.same(inventory.corrupt, [{ backupId: 3, reason: 'gone' }]);
   t.same(inventory.users.get('shared/b'), [1, 2]);
   t.same(sharedWith(inventory, 1), [{ backupId: 2, files: 1, bytes: 50 }]);
   t.same(sharedWith(inventory, 5), []);
@@ -92,24 +92,26 @@ t.test('what is known of a backup is of that backup, and not of another that had
   t.match(state0(0), { state: 'good', lastVerify: { checksum: true } });
   at({ ...of(first), ok: false, error: { code: 'VERIFY_STOPPED', message: 'stopped' } });
   t.match(state0(0), { state: 'good', lastVerify: { ok: false } }, 'one that was stopped says nothing');
-  at({ ...of(first), ok: false, error: { code: 'BACKUP_CORRUPT', message: 'damaged' } });
-  t.equal(state0(0).state, 'corrupt');
+  state.manager = { damage: [{ ...of(first), file: 'shared/a', since: '2026-12-09T00:00:00Z' }] };
+  t.match(state0(0), { state: 'corrupt', damage: [{ file: 'shared/a' }] });
   at(of(first));
-  t.equal(state0(0).state, 'good', 'and it was repaired');
-  at({ ...of(first), checksum: true, ok: false, error: { code: 'BACKUP_CORRUPT', message: 'damaged' } });
-  at(of(first));
-  t.equal(state0(0).state, 'corrupt', 'sizes that are right do not take back what the checksums said');
   at({ ...of(first), checksum: true });
-  t.equal(state0(0).state, 'good', 'checksums do');
+  t.equal(state0(0).state, 'corrupt', 'whatever the history says: what was found damaged is remembered by file');
+  t.match(state0(1), { state: 'unverified', damage: [] }, 'which the other does not have');
+  state.manager = { damage: [{ ...of(first), file: 'shared/b', since: '2026-12-09T00:00:00Z' }] };
+  t.match([state0(0), state0(1)], [{ state: 'corrupt' }, { state: 'corrupt' }], 'both have it');
+  state.manager = { damage: [{ ...of(first), drill: true, since: '2026-12-09T00:00:00Z' }] };
   at({ ...of(second), operation: 'drill' });
+  t.match(state0(0), { state: 'corrupt', damage: [{ drill: true }] });
+  t.equal(state0(1).state, 'unverified', 'it may have the file that is damaged: which one that is nobody knows');
+  t.equal(state0(2).state, 'unverified');
+  state.manager = {};
   t.match(state0(1), { state: 'good', lastDrill: { ok: true } }, 'a restore compares every checksum');
-  at({ ...of(second), operation: 'drill', ok: false, error: { code: 'DRILL_FAILED', message: 'a key is missing' } });
-  t.match(state0(1), { state: 'corrupt', lastDrill: { ok: false } });
-  at({ ...of(second), checksum: true });
-  t.equal(state0(1).state, 'corrupt', 'what was restored was wrong although all checksums are right');
   at({ ...of(second), operation: 'drill', ok: false, error: { code: 'NO_SPACE', message: 'no space' } });
-  t.equal(state0(1).state, 'corrupt', 'a drill that came to nothing says nothing');
-  at({ ...of(second), operation: 'drill' });
+  t.match(state0(1), { state: 'good', lastDrill: { ok: false } }, 'a drill that came to nothing says nothing');
+  at({ ...of(second), ok: false, error: { code: 'BACKUP_CORRUPT', message: 'damaged' } });
+  t.equal(state0(1).state, 'unverified', 'it was damaged, and was found whole by way of another that has the file');
+  at(of(second));
   t.equal(state0(1).state, 'good');
   pin(state, second, 'before the upgrade');
   t.match(state0(1), { pinned: true, pinNote: 'before the upgrade' });
@@ -119,25 +121,35 @@ t.test('what is known of a backup is of that backup, and not of another that had
   t.equal(state0(1).state, 'good', 'the last one of all is known when the history has forgotten it');
 });
 
-t.test('a backup whose drill found a difference is not the last good one, whatever its checksums say', async (t) => {
+t.test('what was found damaged, or shares files with what was, is not the last good one', async (t) => {
   const state = emptyState();
   const [first, second] = three as [BackupInfo, BackupInfo];
   let day = 0;
-  const at = ({ backupId, timestamp }: BackupInfo, more: Partial<NewRecord>) => {
-    const begun = new Date(Date.UTC(2026, 11, ++day)).toISOString();
-    const of = { backupId, timestamp: timestamp.toISOString() };
-    remember(state, ownRecord({ operation: 'create', at: begun, ok: true, durationMs: 1, ...of, ...more }));
-  };
-  at(first, {});
-  at(second, {});
+  const of = ({ backupId, timestamp }: BackupInfo) => ({ backupId, timestamp: timestamp.toISOString() });
+  const since = '2026-12-09T00:00:00.000Z';
+  for (const backup of [first, second]) {
+    const at = new Date(Date.UTC(2026, 11, ++day)).toISOString();
+    remember(state, ownRecord({ operation: 'create', at, ok: true, durationMs: 1, ...of(backup) }));
+  }
   const lastGood = () => lastGoodOf(state, false)?.backupId;
   t.equal(lastGood(), second.backupId);
-  at(second, { operation: 'drill', ok: false, error: { code: 'DRILL_FAILED', message: 'a key is missing' } });
+  state.manager = { suspects: [{ ...of(second), since, isDamaged: true }] };
   t.equal(lastGood(), first.backupId);
-  at(second, { operation: 'verify', checksum: true });
+  state.manager = { suspects: [{ ...of(second), since, isDamaged: false }] };
   t.equal(lastGood(), first.backupId);
-  at(second, { operation: 'drill' });
-  t.equal(lastGood(), second.backupId);
+  state.manager = { suspects: [{ ...of(second), timestamp: since, since, isDamaged: true }] };
+  t.equal(lastGood(), second.backupId, 'that was another backup of its id');
+});
+
+t.test('what cannot be read is in the same look as what can: nothing falls between two', async (t) => {
+  const { backups, corrupt } = await readInventory({
+    location: tempDir(t)(),
+    // Its metas became unreadable after somebody had asked which are.
+    getCorruptedBackups: async () => [],
+    getBackupInfo: async () => [],
+    survey: async () => ({ backups: [], corrupt: [{ backupId: 1, reason: 'Permission denied' }] }),
+  } as unknown as BackupEngine);
+  t.same([backups, corrupt], [[], [{ backupId: 1, reason: 'Permission denied' }]]);
 });
 
 async function engineOf(t: Test) {
@@ -177,7 +189,7 @@ t.test('a backup that cannot be read is among the corrupt ones, and forbids dele
   const table = filesBelow(dir('backups')).find((path) => /^private\/2\/MANIFEST/.test(path))!;
   rmSync(dir('backups', table));
   const inventory: Inventory = await readInventory(engine);
-  t.same(inventory.corrupt, [{ backupId: 2 }]);
+  t.match(inventory.corrupt, [{ backupId: 2, reason: /MANIFEST/ }]);
   t.same(
     inventory.backups.map(({ backupId }) => backupId),
     [1, 3],

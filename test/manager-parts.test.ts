@@ -9,7 +9,7 @@ import type { Job } from '../lib/manager/backup-runner.js';
 import { ChangeWatch } from '../lib/manager/change-watch.js';
 import { takeTurn } from '../lib/manager/manager-engines.js';
 import type { BackupResult } from '../lib/manager/manager-events.js';
-import { ManagerState, memoryOf, remainingSuspects } from '../lib/manager/manager-state.js';
+import { ManagerState, memoryOf } from '../lib/manager/manager-state.js';
 import { backoff, mayPass, toError } from '../lib/manager/retries.js';
 import type { DirectoryState } from '../lib/manager/state.js';
 import { percentile } from '../lib/manager/statistics.js';
@@ -123,8 +123,16 @@ t.test('damage that others note while a manager cannot write its state is not fo
     backupId,
     timestamp: '2026-01-01T00:00:00Z',
     since: '2026-02-01T00:00:00Z',
+    isDamaged: true,
   });
-  const ids = ({ memory }: ManagerState) => memory.suspects.map(({ backupId }) => backupId);
+  const damage = (backupId: number) => ({ file: `meta/${backupId}`, ...suspect(backupId) });
+  const ids = ({ memory }: ManagerState) => {
+    t.same(
+      memory.damage.map(({ backupId }) => backupId),
+      memory.suspects.map(({ backupId }) => backupId),
+    );
+    return memory.suspects.map(({ backupId }) => backupId);
+  };
   const one = new ManagerState(path);
   const other = new ManagerState(path);
   const obstacle = join(path, 'rocksdb-backup.state.json.tmp');
@@ -132,9 +140,13 @@ t.test('damage that others note while a manager cannot write its state is not fo
   await one.update((memory) => {
     memory.incrementalsSinceFull = 3;
     memory.suspects.push(suspect(1));
+    memory.damage.push(damage(1));
   });
   rmdirSync(obstacle);
-  await other.update((memory) => void memory.suspects.push(suspect(1), suspect(2)));
+  await other.update((memory) => {
+    memory.suspects.push(suspect(1), suspect(2));
+    memory.damage.push(damage(1), damage(2));
+  });
   await one.load();
   t.same(ids(one), [1, 2]);
   t.equal(one.memory.incrementalsSinceFull, 3);
@@ -274,45 +286,16 @@ t.test('percentiles are values that were there', async (t) => {
 
 t.test('whatever stands in the state, what is remembered has the right form', async (t) => {
   const empty: DirectoryState = { version: 1, pins: [], counters: {}, history: [], last: {}, manager: {} };
-  const nothing = { incrementalsSinceFull: undefined, consecutiveFailures: {}, lastRuns: {}, suspects: [] };
+  const nothing = { incrementalsSinceFull: undefined, consecutiveFailures: {}, lastRuns: {}, damage: [], suspects: [] };
   t.same(memoryOf(empty), nothing);
   const odd = {
     incrementalsSinceFull: -1,
     consecutiveFailures: 'x',
     lastRuns: { a: 'never' },
+    damage: [{}, null, 5, { file: 7, backupId: 1, timestamp: '2026-01-01', since: '2026-01-01' }],
     suspects: [{}, null, 5],
   };
   t.same(memoryOf({ ...empty, manager: odd }), nothing);
-});
-
-t.test('a suspect is one until it is gone, or was read after the damage was found', async (t) => {
-  const timestamp = '2026-01-01T00:00:00.000Z';
-  const suspect = { backupId: 1, timestamp, since: '2026-02-01T00:00:00.000Z' };
-  const backup = { backupId: 1, timestamp: new Date(timestamp) };
-  const verify = (at: string, more: object) => ({
-    operation: 'verify',
-    at,
-    durationMs: 1,
-    backupId: 1,
-    timestamp,
-    pid: 1,
-    host: 'h',
-    ...more,
-  });
-  const state = (...history: object[]) =>
-    ({ version: 1, pins: [], counters: {}, last: {}, manager: {}, history }) as unknown as DirectoryState;
-  const count = (...history: object[]) => remainingSuspects([suspect], [backup], state(...history)).length;
-  t.equal(count(), 1);
-  t.equal(remainingSuspects([suspect], [], state()).length, 0, 'gone');
-  t.equal(
-    remainingSuspects([suspect], [{ ...backup, timestamp: new Date() }], state()).length,
-    0,
-    'another has its id',
-  );
-  t.equal(count(verify('2026-02-02T00:00:00.000Z', { ok: true, checksum: true })), 0);
-  t.equal(count(verify('2026-02-02T00:00:00.000Z', { ok: true, checksum: false })), 1, 'only sizes were looked at');
-  t.equal(count(verify('2026-02-02T00:00:00.000Z', { ok: false, checksum: true })), 1);
-  t.equal(count(verify('2026-01-02T00:00:00.000Z', { ok: true, checksum: true })), 1, 'before');
 });
 
 /** What a process says that has nothing to do but what it asks its manager for. */

@@ -8,7 +8,9 @@ import { gatherReport, type ReportInput, readAuditLog } from '../lib/cli/report/
 import { html } from '../lib/cli/report/html.js';
 import { renderReport } from '../lib/cli/report/render.js';
 import { growthOf } from '../lib/cli/report/size-charts.js';
+import { othersSharing } from '../lib/cli/report/tables.js';
 import { showRanges } from '../lib/cli/report/words.js';
+import { sharedWith } from '../lib/manager/inventory.js';
 import { ownRecord } from '../lib/manager/operation-record.js';
 import type { RetentionPolicy } from '../lib/manager/retention.js';
 import { remember, updateState } from '../lib/manager/state.js';
@@ -53,12 +55,38 @@ t.test('what is new in a backup, and the sums, are those of its files', async (t
   t.equal(growth[0]?.added, growth[0]?.size);
 });
 
+t.test('which backups share with which is told alike for one and for all', async (t) => {
+  for (const name of ['thirty', 'damaged', 'five hundred']) {
+    const { inventory } = scenes[name]!;
+    const othersOf = othersSharing(inventory);
+    for (const backup of inventory.backups) {
+      t.same(
+        othersOf(backup),
+        sharedWith(inventory, backup.backupId).map(({ backupId }) => backupId),
+      );
+    }
+  }
+});
+
+t.test('that the newest is not verified yet keeps nothing from being pruned: prune verifies it first', async (t) => {
+  const dir = tempDir(t);
+  const db = await openDatabase(t, dir('db'));
+  const engine = await openEngine(t, dir('backups'));
+  await fill(db, 'a');
+  for (let n = 0; n < 2; n++) await engine.createBackup(db);
+  const input = await gatherReport(engine, { policy: { last: 1 } });
+  t.same(input.plan?.delete, [1]);
+  const found = findings(input).map(({ what }) => what);
+  t.notOk(found.some((what) => what.includes('pruned')));
+  t.ok(found.some((what) => what.includes('not known to have verified')));
+});
+
 t.test('what needs attention is found, the worst first', async (t) => {
   const found = (name: string) => findings(scenes[name]!).map(({ level, what }) => `${level}: ${what}`);
   t.same(found('thirty'), []);
   t.match(found('damaged'), [
     /^bad: Backups 12–13 cannot be read/,
-    /^bad: Backup 22 did not verify/,
+    /^bad: Backup 22 is known to be damaged: private\/22\/MANIFEST-000004\./,
     /^warn: Nothing can be pruned: corrupt backups forbid deleting/,
   ]);
   t.match(found('empty'), [/^warn: There is no backup/]);
@@ -136,18 +164,27 @@ t.test('what prune would not delete because of damage, the report does not annou
   const db = await openDatabase(t, dir('db'));
   const engine = await openEngine(t, dir('backups'));
   await fill(db, 'a');
-  const [first, second] = [await engine.createBackup(db), await engine.createBackup(db)];
+  const [, second, third] = [
+    await engine.createBackup(db),
+    await engine.createBackup(db),
+    await engine.createBackup(db),
+  ];
   const at = '2026-11-20T00:00:00.000Z';
-  const named = ({ backupId, timestamp }: typeof first) => ({ backupId, timestamp: timestamp.toISOString() });
-  const verified = ownRecord({ operation: 'verify', at, ok: true, durationMs: 1, checksum: true, ...named(second) });
+  const named = ({ backupId, timestamp }: typeof second) => ({ backupId, timestamp: timestamp.toISOString() });
+  const verified = ownRecord({ operation: 'verify', at, ok: true, durationMs: 1, checksum: true, ...named(third) });
   await updateState(dir('backups'), (state) => remember(state, verified));
-  t.same((await gatherReport(engine, { policy: { last: 1 } })).plan?.delete, [1]);
-  await updateState(dir('backups'), (state) => {
-    state.manager.suspects = [{ ...named(first), since: at }];
-  });
-  const { plan } = await gatherReport(engine, { policy: { last: 1 } });
-  t.same(plan?.delete, []);
-  t.match(plan?.blocked, /damaged.*: 1\./);
+  t.same((await gatherReport(engine, { policy: { last: 1 } })).plan?.delete, [1, 2]);
+  for (const found of [{ file: 'meta/2' }, { drill: true }]) {
+    await updateState(dir('backups'), (state) => {
+      state.manager.damage = [{ ...named(second), ...found, since: at }];
+    });
+    const { plan } = await gatherReport(engine, { policy: { last: 1 } });
+    t.same(plan?.delete, []);
+    t.match(
+      plan?.blocked,
+      found.drill ? /damaged.*: 1, 2, 3\. Verify them with --checksum/ : /damaged.*: 2\. Verify them/,
+    );
+  }
 });
 
 t.test('records of any kind, and backups of any time, break nothing', async (t) => {
@@ -274,7 +311,10 @@ t.test('rocksdb-backup report writes the page, says what needs attention, and re
   const { json } = await cliAnswer(t, ['report', backups, '--html', page, '--keep-last', '1']);
   t.match(json, { location: backups, html: page, bytes: statSync(page).size });
   t.match(json.attention, [{ level: 'warn', what: /newest backup, 3, is not known to have verified/ }]);
-  t.match(readFileSync(page, 'utf8'), /^<!doctype html>[\s\S]*Nothing is deleted now[\s\S]*<\/html>\n$/);
+  t.match(
+    readFileSync(page, 'utf8'),
+    /^<!doctype html>[\s\S]*2 would be deleted.*The newest is verified first[\s\S]*<\/html>\n$/,
+  );
   t.same(snapshotOf(backups), before, 'the directory is as it was');
 
   writeFileSync(dir('log'), '{"torn');

@@ -1,23 +1,27 @@
 import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
+import { readKnownDamage } from '../known-damage.js';
 import * as manager from '../manager/damage.js';
-import { ManagerState, memoryOf, remainingSuspects, spreadsDamage } from '../manager/manager-state.js';
-import { readState } from '../manager/state.js';
+import { ManagerState } from '../manager/manager-state.js';
 import { withDirectory } from './directory.js';
 
-/** Reads a backup. Damage that is found is noted where a manager notes it. */
-export function notingDamage<T>(engine: BackupEngine, info: BackupInfo, read: () => Promise<T>): Promise<T> {
-  return manager.notingDamage(new ManagerState(engine.location), engine, info, new Date().toISOString(), read);
+/** Reads a backup. Damage that is found is noted where a manager notes it, and so is what is found whole. */
+export function notingDamage<T>(
+  engine: BackupEngine,
+  info: BackupInfo,
+  proves: manager.Proof,
+  read: () => Promise<T>,
+): Promise<T> {
+  return manager.notingDamage(new ManagerState(engine.location), engine, info, { proves, now: Date.now }, read);
 }
 
-/** Which backups are damaged or share a file with one that is, where a new backup could share it too. */
+/** Which backups are damaged, or may be, where a new backup could get their damage by sharing a file. */
 export async function damagedToShare(dir: string): Promise<number[]> {
-  const state = await readState(dir);
-  const { suspects } = memoryOf(state);
-  if (suspects.length === 0) {
-    return [];
+  if ((await readKnownDamage(dir)).length === 0) {
+    return []; // also where the directory is yet to be made
   }
-  const infos = await withDirectory(dir, (engine) => engine.getBackupInfo());
-  const remaining = remainingSuspects(suspects, infos, state);
-  return spreadsDamage(remaining) ? remaining.map(({ backupId }) => backupId) : [];
+  const { suspects, spreads } = await withDirectory(dir, (engine) =>
+    manager.mayShare(new ManagerState(engine.location), engine),
+  );
+  return spreads ? suspects.map(({ backupId }) => backupId) : [];
 }

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { BackupEngine, type BackupEngineOptions } from '../backup-engine.js';
-import type { BackupInfo } from '../backup-info.js';
+import type { BackupInfo, UnreadableBackup } from '../backup-info.js';
 import type { Database } from '../database.js';
+import { RocksDBError } from '../errors.js';
+import { damageLookup, readKnownDamage } from '../known-damage.js';
 import { byDatabase } from '../manager/databases.js';
 import type { Context } from './context.js';
-import { notFound } from './errors.js';
+import { notFound, unreadable } from './errors.js';
 import { parseBackupId } from './parse.js';
 
 /**
@@ -42,7 +44,7 @@ async function needDirectory(dir: string): Promise<void> {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
       return undefined;
     }
-    throw error;
+    throw unreadable(dir, error);
   });
   if (!found?.isDirectory()) {
     throw notFound(
@@ -52,39 +54,96 @@ async function needDirectory(dir: string): Promise<void> {
   }
 }
 
-/** The backup that `ID` names. `latest` is the latest that can be read; what it passes over is said. */
-export async function findBackup(context: Context, engine: BackupEngine, id: string, name = 'ID'): Promise<BackupInfo> {
+/**
+ * The backup that `ID` names. `latest` is the latest that can be read; with `wholeOnly`, and that is not known to be damaged. What it
+ * passes over is said.
+ */
+export async function findBackup(
+  context: Context,
+  engine: BackupEngine,
+  id: string,
+  name = 'ID',
+  { wholeOnly = false } = {},
+): Promise<BackupInfo> {
   const wanted = parseBackupId(id, name);
   if (wanted !== 'latest') {
     return engine.getBackupInfo(wanted);
   }
-  const latest = await engine.getLatestBackupInfo();
+  const { backups, corrupt } = await engine.survey();
+  const damaged = wholeOnly ? await knownDamaged(engine) : [];
+  const latest = backups.filter(({ backupId }) => !damaged.includes(backupId)).pop();
   if (latest === undefined) {
-    const corrupt = await engine.getCorruptedBackups();
-    throw notFound(
-      'BACKUP_NOT_FOUND',
-      `${engine.location} has no backup that can be used${corrupt.length === 0 ? '' : `; ${corrupt.join(', ')} cannot be read`}`,
-    );
+    throw noneUsable(engine.location, corrupt, damaged);
   }
-  const newer = await corruptAfter(engine, latest.backupId);
-  if (newer.length > 0) {
-    context.out.warn(
-      `${newer.length === 1 ? 'backup' : 'backups'} ${newer.join(', ')} in ${engine.location} cannot be read; the latest that can is ${latest.backupId}`,
-    );
+  const { backupId } = latest;
+  const unreadable = corrupt.map((backup) => backup.backupId).filter((other) => other > backupId);
+  if (unreadable.length > 0) {
+    context.out.warn(`${subject(unreadable)} in ${engine.location} cannot be read; the latest that can is ${backupId}`);
   }
-  const databases = byDatabase(await engine.getBackupInfo());
+  const databases = byDatabase(backups);
   if (databases.length > 1) {
     context.out.warn(
       `${engine.location} has backups of ${databases.length} databases; the latest, ${latest.backupId}, is of ${latest.databaseId ?? 'one that is not known'}`,
     );
   }
+  warnOfPassed(
+    context,
+    engine,
+    damaged.filter((other) => other > backupId),
+    backupId,
+  );
   return latest;
 }
 
-/** Numbers of the backups that cannot be read and came after this one. */
-export async function corruptAfter(engine: BackupEngine, backupId: number): Promise<number[]> {
-  return (await engine.getCorruptedBackups()).filter((id) => id > backupId);
+/** Which backups of those that can be read are known to be damaged. */
+export async function knownDamaged(engine: BackupEngine): Promise<number[]> {
+  const damage = await readKnownDamage(engine.location);
+  const damageOf = damageLookup(damage);
+  const backups = damage.length === 0 ? [] : await engine.getBackupInfo({ fileDetails: true });
+  return backups.filter((backup) => damageOf(backup).length > 0).map(({ backupId }) => backupId);
 }
+
+/** Says which known damage was passed over for the sake of which backup. */
+export function warnOfPassed(
+  context: Context,
+  { location }: BackupEngine,
+  passed: readonly number[],
+  chosen: number,
+): void {
+  if (passed.length > 0) {
+    context.out.warn(
+      `${subject(passed)} in ${location} ${passed.length === 1 ? 'is' : 'are'} known to be damaged, and passed over for ${chosen}. ` +
+        'verify --checksum says whether that still holds; --include-damaged takes the latest as it is.',
+    );
+  }
+}
+
+const subject = (ids: readonly number[]) => `${ids.length === 1 ? 'backup' : 'backups'} ${ids.join(', ')}`;
+
+/** No backup can be used: there is none, or each is damaged. */
+export function noneUsable(
+  location: string,
+  corrupt: readonly UnreadableBackup[],
+  damaged: readonly number[] = [],
+): RocksDBError {
+  if (corrupt.length + damaged.length === 0) {
+    return notFound('BACKUP_NOT_FOUND', `${location} has no backups`);
+  }
+  const unreadable = corrupt.map(({ backupId }) => backupId);
+  const latest = corrupt.at(-1);
+  return new RocksDBError(
+    `${location} has no backup that can be used.` +
+      (damaged.length === 0
+        ? ''
+        : ` ${capital(subject(damaged))} ${damaged.length === 1 ? 'is' : 'are'} known to be damaged: --include-damaged takes the latest as it is.`) +
+      (latest === undefined
+        ? ''
+        : ` ${capital(subject(unreadable))} cannot be read. Backup ${latest.backupId}: ${latest.reason}`),
+    'BACKUP_CORRUPT',
+  );
+}
+
+const capital = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 /** Opens a backup in place, for reading, does something and closes it. */
 export async function withBackup<T>(

@@ -1,3 +1,4 @@
+import { native } from '../binding.js';
 import { RocksDBError } from '../errors.js';
 
 /** A command line that cannot be done. `hint` is what to type instead. */
@@ -21,6 +22,12 @@ export function notFound(code: `${string}_NOT_FOUND`, message: string): RocksDBE
   return new RocksDBError(message, code);
 }
 
+/** A path that could not be looked at: which, why, and whose it is where that is the reason. */
+export function unreadable(path: string, cause: unknown): RocksDBError {
+  const why = native.whyDenied(path) ?? (cause as Error).message;
+  return Object.assign(new RocksDBError(`cannot read ${path}: ${why}`, 'ROCKSDB_IO_ERROR'), { cause });
+}
+
 // What the library's messages advise, in the words of the command line.
 const words: readonly (readonly [RegExp, string])[] = [
   [/pass force: true/g, 'pass --force'],
@@ -36,6 +43,11 @@ const words: readonly (readonly [RegExp, string])[] = [
   [/Check the path; an engine opened without readOnly: true makes a new one\./g, 'Check the path.'],
   [/Name one that does the same in mergeOperator; any/g, 'Name one that does the same with --merge-operator; any'],
   [/, and createIfMissing is false/g, ''],
+  [/getCorruptedBackups\(\) tells which/g, 'rocksdb-backup list tells which'],
+  [/Open it with openBackup\(\), or move it/g, 'Read it with get, scan and diff, or move it'],
+  [/pass includeDamaged: true/g, 'pass --include-damaged'],
+  [/, or open it with mode 'readOnly'/g, ''],
+  [/Name the merge operator in mergeOperator,/g, 'Name the merge operator with --merge-operator,'],
   [
     /: close it there first, or open it here with mode "readOnly" or as a secondary/g,
     ': back it up from inside that process with BackupManager, or stop the service first',

@@ -1,6 +1,7 @@
 import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
 import type { Context } from './context.js';
+import { knownDamaged, noneUsable, warnOfPassed } from './directory.js';
 import { notFound } from './errors.js';
 import { localTime } from './time.js';
 
@@ -35,12 +36,22 @@ function isLater(a: Timed, b: Timed): boolean {
   );
 }
 
-/** Finds the backup that `--before` means, and says what may be wrong with it. */
-export async function findBefore(context: Context, engine: BackupEngine, before: Date): Promise<BackupInfo> {
-  const infos = await engine.getBackupInfo();
-  const corrupt = await engine.getCorruptedBackups();
-  const latest = latestBefore(infos, before);
+/** Finds the backup that `--before` means, with `wholeOnly` among those that are not known to be damaged, and says what may be wrong with it. */
+export async function findBefore(
+  context: Context,
+  engine: BackupEngine,
+  before: Date,
+  wholeOnly: boolean,
+): Promise<BackupInfo> {
+  const { backups: infos, corrupt: unreadable } = await engine.survey();
+  const corrupt = unreadable.map(({ backupId }) => backupId);
+  const damaged = wholeOnly ? await knownDamaged(engine) : [];
+  const whole = infos.filter(({ backupId }) => !damaged.includes(backupId));
+  const latest = latestBefore(whole, before);
   if (latest === undefined) {
+    if (infos.length === 0 || latestBefore(infos, before) !== undefined) {
+      throw noneUsable(engine.location, unreadable, damaged);
+    }
     const oldest = [...infos].sort((a, b) => Number(isLater(a, b)) - Number(isLater(b, a)))[0];
     throw notFound(
       'BACKUP_NOT_FOUND',
@@ -58,6 +69,13 @@ export async function findBefore(context: Context, engine: BackupEngine, before:
       `${passed.length === 1 ? 'backup' : 'backups'} ${passed.join(', ')} may have been nearer to ${localTime(before)}, and cannot be read`,
     );
   }
+  const meant = latestBefore(infos, before)?.found.backupId ?? found.backupId;
+  warnOfPassed(
+    context,
+    engine,
+    damaged.filter((id) => id > found.backupId && id <= meant),
+    found.backupId,
+  );
   if (contradicting.length > 0) {
     const those = contradicting.map(({ backupId, timestamp }) => `${backupId} (${localTime(timestamp)})`).join(', ');
     context.out.warn(

@@ -115,7 +115,17 @@ export const definitions: Record<string, JsonSchema> = {
   ),
   listedBackup: object({
     ...backupProperties,
-    state: { ...oneOf('good', 'unverified', 'corrupt'), description: 'what the last verify said' },
+    state: {
+      ...oneOf('good', 'unverified', 'corrupt'),
+      description: 'corrupt: known to be damaged; good: the last verify or drill went well',
+    },
+    'damage?': array(
+      object({
+        'file?': text('relative to the directory; missing where it is not known which it is'),
+        since: time('when it was found'),
+      }),
+      'what was found damaged, here or in another backup that shares it, and was not read and found whole since',
+    ),
     pinned: flag(),
     'pinNote?': text(),
     'lastVerify?': ref('record'),

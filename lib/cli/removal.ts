@@ -31,6 +31,13 @@ export function unreadablePlan(location: string, backupIds: readonly number[], f
   ];
 }
 
+/** Which backups cannot be read, and why the latest of them cannot: for those who wanted to delete others. */
+export function unreadableLine({ corrupt }: Inventory): string {
+  const ids = corrupt.map(({ backupId }) => backupId).join(', ');
+  const latest = corrupt.at(-1);
+  return `${corrupt.length === 1 ? 'Backup' : 'Backups'} ${ids} cannot be read, and nothing goes before that is settled. Backup ${latest?.backupId}: ${safe(latest?.reason ?? '')}`;
+}
+
 /** The code of what is not as it was when it was decided to delete it. */
 export const CHANGED = 'BACKUP_CHANGED';
 

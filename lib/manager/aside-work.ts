@@ -29,7 +29,8 @@ export class AsideWork {
         const info = await this.#work.find(backupId);
         record.backupId = info.backupId;
         record.timestamp = info.timestamp.toISOString();
-        return notingDamage(this.#work.state, incremental, info, record.at, () =>
+        const reading = { proves: 'drill', now: () => this.#work.clock.now() } as const;
+        return notingDamage(this.#work.state, incremental, info, reading, () =>
           drillBackup(incremental, info.backupId, { ...this.#work.settings.drill, signal }),
         );
       };

@@ -2,7 +2,7 @@ import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo, BackupKind, Progress } from '../backup-info.js';
 import type { Database, DatabaseSource } from '../database.js';
 import { type Clock, pause } from './clock.js';
-import { suspectDamage } from './damage.js';
+import { mayShare, notingDamage } from './damage.js';
 import type { DatabaseAccess } from './database-access.js';
 import {
   type BackedUpContent,
@@ -24,7 +24,7 @@ import {
   warn,
 } from './manager-events.js';
 import type { Settings } from './manager-options.js';
-import { count, type ManagerState, remainingSuspects, spreadsDamage } from './manager-state.js';
+import { count, type ManagerState } from './manager-state.js';
 import { isSameBackup, recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 import { backoff, mayPass, toError } from './retries.js';
@@ -294,20 +294,8 @@ export class BackupRunner {
       return 'full';
     }
     const { settings, state } = this.#parts;
-    const directory = await state.load();
-    if (state.memory.suspects.length > 0) {
-      const backups = await pair.incremental.getBackupInfo();
-      const remaining = directory
-        ? remainingSuspects(state.memory.suspects, backups, directory)
-        : state.memory.suspects;
-      if (spreadsDamage(remaining)) {
-        return 'full';
-      }
-      if (remaining.length === 0) {
-        await state.update((memory) => {
-          memory.suspects = [];
-        });
-      }
+    if ((await mayShare(state, pair.incremental)).spreads) {
+      return 'full';
     }
     if (settings.fullEvery === 0 || asked === 'incremental') {
       return 'incremental';
@@ -383,14 +371,14 @@ export async function verifyAndRecord(
   const { backupId } = info;
   const timestamp = info.timestamp.toISOString();
   const common = { operation: 'verify' as const, at, backupId, timestamp, checksum: how === 'checksum', trigger };
+  const reading = { proves: how === 'checksum' ? 'every byte' : 'sizes', now: () => clock.now() } as const;
   try {
-    await engine.verifyBackup(backupId, { checksum: how === 'checksum', signal: abort });
+    await notingDamage(state, engine, info, reading, () =>
+      engine.verifyBackup(backupId, { checksum: how === 'checksum', signal: abort }),
+    );
   } catch (error) {
     const durationMs = Math.round(clock.monotonic() - begun);
     await recorder.record({ ...common, ok: false, durationMs, error: recordedError(error) });
-    if ((error as { code?: string }).code === 'BACKUP_CORRUPT') {
-      await suspectDamage(state, engine, info, at);
-    }
     throw error;
   }
   const durationMs = Math.round(clock.monotonic() - begun);

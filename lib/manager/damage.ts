@@ -1,59 +1,201 @@
 import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
-import type { ManagerState, Suspect } from './manager-state.js';
+import { damageLookup, isOf, isSharedFile, type KnownDamage } from '../known-damage.js';
+import type { ManagerMemory, ManagerState, Suspect } from './manager-state.js';
+import { isSameBackup } from './operation-record.js';
 
 /** Codes of what failed because of the backup, and not because there was no room, for instance. */
 export const DAMAGE: ReadonlySet<string> = new Set(['BACKUP_CORRUPT', 'DRILL_FAILED', 'ROCKSDB_CORRUPTION']);
 
+/** So many files of one backup are remembered as damaged; where more are, the backup as a whole is. */
+const MOST_FILES = 500;
+
+/** What reading a backup proves if it goes well. `sizes`: nothing of what was found by reading. */
+export type Proof = 'sizes' | 'every byte' | 'drill';
+
+/** How a backup is read: what that proves, and by whose clock it is noted when damage was found. */
+export interface Reading {
+  proves: Proof;
+  now(): number;
+}
+
 /**
- * Reads a backup. Damage that is found is noted, so that no later backup shares the file, whoever makes it: RocksDB's engine takes
- * a file that is there by its name.
+ * Reads a backup. Damage that is found is noted, by file, so that every command and every manager knows it, and no later backup
+ * shares the file: RocksDB's engine takes a file that is there by its name. What is read and found whole is damaged no more.
  */
 export async function notingDamage<T>(
   state: ManagerState,
   engine: BackupEngine,
   info: BackupInfo,
-  since: string,
+  { proves, now }: Reading,
   read: () => Promise<T>,
 ): Promise<T> {
+  const begun = now();
+  let result: T;
   try {
-    return await read();
+    result = await read();
   } catch (error) {
-    const { code } = (error ?? {}) as { code?: unknown };
+    const { code, damagedFiles } = (error ?? {}) as { code?: unknown; damagedFiles?: readonly string[] };
     if (typeof code === 'string' && DAMAGE.has(code)) {
-      await suspectDamage(state, engine, info, since);
+      const since = new Date(now()).toISOString();
+      const found = foundIn(info, since, damagedFiles, code === 'DRILL_FAILED');
+      await remember(state, engine, (damage) => [...damage, ...found.filter((one) => !isKnown(damage, one))]);
     }
     throw error;
   }
+  if (proves !== 'sizes') {
+    await noteWhole(state, engine, info, begun, proves);
+  }
+  return result;
 }
 
-/** Notes that a backup is damaged, and with it those that have a file in common with it. */
-export async function suspectDamage(
+async function noteWhole(
   state: ManagerState,
   engine: BackupEngine,
+  { backupId }: BackupInfo,
+  begun: number,
+  proves: Proof,
+): Promise<void> {
+  await state.load();
+  if (state.memory.damage.length === 0) {
+    return;
+  }
+  // It may have been deleted meanwhile: then it takes nothing back.
+  const info = await engine.getBackupInfo(backupId, { fileDetails: true }).catch(() => undefined);
+  if (info === undefined) {
+    return;
+  }
+  const takesBack = (known: KnownDamage) =>
+    Date.parse(known.since) <= begun && (known.drill === undefined || proves === 'drill');
+  const damageIn = (damage: readonly KnownDamage[]) => damageLookup(damage.filter(takesBack))(info);
+  if (damageIn(state.memory.damage).length > 0) {
+    await remember(state, engine, (damage) => {
+      const whole = new Set(damageIn(damage));
+      return damage.filter((known) => !whole.has(known));
+    });
+  }
+}
+
+function foundIn(
   info: BackupInfo,
   since: string,
+  files: readonly string[] | undefined,
+  byDrill: boolean,
+): KnownDamage[] {
+  const backup = { backupId: info.backupId, timestamp: info.timestamp.toISOString(), since };
+  if (byDrill) {
+    return [{ ...backup, drill: true }];
+  }
+  return files === undefined || files.length === 0 || files.length > MOST_FILES
+    ? [backup]
+    : files.map((file) => ({ file, ...backup }));
+}
+
+function isKnown(damage: readonly KnownDamage[], one: KnownDamage): boolean {
+  return damage.some(
+    ({ file, drill, backupId, timestamp }) =>
+      file === one.file &&
+      drill === one.drill &&
+      ((file !== undefined && isSharedFile(file)) || isSameBackup({ backupId, timestamp }, one)),
+  );
+}
+
+/** Changes what is known to be damaged, and with it which backups that concerns. */
+async function remember(
+  state: ManagerState,
+  engine: BackupEngine,
+  change: (damage: readonly KnownDamage[]) => KnownDamage[],
 ): Promise<void> {
-  const suspects = await thoseThatShareWith(engine, info);
+  const backups = await engine.getBackupInfo({ fileDetails: true }).catch(() => undefined);
   await state.update((memory) => {
-    const known = memory.suspects.filter((old) => !suspects.some((suspect) => suspect.backupId === old.backupId));
-    memory.suspects = [...known, ...suspects.map((suspect) => ({ ...suspect, since }))];
+    memory.damage = change(memory.damage);
+    setSuspects(memory, backups);
   });
 }
 
-/** A backup, and those that have a file in common with it: which file is damaged, the error tells people only. */
-async function thoseThatShareWith(engine: BackupEngine, info: BackupInfo): Promise<Omit<Suspect, 'since'>[]> {
-  const all = await engine.getBackupInfo({ fileDetails: true }).catch(() => []);
-  const sharedFiles = ({ fileDetails = [] }: BackupInfo) =>
-    fileDetails.filter(({ shared }) => shared).map(({ name }) => name);
-  const own = new Set(all.filter(({ backupId }) => backupId === info.backupId).flatMap(sharedFiles));
-  const sharing = all.filter(
-    (other) => other.backupId !== info.backupId && sharedFiles(other).some((name) => own.has(name)),
-  );
-  return [info, ...sharing].map(({ backupId, timestamp }) => ({
-    backupId,
-    timestamp: timestamp.toISOString(),
-    // Where nothing could be listed, whatever is possible is assumed.
-    shares: all.length === 0 || own.size > 0,
-  }));
+function setSuspects(memory: ManagerMemory, backups: readonly BackupInfo[] | undefined): void {
+  if (backups === undefined) {
+    // Nothing could be listed: those in which it was found.
+    memory.suspects = memory.damage.map(({ backupId, timestamp, since }) => ({
+      backupId,
+      timestamp,
+      since,
+      isDamaged: true,
+    }));
+    return;
+  }
+  const { damage, suspects } = whatIsDamaged(memory.damage, backups);
+  memory.damage = damage;
+  memory.suspects = suspects;
+}
+
+/** What is known of damage, of the backups that are there. */
+export interface DamageThere {
+  /** Without what went with the backups that had it. */
+  damage: KnownDamage[];
+  /** The backups that are damaged, or share a file with one of which it is not known which file is; oldest first. */
+  suspects: Suspect[];
+  /** Whether a backup that shares files could get damaged ones. */
+  spreads: boolean;
+}
+
+/** Which of the damage is still there, and whom it concerns. The infos have `fileDetails`. */
+export function whatIsDamaged(known: readonly KnownDamage[], backups: readonly BackupInfo[]): DamageThere {
+  const there = new Set<KnownDamage>();
+  const suspects: Suspect[] = [];
+  if (known.length === 0) {
+    return { damage: [], suspects, spreads: false };
+  }
+  const damageOf = damageLookup(known);
+  // Files of backups of which it is not known which file is damaged.
+  const doubtful = new Map<string, string>();
+  let spreads = false;
+  for (const backup of backups) {
+    for (const found of damageOf(backup)) {
+      there.add(found);
+      if (found.file === undefined && isOf(found, backup)) {
+        for (const { name } of sharedFilesOf(backup)) {
+          doubtful.set(name, found.since);
+        }
+      }
+    }
+  }
+  for (const backup of backups) {
+    const [own] = damageOf(backup);
+    const since =
+      own?.since ??
+      sharedFilesOf(backup)
+        .map(({ name }) => doubtful.get(name))
+        .find(Boolean);
+    if (since !== undefined) {
+      const { backupId, timestamp } = backup;
+      suspects.push({ backupId, timestamp: timestamp.toISOString(), since, isDamaged: own !== undefined });
+    }
+  }
+  for (const { file } of there) {
+    spreads ||= file !== undefined && isSharedFile(file);
+  }
+  return { damage: known.filter((one) => there.has(one)), suspects, spreads: spreads || doubtful.size > 0 };
+}
+
+function sharedFilesOf({ fileDetails = [] }: BackupInfo) {
+  return fileDetails.filter(({ shared }) => shared);
+}
+
+/** Whether a new backup may share files with those that are there. Forgets what went with the backups that had it. */
+export async function mayShare(state: ManagerState, engine: BackupEngine): Promise<DamageThere> {
+  await state.load();
+  const { damage: known, suspects } = state.memory;
+  if (known.length === 0 && suspects.length === 0) {
+    return { damage: [], suspects: [], spreads: false };
+  }
+  const there = whatIsDamaged(known, await engine.getBackupInfo({ fileDetails: true }));
+  if (there.damage.length < known.length || there.suspects.length !== suspects.length) {
+    const gone = new Set(known.filter((one) => !there.damage.includes(one)).map((one) => JSON.stringify(one)));
+    await state.update((memory) => {
+      memory.damage = memory.damage.filter((one) => !gone.has(JSON.stringify(one)));
+      memory.suspects = there.suspects;
+    });
+  }
+  return there;
 }

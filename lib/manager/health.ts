@@ -1,5 +1,6 @@
 import { DAMAGE } from './damage.js';
-import type { OperationRecord } from './operation-record.js';
+import type { Suspect } from './manager-state.js';
+import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
 import type { DirectoryState } from './state.js';
 
 /** What is known of a backup by what was done to it. */
@@ -11,33 +12,22 @@ export function recordsNewestFirst({ last, history }: DirectoryState): Operation
   return [...older, ...history].reverse();
 }
 
-/**
- * Of one backup's own records. A verify that was stopped, or could not read the disk for once, says nothing; damage that was found
- * does. What reading every byte has found, looking at names and sizes does not take back. A drill reads every byte, and what
- * differed in one only another drill takes back.
- */
-export function healthOf(newestFirst: readonly OperationRecord[]): Health {
-  const drilled = newestFirst.find(({ operation, ok, error }) => operation === 'drill' && (ok || isDifferent(error)));
-  if (drilled?.ok === false) {
-    return 'corrupt';
-  }
-  let health: Health = 'unverified';
-  for (const { operation, ok, checksum = false, error } of newestFirst) {
-    if (operation !== 'verify' && operation !== 'drill') {
-      continue;
-    }
-    const everyByte = checksum || operation === 'drill';
-    if (!ok && DAMAGE.has(error?.code ?? '') && (health === 'unverified' || everyByte)) {
-      return 'corrupt';
-    }
-    if (ok && everyByte) {
-      return 'good';
-    }
-    if (ok) {
-      health = 'good';
-    }
-  }
-  return health;
+/** Whether a backup is damaged, or shares a file with one of which it is not known which file is: nobody decides it but this. */
+export function suspicionOf(backup: BackupRef, suspects: readonly Suspect[]): Suspect | undefined {
+  return suspects.find((suspect) => isSameBackup(suspect, backup));
 }
 
-const isDifferent = (error: OperationRecord['error']) => error?.code === 'DRILL_FAILED';
+/**
+ * Of one backup: its own records, and its damage. What was found damaged stays so until it is read and found whole; no record of a
+ * look at names and sizes changes that. A verify that was stopped, or could not read the disk for once, says nothing.
+ */
+export function healthOf(newestFirst: readonly OperationRecord[], suspicion: Suspect | undefined): Health {
+  if (suspicion !== undefined) {
+    return suspicion.isDamaged ? 'corrupt' : 'unverified';
+  }
+  const last = newestFirst.find(
+    ({ operation, ok, error }) =>
+      (operation === 'verify' || operation === 'drill') && (ok || DAMAGE.has(error?.code ?? '')),
+  );
+  return last?.ok ? 'good' : 'unverified';
+}

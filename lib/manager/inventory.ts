@@ -1,6 +1,9 @@
 import type { BackupEngine } from '../backup-engine.js';
-import type { BackupFileDetails, BackupInfo } from '../backup-info.js';
-import { type Health, healthOf, recordsNewestFirst } from './health.js';
+import type { BackupFileDetails, BackupInfo, UnreadableBackup } from '../backup-info.js';
+import { damageLookup, type KnownDamage } from '../known-damage.js';
+import { whatIsDamaged } from './damage.js';
+import { type Health, healthOf, recordsNewestFirst, suspicionOf } from './health.js';
+import { memoryOf, type Suspect } from './manager-state.js';
 import { isRecordOf, type OperationRecord } from './operation-record.js';
 import type { RetentionBackup } from './retention.js';
 import { type DirectoryState, pinOf, readState } from './state.js';
@@ -9,8 +12,13 @@ import { type DirectoryState, pinOf, readState } from './state.js';
 export interface BackupRecord extends BackupInfo {
   /** Every file of it. */
   files: BackupFileDetails[];
-  /** What the last verify said; `corrupt` if that found damage. A history that has been forgotten says nothing. */
+  /**
+   * `corrupt`: a file of it was found damaged, in this backup or another, and has not been read and found whole since. `good`: the last
+   * verify or drill went well. `unverified`: neither is known.
+   */
   state: Health;
+  /** What was found damaged of it. */
+  damage: KnownDamage[];
   /** Whether it is kept until it is unpinned. */
   pinned: boolean;
   /** What was noted when it was pinned. */
@@ -27,8 +35,10 @@ export interface Inventory {
   location: string;
   /** Those that can be read, oldest first. */
   backups: BackupRecord[];
-  /** Those that cannot, by their ids. */
-  corrupt: { backupId: number }[];
+  /** Those that cannot, by their ids, and why. */
+  corrupt: UnreadableBackup[];
+  /** The readable backups that are damaged, or share a file with one of which it is not known which file is. */
+  suspects: Suspect[];
   /** Bytes of the distinct files of the backups that can be read. */
   bytesOnDisk: number;
   /** Bytes that restoring each of them once would write. */
@@ -56,29 +66,28 @@ export async function readInventory(
   engine: BackupEngine,
   /** @internal Knows what could not be written to the state. */
   recorder?: { withUnwritten(state: DirectoryState): DirectoryState },
+  /** @internal What a manager knows of damage, where it could not write that down. */
+  memory?: { damage: readonly KnownDamage[] },
 ): Promise<Inventory> {
-  // One after the other: what is listed as corrupt was not made or deleted while we looked, if both lists agree.
-  const corrupt = await engine.getCorruptedBackups();
-  const infos = await engine.getBackupInfo({ fileDetails: true });
+  const { backups, corrupt } = await engine.survey({ fileDetails: true });
   const state = await readState(engine.location);
-  const readable = new Set(infos.map(({ backupId }) => backupId));
-  return buildInventory(
-    engine.location,
-    infos,
-    corrupt.filter((backupId) => !readable.has(backupId)),
-    recorder?.withUnwritten(state) ?? state,
-  );
+  return buildInventory(engine.location, backups, corrupt, recorder?.withUnwritten(state) ?? state, memory);
 }
 
 /** The same, of what was read already. The infos have `fileDetails`. */
 export function buildInventory(
   location: string,
   infos: readonly BackupInfo[],
-  corrupt: readonly number[],
+  corrupt: readonly UnreadableBackup[],
   state: DirectoryState,
+  { damage: known }: { damage: readonly KnownDamage[] } = memoryOf(state),
 ): Inventory {
   const records = recordsNewestFirst(state);
-  const backups = infos.map((info) => recordOf(info, state, records)).sort((a, b) => a.backupId - b.backupId);
+  const { damage, suspects } = whatIsDamaged(known, infos);
+  const damageOf = damageLookup(damage);
+  const backups = infos
+    .map((info) => recordOf(info, state, records, suspects, damageOf(info)))
+    .sort((a, b) => a.backupId - b.backupId);
   const users = new Map<string, number[]>();
   let bytesOnDisk = 0;
   let logicalBytes = 0;
@@ -94,18 +103,16 @@ export function buildInventory(
       }
     }
   }
-  return {
-    location,
-    backups,
-    corrupt: corrupt.map((backupId) => ({ backupId })),
-    bytesOnDisk,
-    logicalBytes,
-    users,
-    state,
-  };
+  return { location, backups, corrupt: [...corrupt], suspects, bytesOnDisk, logicalBytes, users, state };
 }
 
-function recordOf(info: BackupInfo, state: DirectoryState, records: OperationRecord[]): BackupRecord {
+function recordOf(
+  info: BackupInfo,
+  state: DirectoryState,
+  records: OperationRecord[],
+  suspects: readonly Suspect[],
+  damage: KnownDamage[],
+): BackupRecord {
   const files = info.fileDetails ?? [];
   const pin = pinOf(state, info);
   const own = records.filter((record) => isRecordOf(record, info));
@@ -114,7 +121,8 @@ function recordOf(info: BackupInfo, state: DirectoryState, records: OperationRec
   return {
     ...info,
     files,
-    state: healthOf(own),
+    state: healthOf(own, suspicionOf(info, suspects)),
+    damage,
     pinned: pin !== undefined,
     ...(pin?.note === undefined ? {} : { pinNote: pin.note }),
     ...(lastVerify === undefined ? {} : { lastVerify }),

@@ -1,7 +1,7 @@
 import { ownBackups } from './databases.js';
-import { healthOf, recordsNewestFirst } from './health.js';
+import { recordsNewestFirst, suspicionOf } from './health.js';
 import { memoryOf } from './manager-state.js';
-import { type BackupRef, isRecordOf, isSameBackup } from './operation-record.js';
+import { type BackupRef, isRecordOf } from './operation-record.js';
 import type { DirectoryState } from './state.js';
 
 /** A backup that was made, and verified if that was asked for. */
@@ -35,11 +35,10 @@ export function lastGoodOf(
   return undefined;
 }
 
-/** Whether a backup is gone, or was found damaged, or shares a file with one that was. */
+/** Whether a backup is gone, or was found damaged, or may be. */
 export function isBad(state: DirectoryState, backup: BackupRef): boolean {
-  if (memoryOf(state).suspects.some((suspect) => isSameBackup(suspect, backup))) {
-    return true;
-  }
-  const own = recordsNewestFirst(state).filter((record) => isRecordOf(record, backup));
-  return healthOf(own) === 'corrupt' || own.some(({ operation, ok }) => operation === 'delete' && ok);
+  return (
+    suspicionOf(backup, memoryOf(state).suspects) !== undefined ||
+    recordsNewestFirst(state).some((record) => record.operation === 'delete' && record.ok && isRecordOf(record, backup))
+  );
 }

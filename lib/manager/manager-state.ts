@@ -1,16 +1,17 @@
+import { type KnownDamage, parseDamage } from '../known-damage.js';
 import type { BackedUpContent } from './database-content.js';
 import { warn } from './manager-events.js';
-import { type BackupRef, isRecordOf, isSameBackup } from './operation-record.js';
+import { isSameBackup } from './operation-record.js';
 import { type DirectoryState, readState, updateState } from './state.js';
 
-/** A backup with a damaged file, or one that shares a file with such a backup. */
+/** A backup with a damaged file, or one that shares a file with a backup of which it is not known which file is damaged. */
 export interface Suspect {
   backupId: number;
   timestamp: string;
   /** When the damage was found. */
   since: string;
-  /** Whether it has files that another backup could share. */
-  shares?: boolean;
+  /** Whether it is known to be damaged itself. */
+  isDamaged: boolean;
 }
 
 /** What managers remember of a directory over restarts, in its state. */
@@ -21,7 +22,9 @@ export interface ManagerMemory {
   consecutiveFailures: Record<string, number>;
   /** When each entry of a schedule fired last. */
   lastRuns: Record<string, string>;
-  /** As long as there is one none is deleted, and as long as one has files that could be shared, backups are full ones. */
+  /** What was found damaged and has not been read and found whole since. */
+  damage: KnownDamage[];
+  /** The backups that it concerned when it changed last. As long as there is one none is deleted. */
   suspects: Suspect[];
   /** What the last backup has, if it is known to have all that the database held. */
   backedUp: BackedUpContent | undefined;
@@ -66,6 +69,8 @@ export class ManagerState {
     const memory = structuredClone(this.#memory);
     const news = written.suspects.filter((suspect) => !memory.suspects.some((known) => isSameBackup(known, suspect)));
     memory.suspects.push(...news);
+    const known = new Set(memory.damage.map((one) => JSON.stringify(one)));
+    memory.damage.push(...written.damage.filter((one) => !known.has(JSON.stringify(one))));
     return memory;
   }
 
@@ -91,34 +96,18 @@ export function count(counters: Record<string, number>, name: string, by = 1): v
   counters[name] = (counters[name] ?? 0) + by;
 }
 
-/** Those suspects that are still there, and were not read from end to end and found whole since. */
-export function remainingSuspects(
-  suspects: readonly Suspect[],
-  backups: BackupRef[],
-  state: DirectoryState,
-): Suspect[] {
-  const verified = state.history.filter(({ operation, ok, checksum }) => operation === 'verify' && ok && checksum);
-  return suspects.filter(
-    (suspect) =>
-      backups.some((backup) => isSameBackup(backup, suspect)) &&
-      !verified.some((record) => isRecordOf(record, suspect) && Date.parse(record.at) >= Date.parse(suspect.since)),
-  );
-}
-
-/** Whether a backup that shares files could get damaged ones. */
-export function spreadsDamage(suspects: readonly Suspect[]): boolean {
-  return suspects.some(({ shares = true }) => shares);
-}
-
 /** A manager's part of the state. Whatever somebody made of it, what comes back has the right form. */
 export function memoryOf({ manager }: Pick<DirectoryState, 'manager'>): ManagerMemory {
-  const { incrementalsSinceFull, consecutiveFailures, lastRuns, suspects, backedUp } = manager;
+  const { incrementalsSinceFull, consecutiveFailures, lastRuns, damage, suspects, backedUp } = manager;
   return {
     incrementalsSinceFull:
       typeof incrementalsSinceFull === 'number' && incrementalsSinceFull >= 0 ? incrementalsSinceFull : undefined,
     consecutiveFailures: recordOf(consecutiveFailures, (value) => typeof value === 'number'),
     lastRuns: recordOf(lastRuns, (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value))),
-    suspects: Array.isArray(suspects) ? suspects.filter(isSuspect) : [],
+    damage: parseDamage(damage),
+    suspects: Array.isArray(suspects)
+      ? suspects.filter(isSuspect).map((suspect) => ({ ...suspect, isDamaged: suspect.isDamaged !== false }))
+      : [],
     backedUp: isBackedUp(backedUp) ? backedUp : undefined,
   };
 }

@@ -40,7 +40,10 @@ export interface ManagerStatus {
   drillsScheduled: boolean;
   consecutiveFailures: number;
   incrementalsSinceFull: number;
-  /** Backups that are damaged or share a file with one that is. As long as there are any, backups are full and none is deleted. */
+  /**
+   * Backups that are damaged, or share a file with one of which it is not known which file is. As long as there are any, none is deleted,
+   * and backups are full if they could get a damaged file.
+   */
   suspects: readonly Suspect[];
   /** By how many milliseconds the system's clock was set forward, or back, since the manager was made. */
   clockOffset: number;

@@ -31,7 +31,7 @@ import {
   warn,
 } from './manager-events.js';
 import type { Settings } from './manager-options.js';
-import { count, ManagerState, remainingSuspects } from './manager-state.js';
+import { count, ManagerState } from './manager-state.js';
 import { isSameBackup, type OperationName } from './operation-record.js';
 import { planPruning, prune } from './pruner.js';
 import { Recorder } from './recorder.js';
@@ -434,15 +434,14 @@ export class ManagerWork {
 
   async stats(): Promise<ManagerStats> {
     await this.load();
-    const inventory = await readInventory((await this.engines.open()).incremental);
+    const inventory = await readInventory((await this.engines.open()).incremental, this.recorder, this.state.memory);
     this.#reconsider(inventory.state);
-    const suspects = remainingSuspects(this.state.memory.suspects, inventory.backups, inventory.state);
     const last = {
       good: this.lastGood,
       current: this.lastCurrent,
       drill: this.lastDrill,
     };
-    return statisticsOf(inventory, suspects, this.steady.now(), last);
+    return statisticsOf(inventory, this.steady.now(), last);
   }
 
   /** Writes down when the entries of schedules fired. */

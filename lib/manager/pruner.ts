@@ -5,7 +5,7 @@ import { byDatabase } from './databases.js';
 import { deleteUnlessPinned } from './guarded-delete.js';
 import { type Inventory, readInventory, retentionBackups } from './inventory.js';
 import { takeTurn } from './manager-engines.js';
-import { type ManagerState, remainingSuspects, type Suspect } from './manager-state.js';
+import type { ManagerState } from './manager-state.js';
 import { recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 import { planRetention, type RetentionOptions, type RetentionPlan, type RetentionPolicy } from './retention.js';
@@ -26,25 +26,24 @@ export async function planPruning(
   policy: RetentionPolicy,
   { steady, state, recorder, databaseId }: Pick<PrunerParts, 'steady' | 'state' | 'recorder' | 'databaseId'>,
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
-  const inventory = await readInventory(engine, recorder);
-  const plan = planOf(inventory, policy, new Date(steady.now()), state.memory.suspects, 'with checksums', {
+  const inventory = await readInventory(engine, recorder, state.memory);
+  const plan = planOf(inventory, policy, new Date(steady.now()), 'with checksums', {
     // While it is not known which of several is its own, a manager deletes nothing.
     databaseId: databaseId ?? (byDatabase(inventory.backups).length > 1 ? '' : undefined),
   });
   return { inventory, plan };
 }
 
-/** What a policy makes of an inventory, given what is known of lost pins and of damage. `checking` says how to verify what may be damaged. */
+/** What a policy makes of an inventory, given what is known of lost pins and of damage. `checking` says how to verify what is, or may be. */
 export function planOf(
   inventory: Inventory,
   policy: RetentionPolicy,
   now: Date,
-  suspects: readonly Suspect[],
   checking: string,
   options: Omit<RetentionOptions, 'forbidden'> = {},
 ): RetentionPlan {
-  const { backups, state } = inventory;
-  const ids = remainingSuspects(suspects, backups, state).map(({ backupId }) => backupId);
+  const { suspects, state } = inventory;
+  const ids = suspects.map(({ backupId }) => backupId);
   const damage =
     ids.length === 0
       ? undefined

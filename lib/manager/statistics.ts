@@ -10,7 +10,7 @@ export interface ManagerStats {
   pinned: number;
   /** Ids of backups that cannot be read. */
   corrupt: number[];
-  /** Ids of backups of which a file was found damaged, or that share a file with such a one. */
+  /** Ids of backups that are damaged, or share a file with one of which it is not known which file is. */
   suspects: number[];
   oldest: Date | undefined;
   newest: Date | undefined;
@@ -41,7 +41,6 @@ export interface ManagerStats {
 /** Counts and sums up. `now` is in milliseconds. */
 export function statisticsOf(
   inventory: Inventory,
-  suspects: { backupId: number }[],
   now: number,
   last: {
     good: number | undefined;
@@ -49,7 +48,7 @@ export function statisticsOf(
     drill: number | undefined;
   },
 ): ManagerStats {
-  const { backups, corrupt, state } = inventory;
+  const { backups, corrupt, suspects, state } = inventory;
   const full = backups.filter(({ kind }) => kind === 'full').length;
   const { created = 0, failed = 0, bytesCopied = 0, leftOut = 0 } = state.counters;
   const durations = state.history.filter(isCreated).map(({ durationMs }) => durationMs);

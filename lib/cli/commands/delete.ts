@@ -11,7 +11,15 @@ import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { parseBackupId } from '../parse.js';
-import { CHANGED, deleteShown, deletionPlan, refuseLostPins, refusePinned, unreadablePlan } from '../removal.js';
+import {
+  CHANGED,
+  deleteShown,
+  deletionPlan,
+  refuseLostPins,
+  refusePinned,
+  unreadableLine,
+  unreadablePlan,
+} from '../removal.js';
 import { array, count, flag, object, text } from '../schema.js';
 
 const deletionSchema = object({
@@ -150,7 +158,13 @@ export const purge = defineCommand({
         const bytesFreed = freedBy(inventory, deleted);
         const json = { location: engine.location, deleted, kept, bytesFreed, dryRun: options['dry-run'] };
         if (goes.length === 0) {
-          return { json, text: () => [`nothing to delete: there are ${backups.length}`] };
+          const nothing = `nothing to delete: there are ${backups.length}`;
+          const isDamaged = inventory.corrupt.length > 0;
+          return {
+            json,
+            text: () => (isDamaged ? [nothing, context.out.style.bad(unreadableLine(inventory))] : [nothing]),
+            exit: isDamaged && !options['dry-run'] ? 'corrupt' : 'ok',
+          };
         }
         const corrupt = inventory.corrupt.map(({ backupId }) => backupId);
         const plan = [

@@ -16,7 +16,7 @@ export const list = defineCommand({
   name: 'list',
   summary: 'list the backups of a directory',
   description: [
-    'Lists the backups of DIR, oldest first: when they were begun, how much a restore writes (SIZE), how much deleting one alone would free (FREES), and how they were last checked. Backups that cannot be read are listed too.',
+    'Lists the backups of DIR, oldest first: when they were begun, how much a restore writes (SIZE), how much deleting one alone would free (FREES), and how they were last checked, or DAMAGED where a file of theirs was found damaged, in whichever backup, and has not been read and found whole since. Backups that cannot be read are listed too.',
     'KIND is full where every file was copied when the backup was made, and incremental where it took over files of earlier ones; of a backup that another program made it is full if none of its files lies where backups share files. DATABASE is there where DIR has backups of several databases, and LOG where a backup is mostly write-ahead log, which every backup copies anew.',
     'With --quiet only the numbers of those that can be read, one a line.',
   ],
@@ -34,6 +34,7 @@ export const list = defineCommand({
     location: text('the directory of backups'),
     backups: array(ref('listedBackup'), 'oldest first'),
     corrupt: array(count(), 'numbers of those that cannot be read'),
+    damaged: array(count(), 'numbers of those that can be read and are known to be damaged'),
     bytesOnDisk: count('of all files of readable backups, shared ones once'),
     logicalBytes: count('the sum of the sizes'),
     'pinsLost?': text('set while it is not known which backups are pinned'),
@@ -42,6 +43,7 @@ export const list = defineCommand({
     return withDirectory(DIR, async (engine) => {
       const { location, backups, corrupt, bytesOnDisk, logicalBytes, state } = await readInventory(engine);
       const lost = corrupt.map(({ backupId }) => backupId);
+      const damaged = backups.filter((backup) => backup.state === 'corrupt').map(({ backupId }) => backupId);
       const { style } = context.out;
       warnOfNewerRocksDB(context, backups);
       return {
@@ -49,6 +51,7 @@ export const list = defineCommand({
           location,
           backups: backups.map(listedAsJson),
           corrupt: lost,
+          damaged,
           bytesOnDisk,
           logicalBytes,
           ...(state.pinsLost === undefined ? {} : { pinsLost: state.pinsLost }),
@@ -68,6 +71,13 @@ export const list = defineCommand({
                         `${lost.length === 1 ? 'Backup' : 'Backups'} ${lost.join(', ')} cannot be read; verify says why. Nothing is deleted until that is settled.`,
                       ),
                     ]),
+                ...(damaged.length === 0
+                  ? []
+                  : [
+                      style.bad(
+                        `${damaged.length === 1 ? 'Backup' : 'Backups'} ${damaged.join(', ')} ${damaged.length === 1 ? 'is' : 'are'} known to be damaged; show says in which file. restore passes over ${damaged.length === 1 ? 'it' : 'them'}, and nothing is pruned.`,
+                      ),
+                    ]),
                 ...(state.pinsLost === undefined ? [] : [style.bad(safe(state.pinsLost))]),
               ],
         quiet: () => backups.map(({ backupId }) => String(backupId)),
@@ -77,10 +87,13 @@ export const list = defineCommand({
 });
 
 export function listedAsJson(backup: BackupRecord) {
-  const { state, pinned, pinNote, lastVerify, lastDrill } = backup;
+  const { state, damage, pinned, pinNote, lastVerify, lastDrill } = backup;
   return {
     ...backupAsJson(backup),
     state,
+    ...(damage.length === 0
+      ? {}
+      : { damage: damage.map(({ file, since }) => ({ ...(file === undefined ? {} : { file }), since })) }),
     pinned,
     ...(pinNote === undefined ? {} : { pinNote }),
     ...(lastVerify === undefined ? {} : { lastVerify }),
@@ -133,13 +146,17 @@ function rowOf(backup: BackupRecord, severalDatabases: boolean, now: Date, style
     formatSize(size),
     logShare(backup),
     formatSize(uniqueSize),
-    checked(backup, style),
+    checkedCell(backup, style),
     pinned ? (pinNote === undefined ? 'yes' : safe(pinNote)) : '',
     bytesAsText(appMetadataBytes),
   ];
 }
 
-function checked({ lastVerify, lastDrill }: BackupRecord, style: Style): string {
+function checkedCell({ damage, lastVerify, lastDrill }: BackupRecord, style: Style): string {
+  const [known] = damage;
+  if (known !== undefined) {
+    return style.bad(`DAMAGED ${localTime(new Date(known.since)).slice(0, 10)}`);
+  }
   const latest = [lastVerify, lastDrill]
     .filter((record) => record !== undefined)
     .sort((a, b) => Date.parse(b!.at) - Date.parse(a!.at))[0];

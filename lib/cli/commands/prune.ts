@@ -1,6 +1,5 @@
 import type { BackupEngine } from '../../backup-engine.js';
 import { freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
-import { memoryOf } from '../../manager/manager-state.js';
 import { planOf } from '../../manager/pruner.js';
 import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../manager/retention.js';
 import { formatSize } from '../../units.js';
@@ -12,7 +11,7 @@ import { type Exit, exitOf } from '../exit-codes.js';
 import { table } from '../output/table.js';
 import { safe } from '../output/text.js';
 import { policyOf, policyOptions } from '../policy.js';
-import { CHANGED, deleteShown } from '../removal.js';
+import { CHANGED, deleteShown, unreadableLine } from '../removal.js';
 import { array, count, flag, object, oneOf, text, time } from '../schema.js';
 import { localTime, timeZone } from '../time.js';
 import { verifyOne } from './verify.js';
@@ -103,11 +102,16 @@ export const prune = defineCommand({
         if (dryRun) {
           lines.push(...unverified.map(({ backupId }) => `Backup ${backupId}, the newest, would be verified first.`));
         }
-        if (plan.blocked !== undefined && plan.delete.length === 0 && !dryRun) {
+        const isDamaged = inventory.corrupt.length > 0 || inventory.suspects.length > 0;
+        // Where nothing would go anyway, that a backup cannot be read is no success either.
+        const isUnreadable = inventory.corrupt.length > 0 && plan.delete.length === 0;
+        if (isUnreadable) {
+          lines.push(context.out.style.bad(unreadableLine(inventory)));
+        }
+        if (!dryRun && ((plan.blocked !== undefined && plan.delete.length === 0) || isUnreadable)) {
           if (context.out.quiet) {
-            context.out.warn(`nothing was deleted in ${engine.location}: ${plan.blocked}`);
+            context.out.warn(`nothing was deleted in ${engine.location}: ${plan.blocked ?? unreadableLine(inventory)}`);
           }
-          const isDamaged = inventory.corrupt.length > 0 || hasDamage(inventory);
           return { json: answer([]), text: () => lines, exit: isDamaged ? 'corrupt' : 'failed' };
         }
         if (dryRun || plan.delete.length === 0) {
@@ -132,8 +136,6 @@ export const prune = defineCommand({
   },
 });
 
-const hasDamage = ({ backups }: Inventory) => backups.some(({ state }) => state === 'corrupt');
-
 async function planned(
   context: Context,
   engine: BackupEngine,
@@ -143,8 +145,7 @@ async function planned(
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
   // On a full disk the verify that pruning needs cannot be written down; it counts all the same.
   const inventory = await readInventory(engine, context.recorder(engine.location, auditLog));
-  const { suspects } = memoryOf(inventory.state);
-  return { plan: planOf(inventory, policy, context.now(), suspects, 'with --checksum', options), inventory };
+  return { plan: planOf(inventory, policy, context.now(), 'with --checksum', options), inventory };
 }
 
 /**

@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
 import type { BackupEngine, RestoreBackupOptions, RestorePlan } from '../../backup-engine.js';
+import type { BackupInfo } from '../../backup-info.js';
+import { damageInWords, damageLookup, readKnownDamage } from '../../known-damage.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
+import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
@@ -24,6 +27,7 @@ export const restore = defineCommand({
   summary: 'bring a database back from a backup',
   description: [
     'Restores the latest backup of DIR, or the one that --id or --before names, to the directory TARGET, which must not exist or be empty. The backup is restored beside TARGET and takes its place only when it is complete: whatever fails, TARGET is as it was.',
+    'Backups that verify, drill or a service found damaged are passed over, unless --id names one or --include-damaged is given.',
     'With --overwrite a database in TARGET is replaced; other files there stay. It must not be open: stop the service first. A directory that holds other files and no database (no CURRENT that names a MANIFEST) is never overwritten. Nor is another database than the one that the backup is of, or one that was made anew in its place, unless there is --allow-other-database.',
     'With --keep-old the database that is replaced is not removed: it stays beside TARGET, as TARGET.replaced-TIME, until you remove it.',
   ],
@@ -45,6 +49,10 @@ export const restore = defineCommand({
       type: 'time',
       summary:
         "the latest backup begun before this time: '2026-01-31 03:00' (local time), 2026-01-31T03:00Z, or how long ago, such as 2h",
+    },
+    'include-damaged': {
+      type: 'flag',
+      summary: 'take the latest that can be read, even if it is known to be damaged: it fails if it still is',
     },
     overwrite: {
       type: 'flag',
@@ -136,13 +144,15 @@ export const restore = defineCommand({
       throw new UsageError('--id and --before contradict each other: give one of them');
     }
     const target = resolve(TARGET);
+    const wholeOnly = !options['include-damaged'];
     return withDirectory(
       DIR,
       async (engine) => {
         const info =
           before === undefined
-            ? await findBackup(context, engine, id ?? 'latest', '--id')
-            : await findBefore(context, engine, before);
+            ? await findBackup(context, engine, id ?? 'latest', '--id', { wholeOnly })
+            : await findBefore(context, engine, before, wholeOnly);
+        await warnOfDamage(context, engine, info);
         warnOfNewerRocksDB(context, [info]);
         const restoreOptions: RestoreBackupOptions = {
           overwrite,
@@ -176,7 +186,7 @@ export const restore = defineCommand({
             detail: { target },
           },
           () =>
-            notingDamage(engine, info, () =>
+            notingDamage(engine, info, options.reuse === undefined ? 'every byte' : 'sizes', () =>
               context.long(`restore ${info.backupId}`, (operation) =>
                 engine.restoreBackup(info.backupId, target, {
                   ...operation,
@@ -216,6 +226,17 @@ export const restore = defineCommand({
     );
   },
 });
+
+/** What is known to be damaged is restored if somebody names it: it fails if it still is. */
+async function warnOfDamage(context: Context, engine: BackupEngine, { backupId }: BackupInfo): Promise<void> {
+  const damage = await readKnownDamage(engine.location);
+  if (damage.length > 0) {
+    const known = damageLookup(damage)(await engine.getBackupInfo(backupId, { fileDetails: true }));
+    if (known.length > 0) {
+      context.out.warn(`backup ${backupId} is known to be damaged: ${damageInWords(known)}`);
+    }
+  }
+}
 
 const filesOf = (files: number) => `${files} ${files === 1 ? 'file' : 'files'}`;
 

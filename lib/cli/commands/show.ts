@@ -1,3 +1,4 @@
+import { damageInWords } from '../../known-damage.js';
 import { readInventory } from '../../manager/inventory.js';
 import { formatSize } from '../../units.js';
 import { logShare } from '../backup-text.js';
@@ -77,6 +78,7 @@ export const show = defineCommand({
             ],
             ['Metadata', backup.appMetadataBytes.length === 0 ? undefined : bytesAsText(backup.appMetadataBytes)],
             ['Pinned', backup.pinned ? (backup.pinNote === undefined ? 'yes' : safe(backup.pinNote)) : undefined],
+            ['Damaged', backup.damage.length === 0 ? undefined : style.bad(safe(damageInWords(backup.damage)))],
             ['Verified', describeRecord(backup.lastVerify)],
             ['Drilled', describeRecord(backup.lastDrill)],
           ]),

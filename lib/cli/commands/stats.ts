@@ -49,7 +49,7 @@ export const stats = defineCommand({
     ),
     pinned: count(),
     corrupt: array(count(), 'numbers of those that cannot be read'),
-    damaged: array(count(), 'numbers of those in which the last verify found damage'),
+    damaged: array(count(), 'numbers of those that can be read and are known to be damaged'),
     bytesOnDisk: count('of all files, shared ones once'),
     logicalBytes: count('the sum of the sizes'),
     'oldest?': time(),

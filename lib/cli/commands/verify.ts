@@ -1,11 +1,12 @@
 import type { BackupEngine } from '../../backup-engine.js';
 import type { BackupInfo } from '../../backup-info.js';
+import { RocksDBError } from '../../errors.js';
 import { RateLimiter } from '../../rate-limiter.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
-import { corruptAfter, findBackup, withDirectory } from '../directory.js';
+import { findBackup, noneUsable, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { exitOf } from '../exit-codes.js';
 import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
@@ -33,7 +34,7 @@ export function verifyOne(
     engine.location,
     auditLog,
     { backupId, timestamp: timestamp.toISOString(), checksum, bytes: checksum ? size : 0 },
-    () => notingDamage(engine, info, verify),
+    () => notingDamage(engine, info, checksum ? 'every byte' : 'sizes', verify),
   );
 }
 
@@ -52,6 +53,7 @@ export const verify = defineCommand({
   summary: 'check that backups are whole',
   description: [
     'Checks one backup, the latest if none is named, or all. Without --checksum this looks at the names and sizes of files only; with it, every byte is read and compared with the checksum that was written beside it.',
+    'What was found damaged stays so, for every backup that has the file, until it is read and found whole: a look at names and sizes does not end that.',
     'Sizes are known of backups that rocksdb-backup made; of those of another program only where the name of a shared file holds its size. Every damaged file is named.',
     'A backup that can be read may still not be what you think it is: drill restores one and reads the database.',
   ],
@@ -97,13 +99,15 @@ export const verify = defineCommand({
     const { location, results } = await withDirectory(
       DIR,
       async (engine) => {
-        const infos = all ? await engine.getBackupInfo() : [await findBackup(context, engine, ID ?? 'latest')];
+        const { backups, corrupt } = await engine.survey();
+        const latest = ID === undefined || ID === 'latest';
+        const infos = all ? backups : latest ? backups.slice(-1) : [await findBackup(context, engine, ID)];
+        if (latest && !all && backups.length + corrupt.length === 0) {
+          throw noneUsable(engine.location, []);
+        }
         // A backup that was to be checked and cannot even be read is no success.
-        const unreadable = all
-          ? await engine.getCorruptedBackups()
-          : ID === undefined || ID === 'latest'
-            ? await corruptAfter(engine, infos[0]!.backupId)
-            : [];
+        const newest = backups.at(-1)?.backupId ?? 0;
+        const unreadable = all ? corrupt : latest ? corrupt.filter(({ backupId }) => backupId > newest) : [];
         const results: Verified[] = [];
         warnOfNewerRocksDB(context, infos);
         for (const info of infos) {
@@ -128,12 +132,10 @@ export const verify = defineCommand({
             said({ ok: false, error: errorAsJson(error) });
           }
         }
-        for (const backupId of unreadable) {
-          const error = await engine.getBackupInfo(backupId).then(
-            () => new Error(`backup ${backupId} in ${engine.location} could not be read a moment ago`),
-            (reason: unknown) => reason,
-          );
-          results.push({ backupId, ok: false, checksum, bytes: 0, durationMs: 0, error: errorAsJson(error) });
+        for (const { backupId, reason } of unreadable) {
+          const message = `backup ${backupId} in ${engine.location} cannot be used: ${reason}`;
+          const error = errorAsJson(new RocksDBError(message, 'BACKUP_CORRUPT'));
+          results.push({ backupId, ok: false, checksum, bytes: 0, durationMs: 0, error });
         }
         results.sort((a, b) => a.backupId - b.backupId);
         return { location: engine.location, results };

@@ -1,3 +1,4 @@
+import type { BackupRecord } from '../../manager/inventory.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
 import { formatDuration } from '../../units.js';
 import { newerRocksDB } from '../newer-rocksdb.js';
@@ -35,8 +36,8 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
   if (damaged.length > 0) {
     yield {
       level: 'bad',
-      what: `${damaged.length === 1 ? 'Backup' : 'Backups'} ${showRanges(damaged)} did not verify, or failed a restore drill.`,
-      todo: 'Do not rely on it. Make a full backup, then delete the damaged one by hand.',
+      what: `${damaged.length === 1 ? 'Backup' : 'Backups'} ${showRanges(damaged)} ${damaged.length === 1 ? 'is' : 'are'} known to be damaged${ofFiles(backups)}.`,
+      todo: 'Do not rely on it. Make a full backup, then delete what is damaged by hand. If it was repaired, verify it with checksums.',
     };
   }
   const newer = newerRocksDB(backups);
@@ -82,6 +83,13 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
       todo: 'The clock was wrong when it was made, or is now.',
     };
   }
+}
+
+/** The first damaged files, by name. */
+function ofFiles(backups: readonly BackupRecord[]): string {
+  const files = new Set(backups.flatMap(({ damage }) => damage.flatMap(({ file }) => file ?? [])));
+  const shown = [...files].slice(0, 3).join(', ');
+  return files.size === 0 ? '' : `: ${shown}${files.size > 3 ? ` and ${files.size - 3} more` : ''}`;
 }
 
 /** The median of the times between the last backups. */

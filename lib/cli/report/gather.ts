@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { BackupEngine } from '../../backup-engine.js';
 import { buildInventory, type Inventory, readInventory } from '../../manager/inventory.js';
-import { memoryOf } from '../../manager/manager-state.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
 import { planOf } from '../../manager/pruner.js';
 import type { RetentionPlan, RetentionPolicy } from '../../manager/retention.js';
@@ -48,19 +47,15 @@ export async function gatherReport(engine: BackupEngine, options: GatherOptions 
   const records = merged([...Object.values(found.state.last), ...found.state.history, ...log.records]);
   return {
     // The log may know of verifies that the history has forgotten. What is pruned goes by the history alone.
-    inventory: buildInventory(
-      found.location,
-      found.backups,
-      found.corrupt.map(({ backupId }) => backupId),
-      { ...found.state, history: records },
-    ),
+    inventory: buildInventory(found.location, found.backups, found.corrupt, { ...found.state, history: records }),
     records,
     unreadableLines: log.unreadableLines,
     ...(policy === undefined
       ? {}
       : {
           policy,
-          plan: planOf(found, policy, now, memoryOf(found.state).suspects, 'with --checksum'),
+          // Whoever prunes verifies the newest first, by itself: that this has not been done yet blocks nothing.
+          plan: planOf(found, policy, now, 'with --checksum', { requireVerified: false }),
         }),
     now,
     timezone,

@@ -131,7 +131,7 @@ function sizes({ inventory }: ReportInput): Html {
 </div></section>`;
 }
 
-function retention({ plan, policy }: ReportInput): Html {
+function retention({ plan, policy, inventory }: ReportInput): Html {
   if (plan === undefined || policy === undefined) {
     return html`<section id="retention"><h2>Retention</h2><p class="muted">No policy was given to this report, as with --keep-daily 7.</p></section>`;
   }
@@ -139,7 +139,8 @@ function retention({ plan, policy }: ReportInput): Html {
   const summary =
     plan.delete.length === 0
       ? `All ${showCount(plan.keep.length, 'backup')} stay.`
-      : `${showCount(plan.keep.length, 'backup')} stay, ${plan.delete.length} would be deleted, which frees ${freed}.`;
+      : `${showCount(plan.keep.length, 'backup')} stay, ${plan.delete.length} would be deleted, which frees ${freed}.` +
+        (inventory.backups.at(-1)?.state === 'unverified' ? ' The newest is verified first.' : '');
   return html`<section id="retention"><h2>Retention</h2>
 <p>${policyInWords(policy)}</p>
 <p>${summary}${plan.blocked !== undefined && html` <b>Nothing is deleted now:</b> ${plan.blocked}.`}</p>
