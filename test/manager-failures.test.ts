@@ -220,7 +220,7 @@ t.test(
     t.equal(told.of('backup')[1]!.kind, 'full');
     t.same(
       manager.status().suspects.map(({ backupId }) => backupId),
-      [2, 1],
+      [1, 2],
       'the other that has the file, too',
     );
     t.match(told.of('skipped').at(-1), { operation: 'prune', reason: 'blocked' });

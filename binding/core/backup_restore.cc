@@ -237,7 +237,8 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
         session->reader().RestoreDBFromBackup(options, id, target.staged_database_dir(), target.staged_wal_dir());
     if (status.IsCorruption()) {
       // RocksDB does not say here which file it is: what was read a moment ago is read again, up to that file.
-      return NameDamage(settings, id, begun.record, operation, Damage::kFirst, Unrestorable(settings, id, Worded(status)))
+      return NameDamage(settings, id, begun.record, operation, Damage::kFirst,
+                        Unrestorable(settings, id, Worded(status)))
           .And(". The target is as it was. Restore another backup.");
     }
     return Error::From(status, doing);

@@ -190,8 +190,10 @@ function planOne(
   const exceeded = applyCaps(own, rules, wanted);
   const newest = own.at(-1);
   const unverified = requireVerified && newest !== undefined && newest.state !== 'good' ? newest.backupId : undefined;
+  // A corrupt one stays until somebody has looked at it; it would have gone, unless all stay.
+  const isHeld = rules.keepsByRule && own.some(({ state }) => state === 'corrupt');
   const blocked =
-    wanted.size === 0
+    wanted.size === 0 && !isHeld
       ? undefined
       : (forbidden ??
         (unverified === undefined ? undefined : `the newest backup, ${unverified}, is not verified: verify it first`));
