@@ -129,8 +129,9 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         [details](BackupRepository& repository, BackupSurvey& survey) { return repository.Look(details, &survey); },
         [details](Napi::Env env, BackupSurvey& survey) -> Napi::Value {
           auto backups = Napi::Array::New(env, survey.backups.size());
+          JsFiles files;
           for (size_t i = 0; i < survey.backups.size(); ++i) {
-            backups.Set(static_cast<uint32_t>(i), ToJs(env, survey.backups[i], details));
+            backups.Set(static_cast<uint32_t>(i), ToJs(env, survey.backups[i], details, &files));
           }
           auto corrupt = Napi::Array::New(env, survey.corrupt.size());
           for (size_t i = 0; i < survey.corrupt.size(); ++i) {
