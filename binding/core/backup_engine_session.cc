@@ -171,7 +171,7 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
   } else {
     seen = session->catalog_ = std::make_shared<MetaCatalog>(storage, settings.engine.backup_dir);
   }
-  session->storage_ = storage;
+  session->confined_ = storage;
   session->backup_fs_ = std::make_shared<ObservedFileSystem>(seen, operation, count_backup);
   session->database_fs_ =
       std::make_shared<ObservedFileSystem>(rocksdb::FileSystem::Default(), operation, count_database);
@@ -251,7 +251,7 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
     session = Of(settings, picture);
   }
   const auto storage = StorageOf(settings);
-  session->storage_ = storage;
+  session->confined_ = storage;
   // Whoever creates looks on. A backup that cannot be read for now keeps nobody from another; its files are protected.
   storage->SpareTheOthers(observer != nullptr && picture == nullptr);
   session->protected_fs_ = std::make_shared<ProtectedFileSystem>(std::make_shared<ParallelDeletes>(storage, operation),
@@ -475,7 +475,7 @@ std::string BackupEngineSession::ReasonOf(uint32_t corrupt_id) {
   const auto reason = reasons_.find(corrupt_id);
   std::string text = reason != reasons_.end() ? reason->second : Worded(reader().GetBackupInfo(corrupt_id, &none));
   // The engine calls missing what it could not look at.
-  if (const std::string why = storage_ != nullptr ? storage_->WhyUnseen(text) : ""; !why.empty()) {
+  if (const std::string why = confined_ != nullptr ? confined_->WhyUnseen(text) : ""; !why.empty()) {
     text += " (" + why + ")";
   }
   return text;

@@ -145,7 +145,7 @@ class BackupEngineSession {
   std::map<uint32_t, BackupOrigin> origins_;  // as far as asked for
   // Declared in the order in which they depend on each other: the engine goes first.
   std::shared_ptr<rocksdb::Logger> info_log_;
-  std::shared_ptr<ConfinedFileSystem> storage_;
+  std::shared_ptr<ConfinedFileSystem> confined_;
   std::shared_ptr<ProtectedFileSystem> protected_fs_;
   std::shared_ptr<MetaCatalog> catalog_;  // without a picture
   std::shared_ptr<ObservedFileSystem> database_fs_;
