@@ -110,7 +110,7 @@ TEST_F(BackupRestoreTest, TheLatestIsTheLatestThatIsUsable) {
   EXPECT_EQ(restored.id, 1U);
   WriteFile(path("backups/meta/1"), "garbage");
   const Error error = Restore(*repository_, RestoreTo(0, path("other")));
-  EXPECT_EQ(error.code(), "BACKUP_NOT_FOUND");
+  EXPECT_EQ(error.code(), "BACKUP_CORRUPT");
   EXPECT_NE(error.message().find("1 and 2"), std::string::npos) << error.message();
 }
 
