@@ -218,8 +218,7 @@ t.test('infoLog gives lines to a function until the engine is closed', async (t)
   const { dir, db } = await scene(t);
   const lines: LogLine[] = [];
   const engine = await openEngine(t, dir('backups'), { infoLog: (line) => lines.push(line) });
-  t.ok(lines.length > 0, 'opening is told');
-  await engine.createBackup(db);
+  await engine.createBackup(db); // opening and listing open no engine of RocksDB's, which writes the lines
   t.ok(lines.some((line) => /backup/i.test(line.message)));
   for (const { level, message, ...others } of lines) {
     t.match(level, /^(info|warn|error|fatal|header|debug)$/);
