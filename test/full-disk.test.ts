@@ -5,10 +5,9 @@ import { cpSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { BackupManager } from '../lib/index.js';
 import { readState, STATE_FILE } from '../lib/manager/state.js';
-import { fill, openDatabase, openEngine } from './fixtures/backups.js';
+import { openDatabase, openEngine } from './fixtures/backups.js';
 import { cli, cliAnswer } from './fixtures/cli.js';
 import { type CliScene, cliScenes } from './fixtures/cli-scene.js';
-import { tempDir } from './fixtures/files.js';
 import { verifyAll } from './fixtures/running.js';
 
 const MIB = 1024 * 1024;
@@ -45,8 +44,8 @@ t.before(async () => {
 });
 
 /** The backups of the scene on a disk that is full. */
-function fullDisk(t: Test): { backups: string; makeRoom: () => void } | undefined {
-  const { dir, backups } = scene(t);
+function fullDisk(t: Test): { db: string; backups: string; makeRoom: () => void } | undefined {
+  const { db, dir, backups } = scene(t);
   const hindrance = smallDisk(t, dir('disk'), 4 * MIB);
   if (hindrance !== undefined) {
     t.plan(0, hindrance);
@@ -56,7 +55,7 @@ function fullDisk(t: Test): { backups: string; makeRoom: () => void } | undefine
     recursive: true,
     preserveTimestamps: true,
   });
-  return { backups: dir('disk', 'backups'), makeRoom: fillUp(dir('disk')) };
+  return { db, backups: dir('disk', 'backups'), makeRoom: fillUp(dir('disk')) };
 }
 
 t.test('prune verifies and deletes on a full disk, and writes that down as soon as there is room', async (t) => {
@@ -95,9 +94,7 @@ for (const [command, ...args] of [
 t.test('a manager prunes on a full disk', async (t) => {
   const disk = fullDisk(t);
   if (disk === undefined) return;
-  const dir = tempDir(t);
-  const db = await openDatabase(t, dir('db'));
-  await fill(db, 'a');
+  const db = await openDatabase(t, disk.db);
   const manager = new BackupManager({
     db,
     location: disk.backups,

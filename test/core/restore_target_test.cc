@@ -1032,7 +1032,8 @@ TEST_F(RestoreTargetTest, ALockThatTheDiskDoesNotAnswerForIsNotCalledAnOpenDatab
     const int error_;
   };
   fs::create_directory(path("db"));
-  WriteFile(path("db/CURRENT"), "old");
+  WriteFile(path("db/CURRENT"), kOldCurrent);
+  WriteFile(path("db/MANIFEST-000001"), "old");
   WriteFile(path("db/LOCK"), "");
   for (const auto& [error_number, code] : {std::pair(EIO, "ROCKSDB_IO_ERROR"), std::pair(ENOLCK, "ROCKSDB_IO_ERROR"),
                                            std::pair(EAGAIN, "DATABASE_IN_USE")}) {
