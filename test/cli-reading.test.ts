@@ -154,6 +154,6 @@ t.test('drill restores, reads and compares, and leaves nothing', async (t) => {
   t.match(json, { backups: 2, operations: [{ operation: 'drill', ok: 3, failed: 0, last: { ok: true } }] });
   t.match(
     (await cli(t, ['stats', backups])).stdout,
-    /^Directory .*\nBackups +2 \(\d full, \d incremental\)\nNewest .* ago\n/,
+    /^Directory .*\nBackups +2 \(\d full, \d incremental\)\nDatabase +\S+\nNewest .* ago\n/,
   );
 });

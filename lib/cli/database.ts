@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Database } from '../database.js';
 import type { OpenOptions } from '../database-options.js';
-import { notFound, UsageError, unreadable } from './errors.js';
+import { notFound, UsageError } from './errors.js';
+import { unreadable } from './unreadable.js';
 
 /** How a database is opened to be backed up. */
 export type OpeningOptions = Pick<OpenOptions, 'walDir' | 'mergeOperator' | 'maxOpenFiles'>;

@@ -6,8 +6,9 @@ import { RocksDBError } from '../errors.js';
 import { damageLookup, readKnownDamage } from '../known-damage.js';
 import { byDatabase } from '../manager/databases.js';
 import type { Context } from './context.js';
-import { notFound, unreadable } from './errors.js';
+import { notFound } from './errors.js';
 import { parseBackupId } from './parse.js';
+import { unreadable } from './unreadable.js';
 
 /**
  * Opens a directory of backups that is there, does something and closes it. Never makes one: a typing error must not. To read,

@@ -1,4 +1,3 @@
-import { native } from '../binding.js';
 import { RocksDBError } from '../errors.js';
 
 /** A command line that cannot be done. `hint` is what to type instead. */
@@ -20,12 +19,6 @@ export class StoppedError extends Error {
 
 export function notFound(code: `${string}_NOT_FOUND`, message: string): RocksDBError {
   return new RocksDBError(message, code);
-}
-
-/** A path that could not be looked at: which, why, and whose it is where that is the reason. */
-export function unreadable(path: string, cause: unknown): RocksDBError {
-  const why = native.whyDenied(path) ?? (cause as Error).message;
-  return Object.assign(new RocksDBError(`cannot read ${path}: ${why}`, 'ROCKSDB_IO_ERROR'), { cause });
 }
 
 // What the library's messages advise, in the words of the command line.

@@ -1,0 +1,10 @@
+// Apart from errors.ts, which help needs too: this one loads the addon.
+
+import { native } from '../binding.js';
+import { RocksDBError } from '../errors.js';
+
+/** A path that could not be looked at: which, why, and whose it is where that is the reason. */
+export function unreadable(path: string, cause: unknown): RocksDBError {
+  const why = native.whyDenied(path) ?? (cause as Error).message;
+  return Object.assign(new RocksDBError(`cannot read ${path}: ${why}`, 'ROCKSDB_IO_ERROR'), { cause });
+}
