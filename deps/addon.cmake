@@ -55,7 +55,7 @@ int main() {}" GLIBC_COMPAT)
     target_sources(rocksdb_backup PRIVATE "${CMAKE_CURRENT_LIST_DIR}/glibc_compat.c")
     file(READ "${CMAKE_CURRENT_LIST_DIR}/glibc_compat.c" compat_source)
     string(REGEX MATCHALL
-      "\n(FORWARD\\([a-z*]+, [a-z_0-9]+|FORWARD_VERSION\\([A-Z]+, [a-z]+, [a-z_0-9]+|STAT\\([a-z0-9]+|[a-z0-9_]+ __wrap_[a-z0-9_]+)"
+      "\n(FORWARD\\([a-z*]+, [a-z_0-9]+|FORWARD_VERSION\\([A-Z]+, [a-z]+, [a-z_0-9]+|STAT\\([a-z0-9]+|STAT_OF\\([A-Z]+, [a-z0-9]+|[a-z0-9_]+ __wrap_[a-z0-9_]+)"
       compat_names "${compat_source}")
     list(TRANSFORM compat_names REPLACE ".*( |\\(|__wrap_)" "-Wl,--wrap=")
     list(REMOVE_DUPLICATES compat_names)

@@ -66,7 +66,7 @@ Status AddOptions(DB* db, std::string* text) {
 // False if some table has no name of its own.
 Status AddTables(DB* db, ColumnFamilyHandle* family, bool* known, std::string* text) {
   rocksdb::TablePropertiesCollection tables;
-  const Status status = db->GetPropertiesOfAllTables(family, &tables);
+  Status status = db->GetPropertiesOfAllTables(family, &tables);
   if (!status.ok()) {
     return status;
   }
