@@ -179,6 +179,7 @@ bool HasTablesOf(rocksdb::DB& db, const std::vector<std::string>& ids) {
   std::vector<rocksdb::LiveFileMetaData> files;
   db.GetLiveFilesMetaData(&files);
   std::vector<std::pair<std::string, std::string>> tables;
+  tables.reserve(files.size());
   for (const auto& file : files) {
     tables.emplace_back(file.relative_filename, file.directory);
   }
