@@ -1,10 +1,10 @@
 #include "core/condensed_fs.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "core/paths.h"
+#include "core/text_file.h"
 
 namespace rocksdb_backup {
 
@@ -14,32 +14,6 @@ using rocksdb::FSSequentialFile;
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
-
-namespace {
-
-class TextFile : public FSSequentialFile {
- public:
-  explicit TextFile(std::string text) : text_(std::move(text)) {}
-
-  IOStatus Read(size_t n, const IOOptions& /*options*/, rocksdb::Slice* result, char* scratch,
-                IODebugContext* /*debug*/) override {
-    const size_t bytes = std::min(n, text_.size() - at_);
-    std::memcpy(scratch, text_.data() + at_, bytes);
-    at_ += bytes;
-    *result = rocksdb::Slice(scratch, bytes);
-    return IOStatus::OK();
-  }
-  IOStatus Skip(uint64_t n) override {
-    at_ += std::min<uint64_t>(n, text_.size() - at_);
-    return IOStatus::OK();
-  }
-
- private:
-  const std::string text_;
-  size_t at_ = 0;
-};
-
-}  // namespace
 
 CondensedFileSystem::CondensedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::string backup_dir,
                                          std::shared_ptr<const DirectoryPicture> picture,

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/paths.h"
+#include "core/text_file.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -18,27 +18,6 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
-
-class TextFile : public FSSequentialFile {
- public:
-  explicit TextFile(std::string text) : text_(std::move(text)) {}
-
-  IOStatus Read(size_t n, const IOOptions&, Slice* result, char* scratch, IODebugContext*) override {
-    const size_t count = std::min(n, text_.size() - at_);
-    memcpy(scratch, text_.data() + at_, count);
-    *result = Slice(scratch, count);
-    at_ += count;
-    return IOStatus::OK();
-  }
-  IOStatus Skip(uint64_t n) override {
-    at_ += std::min<uint64_t>(n, text_.size() - at_);
-    return IOStatus::OK();
-  }
-
- private:
-  const std::string text_;
-  size_t at_ = 0;
-};
 
 IOStatus ReadToEnd(FSSequentialFile& file, std::string* text) {
   constexpr size_t kPiece = 64 << 10;

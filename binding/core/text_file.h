@@ -1,0 +1,35 @@
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "rocksdb/file_system.h"
+
+namespace rocksdb_backup {
+
+// A file that an engine reads, whose text is in memory.
+class TextFile : public rocksdb::FSSequentialFile {
+ public:
+  explicit TextFile(std::string text) : text_(std::move(text)) {}
+
+  rocksdb::IOStatus Read(size_t n, const rocksdb::IOOptions& /*options*/, rocksdb::Slice* result, char* scratch,
+                         rocksdb::IODebugContext* /*debug*/) override {
+    const size_t bytes = std::min(n, text_.size() - at_);
+    std::memcpy(scratch, text_.data() + at_, bytes);
+    at_ += bytes;
+    *result = rocksdb::Slice(scratch, bytes);
+    return rocksdb::IOStatus::OK();
+  }
+  rocksdb::IOStatus Skip(uint64_t n) override {
+    at_ += std::min<uint64_t>(n, text_.size() - at_);
+    return rocksdb::IOStatus::OK();
+  }
+
+ private:
+  const std::string text_;
+  size_t at_ = 0;
+};
+
+}  // namespace rocksdb_backup
