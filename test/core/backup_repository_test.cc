@@ -39,13 +39,16 @@ class BackupRepositoryTest : public BackupTest {
   };
 
   std::unique_ptr<Running> StartCreate(const std::shared_ptr<BackupRepository>& repository) {
+    return StartCreate(repository, Request());
+  }
+  std::unique_ptr<Running> StartCreate(const std::shared_ptr<BackupRepository>& repository, CreateRequest request) {
     auto running = std::make_unique<Running>();
     running->operation = NewOperation([flag = &running->begun](const Progress&) { *flag = true; });
     running->tracked =
         std::make_unique<BackupRepository::Tracked>(repository, BackupRepository::Kind::kCreate, running->operation);
     repository->writes().Run(
-        [this, repository, self = running.get()] {
-          self->error = repository->Create(Request(), self->operation, &self->created);
+        [request = std::move(request), repository, self = running.get()] {
+          self->error = repository->Create(request, self->operation, &self->created);
           self->ended = true;
           self->done.set_value();
         },
@@ -689,8 +692,11 @@ TEST_F(BackupRepositoryTest, DISABLED_ChildThatBacksUpSlowly) {
   options.settings.backup_limiter.reset(rocksdb::NewGenericRateLimiter(1000));
   auto repository = OpenRepository(std::move(options));
   const auto limiter = repository->settings().backup_limiter;
-  auto running = StartCreate(repository);
+  CreateRequest request = Request();
+  request.allow_other_database = true;  // the directory has backups of the parent's
+  auto running = StartCreate(repository, std::move(request));
   while (limiter->GetTotalRequests(rocksdb::Env::IO_TOTAL) == 0) {
+    ASSERT_FALSE(running->ended) << running->error.message();
     std::this_thread::yield();
   }
   ChildProcess::Say("copying");

@@ -94,7 +94,7 @@ TEST_F(ConfinedTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere) {
        {std::pair<std::string, std::vector<uint32_t>>("/shared_checksum", {1, 2}), {"/private/2", {2}}}) {
     storage->SetHook([part = backups_ + part](FaultFileSystem::Kind kind, const std::string& path) {
       return kind == FaultFileSystem::kList && CleanPath(path) == part
-                 ? rocksdb::IOStatus::IOError("While opendir: " + path, "Input/output error")
+                 ? rocksdb::IOStatus::IOError("While opendir: " + CleanPath(path), "Input/output error")
                  : rocksdb::IOStatus::OK();
     });
     EXPECT_EQ(CorruptIds(*repository), corrupt) << part;
