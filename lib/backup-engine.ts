@@ -201,7 +201,7 @@ export interface BackupInfoOptions {
 
 /** @internal What can be done in a turn that was waited for. */
 export interface WriteTurn {
-  deleteBackup(backupId: number, options: DeleteOptions): Promise<void>;
+  deleteBackups(backupIds: readonly number[], options: DeleteOptions): Promise<void>;
   purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions): Promise<void>;
 }
 
@@ -514,7 +514,18 @@ export class BackupEngine implements AsyncDisposable {
    * unreadable (RocksDB would delete its files), and with BACKUP_IN_USE while this one is read.
    */
   async deleteBackup(backupId: number, options: DeleteOptions = {}): Promise<void> {
-    return this.#native.deleteBackup(backupId, checkObject('options', options));
+    return this.#native.deleteBackups([backupId], checkObject('options', options));
+  }
+
+  /**
+   * Deletes several backups in one pass, which takes about as long as deleting one. Refuses as {@link deleteBackup} does; then,
+   * or while one of them is not there, none is deleted.
+   */
+  async deleteBackups(backupIds: readonly number[], options: DeleteOptions = {}): Promise<void> {
+    if (!Array.isArray(backupIds)) {
+      throw new TypeError(`backupIds must be an array of backup ids, not ${describe(backupIds)}`);
+    }
+    return this.#native.deleteBackups(backupIds, checkObject('options', options));
   }
 
   /** Deletes all but the latest so many, of each database where there are several. Refuses as {@link deleteBackup} does; then nothing is deleted. */
@@ -530,7 +541,7 @@ export class BackupEngine implements AsyncDisposable {
     const turn = await this.#native.takeTurn();
     try {
       return await work({
-        deleteBackup: (backupId, options) => this.#native.deleteBackup(backupId, options, turn),
+        deleteBackups: (backupIds, options) => this.#native.deleteBackups(backupIds, options, turn),
         purgeOldBackups: (keep, options) => this.#native.purgeOldBackups(keep, options, turn),
       });
     } finally {

@@ -12,8 +12,10 @@ export interface BackupInfo {
   timestamp: Date;
   /** Bytes that a restore writes. */
   size: number;
-  /** Bytes of files that only this backup uses: what deleting it frees, beside its meta file and record, which take some kilobytes. */
+  /** What deleting it frees: bytes of the files that only this backup uses, `metaSize` included. */
   uniqueSize: number;
+  /** Bytes of what tells of the backup: the engine's meta file, and our record beside it. Not part of `size`. */
+  metaSize: number;
   /** Files of the backup, shared ones included. */
   numberFiles: number;
   /**

@@ -47,7 +47,7 @@ export interface NativeBackupEngine<Db = unknown> {
   getCorruptedBackups(): Promise<number[]>;
   openBackup(backupId: number): Promise<Db>;
   takeTurn(): Promise<NativeWriteTurn>;
-  deleteBackup(backupId: number, options: object, turn?: NativeWriteTurn): Promise<void>;
+  deleteBackups(backupIds: readonly number[], options: object, turn?: NativeWriteTurn): Promise<void>;
   purgeOldBackups(numBackupsToKeep: number, options: object, turn?: NativeWriteTurn): Promise<void>;
   garbageCollect(options: object): Promise<void>;
   stopBackup(): boolean;

@@ -4,7 +4,16 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import t from 'tap';
 import { BackupEngine, Database, RocksDBError } from '../lib/index.js';
-import { contentsAt, contentsOf, fill, isBackupData, keyOf, openDatabase, openEngine } from './fixtures/backups.js';
+import {
+  contentsAt,
+  contentsOf,
+  fill,
+  isBackupData,
+  isPartOfBackup,
+  keyOf,
+  openDatabase,
+  openEngine,
+} from './fixtures/backups.js';
 import { bytesBelow, filesBelow, snapshotOf, tempDir } from './fixtures/files.js';
 
 t.test('every backup of a database that goes on being written restores what was there when it was made', async (t) => {
@@ -146,7 +155,13 @@ t.test('what is told of a backup is what is on the disk', async (t) => {
     );
     t.equal(
       details.filter((file) => file.backups === 1).reduce((sum, file) => sum + file.size, 0),
-      info.uniqueSize,
+      info.uniqueSize - info.metaSize,
+    );
+    t.equal(
+      info.metaSize,
+      bytesBelow(dir('backups'), (path) =>
+        [`meta/${info.backupId}`, `private/${info.backupId}/rocksdb-backup.files`].includes(path),
+      ),
     );
     for (const file of details) {
       t.equal(
@@ -181,7 +196,7 @@ t.test('uniqueSize is what deleting a backup frees', async (t) => {
   }
   await db.compactRange(); // the fourth shares nothing with those before it
   await engine.createBackup(db);
-  const data = () => bytesBelow(dir('backups'), isBackupData);
+  const data = () => bytesBelow(dir('backups'), isPartOfBackup);
   for (const id of [4, 2, 1, 3]) {
     const { uniqueSize } = await engine.getBackupInfo(id);
     const before = data();

@@ -137,6 +137,7 @@ function info(backupId: number, ...names: string[]): BackupInfo {
     timestamp,
     size: 1,
     uniqueSize: 1,
+    metaSize: 0,
     numberFiles: names.length,
     kind: 'incremental',
     logBytes: 0,

@@ -1,17 +1,18 @@
 // Deleting what was decided a moment ago, while others pin and delete.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RateLimiter, RocksDBError } from '../lib/index.js';
 import { systemClock as clock, SteadyClock } from '../lib/manager/clock.js';
 import { deleteUnlessPinned, pinBackup } from '../lib/manager/guarded-delete.js';
+import { freedByEach, readInventory } from '../lib/manager/inventory.js';
 import { ManagerState } from '../lib/manager/manager-state.js';
 import { prune } from '../lib/manager/pruner.js';
 import { Recorder } from '../lib/manager/recorder.js';
 import { acknowledgeLostPins, isPinned, readState, STATE_FILE, updateState } from '../lib/manager/state.js';
-import { fill, openDatabase, openEngine } from './fixtures/backups.js';
-import { tempDir } from './fixtures/files.js';
+import { fill, isPartOfBackup, openDatabase, openEngine } from './fixtures/backups.js';
+import { bytesBelow, tempDir } from './fixtures/files.js';
 import { fillFiles, runningBackup, UNLIMITED } from './fixtures/running.js';
 
 async function scene(t: Test, backups: number) {
@@ -69,6 +70,67 @@ t.test('while it is not known what was pinned nothing is deleted, not even by it
   });
 });
 
+t.test('what a prune deletes in one pass it records one by one, with the bytes that each freed', async (t) => {
+  const { db, engine, ids } = await scene(t, 2);
+  await db.compactRange(); // what follows shares nothing with the first two
+  for (let n = 0; n < 3; n++) await engine.createBackup(db);
+  await engine.verifyBackup(5);
+  const { location } = engine;
+  const recorder = new Recorder(location, {
+    auditLog: join(location, 'log.jsonl'),
+  });
+  const parts = {
+    clock,
+    steady: new SteadyClock(clock),
+    state: new ManagerState(location),
+    recorder,
+  };
+  const infos = await engine.getBackupInfo();
+  await recorder.record({
+    operation: 'verify',
+    at: new Date().toISOString(),
+    ok: true,
+    durationMs: 0,
+    backupId: 5,
+    timestamp: infos[4]!.timestamp.toISOString(),
+  });
+  await pinBackup(engine, infos[2]!);
+  let passes = 0;
+  const inTurn = engine.inTurn.bind(engine);
+  engine.inTurn = (work) => {
+    passes++;
+    return inTurn(work);
+  };
+  const before = bytesBelow(location, isPartOfBackup);
+  const freed = freedByEach(await readInventory(engine), [1, 2, 4]);
+  t.match(await prune(engine, { last: 1 }, parts, 'demand'), {
+    deleted: [1, 2, 4],
+  });
+  t.equal(passes, 1);
+  t.same(await ids(), [3, 5]);
+  const { history } = await readState(location);
+  const deletes = history.filter(({ operation }) => operation === 'delete');
+  t.match(
+    deletes,
+    [1, 2, 4].map((backupId) => ({
+      backupId,
+      ok: true,
+      bytes: freed.get(backupId),
+      trigger: 'demand',
+    })),
+  );
+  t.ok(freed.get(2)! > freed.get(1)!, 'what two of them share is freed by the last');
+  const sum = [...freed.values()].reduce((a, b) => a + b, 0);
+  t.equal(before - bytesBelow(location, isPartOfBackup), sum);
+  t.match(history.at(-1), {
+    operation: 'prune',
+    bytes: sum,
+    detail: { deleted: [1, 2, 4], kept: 2 },
+  });
+  const logged = readFileSync(join(location, 'log.jsonl'), 'utf8').trim().split('\n');
+  t.equal(logged.length, 5, 'a verify, three deletes and the prune');
+});
+
 t.test('a deletion that waits for a backup keeps nobody from pinning, and respects it', async (t) => {
   const { db, limiter, engine, ids, infos } = await scene(t, 3);
   await fillFiles(db, 'new', { files: 4, keys: 100, valueSize: 1000 });
@@ -109,9 +171,9 @@ t.test(
         inTurn((turn) =>
           work({
             ...turn,
-            deleteBackup: async (backupId, options) => {
-              if (backupId === 2) throw new RocksDBError('on purpose', code);
-              await turn.deleteBackup(backupId, options);
+            deleteBackups: async (backupIds, options) => {
+              if (backupIds.includes(2)) throw new RocksDBError('on purpose', code);
+              await turn.deleteBackups(backupIds, options);
             },
           }),
         );

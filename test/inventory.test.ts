@@ -15,7 +15,7 @@ import { lastGoodOf } from '../lib/manager/last-good.js';
 import { type NewRecord, ownRecord } from '../lib/manager/operation-record.js';
 import { planRetention } from '../lib/manager/retention.js';
 import { type DirectoryState, pin, remember, unpin } from '../lib/manager/state.js';
-import { fill, isBackupData, openDatabase, openEngine } from './fixtures/backups.js';
+import { fill, isPartOfBackup, openDatabase, openEngine } from './fixtures/backups.js';
 import { bytesBelow, filesBelow, tempDir } from './fixtures/files.js';
 
 function emptyState(): DirectoryState {
@@ -35,6 +35,7 @@ function info(backupId: number, files: Record<string, number>): BackupInfo {
     timestamp: new Date(Date.UTC(2026, 10, backupId)),
     size: details.reduce((sum, { size }) => sum + size, 0),
     uniqueSize: 0,
+    metaSize: 5,
     numberFiles: details.length,
     kind: details.some(({ shared }) => shared) ? 'incremental' : 'full',
     logBytes: 0,
@@ -61,15 +62,15 @@ t.test('sizes, sharing, and what deleting frees', async (t) => {
     ],
   );
   t.equal(inventory.logicalBytes, 151 + 61 + 101);
-  t.equal(inventory.bytesOnDisk, 151 + 61 + 101 - 50);
+  t.equal(inventory.bytesOnDisk, 151 + 61 + 101 - 50 + 3 * 5);
   t.same(inventory.corrupt, [{ backupId: 3, reason: 'gone' }]);
   t.same(inventory.users.get('shared/b'), [1, 2]);
   t.same(sharedWith(inventory, 1), [{ backupId: 2, files: 1, bytes: 50 }]);
   t.same(sharedWith(inventory, 5), []);
   t.same(sharedWith(inventory, 99), []);
-  t.equal(freedBy(inventory, [1]), 101);
-  t.equal(freedBy(inventory, [2]), 11);
-  t.equal(freedBy(inventory, [1, 2]), 162, 'what only those two share goes with both');
+  t.equal(freedBy(inventory, [1]), 106);
+  t.equal(freedBy(inventory, [2]), 16);
+  t.equal(freedBy(inventory, [1, 2]), 172, 'what only those two share goes with both');
   t.equal(freedBy(inventory, []), 0);
 });
 
@@ -174,7 +175,7 @@ t.test('a directory is told as it is on the disk', async (t) => {
     inventory.backups.map(({ kind }) => kind),
     ['full', 'incremental', 'incremental', 'full'],
   );
-  t.equal(inventory.bytesOnDisk, bytesBelow(dir('backups'), isBackupData));
+  t.equal(inventory.bytesOnDisk, bytesBelow(dir('backups'), isPartOfBackup));
   for (const { backupId, uniqueSize } of inventory.backups) t.equal(freedBy(inventory, [backupId]), uniqueSize);
   t.equal(sharedWith(inventory, 1).length, 2);
   t.same(sharedWith(inventory, 4), []);

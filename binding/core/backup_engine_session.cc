@@ -409,6 +409,8 @@ Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescri
       description->files.push_back({file.name, file.size, shared, backups});
     }
   }
+  description->meta_size = MetaSize(settings_, id);
+  description->unique_size += description->meta_size;
   const BackupOrigin& origin = OriginOf(id);
   description->database = origin.database;
   description->full = origin.full.value_or(!any_shared);
@@ -511,6 +513,8 @@ Error BackupEngineSession::DescribeNew(uint32_t id, BackupDescription* descripti
       description->log_bytes += !shared && IsWalFileName(NameOf(file.relative_filename)) ? file.size : 0;
       any_shared |= shared;
     }
+    description->meta_size = MetaSize(settings_, id);
+    description->unique_size += description->meta_size;
     const BackupOrigin& origin = OriginOf(id);
     description->database = origin.database;
     description->full = origin.full.value_or(!any_shared);

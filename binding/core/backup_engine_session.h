@@ -31,7 +31,8 @@ struct BackupDescription {
   uint32_t id = 0;
   int64_t timestamp = 0;  // seconds since 1970, by the clock of the machine that made it
   uint64_t size = 0;
-  uint64_t unique_size = 0;
+  uint64_t unique_size = 0;  // what deleting it frees, `meta_size` included
+  uint64_t meta_size = 0;    // of its meta file and its record
   uint32_t number_files = 0;
   std::string app_metadata;
   std::string newer_rocksdb;  // the version without which what was backed up cannot be opened; empty: this one will do

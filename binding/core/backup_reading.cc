@@ -75,7 +75,7 @@ Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optiona
 
 Error LossOr(const DirectoryLock& reading, Error error) {
   Error lost = error.ok() ? Error() : reading.StillHeld();
-  return lost.ok() ? error : lost;
+  return lost.code() == "LOCK_LOST" ? lost : error;
 }
 
 Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup,

@@ -269,6 +269,16 @@ std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uin
   return whole ? std::optional(std::move(record)) : std::nullopt;
 }
 
+uint64_t MetaSize(const EngineSettings& settings, uint32_t id) {
+  const auto storage = StorageOf(settings);
+  uint64_t total = 0;
+  for (const std::string& path : {MetaOf(settings, id), DirectoryOf(settings, id) + "/" + kRecordName}) {
+    uint64_t size = 0;
+    total += storage->GetFileSize(path, IOOptions(), &size, nullptr).ok() ? size : 0;
+  }
+  return total;
+}
+
 void RemoveBackupRecord(const EngineSettings& settings, uint32_t id) {
   const auto storage = StorageOf(settings);
   // What stays is removed with the directory, at the price of a look through all of them.

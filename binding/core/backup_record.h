@@ -45,6 +45,9 @@ std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text);
 // Nothing where there is none that is whole.
 std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id);
 
+// Bytes of the backup's meta file and its record, as far as they are there.
+uint64_t MetaSize(const EngineSettings& settings, uint32_t id);
+
 // Whoever deletes a backup removes this first, and leaves the directory to the engine as the engine knows it.
 void RemoveBackupRecord(const EngineSettings& settings, uint32_t id);
 

@@ -328,18 +328,21 @@ rocksdb::IOStatus BackupRepository::DeleteFiles(const EngineSettings& settings, 
   return result;
 }
 
-Error BackupRepository::Delete(uint32_t backup_id, bool force) {
-  const std::string doing = "deleting backup " + std::to_string(backup_id);
+Error BackupRepository::Delete(const std::vector<uint32_t>& backup_ids, bool force) {
+  const std::string doing = (backup_ids.size() == 1 ? "deleting backup " : "deleting backups ") + JoinIds(backup_ids);
   return RemoveUnderLock(
       force, doing.c_str(),
-      [backup_id](const BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
-        for (const auto* known : {&session.ids(), &session.corrupt_ids()}) {
-          if (std::binary_search(known->begin(), known->end(), backup_id)) {
-            ids->push_back(backup_id);
-            return Error();
+      [&backup_ids](const BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
+        for (const uint32_t id : backup_ids) {
+          if (!std::binary_search(session.ids().begin(), session.ids().end(), id) &&
+              !std::binary_search(session.corrupt_ids().begin(), session.corrupt_ids().end(), id)) {
+            return session.NotFound(id);
           }
         }
-        return session.NotFound(backup_id);
+        *ids = backup_ids;
+        std::sort(ids->begin(), ids->end());
+        ids->erase(std::unique(ids->begin(), ids->end()), ids->end());
+        return Error();
       },
       [this](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
         return DeleteFiles(settings, engine, ids);

@@ -91,7 +91,9 @@ class BackupRepository : public Resource {
 
   // These run the engine's clean-up, which deletes whatever no readable backup refers to. While a backup is unreadable
   // they refuse with BACKUP_CORRUPT, unless forced.
-  Error Delete(uint32_t backup_id, bool force);
+  // All of them or, while one is not there or is being read, none.
+  Error Delete(const std::vector<uint32_t>& backup_ids, bool force);
+  Error Delete(uint32_t backup_id, bool force) { return Delete(std::vector<uint32_t>{backup_id}, force); }
   Error PurgeOld(uint32_t keep, bool force);
   Error CollectGarbage(bool force);
 

@@ -250,6 +250,7 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
   session.reset();
   if (error.ok()) {
     std::vector<std::string> linked;
+    linked.reserve(reused.size());
     for (const ReusableFile& file : reused) {
       linked.push_back(file.in_database);
     }

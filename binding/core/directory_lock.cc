@@ -49,9 +49,10 @@ void WriteHolder(int fd) {
   }
 }
 
-Error Lost(const std::string& what) {
-  return Error("LOCK_LOST", what +
-                                " while it was in use here. Others may be at work there by now, so nothing was written "
+Error Lost(const std::string& path) {
+  return Error("LOCK_LOST", path +
+                                " was moved, removed or replaced while it was in use here. Others may be at work there "
+                                "by now, so nothing was written "
                                 "or deleted there since. Leave lock files where they are; look at the directory, and "
                                 "try again.");
 }
@@ -137,8 +138,12 @@ DirectoryLock::Outcome DirectoryLock::TakeFirst(const std::string& directory, in
       return Outcome::kFailed;
     }
     const Outcome outcome = Take(byte, exclusive);
-    if (outcome == Outcome::kFailed || StillHeld().ok()) {
+    if (outcome == Outcome::kFailed) {
       return outcome;
+    }
+    std::string ignored;
+    if (const Presence presence = Look(&ignored); presence != Presence::kGone) {
+      return presence == Presence::kThere ? outcome : Outcome::kFailed;
     }
   }
   errno = ESTALE;
@@ -226,7 +231,7 @@ DirectoryLock::Outcome DirectoryLock::LockBackup(uint32_t backup_id) {
     if (backup_.LockAll(false) == Outcome::kHeldByOther) {
       return Outcome::kHeldByOther;
     }
-    if (backup_.IsAtPath()) {
+    if (backup_.AtPath() == Presence::kThere) {
       return Outcome::kTaken;
     }
   }
@@ -282,15 +287,19 @@ Error DirectoryLock::KeepOtherProgramsOut(bool may_create) {
 // one of ours is the one who holds it.
 Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
   const std::string path = directory_ + "/" + kOtherLockFileName;
+  // Where it cannot be made for want of space, others cannot make it either, and something may have to be deleted.
+  const auto unless_full = [&](int error) {
+    return exclusive && error != ENOSPC && error != EDQUOT
+               ? Error::System("writing to a backup directory needs to lock " + path, error)
+               : Error();
+  };
   for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
     LockFile file = LockFile::Open(path, O_RDWR | (may_create ? O_CREAT : 0));
     if (!file.is_open() && errno != ENOSPC && errno != EDQUOT) {
       file = LockFile::Open(path, O_RDONLY);
     }
     if (!file.is_open()) {
-      // Where it cannot be made for want of space, others cannot make it either, and something may have to be deleted.
-      const bool needed = exclusive && errno != ENOSPC && errno != EDQUOT;
-      return needed ? Error::System("writing to a backup directory needs to lock " + path, errno) : Error();
+      return unless_full(errno);
     }
     const Outcome outcome = file.LockAll(exclusive);
     if (outcome == Outcome::kFailed) {
@@ -304,9 +313,14 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
         continue;
       }
     }
-    if (file.IsAtPath()) {
-      others_ = std::move(file);
-      return Error();
+    switch (file.AtPath()) {
+      case Presence::kThere:
+        others_ = std::move(file);
+        return Error();
+      case Presence::kUnknown:
+        return unless_full(errno);
+      case Presence::kGone:
+        break;
     }
   }
   return Error("BACKUP_LOCKED", "the backup directory " + directory_ + " is in use by another program, which holds " +
@@ -315,21 +329,35 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
                                     "wait until that is done.");
 }
 
-Error DirectoryLock::StillHeld() const {
-  if (directory_.empty()) {
-    return Error();
+Presence DirectoryLock::Look(std::string* path) const {
+  *path = directory_;
+  if (const Presence presence = IsAt(directory_, true, directory_identity_); presence != Presence::kThere) {
+    return presence;
   }
-  FileIdentity directory;
-  if (!IdentityAt(directory_, true, &directory) || !(directory == directory_identity_)) {
-    return Lost("the backup directory " + directory_ + " was moved or removed");
-  }
-  if (backup_.is_open()) {
-    return backup_.IsAtPath() ? Error() : Lost("the backup of " + backup_.path() + " was removed or replaced");
-  }
-  for (const LockFile* file : {&file_, &others_}) {
-    if (file->is_open() && !file->IsAtPath()) {
-      return Lost("the lock file " + file->path() + " was removed or replaced");
+  for (const LockFile* file : {&backup_, &file_, &others_}) {
+    if (!file->is_open()) {
+      continue;
     }
+    *path = file->path();
+    if (const Presence presence = file->AtPath(); presence != Presence::kThere) {
+      return presence;
+    }
+    if (file == &backup_) {
+      break;  // it alone keeps a reader safe
+    }
+  }
+  return Presence::kThere;
+}
+
+Error DirectoryLock::StillHeld() const {
+  std::string path;
+  switch (directory_.empty() ? Presence::kThere : Look(&path)) {
+    case Presence::kThere:
+      return Error();
+    case Presence::kGone:
+      return Lost(path);
+    case Presence::kUnknown:
+      return Error::System("looking whether " + path + " is still the one that is locked here", errno);
   }
   return Error();
 }

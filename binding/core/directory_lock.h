@@ -52,7 +52,8 @@ class DirectoryLock {
   Error KeepOtherProgramsOut(bool may_create);
 
   // LOCK_LOST when what was locked is not at its path any more, or what is there is something else: others may have
-  // come since. Of a lock that was never taken there is nothing to lose. Looks at the disk; takes some microseconds.
+  // come since. Another error when that cannot be looked at. Of a lock that was never taken there is nothing to lose.
+  // Looks at the disk; takes some microseconds.
   Error StillHeld() const;
 
   void Release();
@@ -76,6 +77,8 @@ class DirectoryLock {
   bool IsHeldByAnother(int64_t byte, bool exclusive) const;
   Outcome LockBackup(uint32_t backup_id);
   Error LockAgainstOtherPrograms(bool exclusive, bool may_create);
+  // Whether all that is held is still what others find. Puts the path of the first that is not into *path.
+  Presence Look(std::string* path) const;
   Error Failure(int error) const;
   Error IsBeingDeleted(uint32_t backup_id) const;
 

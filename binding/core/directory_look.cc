@@ -268,6 +268,7 @@ PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::ti
     return ForEachFile(private_directory.get(), name.c_str(), [&](const char* file, const Stamp& stamp) {
       if (std::string_view(file) == kRecordName) {
         backup.record = stamp;
+        backup.backup.record_bytes = stamp.size;
       } else {
         backup.backup.private_files.emplace_back(file, stamp.size);
       }

@@ -70,6 +70,7 @@ bool DirectoryPicture::IsOf(const std::vector<Backup>& backups, const SharedFile
          std::equal(backups.begin(), backups.end(), backups_.begin(), backups_.end(),
                     [records](const Backup& a, const Backup& b) {
                       return a.id == b.id && a.meta == b.meta && a.private_files == b.private_files &&
+                             a.record_bytes == b.record_bytes &&
                              (!records || (a.written == b.written && a.origin == b.origin));
                     });
 }
@@ -157,6 +158,8 @@ BackupDescription DirectoryPicture::Describe(uint32_t id, bool details) const {
       description.files.push_back({*file.name, file.size, file.shared, file.uses});
     }
   }
+  description.meta_size = backup->meta->bytes + backup->record_bytes;
+  description.unique_size += description.meta_size;
   description.full = backup->origin.full.value_or(!any_shared);
   if (details) {
     description.excluded = backup->meta->excluded;

@@ -53,6 +53,7 @@ class DirectoryPicture {
     uint32_t id = 0;
     std::shared_ptr<const Meta> meta;
     std::optional<WrittenMeta> written;
+    uint64_t record_bytes = 0;
     BackupOrigin origin;                                          // by the record, or else by its files
     std::vector<std::pair<std::string, uint64_t>> private_files;  // names and sizes, in its own directory
   };

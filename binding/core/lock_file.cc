@@ -57,6 +57,14 @@ bool IdentityAt(const std::string& path, bool follow, FileIdentity* identity) {
   return true;
 }
 
+Presence IsAt(const std::string& path, bool follow, const FileIdentity& known) {
+  FileIdentity there;
+  if (IdentityAt(path, follow, &there)) {
+    return there == known ? Presence::kThere : Presence::kGone;
+  }
+  return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? Presence::kGone : Presence::kUnknown;
+}
+
 LockFile::LockFile(LockFile&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)), identity_(other.identity_) {}
 
@@ -86,11 +94,6 @@ LockFile LockFile::Open(std::string path, int flags) {
   opened.fd_ = fd;
   opened.identity_ = IdentityOf(file);
   return opened;
-}
-
-bool LockFile::IsAtPath() const {
-  FileIdentity there;
-  return IdentityAt(path_, false, &there) && there == identity_;
 }
 
 LockFile::Outcome LockFile::LockByte(off_t byte, bool exclusive) {

@@ -18,6 +18,14 @@ struct FileIdentity {
   }
 };
 
+// Whether something that is known is at a path.
+enum class Presence {
+  kThere,
+  kGone,    // nothing is there, or something else
+  kUnknown  // it cannot be looked at: errno says why
+};
+Presence IsAt(const std::string& path, bool follow, const FileIdentity& known);
+
 // What is at a path. `follow`: behind links, too. False where nothing is, or it cannot be looked at: errno says why.
 bool IdentityAt(const std::string& path, bool follow, FileIdentity* identity);
 
@@ -48,7 +56,7 @@ class LockFile {
 
   // Whether who opens the path gets this very file. It may have been removed, or moved together with its directory;
   // then whoever comes locks another one, and the lock on this one keeps nobody out.
-  bool IsAtPath() const;
+  Presence AtPath() const { return IsAt(path_, false, identity_); }
 
   // One byte of the file, for this open file: it keeps off others of this process, too, where the system can do that.
   Outcome LockByte(off_t byte, bool exclusive);

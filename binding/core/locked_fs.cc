@@ -1,5 +1,7 @@
 #include "core/locked_fs.h"
 
+#include <utility>
+
 namespace rocksdb_backup {
 
 using rocksdb::FileOptions;
@@ -15,7 +17,11 @@ Error LockedFileSystem::lost() {
 IOStatus LockedFileSystem::CheckHeld() {
   const std::lock_guard lock(mutex_);
   if (lost_.ok()) {
-    lost_ = lock_.StillHeld();
+    Error error = lock_.StillHeld();
+    if (!error.ok() && error.code() != "LOCK_LOST") {
+      return IOStatus::IOError(error.message());  // it may be seen again
+    }
+    lost_ = std::move(error);
   }
   return lost_.ok() ? IOStatus::OK() : IOStatus::IOFenced(lost_.message());
 }

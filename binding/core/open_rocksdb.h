@@ -16,7 +16,7 @@ rocksdb::Status OpenInto(std::unique_ptr<rocksdb::DB>* db, Opener opener) {
     return opener(db);
   } else {
     rocksdb::DB* opened = nullptr;
-    const rocksdb::Status status = opener(&opened);
+    rocksdb::Status status = opener(&opened);
     db->reset(opened);
     return status;
   }

@@ -233,12 +233,16 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         [operation] { operation->RequestStop(); });
   }
 
-  // (id, { force }, turn)
-  Napi::Value DeleteBackup(const Args& args) {
-    const uint32_t id = BackupIdArgument(args.Env(), args[0]);
+  // (ids, { force }, turn)
+  Napi::Value DeleteBackups(const Args& args) {
+    const auto array = args[0].As<Napi::Array>();
+    std::vector<uint32_t> ids;
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      ids.push_back(BackupIdArgument(args.Env(), array.Get(i)));
+    }
     const bool force = ReadFlag(args.Env(), "deleteBackup options", "force", args[1]);
     return Write(args.Env(), args[2],
-                 [id, force](BackupRepository& repository) { return repository.Delete(id, force); });
+                 [ids = std::move(ids), force](BackupRepository& repository) { return repository.Delete(ids, force); });
   }
 
   // (number to keep, { force }, turn)
@@ -478,7 +482,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
                      AsyncMethod<&E::GetCorruptedBackups>("getCorruptedBackups"),
                      AsyncMethod<&E::OpenBackup>("openBackup"),
                      AsyncMethod<&E::TakeTurn>("takeTurn"),
-                     AsyncMethod<&E::DeleteBackup>("deleteBackup"),
+                     AsyncMethod<&E::DeleteBackups>("deleteBackups"),
                      AsyncMethod<&E::PurgeOldBackups>("purgeOldBackups"),
                      AsyncMethod<&E::GarbageCollect>("garbageCollect"),
                      Method<&E::StopBackup>("stopBackup"),

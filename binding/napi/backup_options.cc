@@ -347,6 +347,7 @@ Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool detai
   object.Set("timestamp", Napi::Date::New(env, static_cast<double>(description.timestamp) * 1000));
   object.Set("size", WriteUint64(env, description.size));
   object.Set("uniqueSize", WriteUint64(env, description.unique_size));
+  object.Set("metaSize", WriteUint64(env, description.meta_size));
   object.Set("numberFiles", description.number_files);
   object.Set("kind", description.full ? "full" : "incremental");
   object.Set("logBytes", WriteUint64(env, description.log_bytes));

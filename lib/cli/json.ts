@@ -38,6 +38,7 @@ export function backupAsJson(info: BackupInfo) {
     timestamp: info.timestamp.toISOString(),
     size: info.size,
     uniqueSize: info.uniqueSize,
+    metaSize: info.metaSize,
     numberFiles: info.numberFiles,
     kind: info.kind,
     logBytes: info.logBytes,
@@ -51,9 +52,8 @@ const backupProperties: Record<string, JsonSchema> = {
   backupId: count('the number of the backup; after the latest was deleted, its number is given again'),
   timestamp: time('when it was begun'),
   size: count('bytes that a restore writes'),
-  uniqueSize: count(
-    'bytes of files that only this backup uses: what deleting it frees, beside its meta file and record',
-  ),
+  uniqueSize: count('what deleting it frees: bytes of files that only this backup uses, and metaSize'),
+  metaSize: count("bytes of the backup's meta file and record, which are not part of size"),
   numberFiles: count(),
   kind: {
     ...oneOf('full', 'incremental'),

@@ -1,7 +1,10 @@
 import type { BackupEngine, WriteTurn } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
 import { RocksDBError } from '../errors.js';
+import type { Clock } from './clock.js';
+import { freedByEach, type Inventory } from './inventory.js';
 import { type BackupRef, isSameBackup } from './operation-record.js';
+import type { Recorder } from './recorder.js';
 import { type DirectoryState, holdingState, isPinned, pin, unpin, updateState } from './state.js';
 
 /** Options of {@link deleteUnlessPinned}. */
@@ -22,16 +25,94 @@ export function deleteUnlessPinned(
   meant: BackupRef,
   { force = false, named = false }: GuardedDeleteOptions = {},
 ): Promise<BackupInfo | undefined> {
-  return deletingUnpinned(engine, async (state, { deleteBackup }) => {
-    const backups = await engine.getBackupInfo();
-    const found = backups.find((backup) => isSameBackup(backup, meant));
-    const isNewest = found !== undefined && found.backupId === backups.at(-1)?.backupId;
-    if (found === undefined || isPinned(state, found) || (!named && isNewest) || state.pinsLost !== undefined) {
-      return undefined;
+  return deletingUnpinned(engine, async (state, { deleteBackups }) => {
+    const [found] = deletable(state, await engine.getBackupInfo(), [meant], named);
+    if (found !== undefined) {
+      await deleteBackups([found.backupId], { force });
     }
-    await deleteBackup(found.backupId, { force });
     return found;
   });
+}
+
+/** In one pass, so many: a pass holds up who wants to pin, or to back up. */
+const BACKUPS_IN_A_PASS = 100;
+
+/** Backups to delete, by the passes of {@link deletePass}. */
+export function passesOf<T>(backups: readonly T[]): T[][] {
+  const passes: T[][] = [];
+  for (let begin = 0; begin < backups.length; begin += BACKUPS_IN_A_PASS) {
+    passes.push(backups.slice(begin, begin + BACKUPS_IN_A_PASS));
+  }
+  return passes;
+}
+
+/**
+ * Deletes many backups at once, those that {@link deleteUnlessPinned} would delete. It does not fail: where one of them is being
+ * read, say, none goes, and who deletes them one after the other learns of each why it stays. @returns what was deleted
+ */
+export async function deletePass(engine: BackupEngine, meant: readonly BackupRef[]): Promise<BackupInfo[]> {
+  let going: BackupInfo[] = [];
+  try {
+    await deletingUnpinned(engine, async (state, { deleteBackups }) => {
+      going = deletable(state, await engine.getBackupInfo(), meant, false);
+      if (going.length > 0) {
+        const ids = going.map(({ backupId }) => backupId);
+        await deleteBackups(ids, {});
+      }
+    });
+    return going;
+  } catch {
+    // It may have deleted some.
+    const left = going.length === 0 ? [] : await engine.getBackupInfo().catch(() => going);
+    return going.filter((backup) => !left.some((other) => isSameBackup(other, backup)));
+  }
+}
+
+/** {@link deletePass}, written down. @returns which went, and how many bytes that freed */
+export async function recordedPass(
+  engine: BackupEngine,
+  meant: readonly BackupRef[],
+  inventory: Inventory,
+  { clock, recorder, trigger }: { clock: Clock; recorder: Recorder; trigger: string },
+): Promise<{ ids: number[]; bytes: number }> {
+  const at = new Date(clock.now()).toISOString();
+  const begun = clock.monotonic();
+  const gone = await deletePass(engine, meant);
+  const durationMs = Math.round(clock.monotonic() - begun);
+  const ids = gone.map(({ backupId }) => backupId);
+  const freed = freedByEach(inventory, ids);
+  await recorder.recordAll(
+    gone.map(({ backupId, timestamp }) => ({
+      operation: 'delete',
+      at,
+      ok: true,
+      durationMs,
+      backupId,
+      timestamp: timestamp.toISOString(),
+      bytes: freed.get(backupId) ?? 0,
+      trigger,
+    })),
+  );
+  return {
+    ids,
+    bytes: [...freed.values()].reduce((sum, bytes) => sum + bytes, 0),
+  };
+}
+
+/** Which backups are still those that were meant, and may go. */
+function deletable(
+  state: DirectoryState,
+  backups: readonly BackupInfo[],
+  meant: readonly BackupRef[],
+  named: boolean,
+): BackupInfo[] {
+  const newest = backups.at(-1);
+  return state.pinsLost !== undefined
+    ? []
+    : backups.filter(
+        (backup) =>
+          meant.some((ref) => isSameBackup(ref, backup)) && !isPinned(state, backup) && (named || backup !== newest),
+      );
 }
 
 /**
@@ -46,9 +127,9 @@ export function deletingUnpinned<T>(
   return engine.inTurn((turn) =>
     holdingState(engine.location, (state, assertHeld) =>
       decide(state, {
-        deleteBackup: async (backupId, options) => {
+        deleteBackups: async (backupIds, options) => {
           assertHeld();
-          await turn.deleteBackup(backupId, options);
+          await turn.deleteBackups(backupIds, options);
         },
         purgeOldBackups: async (keep, options) => {
           assertHeld();

@@ -91,8 +91,9 @@ export function buildInventory(
   const users = new Map<string, number[]>();
   let bytesOnDisk = 0;
   let logicalBytes = 0;
-  for (const { backupId, files, size } of backups) {
+  for (const { backupId, files, size, metaSize } of backups) {
     logicalBytes += size;
+    bytesOnDisk += metaSize;
     for (const { name, size } of files) {
       const ids = users.get(name);
       if (ids === undefined) {
@@ -143,24 +144,43 @@ export function retentionBackups(inventory: Inventory): RetentionBackup[] {
 }
 
 /**
- * Bytes that deleting some backups would free: of files that no other backup has.
+ * Bytes that deleting some backups would free: of files that no other backup has, and of what tells of them.
  *
  * @example
  * freedBy(inventory, [3, 4]);
  */
 export function freedBy(inventory: Inventory, backupIds: Iterable<number>): number {
-  const gone = new Set(backupIds);
-  const counted = new Set<string>();
-  let bytes = 0;
-  for (const { backupId, files } of inventory.backups) {
-    for (const { name, size } of gone.has(backupId) ? files : []) {
-      if (!counted.has(name) && inventory.users.get(name)?.every((id) => gone.has(id))) {
-        counted.add(name);
-        bytes += size;
-      }
+  return [...freedByEach(inventory, backupIds).values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** The same of each, when they are deleted in this order: a file is freed by the last that has it. */
+export function freedByEach(inventory: Inventory, backupIds: Iterable<number>): Map<number, number> {
+  const order = new Map([...backupIds].map((id, place) => [id, place]));
+  const freed = new Map<number, number>();
+  for (const { backupId, files, metaSize } of inventory.backups.filter(({ backupId }) => order.has(backupId))) {
+    let bytes = metaSize;
+    for (const { name, size } of files) {
+      const last = lastOf(inventory.users.get(name) ?? [], order);
+      bytes += last === backupId ? size : 0;
+    }
+    freed.set(backupId, bytes);
+  }
+  return freed;
+}
+
+/** Which of the users of a file is the last in an order; none where not all of them are in it. */
+function lastOf(users: readonly number[], order: ReadonlyMap<number, number>): number | undefined {
+  let last: number | undefined;
+  for (const id of users) {
+    const place = order.get(id);
+    if (place === undefined) {
+      return undefined;
+    }
+    if (last === undefined || place > (order.get(last) ?? -1)) {
+      last = id;
     }
   }
-  return bytes;
+  return last;
 }
 
 /**

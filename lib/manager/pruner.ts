@@ -2,7 +2,7 @@ import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
 import type { Clock, SteadyClock } from './clock.js';
 import { byDatabase } from './databases.js';
-import { deleteUnlessPinned } from './guarded-delete.js';
+import { deleteUnlessPinned, passesOf, recordedPass } from './guarded-delete.js';
 import { type Inventory, readInventory, retentionBackups } from './inventory.js';
 import { takeTurn } from './manager-engines.js';
 import type { ManagerState } from './manager-state.js';
@@ -69,13 +69,20 @@ export async function prune(
   const took = () => Math.round(clock.monotonic() - begun);
   const doomed = inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId));
   try {
-    for (const backup of doomed) {
-      const freed = await takeTurn(engine.location, () => deleteOne(engine, backup, parts, trigger));
-      if (freed === 'in use') {
-        inUse.push(backup.backupId);
-      } else if (freed !== 'left') {
-        deleted.push(backup.backupId);
-        bytes += freed;
+    for (const pass of passesOf(doomed)) {
+      const gone = await takeTurn(engine.location, () =>
+        recordedPass(engine, pass, inventory, { clock, recorder, trigger }),
+      );
+      deleted.push(...gone.ids);
+      bytes += gone.bytes;
+      for (const backup of pass.filter(({ backupId }) => !gone.ids.includes(backupId))) {
+        const freed = await takeTurn(engine.location, () => deleteOne(engine, backup, parts, trigger));
+        if (freed === 'in use') {
+          inUse.push(backup.backupId);
+        } else if (freed !== 'left') {
+          deleted.push(backup.backupId);
+          bytes += freed;
+        }
       }
     }
   } catch (error) {

@@ -41,11 +41,20 @@ export class Recorder {
 
   async record(record: NewRecord): Promise<OperationRecord> {
     const whole = ownRecord(record);
-    await Promise.all([
-      this.#attempt('the audit log', () => this.#log(whole)),
-      this.#attempt('the history', () => this.#remember(whole)),
-    ]);
+    await this.#write([whole]);
     return whole;
+  }
+
+  /** Records of one piece of work, in one go. */
+  async recordAll(records: readonly NewRecord[]): Promise<void> {
+    await this.#write(records.map(ownRecord));
+  }
+
+  async #write(records: readonly OperationRecord[]): Promise<void> {
+    await Promise.all([
+      this.#attempt('the audit log', () => this.#log(records)),
+      this.#attempt('the history', () => this.#remember(records)),
+    ]);
   }
 
   /** A state as it would be if everything that was recorded here could have been written to it. */
@@ -57,8 +66,8 @@ export class Recorder {
     return whole;
   }
 
-  async #remember(record: OperationRecord): Promise<void> {
-    this.#unremembered = [...this.#unremembered, record].slice(-MOST_UNWRITTEN);
+  async #remember(records: readonly OperationRecord[]): Promise<void> {
+    this.#unremembered = [...this.#unremembered, ...records].slice(-MOST_UNWRITTEN);
     let written: OperationRecord[] = [];
     await updateState(this.#location, (state) => {
       written = this.#unremembered;
@@ -67,12 +76,12 @@ export class Recorder {
     this.#unremembered = this.#unremembered.filter((each) => !written.includes(each));
   }
 
-  #log(record: OperationRecord): Promise<void> {
+  #log(records: readonly OperationRecord[]): Promise<void> {
     const path = this.#auditLog;
     if (path === undefined) {
       return Promise.resolve();
     }
-    this.#unlogged = [...this.#unlogged, record].slice(-MOST_UNWRITTEN);
+    this.#unlogged = [...this.#unlogged, ...records].slice(-MOST_UNWRITTEN);
     const logged = this.#logging.then(() => this.#appendTo(path));
     this.#logging = logged.catch(() => undefined);
     return logged;

@@ -49,6 +49,8 @@ export interface RetentionBackup {
   databaseId?: string | undefined;
   /** Its files, by names that tell which are the same. Needed for `maxBytes`. */
   files?: readonly { name: string; size: number }[] | undefined;
+  /** Bytes that it takes beside its files. @default 0 */
+  metaSize?: number | undefined;
 }
 
 /** Options of {@link planRetention}. */
@@ -343,13 +345,14 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
   return exceeded;
 }
 
-/** Bytes of the distinct files of backups. */
+/** Bytes of the distinct files of backups, and of what tells of them. */
 class Usage {
   readonly #users = new Map<string, number>();
   bytes = 0;
 
   constructor(backups: readonly RetentionBackup[]) {
-    for (const { files = [] } of backups) {
+    for (const { files = [], metaSize = 0 } of backups) {
+      this.bytes += metaSize;
       for (const { name, size } of files) {
         const users = this.#users.get(name) ?? 0;
         this.#users.set(name, users + 1);
@@ -358,7 +361,8 @@ class Usage {
     }
   }
 
-  remove({ files = [] }: RetentionBackup): void {
+  remove({ files = [], metaSize = 0 }: RetentionBackup): void {
+    this.bytes -= metaSize;
     for (const { name, size } of files) {
       const users = (this.#users.get(name) ?? 0) - 1;
       this.#users.set(name, users);

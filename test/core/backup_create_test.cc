@@ -250,7 +250,7 @@ TEST_F(BackupCreateTest, EveryNamingSchemeIsRestorableAndMayFollowAnother) {
     ASSERT_GOOD(
         repository->Create(Request(), NewOperation([&](const Progress& event) { events.push_back(event); }), &created));
     EXPECT_EQ(events.back().bytes_done, events.back().bytes_total);
-    EXPECT_EQ(events.back().bytes_done, created.unique_size) << "what is copied is what is new";
+    EXPECT_EQ(events.back().bytes_done, created.unique_size - created.meta_size) << "what is copied is what is new";
   }
   auto repository = OpenRepository();
   for (uint32_t id = 1; id <= 4; ++id) {
@@ -302,7 +302,7 @@ TEST_F(BackupCreateTest, TwoDatabasesMayAlternateInOneDirectoryWithExactProgress
         repository->Create(request, NewOperation([&](const Progress& event) { events.push_back(event); }), &created));
     EXPECT_EQ(events.front().bytes_done, 0U);
     EXPECT_EQ(events.back().bytes_done, events.back().bytes_total);
-    EXPECT_EQ(events.back().bytes_done, created.unique_size);
+    EXPECT_EQ(events.back().bytes_done, created.unique_size - created.meta_size);
     EXPECT_EQ(events.back().files_done, events.back().files_total);
     for (size_t i = 1; i < events.size(); ++i) {
       EXPECT_GE(events[i].bytes_done, events[i - 1].bytes_done);

@@ -51,7 +51,10 @@ TEST_F(BackupEngineSessionTest, ASizeTellsWhatABackupSharesAndWhatIsItsOwn) {
       EXPECT_EQ(std::filesystem::file_size(path("backups/" + file.name)), file.size);
     }
     EXPECT_EQ(backup.size, size);
-    EXPECT_EQ(backup.unique_size, unique);
+    EXPECT_EQ(backup.meta_size, std::filesystem::file_size(MetaPath(path("backups"), backup.id)) +
+                                    std::filesystem::file_size(path("backups/private/" + std::to_string(backup.id) +
+                                                                    "/rocksdb-backup.files")));
+    EXPECT_EQ(backup.unique_size, unique + backup.meta_size);
     EXPECT_EQ(backup.number_files, backup.files.size());
     EXPECT_GT(backup.timestamp, 0);
   }
@@ -59,7 +62,7 @@ TEST_F(BackupEngineSessionTest, ASizeTellsWhatABackupSharesAndWhatIsItsOwn) {
   EXPECT_LT(list[0].unique_size, 10000U) << "its table is the other's, too";
   ASSERT_GOOD(repository_->Delete(1, false));
   ASSERT_GOOD(repository_->Describe(2, false, &second));
-  EXPECT_EQ(second.unique_size, second.size);
+  EXPECT_EQ(second.unique_size, second.size + second.meta_size);
   EXPECT_TRUE(second.files.empty()) << "not asked for";
 }
 

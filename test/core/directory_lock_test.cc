@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <thread>
 #include <vector>
 
 #include "backup_fixture.h"
 #include "child_process.h"
+#include "system_calls.h"
 
 namespace rocksdb_backup::test {
 namespace {
@@ -246,6 +248,33 @@ TEST_F(DirectoryLockTest, ALockIsLostWithItsDirectory) {
   std::filesystem::remove_all(path("a"));
   std::filesystem::rename(path("b"), path("a"));
   EXPECT_CODE(lock.StillHeld(), "LOCK_LOST") << "the same directory without the files";
+}
+
+// A disk that cannot be asked for once takes no lock away, and what it said is told.
+TEST_F(DirectoryLockTest, ALockThatCannotBeLookedAtIsNotLost) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
+  }
+  class Fails : public CallWatcher {
+   public:
+    explicit Fails(std::string file) : path(std::move(file)) {}
+    Verdict Before(const Call& call) override {
+      return {.error = call.kind == CallKind::kStat && call.path == path ? EIO : 0};
+    }
+    const std::string path;
+  };
+  DirectoryLock lock;
+  ASSERT_GOOD(Writer(&lock));
+  for (const std::string& file : {root_, path(kLockFileName), path(kOtherLockFileName)}) {
+    Fails watcher(file);
+    WatchCalls(root_, &watcher);
+    const Error error = lock.StillHeld();
+    WatchCalls("", nullptr);
+    EXPECT_CODE(error, "ROCKSDB_IO_ERROR");
+    EXPECT_NE(error.message().find(file + " is still"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("Input/output error"), std::string::npos) << error.message();
+    EXPECT_GOOD(lock.StillHeld());
+  }
 }
 
 TEST_F(DirectoryLockTest, OfTheStateTooItIsKnown) {

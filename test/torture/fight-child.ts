@@ -69,7 +69,10 @@ async function fight({ name, database, backups, seed, ms, purges }: FightOptions
           await engine.verifyBackup(await pick(), { checksum: true });
           break;
         case 'restore':
-          await engine.restoreBackup(await pick(), `${database}-restored`, { overwrite: true });
+          await engine.restoreBackup(await pick(), `${database}-restored`, {
+            overwrite: true,
+            allowOtherDatabase: true,
+          });
           break;
         case 'collect':
           await engine.garbageCollect();

@@ -95,9 +95,9 @@ export const deleteBackups = defineCommand({
               await deleteShown(context, engine, info, options['audit-log'], { force, named: true });
             } else {
               await context.recorded('delete', engine.location, options['audit-log'], { backupId }, () =>
-                deletingUnpinned(engine, async (state, { deleteBackup }) => {
+                deletingUnpinned(engine, async (state, { deleteBackups }) => {
                   refuseLostPins({ state });
-                  await deleteBackup(backupId, { force: options.force });
+                  await deleteBackups([backupId], { force: options.force });
                 }),
               );
             }

@@ -1,4 +1,6 @@
 import type { BackupEngine } from '../../backup-engine.js';
+import { systemClock } from '../../manager/clock.js';
+import { passesOf, recordedPass } from '../../manager/guarded-delete.js';
 import { freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { planOf } from '../../manager/pruner.js';
 import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../manager/retention.js';
@@ -166,18 +168,26 @@ async function execute(
     auditLog,
     { detail: { plan: plan.delete, deleted } },
     async () => {
-      for (const backupId of plan.delete) {
+      const recorder = context.recorder(engine.location, auditLog);
+      for (const pass of passesOf(inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId)))) {
         context.signal.throwIfAborted();
-        const timestamp = plan.decisions.find((decision) => decision.backupId === backupId)?.timestamp;
-        if (timestamp === undefined) continue;
-        try {
-          await deleteShown(context, engine, { backupId, timestamp }, auditLog);
-          deleted.push(backupId);
-        } catch (error) {
-          const code = codeOf(error);
-          if (code !== CHANGED && code !== 'BACKUP_IN_USE') throw error;
-          context.out.warn(messageOf(error));
-          left = exitOf(error);
+        const { ids } = await recordedPass(engine, pass, inventory, {
+          clock: systemClock,
+          recorder,
+          trigger: 'cli',
+        });
+        deleted.push(...ids);
+        for (const backup of pass.filter(({ backupId }) => !ids.includes(backupId))) {
+          context.signal.throwIfAborted();
+          try {
+            await deleteShown(context, engine, backup, auditLog);
+            deleted.push(backup.backupId);
+          } catch (error) {
+            const code = codeOf(error);
+            if (code !== CHANGED && code !== 'BACKUP_IN_USE') throw error;
+            context.out.warn(messageOf(error));
+            left = exitOf(error);
+          }
         }
       }
     },

@@ -19,13 +19,13 @@ export interface Growth {
 export function growthOf({ backups, users }: Inventory): Growth[] {
   let logical = 0;
   let onDisk = 0;
-  return backups.map(({ backupId, size, files }) => {
+  return backups.map(({ backupId, size, metaSize, files }) => {
     let added = 0;
     for (const file of files) {
       added += users.get(file.name)?.[0] === backupId ? file.size : 0;
     }
     logical += size;
-    onDisk += added;
+    onDisk += added + metaSize;
     return { backupId, size, added, logical, onDisk };
   });
 }
