@@ -1,21 +1,21 @@
-// npm run bench:backup: createBackup, verifyBackup and restoreBackup beside a C++ program that calls rocksdb::BackupEngine
+// npm run bench:backup: createBackup, of all and of what changed, verifyBackup and restoreBackup beside a C++ program that calls rocksdb::BackupEngine
 // directly, with the same library, options and data; the event loop's delay and the memory added by a backup.
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, loadavg } from 'node:os';
+import { loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBaseline, runForJson } from './baseline.js';
 import type { LoopDelay, Measured, MemoryAdded, Round } from './measurements.js';
 import { conditions, markdown, type Results } from './report.js';
 
-const MEASUREMENTS = ['create', 'verify', 'restore', 'loop', 'memory'];
+const MEASUREMENTS = ['create', 'incremental', 'verify', 'restore', 'loop', 'memory'];
 
 const HELP = `npm run bench:backup -- [options]
 
   --mib N          size of the database                           default 1024
-  --runs N         counted runs of each program                   default 5
-  --threads N      maxBackgroundOperations                        default min(4, cores)
+  --runs N         counted runs of each program                   default 9
+  --threads LIST   values of maxBackgroundOperations              default 1,2
   --only LIST      of ${MEASUREMENTS}           default all
   --dir PATH       where databases and backups lie (3 x size)     default build/bench/data
   --cold           sources are out of the page cache when a run begins, instead of in it
@@ -27,8 +27,8 @@ const root = join(__dirname, '..', '..');
 const { values: options } = parseArgs({
   options: {
     mib: { type: 'string', default: '1024' },
-    runs: { type: 'string', default: '5' },
-    threads: { type: 'string', default: String(Math.min(4, availableParallelism())) },
+    runs: { type: 'string', default: '9' },
+    threads: { type: 'string', default: '1,2' },
     only: { type: 'string', default: String(MEASUREMENTS) },
     dir: { type: 'string', default: join(root, 'build', 'bench', 'data') },
     cold: { type: 'boolean', default: false },
@@ -42,14 +42,14 @@ if (options.help) {
   process.exit(0);
 }
 
-const positive = (name: 'mib' | 'runs' | 'threads') => {
-  const value = Number(options[name]);
+const positive = (name: 'mib' | 'runs' | 'threads', text = options[name]) => {
+  const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`--${name} is a positive integer`);
   return value;
 };
 const mib = positive('mib');
 const runs = positive('runs');
-const threads = positive('threads');
+const threadCounts = options.threads.split(',').map((text) => positive('threads', text));
 const wanted = new Set(options.only.split(','));
 for (const name of wanted) {
   if (!MEASUREMENTS.includes(name)) throw new RangeError(`--only is a list of ${MEASUREMENTS}, not ${name}`);
@@ -60,12 +60,15 @@ const pageCache = options.cold ? 'cold' : 'warm';
 const backups = join(directory, 'backups'); // made and removed again by every run
 const reference = join(directory, 'reference'); // what verify and restore read
 const restored = join(directory, 'restored');
+const changed = join(directory, 'changed'); // the database with one value of a hundred changed
 const remove = (path: string) => rmSync(path, { recursive: true, force: true });
 
 const baselineProgram = buildBaseline();
 const baseline = <T = Measured>(...args: string[]) => runForJson<T>(baselineProgram, args);
-const ours = <T = Measured>(...args: string[]) =>
+const ours = <T = Measured>(threads: number, ...args: string[]) =>
   runForJson<T>(process.execPath, ['--expose-gc', join(__dirname, 'backup-child.js'), ...args, String(threads)]);
+/** Of what is measured with one of them only: the event loop, and memory. */
+const mostThreads = Math.max(...threadCounts);
 
 /** Written once, kept for later runs. */
 function database(size: number): string {
@@ -82,7 +85,14 @@ function database(size: number): string {
 /** Everything is on the disk, and what will be read is in the page cache, or is not. */
 const settle = (...sources: string[]) => baseline<undefined>('settle', pageCache, ...sources);
 
-function compare(name: string, prepare: () => void, ...args: string[]): Round[] {
+function compare(name: string, prepare: () => void, ...args: string[]): void {
+  for (const threads of threadCounts) {
+    const row = `${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    results.operations[row] = rounds(row, threads, prepare, args);
+  }
+}
+
+function rounds(name: string, threads: number, prepare: () => void, args: string[]): Round[] {
   const rounds: Round[] = [];
   const checked = (run: () => Measured): Measured => {
     prepare();
@@ -90,13 +100,13 @@ function compare(name: string, prepare: () => void, ...args: string[]): Round[] 
     if (measured.bytes < mib * 2 ** 20) throw new Error(`${name} moved ${measured.bytes} bytes only`);
     return measured;
   };
-  const native = [name, ...args, '--threads', String(threads)];
+  const native = [...args, '--threads', String(threads)];
   for (let i = 0; i <= runs; i++) {
     process.stderr.write(i === 0 ? `${name}: warm-up\n` : `${name}: ${i} of ${runs}\n`);
     const round = {
       baseline: checked(() => baseline(...native)),
       ...(options.core && { core: checked(() => baseline(...native, '--core')) }),
-      ours: checked(() => ours(name, ...args)),
+      ours: checked(() => ours(threads, ...args)),
     } as Round;
     if (i > 0) rounds.push(round);
   }
@@ -108,7 +118,7 @@ function measureLoop(db: string): LoopDelay[] {
     process.stderr.write(`event loop: ${i + 1} of ${runs}\n`);
     remove(backups);
     settle(db);
-    return ours<LoopDelay>('loop', db, backups);
+    return ours<LoopDelay>(mostThreads, 'loop', db, backups);
   });
 }
 
@@ -119,7 +129,7 @@ function measureMemory(size: number): MemoryAdded {
     process.stderr.write(`memory, ${size} MiB: ${i + 1} of ${runs}\n`);
     remove(backups);
     settle(db);
-    return ours<MemoryAdded>('memory', db, backups);
+    return ours<MemoryAdded>(mostThreads, 'memory', db, backups);
   });
   return each.reduce((most, run) => (run.rssAdded > most.rssAdded ? run : most));
 }
@@ -127,7 +137,7 @@ function measureMemory(size: number): MemoryAdded {
 mkdirSync(directory, { recursive: true });
 const db = database(mib);
 const results: Results = {
-  conditions: conditions(directory, { pageCache, threads, mib, runs }),
+  conditions: conditions(directory, { pageCache, threads: threadCounts, mib, runs }),
   operations: {},
   loop: [],
   memory: [],
@@ -140,23 +150,32 @@ try {
       remove(backups);
       settle(db);
     };
-    results.operations.create = compare('create', prepare, db, backups);
+    compare('create', prepare, 'create', db, backups);
   }
   remove(backups);
-  if (wanted.has('verify') || wanted.has('restore')) {
+  if (wanted.has('verify') || wanted.has('restore') || wanted.has('incremental')) {
     remove(reference);
     baseline('create', db, reference);
   }
-  if (wanted.has('verify')) results.operations.verify = compare('verify', () => settle(reference), reference);
+  if (wanted.has('verify')) compare('verify', () => settle(reference), 'verify', reference);
   if (wanted.has('restore')) {
     const prepare = () => {
       remove(restored);
       settle(reference);
     };
-    results.operations.restore = compare('restore', prepare, reference, restored);
+    compare('restore', prepare, 'restore', reference, restored);
+  }
+  remove(restored);
+  if (wanted.has('incremental')) {
+    baseline('change', db, changed, '--mib', String(mib));
+    baseline('create', changed, reference); // which is forgotten before the first run
+    const prepare = () => {
+      baseline('forget', reference);
+      settle(changed, reference);
+    };
+    compare('incremental', prepare, 'create', changed, reference);
   }
   remove(reference);
-  remove(restored);
   if (wanted.has('loop')) results.loop = measureLoop(db);
   if (wanted.has('memory')) {
     if (process.platform === 'linux') {
@@ -166,7 +185,7 @@ try {
     }
   }
 } finally {
-  for (const path of [backups, reference, restored]) remove(path);
+  for (const path of [backups, reference, restored, changed]) remove(path);
 }
 results.conditions.load.after = load();
 

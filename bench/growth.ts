@@ -92,7 +92,7 @@ async function main() {
   mkdirSync(directory, { recursive: true });
   const { date, node, rocksdb, cpu, cores, memoryGiB, kernel, fileSystem } = conditions(directory, {
     pageCache: 'warm',
-    threads: 1,
+    threads: [1],
     mib: 0,
     runs: 9,
   });

@@ -86,7 +86,7 @@ function run(job: Job): JobResult {
 
 mkdirSync(directory, { recursive: true });
 const results: KvResults = {
-  conditions: conditions(directory, { pageCache: 'warm', threads: 0, mib: 0, runs: rounds }),
+  conditions: conditions(directory, { pageCache: 'warm', threads: [0], mib: 0, runs: rounds }),
   entries,
   cacheBytes,
   milliseconds,

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { engineInfo } from '../lib/index.js';
 import { type LoopDelay, type MemoryAdded, median, type Ratio, type Round, ratio, type Side } from './measurements.js';
 
-export const TARGETS = { throughput: 0.97, loopDelayP99: 10, memory: 64 << 20 };
+export const TARGETS = { throughput: 0.97, incremental: 0.9, loopDelayP99: 10, memory: 64 << 20 };
 
 export interface Conditions {
   date: string;
@@ -15,7 +15,7 @@ export interface Conditions {
   kernel: string;
   fileSystem: string;
   pageCache: 'warm' | 'cold';
-  threads: number;
+  threads: number[];
   mib: number;
   runs: number;
   /** Of the last minute, when it began and when it ended. */
@@ -75,6 +75,7 @@ const verdict = (met: boolean) => (met ? 'met' : '**missed**');
 function throughput(operations: Results['operations']): string {
   const rows: string[][] = [];
   for (const [name, rounds] of Object.entries(operations)) {
+    const target = name.startsWith('incremental') ? TARGETS.incremental : TARGETS.throughput;
     for (const side of ['baseline', 'core', 'ours'] as const) {
       if (!rounds?.[0]?.[side]) continue;
       const seconds = median(rounds.map((round) => round[side].seconds));
@@ -90,15 +91,12 @@ function throughput(operations: Results['operations']): string {
               times(of),
               of.fastest.toFixed(3),
               times(ratio(rounds, side, 'cpuSeconds')),
-              side === 'ours' ? verdict(of.median >= TARGETS.throughput) : '',
+              side === 'ours' ? `${target}: ${verdict(of.median >= target)}` : '',
             ]),
       ]);
     }
   }
-  return table(
-    ['', 'program', 'seconds', 'MiB/s', 'throughput', 'fastest runs', 'CPU', `≥ ${TARGETS.throughput}`],
-    rows,
-  );
+  return table(['', 'program', 'seconds', 'MiB/s', 'throughput', 'fastest runs', 'CPU', 'at least'], rows);
 }
 
 function loopDelay(runs: LoopDelay[]): string {
@@ -139,8 +137,8 @@ export function markdown({ conditions: c, operations, loop, memory }: Results): 
     '# Backups, beside a C++ program',
     `${c.date}: node ${c.node}, RocksDB ${c.rocksdb}; ${c.cpu}, ${c.cores} cores, ${c.memoryGiB} GiB; ${c.kernel}, ` +
       `${c.fileSystem}; load ${c.load.before.toFixed(1)} before, ${c.load.after.toFixed(1)} after.`,
-    `\`npm run bench:backup\`: ${c.mib} MiB of 1 KiB values in files of 64 MiB, not compressible; ${c.threads} copying ` +
-      `threads, sync on, page cache ${c.pageCache}; runs of each program: ${c.runs}, in turns, each in a process of its own. ` +
+    `\`npm run bench:backup\`: ${c.mib} MiB of 1 KiB values in files of 64 MiB, not compressible; ${c.threads.join(' or ')} copying ` +
+      `threads; an incremental copies one value of a hundred; sync on, page cache ${c.pageCache}; runs of each program: ${c.runs}, in turns, each in a process of its own. ` +
       'The operation is timed inside the process, on an engine that is open. Throughput is ours divided by that of ' +
       'the C++ program, run by run: median (lowest – highest); CPU is the same by processor time of all threads.',
   ];

@@ -4,6 +4,8 @@
 //   generate DB --mib N              a database of N MiB of incompressible 1 KiB values in files of 64 MiB, always the
 //   same create   DB BACKUPS              ┐ verify   BACKUPS                 │ [--core] [--threads N] [--sync 0|1]
 //   restore  BACKUPS TARGET          ┘
+//   change   DB COPY                a copy in which one key of a hundred has a new value, in files of its own
+//   forget   BACKUPS                deletes the latest backup
 //   grow     DB BACKUPS --backups N --files N --families N  ┐ growth.h
 //   growth   DB BACKUPS                                     ┘
 //   settle   warm|cold DIR...        writes out all dirty pages, then puts these directories into the page cache, or
@@ -34,6 +36,7 @@
 #include "rocksdb/db.h"
 #include "rocksdb/table.h"
 #include "rocksdb/utilities/backup_engine.h"
+#include "rocksdb/utilities/checkpoint.h"
 
 namespace {
 
@@ -106,6 +109,31 @@ std::unique_ptr<rocksdb::DB> Open(const rocksdb::Options& options, const std::st
   return db;
 }
 
+class Values {
+ public:
+  explicit Values(uint64_t seed) : random_(seed) {}
+
+  const std::string& Next() {
+    for (size_t at = 0; at < kValueSize; at += sizeof random_) {
+      random_ ^= random_ << 13;
+      random_ ^= random_ >> 7;
+      random_ ^= random_ << 17;
+      value_.replace(at, sizeof random_, reinterpret_cast<const char*>(&random_), sizeof random_);
+    }
+    return value_;
+  }
+
+ private:
+  uint64_t random_;
+  std::string value_ = std::string(kValueSize, '\0');
+};
+
+std::string KeyOf(uint64_t number) {
+  char key[17];
+  std::snprintf(key, sizeof key, "%016llx", static_cast<unsigned long long>(number));
+  return key;
+}
+
 // Keys ascend, so a file holds a range, and compaction has nothing to merge: files keep the size they were flushed
 // with.
 void Generate(const std::string& path, uint64_t mib) {
@@ -120,19 +148,10 @@ void Generate(const std::string& path, uint64_t mib) {
 
   rocksdb::WriteOptions write;
   write.disableWAL = true;
-  uint64_t random = 0x9E3779B97F4A7C15;
-  std::string value(kValueSize, '\0');
+  Values random(0x9E3779B97F4A7C15);
   const uint64_t values = mib * kMiB / kValueSize;
   for (uint64_t i = 0; i < values; ++i) {
-    for (size_t at = 0; at < kValueSize; at += sizeof random) {
-      random ^= random << 13;
-      random ^= random >> 7;
-      random ^= random << 17;
-      value.replace(at, sizeof random, reinterpret_cast<const char*>(&random), sizeof random);
-    }
-    char key[17];
-    std::snprintf(key, sizeof key, "%016llx", static_cast<unsigned long long>(i));
-    Check(db->Put(write, key, value));
+    Check(db->Put(write, KeyOf(i), random.Next()));
     if ((i + 1) % (kFileSize / kValueSize) == 0) {
       Check(db->Flush(rocksdb::FlushOptions()));
     }
@@ -140,6 +159,28 @@ void Generate(const std::string& path, uint64_t mib) {
   Check(db->Flush(rocksdb::FlushOptions()));
   // To the last level, where no later open finds anything to compact.
   Check(db->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr));
+  Check(db->Close());
+}
+
+void Change(const std::string& path, const std::string& copy, uint64_t mib) {
+  rocksdb::Options options;
+  options.compression = rocksdb::kNoCompression;
+  options.disable_auto_compactions = true;
+  {
+    const auto db = Open(options, path);
+    rocksdb::Checkpoint* made = nullptr;
+    Check(rocksdb::Checkpoint::Create(db.get(), &made));
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    Check(checkpoint->CreateCheckpoint(copy));
+  }
+  const auto db = Open(options, copy);
+  rocksdb::WriteOptions write;
+  write.disableWAL = true;
+  Values random(0xD1B54A32D192ED03);
+  for (uint64_t i = 0; i < mib * kMiB / kValueSize; i += 100) {
+    Check(db->Put(write, KeyOf(i), random.Next()));
+  }
+  Check(db->Flush(rocksdb::FlushOptions()));
   Check(db->Close());
 }
 
@@ -174,6 +215,12 @@ Measured Create(const Arguments& arguments) {
   Measure(&measured, [&] { Check(engine->CreateNewBackup(rocksdb::CreateBackupOptions(), db.get())); });
   measured.bytes = Latest(*engine).size;
   return measured;
+}
+
+void Forget(const Arguments& arguments) {
+  Measured unused;
+  const auto engine = OpenEngine(arguments.words[1], arguments, &unused);
+  Check(engine->DeleteBackup(Latest(*engine).backup_id));
 }
 
 Measured Verify(const Arguments& arguments) {
@@ -332,6 +379,10 @@ void Run(const Arguments& arguments) {
     Print(arguments.core ? CoreVerify(arguments) : Verify(arguments));
   } else if (is("restore", 3)) {
     Print(arguments.core ? CoreRestore(arguments) : Restore(arguments));
+  } else if (is("change", 3)) {
+    Change(arguments.words[1], arguments.words[2], arguments.mib);
+  } else if (is("forget", 2)) {
+    Forget(arguments);
   } else if (is("grow", 3)) {
     Grow(arguments.words[1], arguments.words[2], arguments.backups, arguments.files, arguments.families);
   } else if (is("growth", 3)) {
@@ -340,7 +391,7 @@ void Run(const Arguments& arguments) {
     Settle(arguments);
   } else {
     throw std::invalid_argument(
-        "generate DB | create DB BACKUPS | verify BACKUPS | restore BACKUPS TARGET | grow DB BACKUPS | "
+        "generate DB | change DB COPY | create DB BACKUPS | forget BACKUPS | verify BACKUPS | restore BACKUPS TARGET | grow DB BACKUPS | "
         "growth DB BACKUPS | settle warm|cold DIR...");
   }
 }
