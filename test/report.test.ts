@@ -8,7 +8,7 @@ import { gatherReport, type ReportInput, readAuditLog } from '../lib/cli/report/
 import { html } from '../lib/cli/report/html.js';
 import { renderReport } from '../lib/cli/report/render.js';
 import { growthOf } from '../lib/cli/report/size-charts.js';
-import { othersSharing } from '../lib/cli/report/tables.js';
+import { backupsTable, othersSharing } from '../lib/cli/report/tables.js';
 import { showRanges } from '../lib/cli/report/words.js';
 import { sharedWith } from '../lib/manager/inventory.js';
 import { ownRecord } from '../lib/manager/operation-record.js';
@@ -331,4 +331,20 @@ t.test('rocksdb-backup report writes the page, says what needs attention, and re
   await refused(t, ['report', dir('missing'), '--html', dir('x.html')], 3, /does not exist/);
   t.notOk(existsSync(dir('x.html')));
   t.equal((await cli(t, ['report', backups, '--html', dir('no', 'such', 'x.html')])).code, 1);
+});
+
+t.test('where backups are of several databases the table says of which', async (t) => {
+  const { inventory } = scenes.thirty!;
+  const of = (ids: string[]) => ({
+    ...scenes.thirty!,
+    inventory: {
+      ...inventory,
+      backups: inventory.backups.map((backup, n) => ({ ...backup, databaseId: ids[n % ids.length]! })),
+    },
+  });
+  t.notMatch(backupsTable(of(['users'])).text, /Database/);
+  const two = backupsTable(of(['users', '<orders>'])).text;
+  t.match(two, /<th class="">Database<\/th>/);
+  t.equal(two.match(/data-title="Database"><span>users</g)?.length, 15);
+  t.equal(two.match(/data-title="Database"><span>&lt;orders&gt;</g)?.length, 15);
 });

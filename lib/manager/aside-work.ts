@@ -23,15 +23,15 @@ export class AsideWork {
 
   async drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
     return this.#doAside('drill', trigger, async (record) => {
-      const { incremental } = await this.#work.engines.open();
+      const { engine } = await this.#work.engines.open();
       const signal = this.#work.hurry.signal;
       const drillOne = async () => {
         const info = await this.#work.find(backupId);
         record.backupId = info.backupId;
         record.timestamp = info.timestamp.toISOString();
         const reading = { proves: 'drill', now: () => this.#work.clock.now() } as const;
-        return notingDamage(this.#work.state, incremental, info, reading, () =>
-          drillBackup(incremental, info.backupId, { ...this.#work.settings.drill, signal }),
+        return notingDamage(this.#work.state, engine, info, reading, () =>
+          drillBackup(engine, info.backupId, { ...this.#work.settings.drill, signal }),
         );
       };
       const result = await drillOne().catch((error: { code?: string }) => {
@@ -88,7 +88,7 @@ export class AsideWork {
   /** Whether there is no backup yet. False as well when that cannot be told: then whoever wants one tells why. */
   async #isEmpty(): Promise<boolean> {
     try {
-      return (await (await this.#work.engines.open()).incremental.getLatestBackupInfo()) === undefined;
+      return (await (await this.#work.engines.open()).engine.getLatestBackupInfo()) === undefined;
     } catch {
       return false;
     }

@@ -183,8 +183,8 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   /** All backups, the oldest first, with their files, pins and what is known of them. */
   async list(): Promise<BackupRecord[]> {
     this.#assertUsable();
-    const { incremental } = await this.#work.engines.open();
-    return (await readInventory(incremental)).backups;
+    const { engine } = await this.#work.engines.open();
+    return (await readInventory(engine)).backups;
   }
 
   /**
@@ -196,8 +196,8 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   async pin(backupId: number, note?: string): Promise<void> {
     this.#assertUsable();
     const backup = await this.#work.find(backupId);
-    const { incremental } = await this.#work.engines.open();
-    await pinBackup(incremental, backup, note);
+    const { engine } = await this.#work.engines.open();
+    await pinBackup(engine, backup, note);
     await this.#work.note('pin', backup, note === undefined ? undefined : { note });
   }
 

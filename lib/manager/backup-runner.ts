@@ -13,7 +13,7 @@ import {
 } from './database-content.js';
 import { ownBackups } from './databases.js';
 import { isBad } from './last-good.js';
-import { type EnginePair, type ManagerEngines, takeTurn } from './manager-engines.js';
+import { type ManagerEngines, type OpenEngine, takeTurn } from './manager-engines.js';
 import {
   type BackupContext,
   type BackupResult,
@@ -147,9 +147,9 @@ export class BackupRunner {
   ): Promise<JobResult> {
     const { settings, clock, state, database } = this.#parts;
     this.#parts.onPhase('before', context);
-    const pair = await stepOf('open', this.#parts.engines.open());
-    context.location = pair.location;
-    context.kind = await this.#chooseKind(pair, asked);
+    const opened = await stepOf('open', this.#parts.engines.open());
+    context.location = opened.location;
+    context.kind = await this.#chooseKind(opened, asked);
     if (!this.#prepared && settings.before !== undefined) {
       await stepOf(
         'hook',
@@ -162,7 +162,7 @@ export class BackupRunner {
     try {
       this.#parts.onLook();
       const content = await contentToBackUp(db, settings.create.flushBeforeBackup ?? true);
-      const newest = mayBeLeftOut ? await this.#newestIfCurrent(pair, content, context) : undefined;
+      const newest = mayBeLeftOut ? await this.#newestIfCurrent(opened, content, context) : undefined;
       if (newest !== undefined) {
         return { leftOut: { ...context, newest } };
       }
@@ -170,14 +170,14 @@ export class BackupRunner {
         'hook',
         callHook(() => settings.metadata?.()),
       );
-      created = await takeTurn(pair.location, () => this.#create(pair, db, content, context, metadata));
+      created = await takeTurn(opened.location, () => this.#create(opened, db, content, context, metadata));
     } finally {
       await release();
     }
     const { info, bytesCopied, backedUp } = created;
     context.kind = info.kind;
     if (settings.verify !== false) {
-      await this.#verify(pair.incremental, info, settings.verify, context);
+      await this.#verify(opened.engine, info, settings.verify, context);
     }
     await state.update((memory, counters) => {
       memory.backedUp = backedUp;
@@ -193,7 +193,7 @@ export class BackupRunner {
 
   /** The newest backup, if it has just what the database holds, and is there and whole as far as names and sizes tell. */
   async #newestIfCurrent(
-    { incremental }: EnginePair,
+    { engine }: OpenEngine,
     content: DatabaseContent | undefined,
     context: BackupContext,
   ): Promise<BackupInfo | undefined> {
@@ -203,24 +203,24 @@ export class BackupRunner {
     if (directory === undefined || backedUp === undefined || !isSameContent(content, backedUp)) {
       return undefined;
     }
-    const newest = await stepOf('open', incremental.getLatestBackupInfo());
+    const newest = await stepOf('open', engine.getLatestBackupInfo());
     if (newest === undefined || !isSameBackup(newest, backedUp) || isBad(directory, newest)) {
       return undefined;
     }
     try {
-      await incremental.verifyBackup(newest.backupId, { signal: abort });
+      await engine.verifyBackup(newest.backupId, { signal: abort });
     } catch (error) {
       if ((error as { code?: string }).code !== 'BACKUP_CORRUPT') {
         throw error;
       }
       // Once more, to have it written down.
-      await this.#verify(incremental, newest, 'size', context);
+      await this.#verify(engine, newest, 'size', context);
     }
     return newest;
   }
 
   async #create(
-    pair: EnginePair,
+    opened: OpenEngine,
     db: Database | DatabaseSource,
     content: DatabaseContent | undefined,
     context: BackupContext,
@@ -235,7 +235,7 @@ export class BackupRunner {
     let bytesCopied = 0;
     this.#parts.onBegin(context);
     try {
-      const info = await pair.incremental.createBackup(db, {
+      const info = await opened.engine.createBackup(db, {
         // What is in memory is in the log too, which every backup copies again.
         flushBeforeBackup: true,
         ...settings.create,
@@ -289,19 +289,19 @@ export class BackupRunner {
   }
 
   /** Full when it is a full one's turn, and as long as some backup has a damaged file that others could share. */
-  async #chooseKind(pair: EnginePair, asked: Job['kind']): Promise<BackupKind> {
+  async #chooseKind(opened: OpenEngine, asked: Job['kind']): Promise<BackupKind> {
     if (asked === 'full') {
       return 'full';
     }
     const { settings, state } = this.#parts;
-    if ((await mayShare(state, pair.incremental)).spreads) {
+    if ((await mayShare(state, opened.engine)).spreads) {
       return 'full';
     }
     if (settings.fullEvery === 0 || asked === 'incremental') {
       return 'incremental';
     }
     const incrementals =
-      state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(pair.incremental, this.#parts.databaseId));
+      state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(opened.engine, this.#parts.databaseId));
     if (state.memory.incrementalsSinceFull === undefined) {
       await state.update((memory) => {
         memory.incrementalsSinceFull ??= incrementals;
@@ -316,9 +316,9 @@ export class BackupRunner {
       return;
     }
     try {
-      const { incremental } = await this.#parts.engines.open();
-      for (const info of await incremental.getBackupInfo()) {
-        await verifyAndRecord(this.#parts, incremental, info, 'size', 'damage').catch(() => undefined);
+      const { engine } = await this.#parts.engines.open();
+      for (const info of await engine.getBackupInfo()) {
+        await verifyAndRecord(this.#parts, engine, info, 'size', 'damage').catch(() => undefined);
       }
     } catch (error) {
       const location = locationOf(this.#parts.settings.location);

@@ -2,8 +2,8 @@ import { realpath } from 'node:fs/promises';
 import { BackupEngine, type BackupEngineOptions } from '../backup-engine.js';
 
 /** The engine that a manager has on its directory. */
-export interface EnginePair {
-  incremental: BackupEngine;
+export interface OpenEngine {
+  engine: BackupEngine;
   location: string;
 }
 
@@ -11,35 +11,35 @@ export interface EnginePair {
 export class ManagerEngines {
   readonly #source: string | BackupEngine;
   readonly #options: BackupEngineOptions;
-  #pair: Promise<EnginePair> | undefined;
+  #opened: Promise<OpenEngine> | undefined;
 
   constructor(source: string | BackupEngine, options: BackupEngineOptions) {
     this.#source = source;
     this.#options = options;
   }
 
-  open(): Promise<EnginePair> {
-    if (this.#pair === undefined) {
-      this.#pair = this.#open();
-      this.#pair.catch(() => {
-        this.#pair = undefined;
+  open(): Promise<OpenEngine> {
+    if (this.#opened === undefined) {
+      this.#opened = this.#open();
+      this.#opened.catch(() => {
+        this.#opened = undefined;
       });
     }
-    return this.#pair;
+    return this.#opened;
   }
 
   /** Closes what was opened here. */
   async close(): Promise<void> {
-    const pair = await this.#pair?.catch(() => undefined);
-    if (pair?.incremental !== this.#source) {
-      await pair?.incremental.close();
+    const opened = await this.#opened?.catch(() => undefined);
+    if (opened?.engine !== this.#source) {
+      await opened?.engine.close();
     }
   }
 
-  async #open(): Promise<EnginePair> {
+  async #open(): Promise<OpenEngine> {
     const given = typeof this.#source === 'string' ? undefined : this.#source;
-    const incremental = given ?? (await BackupEngine.open(this.#source as string, this.#options));
-    return { incremental, location: incremental.location };
+    const engine = given ?? (await BackupEngine.open(this.#source as string, this.#options));
+    return { engine, location: engine.location };
   }
 }
 

@@ -340,9 +340,9 @@ export class ManagerWork {
   async prune(policy: RetentionPolicy, trigger: string): Promise<RetentionPlan> {
     const { clock, steady, state } = this;
     try {
-      const { incremental } = await this.engines.open();
+      const { engine } = await this.engines.open();
       const parts = { clock, steady, state, recorder: this.recorder, databaseId: this.databaseId };
-      const { plan, deleted } = await prune(incremental, policy, parts, trigger);
+      const { plan, deleted } = await prune(engine, policy, parts, trigger);
       await this.wentWell('prune');
       if (plan.blocked === undefined) {
         this.tell('pruned', plan, deleted);
@@ -364,8 +364,8 @@ export class ManagerWork {
   /** What pruning would do. */
   async plan(): Promise<RetentionPlan> {
     await this.load();
-    const { incremental } = await this.engines.open();
-    return (await planPruning(incremental, this.settings.retention ?? {}, this)).plan;
+    const { engine } = await this.engines.open();
+    return (await planPruning(engine, this.settings.retention ?? {}, this)).plan;
   }
 
   pruneOnDemand(): Promise<RetentionPlan> {
@@ -383,10 +383,10 @@ export class ManagerWork {
   async #verify(backupId: number | undefined, how: 'size' | 'checksum'): Promise<void> {
     await this.load();
     const info = await this.find(backupId);
-    const { incremental } = await this.engines.open();
+    const { engine } = await this.engines.open();
     const abort = this.hurry.signal;
     try {
-      await verifyAndRecord({ ...this.#runnerParts(), abort }, incremental, info, how, 'demand');
+      await verifyAndRecord({ ...this.#runnerParts(), abort }, engine, info, how, 'demand');
       await this.wentWell('verify');
     } catch (error) {
       if (!abort.aborted || error !== abort.reason) {
@@ -421,11 +421,11 @@ export class ManagerWork {
   }
 
   async find(backupId: number | undefined): Promise<BackupInfo> {
-    const { incremental } = await this.engines.open();
+    const { engine } = await this.engines.open();
     if (backupId !== undefined) {
-      return incremental.getBackupInfo(backupId);
+      return engine.getBackupInfo(backupId);
     }
-    const latest = ownBackups(await incremental.getBackupInfo(), this.databaseId).at(-1);
+    const latest = ownBackups(await engine.getBackupInfo(), this.databaseId).at(-1);
     if (latest === undefined) {
       throw new RocksDBError(`there is no backup in ${this.location}`, 'BACKUP_NOT_FOUND');
     }
@@ -434,7 +434,7 @@ export class ManagerWork {
 
   async stats(): Promise<ManagerStats> {
     await this.load();
-    const inventory = await readInventory((await this.engines.open()).incremental, this.recorder, this.state.memory);
+    const inventory = await readInventory((await this.engines.open()).engine, this.recorder, this.state.memory);
     this.#reconsider(inventory.state);
     const last = {
       good: this.lastGood,

@@ -1,3 +1,4 @@
+import { byDatabase } from '../../manager/databases.js';
 import type { BackupRecord, Inventory } from '../../manager/inventory.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
 import type { RetentionDecision } from '../../manager/retention.js';
@@ -63,6 +64,9 @@ export function backupsTable(input: ReportInput): Html {
   const columns: Column<BackupRecord>[] = [
     { title: 'Id', number: true, cell: ({ backupId }) => html`<b>${backupId}</b>` },
     { title: 'Begun', time: true, cell: ({ timestamp }) => showTime(timestamp, timezone) },
+    ...(byDatabase(inventory.backups).length < 2
+      ? []
+      : [{ title: 'Database', cell: ({ databaseId }: BackupRecord) => databaseId ?? 'not known' }]),
     { title: 'State', cell: stateOf },
     { title: 'Restores', number: true, cell: ({ size }) => formatSize(size) },
     { title: 'Only here', number: true, cell: ({ uniqueSize }) => formatSize(uniqueSize) },
