@@ -61,8 +61,8 @@ export interface BackupEngineOptions {
 /** Options of {@link BackupEngine.createBackup}. */
 export interface CreateBackupOptions extends LongOperation {
   /**
-   * Writes out memory before the backup. Without it the backup has the same data, partly in the log. False with
-   * `backupLogFiles: false` leaves out what is in memory only.
+   * Writes out memory before the backup. Without it the backup has the same data, partly in the log. False leaves out what is
+   * in memory only: what was written with `disableWAL` since the last flush and, with `backupLogFiles: false`, all else since then.
    * @default true if data was written with disableWAL, with backupLogFiles: false, or with atomicFlush; else false
    */
   flushBeforeBackup?: boolean | undefined;

@@ -1,6 +1,6 @@
 // What the commands delete, and what they do not.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PREVIOUS_STATE_FILE, STATE_FILE } from '../lib/manager/state.js';
@@ -106,6 +106,54 @@ t.test('a pinned backup is not deleted until it is unpinned', async (t) => {
   t.match((await cliAnswer(t, ['unpin', backups, '1'])).json, { wasPinned: true });
   t.match((await cliAnswer(t, ['unpin', backups, '1'])).json, { wasPinned: false });
   t.equal((await cli(t, ['delete', backups, '1', '--yes'])).code, 0);
+});
+
+t.test(
+  'a pinned backup that is not there any more is told, and gc leaves its files alone until it is unpinned',
+  async (t) => {
+    const { backups } = scene(t);
+    await cli(t, ['pin', backups, '2', '--note', 'for the audit']);
+    rmSync(join(backups, 'meta', '2'));
+    const gone = /Backup 2, pinned, is not there any more: its meta file was removed/;
+    t.match((await cli(t, ['list', backups])).stdout, gone);
+    t.match((await cliAnswer(t, ['list', backups])).json, { missingPins: [2] });
+    const before = filesBelow(backups).filter((name) => name.startsWith('private/2/'));
+    t.not(before.length, 0);
+    t.match(await cli(t, ['gc', backups, '--yes']), { code: 1, stderr: gone });
+    t.match((await cliAnswer(t, ['gc', backups, '--dry-run'])).json, { error: { code: 'BACKUP_PINNED' } });
+    t.same(
+      filesBelow(backups).filter((name) => name.startsWith('private/2/')),
+      before,
+    );
+    t.match(await cli(t, ['unpin', backups, '2']), { code: 0, stdout: /backup 2, which is not there any more/ });
+    t.notMatch((await cli(t, ['list', backups])).stdout, gone);
+    t.match(await cli(t, ['gc', backups, '--yes']), { code: 0 });
+  },
+);
+
+t.test('while the pins cannot be read, backups are listed all the same, and nothing is deleted', async (t) => {
+  const { backups } = scene(t);
+  await cli(t, ['pin', backups, '2']);
+  rmSync(join(backups, STATE_FILE));
+  mkdirSync(join(backups, STATE_FILE)); // what cannot be read, whoever reads
+  const told = /Which backups are pinned is not known until it can be read/;
+  for (const command of ['list', 'show latest', 'stats', 'report --html page.html']) {
+    const [name = '', ...options] = command.split(' ');
+    const { code, stdout } = await cli(t, [name, backups, ...options], { cwd: join(backups, '..') });
+    t.equal(code, 0, name);
+    if (name === 'list' || name === 'stats') t.match(stdout, told, name);
+  }
+  const ids = async () =>
+    (await cliAnswer<{ backups: { backupId: number }[] }>(t, ['list', backups])).json.backups.length;
+  const before = await ids();
+  for (const args of [
+    ['delete', backups, '1', '--yes'],
+    ['purge', backups, '--keep', '1', '--yes'],
+    ['prune', backups, '--keep-last', '1', '--yes'],
+  ]) {
+    t.not((await cli(t, args)).code, 0, args[0]);
+  }
+  t.equal(await ids(), before);
 });
 
 t.test('while the pins are lost, delete, purge and prune alike delete nothing and say so', async (t) => {

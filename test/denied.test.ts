@@ -63,6 +63,14 @@ t.test('a private directory that may not be read costs its backup, and no other'
       // Its name and size can be seen; that it may not be read is told by whoever reads it.
       const verified = await cli(t, ['verify', backups, '2', '--checksum'], who);
       t.match(verified, { code: 1, stderr: denied(path) });
+      const all = ['verify', backups, '--all', '--checksum'];
+      t.match(await cli(t, all, who), { code: 1, stderr: denied(path), stdout: /backup 2: could not be checked\n/ });
+      const { json } = await cliAnswer<{ backups: { ok: boolean }[] }>(t, all, who);
+      t.same(
+        json.backups.map(({ ok }) => ok),
+        [true, false, true],
+        'the others are looked at',
+      );
       t.match((await list(t, backups)).json, { corrupt: [], backups: { length: 3 } });
       continue;
     }

@@ -118,6 +118,29 @@ t.test('a damaged state is set aside, and the one before it is used', async (t) 
   }
 });
 
+t.test('any bit that flips in a state is seen, and no pin is lost by it', async (t) => {
+  const path = directory(t);
+  await updateState(path, (state) => pin(state, { ...seven, backupId: 3 }, 'first'));
+  await updateState(path, (state) => pin(state, seven, 'kept'));
+  const file = join(path, STATE_FILE);
+  const whole = readFileSync(file);
+  const pins = (await readState(path)).pins;
+  t.equal(pins.length, 2);
+  let seen = 0;
+  for (let bit = 0; bit < whole.length * 8; bit++) {
+    const flipped = Buffer.from(whole);
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
+    writeFileSync(file, flipped);
+    const state = await readState(path);
+    if (JSON.stringify(state.pins) !== JSON.stringify(pins) || state.pinsLost !== undefined) {
+      t.fail(`bit ${bit} changed the pins to ${JSON.stringify(state.pins)}`);
+      break;
+    }
+    seen++;
+  }
+  t.equal(seen, whole.length * 8);
+});
+
 t.test('between the two renames of a change, readers find the state', async (t) => {
   const path = directory(t);
   await updateState(path, (state) => pin(state, seven));

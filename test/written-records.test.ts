@@ -84,14 +84,20 @@ t.test('a state is on the disk before it takes the place of the one before, and 
   const path = directory(t);
   await updateState(path, () => undefined);
   const calls = fileCalls(t);
-  await updateState(path, (state) => pin(state, seven));
-  t.same(calls.done, [
+  const write = [
     `write ${STATE_FILE}.tmp`,
     `sync ${STATE_FILE}.tmp`,
     `rename ${PREVIOUS_STATE_FILE}`,
     `rename ${STATE_FILE}`,
     `sync ${basename(path)}`,
-  ]);
+  ];
+  await updateState(path, (state) => {
+    state.counters.some = 1;
+  });
+  t.same(calls.done, write);
+  calls.done.length = 0;
+  await updateState(path, (state) => pin(state, seven));
+  t.same(calls.done, [...write, ...write], 'a pin is in the file before, too');
 });
 
 t.test('a state that was not written whole does not take the place of the one before', async (t) => {

@@ -2,7 +2,7 @@ import type { BackupEngine } from '../backup-engine.js';
 import type { BackupInfo } from '../backup-info.js';
 import { RocksDBError } from '../errors.js';
 import { deleteUnlessPinned, type GuardedDeleteOptions } from '../manager/guarded-delete.js';
-import type { BackupRecord, Inventory } from '../manager/inventory.js';
+import { type BackupRecord, type Inventory, missingPins } from '../manager/inventory.js';
 import { formatSize } from '../units.js';
 import type { Context } from './context.js';
 import { safe } from './output/text.js';
@@ -73,6 +73,17 @@ export function refuseLostPins({ state }: Pick<Inventory, 'state'>): void {
   if (state.pinsLost !== undefined) {
     throw new RocksDBError(`nothing was deleted: ${state.pinsLost}`, 'BACKUP_PINNED');
   }
+}
+
+/** What to say while pinned backups are not there; nothing otherwise. */
+export function missingPinsLine(inventory: Pick<Inventory, 'backups' | 'corrupt' | 'state'>): string | undefined {
+  const ids = missingPins(inventory).map(({ backupId }) => backupId);
+  if (ids.length === 0) {
+    return undefined;
+  }
+  const [backups, are, their] =
+    ids.length === 1 ? ['Backup', 'is', 'its meta file was'] : ['Backups', 'are', 'their meta files were'];
+  return `${backups} ${ids.join(', ')}, pinned, ${are} not there any more: ${their} removed, or another program deleted ${ids.length === 1 ? 'it' : 'them'}. If files are left, bring the meta back to meta/ before anything is deleted or backed up; or give up on ${ids.length === 1 ? 'it' : 'them'} with unpin`;
 }
 
 /** A pinned backup is kept until it is unpinned, whoever asks. */

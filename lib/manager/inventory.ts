@@ -4,9 +4,9 @@ import { damageLookup, type KnownDamage } from '../known-damage.js';
 import { whatIsDamaged } from './damage.js';
 import { type Health, healthOf, recordsNewestFirst, suspicionOf } from './health.js';
 import { memoryOf, type Suspect } from './manager-state.js';
-import { isRecordOf, type OperationRecord } from './operation-record.js';
+import { isRecordOf, isSameBackup, type OperationRecord } from './operation-record.js';
 import type { RetentionBackup } from './retention.js';
-import { type DirectoryState, pinOf, readState } from './state.js';
+import { type DirectoryState, lookAtState, type Pin, pinOf } from './state.js';
 
 /** A backup with all that is known about it. */
 export interface BackupRecord extends BackupInfo {
@@ -70,7 +70,7 @@ export async function readInventory(
   memory?: { damage: readonly KnownDamage[] },
 ): Promise<Inventory> {
   const { backups, corrupt } = await engine.survey({ fileDetails: true });
-  const state = await readState(engine.location);
+  const state = await lookAtState(engine.location);
   return buildInventory(engine.location, backups, corrupt, recorder?.withUnwritten(state) ?? state, memory);
 }
 
@@ -141,6 +141,15 @@ function recordOf(
 export function retentionBackups(inventory: Inventory): RetentionBackup[] {
   const corrupt = inventory.corrupt.map(({ backupId }) => ({ backupId, state: 'corrupt' as const, pinned: false }));
   return [...inventory.backups, ...corrupt];
+}
+
+/** Pins of backups that are not there any more, not even as backups that cannot be read. */
+export function missingPins({ backups, corrupt, state }: Pick<Inventory, 'backups' | 'corrupt' | 'state'>): Pin[] {
+  return state.pins.filter(
+    (pin) =>
+      !backups.some((backup) => isSameBackup(pin, backup)) &&
+      !corrupt.some(({ backupId }) => backupId === pin.backupId),
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
@@ -70,14 +71,22 @@ export async function updateState(location: string, change: (state: DirectorySta
   const lock = await lockState(location);
   try {
     const { state, damaged } = await load(location);
+    const pinsBefore = JSON.stringify(state.pins);
     change(state);
     const path = join(location, STATE_FILE);
-    const aside = join(location, damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE);
-    const beforeRename = () => {
-      lock.assertHeld();
-      return renameIfThere(path, aside);
+    const write = (aside: string) =>
+      writeDurably(path, writtenState(state), () => {
+        lock.assertHeld();
+        return renameIfThere(path, join(location, aside));
+      });
+    const writeAll = async () => {
+      await write(damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE);
+      if (JSON.stringify(state.pins) !== pinsBefore) {
+        // The file before this one has the same pins then: when one of the two is damaged, no pin is lost.
+        await write(PREVIOUS_STATE_FILE);
+      }
     };
-    await writeDurably(path, `${JSON.stringify(state)}\n`, beforeRename).catch((error: Error) => {
+    await writeAll().catch((error: Error) => {
       if ((error as { code?: string }).code === 'LOCK_LOST') {
         throw error;
       }
@@ -131,6 +140,23 @@ async function load(location: string): Promise<{ state: DirectoryState; damaged:
   return { state, damaged: current !== undefined };
 }
 
+/**
+ * The same, for who only looks: of a state that cannot be read, one without pins that says so. While it is so nothing is deleted,
+ * as when pins were lost.
+ */
+export async function lookAtState(location: string): Promise<DirectoryState> {
+  try {
+    return await readState(location);
+  } catch (error) {
+    const { code, message } = error as RocksDBError;
+    if (code !== 'STATE_UNREADABLE') {
+      throw error;
+    }
+    const pinsLost = `${message} Which backups are pinned is not known until it can be read`;
+    return { ...emptyState(), pinsLost };
+  }
+}
+
 /** A state; or what is wrong with the file; or undefined where there is none. */
 async function readOne(path: string): Promise<DirectoryState | string | undefined> {
   let text: string;
@@ -175,6 +201,20 @@ async function lockState(location: string): Promise<NativeStateLock> {
   }
 }
 
+const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** With its own checksum as the last member: a bit that flips on the disk could make one pin of another. */
+function writtenState(state: DirectoryState): string {
+  const text = JSON.stringify(state);
+  return `${text.slice(0, -1)},"checksum":"${digestOf(text)}"}\n`;
+}
+
+/** Whether a file's text is as it was written. One without a checksum may be somebody's own. */
+function isAsWritten(text: string): boolean {
+  const [tail, checksum] = /,"checksum":"([^"]*)"\}\s*$/.exec(text) ?? [];
+  return tail === undefined || digestOf(`${text.slice(0, text.lastIndexOf(tail))}}`) === checksum;
+}
+
 function emptyState(): DirectoryState {
   return { version: 1, pins: [], counters: {}, history: [], last: {}, manager: {} };
 }
@@ -187,7 +227,7 @@ function parseState(text: string, path: string): DirectoryState | string {
   } catch {
     return `${path} is damaged`;
   }
-  if (!isObject(value) || typeof value.version !== 'number') {
+  if (!isObject(value) || typeof value.version !== 'number' || !isAsWritten(text)) {
     return `${path} is damaged`;
   }
   if (value.version !== 1) {

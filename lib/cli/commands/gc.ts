@@ -1,11 +1,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupEngine } from '../../backup-engine.js';
+import { RocksDBError } from '../../errors.js';
+import { readInventory } from '../../manager/inventory.js';
 import { type RestoreLeftover, removeRestoreLeftovers } from '../../restore-leftovers.js';
 import { formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { safe } from '../output/text.js';
+import { missingPinsLine } from '../removal.js';
 import { array, count, flag, object, text } from '../schema.js';
 
 interface Stray {
@@ -113,6 +116,10 @@ export const gc = defineCommand({
         const nothing = files.length + left.length === 0;
         const killed = `what ${counted(left.length, 'killed restore')} left in ${safe(options.restores ?? '')}`;
         const listed = (parts: (string | false)[]) => parts.filter(Boolean).join(' and ');
+        const missing = missingPinsLine(await readInventory(engine));
+        if (missing !== undefined && !options.force) {
+          throw new RocksDBError(`nothing was deleted: ${missing}, or with --force.`, 'BACKUP_PINNED');
+        }
         const stays = found
           .filter(({ unfinished }) => !unfinished)
           .map(

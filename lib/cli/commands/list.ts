@@ -1,5 +1,5 @@
 import { byDatabase } from '../../manager/databases.js';
-import { type BackupRecord, readInventory } from '../../manager/inventory.js';
+import { type BackupRecord, missingPins, readInventory } from '../../manager/inventory.js';
 import { formatSize } from '../../units.js';
 import { logShare } from '../backup-text.js';
 import { defineCommand } from '../command.js';
@@ -9,6 +9,7 @@ import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
 import type { Style } from '../output/style.js';
 import { table } from '../output/table.js';
 import { bytesAsText, safe } from '../output/text.js';
+import { missingPinsLine } from '../removal.js';
 import { array, count, object, ref, text } from '../schema.js';
 import { age, localTime, timeZone } from '../time.js';
 
@@ -38,10 +39,13 @@ export const list = defineCommand({
     bytesOnDisk: count('of all files of readable backups, shared ones once'),
     logicalBytes: count('the sum of the sizes'),
     'pinsLost?': text('set while it is not known which backups are pinned'),
+    'missingPins?': array(count(), 'pinned backups that are not there any more'),
   }),
   run(context, { DIR }) {
     return withDirectory(DIR, async (engine) => {
-      const { location, backups, corrupt, bytesOnDisk, logicalBytes, state } = await readInventory(engine);
+      const inventory = await readInventory(engine);
+      const { location, backups, corrupt, bytesOnDisk, logicalBytes, state } = inventory;
+      const missing = missingPinsLine(inventory);
       const lost = corrupt.map(({ backupId }) => backupId);
       const damaged = backups.filter((backup) => backup.state === 'corrupt').map(({ backupId }) => backupId);
       const { style } = context.out;
@@ -55,6 +59,7 @@ export const list = defineCommand({
           bytesOnDisk,
           logicalBytes,
           ...(state.pinsLost === undefined ? {} : { pinsLost: state.pinsLost }),
+          ...(missing === undefined ? {} : { missingPins: missingPins(inventory).map(({ backupId }) => backupId) }),
         },
         text: () =>
           backups.length + lost.length === 0
@@ -79,6 +84,7 @@ export const list = defineCommand({
                       ),
                     ]),
                 ...(state.pinsLost === undefined ? [] : [style.bad(safe(state.pinsLost))]),
+                ...(missing === undefined ? [] : [style.bad(missing)]),
               ],
         quiet: () => backups.map(({ backupId }) => String(backupId)),
       };

@@ -1,4 +1,5 @@
 import { pinBackup } from '../../manager/guarded-delete.js';
+import { missingPins, readInventory } from '../../manager/inventory.js';
 import { acknowledgeLostPins, isPinned, readState, unpin as unpinIn, updateState } from '../../manager/state.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
@@ -81,6 +82,19 @@ export const unpin = defineCommand({
     }
     return withDirectory(DIR, async (engine) => {
       const { location } = engine;
+      const gone =
+        ID === undefined
+          ? undefined
+          : missingPins(await readInventory(engine)).find(({ backupId }) => String(backupId) === ID);
+      if (gone !== undefined) {
+        const { backupId, timestamp } = gone;
+        const drop = () => updateState(location, (state) => void unpinIn(state, gone));
+        await context.recorded('unpin', location, options['audit-log'], { backupId, timestamp }, drop);
+        return {
+          json: { location, pinned: false, wasPinned: true },
+          text: () => [`backup ${backupId}, which is not there any more, is not pinned any more`],
+        };
+      }
       const info = ID === undefined ? undefined : await findBackup(context, engine, ID);
       const wasPinned = info !== undefined && isPinned(await readState(location), info);
       const change = () =>

@@ -126,7 +126,8 @@ export const verify = defineCommand({
             await verifyOne(context, engine, info, { checksum, auditLog: options['audit-log'] });
             said({});
           } catch (error) {
-            if (exitOf(error) !== 'corrupt') {
+            // Of several, one that cannot be read is not the end of the others.
+            if (exitOf(error) !== 'corrupt' && (!all || exitOf(error) === 'stopped')) {
               throw error;
             }
             said({ ok: false, error: errorAsJson(error) });
@@ -154,14 +155,14 @@ export const verify = defineCommand({
         results.length === 0
           ? [`${safe(location)} has no backups`]
           : results.map((result) => line(result, context.out.style)),
-      exit: ok ? 'ok' : 'corrupt',
+      exit: ok ? 'ok' : results.some(({ ok, error }) => !ok && exitOf(error) === 'corrupt') ? 'corrupt' : 'failed',
     };
   },
 });
 
-function line({ backupId, ok, checksum, bytes, durationMs }: Verified, style: Context['out']['style']): string {
+function line({ backupId, ok, checksum, bytes, durationMs, error }: Verified, style: Context['out']['style']): string {
   if (!ok) {
-    return `backup ${backupId}: ${style.bad('damaged')}`;
+    return `backup ${backupId}: ${style.bad(exitOf(error) === 'corrupt' ? 'damaged' : 'could not be checked')}`;
   }
   return checksum
     ? `backup ${backupId}: ${style.good('whole')}, ${formatSize(bytes)} read in ${formatDuration(durationMs)}`

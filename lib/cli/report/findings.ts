@@ -2,6 +2,7 @@ import type { BackupRecord } from '../../manager/inventory.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
 import { formatDuration } from '../../units.js';
 import { newerRocksDB } from '../newer-rocksdb.js';
+import { missingPinsLine } from '../removal.js';
 import type { ReportInput } from './gather.js';
 import { showAge, showCount, showRanges } from './words.js';
 
@@ -54,6 +55,10 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
       what: `Pins may have been lost: ${state.pinsLost}.`,
       todo: 'Nothing is pruned meanwhile. Pin again what has to stay, and acknowledge it.',
     };
+  }
+  const missing = missingPinsLine(inventory);
+  if (missing !== undefined) {
+    yield { level: 'bad', what: `${missing}.`, todo: 'Find out who removed it.' };
   }
   const newest = backups.at(-1);
   if (newest === undefined) {
