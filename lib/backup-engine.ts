@@ -61,8 +61,9 @@ export interface BackupEngineOptions {
 /** Options of {@link BackupEngine.createBackup}. */
 export interface CreateBackupOptions extends LongOperation {
   /**
-   * Writes out memory before the backup. Without it the backup has the same data, partly in the log. False leaves out what is
-   * in memory only: what was written with `disableWAL` since the last flush and, with `backupLogFiles: false`, all else since then.
+   * Writes out memory before the backup. Without it the backup has the same data, partly in the log. With `false`,
+   * memory is written out all the same if data was written with `disableWAL`; with `backupLogFiles: false` it leaves out what else
+   * was written since the last flush.
    * @default true if data was written with disableWAL, with backupLogFiles: false, or with atomicFlush; else false
    */
   flushBeforeBackup?: boolean | undefined;
@@ -103,7 +104,10 @@ export interface VerifyBackupOptions extends LongOperation {
 
 /** Options of {@link BackupEngine.restoreBackup}. */
 export interface RestoreBackupOptions extends LongOperation {
-  /** Where the write-ahead log goes. @default dbDir */
+  /**
+   * Where the write-ahead log goes: open the database with it as `walDir` then, or its newest data is missing. The OPTIONS file of
+   * the restored database names the place. @default dbDir
+   */
   walDir?: string | undefined;
   /** Leaves the logs that are in the target in use, archived ones included. @default false */
   keepLogFiles?: boolean | undefined;

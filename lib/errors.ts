@@ -28,7 +28,10 @@ export class RocksDBError extends Error {
   readonly subcode: string | undefined;
   /** How bad RocksDB holds it to be, where it says so. */
   readonly severity: ErrorSeverity | undefined;
-  /** With BACKUP_CORRUPT: which files of the backup are damaged, relative to its directory, where that is known. */
+  /**
+   * With BACKUP_CORRUPT: which files of the backup are damaged, relative to its directory, where that is known. With
+   * ROCKSDB_IO_ERROR from a verify: which could not be read.
+   */
   readonly damagedFiles: readonly string[] | undefined;
 
   constructor(

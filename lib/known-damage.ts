@@ -12,6 +12,8 @@ export interface KnownDamage {
   since: string;
   /** What a restore drill found: that the bytes are as they were written takes nothing of it back, another drill does. */
   drill?: true;
+  /** Set where the disk did not give the file, or not to the user who read it; what is in it is not known. */
+  unread?: boolean;
 }
 
 /** What {@link damageOf} has to know of a backup. */
@@ -63,10 +65,10 @@ export function isSharedFile(name: string): boolean {
 /** The damage of one backup, in words. */
 export function damageInWords(known: readonly KnownDamage[]): string {
   return known
-    .map(({ file, since, drill }) => {
+    .map(({ file, since, drill, unread }) => {
       const day = since.slice(0, 10);
       return file !== undefined
-        ? `${file} was found damaged on ${day}`
+        ? `${file} ${unread ? 'could not be read' : 'was found damaged'} on ${day}`
         : drill
           ? `a restore drill of ${day} found that it differs from what was backed up`
           : `it was found damaged on ${day}`;

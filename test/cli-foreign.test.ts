@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { BackupEngine, Database } from '../lib/index.js';
 import { Agent } from './fixtures/agent.js';
-import { contentsAt, contentsOf, fill } from './fixtures/backups.js';
+import { contentsAt, contentsOf, fill, openEngine } from './fixtures/backups.js';
 import { cli, cliAnswer, program, start } from './fixtures/cli.js';
 import { refused } from './fixtures/cli-scene.js';
 import { filesBelow, snapshotOf, tempDir } from './fixtures/files.js';
@@ -119,6 +119,35 @@ t.test('a database with its log elsewhere is not backed up without it', async (t
   renameSync(dir('log'), dir('moved'));
   await refused(t, ['create', dir('db'), dir('backups')], 2, /log, which is not there; .* Pass --wal-dir/);
   t.equal((await cli(t, ['create', dir('db'), dir('backups'), '--wal-dir', dir('moved')])).code, 0);
+  const nowhere = ['create', dir('db'), dir('other'), '--wal-dir', dir('typo')];
+  await refused(t, nowhere, 2, /there is no directory .*typo\. Without its log, the newest data/);
+  t.notOk(existsSync(dir('typo')), 'and none is made');
+  t.notOk(existsSync(dir('other')));
+});
+
+t.test('a restore with its log elsewhere is not backed up without it either', async (t) => {
+  const dir = tempDir(t);
+  const db = await Database.open(dir('db'));
+  await db.put('key', 'in the log');
+  const engine = await openEngine(t, dir('backups'));
+  await engine.createBackup(db);
+  await db.close();
+  t.equal((await cli(t, ['restore', dir('backups'), dir('restored'), '--wal-dir', dir('log')])).code, 0);
+  const again = ['create', dir('restored'), dir('again')];
+  await refused(t, again, 2, /write-ahead log in .*log; .* Pass --wal-dir/);
+  mkdirSync(dir('empty'));
+  await refused(
+    t,
+    [...again, '--wal-dir', dir('empty')],
+    2,
+    /no write-ahead log in .*empty, but there is one in .*log;/,
+  );
+  t.equal((await cli(t, [...again, '--wal-dir', dir('log')])).code, 0);
+  // Restored to where a log is, it needs no option, wherever that was when it was backed up.
+  t.equal((await cli(t, ['restore', dir('again'), dir('joined')])).code, 0);
+  t.equal((await cli(t, ['create', dir('joined'), dir('last')])).code, 0);
+  t.equal((await cli(t, ['restore', dir('last'), dir('end')])).code, 0);
+  t.match(await contentsAt(dir('end')), { key: Buffer.from('in the log').toString('base64') });
 });
 
 t.test(

@@ -71,6 +71,13 @@ t.test('a private directory that may not be read costs its backup, and no other'
         [true, false, true],
         'the others are looked at',
       );
+      t.match((await list(t, backups)).json, { damaged: [2] }, 'and it is known from then on');
+      t.match(await cli(t, ['show', backups, '2'], who), { stdout: /private\/2\/CURRENT could not be read on / });
+      t.match(await cli(t, ['prune', backups, '--keep-last', '1', '--yes'], who), { code: 5 });
+      chmodSync(path, 0o600);
+      t.match(await cli(t, all, who), { code: 0 });
+      t.match((await list(t, backups)).json, { damaged: [], backups: { length: 3 } });
+      chmodSync(path, 0);
       t.match((await list(t, backups)).json, { corrupt: [], backups: { length: 3 } });
       continue;
     }

@@ -163,8 +163,9 @@ rocksdb::CreateBackupOptions EngineOptions(const CreateRequest& request, Operati
                                            std::function<Error(const std::vector<std::string>&)> on_excluded,
                                            Error* callback_error) {
   rocksdb::CreateBackupOptions options;
+  // What was written without the log is in no backup without a flush, whatever was asked for.
   options.flush_before_backup =
-      request.flush_before_backup.value_or(request.atomic_flush || request.source.needs_flush || !backup_log_files);
+      request.source.needs_flush || request.flush_before_backup.value_or(request.atomic_flush || !backup_log_files);
   SetAtomicFlush(request.atomic_flush, &options);
   if (request.cpu_priority) {
     options.decrease_background_thread_cpu_priority = true;

@@ -27,7 +27,8 @@ struct BackupSource {
 
 struct CreateRequest {
   BackupSource source;
-  std::optional<bool> flush_before_backup;  // default: when the backup would miss data without it
+  // Default: when the backup would miss data without it. What was written without the log is flushed in any case.
+  std::optional<bool> flush_before_backup;
   bool atomic_flush = false;                // all families at one moment; flushes
   bool full = false;                        // takes over no file of an earlier backup
   bool allow_other_database = false;        // than those that the directory has backups of

@@ -7,6 +7,7 @@
 #include "core/database_identity.h"
 #include "core/one_backup_fs.h"
 #include "core/restore_target.h"
+#include "core/restored_options.h"
 #include "core/reusable_files.h"
 
 namespace rocksdb_backup {
@@ -255,6 +256,9 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
       linked.push_back(file.in_database);
     }
     error = target.TakeLinked(linked);
+  }
+  if (error.ok()) {
+    error = NotePlaceOfLog(target.staged_database_dir(), target.separate_wal_dir(), target.syncs());
   }
   if (!error.ok()) {
     return LossOr(begun.reading, std::move(error));

@@ -1,6 +1,10 @@
 #include "core/backup_verify.h"
 
+#include <cerrno>
+#include <cstring>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/backup_reading.h"
 #include "core/paths.h"
@@ -8,6 +12,26 @@
 namespace rocksdb_backup {
 
 using Count = ObservedFileSystem::Count;
+
+namespace {
+
+// Which files of a backup an error is about that the disk does not give, or not to this user. RocksDB tells a file in
+// words only. Too many open files, or no memory, are not the backup's fault.
+std::vector<std::string> FilesUnread(const EngineSettings& settings, const BackupDescription& backup,
+                                     const Error& error) {
+  std::vector<std::string> files;
+  const auto says = [&](int number) { return error.message().find(std::strerror(number)) != std::string::npos; };
+  if (error.code() == "ROCKSDB_IO_ERROR" && (says(EIO) || says(EACCES) || says(EPERM))) {
+    for (const BackupFile& file : backup.files) {
+      if (error.message().find(settings.engine.backup_dir + "/" + file.name) != std::string::npos) {
+        files.push_back(file.name);
+      }
+    }
+  }
+  return files;
+}
+
+}  // namespace
 
 Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
                    const std::shared_ptr<Operation>& operation) {
@@ -24,9 +48,11 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
     if (error = LossOr(reading, std::move(error)); error.code() == "LOCK_LOST") {
       return error;
     }
-    return error.code() == "BACKUP_CORRUPT"
-               ? NameDamage(settings, backup_id, record, checksum ? operation : nullptr, Damage::kAll, std::move(error))
-               : error;
+    if (error.code() == "BACKUP_CORRUPT") {
+      return NameDamage(settings, backup_id, record, checksum ? operation : nullptr, Damage::kAll, std::move(error));
+    }
+    std::vector<std::string> unread = FilesUnread(settings, backup, error);
+    return unread.empty() ? error : std::move(error).In(std::move(unread));
   };
   if (!unopened.ok()) {
     return with_all_damage(std::move(unopened));

@@ -325,4 +325,11 @@ Error RestoreTarget::TakeLinked(const std::vector<std::string>& names) {
   return Error();
 }
 
+std::string RestoreTarget::separate_wal_dir() const {
+  if (separate_wal_) {
+    return wal_.target;
+  }
+  return wal_inside_.empty() ? std::string() : database_.target + "/" + wal_inside_;
+}
+
 }  // namespace rocksdb_backup

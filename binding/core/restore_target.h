@@ -60,6 +60,8 @@ class RestoreTarget {
   const std::string& staged_database_dir() const { return database_.staged; }
   const std::string& staged_wal_dir() const { return separate_wal_ ? wal_.staged : staged_wal_inside_; }
   const std::string& database_dir() const { return database_.target; }
+  // Where the log will be; empty where that is the database's directory.
+  std::string separate_wal_dir() const;
   // After Prepare().
   const TargetContents& contents() const { return contents_; }
   bool syncs() const { return options_.sync || (contents_.holds != TargetHolds::kNothing && !options_.keep_old); }

@@ -44,9 +44,7 @@ export function checkDatabase(path: string, walDir: string | undefined): string 
     );
   }
   const options = newestOptions(path);
-  if (walDir === undefined) {
-    checkLogIsThere(path, options);
-  }
+  checkLogIsThere(path, options, walDir);
   return options;
 }
 
@@ -90,8 +88,12 @@ export const mergeOperators = ['uint64add', 'stringappend', 'put', 'max', 'bytes
  * A database whose log lies elsewhere opens without it, and without what is only there. RocksDB notes the place in the OPTIONS
  * file; whether that still holds only its owner knows.
  */
-function checkLogIsThere(path: string, options: string): void {
-  const noted = /^\s*wal_dir=(.+)$/m.exec(options)?.[1]?.trim();
+function checkLogIsThere(path: string, options: string, walDir: string | undefined): void {
+  const noted = /^\s*wal_dir=(.+)$/m.exec(options)?.[1]?.trim().replace(/\\(.)/g, '$1');
+  if (walDir !== undefined) {
+    checkGivenLog(path, walDir, noted);
+    return;
+  }
   if (noted === undefined || (isThere(noted) && realpathSync(noted) === realpathSync(path))) {
     return;
   }
@@ -101,6 +103,25 @@ function checkLogIsThere(path: string, options: string): void {
       `the database ${path} was last opened with its write-ahead log in ${place}${isThere(noted) ? '' : ', which is not there'}; ` +
         'without it, what is only there would be missing from the backup. ' +
         `Pass --wal-dir with the directory where it is now: ${path} if there is no other.`,
+    );
+  }
+}
+
+/** RocksDB makes the directory of a log that is not there, and opens the database without what is only in its log. */
+function checkGivenLog(path: string, walDir: string, noted: string | undefined): void {
+  if (!isThere(walDir)) {
+    throw new UsageError(
+      `--wal-dir: there is no directory ${walDir}. Without its log, the newest data of ${path} would be missing`,
+    );
+  }
+  const given = realpathSync(walDir);
+  const other = [noted, path].find(
+    (place) => place !== undefined && isThere(place) && realpathSync(place) !== given && hasLogs(place),
+  );
+  if (other !== undefined && !hasLogs(walDir)) {
+    throw new UsageError(
+      `--wal-dir: there is no write-ahead log in ${walDir}, but there is one in ${other}; ` +
+        `without it, the newest data of ${path} would be missing. Pass the directory where it is`,
     );
   }
 }

@@ -36,9 +36,12 @@ export async function notingDamage<T>(
     result = await read();
   } catch (error) {
     const { code, damagedFiles } = (error ?? {}) as { code?: unknown; damagedFiles?: readonly string[] };
-    if (typeof code === 'string' && DAMAGE.has(code)) {
+    // A file that the disk did not give, or not to this user, is treated as damaged until it is read: it may be all that is left.
+    if (typeof code === 'string' && (DAMAGE.has(code) || (damagedFiles ?? []).length > 0)) {
       const since = new Date(now()).toISOString();
-      const found = foundIn(info, since, damagedFiles, code === 'DRILL_FAILED');
+      const found = foundIn(info, since, damagedFiles, code === 'DRILL_FAILED').map((one) =>
+        DAMAGE.has(code) ? one : { ...one, unread: true },
+      );
       await remember(state, engine, (damage) => [...damage, ...found.filter((one) => !isKnown(damage, one))]);
     }
     throw error;

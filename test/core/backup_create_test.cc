@@ -140,16 +140,21 @@ TEST_F(BackupCreateTest, WithoutLogFilesDataIsFlushedFirstAndNoLogIsCopied) {
   EXPECT_EQ(Restored(*repository, 1), ContentsOf(db_.get()));
 }
 
-TEST_F(BackupCreateTest, WhoAsksForNoFlushGetsNone) {
+TEST_F(BackupCreateTest, WhoAsksForNoFlushGetsNoneUnlessDataWouldBeMissing) {
   Put(3, 10, "k");
   auto repository = OpenRepository();
   auto request = Request();
-  request.source.needs_flush = true;
   request.flush_before_backup = false;
   BackupDescription created;
   ASSERT_GOOD(repository->Create(request, NewOperation(), &created));
   EXPECT_FALSE(std::filesystem::exists(path("backups/shared_checksum")) && !BackupFiles("shared_checksum").empty());
   EXPECT_EQ(Restored(*repository, 1).size(), 3U) << "the log has it";
+  WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  ASSERT_TRUE(db_->Put(unlogged, "unlogged", "value").ok());
+  request.source.needs_flush = true;
+  ASSERT_GOOD(repository->Create(request, NewOperation(), &created));
+  EXPECT_EQ(Restored(*repository, 2).size(), 4U);
 }
 
 TEST_F(BackupCreateTest, ADirectoryOfItsOwnForLogsIsBackedUp) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -547,15 +548,22 @@ TEST_F(DatabaseTest, AFullDiskIsToldAndWithSpaceAgainItIsResumed) {
     std::string value;
     EXPECT_TRUE(database->db()->Get({}, key, &value).ok()) << key;
   }
-  {
+  const auto told = [&] {
     const std::lock_guard lock(mutex);
-    ASSERT_GE(events.size(), 2U);
+    return events.size();
+  };
+  // Newer versions tell of the recovery from a thread of their own.
+  for (int i = 0; told() < 2 && i < 10000; ++i) {
+    usleep(1000);
+  }
+  database->events()->Unsubscribe(id);
+  EXPECT_GE(events.size(), 2U);
+  if (events.size() >= 2) {
     EXPECT_EQ(events.front().kind, DatabaseEvent::Kind::kError);
     EXPECT_EQ(events.front().during, "flush");
     EXPECT_EQ(events.front().error.subcode(), "NO_SPACE");
     EXPECT_EQ(events.back().kind, DatabaseEvent::Kind::kRecovered);
   }
-  database->events()->Unsubscribe(id);
   EXPECT_TRUE(Close(database).ok());
 }
 

@@ -214,6 +214,11 @@ export const restore = defineCommand({
           text: () => [
             `restored backup ${restored.backupId}, begun ${localTime(restored.timestamp)}, to ${safe(target)}: ` +
               `${formatSize(restored.size)} in ${formatDuration(durationMs)}`,
+            ...(options['wal-dir'] === undefined
+              ? []
+              : [
+                  `its write-ahead log is in ${safe(options['wal-dir'])}: a database that is opened without it lacks its newest data`,
+                ]),
             ...(options.reuse === undefined
               ? []
               : [`${formatSize(bytesCopied)} copied; ${formatSize(bytesReused)} in ${filesOf(filesReused)} reused`]),
