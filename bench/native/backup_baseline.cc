@@ -391,7 +391,8 @@ void Run(const Arguments& arguments) {
     Settle(arguments);
   } else {
     throw std::invalid_argument(
-        "generate DB | change DB COPY | create DB BACKUPS | forget BACKUPS | verify BACKUPS | restore BACKUPS TARGET | grow DB BACKUPS | "
+        "generate DB | change DB COPY | create DB BACKUPS | forget BACKUPS | verify BACKUPS | restore BACKUPS TARGET | "
+        "grow DB BACKUPS | "
         "growth DB BACKUPS | settle warm|cold DIR...");
   }
 }

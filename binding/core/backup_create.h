@@ -29,9 +29,9 @@ struct CreateRequest {
   BackupSource source;
   // Default: when the backup would miss data without it. What was written without the log is flushed in any case.
   std::optional<bool> flush_before_backup;
-  bool atomic_flush = false;                // all families at one moment; flushes
-  bool full = false;                        // takes over no file of an earlier backup
-  bool allow_other_database = false;        // than those that the directory has backups of
+  bool atomic_flush = false;          // all families at one moment; flushes
+  bool full = false;                  // takes over no file of an earlier backup
+  bool allow_other_database = false;  // than those that the directory has backups of
   std::string app_metadata;
   // Given the names of the files that could be left out, tells which to leave out. Ends soon once the operation is
   // stopped: whoever would have to answer may be waiting for that.
