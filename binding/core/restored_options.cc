@@ -14,12 +14,13 @@ constexpr std::string_view kPrefix = "OPTIONS-";
 constexpr std::string_view kSection = "[DBOptions]\n";
 constexpr std::string_view kField = "  wal_dir=";
 
-// Its path; empty where there is none.
-std::string NewestOptionsFile(const std::string& directory) {
+// The path of the newest; stays empty where there is none.
+Error FindOptionsFile(const std::string& directory, std::string* path) {
   std::string newest;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    const std::string name = entry.path().filename().string();
+  std::error_code failed;
+  std::filesystem::directory_iterator entry(directory, failed);
+  for (const std::filesystem::directory_iterator end; !failed && entry != end; entry.increment(failed)) {
+    const std::string name = entry->path().filename().string();
     const std::string_view number = std::string_view(name).substr(std::min(kPrefix.size(), name.size()));
     if (name.rfind(kPrefix, 0) == 0 && number.find_first_not_of("0123456789") == std::string_view::npos &&
         // Their numbers have no bounds, and may have zeros in front.
@@ -27,7 +28,13 @@ std::string NewestOptionsFile(const std::string& directory) {
       newest = number;
     }
   }
-  return newest.empty() ? newest : directory + "/" + std::string(kPrefix) + newest;
+  if (failed) {
+    return Error::System("reading the directory of a restored database, " + directory, failed.value());
+  }
+  if (!newest.empty()) {
+    *path = directory + "/" + std::string(kPrefix) + newest;
+  }
+  return Error();
 }
 
 // As RocksDB writes a value that has what would end it.
@@ -61,9 +68,9 @@ std::string WithPlaceOfLog(std::string text, const std::string& wal_dir) {
 }  // namespace
 
 Error NotePlaceOfLog(const std::string& database_dir, const std::string& wal_dir, bool sync) {
-  const std::string path = NewestOptionsFile(database_dir);
-  if (path.empty()) {
-    return Error();
+  std::string path;
+  if (Error error = FindOptionsFile(database_dir, &path); !error.ok() || path.empty()) {
+    return error;
   }
   rocksdb::Env* const env = rocksdb::Env::Default();
   std::string text;

@@ -28,12 +28,19 @@ Error NamesManifest(const std::string& directory, const char* current, bool* nam
   constexpr size_t kLongest = 64;
   char bytes[kLongest];
   struct stat file = {};
-  const bool is_plain = fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
-  const ssize_t size = is_plain ? read(fd, bytes, sizeof(bytes)) : 0;
+  ssize_t size = fstat(fd, &file);
+  if (size == 0 && S_ISREG(file.st_mode)) {
+    size = read(fd, bytes, sizeof(bytes));
+  }
   const int failed = size < 0 ? errno : 0;
   close(fd);
   if (failed != 0) {
     return Error::System("cannot read " + path, failed);
+  }
+  if (S_ISREG(file.st_mode) && size < std::min<ssize_t>(file.st_size, kLongest)) {
+    return Error::System("cannot read " + path + ", which ended after " + std::to_string(size) + " of " +
+                             std::to_string(file.st_size) + " bytes",
+                         EIO);
   }
   std::string name(bytes, static_cast<size_t>(size));
   if (name.size() == kLongest || !name.ends_with('\n')) {
@@ -41,10 +48,16 @@ Error NamesManifest(const std::string& directory, const char* current, bool* nam
   }
   name.pop_back();
   constexpr size_t kPrefix = sizeof("MANIFEST-") - 1;
-  std::error_code ignored;
-  *names_one = name.starts_with("MANIFEST-") && AllDigits(name.substr(kPrefix)) &&
-               fs::is_regular_file(fs::symlink_status(directory + "/" + name, ignored));
-  return Error();
+  if (!name.starts_with("MANIFEST-") || !AllDigits(name.substr(kPrefix))) {
+    return Error();
+  }
+  std::error_code unseen;
+  const fs::file_type type = fs::symlink_status(directory + "/" + name, unseen).type();
+  *names_one = type == fs::file_type::regular;
+  // What could not be looked at is not missing.
+  return type == fs::file_type::none || type == fs::file_type::unknown
+             ? Error::System("cannot look at " + directory + "/" + name, unseen.value())
+             : Error();
 }
 
 // A restore that had begun to put its files in place, and died there.
@@ -75,9 +88,13 @@ Error HoldsDatabase(const std::string& directory, bool* holds) {
 Error LookAtTarget(const std::string& target, const StagingPlace& staging, const std::string& ours,
                    TargetContents* contents) {
   *contents = {};
-  std::error_code ignored;
+  std::error_code failed;
   std::vector<std::string> names;
-  if (fs::exists(target, ignored)) {
+  const bool exists = fs::exists(target, failed);
+  if (failed) {
+    return Error::System("cannot look at " + target, failed.value());
+  }
+  if (exists) {
     if (Error error = ListNames(target, &names); !error.ok()) {
       return error;
     }

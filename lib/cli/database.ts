@@ -111,7 +111,7 @@ function checkLogIsThere(path: string, options: string, walDir: string | undefin
 function checkGivenLog(path: string, walDir: string, noted: string | undefined): void {
   if (!isThere(walDir)) {
     throw new UsageError(
-      `--wal-dir: there is no directory ${walDir}. Without its log, the newest data of ${path} would be missing`,
+      `there is no directory ${walDir}, in which the write-ahead log of ${path} should be. Without its log, its newest data would be missing`,
     );
   }
   const given = realpathSync(walDir);
@@ -120,7 +120,7 @@ function checkGivenLog(path: string, walDir: string, noted: string | undefined):
   );
   if (other !== undefined && !hasLogs(walDir)) {
     throw new UsageError(
-      `--wal-dir: there is no write-ahead log in ${walDir}, but there is one in ${other}; ` +
+      `there is no write-ahead log in ${walDir}, but there is one in ${other}; ` +
         `without it, the newest data of ${path} would be missing. Pass the directory where it is`,
     );
   }
