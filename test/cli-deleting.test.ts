@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PREVIOUS_STATE_FILE, STATE_FILE } from '../lib/manager/state.js';
-import { contentsAt, openEngine } from './fixtures/backups.js';
+import { contentsAt, openDatabase, openEngine } from './fixtures/backups.js';
 import { cli, cliAnswer } from './fixtures/cli.js';
 import { type CliScene, cliScenes, refused } from './fixtures/cli-scene.js';
 import { filesBelow } from './fixtures/files.js';
@@ -77,6 +77,12 @@ t.test(
   async (t) => {
     const { backups } = scene(t);
     await refused(t, ['prune', backups], 2, /prune needs to know what to keep/);
+    const mars = ['--keep-last', '1', '--timezone', 'Mars/X'];
+    await refused(t, ['prune', backups, ...mars], 2, / --timezone must be the name of a time zone, .* not 'Mars\/X'/);
+    const small = await cli(t, ['prune', backups, '--max-bytes', '1kB', '--max-backups', '2', '--dry-run']);
+    t.match(small.stdout, / 1 .* delete +over --max-backups 2\n/);
+    t.match(small.stdout, / 2 .* delete +over --max-bytes 1 kB\n/);
+    t.match(small.stdout, /\n--max-bytes 1 kB is exceeded: /);
     const dry = await cli(t, ['prune', backups, '--keep-last', '1', '--dry-run']);
     t.equal(dry.code, 0);
     t.match(dry.stdout, / 1 .* delete +no rule keeps it\n/);
@@ -193,4 +199,13 @@ t.test('a prune that could not delete what it was asked to ends with another cod
   t.match(await cli(t, prune), { code: 4, stdout: /nothing was deleted\n$/ });
   await open.close();
   t.equal((await cli(t, prune)).code, 0);
+});
+
+t.test('what failed is told in the options of the command line, also later', async (t) => {
+  const { backups, dir } = scene(t);
+  const other = await openDatabase(t, dir('other'));
+  await other.put('key', 'value');
+  await other.close();
+  await refused(t, ['create', dir('other'), backups], 1, /pass --allow-other-database once/);
+  t.match((await cli(t, ['stats', backups])).stdout, / ago: .*pass --allow-other-database once/);
 });

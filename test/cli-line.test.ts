@@ -67,6 +67,10 @@ t.test('what is wrong with a command line is said, with what may have been meant
     [['purge', 'a', '--keep', '-1'], /--keep must be a whole number/],
     [['purge', 'a', '--keep', '1e3'], /--keep must be a whole number/],
     [['restore', 'a', 'b', '--before', 'yesterday'], /--before must be a time such as .*yesterday/],
+    [['prune', 'a', '--keep-within', '5'], /^--keep-within must be a duration longer than 0, such as .* 7d, not '5'$/],
+    [['prune', 'a', '--keep-within', '0s'], /^--keep-within must be a duration longer than 0, .*, not '0s'$/],
+    [['prune', 'a', '--max-bytes', '0'], /^--max-bytes must be a size greater than 0, .*, not '0'$/],
+    [['prune', 'a', '--max-bytes', 'all'], /^--max-bytes must be a size .*, or a number of bytes, not 'all'$/],
     [['completion', 'tcsh'], /SHELL must be one of bash, zsh, fish, not 'tcsh'/],
   ];
   for (const [argv, message] of cases) {

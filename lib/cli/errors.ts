@@ -38,6 +38,8 @@ const words: readonly (readonly [RegExp, string])[] = [
   [/, and createIfMissing is false/g, ''],
   [/getCorruptedBackups\(\) tells which/g, 'rocksdb-backup list tells which'],
   [/Open it with openBackup\(\), or move it/g, 'Read it with get, scan and diff, or move it'],
+  [/\bmaxBackups (?=\d)/g, '--max-backups '],
+  [/\bmaxBytes (?=\d)/g, '--max-bytes '],
   [/pass includeDamaged: true/g, 'pass --include-damaged'],
   [/, or open it with mode 'readOnly'/g, ''],
   [/Name the merge operator in mergeOperator,/g, 'Name the merge operator with --merge-operator,'],
@@ -50,7 +52,12 @@ const words: readonly (readonly [RegExp, string])[] = [
 /** What happened, to which file, and what to do: for a person with a terminal. */
 export function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
-  let text = typeof message === 'string' && message !== '' ? message : String(error);
+  return inOwnWords(typeof message === 'string' && message !== '' ? message : String(error));
+}
+
+/** What the library says, also what it said when it was written down, with the options of the command line. */
+export function inOwnWords(sentence: string): string {
+  let text = sentence;
   for (const [pattern, replacement] of words) {
     text = text.replace(pattern, replacement);
   }

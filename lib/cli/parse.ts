@@ -185,6 +185,18 @@ function optionValue(token: OptionToken, spec: OptionSpec, now: Date): unknown {
 }
 
 function convert(name: string, value: string, spec: OptionSpec, now: Date): unknown {
+  const amountOf = (parse: (value: string, name: string) => number, least: number, expected: string): number => {
+    let amount: number | undefined;
+    try {
+      amount = parse(value, name);
+    } catch {
+      // Said below: the library takes numbers too, and a command line has only text.
+    }
+    if (amount === undefined || amount < least) {
+      throw new UsageError(`${name} must be ${expected}, not '${value}'`);
+    }
+    return amount;
+  };
   switch (spec.type) {
     case 'integer': {
       const least = spec.min ?? 1;
@@ -194,9 +206,9 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
       return Number(value);
     }
     case 'size':
-      return asUsage(() => parseSize(value, name));
+      return amountOf(parseSize, 1, 'a size greater than 0, such as 50MB, 64MiB or 1.5GB, or a number of bytes');
     case 'rate': {
-      const rate = asUsage(() => parseRate(value, name));
+      const rate = amountOf(parseRate, 0, 'a rate such as 50MB/s or 64MiB/s, or a number of bytes per second');
       if (rate < 1000) {
         // Nobody means 50 bytes a second; at so low a rate an operation would hardly even stop.
         throw new UsageError(`${name} must be 1kB/s or more, such as 50MB/s, not '${value}'`);
@@ -204,7 +216,7 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
       return rate;
     }
     case 'duration':
-      return asUsage(() => parseDuration(value, name));
+      return amountOf(parseDuration, 1, 'a duration longer than 0, such as 30s, 5m, 1h30m or 7d');
     case 'time':
       return parseTime(value, name, now);
     case 'choice':
@@ -214,14 +226,6 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
       return value;
     default:
       return value;
-  }
-}
-
-function asUsage<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new UsageError((error as Error).message);
   }
 }
 

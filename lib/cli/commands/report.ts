@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { writeDurably } from '../../manager/durable-file.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
-import { UsageError } from '../errors.js';
+import { inOwnWords, UsageError } from '../errors.js';
 import { safe } from '../output/text.js';
 import { policyOf, policyOptions } from '../policy.js';
 import { findings } from '../report/findings.js';
@@ -66,7 +66,8 @@ export const report = defineCommand({
         json: { location: engine.location, html: file, bytes: Buffer.byteLength(page), attention },
         text: () => [
           ...attention.map(
-            ({ level, what, todo }) => `${(level === 'bad' ? style.bad : style.warn)(safe(what))} ${safe(todo)}`,
+            ({ level, what, todo }) =>
+              `${(level === 'bad' ? style.bad : style.warn)(safe(inOwnWords(what)))} ${safe(todo)}`,
           ),
           `${safe(file)} is written`,
         ],
