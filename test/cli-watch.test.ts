@@ -183,6 +183,7 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
   }
   await refused(t, ['watch'], 2, /watch needs --config FILE/);
   await refused(t, ['watch', '--config', dir('nothing.json')], 3, /no configuration .*nothing\.json/);
+  await refused(t, ['watch', '--config', dir('users')], 2, /--config needs a file, and .*users is a directory/);
   writeFileSync(dir('bad.json'), '{');
   await refused(t, ['watch', '--config', dir('bad.json')], 2, /bad\.json is not JSON/);
   await refused(t, ['watch', '--config', configure({ schedule: 'soon' })], 2, /databases\[0\]\.schedule must be/);
