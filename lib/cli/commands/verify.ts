@@ -28,7 +28,10 @@ export function verifyOne(
 ): Promise<void> {
   const { backupId, timestamp, size } = info;
   const verify = () =>
-    context.long(`verify ${backupId}`, (operation) => engine.verifyBackup(backupId, { ...operation, checksum }));
+    context.long(`verify ${backupId}`, ({ signal, onProgress }) =>
+      // A look at names and sizes reads no bytes, and so has no progress.
+      engine.verifyBackup(backupId, checksum ? { signal, onProgress, checksum } : { signal, checksum }),
+    );
   return context.recorded(
     'verify',
     engine.location,
