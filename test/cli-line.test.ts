@@ -30,6 +30,7 @@ t.test('options stand anywhere, with = or without, and after -- nothing is one',
     t.match(options, { json: true, quiet: true, 'rate-limit': 50e6, flush: false, metadata: undefined });
   }
   t.same(parse('get', 'dir', '1', '--', '--json').args, { DIR: 'dir', ID: '1', KEY: '--json' });
+  t.same(parse('get', 'dir', '1', '').args, { DIR: 'dir', ID: '1', KEY: '' }, 'the empty key is a key');
   t.equal(parse('create', 'a', 'b', '--metadata=--odd').options.metadata, '--odd');
   t.same(parse('delete', 'dir', '1', '2', 'latest').args, { DIR: 'dir', ID: ['1', '2', 'latest'] });
 });
@@ -37,6 +38,9 @@ t.test('options stand anywhere, with = or without, and after -- nothing is one',
 t.test('what is wrong with a command line is said, with what may have been meant', async (t) => {
   const cases: [string[], RegExp][] = [
     [[], /a command is missing/],
+    [['-x'], /^there is no option '-x'$/],
+    [['--versoin'], /^there is no option '--versoin'; did you mean '--version'\?$/],
+    [['--json', '--keep', '3'], /a command is missing/],
     [['lst', 'dir'], /no command 'lst'; did you mean 'list'/],
     [['constructor'], /no command 'constructor'$/],
     [['ls', 'dir'], /no command 'ls'; did you mean 'list'\?$/],
@@ -55,6 +59,8 @@ t.test('what is wrong with a command line is said, with what may have been meant
     [['create', 'a'], /create needs DIR/],
     [['list', 'a', 'b'], /list does not take 'b'/],
     [['restore', '', 'b'], /argument 1 of restore is empty/],
+    [['get', 'a', '', ''], /argument 2 of get is empty/],
+    [['list', 'a', ''], /argument 2 of list is empty/],
     [['create', 'a', 'b', '--rate-limit'], /--rate-limit needs a value/],
     [['create', 'a', 'b', '--rate-limit', '--json'], /--rate-limit needs a value/],
     [['create', 'a', 'b', '--rate-limit='], /--rate-limit needs a value/],

@@ -37,12 +37,16 @@ const versionOption = {
   version: { type: 'flag', short: 'V', summary: 'show the version' },
 } as const satisfies OptionSpecs;
 
+function allOptions(commands: readonly Command[]): OptionSpecs {
+  return Object.assign({}, ...commands.map(optionsOf), commonOptions, versionOption);
+}
+
 /**
  * Options stand anywhere on the line, so those of all commands are known before the command is. A word of one dash whose letters
  * are not all options (`-dash/db`) is none of them: it may be a path, and its letters must not count.
  */
 function tokensOf(argv: readonly string[], commands: readonly Command[]): Token[] {
-  const all: OptionSpecs = Object.assign({}, ...commands.map(optionsOf), commonOptions, versionOption);
+  const all = allOptions(commands);
   const letters = new Set(Object.values(all).map(({ short }) => short));
   const { tokens } = parseArgs({
     args: [...argv],
@@ -96,6 +100,9 @@ export function parseLine(argv: readonly string[], commands: readonly Command[],
   const tokens = tokensOf(argv, commands);
   const positionals = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value!);
   const name = positionals.shift();
+  if (name === undefined) {
+    refuseUnknownOptions(tokens, commands);
+  }
   const command = findCommand(name, commands);
   const specs = optionsOf(command);
   const options: Record<string, unknown> = {};
@@ -152,6 +159,17 @@ export function findCommand(name: string | undefined, commands: readonly Command
         (near) => `'${near}'`,
       );
   throw new UsageError(`there is no command '${name}'${meant}`, 'rocksdb-backup --help');
+}
+
+/** Where no command is named, an option that no command has is what is wrong with the line. */
+function refuseUnknownOptions(tokens: readonly Token[], commands: readonly Command[]): void {
+  const known = Object.keys(allOptions(commands));
+  const unknown = tokens.find((token): token is OptionToken => token.kind === 'option' && !known.includes(token.name));
+  if (unknown !== undefined) {
+    const { name, rawName } = unknown;
+    const meant = rawName.startsWith('--') ? didYouMean(name, known, (near) => `'--${near}'`) : '';
+    throw new UsageError(`there is no option '${rawName}'${meant}`, 'rocksdb-backup --help');
+  }
 }
 
 function findOption(token: OptionToken, command: Command, specs: OptionSpecs): OptionSpec {
@@ -232,9 +250,8 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
 function assign(command: Command, given: string[]): Parsed['args'] {
   const args: Parsed['args'] = {};
   const values = [...given];
-  const empty = values.indexOf('');
+  const empty = values.findIndex((value, at) => value === '' && !command.positionals[at]?.mayBeEmpty);
   if (empty >= 0) {
-    // A variable of the shell that is not set, more often than not.
     throw new UsageError(`argument ${empty + 1} of ${command.name} is empty`, helpOf(command));
   }
   for (const { name, optional, many, choices } of command.positionals) {
