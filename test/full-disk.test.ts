@@ -1,9 +1,9 @@
 // A disk that is full: that is when something has to be deleted.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { BackupManager } from '../lib/index.js';
+import { BackupManager, drillBackup } from '../lib/index.js';
 import { readState, STATE_FILE } from '../lib/manager/state.js';
 import { openDatabase, openEngine } from './fixtures/backups.js';
 import { cli, cliAnswer } from './fixtures/cli.js';
@@ -115,4 +115,20 @@ t.test('where the lock of other programs cannot be made for want of space, delet
   disk.makeRoom();
   t.equal((await cli(t, ['pin', disk.backups, '2'])).code, 0);
   t.match(await readState(disk.backups), { pins: [{ backupId: 2 }] }, STATE_FILE);
+});
+
+t.test('a drill for which there is no room says how much it needs, and advises an option that it has', async (t) => {
+  const { backups, dir } = scene(t);
+  const hindrance = smallDisk(t, dir('small'), 16 * 1024);
+  if (hindrance !== undefined) return t.plan(0, hindrance);
+  const engine = await openEngine(t, backups);
+  await t.rejects(drillBackup(engine, 3, { directory: dir('small') }), {
+    code: 'NO_SPACE',
+    message: /^the drill of backup 3 restores .*B to .*small, where .*B are free\. .* or drill in another directory\.$/,
+  });
+  t.same(readdirSync(dir('small')), []);
+  const { code, stderr } = await cli(t, ['drill', backups, '--directory', dir('small')]);
+  t.equal(code, 1);
+  t.match(stderr, / Nothing was restored\. Free some space, or name another place with --directory\.\n$/);
+  t.notMatch(stderr, /no-space-check|checkDiskSpace/);
 });

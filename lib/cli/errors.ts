@@ -33,6 +33,7 @@ const words: readonly (readonly [RegExp, string])[] = [
   [/Choose a new directory as walDir/g, 'Choose a new directory with --wal-dir'],
   [/pass allowOtherDatabase: true/g, 'pass --allow-other-database'],
   [/pass checkDiskSpace: false/g, 'pass --no-space-check'],
+  [/or drill in another directory\./g, 'or name another place with --directory.'],
   [/Check the path; an engine opened without readOnly: true makes a new one\./g, 'Check the path.'],
   [/Name one that does the same in mergeOperator; any/g, 'Name one that does the same with --merge-operator; any'],
   [/, and createIfMissing is false/g, ''],
