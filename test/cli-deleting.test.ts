@@ -143,6 +143,13 @@ t.test('while the pins cannot be read, backups are listed all the same, and noth
   rmSync(join(backups, STATE_FILE));
   mkdirSync(join(backups, STATE_FILE)); // what cannot be read, whoever reads
   const told = /Which backups are pinned is not known until it can be read/;
+  const { code, stderr } = await cli(t, ['verify', backups, '--all', '--checksum']);
+  t.equal(code, 0);
+  t.match(
+    stderr,
+    /^warning: what is remembered of .*backups cannot be read, and nothing is added to it: .*no plain file/m,
+  );
+  t.equal(stderr.match(/warning/gi)?.length, 1, 'once, and not for each backup');
   for (const command of ['list', 'show latest', 'stats', 'report --html page.html']) {
     const [name = '', ...options] = command.split(' ');
     const { code, stdout } = await cli(t, [name, backups, ...options], { cwd: join(backups, '..') });

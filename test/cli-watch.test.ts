@@ -201,3 +201,15 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
   await service.close();
   t.notOk(existsSync(dir('backups')), 'nothing was made');
 });
+
+t.test('what a manager warns of has the form of the command line', async (t) => {
+  const { configure } = await twoDatabases(t);
+  const run = start(t, ['watch', '--config', configure({ auditLog: 'no/such/log' })]);
+  await run.printed(
+    /warning: a record is missing: the audit log of .* could not be written, which is tried again: ENOENT/,
+  );
+  run.child.kill('SIGTERM');
+  const { code, stderr } = await run.ended;
+  t.equal(code, 0);
+  t.notMatch(stderr, /\(node:|BackupManagerWarning|trace-warnings/);
+});

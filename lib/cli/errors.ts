@@ -70,3 +70,15 @@ export function codeOf(error: unknown): string {
   const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
   return typeof code === 'string' ? code : name === 'AbortError' ? 'STOPPED' : 'FAILED';
 }
+
+/** Why something failed, without the full stop: to stand within a sentence. */
+export function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/\.$/, '');
+}
+
+/** Whether something failed because a disk is full. */
+export function isFullDisk(error: unknown): boolean {
+  const { code, subcode, cause } = (error ?? {}) as { code?: unknown; subcode?: unknown; cause?: unknown };
+  const isFull = [code, subcode].some((word) => word === 'ENOSPC' || word === 'EDQUOT' || word === 'NO_SPACE');
+  return isFull || (cause !== undefined && isFullDisk(cause));
+}

@@ -37,7 +37,7 @@ export function verifyOne(
     engine.location,
     auditLog,
     { backupId, timestamp: timestamp.toISOString(), checksum, bytes: checksum ? size : 0 },
-    () => notingDamage(engine, info, checksum ? 'every byte' : 'sizes', verify),
+    () => notingDamage(context, engine, info, checksum ? 'every byte' : 'sizes', verify),
   );
 }
 
