@@ -1,4 +1,5 @@
 import { RocksDBError } from '../errors.js';
+import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
 
 /** A command line that cannot be done. `hint` is what to type instead. */
 export class UsageError extends Error {
@@ -53,7 +54,14 @@ const words: readonly (readonly [RegExp, string])[] = [
 /** What happened, to which file, and what to do: for a person with a terminal. */
 export function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
-  return inOwnWords(typeof message === 'string' && message !== '' ? message : String(error));
+  const text = inOwnWords(typeof message === 'string' && message !== '' ? message : String(error));
+  const why = codeOf(error) === 'BACKUP_CORRUPT' ? unreadableFor(text) : 'damage';
+  return why === 'damage' ? text : `${text.replace(/\.$/, '')}. ${capital(toReadAgain(why))}.`;
+}
+
+/** A sentence begins. */
+export function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 /** What the library says, also what it said when it was written down, with the options of the command line. */
