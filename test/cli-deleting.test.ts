@@ -1,6 +1,6 @@
 // What the commands delete, and what they do not.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PREVIOUS_STATE_FILE, STATE_FILE } from '../lib/manager/state.js';
@@ -193,6 +193,24 @@ t.test('while the pins are lost, delete, purge and prune alike delete nothing an
   await cli(t, ['unpin', backups, '--acknowledge-lost-pins']);
   t.equal((await cli(t, ['delete', backups, '1', '--yes'])).code, 0);
   t.match(await cliAnswer(t, prune), { code: 0, json: { deleted: [2] } });
+});
+
+t.test('with both files of the state the pins are gone, as the docs say', async (t) => {
+  const { backups } = scene(t);
+  await cli(t, ['pin', backups, '1']);
+  rmSync(join(backups, STATE_FILE));
+  await refused(t, ['delete', backups, '1', '--yes'], 1, /pinned/);
+  rmSync(join(backups, PREVIOUS_STATE_FILE));
+  t.match((await cliAnswer(t, ['list', backups])).json, { backups: [{ pinned: false }, {}, {}], pinsLost: undefined });
+  t.equal((await cli(t, ['delete', backups, '1', '--yes'])).code, 0);
+  const docs = (name: string) => readFileSync(join(__dirname, '..', '..', 'docs', name), 'utf8').replace(/\s+/g, ' ');
+  for (const name of ['cli.md', 'operating.md']) {
+    t.match(
+      docs(name),
+      /If both files are removed, all pins are gone, and no command can tell that there were any/,
+      name,
+    );
+  }
 });
 
 t.test('a prune that could not delete what it was asked to ends with another code than 0', async (t) => {

@@ -57,7 +57,7 @@ export const verify = defineCommand({
   summary: 'check that backups are whole',
   description: [
     'Checks one backup, the latest if none is named, or all. Without --checksum this looks at the names and sizes of files only; with it, every byte is read and compared with the checksum that was written beside it.',
-    'What was found damaged stays so, for every backup that has the file, until it is read and found whole: a look at names and sizes does not end that.',
+    'What was found damaged stays so, for every backup that has the file, until it is read and found whole: a look at names and sizes does not end that. On a full disk it cannot be remembered, which is told: make room, and verify again.',
     'Sizes are known of backups that rocksdb-backup made; of those of another program only where the name of a shared file holds its size. Every damaged file is named.',
     'A backup that can be read may still not be what you think it is: drill restores one and reads the database.',
   ],
