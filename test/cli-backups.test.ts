@@ -46,7 +46,11 @@ t.test('create, list, verify and restore bring a database from one place to anot
   t.match(table.stdout, /\n3 backups, .* on disk for .* of databases\n$/);
   t.equal((await cli(t, ['list', target, '-q'])).stdout, '1\n2\n3\n');
   t.match((await cliAnswer(t, ['verify', target, '--all', '--checksum'])).json, { ok: true, backups: { length: 3 } });
-  t.match(await cli(t, ['verify', target]), { code: 0, stdout: /^backup 3: names and sizes are right/ });
+  t.match(await cli(t, ['verify', target]), {
+    code: 0,
+    stdout: /^backup 3: names and sizes are right/,
+    stderr: '',
+  });
   const restored = await cliAnswer(t, ['restore', target, dir('restored'), '--id', '2']);
   t.match(restored, { code: 0, json: { target: dir('restored'), backup: { backupId: 2 } } });
   t.same(await contentsAt(dir('restored')), contents[2]);

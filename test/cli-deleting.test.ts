@@ -1,10 +1,10 @@
 // What the commands delete, and what they do not.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PREVIOUS_STATE_FILE, STATE_FILE } from '../lib/manager/state.js';
-import { contentsAt, openEngine } from './fixtures/backups.js';
+import { contentsAt, openDatabase, openEngine } from './fixtures/backups.js';
 import { cli, cliAnswer } from './fixtures/cli.js';
 import { type CliScene, cliScenes, refused } from './fixtures/cli-scene.js';
 import { filesBelow } from './fixtures/files.js';
@@ -77,6 +77,12 @@ t.test(
   async (t) => {
     const { backups } = scene(t);
     await refused(t, ['prune', backups], 2, /prune needs to know what to keep/);
+    const mars = ['--keep-last', '1', '--timezone', 'Mars/X'];
+    await refused(t, ['prune', backups, ...mars], 2, / --timezone must be the name of a time zone, .* not 'Mars\/X'/);
+    const small = await cli(t, ['prune', backups, '--max-bytes', '1kB', '--max-backups', '2', '--dry-run']);
+    t.match(small.stdout, / 1 .* delete +over --max-backups 2\n/);
+    t.match(small.stdout, / 2 .* delete +over --max-bytes 1 kB\n/);
+    t.match(small.stdout, /\n--max-bytes 1 kB is exceeded: /);
     const dry = await cli(t, ['prune', backups, '--keep-last', '1', '--dry-run']);
     t.equal(dry.code, 0);
     t.match(dry.stdout, / 1 .* delete +no rule keeps it\n/);
@@ -137,6 +143,13 @@ t.test('while the pins cannot be read, backups are listed all the same, and noth
   rmSync(join(backups, STATE_FILE));
   mkdirSync(join(backups, STATE_FILE)); // what cannot be read, whoever reads
   const told = /Which backups are pinned is not known until it can be read/;
+  const { code, stderr } = await cli(t, ['verify', backups, '--all', '--checksum']);
+  t.equal(code, 0);
+  t.match(
+    stderr,
+    /^warning: what is remembered of .*backups cannot be read, and nothing is added to it: .*no plain file/m,
+  );
+  t.equal(stderr.match(/warning/gi)?.length, 1, 'once, and not for each backup');
   for (const command of ['list', 'show latest', 'stats', 'report --html page.html']) {
     const [name = '', ...options] = command.split(' ');
     const { code, stdout } = await cli(t, [name, backups, ...options], { cwd: join(backups, '..') });
@@ -182,6 +195,24 @@ t.test('while the pins are lost, delete, purge and prune alike delete nothing an
   t.match(await cliAnswer(t, prune), { code: 0, json: { deleted: [2] } });
 });
 
+t.test('with both files of the state the pins are gone, as the docs say', async (t) => {
+  const { backups } = scene(t);
+  await cli(t, ['pin', backups, '1']);
+  rmSync(join(backups, STATE_FILE));
+  await refused(t, ['delete', backups, '1', '--yes'], 1, /pinned/);
+  rmSync(join(backups, PREVIOUS_STATE_FILE));
+  t.match((await cliAnswer(t, ['list', backups])).json, { backups: [{ pinned: false }, {}, {}], pinsLost: undefined });
+  t.equal((await cli(t, ['delete', backups, '1', '--yes'])).code, 0);
+  const docs = (name: string) => readFileSync(join(__dirname, '..', '..', 'docs', name), 'utf8').replace(/\s+/g, ' ');
+  for (const name of ['cli.md', 'operating.md']) {
+    t.match(
+      docs(name),
+      /If both files are removed, all pins are gone, and no command can tell that there were any/,
+      name,
+    );
+  }
+});
+
 t.test('a prune that could not delete what it was asked to ends with another code than 0', async (t) => {
   const { backups } = scene(t);
   const engine = await openEngine(t, backups);
@@ -193,4 +224,13 @@ t.test('a prune that could not delete what it was asked to ends with another cod
   t.match(await cli(t, prune), { code: 4, stdout: /nothing was deleted\n$/ });
   await open.close();
   t.equal((await cli(t, prune)).code, 0);
+});
+
+t.test('what failed is told in the options of the command line, also later', async (t) => {
+  const { backups, dir } = scene(t);
+  const other = await openDatabase(t, dir('other'));
+  await other.put('key', 'value');
+  await other.close();
+  await refused(t, ['create', dir('other'), backups], 1, /pass --allow-other-database once/);
+  t.match((await cli(t, ['stats', backups])).stdout, / ago: .*pass --allow-other-database once/);
 });

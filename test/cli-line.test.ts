@@ -30,6 +30,7 @@ t.test('options stand anywhere, with = or without, and after -- nothing is one',
     t.match(options, { json: true, quiet: true, 'rate-limit': 50e6, flush: false, metadata: undefined });
   }
   t.same(parse('get', 'dir', '1', '--', '--json').args, { DIR: 'dir', ID: '1', KEY: '--json' });
+  t.same(parse('get', 'dir', '1', '').args, { DIR: 'dir', ID: '1', KEY: '' }, 'the empty key is a key');
   t.equal(parse('create', 'a', 'b', '--metadata=--odd').options.metadata, '--odd');
   t.same(parse('delete', 'dir', '1', '2', 'latest').args, { DIR: 'dir', ID: ['1', '2', 'latest'] });
 });
@@ -37,6 +38,9 @@ t.test('options stand anywhere, with = or without, and after -- nothing is one',
 t.test('what is wrong with a command line is said, with what may have been meant', async (t) => {
   const cases: [string[], RegExp][] = [
     [[], /a command is missing/],
+    [['-x'], /^there is no option '-x'$/],
+    [['--versoin'], /^there is no option '--versoin'; did you mean '--version'\?$/],
+    [['--json', '--keep', '3'], /a command is missing/],
     [['lst', 'dir'], /no command 'lst'; did you mean 'list'/],
     [['constructor'], /no command 'constructor'$/],
     [['ls', 'dir'], /no command 'ls'; did you mean 'list'\?$/],
@@ -55,6 +59,8 @@ t.test('what is wrong with a command line is said, with what may have been meant
     [['create', 'a'], /create needs DIR/],
     [['list', 'a', 'b'], /list does not take 'b'/],
     [['restore', '', 'b'], /argument 1 of restore is empty/],
+    [['get', 'a', '', ''], /argument 2 of get is empty/],
+    [['list', 'a', ''], /argument 2 of list is empty/],
     [['create', 'a', 'b', '--rate-limit'], /--rate-limit needs a value/],
     [['create', 'a', 'b', '--rate-limit', '--json'], /--rate-limit needs a value/],
     [['create', 'a', 'b', '--rate-limit='], /--rate-limit needs a value/],
@@ -67,6 +73,10 @@ t.test('what is wrong with a command line is said, with what may have been meant
     [['purge', 'a', '--keep', '-1'], /--keep must be a whole number/],
     [['purge', 'a', '--keep', '1e3'], /--keep must be a whole number/],
     [['restore', 'a', 'b', '--before', 'yesterday'], /--before must be a time such as .*yesterday/],
+    [['prune', 'a', '--keep-within', '5'], /^--keep-within must be a duration longer than 0, such as .* 7d, not '5'$/],
+    [['prune', 'a', '--keep-within', '0s'], /^--keep-within must be a duration longer than 0, .*, not '0s'$/],
+    [['prune', 'a', '--max-bytes', '0'], /^--max-bytes must be a size greater than 0, .*, not '0'$/],
+    [['prune', 'a', '--max-bytes', 'all'], /^--max-bytes must be a size .*, or a number of bytes, not 'all'$/],
     [['completion', 'tcsh'], /SHELL must be one of bash, zsh, fish, not 'tcsh'/],
   ];
   for (const [argv, message] of cases) {

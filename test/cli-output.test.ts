@@ -184,6 +184,9 @@ t.test('errors have the exit code of what went wrong, and speak of options as on
   }
   t.equal(messageOf(of('X', 'to give them up, pass force: true.')), 'to give them up, pass --force.');
   t.equal(messageOf('text'), 'text');
+  const unreadable = of('BACKUP_CORRUPT', 'backup 2 cannot be used: IO error: /b/meta/2: Input/output error');
+  t.match(messageOf(unreadable), /Input\/output error\. See to the disk, which does not give it, then verify it\.$/);
+  t.equal(messageOf(of('BACKUP_CORRUPT', '/b/meta/2 is missing')), '/b/meta/2 is missing');
   t.equal(codeOf({}), 'FAILED');
 });
 

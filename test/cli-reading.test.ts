@@ -65,6 +65,19 @@ t.test(
   },
 );
 
+t.test('the empty key is a key as any other', async (t) => {
+  const own = tempDir(t);
+  const db = await Database.open(own('db'));
+  await db.put('', 'of the empty key');
+  await db.put('a', '1');
+  await db.close();
+  t.equal((await cli(t, ['create', own('db'), own('backups')])).code, 0);
+  t.equal((await cli(t, ['get', own('backups'), '1', ''])).stdout, 'of the empty key');
+  t.equal((await cli(t, ['get', own('backups'), '1', '', '--hex'])).stdout, 'of the empty key');
+  t.match((await cliAnswer(t, ['get', own('backups'), 'latest', ''])).json, { key: '', value: 'of the empty key' });
+  await refused(t, ['get', backups, '1', ''], 3, /backup 1 in .* has no key ''/);
+});
+
 t.test('scan prints one entry a line, in ranges, both ways, in three formats', async (t) => {
   const keys = async (...args: string[]) =>
     (await cli(t, ['scan', backups, '1', '--keys-only', ...args])).stdout.split('\n').slice(0, -1);

@@ -183,6 +183,7 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
   }
   await refused(t, ['watch'], 2, /watch needs --config FILE/);
   await refused(t, ['watch', '--config', dir('nothing.json')], 3, /no configuration .*nothing\.json/);
+  await refused(t, ['watch', '--config', dir('users')], 2, /--config needs a file, and .*users is a directory/);
   writeFileSync(dir('bad.json'), '{');
   await refused(t, ['watch', '--config', dir('bad.json')], 2, /bad\.json is not JSON/);
   await refused(t, ['watch', '--config', configure({ schedule: 'soon' })], 2, /databases\[0\]\.schedule must be/);
@@ -199,4 +200,16 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
   );
   await service.close();
   t.notOk(existsSync(dir('backups')), 'nothing was made');
+});
+
+t.test('what a manager warns of has the form of the command line', async (t) => {
+  const { configure } = await twoDatabases(t);
+  const run = start(t, ['watch', '--config', configure({ auditLog: 'no/such/log' })]);
+  await run.printed(
+    /warning: a record is missing: the audit log of .* could not be written, which is tried again: ENOENT/,
+  );
+  run.child.kill('SIGTERM');
+  const { code, stderr } = await run.ended;
+  t.equal(code, 0);
+  t.notMatch(stderr, /\(node:|BackupManagerWarning|trace-warnings/);
 });

@@ -1,13 +1,14 @@
 // A disk that is full: that is when something has to be deleted.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { BackupManager } from '../lib/index.js';
+import { BackupManager, drillBackup } from '../lib/index.js';
 import { readState, STATE_FILE } from '../lib/manager/state.js';
 import { openDatabase, openEngine } from './fixtures/backups.js';
 import { cli, cliAnswer } from './fixtures/cli.js';
 import { type CliScene, cliScenes } from './fixtures/cli-scene.js';
+import { damages } from './fixtures/files.js';
 import { verifyAll } from './fixtures/running.js';
 
 const MIB = 1024 * 1024;
@@ -115,4 +116,44 @@ t.test('where the lock of other programs cannot be made for want of space, delet
   disk.makeRoom();
   t.equal((await cli(t, ['pin', disk.backups, '2'])).code, 0);
   t.match(await readState(disk.backups), { pins: [{ backupId: 2 }] }, STATE_FILE);
+});
+
+t.test('a drill for which there is no room says how much it needs, and advises an option that it has', async (t) => {
+  const { backups, dir } = scene(t);
+  const hindrance = smallDisk(t, dir('small'), 16 * 1024);
+  if (hindrance !== undefined) return t.plan(0, hindrance);
+  const engine = await openEngine(t, backups);
+  await t.rejects(drillBackup(engine, 3, { directory: dir('small') }), {
+    code: 'NO_SPACE',
+    message: /^the drill of backup 3 restores .*B to .*small, where .*B are free\. .* or drill in another directory\.$/,
+  });
+  t.same(readdirSync(dir('small')), []);
+  const { code, stderr } = await cli(t, ['drill', backups, '--directory', dir('small')]);
+  t.equal(code, 1);
+  t.match(stderr, / Nothing was restored\. Free some space, or name another place with --directory\.\n$/);
+  t.notMatch(stderr, /no-space-check|checkDiskSpace/);
+});
+
+t.test('damage that is found on a full disk and cannot be written down is told once, with what to do', async (t) => {
+  for (const sharing of [2, 0]) {
+    const disk = fullDisk(t);
+    if (disk === undefined) return;
+    const { backups, makeRoom } = disk;
+    const files = (
+      await cliAnswer<{ files: { name: string; sharedWith: number[] }[] }>(t, ['show', backups, '3'])
+    ).json.files.filter(({ name, sharedWith }) => name.endsWith('.sst') && sharedWith.length === sharing);
+    damages.changed(`${backups}/${files[0]!.name}`);
+    const { code, stderr } = await cli(t, ['verify', backups, '--all', '--checksum']);
+    t.equal(code, 5);
+    const warnings = stderr.split('\n').filter((line) => line.startsWith('warning: '));
+    const damage =
+      /^warning: what was found damaged in .*backups was not remembered: .*ENOSPC.*\. Make room, and verify again$/;
+    // What is whole is read first, and only its record is missing.
+    t.match(warnings, sharing === 2 ? [damage] : [/^warning: the history of .*backups could not be written: /, damage]);
+    t.equal(warnings.length, sharing === 2 ? 1 : 2);
+    t.notMatch(stderr, /tried again|restart|\(node:|\.\. |\.:/);
+    makeRoom();
+    t.equal((await cli(t, ['verify', backups, '--all', '--checksum'])).code, 5);
+    t.match((await cliAnswer(t, ['list', backups])).json, { damaged: sharing === 2 ? [1, 2, 3] : [3] });
+  }
 });

@@ -330,7 +330,12 @@ t.test('rocksdb-backup report writes the page, says what needs attention, and re
   await refused(t, ['report', backups, '--html', dir('x.html'), '--keep-last', '0'], 2, /keep-last/);
   await refused(t, ['report', dir('missing'), '--html', dir('x.html')], 3, /does not exist/);
   t.notOk(existsSync(dir('x.html')));
-  t.equal((await cli(t, ['report', backups, '--html', dir('no', 'such', 'x.html')])).code, 1);
+  const nowhere = dir('no', 'such', 'x.html');
+  const missing = new RegExp(`${nowhere} cannot be written: its directory .*no/such is missing`);
+  await refused(t, ['report', backups, '--html', nowhere], 2, missing);
+  await refused(t, ['report', backups, '--html', backups], 2, /backups is a directory: give the page a name in it/);
+  const below = join(page, 'x.html');
+  await refused(t, ['report', backups, '--html', below], 2, /x\.html cannot be written: .*page\.html is no directory/);
 });
 
 t.test('where backups are of several databases the table says of which', async (t) => {

@@ -165,6 +165,7 @@ t.test('nothing goes while a backup is corrupt, and the plan says so', async (t)
   const refused = plan(backups, { last: 1, maxBackups: 1 });
   t.same(refused.delete, []);
   t.match(refused.blocked, /^corrupt backups forbid deleting: backup 2 /);
+  t.notMatch(refused.blocked, /by hand/, 'no file is to be removed past the engine');
   t.match(rulesOf(refused), { 1: 'keep: deleting is blocked (no rule keeps it)', 2: 'keep: corrupt' });
 });
 

@@ -38,6 +38,8 @@ export interface PositionalSpec {
   optional?: boolean;
   /** Takes all that follow. */
   many?: boolean;
+  /** Whether an empty text is an answer. Elsewhere it is a variable of the shell that is not set, more often than not. */
+  mayBeEmpty?: boolean;
   choices?: readonly string[];
 }
 

@@ -3,7 +3,7 @@ import type { Progress } from '../backup-info.js';
 import type { NewRecord, OperationName } from '../manager/operation-record.js';
 import { recordedError } from '../manager/operation-record.js';
 import type { Recorder } from '../manager/recorder.js';
-import { StoppedError, UsageError } from './errors.js';
+import { reasonOf, StoppedError, UsageError } from './errors.js';
 import type { Interrupts } from './interrupts.js';
 import type { Output } from './output/output.js';
 import { reporterFor, type Told, told } from './output/progress.js';
@@ -24,6 +24,7 @@ export class Context {
   readonly interrupts: Interrupts;
   readonly #stdin: NodeJS.ReadStream;
   readonly #recorders = new Map<string, Recorder>();
+  readonly #told = new Set<string>();
   #endProgress: (() => void) | undefined;
 
   constructor(out: Output, interrupts: Interrupts, stdin: NodeJS.ReadStream) {
@@ -111,6 +112,18 @@ export class Context {
     });
   }
 
+  /** Warns, unless the first of these has been told already; then all of them have been. */
+  warnOnce(told: readonly [string, ...string[]], text: string): void {
+    if (this.#told.has(told[0])) {
+      return;
+    }
+    for (const each of told) {
+      this.#told.add(each);
+    }
+    this.endProgress();
+    this.out.warn(text);
+  }
+
   /** Writes down what is done to a directory: one for all that the command does, as it keeps what it could not write. */
   recorder(location: string, auditLog: string | undefined): Recorder {
     const name = JSON.stringify([location, auditLog]);
@@ -120,10 +133,8 @@ export class Context {
       const { Recorder } = require('../manager/recorder.js') as typeof import('../manager/recorder.js');
       recorder = new Recorder(location, {
         auditLog,
-        onProblem: (problem) => {
-          this.endProgress();
-          this.out.warn(problem.message);
-        },
+        onProblem: ({ to, cause }) =>
+          this.warnOnce([reasonOf(cause)], `${to} of ${location} could not be written: ${reasonOf(cause)}`),
       });
       this.#recorders.set(name, recorder);
     }

@@ -3,25 +3,58 @@ import type { BackupInfo } from '../backup-info.js';
 import { readKnownDamage } from '../known-damage.js';
 import * as manager from '../manager/damage.js';
 import { ManagerState } from '../manager/manager-state.js';
+import type { Context } from './context.js';
 import { withDirectory } from './directory.js';
+import { isFullDisk, reasonOf } from './errors.js';
 
 /** Reads a backup. Damage that is found is noted where a manager notes it, and so is what is found whole. */
-export function notingDamage<T>(
+export async function notingDamage<T>(
+  context: Context,
   engine: BackupEngine,
   info: BackupInfo,
   proves: manager.Proof,
   read: () => Promise<T>,
 ): Promise<T> {
-  return manager.notingDamage(new ManagerState(engine.location), engine, info, { proves, now: Date.now }, read);
+  let found = 'whole';
+  const { location } = engine;
+  const state = new ManagerState(location, (failed, cause) => {
+    if (failed === 'read') {
+      tellUnread(context, location, cause);
+      return;
+    }
+    const mend = isFullDisk(cause) ? 'Make room' : 'Mend that';
+    const again = proves === 'drill' ? 'drill' : 'verify';
+    const text = `what was found ${found} in ${location} was not remembered: ${reasonOf(cause)}. ${mend}, and ${again} again`;
+    context.warnOnce([text, reasonOf(cause)], text);
+  });
+  return manager.notingDamage(state, engine, info, { proves, now: Date.now }, async () => {
+    try {
+      return await read();
+    } catch (error) {
+      found = 'damaged';
+      throw error;
+    }
+  });
 }
 
 /** Which backups are damaged, or may be, where a new backup could get their damage by sharing a file. */
-export async function damagedToShare(dir: string): Promise<number[]> {
+export async function damagedToShare(context: Context, dir: string): Promise<number[]> {
   if ((await readKnownDamage(dir)).length === 0) {
     return []; // also where the directory is yet to be made
   }
-  const { suspects, spreads } = await withDirectory(dir, (engine) =>
-    manager.mayShare(new ManagerState(engine.location), engine),
-  );
+  const { suspects, spreads } = await withDirectory(dir, (engine) => {
+    const { location } = engine;
+    const state = new ManagerState(location, (failed, cause) =>
+      failed === 'read'
+        ? tellUnread(context, location, cause)
+        : context.warnOnce([reasonOf(cause)], `the state of ${location} could not be written: ${reasonOf(cause)}`),
+    );
+    return manager.mayShare(state, engine);
+  });
   return spreads ? suspects.map(({ backupId }) => backupId) : [];
+}
+
+function tellUnread(context: Context, location: string, cause: unknown): void {
+  const why = `what is remembered of ${location} cannot be read, and nothing is added to it: ${reasonOf(cause)}`;
+  context.warnOnce([reasonOf(cause)], why);
 }

@@ -6,7 +6,7 @@ import { RocksDBError } from '../errors.js';
 import { damageLookup, readKnownDamage } from '../known-damage.js';
 import { byDatabase } from '../manager/databases.js';
 import type { Context } from './context.js';
-import { notFound } from './errors.js';
+import { capital, notFound } from './errors.js';
 import { parseBackupId } from './parse.js';
 import { unreadable } from './unreadable.js';
 
@@ -143,8 +143,6 @@ export function noneUsable(
     'BACKUP_CORRUPT',
   );
 }
-
-const capital = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 /** Opens a backup in place, for reading, does something and closes it. */
 export async function withBackup<T>(

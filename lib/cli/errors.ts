@@ -1,4 +1,5 @@
 import { RocksDBError } from '../errors.js';
+import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
 
 /** A command line that cannot be done. `hint` is what to type instead. */
 export class UsageError extends Error {
@@ -33,11 +34,14 @@ const words: readonly (readonly [RegExp, string])[] = [
   [/Choose a new directory as walDir/g, 'Choose a new directory with --wal-dir'],
   [/pass allowOtherDatabase: true/g, 'pass --allow-other-database'],
   [/pass checkDiskSpace: false/g, 'pass --no-space-check'],
+  [/or drill in another directory\./g, 'or name another place with --directory.'],
   [/Check the path; an engine opened without readOnly: true makes a new one\./g, 'Check the path.'],
   [/Name one that does the same in mergeOperator; any/g, 'Name one that does the same with --merge-operator; any'],
   [/, and createIfMissing is false/g, ''],
   [/getCorruptedBackups\(\) tells which/g, 'rocksdb-backup list tells which'],
   [/Open it with openBackup\(\), or move it/g, 'Read it with get, scan and diff, or move it'],
+  [/\bmaxBackups (?=\d)/g, '--max-backups '],
+  [/\bmaxBytes (?=\d)/g, '--max-bytes '],
   [/pass includeDamaged: true/g, 'pass --include-damaged'],
   [/, or open it with mode 'readOnly'/g, ''],
   [/Name the merge operator in mergeOperator,/g, 'Name the merge operator with --merge-operator,'],
@@ -50,7 +54,19 @@ const words: readonly (readonly [RegExp, string])[] = [
 /** What happened, to which file, and what to do: for a person with a terminal. */
 export function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
-  let text = typeof message === 'string' && message !== '' ? message : String(error);
+  const text = inOwnWords(typeof message === 'string' && message !== '' ? message : String(error));
+  const why = codeOf(error) === 'BACKUP_CORRUPT' ? unreadableFor(text) : 'damage';
+  return why === 'damage' ? text : `${text.replace(/\.$/, '')}. ${capital(toReadAgain(why))}.`;
+}
+
+/** A sentence begins. */
+export function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+/** What the library says, also what it said when it was written down, with the options of the command line. */
+export function inOwnWords(sentence: string): string {
+  let text = sentence;
   for (const [pattern, replacement] of words) {
     text = text.replace(pattern, replacement);
   }
@@ -61,4 +77,16 @@ export function messageOf(error: unknown): string {
 export function codeOf(error: unknown): string {
   const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
   return typeof code === 'string' ? code : name === 'AbortError' ? 'STOPPED' : 'FAILED';
+}
+
+/** Why something failed, without the full stop: to stand within a sentence. */
+export function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/\.$/, '');
+}
+
+/** Whether something failed because a disk is full. */
+export function isFullDisk(error: unknown): boolean {
+  const { code, subcode, cause } = (error ?? {}) as { code?: unknown; subcode?: unknown; cause?: unknown };
+  const isFull = [code, subcode].some((word) => word === 'ENOSPC' || word === 'EDQUOT' || word === 'NO_SPACE');
+  return isFull || (cause !== undefined && isFullDisk(cause));
 }

@@ -37,12 +37,16 @@ const versionOption = {
   version: { type: 'flag', short: 'V', summary: 'show the version' },
 } as const satisfies OptionSpecs;
 
+function allOptions(commands: readonly Command[]): OptionSpecs {
+  return Object.assign({}, ...commands.map(optionsOf), commonOptions, versionOption);
+}
+
 /**
  * Options stand anywhere on the line, so those of all commands are known before the command is. A word of one dash whose letters
  * are not all options (`-dash/db`) is none of them: it may be a path, and its letters must not count.
  */
 function tokensOf(argv: readonly string[], commands: readonly Command[]): Token[] {
-  const all: OptionSpecs = Object.assign({}, ...commands.map(optionsOf), commonOptions, versionOption);
+  const all = allOptions(commands);
   const letters = new Set(Object.values(all).map(({ short }) => short));
   const { tokens } = parseArgs({
     args: [...argv],
@@ -96,6 +100,9 @@ export function parseLine(argv: readonly string[], commands: readonly Command[],
   const tokens = tokensOf(argv, commands);
   const positionals = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value!);
   const name = positionals.shift();
+  if (name === undefined) {
+    refuseUnknownOptions(tokens, commands);
+  }
   const command = findCommand(name, commands);
   const specs = optionsOf(command);
   const options: Record<string, unknown> = {};
@@ -154,6 +161,17 @@ export function findCommand(name: string | undefined, commands: readonly Command
   throw new UsageError(`there is no command '${name}'${meant}`, 'rocksdb-backup --help');
 }
 
+/** Where no command is named, an option that no command has is what is wrong with the line. */
+function refuseUnknownOptions(tokens: readonly Token[], commands: readonly Command[]): void {
+  const known = Object.keys(allOptions(commands));
+  const unknown = tokens.find((token): token is OptionToken => token.kind === 'option' && !known.includes(token.name));
+  if (unknown !== undefined) {
+    const { name, rawName } = unknown;
+    const meant = rawName.startsWith('--') ? didYouMean(name, known, (near) => `'--${near}'`) : '';
+    throw new UsageError(`there is no option '${rawName}'${meant}`, 'rocksdb-backup --help');
+  }
+}
+
 function findOption(token: OptionToken, command: Command, specs: OptionSpecs): OptionSpec {
   const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
   if (spec !== undefined) {
@@ -185,6 +203,18 @@ function optionValue(token: OptionToken, spec: OptionSpec, now: Date): unknown {
 }
 
 function convert(name: string, value: string, spec: OptionSpec, now: Date): unknown {
+  const amountOf = (parse: (value: string, name: string) => number, least: number, expected: string): number => {
+    let amount: number | undefined;
+    try {
+      amount = parse(value, name);
+    } catch {
+      // Said below: the library takes numbers too, and a command line has only text.
+    }
+    if (amount === undefined || amount < least) {
+      throw new UsageError(`${name} must be ${expected}, not '${value}'`);
+    }
+    return amount;
+  };
   switch (spec.type) {
     case 'integer': {
       const least = spec.min ?? 1;
@@ -194,9 +224,9 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
       return Number(value);
     }
     case 'size':
-      return asUsage(() => parseSize(value, name));
+      return amountOf(parseSize, 1, 'a size greater than 0, such as 50MB, 64MiB or 1.5GB, or a number of bytes');
     case 'rate': {
-      const rate = asUsage(() => parseRate(value, name));
+      const rate = amountOf(parseRate, 0, 'a rate such as 50MB/s or 64MiB/s, or a number of bytes per second');
       if (rate < 1000) {
         // Nobody means 50 bytes a second; at so low a rate an operation would hardly even stop.
         throw new UsageError(`${name} must be 1kB/s or more, such as 50MB/s, not '${value}'`);
@@ -204,7 +234,7 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
       return rate;
     }
     case 'duration':
-      return asUsage(() => parseDuration(value, name));
+      return amountOf(parseDuration, 1, 'a duration longer than 0, such as 30s, 5m, 1h30m or 7d');
     case 'time':
       return parseTime(value, name, now);
     case 'choice':
@@ -217,20 +247,11 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
   }
 }
 
-function asUsage<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
 function assign(command: Command, given: string[]): Parsed['args'] {
   const args: Parsed['args'] = {};
   const values = [...given];
-  const empty = values.indexOf('');
+  const empty = values.findIndex((value, at) => value === '' && !command.positionals[at]?.mayBeEmpty);
   if (empty >= 0) {
-    // A variable of the shell that is not set, more often than not.
     throw new UsageError(`argument ${empty + 1} of ${command.name} is empty`, helpOf(command));
   }
   for (const { name, optional, many, choices } of command.positionals) {

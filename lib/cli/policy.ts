@@ -1,5 +1,7 @@
+import { periodOf } from '../manager/periods.js';
 import type { RetentionPolicy } from '../manager/retention.js';
 import type { OptionSpecs, OptionValues } from './command.js';
+import { UsageError } from './errors.js';
 
 const keep = (what: string) => ({ type: 'integer', summary: `keep ${what}` }) as const;
 
@@ -24,6 +26,9 @@ export const policyOptions = {
 
 /** The policy that such options make; undefined if none of them says what to keep. */
 export function policyOf(options: OptionValues<typeof policyOptions>): RetentionPolicy | undefined {
+  if (options.timezone !== undefined) {
+    checkTimezone(options.timezone);
+  }
   const policy: RetentionPolicy = {
     last: options['keep-last'],
     hourly: options['keep-hourly'],
@@ -39,4 +44,12 @@ export function policyOf(options: OptionValues<typeof policyOptions>): Retention
     return undefined;
   }
   return { ...policy, timezone: options.timezone };
+}
+
+function checkTimezone(timezone: string): void {
+  try {
+    periodOf(new Date(0), 'daily', timezone);
+  } catch {
+    throw new UsageError(`--timezone must be the name of a time zone, such as Europe/Vienna, not '${timezone}'`);
+  }
 }

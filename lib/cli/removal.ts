@@ -3,8 +3,10 @@ import type { BackupInfo } from '../backup-info.js';
 import { RocksDBError } from '../errors.js';
 import { deleteUnlessPinned, type GuardedDeleteOptions } from '../manager/guarded-delete.js';
 import { type BackupRecord, type Inventory, missingPins } from '../manager/inventory.js';
+import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
 import { formatSize } from '../units.js';
 import type { Context } from './context.js';
+import { capital } from './errors.js';
 import { safe } from './output/text.js';
 import { localTime } from './time.js';
 
@@ -35,7 +37,9 @@ export function unreadablePlan(location: string, backupIds: readonly number[], f
 export function unreadableLine({ corrupt }: Inventory): string {
   const ids = corrupt.map(({ backupId }) => backupId).join(', ');
   const latest = corrupt.at(-1);
-  return `${corrupt.length === 1 ? 'Backup' : 'Backups'} ${ids} cannot be read, and nothing goes before that is settled. Backup ${latest?.backupId}: ${safe(latest?.reason ?? '')}`;
+  const why = unreadableFor(latest?.reason ?? '');
+  const todo = why === 'damage' ? '' : `. ${capital(toReadAgain(why))}`;
+  return `${corrupt.length === 1 ? 'Backup' : 'Backups'} ${ids} cannot be read, and nothing goes before that is settled. Backup ${latest?.backupId}: ${safe(latest?.reason ?? '')}${todo}`;
 }
 
 /** The code of what is not as it was when it was decided to delete it. */

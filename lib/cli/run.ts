@@ -15,12 +15,15 @@ export async function run(argv: readonly string[]): Promise<number> {
   const seen = glance(argv, commands);
   const { stdout, stderr, stdin } = process;
   const out = new Output({ stdout, stderr, json: seen.json, quiet: seen.quiet, color: seen.color, env: process.env });
-  let context: Context | undefined;
   const interrupts = new Interrupts((text) => {
-    context?.endProgress();
+    context.endProgress();
     stderr.write(`${stderr.isTTY ? '\n' : ''}rocksdb-backup: ${text}\n`);
   });
-  context = new Context(out, interrupts, stdin);
+  const context: Context = new Context(out, interrupts, stdin);
+  onWarning((text) => {
+    context.endProgress();
+    out.warn(text);
+  });
   onBrokenPipe(interrupts, seen.commandName === 'watch');
   try {
     const help = helpWanted(argv, commands, seen, out);
@@ -90,6 +93,15 @@ function helpAsJson(of: readonly Command[]): unknown {
       exits,
     })),
   };
+}
+
+/** What the library warns of, and Node itself, is told in this program's own form. */
+function onWarning(say: (text: string) => void): void {
+  process.removeAllListeners('warning'); // Node's own, which prints
+  process.on('warning', ({ name, message }) => {
+    const isOurs = ['Warning', 'Error', 'BackupManagerWarning'].includes(name);
+    say(isOurs ? message : `${name}: ${message}`);
+  });
 }
 
 /** Whoever reads our answer may have seen enough: `list | head -1`. That is no failure. */

@@ -9,6 +9,7 @@ import { didYouMean } from '../unknown-option.js';
 import { mergeOperators } from './database.js';
 import { notFound, UsageError } from './errors.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, text } from './schema.js';
+import { unreadable } from './unreadable.js';
 
 /** One database to watch over. Paths are absolute. */
 export interface WatchedDatabase {
@@ -88,7 +89,10 @@ export async function readConfig(path: string): Promise<WatchedDatabase[]> {
     if (error.code === 'ENOENT') {
       throw notFound('CONFIG_NOT_FOUND', `there is no configuration ${path}. Check the path.`);
     }
-    throw error;
+    if (error.code === 'EISDIR') {
+      throw new UsageError(`--config needs a file, and ${path} is a directory`, 'rocksdb-backup watch --help');
+    }
+    throw unreadable(path, error);
   });
   let config: unknown;
   try {

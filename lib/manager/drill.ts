@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { BackupEngine } from '../backup-engine.js';
 import { Database } from '../database.js';
 import { describe, invalidOption, RocksDBError } from '../errors.js';
+import { formatSize } from '../units.js';
 import { unknownOption } from '../unknown-option.js';
 import { type DatabaseChange, diffDatabases } from './diff.js';
 import { type DatabaseDigest, digestDatabase, type Sample } from './digest.js';
@@ -105,13 +106,15 @@ export async function drillWith(
     return await inDrillDirectory(directory, async (temporary) => {
       const path = join(temporary, 'db');
       const beginRestore = performance.now();
-      const { timestamp: restoredTimestamp } = await engine.restoreBackup(backupId, path, {
-        signal,
-        alternates,
-        onProgress:
-          onProgress &&
-          (({ bytesDone, bytesTotal }) => onProgress({ phase: 'restore', done: bytesDone, total: bytesTotal })),
-      });
+      const { timestamp: restoredTimestamp } = await engine
+        .restoreBackup(backupId, path, {
+          signal,
+          alternates,
+          onProgress:
+            onProgress &&
+            (({ bytesDone, bytesTotal }) => onProgress({ phase: 'restore', done: bytesDone, total: bytesTotal })),
+        })
+        .catch((error) => throwForDrill(error, engine, backupId, { path, directory, alternates }));
       const restoreMs = performance.now() - beginRestore;
       if (restoredTimestamp.getTime() !== timestamp.getTime()) {
         throw new RocksDBError(
@@ -140,6 +143,31 @@ export async function drillWith(
   } finally {
     await backup.close();
   }
+}
+
+/** A restore without room advises what only a restore can do: a drill can be done elsewhere. */
+async function throwForDrill(
+  error: unknown,
+  engine: BackupEngine,
+  backupId: number,
+  { path, directory, alternates }: { path: string; directory: string } & Pick<DrillOptions, 'alternates'>,
+): Promise<never> {
+  if ((error as RocksDBError).code !== 'NO_SPACE') {
+    throw error;
+  }
+  const { bytesToCopy, bytesFree = 0 } = await engine
+    .planRestore(backupId, path, { alternates, checkDiskSpace: false })
+    .catch(() => {
+      throw error;
+    });
+  throw Object.assign(
+    new RocksDBError(
+      `the drill of backup ${backupId} restores ${formatSize(bytesToCopy)} to ${directory}, where ${formatSize(bytesFree)} are free. ` +
+        'Nothing was restored. Free some space, or drill in another directory.',
+      'NO_SPACE',
+    ),
+    { cause: error },
+  );
 }
 
 const describeBackup = (backupId: number, timestamp: Date) => `backup ${backupId} of ${timestamp.toISOString()}`;

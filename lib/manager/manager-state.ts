@@ -30,18 +30,23 @@ export interface ManagerMemory {
   backedUp: BackedUpContent | undefined;
 }
 
+/** Told when a directory's state could not be read, or not be written. */
+export type OnStateProblem = (failed: 'read' | 'write', cause: unknown) => void;
+
 /**
  * Reads and writes a manager's part of a directory's state. That it fails stops no backup: it is said, and what is remembered in
  * memory goes on.
  */
 export class ManagerState {
   readonly #location: string;
+  readonly #onProblem: OnStateProblem;
   #memory: ManagerMemory = memoryOf({ manager: {} });
   /** Whether the file lacks what is remembered here, for it could not be written. */
   #isAhead = false;
 
-  constructor(location: string) {
+  constructor(location: string, onProblem: OnStateProblem = (failed, cause) => warnOfState(location, failed, cause)) {
     this.#location = location;
+    this.#onProblem = onProblem;
   }
 
   get memory(): Readonly<ManagerMemory> {
@@ -55,7 +60,7 @@ export class ManagerState {
       this.#memory = this.#known(state);
       return state;
     } catch (error) {
-      warn(`the state of ${this.#location} could not be read; backups go on without it`, error);
+      this.#onProblem('read', error);
       return undefined;
     }
   }
@@ -86,9 +91,19 @@ export class ManagerState {
     } catch (error) {
       change(this.#memory, {});
       this.#isAhead = true;
-      warn(`the state of ${this.#location} could not be written; a restart will not know of it`, error);
+      this.#onProblem('write', error);
     }
   }
+}
+
+/** In the words for a service. */
+function warnOfState(location: string, failed: 'read' | 'write', cause: unknown): void {
+  warn(
+    failed === 'read'
+      ? `the state of ${location} could not be read; backups go on without it`
+      : `the state of ${location} could not be written; a restart will not know of it`,
+    cause,
+  );
 }
 
 /** Adds to a counter. */

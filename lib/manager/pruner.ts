@@ -9,6 +9,7 @@ import type { ManagerState } from './manager-state.js';
 import { recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 import { planRetention, type RetentionOptions, type RetentionPlan, type RetentionPolicy } from './retention.js';
+import { whyUnreadableForbid } from './unreadable-backups.js';
 
 /** What a pruner works with. */
 export interface PrunerParts {
@@ -42,13 +43,14 @@ export function planOf(
   checking: string,
   options: Omit<RetentionOptions, 'forbidden'> = {},
 ): RetentionPlan {
-  const { suspects, state } = inventory;
+  const { suspects, corrupt, state } = inventory;
   const ids = suspects.map(({ backupId }) => backupId);
   const damage =
     ids.length === 0
       ? undefined
       : `backups are damaged, or share a file with one that is: ${ids.join(', ')}. Verify them ${checking}, and delete those that fail, first`;
-  return planRetention(retentionBackups(inventory), policy, now, { ...options, forbidden: state.pinsLost ?? damage });
+  const forbidden = state.pinsLost ?? damage ?? whyUnreadableForbid(corrupt);
+  return planRetention(retentionBackups(inventory), policy, now, { ...options, forbidden });
 }
 
 /** Deletes what a policy does not keep, the oldest first. */

@@ -7,7 +7,19 @@ export interface RecorderOptions {
   /** A file that every record is appended to, as a line of JSON. @default none */
   auditLog?: string | undefined;
   /** Told when a record could not be written. @default a warning of the process */
-  onProblem?: ((problem: Error) => void) | undefined;
+  onProblem?: ((problem: UnwrittenRecord) => void) | undefined;
+}
+
+/** A record could not be written. The message is for a service: there are more records to come. */
+export class UnwrittenRecord extends Error {
+  constructor(
+    /** What it was to be written to. */
+    readonly to: 'the audit log' | 'the history',
+    location: string,
+    override readonly cause: Error,
+  ) {
+    super(`${to} of ${location} could not be written, which is tried again: ${cause.message}`);
+  }
 }
 
 const NEWLINE = 0x0a;
@@ -27,7 +39,7 @@ const MOST_UNWRITTEN = HISTORY_LENGTH;
 export class Recorder {
   readonly #location: string;
   readonly #auditLog: string | undefined;
-  readonly #onProblem: (problem: Error) => void;
+  readonly #onProblem: (problem: UnwrittenRecord) => void;
   /** What is not written yet, oldest first. */
   #unlogged: OperationRecord[] = [];
   #unremembered: OperationRecord[] = [];
@@ -104,14 +116,11 @@ export class Recorder {
     }
   }
 
-  async #attempt(what: string, write: () => Promise<unknown>): Promise<void> {
+  async #attempt(to: UnwrittenRecord['to'], write: () => Promise<unknown>): Promise<void> {
     try {
       await write();
     } catch (cause) {
-      const { message } = cause as Error;
-      this.#onProblem(
-        new Error(`${what} of ${this.#location} could not be written, which is tried again: ${message}`, { cause }),
-      );
+      this.#onProblem(new UnwrittenRecord(to, this.#location, cause as Error));
     }
   }
 }

@@ -379,7 +379,7 @@ function whyNothingMayGo(ordered: RetentionBackup[], { forbidden }: RetentionOpt
   const corrupt = ordered.filter(({ state }) => state === 'corrupt').map(({ backupId }) => backupId);
   if (corrupt.length > 0) {
     const [what, them] = corrupt.length === 1 ? ['backup', 'it'] : ['backups', 'them'];
-    return `corrupt backups forbid deleting: ${what} ${corrupt.join(', ')} cannot be read or did not verify. Repair ${them}, or delete ${them} by hand, first`;
+    return `corrupt backups forbid deleting: ${what} ${corrupt.join(', ')} cannot be read or did not verify. Repair ${them}, or delete ${them}, first`;
   }
   return undefined;
 }

@@ -91,12 +91,11 @@ export async function updateState(location: string, change: (state: DirectorySta
         throw error;
       }
       const what = 'the pins and the history of the backups beside it';
-      throw new RocksDBError(
+      const message =
         error instanceof NotDurable
           ? `${path} was changed, and may be as it was again after a power cut: ${error.message}. It holds ${what}.`
-          : `${path} cannot be written: ${error.message}. It holds ${what}, and is as it was.`,
-        'STATE_UNWRITABLE',
-      );
+          : `${path} cannot be written: ${error.message}. It holds ${what}, and is as it was.`;
+      throw Object.assign(new RocksDBError(message, 'STATE_UNWRITABLE'), { cause: error });
     });
     return state;
   } finally {

@@ -197,7 +197,7 @@ export const create = defineCommand({
 
 /** Whether a backup could take over a damaged file; says so. */
 async function wouldShareDamage(context: Context, dir: string): Promise<boolean> {
-  const damaged = await damagedToShare(dir);
+  const damaged = await damagedToShare(context, dir);
   if (damaged.length === 0) {
     return false;
   }

@@ -40,7 +40,7 @@ export const deleteBackups = defineCommand({
   name: 'delete',
   summary: 'delete backups',
   description: [
-    'Deletes backups, and the files that no other uses. Says what goes and how much that frees, and asks. A pinned backup, and one that is being read, is not deleted. Nor is any while the pins are lost, as unpin tells.',
+    'Deletes backups, and the files that no other uses. Says what goes and how much that frees, and asks. A pinned backup, and one that is being read, is not deleted. Nor is any while it is not known what was pinned, because the file with the pins is damaged or cannot be read: see unpin.',
     'While any backup in DIR cannot be read nothing is deleted, for its files would go with it: bring them back, or give them up with --force.',
   ],
   positionals: [
@@ -124,7 +124,7 @@ export const purge = defineCommand({
   summary: 'delete all but the latest backups',
   description: [
     'Deletes all backups but the latest N, whatever their age; where DIR has backups of several databases, all but the latest N of each. prune keeps by the day, the week and the month instead.',
-    'Nothing is deleted if that would take a pinned backup, or while any backup cannot be read, or while the pins are lost, as unpin tells.',
+    'Nothing is deleted if that would take a pinned backup, or while any backup cannot be read, or while it is not known what was pinned, because the file with the pins is damaged or cannot be read: see unpin.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {

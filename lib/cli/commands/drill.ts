@@ -58,7 +58,7 @@ export const drill = defineCommand({
           options['audit-log'],
           { backupId, timestamp: timestamp.toISOString() },
           () =>
-            notingDamage(engine, info, 'drill', () =>
+            notingDamage(context, engine, info, 'drill', () =>
               context.reporting(`drill ${backupId}`, (report) =>
                 drillBackup(engine, backupId, {
                   sample,

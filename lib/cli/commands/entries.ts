@@ -27,7 +27,7 @@ function keyOf(text: string, isHex: boolean, name: string): Buffer {
     }
     return bytes;
   }
-  if (!/^([0-9a-f]{2})+$/i.test(text)) {
+  if (!/^([0-9a-f]{2})*$/i.test(text)) {
     throw new UsageError(`${name} must be hexadecimal digits, two for each byte, not '${text}'`);
   }
   return Buffer.from(text, 'hex');
@@ -53,7 +53,10 @@ export const get = defineCommand({
     'Reads one value from a backup where it lies; nothing is restored. Into a pipe or a file the value goes as it is, byte for byte; on a terminal it is made safe to show.',
     'KEY is taken as scan prints it: \\xNN is a byte, \\\\ a backslash. With --hex it is hexadecimal.',
   ],
-  positionals: [...positionals, { name: 'KEY', type: 'text', summary: 'the key' }],
+  positionals: [
+    ...positionals,
+    { name: 'KEY', type: 'text', summary: "the key; '' is the empty one", mayBeEmpty: true },
+  ],
   options: { 'column-family': columnFamily, hex },
   examples: [
     { line: 'rocksdb-backup get /backups/users latest user:42', does: 'what it was at the last backup' },

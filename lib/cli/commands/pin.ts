@@ -59,7 +59,8 @@ export const unpin = defineCommand({
   summary: 'let a pinned backup go',
   description: [
     'Lets a backup be pruned again. It is not deleted by this.',
-    'When the file with the pins was damaged it is not known any more what was pinned, and nothing is pruned. Pin again what is to be kept, and say so with --acknowledge-lost-pins.',
+    'The pins are in rocksdb-backup.state.json among the backups, and in rocksdb-backup.state.previous.json. While they are damaged or cannot be read it is not known what was pinned, and nothing is pruned, purged or deleted. Where they are damaged, pin again what is to be kept, and say so with --acknowledge-lost-pins.',
+    'If both files are removed, all pins are gone, and no command can tell that there were any: what was pinned can be deleted.',
   ],
   positionals: [positionals[0], { ...positionals[1], optional: true }],
   options: {

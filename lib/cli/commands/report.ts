@@ -1,9 +1,10 @@
-import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { open, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
 import { writeDurably } from '../../manager/durable-file.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
-import { UsageError } from '../errors.js';
+import { inOwnWords, UsageError } from '../errors.js';
 import { safe } from '../output/text.js';
 import { policyOf, policyOptions } from '../policy.js';
 import { findings } from '../report/findings.js';
@@ -11,6 +12,7 @@ import { gatherReport } from '../report/gather.js';
 import { renderReport } from '../report/render.js';
 import { array, count, object, oneOf, text } from '../schema.js';
 import { timeZone } from '../time.js';
+import { unreadable } from '../unreadable.js';
 
 const BEGINNING = '<!doctype html>';
 
@@ -59,14 +61,15 @@ export const report = defineCommand({
         timezone: options.timezone ?? timeZone(),
       });
       const page = renderReport(input);
-      await writeDurably(file, page);
+      await writePage(file, page);
       const attention = findings(input);
       const { style } = context.out;
       return {
         json: { location: engine.location, html: file, bytes: Buffer.byteLength(page), attention },
         text: () => [
           ...attention.map(
-            ({ level, what, todo }) => `${(level === 'bad' ? style.bad : style.warn)(safe(what))} ${safe(todo)}`,
+            ({ level, what, todo }) =>
+              `${(level === 'bad' ? style.bad : style.warn)(safe(inOwnWords(what)))} ${safe(todo)}`,
           ),
           `${safe(file)} is written`,
         ],
@@ -78,16 +81,19 @@ export const report = defineCommand({
 
 /** Whoever mistypes the name of a page must not lose another file. */
 async function checkReplaceable(file: string): Promise<void> {
-  const existing = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') {
-      return undefined;
+  const existing = await open(file, 'r').catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
+      return checkDirectoryOf(file);
     }
-    throw error;
+    throw unreadable(file, error);
   });
   if (existing === undefined) {
     return;
   }
   try {
+    if ((await existing.stat()).isDirectory()) {
+      throw new UsageError(`${file} is a directory: give the page a name in it.`);
+    }
     const { buffer, bytesRead } = await existing.read(Buffer.alloc(BEGINNING.length), 0, BEGINNING.length, 0);
     if (bytesRead > 0 && buffer.toString('latin1', 0, bytesRead) !== BEGINNING) {
       throw new UsageError(`${file} is there, and is not a page of HTML: it is not replaced. Choose another name.`);
@@ -95,4 +101,23 @@ async function checkReplaceable(file: string): Promise<void> {
   } finally {
     await existing.close();
   }
+}
+
+async function checkDirectoryOf(file: string): Promise<undefined> {
+  const directory = dirname(file);
+  const found = await stat(directory).catch(() => undefined);
+  if (!found?.isDirectory()) {
+    const what = found === undefined ? 'is missing' : 'is no directory';
+    throw new UsageError(
+      `${file} cannot be written: its directory ${directory} ${what}. Make it first, or choose another place.`,
+    );
+  }
+}
+
+/** The page is written beside its place first: that name nobody knows. */
+async function writePage(file: string, page: string): Promise<void> {
+  await writeDurably(file, page).catch((cause: NodeJS.ErrnoException) => {
+    const [, reason] = getSystemErrorMap().get(cause.errno ?? 0) ?? [cause.code, cause.message];
+    throw Object.assign(new Error(`${file} cannot be written: ${reason}`, { cause }), { code: cause.code });
+  });
 }

@@ -186,7 +186,7 @@ export const restore = defineCommand({
             detail: { target },
           },
           () =>
-            notingDamage(engine, info, options.reuse === undefined ? 'every byte' : 'sizes', () =>
+            notingDamage(context, engine, info, options.reuse === undefined ? 'every byte' : 'sizes', () =>
               context.long(`restore ${info.backupId}`, (operation) =>
                 engine.restoreBackup(info.backupId, target, {
                   ...operation,

@@ -4,6 +4,7 @@ import { formatSize } from '../../units.js';
 import { logShare } from '../backup-text.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
+import { inOwnWords } from '../errors.js';
 import { pairs, table } from '../output/table.js';
 import { bytesAsText, safe } from '../output/text.js';
 import { array, count, flag, object, ref, text } from '../schema.js';
@@ -125,5 +126,5 @@ function describeRecord(
   const when = localTime(new Date(record.at));
   return record.ok
     ? `${when}${record.checksum === undefined ? '' : record.checksum ? ', every byte' : ', names and sizes'}`
-    : `${when}: FAILED: ${safe(record.error?.message ?? '')}`;
+    : `${when}: FAILED: ${safe(inOwnWords(record.error?.message ?? ''))}`;
 }

@@ -1,6 +1,7 @@
 import type { BackupEngine } from '../../backup-engine.js';
 import type { BackupInfo } from '../../backup-info.js';
 import { RocksDBError } from '../../errors.js';
+import { unreadableFor } from '../../manager/unreadable-backups.js';
 import { RateLimiter } from '../../rate-limiter.js';
 import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
@@ -28,13 +29,16 @@ export function verifyOne(
 ): Promise<void> {
   const { backupId, timestamp, size } = info;
   const verify = () =>
-    context.long(`verify ${backupId}`, (operation) => engine.verifyBackup(backupId, { ...operation, checksum }));
+    context.long(`verify ${backupId}`, ({ signal, onProgress }) =>
+      // A look at names and sizes reads no bytes, and so has no progress.
+      engine.verifyBackup(backupId, checksum ? { signal, onProgress, checksum } : { signal, checksum }),
+    );
   return context.recorded(
     'verify',
     engine.location,
     auditLog,
     { backupId, timestamp: timestamp.toISOString(), checksum, bytes: checksum ? size : 0 },
-    () => notingDamage(engine, info, checksum ? 'every byte' : 'sizes', verify),
+    () => notingDamage(context, engine, info, checksum ? 'every byte' : 'sizes', verify),
   );
 }
 
@@ -53,7 +57,7 @@ export const verify = defineCommand({
   summary: 'check that backups are whole',
   description: [
     'Checks one backup, the latest if none is named, or all. Without --checksum this looks at the names and sizes of files only; with it, every byte is read and compared with the checksum that was written beside it.',
-    'What was found damaged stays so, for every backup that has the file, until it is read and found whole: a look at names and sizes does not end that.',
+    'What was found damaged stays so, for every backup that has the file, until it is read and found whole: a look at names and sizes does not end that. On a full disk it cannot be remembered, which is told: make room, and verify again.',
     'Sizes are known of backups that rocksdb-backup made; of those of another program only where the name of a shared file holds its size. Every damaged file is named.',
     'A backup that can be read may still not be what you think it is: drill restores one and reads the database.',
   ],
@@ -96,7 +100,7 @@ export const verify = defineCommand({
     // A limit that is a number is one of writing.
     const limits =
       rate === undefined ? {} : { backupRateLimit: new RateLimiter({ bytesPerSecond: rate, mode: 'reads' }) };
-    const { location, results } = await withDirectory(
+    const { location, results, failures } = await withDirectory(
       DIR,
       async (engine) => {
         const { backups, corrupt } = await engine.survey();
@@ -109,6 +113,7 @@ export const verify = defineCommand({
         const newest = backups.at(-1)?.backupId ?? 0;
         const unreadable = all ? corrupt : latest ? corrupt.filter(({ backupId }) => backupId > newest) : [];
         const results: Verified[] = [];
+        const failures = new Map<number, unknown>();
         warnOfNewerRocksDB(context, infos);
         for (const info of infos) {
           const begin = performance.now();
@@ -130,23 +135,25 @@ export const verify = defineCommand({
             if (exitOf(error) !== 'corrupt' && (!all || exitOf(error) === 'stopped')) {
               throw error;
             }
+            failures.set(info.backupId, error);
             said({ ok: false, error: errorAsJson(error) });
           }
         }
         for (const { backupId, reason } of unreadable) {
           const message = `backup ${backupId} in ${engine.location} cannot be used: ${reason}`;
-          const error = errorAsJson(new RocksDBError(message, 'BACKUP_CORRUPT'));
-          results.push({ backupId, ok: false, checksum, bytes: 0, durationMs: 0, error });
+          const error = new RocksDBError(message, 'BACKUP_CORRUPT');
+          failures.set(backupId, error);
+          results.push({ backupId, ok: false, checksum, bytes: 0, durationMs: 0, error: errorAsJson(error) });
         }
         results.sort((a, b) => a.backupId - b.backupId);
-        return { location: engine.location, results };
+        return { location: engine.location, results, failures };
       },
       limits,
     );
     const ok = results.every((result) => result.ok);
-    for (const { error } of results) {
+    for (const { backupId, error } of results) {
       if (error !== undefined) {
-        context.out.failure(Object.assign(new Error(error.message), { code: error.code }), { onlyForPeople: true });
+        context.out.failure(failures.get(backupId), { onlyForPeople: true });
       }
     }
     return {
@@ -162,9 +169,16 @@ export const verify = defineCommand({
 
 function line({ backupId, ok, checksum, bytes, durationMs, error }: Verified, style: Context['out']['style']): string {
   if (!ok) {
-    return `backup ${backupId}: ${style.bad(exitOf(error) === 'corrupt' ? 'damaged' : 'could not be checked')}`;
+    return `backup ${backupId}: ${style.bad(whatIsWrong(error))}`;
   }
   return checksum
     ? `backup ${backupId}: ${style.good('whole')}, ${formatSize(bytes)} read in ${formatDuration(durationMs)}`
     : `backup ${backupId}: ${style.good('names and sizes are right')}; --checksum reads every byte`;
+}
+
+function whatIsWrong(error: Verified['error']): string {
+  if (exitOf(error) !== 'corrupt') {
+    return 'could not be checked';
+  }
+  return unreadableFor(error?.message ?? '') === 'damage' ? 'damaged' : 'could not be read';
 }

@@ -1,6 +1,8 @@
 import type { BackupRecord } from '../../manager/inventory.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
+import { byReason, toReadAgain } from '../../manager/unreadable-backups.js';
 import { formatDuration } from '../../units.js';
+import { capital } from '../errors.js';
 import { newerRocksDB } from '../newer-rocksdb.js';
 import { missingPinsLine } from '../removal.js';
 import type { ReportInput } from './gather.js';
@@ -30,7 +32,11 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
     yield {
       level: 'bad',
       what: `${one ? 'Backup' : 'Backups'} ${ids} cannot be read.`,
-      todo: 'Verify says which file is missing or damaged. Nothing is deleted automatically until that is settled.',
+      todo: `${byReason(corrupt)
+        .map(([why, ids]) =>
+          why === 'damage' ? 'Verify says which file is missing or damaged' : capital(toReadAgain(why, ids.length)),
+        )
+        .join('. ')}. Nothing is deleted automatically until that is settled.`,
     };
   }
   const damaged = backups.filter((backup) => backup.state === 'corrupt').map(({ backupId }) => backupId);
@@ -38,7 +44,7 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
     yield {
       level: 'bad',
       what: `${damaged.length === 1 ? 'Backup' : 'Backups'} ${showRanges(damaged)} ${damaged.length === 1 ? 'is' : 'are'} known to be damaged${ofFiles(backups)}.`,
-      todo: 'Do not rely on it. Make a full backup, then delete what is damaged by hand. If it was repaired, verify it with checksums.',
+      todo: 'Do not rely on it. Make a full backup, then delete the damaged ones. If it was repaired, verify it with checksums.',
     };
   }
   const newer = newerRocksDB(backups);
