@@ -126,6 +126,12 @@ std::string Worded(const rocksdb::Status& status) {
       }
     }
   }
+  // What the disk did not give is not damaged for that.
+  constexpr std::string_view kDamaged = "Corruption: ";
+  for (size_t at = text.find("Corruption: IO error: "); at != std::string::npos;
+       at = text.find("Corruption: IO error: ", at)) {
+    text.erase(at, kDamaged.size());
+  }
   return text;
 }
 

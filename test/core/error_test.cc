@@ -54,6 +54,8 @@ TEST(ErrorTest, AStatusInAStatusOfItsKindSaysTheKindOnce) {
             "Corruption: bad checksum of /b/7.sst");
   EXPECT_EQ(Worded(Status::Corruption("/b/meta/1", Status::IOError("/b/meta/1", "no").ToString())),
             "Corruption: /b/meta/1: IO error: /b/meta/1: no");
+  EXPECT_EQ(Worded(Status::Corruption(Status::IOError("/b/meta/1", "no").ToString())), "IO error: /b/meta/1: no")
+      << "what the disk did not give is not damaged for that";
   EXPECT_EQ(Error::From(Status::Corruption(inner.ToString()), "x").message(),
             "x: Corruption: bad checksum of /b/7.sst");
 }
