@@ -93,6 +93,16 @@ t.test('there is no compiler and no cmake to fall back on', async (t) => {
   t.same(readdirSync(bin), ['node']);
 });
 
+t.test('the binary is stripped, and what was built is left as it was: processes may have it loaded', (t) => {
+  const symbols = (file: string) => readFileSync(file).includes('.symtab');
+  t.ok(symbols(join(root, 'build', 'Release', 'rocksdb_backup.node')));
+  const prebuilt = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
+  const binaries = readdirSync(prebuilt).filter((name) => name.endsWith('.node'));
+  t.equal(binaries.length, 1);
+  for (const name of binaries) t.notOk(symbols(join(prebuilt, name)), name);
+  t.end();
+});
+
 t.test('the tarball has a binary for this platform, the types, and nothing that only the checkout needs', async (t) => {
   const installed = join(app, 'node_modules', 'rocksdb-backup');
   const prebuilds = readdirSync(join(installed, 'prebuilds', `${process.platform}-${process.arch}`));
