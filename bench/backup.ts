@@ -1,5 +1,6 @@
-// npm run bench:backup: createBackup, of all and of what changed, verifyBackup and restoreBackup beside a C++ program that calls rocksdb::BackupEngine
-// directly, with the same library, options and data; the event loop's delay and the memory added by a backup.
+// npm run bench:backup: createBackup (of everything, and of what changed), verifyBackup and restoreBackup beside a C++ program
+// that calls rocksdb::BackupEngine directly, with the same library, options and data; the event loop's delay and the memory added
+// by a backup.
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
