@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { readPlainFile } from './plain-file.js';
+import { PREVIOUS_STATE_FILE, parseWritten, STATE_FILE } from './state-file.js';
 
 /** Something that was found damaged: it stays so until it is read and found whole. */
 export interface KnownDamage {
@@ -22,9 +23,6 @@ export interface BackupWithFiles {
   timestamp: Date | string;
   fileDetails?: readonly { name: string }[] | undefined;
 }
-
-/** The files beside the backups in which what was found is written down. */
-const STATE_FILES = ['rocksdb-backup.state.json', 'rocksdb-backup.state.previous.json'];
 
 /** Tells of each backup what is known to be damaged in it. */
 export function damageLookup(damage: readonly KnownDamage[]): (backup: BackupWithFiles) => KnownDamage[] {
@@ -86,13 +84,13 @@ export function parseDamage(value: unknown): KnownDamage[] {
  * it protects from nothing but a bad choice.
  */
 export async function readKnownDamage(location: string): Promise<KnownDamage[]> {
-  for (const name of STATE_FILES) {
-    try {
-      const { manager } = JSON.parse(await readPlainFile(join(location, name))) as { manager?: { damage?: unknown } };
-      return parseDamage(manager?.damage);
-    } catch {
-      // What it was before its last change is the next best.
+  for (const name of [STATE_FILE, PREVIOUS_STATE_FILE]) {
+    const text = await readPlainFile(join(location, name)).catch(() => '');
+    const state = parseWritten(text);
+    if (state !== undefined) {
+      return parseDamage((state.manager as { damage?: unknown } | undefined)?.damage);
     }
+    // What it was before its last change is the next best.
   }
   return [];
 }

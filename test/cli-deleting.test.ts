@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { PREVIOUS_STATE_FILE, STATE_FILE } from '../lib/manager/state.js';
+import { PREVIOUS_STATE_FILE, STATE_FILE } from '../lib/state-file.js';
 import { contentsAt, openDatabase, openEngine } from './fixtures/backups.js';
 import { cli, cliAnswer } from './fixtures/cli.js';
 import { type CliScene, cliScenes, refused } from './fixtures/cli-scene.js';

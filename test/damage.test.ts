@@ -1,14 +1,15 @@
 // What was found damaged stays so, by file and for every backup that has the file, until it is read and found whole.
 
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { BackupEngine, BackupInfo } from '../lib/index.js';
-import type { KnownDamage } from '../lib/known-damage.js';
+import { type KnownDamage, readKnownDamage } from '../lib/known-damage.js';
 import { mayShare, notingDamage, type Proof, whatIsDamaged } from '../lib/manager/damage.js';
 import { readInventory } from '../lib/manager/inventory.js';
 import { ManagerState } from '../lib/manager/manager-state.js';
 import { readState } from '../lib/manager/state.js';
+import { STATE_FILE } from '../lib/state-file.js';
 import { contentsAt, contentsOf, fill, openDatabase, openEngine } from './fixtures/backups.js';
 import { damages, tempDir } from './fixtures/files.js';
 
@@ -97,6 +98,20 @@ t.test('the latest that is not known to be damaged is restored, unless told othe
     code: 'INVALID_OPTION',
   });
   t.equal(state.memory.damage.length, 2);
+});
+
+t.test('a bit that flips in what is known of damage makes a restore go by what was known before', async (t) => {
+  const all = await scene(t);
+  const { dir, engine, state, last } = all;
+  damages.changed(dir('backups', last));
+  await t.rejects(verify(all, 3, 'every byte'), { code: 'BACKUP_CORRUPT' });
+  await state.update(() => undefined); // the file before this one tells of it too
+  const file = join(engine.location, STATE_FILE);
+  const whole = readFileSync(file);
+  const at = whole.indexOf(last) + last.length - 1;
+  whole[at]! ^= 1; // another file's name then
+  writeFileSync(file, whole);
+  t.match(await readKnownDamage(engine.location), [{ file: last, backupId: 3 }]);
 });
 
 t.test('damage goes with the last backup that has the file, and spreads as long as one has it', async (t) => {

@@ -22,13 +22,12 @@ import {
   acknowledgeLostPins,
   HISTORY_LENGTH,
   isPinned,
-  PREVIOUS_STATE_FILE,
   pin,
   readState,
-  STATE_FILE,
   unpin,
   updateState,
 } from '../lib/manager/state.js';
+import { PREVIOUS_STATE_FILE, STATE_FILE } from '../lib/state-file.js';
 import { tempDir } from './fixtures/files.js';
 
 // As those who import from it see it.

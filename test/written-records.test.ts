@@ -5,7 +5,8 @@ import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { NewRecord } from '../lib/manager/operation-record.js';
 import { Recorder } from '../lib/manager/recorder.js';
-import { isPinned, PREVIOUS_STATE_FILE, pin, readState, STATE_FILE, updateState } from '../lib/manager/state.js';
+import { isPinned, pin, readState, updateState } from '../lib/manager/state.js';
+import { PREVIOUS_STATE_FILE, STATE_FILE } from '../lib/state-file.js';
 import { fileCalls } from './fixtures/file-calls.js';
 import { tempDir } from './fixtures/files.js';
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
@@ -6,6 +5,7 @@ import { native } from '../binding.js';
 import { RocksDBError } from '../errors.js';
 import type { NativeStateLock } from '../native-backup-engine.js';
 import { readPlainFile } from '../plain-file.js';
+import { PREVIOUS_STATE_FILE, parseWritten, STATE_FILE, writtenText } from '../state-file.js';
 import { NotDurable, writeDurably } from './durable-file.js';
 import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
 
@@ -40,10 +40,6 @@ export interface DirectoryState {
   pinsLost?: string;
 }
 
-/** The state's file in a backup directory. RocksDB's engine ignores it. */
-export const STATE_FILE = 'rocksdb-backup.state.json';
-/** What the state was before its last change: read where the file itself cannot be. */
-export const PREVIOUS_STATE_FILE = 'rocksdb-backup.state.previous.json';
 /** How many operations the state remembers. */
 export const HISTORY_LENGTH = 200;
 
@@ -75,7 +71,7 @@ export async function updateState(location: string, change: (state: DirectorySta
     change(state);
     const path = join(location, STATE_FILE);
     const write = (aside: string) =>
-      writeDurably(path, writtenState(state), () => {
+      writeDurably(path, writtenText(state), () => {
         lock.assertHeld();
         return renameIfThere(path, join(location, aside));
       });
@@ -200,33 +196,14 @@ async function lockState(location: string): Promise<NativeStateLock> {
   }
 }
 
-const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');
-
-/** With its own checksum as the last member: a bit that flips on the disk could make one pin of another. */
-function writtenState(state: DirectoryState): string {
-  const text = JSON.stringify(state);
-  return `${text.slice(0, -1)},"checksum":"${digestOf(text)}"}\n`;
-}
-
-/** Whether a file's text is as it was written. One without a checksum may be somebody's own. */
-function isAsWritten(text: string): boolean {
-  const [tail, checksum] = /,"checksum":"([^"]*)"\}\s*$/.exec(text) ?? [];
-  return tail === undefined || digestOf(`${text.slice(0, text.lastIndexOf(tail))}}`) === checksum;
-}
-
 function emptyState(): DirectoryState {
   return { version: 1, pins: [], counters: {}, history: [], last: {}, manager: {} };
 }
 
 /** The state in a file, or what is wrong with the file. */
 function parseState(text: string, path: string): DirectoryState | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return `${path} is damaged`;
-  }
-  if (!isObject(value) || typeof value.version !== 'number' || !isAsWritten(text)) {
+  const value = parseWritten(text);
+  if (typeof value?.version !== 'number') {
     return `${path} is damaged`;
   }
   if (value.version !== 1) {
