@@ -64,11 +64,16 @@ std::string Key(uint64_t number) {
   return key;
 }
 
-// One more file in the family that is next.
+// One more file in the family that is next, below level 0: of that level DropFile would drop none.
 void AddFile(OpenedDatabase& opened, uint64_t number) {
   auto* const family = opened.families[number % opened.families.size()];
   Check(opened.db->Put(rocksdb::WriteOptions(), family, Key(number), std::string(100, 'v')));
   Check(opened.db->Flush(rocksdb::FlushOptions(), family));
+  rocksdb::ColumnFamilyMetaData about;
+  opened.db->GetColumnFamilyMetaData(family, &about);
+  for (const auto& file : about.levels.front().files) {
+    Check(opened.db->CompactFiles(rocksdb::CompactionOptions(), family, {file.name}, 1));
+  }
 }
 
 void DropFile(OpenedDatabase& opened, uint64_t number) {
@@ -119,6 +124,11 @@ void Grow(const std::string& db_path, const std::string& backup_dir, uint64_t ba
     AddFile(opened, files + i);
     DropFile(opened, i);
     Check(engine->CreateNewBackup(rocksdb::CreateBackupOptions(), opened.db.get()));
+  }
+  std::vector<rocksdb::LiveFileMetaData> left;
+  opened.db->GetLiveFilesMetaData(&left);
+  if (left.size() != files) {
+    throw std::runtime_error("the database has " + std::to_string(left.size()) + " table files");
   }
   Close(opened);
 }
