@@ -161,6 +161,7 @@ class Threads : public ScratchTest {
         const auto operation = NewOperation([](const Progress&) {});
         const BackupRepository::Tracked tracked(repository, BackupRepository::Kind::kOther, operation);
         RestoreRequest request;
+        request.allow_other_database = true;  // the directory has backups of both
         request.backup_id = chance.OneIn(2) ? 0 : AnyId(*repository, chance);
         request.database_dir = target;
         request.overwrite = true;
