@@ -115,8 +115,20 @@ bool ForEachName(Descriptor directory, Found found) {
   }
 }
 
-// Calls `found(name, stamp)` for each plain file. What is none is left out: a backup that has it is out of the
-// ordinary.
+// Calls `found(stamp)` if this is a plain file. What is none is left out: a backup that has it is out of the ordinary.
+template <class Found>
+bool IfPlainFile(int directory, const char* file, Found found) {
+  struct stat status = {};
+  if (fstatat(directory, file, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return errno == ENOENT;  // it was there a moment ago; whoever needs it finds it missing
+  }
+  if (S_ISREG(status.st_mode)) {
+    found(StampOf(status));
+  }
+  return true;
+}
+
+// Calls `found(name, stamp)` for each plain file.
 template <class Found>
 bool ForEachFile(int parent, const char* name, Found found) {
   Descriptor directory = OpenDirectory(parent, name);
@@ -124,14 +136,7 @@ bool ForEachFile(int parent, const char* name, Found found) {
     return errno == ENOENT;
   }
   return ForEachName(std::move(directory), [&](int fd, const char* file) {
-    struct stat status = {};
-    if (fstatat(fd, file, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-      return errno == ENOENT;  // it was there a moment ago; whoever needs it finds it missing
-    }
-    if (S_ISREG(status.st_mode)) {
-      found(file, StampOf(status));
-    }
-    return true;
+    return IfPlainFile(fd, file, [&](const Stamp& stamp) { found(file, stamp); });
   });
 }
 
@@ -203,15 +208,23 @@ class Directory {
     std::optional<Picture::WrittenMeta> written;
     BackupOrigin origin;
   };
+  // What is in a directory of one backup. Its stamp tells whether there are other names now; of files, nothing.
+  struct KeptNames {
+    Stamp stamp;
+    bool settled = false;
+    std::vector<std::string> names;
+  };
   // A backup as it is listed now.
   struct Listed {
     uint32_t id = 0;
+    std::optional<KeptNames> names;  // if they were read anew
     Stamp meta;
     std::optional<Stamp> record;
     Picture::Backup backup;
   };
 
   bool ReadMetas(int directory, std::time_t now, std::vector<Listed>* listed);
+  bool ListFiles(int directory, std::time_t now, Listed* backup) const;
   bool ReadRecords(int directory, std::time_t now, std::vector<Listed>* listed);
   void FindDatabases(const EngineSettings& settings, std::vector<Listed>* listed);
   void ForgetOthersThan(const std::vector<Listed>& listed);
@@ -220,6 +233,7 @@ class Directory {
   Picture::Names names_;
   std::map<uint32_t, KeptMeta> metas_;
   std::map<uint32_t, KeptRecord> records_;
+  std::map<uint32_t, KeptNames> names_of_;
   // The last picture, and whether it has what records say.
   PicturePtr last_;
   bool last_has_records_ = false;
@@ -262,18 +276,13 @@ PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::ti
   if (!meta_directory.ok() || !ReadMetas(meta_directory.get(), now, &listed)) {
     return nullptr;
   }
-  const bool good = ForEach(listed.size(), [&](size_t i) {
-    Listed& backup = listed[i];
-    const std::string name = std::to_string(backup.id);
-    return ForEachFile(private_directory.get(), name.c_str(), [&](const char* file, const Stamp& stamp) {
-      if (std::string_view(file) == kRecordName) {
-        backup.record = stamp;
-        backup.backup.record_bytes = stamp.size;
-      } else {
-        backup.backup.private_files.emplace_back(file, stamp.size);
-      }
-    });
-  });
+  const bool good =
+      ForEach(listed.size(), [&](size_t i) { return ListFiles(private_directory.get(), now, &listed[i]); });
+  for (Listed& backup : listed) {
+    if (backup.names) {
+      names_of_[backup.id] = std::move(*backup.names);
+    }
+  }
   Picture::SharedFiles shared;
   for (const char* const name : {"shared", "shared_checksum"}) {
     const std::string prefix = std::string(name) + "/";
@@ -301,6 +310,36 @@ PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::ti
   PicturePtr picture = last_;
   ForgetOthersThan(listed);
   return picture;
+}
+
+// The files of one backup. On several threads at once: what is kept does not change meanwhile.
+bool Directory::ListFiles(int directory, std::time_t now, Listed* backup) const {
+  const std::string own = std::to_string(backup->id);
+  struct stat status = {};
+  if (fstatat(directory, own.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return errno == ENOENT;
+  }
+  const Stamp stamp = StampOf(status);
+  const auto take = [&](const std::string& name) {
+    return IfPlainFile(directory, (own + "/" + name).c_str(), [&](const Stamp& file) {
+      if (name == kRecordName) {
+        backup->record = file;
+        backup->backup.record_bytes = file.size;
+      } else {
+        backup->backup.private_files.emplace_back(name, file.size);
+      }
+    });
+  };
+  if (const auto kept = names_of_.find(backup->id);
+      kept != names_of_.end() && kept->second.settled && kept->second.stamp == stamp) {
+    return std::all_of(kept->second.names.begin(), kept->second.names.end(), take);
+  }
+  Descriptor opened = OpenDirectory(directory, own.c_str());
+  if (!opened.ok()) {
+    return errno == ENOENT;
+  }
+  KeptNames& read = backup->names.emplace(KeptNames{stamp, stamp.IsSettled(now), {}});
+  return ForEachName(std::move(opened), [&](int, const char* name) { return take(read.names.emplace_back(name)); });
 }
 
 bool Directory::ReadMetas(int directory, std::time_t now, std::vector<Listed>* listed) {
@@ -417,6 +456,7 @@ void Directory::ForgetOthersThan(const std::vector<Listed>& listed) {
   };
   std::erase_if(metas_, is_gone);
   std::erase_if(records_, is_gone);
+  std::erase_if(names_of_, is_gone);
   // Names of files that went with their backups would pile up for ever.
   if (last_ != nullptr && names_.names.size() > 2 * last_->number_of_files() + kSpareNames) {
     names_ = {};

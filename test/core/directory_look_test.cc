@@ -255,6 +255,30 @@ class CountingOpens : public CallWatcher {
   std::map<std::string, int> opens_;
 };
 
+// Which directories of backups were listed, relative to the directory of all.
+class CountingLists : public CallWatcher {
+ public:
+  explicit CountingLists(std::string directory) : directory_(std::move(directory)) { WatchCalls(directory_, this); }
+  ~CountingLists() override { WatchCalls("", nullptr); }
+  Verdict Before(const Call& call) override {
+    const std::string name = fs::path(call.path).lexically_relative(directory_);
+    if (call.kind == CallKind::kList && call.fd < 0 && name.starts_with("private/")) {
+      const std::lock_guard lock(mutex_);
+      lists_.push_back(name);
+    }
+    return {};
+  }
+  std::vector<std::string> Take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(lists_, {});
+  }
+
+ private:
+  const std::string directory_;
+  std::mutex mutex_;
+  std::vector<std::string> lists_;
+};
+
 TEST_F(DirectoryLookTest, OnlyWhatIsNewOrHasChangedIsRead) {
   if (!CanWatchCalls()) {
     GTEST_SKIP() << "the sanitizer has the calls";
@@ -289,6 +313,41 @@ TEST_F(DirectoryLookTest, OnlyWhatIsNewOrHasChangedIsRead) {
     EXPECT_EQ(opens.Take(), (Opens{{"meta/4", 1}}));
     ASSERT_NE(LookAt(settings), nullptr);
     EXPECT_EQ(opens.Take(), (Opens{{"meta/4", 1}}));
+  }
+}
+
+TEST_F(DirectoryLookTest, ADirectoryOfABackupIsListedAgainOnlyWhenItHasOtherNames) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP() << "the sanitizer has the calls";
+  }
+  MakeBackups();
+  const EngineSettings settings = OptionsFor("backups").settings;
+  const std::time_t later = std::time(nullptr) + 60;
+  const auto look = [&] { return LookAt(settings, Records::kRead, later); };
+  CountingLists lists(path("backups"));
+  ASSERT_NE(look(), nullptr);
+  EXPECT_EQ(lists.Take().size(), 6U);
+  ASSERT_NE(look(), nullptr);
+  EXPECT_EQ(lists.Take(), std::vector<std::string>());
+
+  // A file that changes is seen without a list, and one that comes or goes by it.
+  const uint64_t whole = look()->Describe(2, false).size;
+  const uint64_t length = fs::file_size(path("backups/private/2/CURRENT"));
+  fs::resize_file(path("backups/private/2/CURRENT"), 3);
+  EXPECT_EQ(whole - look()->Describe(2, false).size, length - 3);
+  EXPECT_EQ(lists.Take(), std::vector<std::string>());
+  WriteFile(path("backups/private/3/more"), "");
+  ASSERT_NE(look(), nullptr);
+  EXPECT_EQ(lists.Take(), std::vector<std::string>{"private/3"});
+  fs::remove(path("backups/private/2/CURRENT"));
+  EXPECT_EQ(look(), nullptr);
+  EXPECT_EQ(lists.Take(), std::vector<std::string>{"private/2"});
+
+  // What is so young that a clock might not tell another change is listed every time.
+  WriteFile(path("backups/private/2/CURRENT"), "MANIFEST-000005\n");
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_NE(LookAt(settings), nullptr);
+    EXPECT_EQ(lists.Take(), std::vector<std::string>{"private/2"});
   }
 }
 
