@@ -94,8 +94,10 @@ bool DirectoryPicture::Compose(const Names& names) {
   }
   for (FileNumber number = 0; number < files_.size(); ++number) {
     if (files_[number].uses > 0) {
-      files_[number].name = names.names[number];
-      numbers_.emplace(*files_[number].name, number);
+      File& file = files_[number];
+      file.name = names.names[number];
+      file.is_log = !file.shared && IsWalFileName(NameOf(*file.name));
+      numbers_.emplace(*file.name, number);
     }
   }
   return true;
@@ -152,7 +154,7 @@ BackupDescription DirectoryPicture::Describe(uint32_t id, bool details) const {
     const File& file = files_[named.number];
     description.size += file.size;
     description.unique_size += file.uses == 1 ? file.size : 0;
-    description.log_bytes += !file.shared && IsWalFileName(NameOf(*file.name)) ? file.size : 0;
+    description.log_bytes += file.is_log ? file.size : 0;
     any_shared |= file.shared;
     if (details) {
       description.files.push_back({*file.name, file.size, file.shared, file.uses});

@@ -114,6 +114,7 @@ class DirectoryPicture {
     bool has_checksum = false;
     bool listed = false;
     bool shared = false;
+    bool is_log = false;
   };
 
   DirectoryPicture() = default;
