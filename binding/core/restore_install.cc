@@ -80,6 +80,9 @@ Error RestoreTarget::Install() {
   // open with the new logs, should this process or the power end in between.
   Error error = RemoveSigns();
   if (error.ok() && separate_wal_) {
+    error = SyncBegun();
+  }
+  if (error.ok() && separate_wal_) {
     error = HideCurrent();
   }
   if (error.ok() && separate_wal_) {
@@ -115,6 +118,17 @@ Error RestoreTarget::RemoveSigns() {
     const std::string sign = directory->staged + "/" + kStagedSign;
     if (!directory->staged.empty() && rmdir(sign.c_str()) != 0 && errno != ENOENT) {
       return Error::System("cannot remove " + sign, errno);
+    }
+  }
+  return Error();
+}
+
+// Before the first of the two has taken its place: else logs could be there after a power cut, and nothing that tells
+// whose they are.
+Error RestoreTarget::SyncBegun() {
+  for (const std::string& directory : {database_.staged, database_.place.parent}) {
+    if (Error error = Sync(directory); !error.ok()) {
+      return error;
     }
   }
   return Error();

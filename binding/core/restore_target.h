@@ -98,6 +98,7 @@ class RestoreTarget {
   Error KeepLogFiles();
   Error Sync(const std::string& directory) const;
   Error RemoveSigns();
+  Error SyncBegun();
   Error HideCurrent();
   Error ShowCurrent(const std::string& directory);
   std::string PlaceToKeep(const Directory& directory, bool is_database) const;

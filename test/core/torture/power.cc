@@ -266,5 +266,56 @@ TEST_F(Power, WhatWasReportedIsThereWhenThePowerIsBack) {
                                      " deleted, " + std::to_string(restored_) + " restored");
 }
 
+// What a restore leaves behind must tell the next one that the logs which lie apart are a restore's, at any moment.
+TEST_F(Power, ARestoreWithLogsApartCanBeRepeatedAfterACutAtAnyMoment) {
+  PowerDisk disk(path("disk"));
+  Chance chance;
+  Open();
+  CreateOne();
+  const uint32_t id = known_.begin()->first;
+  const Contents contents = known_.begin()->second.contents;
+  for (const char* logs : {"disk/targets/logs", "disk/elsewhere/logs", "disk/targets/target/logs"}) {
+    for (const bool exists : {false, true}) {
+      for (const bool has_folder : {false, true}) {
+        if (has_folder && !exists) {
+          continue;
+        }
+        RestoreRequest request = RestoreTo(id, path("disk/targets/target"), true);
+        request.wal_dir = path(logs);
+        uint64_t cuts = 0;
+        for (uint64_t cut_after = 1;; ++cut_after) {
+          fs::remove_all(path("disk/targets"));
+          fs::remove_all(path("disk/elsewhere"));
+          fs::create_directories(path("disk/targets"));
+          fs::create_directories(path("disk/elsewhere"));
+          if (exists) {
+            ASSERT_GOOD(Restore(*repository_, request));
+          }
+          if (has_folder) {
+            fs::create_directories(path("disk/targets/target/folder"));
+            WriteFile(path("disk/targets/target/folder/notes.txt"), "mine");
+          }
+          disk.Start(cut_after);
+          (void)Restore(*repository_, request);
+          const bool is_cut = disk.is_cut();
+          disk.Restore(Loss::kAll, chance);
+          Close();
+          Open();
+          SCOPED_TRACE(std::string("logs in ") + logs + (exists ? ", over a database" : ", to a new directory") +
+                       (has_folder ? " with a folder in it" : "") + ", cut after " + std::to_string(cut_after) +
+                       " changes");
+          ASSERT_GOOD(Restore(*repository_, request));
+          ASSERT_TRUE(Opened(request.database_dir, request.wal_dir) == contents);
+          if (!is_cut) {
+            break;
+          }
+          ++cuts;
+        }
+        EXPECT_GE(cuts, 20U) << logs;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace rocksdb_backup::test
