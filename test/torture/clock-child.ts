@@ -104,13 +104,14 @@ async function engine(options: ClockOptions, random: Random, wall: WallClock): P
     });
     if (round % 5 === 4) {
       const before = (random.pick(made).time as number) + random.pick([0, 1000]);
-      const expected = made.filter(({ time }) => time < before).at(-1)?.id;
+      const begun = made.filter(({ time }) => time < before);
+      const expected = begun.sort((a, b) => a.time - b.time || a.id - b.id).at(-1)?.id;
       if (expected === undefined) continue;
       rmSync(target, { recursive: true });
       const args = [program, 'restore', location, target, '--before', new Date(before).toISOString(), '--json'];
       const answer = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
       const found = new RegExp(`"backupId":\\s*${expected}\\b`).test(answer);
-      check(found, `${about}: --before takes the last one of those that were begun before`, {
+      check(found, `${about}: --before takes the last one, by the clock, of those that were begun before`, {
         before,
         expected,
         answer,

@@ -199,7 +199,7 @@ async function fileSystems(torture: Torture, mounts: Mounts): Promise<void> {
       await db.close();
       await engine.deleteBackup(1);
       for (const { backupId } of await engine.getBackupInfo()) await engine.verifyBackup(backupId, { checksum: true });
-      await engine.restoreBackup(backupId, places.target, { overwrite: true });
+      await engine.restoreBackup(backupId, places.target, { overwrite: true, allowOtherDatabase: true });
       if (JSON.stringify(await contentsAt(places.target)) !== contents) throw new Error('it is not what was backed up');
       await engine.purgeOldBackups(0);
       await engine.close();
