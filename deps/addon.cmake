@@ -1,7 +1,7 @@
 # The target rocksdb_backup: binding/napi and everything below it in one self-contained rocksdb_backup.node. The platform's
 # own libraries apart, it needs nothing at run time, and shows nothing but its two entry points.
 
-file(GLOB napi_sources CONFIGURE_DEPENDS binding/napi/*.cc)
+file(GLOB napi_sources CONFIGURE_DEPENDS binding/napi/*.cc binding/napi/*/*.cc)
 if(NOT napi_sources)
   message(FATAL_ERROR "binding/napi has no sources")
 endif()

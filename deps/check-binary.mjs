@@ -46,7 +46,7 @@ export function checkBinary(file) {
       if (/[gu]/.test(flags)) exported.push(name);
     } else if (/^(__cxa_)?atexit$/.test(name)) {
       faults.push(
-        `${name}: exit() would destroy its static objects while its threads use them (binding/napi/at_exit.cc)`,
+        `${name}: exit() would destroy its static objects while its threads use them (binding/napi/runtime/at_exit.cc)`,
       );
     } else if (version) {
       if (!atMost(version, floor)) floor = version;

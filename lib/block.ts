@@ -26,7 +26,7 @@ export interface EntryParts {
 }
 
 /**
- * A block of entries as it crossed from native code, laid out as binding/core/iterator.h says. Buffers are parts of its
+ * A block of entries as it crossed from native code, laid out as binding/core/database/iterator.h says. Buffers are parts of its
  * memory, and so are strings where it is text throughout: they keep it in memory as long as they live.
  */
 export class Block {

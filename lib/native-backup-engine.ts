@@ -1,4 +1,4 @@
-// What binding/napi/backup_engine.cc gives to lib. Types only; nothing of this is public.
+// What binding/napi/backup/backup_engine.cc gives to lib. Types only; nothing of this is public.
 
 import type { RestorePlan, RestoreResult } from './backup-engine.js';
 import type { BackupInfo, BackupSurvey, Progress } from './backup-info.js';

@@ -1,4 +1,4 @@
-// What binding/napi/database.cc and its neighbours give to lib. Types only; nothing of this is public.
+// What binding/napi/database/database.cc and its neighbours give to lib. Types only; nothing of this is public.
 
 import type { EngineInfo } from './engine-info.js';
 import type { RocksDBError } from './errors.js';
@@ -77,7 +77,7 @@ export interface NativeWriteBatch {
 }
 
 export interface NativeIterator {
-  /** A block, laid out as binding/core/iterator.h says. With memory, may put it there and give its length. */
+  /** A block, laid out as binding/core/database/iterator.h says. With memory, may put it there and give its length. */
   next(maxEntries: number, maxBytes: number, target?: Key): MaybePromise<Buffer>;
   next(maxEntries: number, maxBytes: number, target?: Key, into?: Buffer): MaybePromise<Buffer | number>;
   close(): void;

@@ -1,6 +1,6 @@
 import type { Key } from './options.js';
 
-/** What a packed write does: as binding/napi/packed_writes.h has it. */
+/** What a packed write does: as binding/napi/database/packed_writes.h has it. */
 const PUT = 0;
 const DELETE = 1;
 

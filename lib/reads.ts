@@ -6,7 +6,7 @@ import { isPromise } from './settle.js';
 
 /**
  * Small values that native code read on this thread are put here, one after the other: making a Buffer for each of them
- * there takes longer than reading it. The sizes are those of binding/napi/read_pool.h.
+ * there takes longer than reading it. The sizes are those of binding/napi/runtime/read_pool.h.
  */
 const POOL_BYTES = 32 << 10;
 const SIZE_BITS = 13;
@@ -73,7 +73,7 @@ export function valueBorrowed(result: Read | number): Read {
 
 const MISSING = 0xffff_ffff;
 
-/** What `getMany` of a native database gave: values, or one piece of memory, laid out as binding/napi/database_data.cc says. */
+/** What `getMany` of a native database gave: values, or one piece of memory, laid out as binding/napi/database/database_data.cc says. */
 export function valuesRead(result: Buffer | Read[], utf8: boolean): Read[] {
   if (Array.isArray(result)) {
     return result;

@@ -1,6 +1,6 @@
 /**
  * The error about an option that there is not, and whether another one was meant. `within` is what the option is a part of:
- * 'drill'. Native code asks the same about its options (binding/napi/errors.cc).
+ * 'drill'. Native code asks the same about its options (binding/napi/runtime/errors.cc).
  */
 export function unknownOption(name: string, known: readonly string[], within = ''): Error {
   const full = (option: string) => (within === '' ? `"${option}"` : `"${within}.${option}"`);

@@ -5,7 +5,7 @@ import { Agent, ref } from './fixtures/agent.js';
 import { runningBackup, UNLIMITED, verifyAll } from './fixtures/running.js';
 import { assertUsable, stopScene } from './fixtures/stop-scene.js';
 
-/** More than there are threads for long operations (binding/core/background.h). */
+/** More than there are threads for long operations (binding/core/base/background.h). */
 const MANY = 40;
 
 t.test('creates, deletes and purges of one engine run in the order of their calls', async (t) => {

@@ -29,9 +29,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/backup_repository.h"
-#include "core/open_rocksdb.h"
-#include "core/paths.h"
+#include "core/base/paths.h"
+#include "core/database/open_rocksdb.h"
+#include "core/repository/backup_repository.h"
 #include "growth.h"
 #include "rocksdb/db.h"
 #include "rocksdb/table.h"

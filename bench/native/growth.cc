@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/open_rocksdb.h"
+#include "core/database/open_rocksdb.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/utilities/backup_engine.h"

@@ -1,14 +1,18 @@
-#include "core/engine_info.h"
-#include "napi/addon_data.h"
-#include "napi/backup_engine.h"
-#include "napi/database.h"
-#include "napi/errors.h"
-#include "napi/iterator.h"
-#include "napi/pin_library.h"
-#include "napi/snapshot.h"
-#include "napi/values.h"
-#include "napi/wrap.h"
-#include "napi/write_batch.h"
+#include <mutex>
+
+#include "core/base/engine_info.h"
+#include "core/database/database.h"
+#include "napi/backup/backup_engine.h"
+#include "napi/database/database.h"
+#include "napi/database/iterator.h"
+#include "napi/database/snapshot.h"
+#include "napi/database/write_batch.h"
+#include "napi/runtime/addon_data.h"
+#include "napi/runtime/at_exit.h"
+#include "napi/runtime/errors.h"
+#include "napi/runtime/pin_library.h"
+#include "napi/runtime/wrap.h"
+#include "napi/values/values.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -34,9 +38,16 @@ Napi::Value EngineInfoToJs(const Args& args) {
   return object;
 }
 
+void StopEverything() {
+  StopAllLongTasks();
+  Database::ShutDownAll();
+}
+
 // Once per env: the main thread and every Worker that loads the addon.
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   PinLibrary();
+  static std::once_flag once;
+  std::call_once(once, [] { AtExit(StopEverything); });
   AddonData::Create(env);
   exports["setErrorClass"] = MakeFunction<SetErrorClass>(env, "setErrorClass");
   exports["setReadPool"] = MakeFunction<SetReadPool>(env, "setReadPool");

@@ -3,7 +3,7 @@ import type { BackupInfo } from '../backup-info.js';
 import { type Database, type DatabaseSource, nativeDatabase } from '../database.js';
 
 /**
- * What a database holds, as far as two moments can be compared by it: binding/core/database_content.h says what is in it. Where
+ * What a database holds, as far as two moments can be compared by it: binding/core/database/database_content.h says what is in it. Where
  * something is not known, it differs from everything.
  */
 export interface DatabaseContent {

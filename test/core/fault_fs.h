@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/operation.h"
+#include "core/base/operation.h"
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup::test {

@@ -14,7 +14,7 @@
 #include <optional>
 #include <thread>
 
-#include "core/paths.h"
+#include "core/base/paths.h"
 
 namespace rocksdb_backup::test {
 

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/backup_repository.h"
+#include "core/repository/backup_repository.h"
 #include "must.h"
 #include "rocksdb/env.h"
 

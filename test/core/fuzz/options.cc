@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/database_options.h"
-#include "core/paths.h"
+#include "core/base/paths.h"
+#include "core/database/database_options.h"
 #include "must.h"
 #include "rocksdb/cache.h"
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/database.h"
-#include "core/open_rocksdb.h"
+#include "core/database/database.h"
+#include "core/database/open_rocksdb.h"
 #include "must.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"

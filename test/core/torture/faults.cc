@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "backup_fixture.h"
-#include "core/database.h"
+#include "core/database/database.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/merge_operator.h"
 #include "torture/chance.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "core/paths.h"
+#include "core/base/paths.h"
 #include "fault_fs.h"
 #include "system_calls.h"
 

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "core/paths.h"
+#include "core/base/paths.h"
 #include "torture/power.h"
 
 namespace rocksdb_backup::test {

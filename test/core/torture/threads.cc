@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "backup_fixture.h"
-#include "core/background.h"
-#include "core/database.h"
+#include "core/base/background.h"
+#include "core/database/database.h"
 #include "torture/chance.h"
 
 namespace rocksdb_backup::test {

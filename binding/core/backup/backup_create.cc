@@ -1,0 +1,470 @@
+#include "core/backup/backup_create.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "core/backup/backup_plan.h"
+#include "core/backup/backup_record.h"
+#include "core/backup/database_identity.h"
+#include "core/backup/directory_look.h"
+#include "core/backup/live_files_db.h"
+#include "core/base/paths.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using rocksdb::Status;
+
+// Where a backup may lie as seen from its database: beside it, or in a directory of its own below it.
+Error CheckPlace(const std::string& backup_dir, const BackupSource& source) {
+  const std::string backup = RealPath(backup_dir);
+  for (const std::string& database : {source.path, source.wal_dir}) {
+    if (backup == database) {
+      return Error("INVALID_OPTION",
+                   "the backup directory " + backup +
+                       " is the database's own directory. Give it one of its own, best on another disk");
+    }
+    if (IsInside(backup, database)) {
+      const std::string below = backup.substr(database.size() + 1);
+      const std::string first = below.substr(0, below.find('/'));
+      if (first == "archive" || first == "lost" || IsDatabaseFileName(first)) {
+        return Error("INVALID_OPTION", "the backup directory " + backup + " lies where RocksDB keeps the files of " +
+                                           database + ". Give it another place, best on another disk");
+      }
+    }
+    for (const char* part : {"/meta", "/private", "/shared", "/shared_checksum"}) {
+      if (database == backup + part || IsInside(database, backup + part)) {
+        return Error("INVALID_OPTION", "the database " + database + " lies inside the backup directory " + backup +
+                                           ": it may be a backup itself. Open it with openBackup(), or move it.");
+      }
+    }
+  }
+  return Error();
+}
+
+// What the engine will copy, told apart from what earlier backups have already: announced before the first byte, and
+// corrected when the engine decides otherwise.
+class CopyPlan : public FileObserver {
+ public:
+  // `picture` may be null.
+  CopyPlan(const EngineSettings& settings, std::shared_ptr<const DirectoryPicture> picture,
+           std::shared_ptr<Operation> operation)
+      : settings_(settings), picture_(std::move(picture)), operation_(std::move(operation)) {}
+
+  void Announce(const LiveFilesDb::Files& files) {
+    const std::vector<PlannedFile> planned =
+        PlanFiles(files, settings_.engine.backup_log_files, SharedFilesIn(settings_, picture_.get()));
+    uint64_t bytes = 0;
+    uint32_t count = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& file : planned) {
+        planned_[file.name] = {file.size, file.copied};
+        if (file.copied) {
+          bytes += file.size;
+          ++count;
+        }
+      }
+    }
+    operation_->Begin(Phase::kCopy, bytes, count);
+  }
+
+  // What the engine will write.
+  uint64_t new_bytes() {
+    uint64_t bytes = 0;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, file] : planned_) {
+      bytes += file.copied ? file.size : 0;
+    }
+    return bytes;
+  }
+
+  // Whether a file of an earlier backup is part of this one.
+  bool TakesOver() {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(planned_.begin(), planned_.end(), [](const auto& named) { return !named.second.copied; });
+  }
+
+  void OnExclude(const std::string& path) {
+    Correct(path, false);
+    const std::lock_guard lock(mutex_);
+    planned_.erase(PlannedName(path));
+  }
+  void OnFound(const std::string& path) override { Correct(path, false); }
+  void OnCreate(const std::string& path) override { Correct(path, true); }
+
+ private:
+  struct Planned {
+    uint64_t size;
+    bool copied;
+  };
+
+  void Correct(const std::string& path, bool copied) {
+    const std::string name = PlannedName(path);
+    const std::lock_guard lock(mutex_);
+    const auto found = planned_.find(name);
+    if (found == planned_.end() || found->second.copied == copied) {
+      return;
+    }
+    found->second.copied = copied;
+    const auto size = static_cast<int64_t>(found->second.size);
+    operation_->AdjustTotals(copied ? size : -size, copied ? 1 : -1);
+  }
+
+  // `…/shared_checksum/.000007_s3AB_1040.sst.tmp` is 000007.sst.
+  static std::string PlannedName(const std::string& path) {
+    const std::string clean = CleanPath(path);
+    std::string name = NameOf(clean);
+    if (name.size() > 5 && name.front() == '.' && name.substr(name.size() - 4) == ".tmp") {
+      name = name.substr(1, name.size() - 5);
+    }
+    return DatabaseFileName(NameOf(ParentOf(clean)) + "/" + name);
+  }
+
+  const EngineSettings& settings_;
+  const std::shared_ptr<const DirectoryPicture> picture_;
+  const std::shared_ptr<Operation> operation_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Planned> planned_;
+};
+
+// Free space that cannot be told never stands in the way.
+Error CheckSpace(const EngineSettings& settings, uint64_t needed) {
+  uint64_t free = 0;
+  const std::string& directory = settings.engine.backup_dir;
+  if (StorageOf(settings)->GetFreeSpace(directory, IOOptions(), &free, nullptr).ok() && free < needed) {
+    return Error("NO_SPACE", "the backup would write " + HumanBytes(needed) + " to " + directory + ", where " +
+                                 HumanBytes(free) +
+                                 " are free. Nothing of it is kept. Free some space, delete old backups, or pass "
+                                 "checkDiskSpace: false to try all the same.");
+  }
+  return Error();
+}
+
+// A field that not every RocksDB has.
+template <typename Options>
+void SetAtomicFlush(bool atomic, Options* options) {
+  if constexpr (requires { options->atomic_flush; }) {
+    options->atomic_flush = atomic;
+  }
+}
+
+// `on_excluded` hears which files are left out, before anything that could be is copied.
+rocksdb::CreateBackupOptions EngineOptions(const CreateRequest& request, Operation& operation, bool backup_log_files,
+                                           std::function<Error(const std::vector<std::string>&)> on_excluded,
+                                           Error* callback_error) {
+  rocksdb::CreateBackupOptions options;
+  // What was written without the log is in no backup without a flush, whatever was asked for.
+  options.flush_before_backup =
+      request.source.needs_flush || request.flush_before_backup.value_or(request.atomic_flush || !backup_log_files);
+  SetAtomicFlush(request.atomic_flush, &options);
+  if (request.cpu_priority) {
+    options.decrease_background_thread_cpu_priority = true;
+    options.background_thread_cpu_priority = *request.cpu_priority;
+  }
+  if (request.exclude_files) {
+    options.exclude_files_callback = [&request, &operation, on_excluded = std::move(on_excluded), callback_error](
+                                         rocksdb::MaybeExcludeBackupFile* begin, rocksdb::MaybeExcludeBackupFile* end) {
+      std::vector<std::string> names;
+      for (auto* file = begin; file != end; ++file) {
+        names.push_back(file->info.relative_file);
+      }
+      std::vector<bool> excluded(names.size(), false);
+      *callback_error = request.exclude_files(operation, names, &excluded);
+      if (callback_error->ok()) {
+        std::vector<std::string> excluded_names;
+        excluded.resize(names.size(), false);
+        for (size_t i = 0; i < names.size(); ++i) {
+          begin[i].exclude_decision = excluded[i];
+          if (excluded[i]) {
+            excluded_names.push_back(names[i]);
+          }
+        }
+        *callback_error = on_excluded(excluded_names);
+      }
+      if (!callback_error->ok()) {
+        throw std::runtime_error(callback_error->message());  // the one way to tell the engine
+      }
+    };
+  }
+  return options;
+}
+
+// The engine's own flush cannot be stopped, and a database may hold gigabytes in memory. So they are written out before
+// it, by the database's own threads, which go on after a stop; what remains for the engine is what was written
+// meanwhile.
+Status FlushUnlessStopped(const BackupSource& source, const Operation& operation) {
+  constexpr std::chrono::milliseconds kInterval{5};
+  if (!source.start_flush) {
+    return Status::OK();
+  }
+  source.start_flush();
+  // Memory is written out in order: when as many tables went as there were, ours did. Others may follow all the time.
+  uint64_t left = 0;
+  uint64_t before = 0;
+  for (bool first = true;; first = false) {
+    uint64_t now = 0;
+    uint64_t errors = 0;
+    if (!source.db->GetAggregatedIntProperty(rocksdb::DB::Properties::kNumImmutableMemTable, &now) ||
+        !source.db->GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors, &errors)) {
+      return Status::OK();
+    }
+    left = first ? now : left - std::min(left, before - std::min(before, now));
+    before = now;
+    if (left == 0 || now == 0 || errors > 0) {
+      return Status::OK();  // an error is for the engine's flush to tell
+    }
+    if (operation.stopped()) {
+      return StoppedStatus();
+    }
+    std::this_thread::sleep_for(kInterval);
+  }
+}
+
+// The id that the engine will give.
+Error NewId(const BackupEngineSession& session, const std::string& directory, uint32_t* id) {
+  uint32_t latest = 0;
+  for (const auto* known : {&session.ids(), &session.corrupt_ids()}) {
+    for (const uint32_t other : *known) {
+      latest = std::max(latest, other);
+    }
+  }
+  // The last id has no follower, and the one before it means "the latest" to the engine.
+  if (latest >= std::numeric_limits<uint32_t>::max() - 2) {
+    return Error("BACKUP_CORRUPT", MetaPath(directory, latest) +
+                                       " uses up the last backup id there is, so no other can follow. No BackupEngine "
+                                       "counts that far: remove this file, or back up to another directory.");
+  }
+  *id = latest + 1;
+  return Error();
+}
+
+// A directory that two databases share by mistake mixes their histories: a restore may put one in the place of the
+// other. So the first backup of each needs leave. Backups of which nothing tells the database do not stand in the way.
+Error CheckDatabase(BackupEngineSession& session, const std::string& directory, const CreateRequest& request,
+                    const std::string& database) {
+  std::map<std::string, std::vector<uint32_t>> others;
+  for (const uint32_t id : session.ids()) {
+    const std::string of = session.DatabaseOf(id);
+    if (of == database) {
+      return Error();
+    }
+    if (!of.empty()) {
+      others[of].push_back(id);
+    }
+  }
+  std::vector<std::string> ids;
+  std::string told;
+  for (const auto& [other, backups] : others) {
+    ids.push_back(other);
+    told += (told.empty() ? "" : ", ") + other + " (" + (backups.size() == 1 ? "backup " : "backups ") +
+            JoinIds(backups) + ")";
+  }
+  if (database.empty() || ids.empty() || HasTablesOf(*request.source.db, ids)) {
+    return Error();
+  }
+  return Error("DATABASE_DIFFERS",
+               "the database " + request.source.path + ", whose id is " + database +
+                   ", was not backed up: " + directory + " has backups of another database, " + told +
+                   ", and none of this one. Back it up to a directory of its own; or, if both are to be in one, pass "
+                   "allowOtherDatabase: true once.");
+}
+
+// With all files of their own, so that it takes over none. The first one in a directory does that anyway: where backups
+// share files, so that later ones need not copy them again.
+void StandAlone(EngineSettings* settings) {
+  std::vector<std::string> metas;
+  const std::string directory = settings->engine.backup_dir + "/meta";
+  const IOStatus status = StorageOf(*settings)->GetChildren(directory, IOOptions(), &metas, nullptr);
+  if (!status.ok() || std::any_of(metas.begin(), metas.end(), [](const auto& name) { return BackupIdOf(name) != 0; })) {
+    settings->engine.share_table_files = false;
+    settings->engine.share_files_with_checksum = false;
+  }
+}
+
+// Sizes as the engine knows them from having written the files, and not as they are found afterwards.
+void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, uint32_t id,
+                 const BackupOrigin& origin) {
+  rocksdb::BackupInfo info;
+  Status status = session.reader().GetBackupInfo(id, &info, true);
+  if (status.ok()) {
+    status = WriteBackupRecord(settings, id, origin, info.file_details);
+  }
+  if (!status.ok()) {
+    rocksdb::Warn(settings.info_log, "backup %u has no record of its files' sizes: %s", id, status.ToString().c_str());
+  }
+}
+
+}  // namespace
+
+void RemoveTemporaryMetas(const EngineSettings& settings) {
+  const auto storage = StorageOf(settings);
+  const std::string meta = settings.engine.backup_dir + "/meta";
+  std::vector<std::string> children;
+  if (!storage->GetChildren(meta, IOOptions(), &children, nullptr).ok()) {
+    return;
+  }
+  for (const auto& child : children) {
+    if (child.size() > 5 && child.front() == '.' && child.substr(child.size() - 4) == ".tmp" &&
+        child.find_first_not_of("0123456789", 1) == child.size() - 4) {
+      // Best effort: it is a few hundred bytes, and the next create tries again.
+      storage->DeleteFile(meta + "/" + child, IOOptions(), nullptr).PermitUncheckedError();
+    }
+  }
+}
+
+Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPlan* plan) {
+  const std::string& directory = settings.engine.backup_dir;
+  if (Error error = CheckPlace(directory, request.source); !error.ok()) {
+    return error;
+  }
+  settings.read_only = true;
+  const auto storage = StorageOf(settings);
+  const bool is_there = storage->FileExists(directory + "/meta", IOOptions(), nullptr).ok();
+  std::shared_ptr<const DirectoryPicture> picture;
+  *plan = {};
+  plan->database = DatabaseIdOf(*request.source.db);
+  if (is_there) {
+    using Count = ObservedFileSystem::Count;
+    picture = LookAt(settings);
+    std::shared_ptr<BackupEngineSession> session;
+    if (picture != nullptr) {
+      session = BackupEngineSession::Of(settings, picture);
+    } else if (Error error = BackupEngineSession::OpenReader(settings, std::make_shared<Operation>(), Count::kNothing,
+                                                             Count::kNothing, &session);
+               !error.ok()) {
+      return error;
+    }
+    if (!request.allow_other_database) {
+      if (Error error = CheckDatabase(*session, directory, request, plan->database); !error.ok()) {
+        return error;
+      }
+    }
+  }
+  if (request.full && is_there) {
+    StandAlone(&settings);
+  }
+  rocksdb::LiveFilesStorageInfoOptions options;
+  options.wal_size_for_flush = std::numeric_limits<uint64_t>::max();  // a plan writes nothing
+  std::vector<rocksdb::LiveFileStorageInfo> files;
+  if (const Status status = request.source.db->GetLiveFilesStorageInfo(options, &files); !status.ok()) {
+    return Error::From(status, "listing the files of " + request.source.path);
+  }
+  plan->files = PlanFiles(files, settings.engine.backup_log_files, SharedFilesIn(settings, picture.get()));
+  const auto base = settings.storage ? settings.storage : rocksdb::FileSystem::Default();
+  std::string place = directory;
+  while (place.size() > 1 && base->FileExists(place, IOOptions(), nullptr).IsNotFound()) {
+    place = ParentOf(place);
+  }
+  if (uint64_t free = 0; base->GetFreeSpace(place, IOOptions(), &free, nullptr).ok()) {
+    plan->free_bytes = free;
+  }
+  return Error();
+}
+
+Error CreateBackup(EngineSettings settings, const CreateRequest& request, const std::shared_ptr<Operation>& operation,
+                   BackupDescription* created) {
+  const std::string& directory = settings.engine.backup_dir;
+  if (Error error = CheckPlace(directory, request.source); !error.ok()) {
+    return error;
+  }
+  if (request.app_metadata.size() > kMaxAppMetadata) {
+    return Error("INVALID_OPTION", "metadata has " + std::to_string(request.app_metadata.size()) +
+                                       " bytes; RocksDB keeps at most " + std::to_string(kMaxAppMetadata));
+  }
+  RemoveTemporaryMetas(settings);
+  if (request.full) {
+    StandAlone(&settings);
+  }
+
+  std::shared_ptr<const DirectoryPicture> picture = LookAt(settings, Records::kRead);
+  if (picture != nullptr && !picture->AsWritten()) {
+    picture.reset();  // what is hidden from the engine then is told by who opens it
+  }
+  CopyPlan plan(settings, picture, operation);
+  std::shared_ptr<BackupEngineSession> session;
+  if (Error error = BackupEngineSession::OpenWriter(settings, operation, request.source.db->GetEnv()->GetFileSystem(),
+                                                    &plan, &session, picture);
+      !error.ok()) {
+    return error;
+  }
+
+  return Guarded(directory, [&] {
+    const std::vector<uint32_t>& corrupt = session->corrupt_ids();
+    uint32_t id = 0;
+    if (Error error = NewId(*session, directory, &id); !error.ok()) {
+      return error;
+    }
+    const std::string of = DatabaseIdOf(*request.source.db);
+    if (!request.allow_other_database) {
+      if (Error error = CheckDatabase(*session, directory, request, of); !error.ok()) {
+        return error;
+      }
+    }
+    session->GuardCreate(id, !corrupt.empty(), settings.engine.sync);
+
+    Error own_error;
+    const auto check_space = [&] {
+      return request.check_disk_space ? CheckSpace(settings, plan.new_bytes()) : Error();
+    };
+    LiveFilesDb database(request.source.db,
+                         {.before_flush = [&]() -> Status {
+                            if (operation->stopped()) {
+                              return StoppedStatus();
+                            }
+                            operation->Begin(Phase::kFlush, 0, 0);
+                            return FlushUnlessStopped(request.source, *operation);
+                          },
+                          .on_files = [&](const LiveFilesDb::Files& files) -> Status {
+                            if (operation->stopped()) {
+                              return StoppedStatus();
+                            }
+                            for (const auto& file : files) {
+                              session->ExpectDatabaseFile(file.directory + "/" + file.relative_filename, file.size);
+                            }
+                            plan.Announce(files);
+                            if (!request.exclude_files) {
+                              own_error = check_space();
+                            }
+                            return own_error.ok() ? Status::OK() : Status::Aborted(own_error.message());
+                          }});
+    const auto on_excluded = [&](const std::vector<std::string>& names) {
+      for (const auto& name : names) {
+        plan.OnExclude(name);
+      }
+      return check_space();
+    };
+    const IOStatus status = session->writer().CreateNewBackupWithMetadata(
+        EngineOptions(request, *operation, settings.engine.backup_log_files, on_excluded, &own_error), &database,
+        request.app_metadata, &id);
+    if (!status.ok()) {
+      RemoveTemporaryMetas(settings);
+      const std::string doing = "backup of " + request.source.path + " to " + directory;
+      if (!own_error.ok()) {
+        return own_error;
+      }
+      if (!corrupt.empty() && status.IsAborted()) {
+        return Error("BACKUP_CORRUPT", doing + " failed over what belongs to " +
+                                           (corrupt.size() == 1 ? "backup " : "one of the backups ") +
+                                           JoinIds(corrupt) + ", unreadable at present: " + Worded(status) +
+                                           ". Bring the missing files back, or give the backup up with "
+                                           "deleteBackup(id, { force: true }).");
+      }
+      return Error::From(status, doing);
+    }
+    RecordFiles(settings, *session, id, {of, !plan.TakesOver()});
+    operation->Finish();
+    return session->DescribeNew(id, created);
+  });
+}
+
+}  // namespace rocksdb_backup

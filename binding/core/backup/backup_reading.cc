@@ -1,0 +1,152 @@
+#include "core/backup/backup_reading.h"
+
+#include <limits>
+#include <set>
+#include <unordered_set>
+#include <utility>
+
+#include "core/backup/directory_look.h"
+#include "core/base/paths.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using Count = ObservedFileSystem::Count;
+
+// The meta names what was written. It need not be the same to a byte: a restore does without its other lines.
+Error CheckListed(const EngineSettings& settings, const BackupDescription& backup, const BackupRecord& record) {
+  const auto names_of = [](const auto& files) {
+    std::set<std::string> names;
+    for (const auto& file : files) {
+      names.insert(file.name);
+    }
+    return names;
+  };
+  return names_of(backup.files) == names_of(record.files)
+             ? Error()
+             : Unrestorable(settings, backup.id,
+                            "its meta file names other files than were written: " +
+                                DifferenceInMeta(settings, backup.id, record),
+                            {MetaName(backup.id)});
+}
+
+Error Latest(BackupEngineSession& session, const EngineSettings& settings, uint32_t* id) {
+  if (session.ids().empty()) {
+    const std::vector<uint32_t>& corrupt = session.corrupt_ids();
+    const std::string& directory = settings.engine.backup_dir;
+    if (corrupt.empty()) {
+      return Error("BACKUP_NOT_FOUND", "there is no backup in " + directory);
+    }
+    return Error("BACKUP_CORRUPT", "no backup in " + directory +
+                                       " can be used: " + (corrupt.size() == 1 ? "backup " : "backups ") +
+                                       JoinIds(corrupt) + " cannot be read. Backup " + std::to_string(corrupt.back()) +
+                                       ": " + session.ReasonOf(corrupt.back()));
+  }
+  *id = session.ids().back();
+  return Error();
+}
+
+}  // namespace
+
+Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why,
+                   std::vector<std::string> damaged_files) {
+  return Error("BACKUP_CORRUPT",
+               "backup " + std::to_string(id) + " in " + settings.engine.backup_dir + " is damaged: " + why)
+      .In(std::move(damaged_files));
+}
+
+Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,
+                 const std::shared_ptr<Operation>& to_read, Damage damage, Error first) {
+  const size_t most = damage == Damage::kFirst ? 1 : std::numeric_limits<size_t>::max();
+  Difference all;
+  if (record && damage == Damage::kAll) {
+    if (const std::string in_meta = DifferenceInMeta(settings, id, *record); !in_meta.empty()) {
+      all.Add(in_meta);
+      all.files.push_back(MetaName(id));
+    }
+  }
+  Difference in_files = DifferenceInFiles(settings, KnownFiles(settings, id, record), to_read, most);
+  if (!in_files.empty()) {
+    all.Add(in_files.text);
+    all.files.insert(all.files.end(), in_files.files.begin(), in_files.files.end());
+  }
+  return all.empty() ? first : Unrestorable(settings, id, all.text, std::move(all.files));
+}
+
+Error LossOr(const DirectoryLock& reading, Error error) {
+  Error lost = error.ok() ? Error() : reading.StillHeld();
+  return lost.code() == "LOCK_LOST" ? lost : error;
+}
+
+Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup,
+                 const std::optional<BackupRecord>& record) {
+  std::unordered_set<std::string> names;
+  const auto check_name = [&](const std::string& file) {
+    const std::string name = DatabaseFileName(file);
+    if (name.empty() || !IsDatabaseFileName(name)) {
+      return Unrestorable(settings, backup.id, "its meta file names " + file + ", which is no database's file",
+                          {MetaName(backup.id)});
+    }
+    if (!names.insert(name).second) {
+      return Unrestorable(settings, backup.id, "its meta file names two files that would become " + name,
+                          {MetaName(backup.id)});
+    }
+    return Error();
+  };
+  for (const auto& file : backup.excluded) {
+    if (Error error = check_name(file); !error.ok()) {
+      return error;
+    }
+  }
+  for (const auto& file : backup.files) {
+    if (Error error = check_name(file.name); !error.ok()) {
+      return error;
+    }
+  }
+  if (Difference difference = DifferenceInFiles(settings, KnownFiles(settings, backup.id, record));
+      !difference.empty()) {
+    return Unrestorable(settings, backup.id, difference.text, std::move(difference.files));
+  }
+  return record ? CheckListed(settings, backup, *record) : Error();
+}
+
+Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation, Count count_backup,
+                 Count count_database, uint32_t wanted, DirectoryLock* lock,
+                 std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup, bool engine) {
+  // 0: to find out which there are.
+  const auto open = [&](uint32_t of) {
+    session->reset();
+    auto picture = LookAt(settings);
+    if (picture != nullptr && (of == 0 || !engine || !picture->Has(of))) {
+      *session = BackupEngineSession::Of(settings, std::move(picture));
+      return Error();
+    }
+    return BackupEngineSession::OpenReader(settings, operation, count_backup, count_database, session, picture, of);
+  };
+  uint32_t id = wanted;
+  for (;;) {
+    if (wanted == 0) {
+      if (Error error = open(0); !error.ok()) {
+        return error;
+      }
+      if (Error error = Latest(**session, settings, &id); !error.ok()) {
+        return error;
+      }
+    }
+    if (Error error = DirectoryLock::AcquireReader(settings.engine.backup_dir, id, !settings.read_only, lock);
+        !error.ok()) {
+      return error;
+    }
+    if (Error error = open(id); !error.ok()) {
+      return error;
+    }
+    Error error = (*session)->Describe(id, true, backup);
+    // The latest may have been deleted since: then another is the latest.
+    if (wanted == 0 && error.code() == "BACKUP_NOT_FOUND") {
+      continue;
+    }
+    return error;
+  }
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,357 @@
+#include "core/backup/backup_record.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string_view>
+
+#include "core/backup/database_identity.h"
+#include "core/backup/meta_file.h"
+#include "core/base/checksum.h"
+#include "core/base/paths.h"
+#include "core/base/stoppable_rate_limiter.h"
+#include "core/base/text.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using rocksdb::FileOptions;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+
+constexpr const char* kTemporaryName = ".rocksdb-backup.files.tmp";
+constexpr std::string_view kFormat = "rocksdb-backup files 1";
+constexpr size_t kMaxBytes = size_t{256} << 20;  // two million files; what is larger no program of ours wrote
+constexpr size_t kMaxTold = 20;
+constexpr int64_t kReadBytes = 64 << 10;
+
+std::string MetaOf(const EngineSettings& settings, uint32_t id) { return MetaPath(settings.engine.backup_dir, id); }
+
+std::string DirectoryOf(const EngineSettings& settings, uint32_t id) {
+  return PrivatePath(settings.engine.backup_dir, id);
+}
+
+IOStatus ReadAll(rocksdb::FileSystem& storage, const std::string& path, std::string* text) {
+  uint64_t size = 0;
+  IOStatus status = storage.GetFileSize(path, IOOptions(), &size, nullptr);
+  if (status.ok() && size > kMaxBytes) {
+    status = IOStatus::Corruption(path + " has " + std::to_string(size) + " bytes");
+  }
+  std::unique_ptr<rocksdb::FSSequentialFile> file;
+  if (status.ok()) {
+    status = storage.NewSequentialFile(path, FileOptions(), &file, nullptr);
+  }
+  text->clear();
+  const auto buffer = std::make_unique_for_overwrite<char[]>(size + 1);
+  while (status.ok()) {
+    rocksdb::Slice read;
+    status = file->Read(size + 1, IOOptions(), &read, buffer.get(), nullptr);
+    if (read.empty()) {
+      break;
+    }
+    text->append(read.data(), read.size());
+    if (text->size() > size) {
+      return IOStatus::Corruption(path + " grew while it was read");
+    }
+  }
+  if (status.ok() && text->size() < size) {
+    return IOStatus::IOError(
+        path, "ended after " + std::to_string(text->size()) + " of its " + std::to_string(size) + " bytes");
+  }
+  return status;
+}
+
+IOStatus WriteAll(rocksdb::FileSystem& storage, const std::string& path, const std::string& text, bool sync) {
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  IOStatus status = storage.NewWritableFile(path, FileOptions(), &file, nullptr);
+  if (status.ok()) {
+    status = file->Append(text, IOOptions(), nullptr);
+  }
+  if (status.ok() && sync) {
+    status = file->Sync(IOOptions(), nullptr);
+  }
+  if (status.ok()) {
+    status = file->Close(IOOptions(), nullptr);
+  }
+  return status;
+}
+
+std::string Header(uint32_t id) { return std::string(kFormat) + " of backup " + std::to_string(id); }
+
+constexpr std::string_view kDatabase = "database=";
+constexpr std::string_view kKind = "kind=";
+
+// ` database=<id> kind=<full or incremental>`, as far as they are known.
+std::string Format(const BackupOrigin& origin) {
+  std::string text;
+  if (!origin.database.empty()) {
+    text.append(" ").append(kDatabase).append(origin.database);
+  }
+  if (origin.full) {
+    text.append(" ").append(kKind).append(*origin.full ? "full" : "incremental");
+  }
+  return text;
+}
+
+BackupOrigin ParseOrigin(std::string_view text) {
+  BackupOrigin origin;
+  while (!text.empty()) {
+    const std::string_view word = TakeUntil(' ', &text);
+    if (word.starts_with(kDatabase) && IsDatabaseId(word.substr(kDatabase.size()))) {
+      origin.database = word.substr(kDatabase.size());
+    } else if (word.starts_with(kKind)) {
+      origin.full = word.substr(kKind.size()) == "full";
+    }
+  }
+  return origin;
+}
+
+// A line for each file, `<size> <checksum or -> <name>`, the meta's first and the text's own checksum last. What else
+// is known of the backup follows the word `meta`: readers of before take it for the meta's name, which they do not use,
+// and a word that is not known is passed over.
+std::string Format(uint32_t id, const BackupRecord& record) {
+  std::string text = Header(id) + "\n" + std::to_string(record.meta_size) + " " + std::to_string(record.meta_checksum) +
+                     " meta" + Format(record.origin) + "\n";
+  for (const auto& file : record.files) {
+    text += std::to_string(file.size.value_or(0)) + " " + (file.checksum ? std::to_string(*file.checksum) : "-") + " " +
+            file.name + "\n";
+  }
+  return text + std::to_string(ChecksumOf(text)) + "\n";
+}
+
+bool ParseFile(std::string_view line, RecordedFile* file) {
+  const std::string_view size = TakeUntil(' ', &line);
+  const std::string_view checksum = TakeUntil(' ', &line);
+  file->name = line;
+  return ToNumber(size, &file->size.emplace()) && (checksum == "-" || ToNumber(checksum, &file->checksum.emplace()));
+}
+
+// Leaves the lines of the files.
+bool ParseHead(uint32_t id, std::string_view* text, BackupRecord* record) {
+  if (text->size() < 2 || text->back() != '\n') {
+    return false;
+  }
+  const size_t last_line = text->find_last_of('\n', text->size() - 2) + 1;
+  const std::string_view own = text->substr(last_line, text->size() - last_line - 1);
+  *text = text->substr(0, last_line);
+  RecordedFile meta;
+  if (own != std::to_string(ChecksumOf(*text)) || TakeUntil('\n', text) != Header(id) ||
+      !ParseFile(TakeUntil('\n', text), &meta) || !meta.checksum) {
+    return false;
+  }
+  record->origin = ParseOrigin(meta.name);
+  record->meta_size = *meta.size;
+  record->meta_checksum = *meta.checksum;
+  return true;
+}
+
+bool Parse(uint32_t id, std::string_view text, BackupRecord* record) {
+  if (!ParseHead(id, &text, record)) {
+    return false;
+  }
+  while (!text.empty()) {
+    if (!ParseFile(TakeUntil('\n', &text), &record->files.emplace_back())) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// With the sizes that shared files have in their names.
+std::vector<RecordedFile> FilesOfMeta(std::string_view text) {
+  std::vector<RecordedFile> files;
+  for (const auto& entry : ParseMeta(text).entries) {
+    if (entry.excluded) {
+      continue;
+    }
+    RecordedFile& file = files.emplace_back();
+    file.name = entry.name;
+    file.checksum = entry.checksum;
+    if (const uint64_t size = SizeInName(file.name); size != kNoSizeInName) {
+      file.size = size;
+    }
+  }
+  return files;
+}
+
+// What is wrong with a file, and nothing where it is as it should be. `damaged` says whether that is sure.
+std::string DifferenceIn(rocksdb::FileSystem& storage, const std::string& path, const RecordedFile& file,
+                         const EngineSettings& settings, const std::shared_ptr<Operation>& to_read, bool* damaged) {
+  *damaged = true;
+  if (file.name.find("..") != std::string::npos) {
+    return file.name + " is the name of no file that a backup holds";
+  }
+  uint64_t size = 0;
+  bool is_directory = false;
+  if (const IOStatus status = storage.GetFileSize(path, IOOptions(), &size, nullptr); !status.ok()) {
+    *damaged = storage.FileExists(path, IOOptions(), nullptr).IsNotFound();
+    return *damaged ? path + " is missing" : Worded(status);
+  }
+  if (storage.IsDirectory(path, IOOptions(), &is_directory, nullptr).ok() && is_directory) {
+    return path + " is a directory";
+  }
+  if (file.size && size != *file.size) {
+    return path + " has " + std::to_string(size) + " bytes and was written with " + std::to_string(*file.size);
+  }
+  if (to_read == nullptr || !file.checksum) {
+    return "";
+  }
+  std::unique_ptr<rocksdb::FSSequentialFile> opened;
+  IOStatus status = storage.NewSequentialFile(path, FileOptions(), &opened, nullptr);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kReadBytes);
+  const auto limiter =
+      settings.backup_limiter ? std::make_unique<StoppableRateLimiter>(settings.backup_limiter, to_read) : nullptr;
+  Checksum checksum;
+  rocksdb::Slice read;
+  do {
+    if (to_read->ended()) {
+      return "";
+    }
+    if (limiter != nullptr) {
+      limiter->Request(kReadBytes, rocksdb::Env::IO_LOW, nullptr, rocksdb::RateLimiter::OpType::kRead);
+    }
+    if (status.ok()) {
+      status = opened->Read(kReadBytes, IOOptions(), &read, buffer.get(), nullptr);
+      checksum.Add({read.data(), read.size()});
+    }
+  } while (status.ok() && !read.empty());
+  if (!status.ok()) {
+    *damaged = false;
+    return Worded(status);
+  }
+  const uint32_t value = checksum.Value();
+  return value == *file.checksum ? ""
+                                 : path + " has the checksum " + std::to_string(value) + " and was written with " +
+                                       std::to_string(*file.checksum);
+}
+
+}  // namespace
+
+IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const BackupOrigin& origin,
+                           const std::vector<rocksdb::BackupFileInfo>& files) {
+  const auto storage = StorageOf(settings);
+  std::string meta;
+  if (IOStatus status = ReadAll(*storage, MetaOf(settings, id), &meta); !status.ok()) {
+    return status;
+  }
+  std::map<std::string, std::optional<uint32_t>> checksums;
+  for (auto& file : FilesOfMeta(meta)) {
+    checksums[file.name] = file.checksum;
+  }
+  BackupRecord record{origin, meta.size(), ChecksumOf(meta), {}};
+  for (const auto& file : files) {
+    record.files.push_back({file.relative_filename, file.size, checksums[file.relative_filename]});
+  }
+  const std::string directory = DirectoryOf(settings, id);
+  const std::string temporary = directory + "/" + kTemporaryName;
+  const bool sync = settings.engine.sync;
+  IOStatus status = WriteAll(*storage, temporary, Format(id, record), sync);
+  if (status.ok()) {
+    status = storage->RenameFile(temporary, directory + "/" + kRecordName, IOOptions(), nullptr);
+  }
+  if (!status.ok()) {
+    storage->DeleteFile(temporary, IOOptions(), nullptr).PermitUncheckedError();
+    return status;
+  }
+  return sync ? SyncNames(*storage, directory) : status;
+}
+
+std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text) {
+  BackupRecord record;
+  return ParseHead(id, &text, &record) ? std::optional(std::move(record)) : std::nullopt;
+}
+
+std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id) {
+  std::string text;
+  BackupRecord record;
+  const bool whole = ReadAll(*StorageOf(settings), DirectoryOf(settings, id) + "/" + kRecordName, &text).ok() &&
+                     Parse(id, text, &record);
+  return whole ? std::optional(std::move(record)) : std::nullopt;
+}
+
+uint64_t MetaSize(const EngineSettings& settings, uint32_t id) {
+  const auto storage = StorageOf(settings);
+  uint64_t total = 0;
+  for (const std::string& path : {MetaOf(settings, id), DirectoryOf(settings, id) + "/" + kRecordName}) {
+    uint64_t size = 0;
+    total += storage->GetFileSize(path, IOOptions(), &size, nullptr).ok() ? size : 0;
+  }
+  return total;
+}
+
+void RemoveBackupRecord(const EngineSettings& settings, uint32_t id) {
+  const auto storage = StorageOf(settings);
+  // What stays is removed with the directory, at the price of a look through all of them.
+  for (const char* name : {kRecordName, kTemporaryName}) {
+    storage->DeleteFile(DirectoryOf(settings, id) + "/" + name, IOOptions(), nullptr).PermitUncheckedError();
+  }
+}
+
+void RemoveTemporaryRecords(const EngineSettings& settings) {
+  const auto storage = StorageOf(settings);
+  std::vector<std::string> directories;
+  storage->GetChildren(settings.engine.backup_dir + "/private", IOOptions(), &directories, nullptr)
+      .PermitUncheckedError();
+  for (const std::string& name : directories) {
+    if (const uint32_t id = BackupIdOf(name); id != 0) {
+      // Best effort: it is small, belongs to nobody, and goes with its backup at the latest.
+      storage->DeleteFile(DirectoryOf(settings, id) + "/" + kTemporaryName, IOOptions(), nullptr)
+          .PermitUncheckedError();
+    }
+  }
+}
+
+std::vector<RecordedFile> KnownFiles(const EngineSettings& settings, uint32_t id,
+                                     const std::optional<BackupRecord>& record) {
+  std::string meta;
+  if (record) {
+    return record->files;
+  }
+  return ReadAll(*StorageOf(settings), MetaOf(settings, id), &meta).ok() ? FilesOfMeta(meta)
+                                                                         : std::vector<RecordedFile>();
+}
+
+Difference DifferenceInFiles(const EngineSettings& settings, const std::vector<RecordedFile>& files,
+                             const std::shared_ptr<Operation>& to_read, size_t most) {
+  const auto storage = StorageOf(settings);
+  Difference difference;
+  size_t found = 0;
+  for (const auto& file : files) {
+    const std::string path = settings.engine.backup_dir + "/" + file.name;
+    bool damaged = false;
+    const std::string what = DifferenceIn(*storage, path, file, settings, to_read, &damaged);
+    if (what.empty()) {
+      continue;
+    }
+    if (damaged) {
+      difference.files.push_back(file.name);
+    }
+    if (++found <= kMaxTold) {
+      difference.Add(what);
+    }
+    if (found == most) {
+      break;
+    }
+  }
+  if (found > kMaxTold) {
+    difference.Add("and " + std::to_string(found - kMaxTold) + " more");
+  }
+  return difference;
+}
+
+std::string DifferenceInMeta(const EngineSettings& settings, uint32_t id, const BackupRecord& record) {
+  const std::string path = MetaOf(settings, id);
+  std::string meta;
+  if (const IOStatus status = ReadAll(*StorageOf(settings), path, &meta); !status.ok()) {
+    return Worded(status);
+  }
+  const uint32_t checksum = ChecksumOf(meta);
+  if (meta.size() == record.meta_size && checksum == record.meta_checksum) {
+    return "";
+  }
+  return path + " is not as it was written: it has " + std::to_string(meta.size()) + " bytes of checksum " +
+         std::to_string(checksum) + ", and had " + std::to_string(record.meta_size) + " of " +
+         std::to_string(record.meta_checksum);
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,97 @@
+#include "core/backup/backup_verify.h"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/backup/backup_reading.h"
+#include "core/base/paths.h"
+
+namespace rocksdb_backup {
+
+using Count = ObservedFileSystem::Count;
+
+namespace {
+
+// Which files of a backup an error is about that the disk does not give, or not to this user. RocksDB tells a file in
+// words only. Too many open files, or no memory, are not the backup's fault.
+std::vector<std::string> FilesUnread(const EngineSettings& settings, const BackupDescription& backup,
+                                     const Error& error) {
+  std::vector<std::string> files;
+  const auto says = [&](int number) { return error.message().find(std::strerror(number)) != std::string::npos; };
+  if (error.code() == "ROCKSDB_IO_ERROR" && (says(EIO) || says(EACCES) || says(EPERM))) {
+    for (const BackupFile& file : backup.files) {
+      if (error.message().find(settings.engine.backup_dir + "/" + file.name) != std::string::npos) {
+        files.push_back(file.name);
+      }
+    }
+  }
+  return files;
+}
+
+}  // namespace
+
+Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
+                   const std::shared_ptr<Operation>& operation) {
+  if (backup_id == 0) {
+    return Error("BACKUP_NOT_FOUND", "there is no backup 0 in " + settings.engine.backup_dir + ": ids begin at 1");
+  }
+  DirectoryLock reading;
+  std::shared_ptr<BackupEngineSession> session;
+  BackupDescription backup;
+  Error unopened =
+      OpenBackup(settings, operation, Count::kReads, Count::kNothing, backup_id, &reading, &session, &backup, checksum);
+  const std::optional<BackupRecord> record = ReadBackupRecord(settings, backup_id);
+  const auto with_all_damage = [&](Error error) {
+    if (error = LossOr(reading, std::move(error)); error.code() == "LOCK_LOST") {
+      return error;
+    }
+    if (error.code() == "BACKUP_CORRUPT") {
+      return NameDamage(settings, backup_id, record, checksum ? operation : nullptr, Damage::kAll, std::move(error));
+    }
+    std::vector<std::string> unread = FilesUnread(settings, backup, error);
+    return unread.empty() ? error : std::move(error).In(std::move(unread));
+  };
+  if (!unopened.ok()) {
+    return with_all_damage(std::move(unopened));
+  }
+  // Checking sizes reads nothing: only the end of it can be told.
+  operation->Begin(Phase::kVerify, checksum ? backup.size : 0, checksum ? backup.number_files : 0);
+  if (Error error = CheckFiles(settings, backup, record); !error.ok()) {
+    return with_all_damage(std::move(error));
+  }
+  if (record) {
+    if (const std::string difference = DifferenceInMeta(settings, backup_id, *record); !difference.empty()) {
+      return with_all_damage(Unrestorable(settings, backup_id, difference, {MetaName(backup_id)}));
+    }
+  }
+  Error error;
+  if (session->has_engine()) {
+    session->ExpectBackupFiles(backup);
+    session->ForgetFailure();
+    error = Guarded(settings.engine.backup_dir, [&] {
+      const rocksdb::IOStatus status = session->reader().VerifyBackup(backup_id, checksum);
+      if (const rocksdb::IOStatus failure = session->failure(); !status.ok() && !failure.ok()) {
+        // What could not be looked at is not damaged for that.
+        return Error::From(failure,
+                           "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
+      }
+      if (status.IsCorruption() || status.IsNotFound()) {
+        return Unrestorable(settings, backup_id, Worded(status));
+      }
+      return Error::From(status, "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
+    });
+  }
+  if (!error.ok()) {
+    return with_all_damage(std::move(error));
+  }
+  if (!operation->Commit()) {
+    return Error("VERIFY_STOPPED", "the verify was stopped");
+  }
+  operation->Finish();
+  return Error();
+}
+
+}  // namespace rocksdb_backup

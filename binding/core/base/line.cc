@@ -1,0 +1,68 @@
+#include "core/base/line.h"
+
+#include <utility>
+
+#include "core/base/background.h"
+
+namespace rocksdb_backup {
+
+void Line::Run(std::function<void()> work, Operation& operation) {
+  Take([work = std::move(work)](const Turn& /*turn*/) { work(); }, operation);
+}
+
+void Line::Take(Work work, Operation& operation) {
+  std::unique_lock lock(mutex_);
+  if (!busy_) {
+    busy_ = true;
+    lock.unlock();
+    Start(std::move(work));
+    return;
+  }
+  const uint64_t place = ++last_place_;
+  waiting_.emplace(place, std::move(work));
+  lock.unlock();
+  operation.WhenStopped([line = weak_from_this(), place] {
+    if (const auto self = line.lock()) {
+      self->Leave(place);
+    }
+  });
+}
+
+void Line::Start(Work work) {
+  RunInBackground([self = shared_from_this(), work = std::move(work)]() mutable {
+    Turn turn(self.get(), [self](void*) { self->StartNext(); });
+    work(turn);
+    work = nullptr;  // what it captured is gone before the next begins
+    turn.reset();
+  });
+}
+
+void Line::StartNext() {
+  Work next;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) {
+      busy_ = false;
+      return;
+    }
+    next = std::move(waiting_.begin()->second);
+    waiting_.erase(waiting_.begin());
+  }
+  Start(std::move(next));
+}
+
+void Line::Leave(uint64_t place) {
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = waiting_.find(place);
+    if (found == waiting_.end()) {
+      return;
+    }
+    work = std::move(found->second);
+    waiting_.erase(found);
+  }
+  RunInBackground([work = std::move(work)] { work(nullptr); });
+}
+
+}  // namespace rocksdb_backup

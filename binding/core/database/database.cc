@@ -1,0 +1,338 @@
+#include "core/database/database.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <utility>
+
+#include "core/base/paths.h"
+#include "core/database/no_wait_fs.h"
+#include "core/storage/directories.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/utilities/checkpoint.h"
+
+namespace rocksdb_backup {
+namespace {
+
+// Every open database, for the end of the process. Never destroyed: it is used then.
+struct Everyone {
+  std::mutex mutex;
+  std::condition_variable none_freeing;
+  std::set<Database*> databases;
+  int freeing = 0;
+  bool exiting = false;
+};
+
+Everyone& TheEveryone() {
+  static auto* everyone = new Everyone;
+  return *everyone;
+}
+
+}  // namespace
+
+void Database::ShutDownAll() {
+  Everyone& everyone = TheEveryone();
+  std::unique_lock lock(everyone.mutex);
+  everyone.exiting = true;
+  everyone.none_freeing.wait(lock, [&everyone] { return everyone.freeing == 0; });
+  for (Database* database : everyone.databases) {
+    database->Stop();
+    rocksdb::CancelAllBackgroundWork(database->db(), true);
+  }
+}
+
+Database::~Database() {
+  // An opened database that never got a handle.
+  if (db_ != nullptr) {
+    (void)Free();
+  }
+}
+
+std::string Database::wal_dir() const {
+  const std::string dir = db_->GetDBOptions().wal_dir;
+  return dir.empty() ? path_ : dir;
+}
+
+Database::FamilyPtr Database::FamilyById(uint32_t id) const {
+  if (id == 0) {
+    return default_family_;
+  }
+  const std::lock_guard lock(families_mutex_);
+  auto found = families_.find(id);
+  return found == families_.end() ? nullptr : found->second;
+}
+
+Database::FamilyPtr Database::FamilyByName(const std::string& name) const {
+  const std::lock_guard lock(families_mutex_);
+  for (const auto& [id, family] : families_) {
+    if (family->handle->GetName() == name) {
+      return family;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Database::FamilyNames() const {
+  const std::lock_guard lock(families_mutex_);
+  std::vector<std::string> names;
+  for (const auto& [id, family] : families_) {
+    names.push_back(family->handle->GetName());
+  }
+  return names;
+}
+
+Error Database::CreateFamily(const std::string& name, const FamilyOptions& options, uint32_t* id) {
+  rocksdb::ColumnFamilyOptions resolved;
+  if (Error error = Resolve(options, cache_, nullptr, &resolved); !error.ok()) {
+    return error;
+  }
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
+  const rocksdb::Status status = db_->CreateColumnFamily(resolved, name, &handle);
+  if (!status.ok()) {
+    return Error::From(status, "create column family \"" + name + "\" in " + path_);
+  }
+  *id = handle->GetID();
+  const std::lock_guard lock(families_mutex_);
+  families_[*id] = std::make_shared<Family>(db_.get(), handle);
+  return Error();
+}
+
+Error Database::DropFamily(const std::string& name) {
+  const FamilyPtr family = FamilyByName(name);
+  if (family == nullptr) {
+    return Error("COLUMN_FAMILY_NOT_FOUND", "the database " + path_ + " has no column family \"" + name + "\"");
+  }
+  const rocksdb::Status status = db_->DropColumnFamily(family->handle);
+  if (!status.ok()) {
+    return Error::From(status, "drop column family \"" + name + "\" of " + path_);
+  }
+  const std::lock_guard lock(families_mutex_);
+  families_.erase(family->handle->GetID());
+  return Error();
+}
+
+Error Database::Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch) {
+  const rocksdb::Status status = db_->Write(options, batch);
+  if (options.disableWAL) {
+    ++unlogged_writes_;
+  }
+  return status.ok() ? Error() : Error::From(status, "write to " + path_);
+}
+
+bool Database::GetNow(rocksdb::ReadOptions options, const Family& family, const rocksdb::Slice& key,
+                      rocksdb::PinnableSlice* value, rocksdb::Status* status) const {
+  if (reads_without_waiting_) {
+    const NoWait no_wait;
+    *status = db_->Get(options, family.handle, key, value);
+    return !no_wait.missed();
+  }
+  options.read_tier = rocksdb::kBlockCacheTier;
+  *status = db_->Get(options, family.handle, key, value);
+  return !status->IsIncomplete();
+}
+
+// So many bytes of values are read at once at most while a JS thread waits.
+static constexpr uint64_t kMaxBytesNow = uint64_t{256} << 10;
+
+bool Database::MultiGetNow(rocksdb::ReadOptions options, const Family& family, const std::vector<rocksdb::Slice>& keys,
+                           std::vector<rocksdb::PinnableSlice>* values, std::vector<rocksdb::Status>* statuses) const {
+  if (reads_without_waiting_) {
+    const NoWait no_wait;
+    options.value_size_soft_limit = kMaxBytesNow;
+    db_->MultiGet(options, family.handle, keys.size(), keys.data(), values->data(), statuses->data());
+    return !no_wait.missed() &&
+           std::none_of(statuses->begin(), statuses->end(), [](const auto& status) { return status.IsAborted(); });
+  }
+  // MultiGet reads the disk in any tier.
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!GetNow(options, family, keys[i], &(*values)[i], &(*statuses)[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+namespace {
+
+std::vector<rocksdb::ColumnFamilyHandle*> HandlesOf(const std::vector<Database::FamilyPtr>& families) {
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  handles.reserve(families.size());
+  for (const Database::FamilyPtr& each : families) {
+    handles.push_back(each->handle);
+  }
+  return handles;
+}
+
+}  // namespace
+
+std::vector<Database::FamilyPtr> Database::AllFamilies() const {
+  std::vector<FamilyPtr> families;
+  const std::lock_guard lock(families_mutex_);
+  for (const auto& [id, each] : families_) {
+    families.push_back(each);
+  }
+  return families;
+}
+
+void Database::StartFlush() {
+  rocksdb::FlushOptions options;
+  options.wait = false;
+  const std::vector<FamilyPtr> families = AllFamilies();
+  db_->Flush(options, HandlesOf(families)).PermitUncheckedError();
+}
+
+Error Database::Flush(const FamilyPtr& family) {
+  const rocksdb::FlushOptions options;
+  if (family != nullptr) {
+    return Error::From(db_->Flush(options, family->handle), "flush " + path_);
+  }
+  const std::vector<FamilyPtr> families = AllFamilies();
+  // Counted before: a write that comes while we flush may or may not be included.
+  const uint64_t unlogged = unlogged_writes_;
+  const rocksdb::Status status = db_->Flush(options, HandlesOf(families));
+  if (status.ok()) {
+    uint64_t flushed = flushed_unlogged_writes_;
+    while (flushed < unlogged && !flushed_unlogged_writes_.compare_exchange_weak(flushed, unlogged)) {
+    }
+  }
+  return Error::From(status, "flush " + path_);
+}
+
+Error Database::CompactRange(const FamilyPtr& family, const rocksdb::Slice* begin, const rocksdb::Slice* end,
+                             rocksdb::CompactRangeOptions options, const std::shared_ptr<std::atomic<bool>>& canceled) {
+  {
+    const std::lock_guard lock(compactions_mutex_);
+    if (stopping_) {
+      return ClosedError();
+    }
+    compactions_.insert(canceled);
+  }
+  options.canceled = canceled.get();
+  const rocksdb::Status status = db_->CompactRange(options, family->handle, begin, end);
+  const std::lock_guard lock(compactions_mutex_);
+  compactions_.erase(canceled);
+  if (!status.ok() && stopping_) {
+    return ClosedError();
+  }
+  return Error::From(status, "compact " + path_);
+}
+
+Error Database::ApproximateSize(const FamilyPtr& family, const rocksdb::Slice& start, const rocksdb::Slice& end,
+                                uint64_t* size) {
+  rocksdb::SizeApproximationOptions options;
+  options.include_memtables = true;
+  options.include_files = true;
+  const rocksdb::Range range(start, end);
+  return Error::From(db_->GetApproximateSizes(options, family->handle, &range, 1, size), "measure " + path_);
+}
+
+Error Database::Checkpoint(const std::string& to) {
+  const std::string path = RealPath(to);
+  if (Error error = CreateDirectories(ParentOf(path)); !error.ok()) {
+    return error;
+  }
+  rocksdb::Checkpoint* created = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &created);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(created);
+  if (status.ok()) {
+    status = checkpoint->CreateCheckpoint(path);
+  }
+  return Error::From(status, "checkpoint of " + path_ + " at " + path);
+}
+
+Error Database::Content(ContentParts parts, DatabaseContent* content) const {
+  // The families stay while they are looked at.
+  const std::vector<FamilyPtr> families = AllFamilies();
+  return DescribeContent(db_.get(), HandlesOf(families), parts, content);
+}
+
+Error Database::Resume() {
+  // RocksDB tries by itself where space was missing, every five seconds, and lets nobody try in between: then its next
+  // try is waited for.
+  constexpr std::chrono::seconds kOneTry{7};
+  const uint64_t recoveries = events_->recoveries();
+  const rocksdb::Status status = db_->Resume();
+  if (!status.IsBusy()) {
+    return Error::From(status, "resume " + path_);
+  }
+  if (events_->WaitForRecovery(recoveries, kOneTry)) {
+    return Error();
+  }
+  return stopping_ ? ClosedError()
+                   : Error::From(status, "resume " + path_)
+                         .And(
+                             ". RocksDB tries again every few seconds, and goes on once as much space is free as its "
+                             "buffers of writes take (writeBufferSize).");
+}
+
+void Database::AddChild(Child* child) {
+  const std::lock_guard lock(children_mutex_);
+  children_.insert(child);
+}
+
+void Database::EndChild(Child* child) {
+  // Under the lock, so that Free cannot go on to delete the database before the child has ended.
+  const std::lock_guard lock(children_mutex_);
+  child->End();
+  children_.erase(child);
+}
+
+void Database::Stop() {
+  events_->EndWaits();
+  const std::lock_guard lock(compactions_mutex_);
+  stopping_ = true;
+  for (const auto& canceled : compactions_) {
+    *canceled = true;
+  }
+}
+
+Error Database::Free() {
+  Everyone& everyone = TheEveryone();
+  {
+    const std::lock_guard lock(everyone.mutex);
+    if (everyone.exiting) {
+      // Static objects may be going already: leave everything to the operating system.
+      default_family_ = nullptr;
+      new auto(std::move(families_));
+      (void)db_.release();
+      return Error();
+    }
+    everyone.databases.erase(this);
+    ++everyone.freeing;
+  }
+  {
+    const std::lock_guard lock(children_mutex_);
+    for (Child* child : children_) {
+      child->End();
+    }
+    children_.clear();
+  }
+  {
+    const std::lock_guard lock(families_mutex_);
+    families_.clear();
+    default_family_ = nullptr;
+  }
+  const rocksdb::Status status = db_->Close();
+  db_.reset();
+  environment_ = {};
+  wal_claim_.Release();
+  claim_.Release();
+  {
+    const std::lock_guard lock(everyone.mutex);
+    --everyone.freeing;
+    everyone.none_freeing.notify_all();
+  }
+  return Error::From(status, "closing " + path_ + ", which is closed all the same and can be opened again");
+}
+
+// Adopts a freshly opened database. Last step of OpenIn, in database_open.cc.
+void Database::Opened(std::unique_ptr<rocksdb::DB> db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
+  db_ = std::move(db);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    families_[handle->GetID()] = std::make_shared<Family>(db_.get(), handle);
+  }
+  default_family_ = families_[0];
+  const std::lock_guard lock(TheEveryone().mutex);
+  TheEveryone().databases.insert(this);
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,237 @@
+#include "core/database/newer_rocksdb.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "core/base/paths.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/options.h"
+#include "rocksdb/table.h"
+#include "rocksdb/version.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using rocksdb::FileOptions;
+using rocksdb::FileSystem;
+using rocksdb::IOOptions;
+using VersionNumbers = std::array<uint32_t, 3>;
+
+constexpr VersionNumbers kThisVersion{ROCKSDB_MAJOR, ROCKSDB_MINOR, ROCKSDB_PATCH};
+
+std::string VersionText(const VersionNumbers& version) {
+  return std::to_string(version[0]) + "." + std::to_string(version[1]) + "." + std::to_string(version[2]);
+}
+
+// All zero where there is none.
+VersionNumbers VersionInOptions(std::string_view options) {
+  constexpr std::string_view kName = "rocksdb_version=";
+  constexpr uint32_t kLimit = 1'000'000;
+  VersionNumbers version{};
+  const size_t at = options.find(kName);
+  if (at == std::string_view::npos) {
+    return version;
+  }
+  size_t part = 0;
+  for (const char c : options.substr(at + kName.size())) {
+    if (c == '.' && part + 1 < version.size()) {
+      ++part;
+    } else if (c >= '0' && c <= '9' && version[part] < kLimit) {
+      version[part] = version[part] * 10 + static_cast<uint32_t>(c - '0');
+    } else {
+      break;
+    }
+  }
+  return version;
+}
+
+// Where RocksDB writes the version.
+std::string HeadOfOptions(FileSystem& storage, const std::string& path) {
+  constexpr size_t kHead = 1024;
+  std::unique_ptr<rocksdb::FSSequentialFile> file;
+  if (!storage.NewSequentialFile(path, FileOptions(), &file, nullptr).ok()) {
+    return "";
+  }
+  std::string scratch(kHead, '\0');
+  rocksdb::Slice head;
+  if (!file->Read(kHead, IOOptions(), &head, scratch.data(), nullptr).ok()) {
+    return "";
+  }
+  return head.ToString();
+}
+
+// RocksDB tells it to nobody, but refuses to write what it does not know.
+uint32_t LatestTableFormat() {
+  static const uint32_t latest = [] {
+    rocksdb::BlockBasedTableOptions options;
+    options.no_block_cache = true;
+    const auto known = [&options](uint32_t format) {
+      options.format_version = format;
+      const std::unique_ptr<rocksdb::TableFactory> factory(rocksdb::NewBlockBasedTableFactory(options));
+      return factory->ValidateOptions(rocksdb::DBOptions(), rocksdb::ColumnFamilyOptions()).ok();
+    };
+    uint32_t format = options.format_version;
+    while (known(format + 1)) {
+      ++format;
+    }
+    return format;
+  }();
+  return latest;
+}
+
+uint64_t LittleEndian(const char* bytes, size_t count) {
+  uint64_t value = 0;
+  for (size_t i = count; i-- > 0;) {
+    value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  }
+  return value;
+}
+
+// Of a table in blocks, RocksDB's own kind: its last twelve bytes are the format and a number that says what it is.
+// 0 where it is another kind, of long ago, or cannot be read.
+uint32_t TableFormatOf(FileSystem& storage, const std::string& path) {
+  constexpr uint64_t kBlockBasedTable = 0x88e241b785f4cff7;
+  constexpr size_t kFormat = sizeof(uint32_t);
+  constexpr size_t kEnd = kFormat + sizeof(uint64_t);
+  uint64_t size = 0;
+  std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+  if (!storage.GetFileSize(path, IOOptions(), &size, nullptr).ok() || size < kEnd ||
+      !storage.NewRandomAccessFile(path, FileOptions(), &file, nullptr).ok()) {
+    return 0;
+  }
+  std::array<char, kEnd> scratch;
+  rocksdb::Slice end;
+  if (!file->Read(size - kEnd, kEnd, IOOptions(), &end, scratch.data(), nullptr).ok() || end.size() != kEnd ||
+      LittleEndian(end.data() + kFormat, sizeof(uint64_t)) != kBlockBasedTable) {
+    return 0;
+  }
+  return static_cast<uint32_t>(LittleEndian(end.data(), kFormat));
+}
+
+}  // namespace
+
+bool IsOptionsFileName(std::string_view name) {
+  constexpr std::string_view kPrefix = "OPTIONS-";
+  return name.starts_with(kPrefix) && AllDigits(name.substr(kPrefix.size()));
+}
+
+std::optional<std::string> NewerVersionOf(FileSystem& storage, const std::vector<std::string>& options_files) {
+  VersionNumbers newest{};
+  for (const auto& path : options_files) {
+    newest = std::max(newest, VersionInOptions(HeadOfOptions(storage, path)));
+  }
+  if (newest == VersionNumbers{}) {
+    return std::nullopt;
+  }
+  return newest > kThisVersion ? VersionText(newest) : "";
+}
+
+std::string UnknownTableAmong(FileSystem& storage, std::vector<std::string> tables) {
+  // Those of the highest numbers were written last.
+  std::sort(tables.begin(), tables.end(), std::greater<>());
+  for (const auto& path : tables) {
+    if (const uint32_t format = TableFormatOf(storage, path); format > LatestTableFormat()) {
+      return NameOf(path) + " is a table of format " + std::to_string(format) + ", and this one reads formats up to " +
+             std::to_string(LatestTableFormat());
+    }
+  }
+  return "";
+}
+
+namespace {
+
+struct KnownVersion {
+  int64_t timestamp;
+  uint64_t size;
+  std::string version;
+};
+
+// Never destroyed: threads may outlive main().
+struct KnownDirectories {
+  std::mutex mutex;
+  std::map<std::string, std::map<uint32_t, KnownVersion>> directories;
+};
+
+KnownDirectories& TheKnown() {
+  static auto* known = new KnownDirectories;
+  return *known;
+}
+
+}  // namespace
+
+std::string KnownVersions::Of(const std::string& directory, uint32_t id, int64_t timestamp, uint64_t size,
+                              const std::function<std::optional<std::string>()>& find) {
+  KnownDirectories& known = TheKnown();
+  {
+    const std::lock_guard lock(known.mutex);
+    const auto& backups = known.directories[directory];
+    const auto backup = backups.find(id);
+    if (backup != backups.end() && backup->second.timestamp == timestamp && backup->second.size == size) {
+      return backup->second.version;
+    }
+  }
+  std::optional<std::string> version = find();
+  if (version) {
+    const std::lock_guard lock(known.mutex);
+    known.directories[directory][id] = {timestamp, size, *version};
+  }
+  return version.value_or("");
+}
+
+void KnownVersions::Keep(const std::string& directory, const std::vector<uint32_t>& ids) {
+  KnownDirectories& known = TheKnown();
+  const std::lock_guard lock(known.mutex);
+  std::erase_if(known.directories[directory],
+                [&](const auto& backup) { return !std::binary_search(ids.begin(), ids.end(), backup.first); });
+}
+
+NewerRocksDb::NewerRocksDb(FileSystem& storage, const std::string& directory, const std::vector<std::string>& names)
+    : storage_(storage) {
+  std::vector<std::string> options_files;
+  for (const auto& name : names) {
+    if (IsOptionsFileName(name)) {
+      options_files.push_back(directory + "/" + name);
+    }
+  }
+  version_ = NewerVersionOf(storage, options_files).value_or("");
+  for (const auto& name : names) {
+    if (!version_.empty() && name.ends_with(".sst")) {
+      tables_.push_back(directory + "/" + name);
+    }
+  }
+}
+
+Error NewerRocksDb::Unreadable(const std::string& doing, const std::string& why) const {
+  return Error("NEWER_ROCKSDB", doing + ": RocksDB " + version_ + " wrote this database, and RocksDB " +
+                                    VersionText(kThisVersion) +
+                                    ", which this package was built with, cannot read it: " + why +
+                                    ". Open it with RocksDB " + version_ +
+                                    " or newer; docs/engines.md says how to build this package with it, and how to "
+                                    "write what this one reads.");
+}
+
+Error NewerRocksDb::CheckTables(const std::string& doing) const {
+  const std::string unknown = tables_.empty() ? "" : UnknownTableAmong(storage_, tables_);
+  return unknown.empty() ? Error() : Unreadable(doing, unknown);
+}
+
+Error NewerRocksDb::Explain(Error error, const std::string& doing) const {
+  return error.ok() || version_.empty() || error.code() == "ROCKSDB_IO_ERROR" ? std::move(error)
+                                                                              : Unreadable(doing, error.message());
+}
+
+Error NewerRocksDb::Hint(Error error) const {
+  if (version_.empty() || (error.code() != "ROCKSDB_CORRUPTION" && error.code() != "ROCKSDB_NOT_SUPPORTED")) {
+    return error;
+  }
+  return std::move(error).And(". RocksDB " + version_ + " was at work on this database, and this one is " +
+                              VersionText(kThisVersion) + ": it may be whole, and readable there.");
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,420 @@
+#include "core/repository/backup_repository.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "core/backup/backup_reading.h"
+#include "core/backup/backup_record.h"
+#include "core/backup/directory_look.h"
+#include "core/base/paths.h"
+#include "core/restore/restore_target.h"
+#include "core/storage/directories.h"
+
+namespace rocksdb_backup {
+
+using Count = ObservedFileSystem::Count;
+
+BackupRepository::Tracked::Tracked(std::shared_ptr<BackupRepository> repository, Kind kind,
+                                   std::shared_ptr<Operation> operation)
+    : repository_(std::move(repository)), kind_(kind), operation_(std::move(operation)) {
+  const std::lock_guard lock(repository_->mutex_);
+  (kind_ == Kind::kCreate ? repository_->creates_ : repository_->others_).insert(operation_);
+  if (repository_->stopping_) {
+    operation_->RequestStop();
+  }
+}
+
+BackupRepository::Tracked::~Tracked() {
+  const std::lock_guard lock(repository_->mutex_);
+  auto& set = kind_ == Kind::kCreate ? repository_->creates_ : repository_->others_;
+  set.erase(set.find(operation_));
+}
+
+BackupRepository::BackupRepository(Options options)
+    : Resource("engine"), settings_(std::move(options.settings)), read_only_(options.read_only) {}
+
+Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>* result) {
+  std::string& directory = options.settings.engine.backup_dir;
+  if (directory.empty()) {
+    return Error("INVALID_OPTION", "the path of a backup directory must not be empty");
+  }
+  if (options.settings.engine.max_background_operations < 1) {
+    return Error("INVALID_OPTION", "maxBackgroundOperations must be at least 1");
+  }
+  directory = RealPath(directory);
+  options.settings.read_only = options.read_only;
+  if (!options.read_only) {
+    // RocksDB's engine ignores it where it may write.
+    options.settings.engine.max_valid_backups_to_open = std::numeric_limits<int>::max();
+  }
+  const bool destroy = options.destroy_old_data;
+  std::shared_ptr<BackupRepository> repository(new BackupRepository(std::move(options)));
+  if (!repository->read_only_) {
+    std::error_code ignored;
+    if (std::filesystem::exists(repository->directory() + "/CURRENT", ignored) &&
+        !std::filesystem::exists(repository->directory() + "/meta", ignored)) {
+      return Error("INVALID_OPTION",
+                   "the backup directory " + repository->directory() +
+                       " is a database's own directory. Give it one of its own, best on another disk");
+    }
+    if (Error error = CreateDirectories(repository->directory() + "/meta"); !error.ok()) {
+      return error;
+    }
+  }
+  // What cannot be read fails here, and not in the middle of the first backup.
+  std::shared_ptr<BackupEngineSession> session;
+  if (Error error = repository->OpenSession(&session); !error.ok()) {
+    return error;
+  }
+  session.reset();
+  if (destroy) {
+    if (Error error = repository->PurgeOld(0, true); !error.ok()) {
+      return error;
+    }
+    std::vector<uint32_t> corrupt;
+    if (Error error = repository->CorruptIds(&corrupt); !error.ok()) {
+      return error;
+    }
+    for (const uint32_t id : corrupt) {
+      if (Error error = repository->Delete(id, true); !error.ok()) {
+        return error;
+      }
+    }
+  }
+  RegisterResource(repository);
+  *result = std::move(repository);
+  return Error();
+}
+
+Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* session) {
+  if (auto picture = LookAt(settings_)) {
+    *session = BackupEngineSession::Of(settings_, std::move(picture));
+    return Error();
+  }
+  Error error = BackupEngineSession::OpenReader(settings_, std::make_shared<Operation>(), Count::kNothing,
+                                                Count::kNothing, session);
+  if (error.code() == "ROCKSDB_NOT_FOUND") {
+    std::error_code ignored;
+    const bool is_database = std::filesystem::exists(directory() + "/CURRENT", ignored);
+    return Error("DIRECTORY_NOT_FOUND",
+                 directory() + " is not a backup directory: " +
+                     (is_database ? "it holds a database. Did you swap the arguments?"
+                                  : "it has no folder meta. Check the path; an engine opened without readOnly: true "
+                                    "makes a new one."));
+  }
+  return error;
+}
+
+BackupRepository::Held::Held(const EngineSettings& plain, const DirectoryLock& lock)
+    : settings(plain),
+      storage(
+          std::make_shared<LockedFileSystem>(plain.storage ? plain.storage : rocksdb::FileSystem::Default(), lock)) {
+  settings.storage = storage;
+  settings.storage_is_disk = plain.storage == nullptr || plain.storage_is_disk;
+}
+
+Error BackupRepository::Held::LossOr(const std::string& doing, Error error) const {
+  const Error lost = error.ok() ? Error() : storage->lost();
+  return lost.ok() ? error : Error(lost.code(), doing + " was given up: " + lost.message());
+}
+
+Error BackupRepository::AcquireWriter(const Operation& operation, DirectoryLock* lock) const {
+  if (read_only_) {
+    return Error("READ_ONLY", "the backup engine on " + directory() +
+                                  " was opened with readOnly: true. Open it without to create or delete backups.");
+  }
+  if (operation.stopped()) {
+    return Error("BACKUP_STOPPED", "the operation on " + directory() + " was stopped before it began");
+  }
+  return DirectoryLock::AcquireWriter(directory(), lock);
+}
+
+Error BackupRepository::Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation,
+                               BackupDescription* created) {
+  const std::string doing = "the backup of " + request.source.path + " to " + directory();
+  DirectoryLock lock;
+  Error error = AcquireWriter(*operation, &lock);
+  if (error.ok()) {
+    const Held held(settings_, lock);
+    error = held.LossOr(doing, CreateBackup(held.settings, request, operation, created));
+  }
+  // Where the lock was lost nothing could be removed again, so that comes before a stop.
+  if (!error.ok() && !operation->Fail() && error.code() != "LOCK_LOST") {
+    return Error("BACKUP_STOPPED", doing + " was stopped; what it had copied is removed again");
+  }
+  return error;
+}
+
+Error BackupRepository::Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation) {
+  Error error = VerifyBackup(settings_, backup_id, checksum, operation);
+  if (!error.ok() && !operation->Fail()) {
+    return Error("VERIFY_STOPPED",
+                 "verifying backup " + std::to_string(backup_id) + " in " + directory() + " was stopped");
+  }
+  return error;
+}
+
+Error BackupRepository::PlanRestore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
+                                    RestorePlan* plan) {
+  return rocksdb_backup::PlanRestore(settings_, request, operation, plan);
+}
+
+Error BackupRepository::Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
+                                RestoreResult* restored) {
+  Error error = RestoreBackup(settings_, request, operation, restored);
+  if (!error.ok() && !operation->Fail()) {
+    return Error("RESTORE_STOPPED", "the restore from " + directory() + " to " + request.database_dir +
+                                        " was stopped; the target is as it was");
+  }
+  return error;
+}
+
+Error BackupRepository::List(bool details, std::vector<BackupDescription>* descriptions) {
+  std::shared_ptr<BackupEngineSession> session;
+  if (Error error = OpenSession(&session); !error.ok()) {
+    return error;
+  }
+  return session->DescribeAll(details, descriptions);
+}
+
+Error BackupRepository::Describe(uint32_t backup_id, bool details, BackupDescription* description) {
+  std::shared_ptr<BackupEngineSession> session;
+  if (Error error = OpenSession(&session); !error.ok()) {
+    return error;
+  }
+  if (backup_id == 0) {
+    if (session->ids().empty()) {
+      return Error();
+    }
+    backup_id = session->ids().back();
+  }
+  return session->Describe(backup_id, details, description);
+}
+
+Error BackupRepository::CorruptIds(std::vector<uint32_t>* ids) {
+  std::shared_ptr<BackupEngineSession> session;
+  if (Error error = OpenSession(&session); !error.ok()) {
+    return error;
+  }
+  *ids = session->corrupt_ids();
+  return Error();
+}
+
+Error BackupRepository::Look(bool details, BackupSurvey* survey) {
+  std::shared_ptr<BackupEngineSession> session;
+  if (Error error = OpenSession(&session); !error.ok()) {
+    return error;
+  }
+  for (const uint32_t id : session->corrupt_ids()) {
+    survey->corrupt.push_back({id, session->ReasonOf(id)});
+  }
+  return session->DescribeAll(details, &survey->backups);
+}
+
+Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
+  struct Kept {
+    DirectoryLock lock;
+    std::shared_ptr<BackupEngineSession> session;
+  };
+  auto kept = std::make_shared<Kept>();
+  BackupDescription backup;
+  if (Error error = rocksdb_backup::OpenBackup(settings_, std::make_shared<Operation>(), Count::kNothing,
+                                               Count::kNothing, backup_id, &kept->lock, &kept->session, &backup);
+      !error.ok()) {
+    return error;
+  }
+  // RocksDB takes an early end of a log for its end.
+  kept->session->ExpectBackupFiles(backup);
+  return Guarded(directory(), [&] {
+    rocksdb::BackupInfo info;
+    const rocksdb::Status status = kept->session->reader().GetBackupInfo(backup_id, &info, true);
+    if (!status.ok()) {
+      return Error::From(status, "opening backup " + std::to_string(backup_id) + " in " + directory());
+    }
+    opened->path = info.name_for_open;
+    opened->env = info.env_for_open;
+    opened->keep_alive = kept;
+    return Error();
+  });
+}
+
+template <class IdsToDelete, class Remove>
+Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove) {
+  const auto operation = std::make_shared<Operation>();
+  DirectoryLock lock;
+  if (Error error = AcquireWriter(*operation, &lock); !error.ok()) {
+    return error;
+  }
+  const Held held(settings_, lock);
+  const std::string what = std::string(doing) + " in " + directory();
+  const auto open = [&](std::shared_ptr<BackupEngineSession>* session, const auto&... picture) {
+    return BackupEngineSession::OpenWriter(held.settings, operation, rocksdb::FileSystem::Default(), nullptr, session,
+                                           picture...);
+  };
+  std::shared_ptr<BackupEngineSession> session;
+  const std::shared_ptr<const DirectoryPicture> picture = LookAt(held.settings);
+  if (picture != nullptr) {
+    session = BackupEngineSession::Of(held.settings, picture);
+  } else if (Error error = open(&session); !error.ok()) {
+    return held.LossOr(what, std::move(error));
+  }
+  const auto remove_all = [&] {
+    const std::vector<uint32_t>& corrupt = session->corrupt_ids();
+    if (!corrupt.empty() && !force) {
+      return Error("BACKUP_CORRUPT",
+                   what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") + JoinIds(corrupt) +
+                       " cannot be read: " + session->ReasonOf(corrupt.front()) +
+                       ". RocksDB would delete for good whatever files only they use. If their files are only missing "
+                       "for now, bring them back; to give them up, pass force: true.");
+    }
+    std::vector<uint32_t> ids;
+    if (Error error = ids_to_delete(*session, held.settings, &ids); !error.ok()) {
+      return error;
+    }
+    for (const uint32_t id : ids) {
+      if (Error error = lock.ExcludeReaders(id); !error.ok()) {
+        return error;
+      }
+    }
+    rocksdb::IOStatus failed;
+    rocksdb::IOStatus status = DeleteMetas(held.settings, &ids, &failed);
+    if (status.ok() && !failed.ok() && ids.empty()) {
+      status = failed;
+    } else if (status.ok() && picture != nullptr) {
+      // Whatever is of no backup any more is garbage to an engine that is opened now: one pass, however many went.
+      if (Error error = open(&session, picture, ids); !error.ok()) {
+        return error;
+      }
+      status = session->writer().GarbageCollect();
+    } else if (status.ok()) {
+      status = remove(held.settings, session->writer(), ids);
+    }
+    return Error::From(status.ok() ? failed : status, what);
+  };
+  return held.LossOr(what, Guarded(directory(), remove_all));
+}
+
+// Where the engine cannot delete a backup's meta it still deletes its files, and leaves a backup that is corrupt. So
+// does a power cut that undoes the one and not the other: the metas must be gone for good before any file is. Leaves
+// the ids of those whose meta is gone; `failed` is of the others.
+rocksdb::IOStatus BackupRepository::DeleteMetas(const EngineSettings& settings, std::vector<uint32_t>* ids,
+                                                rocksdb::IOStatus* failed) {
+  const auto storage = StorageOf(settings);
+  std::erase_if(*ids, [&](uint32_t id) {
+    rocksdb::IOStatus status = storage->DeleteFile(MetaPath(directory(), id), rocksdb::IOOptions(), nullptr);
+    if (status.ok()) {
+      return false;
+    }
+    *failed = std::move(status);
+    return true;
+  });
+  return settings.engine.sync && !ids->empty() ? SyncNames(*storage, directory() + "/meta") : rocksdb::IOStatus::OK();
+}
+
+// With an engine that knows all backups. It deletes what each of these has and no other.
+rocksdb::IOStatus BackupRepository::DeleteFiles(const EngineSettings& settings, rocksdb::BackupEngine& engine,
+                                                const std::vector<uint32_t>& ids) {
+  rocksdb::IOStatus result;
+  for (const uint32_t id : ids) {
+    RemoveBackupRecord(settings, id);
+    if (rocksdb::IOStatus status = engine.DeleteBackup(id); !status.ok()) {
+      result = std::move(status);
+    }
+  }
+  return result;
+}
+
+Error BackupRepository::Delete(const std::vector<uint32_t>& backup_ids, bool force) {
+  const std::string doing = (backup_ids.size() == 1 ? "deleting backup " : "deleting backups ") + JoinIds(backup_ids);
+  return RemoveUnderLock(
+      force, doing.c_str(),
+      [&backup_ids](const BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
+        for (const uint32_t id : backup_ids) {
+          if (!std::binary_search(session.ids().begin(), session.ids().end(), id) &&
+              !std::binary_search(session.corrupt_ids().begin(), session.corrupt_ids().end(), id)) {
+            return session.NotFound(id);
+          }
+        }
+        *ids = backup_ids;
+        std::sort(ids->begin(), ids->end());
+        ids->erase(std::unique(ids->begin(), ids->end()), ids->end());
+        return Error();
+      },
+      [this](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
+        return DeleteFiles(settings, engine, ids);
+      });
+}
+
+// The engine's own purge counts backups without files among those it keeps, and then deletes others than were asked
+// for.
+Error BackupRepository::PurgeOld(uint32_t keep, bool force) {
+  return RemoveUnderLock(
+      force, "purging old backups",
+      [keep](BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
+        // Each database for itself. A backup of which nothing tells the database counts with the only one there is.
+        std::map<std::string, std::vector<uint32_t>> of_databases;
+        for (const uint32_t id : session.ids()) {
+          of_databases[session.DatabaseOf(id)].push_back(id);
+        }
+        if (of_databases.size() <= 2 && of_databases.contains("")) {
+          of_databases = {{"", session.ids()}};
+        }
+        for (const auto& [database, backups] : of_databases) {
+          ids->insert(ids->end(), backups.begin(),
+                      backups.end() - static_cast<std::ptrdiff_t>(std::min<size_t>(backups.size(), keep)));
+        }
+        std::sort(ids->begin(), ids->end());
+        return Error();
+      },
+      [this](const EngineSettings& settings, rocksdb::BackupEngine& engine, const std::vector<uint32_t>& ids) {
+        return ids.empty() ? engine.GarbageCollect() : DeleteFiles(settings, engine, ids);
+      });
+}
+
+Error BackupRepository::CollectGarbage(bool force) {
+  return RemoveUnderLock(
+      force, "collecting garbage",
+      [](const BackupEngineSession&, const EngineSettings& settings, std::vector<uint32_t>*) {
+        RemoveTemporaryMetas(settings);
+        RemoveTemporaryRecords(settings);
+        return Error();
+      },
+      [](const EngineSettings&, rocksdb::BackupEngine& engine, const std::vector<uint32_t>&) {
+        return engine.GarbageCollect();
+      });
+}
+
+// What waits in line leaves it when it is stopped: not with our mutex held.
+bool BackupRepository::StopBackup() {
+  std::vector<std::shared_ptr<Operation>> creates;
+  {
+    const std::lock_guard lock(mutex_);
+    creates.assign(creates_.begin(), creates_.end());
+  }
+  bool stopped = false;
+  for (const auto& operation : creates) {
+    stopped |= operation->RequestStop();
+  }
+  return stopped;
+}
+
+void BackupRepository::Stop() {
+  std::vector<std::shared_ptr<Operation>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    all.assign(creates_.begin(), creates_.end());
+    all.insert(all.end(), others_.begin(), others_.end());
+  }
+  for (const auto& operation : all) {
+    operation->RequestStop();
+  }
+}
+
+Error BackupRepository::Free() { return Error(); }
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,284 @@
+#include "core/restore/backup_restore.h"
+
+#include <set>
+#include <utility>
+
+#include "core/backup/backup_reading.h"
+#include "core/backup/database_identity.h"
+#include "core/restore/one_backup_fs.h"
+#include "core/restore/restore_target.h"
+#include "core/restore/restored_options.h"
+#include "core/restore/reusable_files.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using Count = ObservedFileSystem::Count;
+
+// What a restore will write: the backup's files, and those left out of it from where they are found.
+void CountWork(const EngineSettings& settings, const RestoreRequest& request, const BackupDescription& backup,
+               uint64_t* bytes, uint32_t* files) {
+  *bytes = backup.size;
+  *files = backup.number_files;
+  for (const auto& name : backup.excluded) {
+    const auto add = [&](const EngineSettings& where) {
+      uint64_t size = 0;
+      const std::string path = where.engine.backup_dir + "/" + name;
+      const bool found = StorageOf(where)->GetFileSize(path, rocksdb::IOOptions(), &size, nullptr).ok();
+      *bytes += size;
+      *files += found ? 1 : 0;
+      return found;
+    };
+    bool found = add(settings);
+    for (auto alternate = request.alternates.begin(); !found && alternate != request.alternates.end(); ++alternate) {
+      found = add(*alternate);
+    }
+  }
+}
+
+RestoreTarget::Options TargetOptions(const EngineSettings& settings, const RestoreRequest& request) {
+  return {.database_dir = request.database_dir,
+          .wal_dir = request.wal_dir,
+          .overwrite = request.overwrite,
+          .keep_log_files = request.keep_log_files,
+          .keep_old = request.keep_old,
+          .sync = settings.engine.sync};
+}
+
+// A restore up to its first byte.
+struct Begun {
+  Begun(const EngineSettings& settings, const RestoreRequest& request) : target(TargetOptions(settings, request)) {}
+
+  DirectoryLock reading;
+  std::shared_ptr<BackupEngineSession> session;
+  BackupDescription backup;
+  std::optional<BackupRecord> record;
+  RestoreTarget target;
+  uint64_t bytes = 0;  // of all that the restored database will have
+  uint32_t files = 0;
+  std::string target_database;
+};
+
+// Over another database a backup is restored with leave only: it is more often the wrong path.
+Error CheckReplacedDatabase(const EngineSettings& settings, const BackupDescription& backup, const std::string& target,
+                            const std::string& there) {
+  if (there.empty() || backup.database.empty() || there == backup.database ||
+      HasTablesOf(rocksdb::FileSystem::Default(), target, backup.database)) {
+    return Error();
+  }
+  return Error("DATABASE_DIFFERS",
+               "cannot restore to " + target + ": it holds another database, whose id is " + there + "; backup " +
+                   std::to_string(backup.id) + " in " + settings.engine.backup_dir + " is of " + backup.database +
+                   ". A database that was made anew in the place of a lost one is another one, too. Restore to a new "
+                   "directory, or pass allowOtherDatabase: true, which replaces what is there.");
+}
+
+Error BeginRestore(const EngineSettings& settings, const RestoreRequest& request,
+                   const std::shared_ptr<Operation>& operation, Begun* begun) {
+  if (Error error = OpenBackup(settings, operation, Count::kNothing, Count::kWrites, request.backup_id, &begun->reading,
+                               &begun->session, &begun->backup);
+      !error.ok()) {
+    return error;
+  }
+  if (Error error = begun->reading.KeepOtherProgramsOut(!settings.read_only); !error.ok()) {
+    return error;
+  }
+  begun->record = ReadBackupRecord(settings, begun->backup.id);
+  if (Error error = CheckFiles(settings, begun->backup, begun->record); !error.ok()) {
+    return LossOr(begun->reading, std::move(error));
+  }
+  if (Error error = begun->target.Prepare(settings.engine.backup_dir); !error.ok()) {
+    return error;
+  }
+  if (begun->target.contents().holds == TargetHolds::kDatabase) {
+    const std::string& target = begun->target.database_dir();
+    begun->target_database = DatabaseIdAt(rocksdb::FileSystem::Default(), target);
+    Error error = request.allow_other_database
+                      ? Error()
+                      : CheckReplacedDatabase(settings, begun->backup, target, begun->target_database);
+    if (!error.ok()) {
+      return error;
+    }
+  }
+  CountWork(settings, request, begun->backup, &begun->bytes, &begun->files);
+  return Error();
+}
+
+// Files of the database that is there and that are the backup's. What excludeFiles left out of the backup is searched
+// for by the engine, among all backups: then it is left to copy everything.
+std::vector<ReusableFile> FindReusable(const EngineSettings& settings, RestoreMode mode, const Begun& begun,
+                                       Operation& operation, const PlaceFile& place) {
+  if (mode == RestoreMode::kPurgeAllFiles || begun.target.contents().holds != TargetHolds::kDatabase ||
+      !begun.backup.excluded.empty()) {
+    return {};
+  }
+  return FindReusableFiles(
+      settings, begun.backup, KnownFiles(settings, begun.backup.id, begun.record), begun.target.database_dir(),
+      mode == RestoreMode::kVerifyChecksum ? Proof::kChecksum : Proof::kIdentity, operation, place);
+}
+
+uint64_t SizeOf(const std::vector<ReusableFile>& files) {
+  uint64_t size = 0;
+  for (const ReusableFile& file : files) {
+    size += file.size;
+  }
+  return size;
+}
+
+// Links them into the fresh directory, out of the engine's way, and opens an engine that sees the rest of the backup.
+Error TakeOver(const EngineSettings& settings, const RestoreRequest& request,
+               const std::shared_ptr<Operation>& operation, Begun* begun, std::vector<ReusableFile>* reused) {
+  if (request.mode == RestoreMode::kVerifyChecksum) {
+    operation->Begin(Phase::kVerify, begun->bytes, begun->files);
+  }
+  const uint64_t before = operation->bytes_done();
+  *reused = FindReusable(settings, request.mode, *begun, *operation,
+                         [&](const std::string& name) { return begun->target.Link(name); });
+  const uint64_t size = SizeOf(*reused);
+  if (request.mode != RestoreMode::kVerifyChecksum) {
+    operation->Begin(Phase::kRestore, begun->bytes - size, begun->files - static_cast<uint32_t>(reused->size()));
+  } else {
+    // Those that were read and are another's are copied besides.
+    operation->AdjustTotals(static_cast<int64_t>(operation->bytes_done() - before) - static_cast<int64_t>(size), 0);
+    operation->SetPhase(Phase::kRestore);
+  }
+  if (reused->empty()) {
+    return Error();
+  }
+  std::set<std::string> left_out;
+  for (const ReusableFile& file : *reused) {
+    left_out.insert(file.in_backup);
+  }
+  EngineSettings rest = settings;
+  rest.storage = std::make_shared<OneBackupFileSystem>(
+      settings.storage != nullptr ? settings.storage : rocksdb::FileSystem::Default(), settings.engine.backup_dir,
+      begun->backup.id, std::move(left_out));
+  begun->session.reset();
+  return BackupEngineSession::OpenReader(rest, operation, Count::kNothing, Count::kWrites, &begun->session);
+}
+
+}  // namespace
+
+Error PlanRestore(const EngineSettings& settings, const RestoreRequest& request,
+                  const std::shared_ptr<Operation>& operation, RestorePlan* plan) {
+  Begun begun(settings, request);
+  if (Error error = BeginRestore(settings, request, operation, &begun); !error.ok()) {
+    return error;
+  }
+  const std::vector<ReusableFile> reusable =
+      FindReusable(settings, request.mode, begun, *operation,
+                   [&](const std::string& name) { return begun.target.database_dir() + "/" + name; });
+  plan->bytes_to_reuse = SizeOf(reusable);
+  plan->files_to_reuse = static_cast<uint32_t>(reusable.size());
+  plan->bytes_to_copy = begun.bytes - plan->bytes_to_reuse;
+  if (Error error = request.check_disk_space ? begun.target.CheckSpace(plan->bytes_to_copy) : Error(); !error.ok()) {
+    return error;
+  }
+  plan->backup = std::move(begun.backup);
+  plan->target = begun.target.database_dir();
+  plan->contents = begun.target.contents();
+  plan->target_database = std::move(begun.target_database);
+  plan->free_bytes = begun.target.FreeSpace();
+  return Error();
+}
+
+Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& request,
+                    const std::shared_ptr<Operation>& operation, RestoreResult* restored) {
+  std::vector<std::shared_ptr<BackupEngineSession>> alternates;
+  Begun begun(settings, request);
+  if (Error error = BeginRestore(settings, request, operation, &begun); !error.ok()) {
+    return error;
+  }
+  RestoreTarget& target = begun.target;
+  std::shared_ptr<BackupEngineSession>& session = begun.session;
+  const uint32_t id = begun.backup.id;
+  const auto check_space = [&](uint64_t reused) {
+    Error error = request.check_disk_space ? target.CheckSpace(begun.bytes - reused) : Error();
+    if (!error.ok()) {
+      target.RemoveLeftovers();
+      error = target.CheckSpace(begun.bytes - reused);
+    }
+    return error;
+  };
+  // Where something can be reused it is not known yet how much.
+  if (Error error = request.mode == RestoreMode::kPurgeAllFiles ? check_space(0) : Error(); !error.ok()) {
+    return error;
+  }
+  rocksdb::RestoreOptions options;
+  for (const EngineSettings& alternate : request.alternates) {
+    std::shared_ptr<BackupEngineSession> opened;
+    if (Error error = BackupEngineSession::OpenReader(alternate, operation, Count::kNothing, Count::kNothing, &opened);
+        !error.ok()) {
+      return error;
+    }
+    alternates.push_back(std::move(opened));
+  }
+  // A forward list is filled from behind to keep the order of search.
+  for (auto alternate = alternates.rbegin(); alternate != alternates.rend(); ++alternate) {
+    options.alternate_dirs.push_front(&(*alternate)->reader());
+  }
+  if (Error error = target.Stage(); !error.ok()) {
+    return error;
+  }
+  std::vector<ReusableFile> reused;
+  if (Error error = TakeOver(settings, request, operation, &begun, &reused); !error.ok()) {
+    return error;
+  }
+  if (Error error = request.mode != RestoreMode::kPurgeAllFiles ? check_space(SizeOf(reused)) : Error(); !error.ok()) {
+    return error;
+  }
+  session->ExpectBackupFiles(begun.backup);
+  if (!target.syncs()) {
+    session->SpareDatabaseSyncs();
+  }
+  const std::string doing = "restore of backup " + std::to_string(id) + " from " + settings.engine.backup_dir + " to " +
+                            target.database_dir();
+  Error error = Guarded(settings.engine.backup_dir, [&] {
+    const rocksdb::IOStatus status =
+        session->reader().RestoreDBFromBackup(options, id, target.staged_database_dir(), target.staged_wal_dir());
+    if (status.IsCorruption()) {
+      // RocksDB does not say here which file it is: what was read a moment ago is read again, up to that file.
+      return NameDamage(settings, id, begun.record, operation, Damage::kFirst,
+                        Unrestorable(settings, id, Worded(status)))
+          .And(". The target is as it was. Restore another backup.");
+    }
+    return Error::From(status, doing);
+  });
+  // The engine's copy threads may still hold queued files; they must be gone before their directory is, and soon.
+  if (!error.ok()) {
+    (void)operation->Fail();
+  }
+  session.reset();
+  if (error.ok()) {
+    std::vector<std::string> linked;
+    linked.reserve(reused.size());
+    for (const ReusableFile& file : reused) {
+      linked.push_back(file.in_database);
+    }
+    error = target.TakeLinked(linked);
+  }
+  if (error.ok()) {
+    error = NotePlaceOfLog(target.staged_database_dir(), target.separate_wal_dir(), target.syncs());
+  }
+  if (!error.ok()) {
+    return LossOr(begun.reading, std::move(error));
+  }
+  operation->SetPhase(Phase::kCommit);
+  if (!operation->Commit()) {
+    return Error("RESTORE_STOPPED", doing + " was stopped; the target is as it was");
+  }
+  if (error = target.Install(); !error.ok()) {
+    return error;
+  }
+  operation->Finish();
+  begun.backup.files.clear();
+  restored->backup = std::move(begun.backup);
+  restored->bytes_reused = SizeOf(reused);
+  restored->files_reused = static_cast<uint32_t>(reused.size());
+  restored->bytes_copied = begun.bytes - restored->bytes_reused;
+  restored->kept = target.kept();
+  restored->kept_logs = target.kept_logs();
+  return Error();
+}
+
+}  // namespace rocksdb_backup

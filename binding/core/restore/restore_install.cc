@@ -1,0 +1,399 @@
+// What is staged takes the target's place, and what was there stays or comes back.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "core/base/paths.h"
+#include "core/restore/restore_leftovers.h"
+#include "core/restore/restore_target.h"
+#include "core/restore/target_files.h"
+#include "core/storage/directories.h"
+
+namespace rocksdb_backup {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string FirstPart(const std::string& relative_path) { return relative_path.substr(0, relative_path.find('/')); }
+
+}  // namespace
+
+// The logs that are in the target go on beside the restored files, archived ones among them, as RocksDB's
+// keep_log_files has it. Where the backup has one of the same name, the backup's stays.
+Error RestoreTarget::KeepLogFiles() {
+  const std::string from = separate_wal_         ? wal_.target
+                           : wal_inside_.empty() ? database_.target
+                                                 : database_.target + "/" + wal_inside_;
+  for (const std::string& directory : {from, from + "/archive"}) {
+    std::error_code ignored;
+    std::vector<std::string> names;
+    if (fs::exists(directory, ignored)) {
+      if (Error error = ListNames(directory, &names); !error.ok()) {
+        return error;
+      }
+    }
+    for (const auto& name : names) {
+      if (!IsWalFileName(name)) {
+        continue;
+      }
+      const std::string source = directory + "/" + name;
+      const std::string destination = staged_wal_dir() + "/" + name;
+      std::error_code error;
+      fs::create_hard_link(source, destination, error);
+      if (error && error != std::errc::file_exists) {
+        error.clear();
+        fs::copy_file(source, destination, fs::copy_options::skip_existing, error);
+        if (error) {
+          return Error::System("cannot keep the log " + source, error.value());
+        }
+        if (Error unsynced = syncs() ? SyncFile(destination) : Error(); !unsynced.ok()) {
+          return unsynced;  // the one that was copied is removed afterwards
+        }
+      }
+    }
+  }
+  return Error();
+}
+
+Error RestoreTarget::Install() {
+  if (options_.keep_log_files) {
+    if (Error error = KeepLogFiles(); !error.ok()) {
+      return error;
+    }
+  }
+  // Somebody may have made a database there since, or put something else there.
+  if (Error error = LockDatabase(); !error.ok()) {
+    return error;
+  }
+  if (Error error = CheckContents(); !error.ok()) {
+    return error;
+  }
+  // Logs first: a database whose CURRENT is in place must find them. And not the database's that was there: it would
+  // open with the new logs, should this process or the power end in between.
+  Error error = RemoveSigns();
+  if (error.ok() && separate_wal_) {
+    error = SyncBegun();
+  }
+  if (error.ok() && separate_wal_) {
+    error = HideCurrent();
+  }
+  if (error.ok() && separate_wal_) {
+    error = Place(&wal_, false);
+  }
+  if (error.ok()) {
+    error = Place(&database_, true);
+  }
+  if (error.ok() && separate_wal_ && !database_.kept.empty()) {
+    error = ShowCurrent(database_.kept);
+  }
+  if (!error.ok()) {
+    return TakeBack(std::move(error));
+  }
+  for (const Directory* directory : {&wal_, &database_}) {
+    for (const std::string& emptied : {directory->inside ? directory->staged : "", directory->replaced}) {
+      RemoveDatabase(emptied, directory == &database_ ? wal_inside_ : "");
+    }
+    if (!directory->staged.empty()) {
+      RemoveStale(directory->place.parent, directory->place.prefix, directory->target,
+                  options_.keep_old ? Replaced::kKept : Replaced::kRemoved);
+    }
+  }
+  return Error();
+}
+
+Error RestoreTarget::Sync(const std::string& directory) const { return syncs() ? SyncDirectory(directory) : Error(); }
+
+// From here on, what is staged takes a place: before, it was ours to remove, and from now on it is seen that a restore
+// had begun to.
+Error RestoreTarget::RemoveSigns() {
+  for (const Directory* directory : {&wal_, &database_}) {
+    const std::string sign = directory->staged + "/" + kStagedSign;
+    if (!directory->staged.empty() && rmdir(sign.c_str()) != 0 && errno != ENOENT) {
+      return Error::System("cannot remove " + sign, errno);
+    }
+  }
+  return Error();
+}
+
+// Before the first of the two has taken its place: else logs could be there after a power cut, and nothing that tells
+// whose they are.
+Error RestoreTarget::SyncBegun() {
+  for (const std::string& directory : {database_.staged, database_.place.parent}) {
+    if (Error error = Sync(directory); !error.ok()) {
+      return error;
+    }
+  }
+  return Error();
+}
+
+// Beside the target, where that can be written and is on the same file system, else in it.
+std::string RestoreTarget::PlaceToKeep(const Directory& directory, bool is_database) const {
+  std::vector<std::string> names;
+  (void)ListNames(directory.target, &names);
+  if (!options_.keep_old || std::none_of(names.begin(), names.end(), [&](const std::string& name) {
+        return is_database ? BelongsToDatabase(directory.target, name) || name == FirstPart(wal_inside_)
+                           : BelongsToLogs(directory.target, name);
+      })) {
+    return "";
+  }
+  return NameToKeep(IsMountPointOrFixed(directory.target) ? directory.target : ParentOf(directory.target),
+                    directory.target);
+}
+
+Error RestoreTarget::HideCurrent() {
+  const std::string current = database_.target + "/CURRENT";
+  std::error_code ignored;
+  if (!fs::exists(current, ignored)) {
+    return Error();
+  }
+  if (Error error = Rename(current, current + ".tmp"); !error.ok()) {
+    return error;
+  }
+  return Sync(database_.target);
+}
+
+// Of the database that is kept, as it was before HideCurrent().
+Error RestoreTarget::ShowCurrent(const std::string& directory) {
+  std::error_code ignored;
+  if (!fs::exists(directory + "/CURRENT.tmp", ignored)) {
+    return Error();
+  }
+  if (Error error = Rename(directory + "/CURRENT.tmp", directory + "/CURRENT"); !error.ok()) {
+    return error;
+  }
+  return Sync(directory);
+}
+
+Error RestoreTarget::Rename(const std::string& from, const std::string& to) {
+  if (rename(from.c_str(), to.c_str()) != 0) {
+    return Error::System("cannot rename " + from + " to " + to, errno);
+  }
+  moves_.push_back({from, to, false});
+  return Error();
+}
+
+Error RestoreTarget::TakeBack(Error why) {
+  std::string stuck;
+  for (; !moves_.empty(); moves_.pop_back()) {
+    const Move& move = moves_.back();
+    if (move.exchange ? !ExchangeNames(move.from, move.to) : rename(move.to.c_str(), move.from.c_str()) != 0) {
+      stuck += (stuck.empty() ? "" : ", ") + move.to + " to " + move.from;
+    }
+  }
+  if (!stuck.empty()) {
+    // Who can tell then what is whose? All stays where it is.
+    std::string places;
+    for (Directory* directory : {&database_, &wal_}) {
+      for (const std::string& place : {directory->staged, directory->replaced, directory->kept}) {
+        if (!place.empty() && places.find(place) == std::string::npos) {
+          places += (places.empty() ? "" : " and ") + place;
+        }
+      }
+      directory->staged.clear();
+    }
+    return std::move(why).And(". What had been moved could not be moved back (" + stuck +
+                              "): nothing was removed, and what was in " + database_.target + " is there or in " +
+                              places + ". Bring it back by hand before you restore there again.");
+  }
+  for (const Directory* directory : {&database_, &wal_}) {
+    if (directory->staged.empty()) {
+      continue;
+    }
+    mkdir((directory->staged + "/" + kStagedSign).c_str(), 0777);  // so that it goes as a whole
+    for (const std::string& emptied : {directory->replaced, directory->kept}) {
+      if (emptied != directory->staged) {
+        RemoveDatabase(emptied, directory == &database_ ? wal_inside_ : "");
+      }
+    }
+    if (directory->existed) {
+      mkdir(directory->target.c_str(), 0777);  // an empty one was renamed over
+    }
+  }
+  return why;
+}
+
+Error RestoreTarget::Place(Directory* directory, bool is_database) {
+  if (is_database && !wal_inside_.empty()) {
+    if (Error error = Sync(staged_wal_inside_); !error.ok()) {
+      return error;
+    }
+  }
+  if (Error error = Sync(directory->staged); !error.ok()) {
+    return error;
+  }
+  if (Error error = directory->inside ? PlaceFiles(directory, is_database) : PlaceWhole(directory, is_database);
+      !error.ok()) {
+    return error;
+  }
+  return Sync(directory->inside ? directory->target : ParentOf(directory->target));
+}
+
+// The whole directory takes the target's place, in one step where the system can.
+Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
+  const std::string& target = directory->target;
+  const std::string& staged = directory->staged;
+  if (!directory->existed || !options_.overwrite) {
+    // The system itself refuses where something has come there meanwhile.
+    const Error error = Rename(staged, target);
+    std::error_code ignored;
+    return error.ok() || !fs::exists(target, ignored)
+               ? error
+               : Error("TARGET_EXISTS", "cannot restore to " + target +
+                                            ": somebody else has made it in the meantime (" + error.message() + ")");
+  }
+  const std::string keep = PlaceToKeep(*directory, is_database);
+  errno = 0;
+  if (ExchangeNames(staged, target)) {
+    directory->replaced = staged;
+    moves_.push_back({staged, target, true});
+  } else if (errno == EXDEV) {
+    // In a lower layer of an overlay, where what a container's image brought lies, files can be renamed, and no
+    // directory.
+    directory->inside = true;
+    return PlaceFiles(directory, is_database);
+  } else {
+    directory->replaced = staged + kReplacedMark;
+    if (Error error = Rename(target, directory->replaced); !error.ok()) {
+      return error;
+    }
+    if (Error error = Rename(staged, target); !error.ok()) {
+      return error;
+    }
+  }
+  Error error = ReturnOthersFiles(directory->replaced, target, is_database, is_database ? wal_inside_ : "");
+  if (error.ok() && !keep.empty()) {
+    if (error = Rename(directory->replaced, keep); error.ok()) {
+      directory->replaced.clear();
+      directory->kept = keep;
+    }
+  }
+  return error;
+}
+
+// The target was exchanged as a whole; what is not the database's goes back to where it was.
+Error RestoreTarget::ReturnOthersFiles(const std::string& from, const std::string& to, bool is_database,
+                                       const std::string& wal_inside) {
+  std::vector<std::string> names;
+  if (Error error = ListNames(from, &names); !error.ok()) {
+    return error;
+  }
+  const std::string to_wal = FirstPart(wal_inside);
+  for (const auto& name : names) {
+    const std::string path = from + "/" + name;
+    Error error;
+    if (!to_wal.empty() && name == to_wal && IsDirectory(path)) {
+      const std::string rest = wal_inside.size() > to_wal.size() ? wal_inside.substr(to_wal.size() + 1) : "";
+      error = ReturnOthersFiles(path, to + "/" + name, false, rest);
+    } else if (is_database ? !BelongsToDatabase(from, name) : !BelongsToLogs(from, name)) {
+      error = Rename(path, to + "/" + name);
+    }
+    if (!error.ok()) {
+      return error;
+    }
+  }
+  return Error();
+}
+
+// The directory itself stays. Out with the old, CURRENT first; in with the new, CURRENT last: at no moment does a
+// mixture open.
+Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
+  const std::string& target = directory->target;
+  const std::string& staged = directory->staged;
+  const std::string wal = is_database && !wal_inside_.empty() ? "/" + wal_inside_ : "";
+  const std::string keep = PlaceToKeep(*directory, is_database);
+  directory->replaced = keep.empty() ? staged + kReplacedMark : keep;
+  for (const std::string& needed : {directory->replaced + wal, target + wal}) {
+    if (Error error = CreateDirectories(needed); !error.ok()) {
+      return error;
+    }
+  }
+  if (struct stat was = {}; stat(target.c_str(), &was) == 0) {
+    (void)chmod(directory->replaced.c_str(), was.st_mode & 07777);  // no wider open than the database was
+  }
+  std::vector<std::string> old_names;
+  std::vector<std::string> new_names;
+  std::vector<std::string> names;
+  if (!wal.empty()) {
+    if (Error error = ListNames(target + wal, &names); !error.ok()) {
+      return error;
+    }
+    for (const auto& name : names) {
+      if (BelongsToLogs(target + wal, name)) {
+        old_names.push_back(wal + "/" + name);
+      }
+    }
+    if (Error error = ListNames(staged + wal, &names); !error.ok()) {
+      return error;
+    }
+    for (const auto& name : names) {
+      new_names.push_back(wal + "/" + name);
+    }
+  }
+  if (Error error = ListNames(target, &names); !error.ok()) {
+    return error;
+  }
+  for (const auto& name : names) {
+    if (is_database ? BelongsToDatabase(target, name) : BelongsToLogs(target, name)) {
+      old_names.push_back("/" + name);
+    }
+  }
+  // CURRENT first. The others by number and the archive last: so what is left after a crash is seen to be a database's.
+  const auto rank = [&](const std::string& name) {
+    return name == "/CURRENT" ? 0 : IsDirectory(target + name) ? UINT64_MAX : 1 + NumberIn(NameOf(name));
+  };
+  std::stable_sort(old_names.begin(), old_names.end(),
+                   [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
+  if (Error error = ListNames(staged, &names); !error.ok()) {
+    return error;
+  }
+  for (const auto& name : names) {
+    if (wal.empty() || name != FirstPart(wal_inside_)) {
+      new_names.insert(name == "CURRENT" ? new_names.end() : new_names.begin(), "/" + name);
+    }
+  }
+  for (const auto& name : old_names) {
+    if (Error error = Rename(target + name, directory->replaced + name); !error.ok()) {
+      return error;
+    }
+    if (name == "/CURRENT") {
+      // Out for good, before anything that it needs is.
+      if (Error error = Sync(target); !error.ok()) {
+        return error;
+      }
+    }
+  }
+  if (!keep.empty()) {
+    for (const std::string& synced : {keep + wal, keep, ParentOf(keep)}) {
+      if (Error error = Sync(synced); !error.ok()) {
+        return error;
+      }
+    }
+  }
+  for (const auto& name : new_names) {
+    if (name == "/CURRENT") {
+      for (const std::string& synced : {target + wal, target}) {
+        if (Error error = Sync(synced); !error.ok()) {
+          return error;
+        }
+      }
+    }
+    if (Error error = Rename(staged + name, target + name); !error.ok()) {
+      return error;
+    }
+  }
+  if (!keep.empty()) {
+    directory->replaced.clear();
+    directory->kept = keep;
+  }
+  return Error();
+}
+
+}  // namespace rocksdb_backup

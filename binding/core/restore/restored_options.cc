@@ -1,0 +1,89 @@
+#include "core/restore/restored_options.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "rocksdb/env.h"
+
+namespace rocksdb_backup {
+namespace {
+
+constexpr std::string_view kPrefix = "OPTIONS-";
+constexpr std::string_view kSection = "[DBOptions]\n";
+constexpr std::string_view kField = "  wal_dir=";
+
+// The path of the newest; stays empty where there is none.
+Error FindOptionsFile(const std::string& directory, std::string* path) {
+  std::string newest;
+  std::error_code failed;
+  std::filesystem::directory_iterator entry(directory, failed);
+  for (const std::filesystem::directory_iterator end; !failed && entry != end; entry.increment(failed)) {
+    const std::string name = entry->path().filename().string();
+    const std::string_view number = std::string_view(name).substr(std::min(kPrefix.size(), name.size()));
+    if (name.rfind(kPrefix, 0) == 0 && number.find_first_not_of("0123456789") == std::string_view::npos &&
+        // Their numbers have no bounds, and may have zeros in front.
+        (number.size() > newest.size() || (number.size() == newest.size() && number > newest))) {
+      newest = number;
+    }
+  }
+  if (failed) {
+    return Error::System("reading the directory of a restored database, " + directory, failed.value());
+  }
+  if (!newest.empty()) {
+    *path = directory + "/" + std::string(kPrefix) + newest;
+  }
+  return Error();
+}
+
+// As RocksDB writes a value that has what would end it.
+std::string Escaped(const std::string& value) {
+  std::string escaped;
+  for (const char c : value) {
+    if (c == '\n') {
+      escaped += "\\n";
+    } else if (c == '\r') {
+      escaped += "\\r";
+    } else {
+      escaped += c == '\\' || c == '#' || c == ':' ? std::string{'\\', c} : std::string{c};
+    }
+  }
+  return escaped;
+}
+
+// RocksDB notes the place only where it is not the database's directory.
+std::string WithPlaceOfLog(std::string text, const std::string& wal_dir) {
+  const std::string line = wal_dir.empty() ? "" : std::string(kField) + Escaped(wal_dir) + "\n";
+  if (const size_t field = text.find(kField); field != std::string::npos) {
+    const size_t end = text.find('\n', field);
+    return text.replace(field, (end == std::string::npos ? text.size() : end + 1) - field, line);
+  }
+  if (const size_t section = text.find(kSection); section != std::string::npos) {
+    text.insert(section + kSection.size(), line);
+  }
+  return text;
+}
+
+}  // namespace
+
+Error NotePlaceOfLog(const std::string& database_dir, const std::string& wal_dir, bool sync) {
+  std::string path;
+  if (Error error = FindOptionsFile(database_dir, &path); !error.ok() || path.empty()) {
+    return error;
+  }
+  rocksdb::Env* const env = rocksdb::Env::Default();
+  std::string text;
+  rocksdb::Status status = rocksdb::ReadFileToString(env, path, &text);
+  const std::string changed = status.ok() ? WithPlaceOfLog(text, wal_dir) : text;
+  if (changed != text) {
+    const std::string temporary = path + ".dbtmp";  // which RocksDB removes should it stay
+    status = rocksdb::WriteStringToFile(env, changed, temporary, sync);
+    if (status.ok()) {
+      status = env->RenameFile(temporary, path);
+    }
+  }
+  return Error::From(status, "noting in " + path + " where the log of the restored database is");
+}
+
+}  // namespace rocksdb_backup

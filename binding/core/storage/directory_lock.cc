@@ -1,0 +1,365 @@
+#include "core/storage/directory_lock.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "core/base/paths.h"
+
+namespace rocksdb_backup {
+namespace {
+
+// Beyond every backup id.
+constexpr int64_t kWriterByte = int64_t{1} << 40;
+constexpr int64_t kStateByte = kWriterByte - 1;
+constexpr int64_t kRestoreByte = kWriterByte - 2;
+
+// How often it is tried again when a file was removed between its opening and its locking, or a lock was given up
+// between two looks at it.
+constexpr int kLockAttempts = 10;
+
+std::string ReadHolder(int fd) {
+  char text[256];
+  const ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
+  std::string holder(text, size > 0 ? static_cast<size_t>(size) : 0);
+  while (!holder.empty() && holder.back() == '\n') {
+    holder.pop_back();
+  }
+  return holder.empty() ? "another writer" : holder;
+}
+
+void WriteHolder(int fd) {
+  char host[128] = "unknown host";
+  gethostname(host, sizeof(host) - 1);
+  char since[32] = "";
+  const time_t now = time(nullptr);
+  struct tm utc = {};
+  gmtime_r(&now, &utc);
+  strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  const std::string text = "process " + std::to_string(getpid()) + " on " + host + ", since " + since + "\n";
+  // Best effort: it only makes a message better.
+  if (ftruncate(fd, 0) == 0 && pwrite(fd, text.data(), text.size(), 0) < 0) {
+    errno = 0;
+  }
+}
+
+Error Lost(const std::string& path) {
+  return Error("LOCK_LOST", path +
+                                " was moved, removed or replaced while it was in use here. Others may be at work there "
+                                "by now, so nothing was written "
+                                "or deleted there since. Leave lock files where they are; look at the directory, and "
+                                "try again.");
+}
+
+}  // namespace
+
+// What this process holds. Never destroyed: threads may outlive main().
+struct DirectoryLock::Table {
+  std::mutex mutex;
+  std::multiset<Claim> claims;
+
+  static Table& Get() {
+    static auto* table = new Table;
+    return *table;
+  }
+
+  bool Add(const Claim& claim) {
+    const std::lock_guard lock(mutex);
+    Claim other = claim;
+    other.exclusive = true;
+    if (claims.contains(other)) {
+      return false;
+    }
+    other.exclusive = false;
+    if (claim.exclusive && claims.contains(other)) {
+      return false;
+    }
+    claims.insert(claim);
+    return true;
+  }
+
+  void Remove(const Claim& claim) {
+    const std::lock_guard lock(mutex);
+    claims.erase(claims.find(claim));
+  }
+
+  bool Has(const FileIdentity& file, int64_t byte) {
+    const std::lock_guard lock(mutex);
+    return claims.contains({file, byte, false}) || claims.contains({file, byte, true});
+  }
+};
+
+DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept { *this = std::move(other); }
+
+DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
+  if (this != &other) {
+    Release();
+    directory_ = std::move(other.directory_);
+    directory_identity_ = other.directory_identity_;
+    file_ = std::move(other.file_);
+    others_ = std::move(other.others_);
+    backup_ = std::move(other.backup_);
+    claims_ = std::exchange(other.claims_, {});
+  }
+  return *this;
+}
+
+DirectoryLock::~DirectoryLock() { Release(); }
+
+void DirectoryLock::Release() {
+  // First the other programs' lock: who finds it held and none of us there takes the holder for such a program.
+  others_.Close();
+  backup_.Close();
+  file_.Close();
+  for (const Claim& claim : std::exchange(claims_, {})) {
+    Table::Get().Remove(claim);
+  }
+}
+
+Error DirectoryLock::Failure(int error) const {
+  return Error::System("writing to a backup directory needs to lock " + directory_ + "/" + kLockFileName, error);
+}
+
+DirectoryLock::Outcome DirectoryLock::TakeFirst(const std::string& directory, int flags, int64_t byte, bool exclusive) {
+  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+    Release();
+    directory_ = directory;
+    if (!IdentityAt(directory, true, &directory_identity_)) {
+      return Outcome::kFailed;
+    }
+    file_ = LockFile::Open(directory + "/" + kLockFileName, flags);
+    if (!file_.is_open()) {
+      return Outcome::kFailed;
+    }
+    const Outcome outcome = Take(byte, exclusive);
+    if (outcome == Outcome::kFailed) {
+      return outcome;
+    }
+    std::string ignored;
+    if (const Presence presence = Look(&ignored); presence != Presence::kGone) {
+      return presence == Presence::kThere ? outcome : Outcome::kFailed;
+    }
+  }
+  errno = ESTALE;
+  return Outcome::kFailed;
+}
+
+DirectoryLock::Outcome DirectoryLock::Take(int64_t byte, bool exclusive) {
+  const Claim claim{file_.identity(), byte, exclusive};
+  if (!Table::Get().Add(claim)) {
+    return Outcome::kHeldByOther;
+  }
+  const Outcome outcome = file_.LockByte(byte, exclusive);
+  if (outcome == Outcome::kHeldByOther || (outcome == Outcome::kFailed && !LocksAreUnsupported(errno))) {
+    const int error = errno;
+    Table::Get().Remove(claim);
+    errno = error;
+    return outcome;
+  }
+  claims_.push_back(claim);
+  return Outcome::kTaken;
+}
+
+bool DirectoryLock::IsHeldByAnother(int64_t byte, bool exclusive) const {
+  return file_.is_open() && (Table::Get().Has(file_.identity(), byte) || file_.IsByteHeld(byte, exclusive));
+}
+
+Error DirectoryLock::AcquireWriter(const std::string& directory, DirectoryLock* lock) {
+  DirectoryLock taken;
+  switch (taken.TakeFirst(directory, O_RDWR | O_CREAT, kWriterByte, true)) {
+    case Outcome::kFailed:
+      return taken.Failure(errno);
+    case Outcome::kHeldByOther:
+      return Error("BACKUP_LOCKED", "the backup directory " + directory + " is being changed by " +
+                                        ReadHolder(taken.file_.fd()) +
+                                        ". Wait until that is done, or stop it; reading needs no lock.");
+    case Outcome::kTaken:
+      break;
+  }
+  if (Error error = taken.LockAgainstOtherPrograms(true, true); !error.ok()) {
+    return error;
+  }
+  WriteHolder(taken.file_.fd());
+  *lock = std::move(taken);
+  return Error();
+}
+
+Error DirectoryLock::IsBeingDeleted(uint32_t backup_id) const {
+  return Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory_ + " is being deleted by " +
+                                    (file_.is_open() ? ReadHolder(file_.fd()) : "another writer") + ".");
+}
+
+Error DirectoryLock::AcquireReader(const std::string& directory, uint32_t backup_id, bool may_create,
+                                   DirectoryLock* lock) {
+  DirectoryLock taken;
+  Outcome outcome = taken.TakeFirst(directory, O_RDWR | (may_create ? O_CREAT : 0), backup_id, false);
+  if (outcome == Outcome::kFailed && !taken.file_.is_open()) {
+    // Sharing a lock needs to read the file only.
+    outcome = taken.TakeFirst(directory, O_RDONLY, backup_id, false);
+  }
+  if (outcome == Outcome::kHeldByOther) {
+    return taken.IsBeingDeleted(backup_id);
+  }
+  // What passes is told: else somebody else could delete what is being read. On a disk that is dying, say, reading goes
+  // on.
+  if (outcome == Outcome::kFailed && (taken.file_.is_open() || errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+    return taken.Failure(errno);
+  }
+  if (FileIdentity any; !IdentityAt(directory, true, &any)) {
+    return Error();  // the engine says what is missing
+  }
+  if (taken.LockBackup(backup_id) == Outcome::kHeldByOther) {
+    return taken.IsBeingDeleted(backup_id);
+  }
+  *lock = std::move(taken);
+  return Error();
+}
+
+// Where it cannot be, there is no such backup, or none that can be read.
+DirectoryLock::Outcome DirectoryLock::LockBackup(uint32_t backup_id) {
+  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+    backup_ = LockFile::Open(MetaPath(directory_, backup_id), O_RDONLY);
+    if (!backup_.is_open()) {
+      break;
+    }
+    if (backup_.LockAll(false) == Outcome::kHeldByOther) {
+      return Outcome::kHeldByOther;
+    }
+    if (backup_.AtPath() == Presence::kThere) {
+      return Outcome::kTaken;
+    }
+  }
+  backup_.Close();
+  return Outcome::kFailed;
+}
+
+Error DirectoryLock::AcquireState(const std::string& directory, DirectoryLock* lock) {
+  DirectoryLock taken;
+  switch (taken.TakeFirst(directory, O_RDWR | O_CREAT, kStateByte, true)) {
+    case Outcome::kFailed:
+      return taken.Failure(errno);
+    case Outcome::kHeldByOther:
+      return Error("STATE_LOCKED", "what is remembered about the backups in " + directory + " is being changed.");
+    case Outcome::kTaken:
+      break;
+  }
+  *lock = std::move(taken);
+  return Error();
+}
+
+Error DirectoryLock::ExcludeReaders(uint32_t backup_id) {
+  // Who reads it since before the lock file was removed, and made anew, is seen here only. Who comes later finds the
+  // byte locked: so this need not be held, and thousands of backups can go without a file open for each.
+  const std::string path = MetaPath(directory_, backup_id);
+  LockFile meta = LockFile::Open(path, O_RDWR);
+  if (!meta.is_open()) {
+    meta = LockFile::Open(path, O_RDONLY);
+  }
+  Outcome outcome = meta.is_open() ? meta.LockAll(true) : Outcome::kFailed;
+  if (outcome != Outcome::kHeldByOther) {
+    outcome = Take(backup_id, true);
+    if (outcome == Outcome::kFailed) {
+      return Failure(errno);
+    }
+  }
+  return outcome == Outcome::kTaken
+             ? Error()
+             : Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory_ +
+                                          " is being read: it is restored, verified or open. Nothing was deleted; try "
+                                          "again when that is done.");
+}
+
+Error DirectoryLock::KeepOtherProgramsOut(bool may_create) {
+  if (file_.is_open() && Take(kRestoreByte, false) == Outcome::kFailed) {
+    return Failure(errno);
+  }
+  return LockAgainstOtherPrograms(false, may_create);
+}
+
+// Held by a writer of ours, the other programs' lock would keep our restores out, and the other way round. These see
+// each other by bytes of our own file, which are taken before that lock and given up after it: so it is known whether
+// one of ours is the one who holds it.
+Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
+  const std::string path = directory_ + "/" + kOtherLockFileName;
+  // Where it cannot be made for want of space, others cannot make it either, and something may have to be deleted.
+  const auto unless_full = [&](int error) {
+    return exclusive && error != ENOSPC && error != EDQUOT
+               ? Error::System("writing to a backup directory needs to lock " + path, error)
+               : Error();
+  };
+  for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+    LockFile file = LockFile::Open(path, O_RDWR | (may_create ? O_CREAT : 0));
+    if (!file.is_open() && errno != ENOSPC && errno != EDQUOT) {
+      file = LockFile::Open(path, O_RDONLY);
+    }
+    if (!file.is_open()) {
+      return unless_full(errno);
+    }
+    const Outcome outcome = file.LockAll(exclusive);
+    if (outcome == Outcome::kFailed) {
+      return Error();  // this file system has no such locks
+    }
+    if (outcome == Outcome::kHeldByOther) {
+      if (!exclusive && IsHeldByAnother(kWriterByte, false)) {
+        return Error();
+      }
+      if (!exclusive || file.LockAll(false) != Outcome::kTaken || !IsHeldByAnother(kRestoreByte, true)) {
+        continue;
+      }
+    }
+    switch (file.AtPath()) {
+      case Presence::kThere:
+        others_ = std::move(file);
+        return Error();
+      case Presence::kUnknown:
+        return unless_full(errno);
+      case Presence::kGone:
+        break;
+    }
+  }
+  return Error("BACKUP_LOCKED", "the backup directory " + directory_ + " is in use by another program, which holds " +
+                                    path +
+                                    ", as rocksdb-js does while it backs up, deletes or restores. Nothing was done; "
+                                    "wait until that is done.");
+}
+
+Presence DirectoryLock::Look(std::string* path) const {
+  *path = directory_;
+  if (const Presence presence = IsAt(directory_, true, directory_identity_); presence != Presence::kThere) {
+    return presence;
+  }
+  for (const LockFile* file : {&backup_, &file_, &others_}) {
+    if (!file->is_open()) {
+      continue;
+    }
+    *path = file->path();
+    if (const Presence presence = file->AtPath(); presence != Presence::kThere) {
+      return presence;
+    }
+    if (file == &backup_) {
+      break;  // it alone keeps a reader safe
+    }
+  }
+  return Presence::kThere;
+}
+
+Error DirectoryLock::StillHeld() const {
+  std::string path;
+  switch (directory_.empty() ? Presence::kThere : Look(&path)) {
+    case Presence::kThere:
+      return Error();
+    case Presence::kGone:
+      return Lost(path);
+    case Presence::kUnknown:
+      return Error::System("looking whether " + path + " is still the one that is locked here", errno);
+  }
+  return Error();
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,505 @@
+#include "napi/backup/backup_engine.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/file_log.h"
+#include "core/base/paths.h"
+#include "core/restore/restore_leftovers.h"
+#include "core/storage/directories.h"
+#include "napi/backup/backup_options.h"
+#include "napi/backup/operation_handle.h"
+#include "napi/backup/rate_limiter.h"
+#include "napi/backup/state_lock.h"
+#include "napi/backup/write_turn.h"
+#include "napi/database/database.h"
+#include "napi/runtime/task.h"
+#include "napi/runtime/wrap.h"
+#include "napi/values/options.h"
+#include "napi/values/values.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using Kind = BackupRepository::Kind;
+using Repository = std::shared_ptr<BackupRepository>;
+
+class BackupEngineHandle : public Handle<BackupRepository> {
+ public:
+  BackupEngineHandle(Repository repository, JsCallback info_log)
+      : Handle(TypeId<BackupEngineHandle>::id(), std::move(repository)), info_log_(std::move(info_log)) {}
+
+  Napi::Value Token(const Args& args) { return Napi::String::New(args.Env(), resource(args.Env()).token()); }
+  Napi::Value Location(const Args& args) { return Napi::String::New(args.Env(), resource(args.Env()).directory()); }
+  Napi::Value ReadOnly(const Args& args) { return Napi::Boolean::New(args.Env(), resource(args.Env()).read_only()); }
+
+  // (database, location, engine options, options): what a backup there would copy. Of a database that is open for
+  // reading only too.
+  static Napi::Value PlanBackup(const Args& args) {
+    const Napi::Env env = args.Env();
+    auto* database_handle = Unwrap<DatabaseHandle>(env, args[0]);
+    if (database_handle == nullptr) {
+      ThrowWrongType(env, "db", "a Database", args[0]);
+    }
+    const std::shared_ptr<Database> database = database_handle->shared_resource(env);
+    OpenEngineOptions options;
+    options.repository.settings.engine.backup_dir = RealPath(PathArgument(env, args[1], "location"));
+    ReadOpenEngineOptions(env, args[2], &options);
+    CreateRequest request;
+    JsCallback exclude_files;
+    ReadCreateOptions(env, args[3], &request, &exclude_files);
+    return Async<BackupPlan>(
+        env, Lane::kLong, Leases(Lease(env, database)),
+        [database, settings = options.repository.settings, request = std::move(request)](BackupPlan& plan) mutable {
+          DescribeSource(*database, &request.source);
+          return rocksdb_backup::PlanBackup(settings, request, &plan);
+        },
+        [](Napi::Env js, BackupPlan& plan) { return ToJs(js, plan); });
+  }
+
+  // (database, operation, options)
+  Napi::Value CreateBackup(const Args& args) {
+    const Napi::Env env = args.Env();
+    const Repository repository = shared_resource(env);
+    auto* database_handle = Unwrap<DatabaseHandle>(env, args[0]);
+    if (database_handle == nullptr) {
+      ThrowWrongType(env, "db", "a Database", args[0]);
+    }
+    const std::shared_ptr<Database> database = database_handle->shared_resource(env);
+    const OperationHandle& handle = OperationArgument(env, args[1]);
+    CreateRequest request;
+    JsCallback exclude_files;
+    ReadCreateOptions(env, args[2], &request, &exclude_files);
+    const auto tracked = Track(repository, Kind::kCreate, handle);
+    // A database that wants to close does not wait for its backup.
+    const std::shared_ptr<void> watch =
+        database->WhenClosing([operation = handle.operation()] { operation->RequestStop(); });
+    return AsyncThrough<BackupDescription>(
+        env, InTurn(repository, handle.operation()), Leases(Lease(env, repository), Lease(env, database)),
+        [repository, database, tracked, watch, request = std::move(request)](BackupDescription& created) mutable {
+          if (Error error = SourceOf(*database, &request.source); !error.ok()) {
+            return error;
+          }
+          return repository->Create(request, tracked->operation(), &created);
+        },
+        [callback = handle.on_progress(), exclude_files](Napi::Env js, BackupDescription& created) {
+          return ToJs(js, created, false);
+        },
+        StopperOf(handle));
+  }
+
+  // (id, operation, options)
+  Napi::Value VerifyBackup(const Args& args) {
+    const Napi::Env env = args.Env();
+    const Repository repository = shared_resource(env);
+    const uint32_t id = BackupIdArgument(env, args[0]);
+    const OperationHandle& handle = OperationArgument(env, args[1]);
+    const bool checksum = ReadFlag(env, "verifyBackup options", "checksum", args[2]);
+    return Async<None>(
+        env, Lane::kLong, Leases(Lease(env, repository)),
+        [repository, id, checksum, tracked = Track(repository, Kind::kOther, handle)](None&) {
+          return repository->Verify(id, checksum, tracked->operation());
+        },
+        [callback = handle.on_progress()](Napi::Env js, None&) { return js.Undefined(); }, StopperOf(handle));
+  }
+
+  // (id or 0 for the latest, target, operation, options)
+  Napi::Value RestoreBackup(const Args& args) {
+    return Restoring<RestoreResult>(args, [](BackupRepository& repository, const RestoreRequest& request,
+                                             const std::shared_ptr<Operation>& operation, RestoreResult& result) {
+      return repository.Restore(request, operation, &result);
+    });
+  }
+
+  // (id or 0 for the latest, target, operation, options)
+  Napi::Value PlanRestore(const Args& args) {
+    return Restoring<RestorePlan>(args, [](BackupRepository& repository, const RestoreRequest& request,
+                                           const std::shared_ptr<Operation>& operation, RestorePlan& plan) {
+      return repository.PlanRestore(request, operation, &plan);
+    });
+  }
+
+  // ({ fileDetails }) -> { backups, corrupt: { backupId, reason }[] }
+  Napi::Value Survey(const Args& args) {
+    const bool details = ReadFlag(args.Env(), "survey options", "fileDetails", args[0]);
+    return Read<BackupSurvey>(
+        args.Env(),
+        [details](BackupRepository& repository, BackupSurvey& survey) { return repository.Look(details, &survey); },
+        [details](Napi::Env env, BackupSurvey& survey) -> Napi::Value {
+          auto backups = Napi::Array::New(env, survey.backups.size());
+          JsFiles files;
+          for (size_t i = 0; i < survey.backups.size(); ++i) {
+            backups.Set(static_cast<uint32_t>(i), ToJs(env, survey.backups[i], details, &files));
+          }
+          auto corrupt = Napi::Array::New(env, survey.corrupt.size());
+          for (size_t i = 0; i < survey.corrupt.size(); ++i) {
+            auto one = Napi::Object::New(env);
+            one.Set("backupId", survey.corrupt[i].id);
+            one.Set("reason", survey.corrupt[i].reason);
+            corrupt.Set(static_cast<uint32_t>(i), one);
+          }
+          auto result = Napi::Object::New(env);
+          result.Set("backups", backups);
+          result.Set("corrupt", corrupt);
+          return result;
+        });
+  }
+
+  // ({ fileDetails })
+  Napi::Value GetBackupInfos(const Args& args) {
+    const bool details = ReadFlag(args.Env(), "getBackupInfo options", "fileDetails", args[0]);
+    using Descriptions = std::vector<BackupDescription>;
+    return Read<Descriptions>(
+        args.Env(),
+        [details](BackupRepository& repository, Descriptions& all) { return repository.List(details, &all); },
+        [details](Napi::Env env, Descriptions& all) -> Napi::Value {
+          auto list = Napi::Array::New(env, all.size());
+          JsFiles files;
+          for (size_t i = 0; i < all.size(); ++i) {
+            list.Set(static_cast<uint32_t>(i), ToJs(env, all[i], details, &files));
+          }
+          return list;
+        });
+  }
+
+  // (id or 0 for the latest, { fileDetails }); undefined where there is no latest
+  Napi::Value GetBackupInfo(const Args& args) {
+    const bool latest = args[0].IsNumber() && args[0].As<Napi::Number>().DoubleValue() == 0;
+    const uint32_t id = latest ? 0 : BackupIdArgument(args.Env(), args[0]);
+    const bool details = ReadFlag(args.Env(), "getBackupInfo options", "fileDetails", args[1]);
+    return Read<BackupDescription>(
+        args.Env(),
+        [id, details](BackupRepository& repository, BackupDescription& description) {
+          return repository.Describe(id, details, &description);
+        },
+        [details](Napi::Env env, BackupDescription& description) -> Napi::Value {
+          return description.id == 0 ? env.Undefined() : ToJs(env, description, details);
+        });
+  }
+
+  Napi::Value GetCorruptedBackups(const Args& args) {
+    using Ids = std::vector<uint32_t>;
+    return Read<Ids>(
+        args.Env(), [](BackupRepository& repository, Ids& ids) { return repository.CorruptIds(&ids); },
+        [](Napi::Env env, Ids& ids) -> Napi::Value {
+          auto list = Napi::Array::New(env, ids.size());
+          for (size_t i = 0; i < ids.size(); ++i) {
+            list.Set(static_cast<uint32_t>(i), ids[i]);
+          }
+          return list;
+        });
+  }
+
+  // (id) -> native database
+  Napi::Value OpenBackup(const Args& args) {
+    const uint32_t id = BackupIdArgument(args.Env(), args[0]);
+    return Read<std::shared_ptr<Database>>(
+        args.Env(),
+        [id](BackupRepository& repository, std::shared_ptr<Database>& database) {
+          OpenedBackup opened;
+          if (Error error = repository.OpenBackup(id, &opened); !error.ok()) {
+            return error;
+          }
+          return Database::OpenBackup(opened.env, opened.keep_alive, opened.path, DatabaseOptions(), &database);
+        },
+        [](Napi::Env env, std::shared_ptr<Database>& database) -> Napi::Value {
+          return DatabaseHandle::New(env, std::move(database));
+        });
+  }
+
+  // A turn in the line of what writes, for what is done in it.
+  Napi::Value TakeTurn(const Args& args) {
+    const Repository repository = shared_resource(args.Env());
+    const auto operation = std::make_shared<Operation>();
+    const auto taken = std::make_shared<Line::Turn>();
+    return AsyncThrough<Line::Turn>(
+        args.Env(),
+        [repository, operation, taken](std::function<void()> work) {
+          repository->writes().Take(
+              [taken, work = std::move(work)](Line::Turn turn) {
+                *taken = std::move(turn);
+                work();
+              },
+              *operation);
+        },
+        Leases(Lease(args.Env(), repository)),
+        [taken](Line::Turn& turn) {
+          turn = std::move(*taken);
+          return Error();
+        },
+        [](Napi::Env js, Line::Turn& turn) { return Wrap(js, std::make_unique<WriteTurnHandle>(std::move(turn))); },
+        [operation] { operation->RequestStop(); });
+  }
+
+  // (ids, { force }, turn)
+  Napi::Value DeleteBackups(const Args& args) {
+    const auto array = args[0].As<Napi::Array>();
+    std::vector<uint32_t> ids;
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      ids.push_back(BackupIdArgument(args.Env(), array.Get(i)));
+    }
+    const bool force = ReadFlag(args.Env(), "deleteBackup options", "force", args[1]);
+    return Write(args.Env(), args[2],
+                 [ids = std::move(ids), force](BackupRepository& repository) { return repository.Delete(ids, force); });
+  }
+
+  // (number to keep, { force }, turn)
+  Napi::Value PurgeOldBackups(const Args& args) {
+    const auto keep = static_cast<uint32_t>(
+        ReadUint64(args.Env(), "numBackupsToKeep", args[0], 0, std::numeric_limits<uint32_t>::max()));
+    const bool force = ReadFlag(args.Env(), "purgeOldBackups options", "force", args[1]);
+    return Write(args.Env(), args[2],
+                 [keep, force](BackupRepository& repository) { return repository.PurgeOld(keep, force); });
+  }
+
+  // ({ force })
+  Napi::Value GarbageCollect(const Args& args) {
+    const bool force = ReadFlag(args.Env(), "garbageCollect options", "force", args[0]);
+    return Write(args.Env(), args.Env().Undefined(),
+                 [force](BackupRepository& repository) { return repository.CollectGarbage(force); });
+  }
+
+  Napi::Value StopBackup(const Args& args) { return Napi::Boolean::New(args.Env(), resource(args.Env()).StopBackup()); }
+
+  Napi::Value Close(const Args& args) { return CloseHandle(args.Env()); }
+
+ protected:
+  void Detach(AddonData& addon) override {
+    info_log_.Reset();
+    Handle::Detach(addon);
+  }
+
+ private:
+  struct None {};
+
+  template <typename R>
+  static Resource::Lease Lease(Napi::Env env, const std::shared_ptr<R>& resource) {
+    Resource::Lease lease = resource->Acquire();
+    if (!lease) {
+      Throw(env, R::ClosedError());
+    }
+    return lease;
+  }
+
+  // Known to the repository from the call on, not from when a thread takes it up: so a stop right after it finds it.
+  static std::shared_ptr<BackupRepository::Tracked> Track(const Repository& repository, Kind kind,
+                                                          const OperationHandle& handle) {
+    return std::make_shared<BackupRepository::Tracked>(repository, kind, handle.operation());
+  }
+
+  static std::function<void()> StopperOf(const OperationHandle& handle) {
+    return [operation = handle.operation()] { operation->RequestStop(); };
+  }
+
+  static void DescribeSource(const Database& database, BackupSource* source) {
+    source->db = database.db();
+    source->path = database.path();
+    source->wal_dir = database.wal_dir();
+  }
+
+  // Asked as late as possible: writes without a log may arrive until the backup begins.
+  static Error SourceOf(Database& database, BackupSource* source) {
+    if (database.mode() != DatabaseOptions::Mode::kReadWrite) {
+      return Error("ROCKSDB_NOT_SUPPORTED",
+                   "the database " + database.path() +
+                       " is open for reading only. A backup needs the handle that writes: another process may change "
+                       "the files under this one.");
+    }
+    DescribeSource(database, source);
+    source->needs_flush = database.NeedsFlushBeforeBackup();
+    source->start_flush = [&database] { database.StartFlush(); };
+    return Error();
+  }
+
+  template <typename Result, typename Call>
+  Napi::Value Restoring(const Args& args, Call call) {
+    const Napi::Env env = args.Env();
+    const Repository repository = shared_resource(env);
+    RestoreRequest request;
+    const bool latest = args[0].IsNumber() && args[0].As<Napi::Number>().DoubleValue() == 0;
+    request.backup_id = latest ? 0 : BackupIdArgument(env, args[0]);
+    request.database_dir = PathArgument(env, args[1], "dbDir");
+    const OperationHandle& handle = OperationArgument(env, args[2]);
+    ReadRestoreOptions(env, args[3], &request);
+    return Async<Result>(
+        env, Lane::kLong, Leases(Lease(env, repository)),
+        [repository, tracked = Track(repository, Kind::kOther, handle), request = std::move(request),
+         call](Result& result) { return call(*repository, request, tracked->operation(), result); },
+        [callback = handle.on_progress()](Napi::Env js, Result& result) { return ToJs(js, result); },
+        StopperOf(handle));
+  }
+
+  template <typename T, typename Call, typename Convert>
+  Napi::Value Read(Napi::Env env, Call call, Convert convert) {
+    const Repository repository = shared_resource(env);
+    return Async<T>(
+        env, Lane::kLong, Leases(Lease(env, repository)),
+        [repository, call = std::move(call)](T& result) { return call(*repository, result); }, std::move(convert));
+  }
+
+  // In the turn that is given, or in one of its own.
+  template <typename Call>
+  Napi::Value Write(Napi::Env env, Napi::Value given, Call call) {
+    const Repository repository = shared_resource(env);
+    const auto operation = std::make_shared<Operation>();
+    const auto* handle = Unwrap<WriteTurnHandle>(env, given);
+    const Runner run = handle == nullptr || handle->turn() == nullptr
+                           ? InTurn(repository, operation)
+                           : [turn = handle->turn()](std::function<void()> work) {
+                               RunInBackground([turn, work = std::move(work)] { work(); });
+                             };
+    return AsyncThrough<None>(
+        env, run, Leases(Lease(env, repository)),
+        [repository, call = std::move(call)](None&) { return call(*repository); },
+        [](Napi::Env js, None&) { return js.Undefined(); }, [operation] { operation->RequestStop(); });
+  }
+
+  static Runner InTurn(const Repository& repository, const std::shared_ptr<Operation>& operation) {
+    return
+        [repository, operation](std::function<void()> work) { repository->writes().Run(std::move(work), *operation); };
+  }
+
+  JsCallback info_log_;
+};
+
+Napi::Value WrapEngine(Napi::Env env, Repository repository, JsCallback info_log) {
+  return Wrap(env, std::make_unique<BackupEngineHandle>(std::move(repository), std::move(info_log)));
+}
+
+// checkEngineOptions(options), checkCreateOptions(options): throw what opening and creating would, and do nothing.
+void CheckEngineOptions(const Args& args) {
+  OpenEngineOptions options;
+  ReadOpenEngineOptions(args.Env(), args[0], &options);
+}
+
+void CheckCreateOptions(const Args& args) {
+  CreateRequest request;
+  JsCallback exclude_files;
+  ReadCreateOptions(args.Env(), args[0], &request, &exclude_files);
+}
+
+// (location, options)
+Napi::Value OpenBackupEngine(const Args& args) {
+  OpenEngineOptions options;
+  options.repository.settings.engine.backup_dir = PathArgument(args.Env(), args[0], "location");
+  ReadOpenEngineOptions(args.Env(), args[1], &options);
+  if (options.repository.read_only && options.repository.destroy_old_data) {
+    Throw(args.Env(), Error("INVALID_OPTION", "readOnly and destroyOldData contradict each other"));
+  }
+  return Async<Repository>(
+      args.Env(), Lane::kLong, Leases(),
+      [repository_options = std::move(options.repository),
+       log_path = std::move(options.info_log_path)](Repository& repository) mutable {
+        if (!log_path.empty()) {
+          if (Error error = OpenFileLog(log_path, &repository_options.settings.info_log); !error.ok()) {
+            return error;
+          }
+        }
+        Error error = BackupRepository::Open(std::move(repository_options), &repository);
+        if (error.ok()) {
+          repository->AddHandle();  // for the object that Convert makes
+        }
+        return error;
+      },
+      [info_log = std::move(options.info_log)](Napi::Env env, Repository& repository) {
+        return WrapEngine(env, std::move(repository), info_log);
+      });
+}
+
+// (token)
+Napi::Value AttachBackupEngine(const Args& args) {
+  const std::string token = StringArgument(args.Env(), args[0], "token");
+  auto repository = std::dynamic_pointer_cast<BackupRepository>(FindResource(token));
+  if (repository == nullptr || !repository->AddHandle()) {
+    Throw(args.Env(), Error("ENGINE_CLOSED", "no backup engine is open under the token \"" + token +
+                                                 "\" in this process. Tokens work between threads of one process, "
+                                                 "while a handle is open."));
+  }
+  return WrapEngine(args.Env(), std::move(repository), JsCallback());
+}
+
+// (directory, { remove })
+Napi::Value FindRestoreLeftovers(const Args& args) {
+  using Found = std::vector<RestoreLeftover>;
+  const std::string directory = PathArgument(args.Env(), args[0], "directory");
+  const auto what = ReadFlag(args.Env(), "options", "remove", args[1]) ? Leftovers::kRemove : Leftovers::kList;
+  return Async<Found>(
+      args.Env(), Lane::kLong, Leases(),
+      [directory, what](Found& found) { return FindLeftovers(RealPath(directory), what, &found); },
+      [](Napi::Env env, Found& found) -> Napi::Value {
+        auto list = Napi::Array::New(env, found.size());
+        for (size_t i = 0; i < found.size(); ++i) {
+          auto left = Napi::Object::New(env);
+          left.Set("path", found[i].path);
+          left.Set("bytes", WriteUint64(env, found[i].bytes));
+          left.Set("unfinished", found[i].unfinished);
+          left.Set("removed", found[i].removed);
+          list.Set(static_cast<uint32_t>(i), left);
+        }
+        return list;
+      });
+}
+
+// (token)
+Napi::Value StopBackupByToken(const Args& args) {
+  const auto repository =
+      std::dynamic_pointer_cast<BackupRepository>(FindResource(StringArgument(args.Env(), args[0], "token")));
+  return Napi::Boolean::New(args.Env(), repository != nullptr && repository->StopBackup());
+}
+
+// (path) -> why this process may not read it, or undefined
+Napi::Value WhyDenied(const Args& args) {
+  const std::string why = Denial(PathArgument(args.Env(), args[0], "path"));
+  return why.empty() ? args.Env().Undefined() : Napi::String::New(args.Env(), why).As<Napi::Value>();
+}
+
+}  // namespace
+
+BackupRepository& EngineArgument(Napi::Env env, Napi::Value value, std::string_view name) {
+  auto* handle = Unwrap<BackupEngineHandle>(env, value);
+  if (handle == nullptr) {
+    ThrowWrongType(env, name, "made of BackupEngines", value);
+  }
+  return handle->resource(env);
+}
+
+void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
+  using E = BackupEngineHandle;
+  DefineClass<E>(env, "NativeBackupEngine",
+                 {
+                     Getter<&E::Token>("token"),
+                     Getter<&E::Location>("location"),
+                     Getter<&E::ReadOnly>("readOnly"),
+                     AsyncMethod<&E::CreateBackup>("createBackup"),
+                     AsyncMethod<&E::VerifyBackup>("verifyBackup"),
+                     AsyncMethod<&E::RestoreBackup>("restoreBackup"),
+                     AsyncMethod<&E::PlanRestore>("planRestore"),
+                     AsyncMethod<&E::Survey>("survey"),
+                     AsyncMethod<&E::GetBackupInfos>("getBackupInfos"),
+                     AsyncMethod<&E::GetBackupInfo>("getBackupInfo"),
+                     AsyncMethod<&E::GetCorruptedBackups>("getCorruptedBackups"),
+                     AsyncMethod<&E::OpenBackup>("openBackup"),
+                     AsyncMethod<&E::TakeTurn>("takeTurn"),
+                     AsyncMethod<&E::DeleteBackups>("deleteBackups"),
+                     AsyncMethod<&E::PurgeOldBackups>("purgeOldBackups"),
+                     AsyncMethod<&E::GarbageCollect>("garbageCollect"),
+                     Method<&E::StopBackup>("stopBackup"),
+                     AsyncMethod<&E::Close>("close"),
+                 });
+  WriteTurnHandle::Register(env);
+  RegisterOperation(env, exports);
+  RegisterRateLimiter(env, exports);
+  RegisterStateLock(env, exports);
+  exports.Set("checkEngineOptions", MakeFunction<&CheckEngineOptions>(env, "checkEngineOptions"));
+  exports.Set("checkCreateOptions", MakeFunction<&CheckCreateOptions>(env, "checkCreateOptions"));
+  exports.Set("openBackupEngine", MakeFunction<&OpenBackupEngine, true>(env, "openBackupEngine"));
+  exports.Set("attachBackupEngine", MakeFunction<&AttachBackupEngine>(env, "attachBackupEngine"));
+  exports.Set("findRestoreLeftovers", MakeFunction<&FindRestoreLeftovers, true>(env, "findRestoreLeftovers"));
+  exports.Set("planBackup", MakeFunction<&BackupEngineHandle::PlanBackup, true>(env, "planBackup"));
+  exports.Set("whyDenied", MakeFunction<&WhyDenied>(env, "whyDenied"));
+  exports.Set("stopBackup", MakeFunction<&StopBackupByToken>(env, "stopBackup"));
+}
+
+}  // namespace rocksdb_backup

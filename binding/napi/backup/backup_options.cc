@@ -1,0 +1,437 @@
+#include "napi/backup/backup_options.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "core/base/engine_info.h"
+#include "core/base/function_logger.h"
+#include "napi/backup/backup_engine.h"
+#include "napi/backup/rate_limiter.h"
+#include "napi/values/options.h"
+#include "napi/values/values.h"
+#include "rocksdb/version.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using Engine = rocksdb::BackupEngineOptions;
+using rocksdb::InfoLogLevel;
+
+Engine& EngineOf(OpenEngineOptions* options) { return options->repository.settings.engine; }
+
+// A field of RocksDB's own struct, which lies inside ours. In newer versions it is a base of that struct that has some.
+template <typename M, typename Base>
+Option<OpenEngineOptions> EngineField(const char* name, M Base::*member, Range range = {}) {
+  return Custom<OpenEngineOptions>(
+      name, [member, range](Napi::Env env, std::string_view option, Napi::Value value, OpenEngineOptions* out) {
+        EngineOf(out).*member = ReadValue<M>(env, option, value, range);
+      });
+}
+
+[[noreturn]] void ThrowNeeds(Napi::Env env, std::string_view name, const char* version) {
+  Throw(env, Error("ROCKSDB_NOT_SUPPORTED", std::string(name) + " needs RocksDB " + version +
+                                                " or newer; this binary has " + rocksdb::GetRocksVersionAsString()));
+}
+
+template <typename E = Engine>
+Option<OpenEngineOptions> IoBufferSize() {
+  if constexpr (kHasIoBufferSize) {
+    return EngineField("ioBufferSize", &E::io_buffer_size);
+  } else {
+    return Custom<OpenEngineOptions>("ioBufferSize", [](Napi::Env env, std::string_view name, Napi::Value,
+                                                        OpenEngineOptions*) { ThrowNeeds(env, name, "9.11"); });
+  }
+}
+
+const Choices<InfoLogLevel>& LogLevels() {
+  static const auto* levels = new Choices<InfoLogLevel>{
+      {"debug", InfoLogLevel::DEBUG_LEVEL}, {"info", InfoLogLevel::INFO_LEVEL},
+      {"warn", InfoLogLevel::WARN_LEVEL},   {"error", InfoLogLevel::ERROR_LEVEL},
+      {"fatal", InfoLogLevel::FATAL_LEVEL}, {"header", InfoLogLevel::HEADER_LEVEL},
+  };
+  return *levels;
+}
+
+void ReadInfoLog(Napi::Env env, std::string_view name, Napi::Value value, OpenEngineOptions* options) {
+  if (value.IsString()) {
+    options->info_log_path = PathArgument(env, value, name);
+    return;
+  }
+  if (!value.IsFunction()) {
+    ThrowWrongType(env, name, "the path of a file or a function", value);
+  }
+  options->info_log = JsCallback(value.As<Napi::Function>());
+  options->repository.settings.info_log = std::make_shared<FunctionLogger>(
+      InfoLogLevel::INFO_LEVEL, [call = options->info_log.caller()](InfoLogLevel level, const std::string& message) {
+        call([level, message](Napi::Env js, const Napi::Function& function) {
+          auto line = Napi::Object::New(js);
+          line.Set("level", WriteChoice(js, level, LogLevels()));
+          line.Set("message", message);
+          function.Call({line});
+        });
+      });
+}
+
+constexpr int kMaxThreads = 256;
+
+const OptionTable<OpenEngineOptions>& OpenTable() {
+  using O = OpenEngineOptions;
+  static const auto* table = new OptionTable<O>(
+      "BackupEngine options",
+      {
+          Custom<O>("readOnly", [](Napi::Env env, std::string_view name, Napi::Value value,
+                                   O* out) { out->repository.read_only = ReadBool(env, name, value); }),
+          Custom<O>("destroyOldData", [](Napi::Env env, std::string_view name, Napi::Value value,
+                                         O* out) { out->repository.destroy_old_data = ReadBool(env, name, value); }),
+          EngineField("shareTableFiles", &Engine::share_table_files),
+          EngineField("shareFilesWithChecksum", &Engine::share_files_with_checksum),
+          Custom<O>("shareFilesWithChecksumNaming",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      auto& naming = EngineOf(out).share_files_with_checksum_naming;
+                      const auto flags = naming & Engine::kMaskNamingFlags;
+                      naming = ReadChoice<Engine::ShareFilesNaming>(
+                                   env, name, value,
+                                   {{"dbSessionId", Engine::kUseDbSessionId},
+                                    {"legacyCrc32cAndFileSize", Engine::kLegacyCrc32cAndFileSize}}) |
+                               flags;
+                    }),
+          Custom<O>("includeFileSizeInName",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      auto& naming = EngineOf(out).share_files_with_checksum_naming;
+                      naming = naming & Engine::kMaskNoNamingFlags;
+                      if (ReadBool(env, name, value)) {
+                        naming = naming | Engine::kFlagIncludeFileSize;
+                      }
+                    }),
+          EngineField("sync", &Engine::sync),
+          EngineField("backupLogFiles", &Engine::backup_log_files),
+          Custom<O>("backupRateLimit",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->repository.settings.backup_limiter = ReadRateLimit(env, name, value);
+                    }),
+          Custom<O>("restoreRateLimit",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->repository.settings.restore_limiter = ReadRateLimit(env, name, value);
+                    }),
+          EngineField("maxBackgroundOperations", &Engine::max_background_operations, {.min = 1, .max = kMaxThreads}),
+          EngineField("callbackTriggerIntervalSize", &Engine::callback_trigger_interval_size, {.min = 1}),
+          EngineField("maxValidBackupsToOpen", &Engine::max_valid_backups_to_open, {.min = 1}),
+          EngineField("schemaVersion", &Engine::schema_version, {.min = 1, .max = 2}),
+          EngineField("currentTemperaturesOverrideManifest", &Engine::current_temperatures_override_manifest),
+          IoBufferSize(),
+          Custom<O>("infoLog", ReadInfoLog),
+      });
+  return *table;
+}
+
+// Excluding files asks JS in the middle of the engine's work: the engine's thread waits for the answer. None can come
+// if the env ends: that stops the backup and waits for it, also in the middle of the question.
+class Question {
+ public:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable answered;
+    bool done = false;
+    bool failed = true;
+    std::vector<std::string> names;
+
+    void Finish(std::vector<std::string> answer, bool is_none) {
+      const std::lock_guard lock(mutex);
+      if (!done) {
+        done = true;
+        failed = is_none;
+        names = std::move(answer);
+        answered.notify_all();
+      }
+    }
+  };
+
+  explicit Question(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  ~Question() { state_->Finish({}, true); }
+  Question(const Question&) = delete;
+  Question& operator=(const Question&) = delete;
+
+  void Answer(std::vector<std::string> names) { state_->Finish(std::move(names), false); }
+
+ private:
+  const std::shared_ptr<State> state_;
+};
+
+Error AskForExclusions(const JsCallback::Caller& call, Operation& operation, const std::vector<std::string>& files,
+                       std::vector<bool>* excluded) {
+  const auto state = std::make_shared<Question::State>();
+  call([question = std::make_shared<Question>(state), files](Napi::Env env, const Napi::Function& function) {
+    auto list = Napi::Array::New(env, files.size());
+    for (size_t i = 0; i < files.size(); ++i) {
+      list.Set(static_cast<uint32_t>(i), files[i]);
+    }
+    // Nobody stands above this to catch an exception: an answer that is none is the end of the backup.
+    const Napi::Value result = function.Call({list});
+    if (!result.IsArray()) {
+      return;
+    }
+    const auto array = result.As<Napi::Array>();
+    std::vector<std::string> names;
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      const Napi::Value name = array.Get(i);
+      if (!name.IsString()) {
+        return;
+      }
+      names.push_back(name.As<Napi::String>().Utf8Value());
+    }
+    question->Answer(std::move(names));
+  });
+  operation.WhenStopped([state] { state->Finish({}, true); });
+  std::unique_lock lock(state->mutex);
+  state->answered.wait(lock, [&] { return state->done; });
+  if (state->failed) {
+    return Error("ROCKSDB_ABORTED", "excludeFiles did not say which files to leave out; nothing was backed up");
+  }
+  for (const auto& name : state->names) {
+    const auto found = std::find(files.begin(), files.end(), name);
+    if (found == files.end()) {
+      return Error("INVALID_OPTION", "excludeFiles named " + name + ", which is not among the files it was given");
+    }
+    (*excluded)[static_cast<size_t>(found - files.begin())] = true;
+  }
+  return Error();
+}
+
+struct CreateOptions {
+  CreateRequest* request;
+  JsCallback exclude_files;
+};
+
+const OptionTable<CreateOptions>& CreateTable() {
+  using O = CreateOptions;
+  static const auto* table = new OptionTable<O>(
+      "createBackup options",
+      {
+          Custom<O>("flushBeforeBackup",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->request->flush_before_backup = ReadBool(env, name, value);
+                    }),
+          Custom<O>("atomicFlush",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->request->atomic_flush = ReadBool(env, name, value);
+                      if (out->request->atomic_flush && !kHasAtomicFlush) {
+                        ThrowNeeds(env, name, "11.8");
+                      }
+                    }),
+          Custom<O>("full", [](Napi::Env env, std::string_view name, Napi::Value value,
+                               O* out) { out->request->full = ReadBool(env, name, value); }),
+          Custom<O>("allowOtherDatabase",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->request->allow_other_database = ReadBool(env, name, value);
+                    }),
+          Custom<O>("metadata",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->request->app_metadata = Bytes(env, value, name).Copy();
+                      if (out->request->app_metadata.size() > kMaxAppMetadata) {
+                        ThrowOutOfRange(env, name, "at most 1 MiB long", value);
+                      }
+                    }),
+          Custom<O>("excludeFiles",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      if (!value.IsFunction()) {
+                        ThrowWrongType(env, name, "a function", value);
+                      }
+                      out->exclude_files = JsCallback(value.As<Napi::Function>());
+                      out->request->exclude_files = [call = out->exclude_files.caller()](
+                                                        Operation& operation, const std::vector<std::string>& files,
+                                                        std::vector<bool>* excluded) {
+                        return AskForExclusions(call, operation, files, excluded);
+                      };
+                    }),
+          Custom<O>("backgroundThreadCpuPriority",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      out->request->cpu_priority =
+                          ReadChoice<rocksdb::CpuPriority>(env, name, value,
+                                                           {{"idle", rocksdb::CpuPriority::kIdle},
+                                                            {"low", rocksdb::CpuPriority::kLow},
+                                                            {"normal", rocksdb::CpuPriority::kNormal}});
+                    }),
+          Custom<O>("checkDiskSpace", [](Napi::Env env, std::string_view name, Napi::Value value,
+                                         O* out) { out->request->check_disk_space = ReadBool(env, name, value); }),
+      });
+  return *table;
+}
+
+const OptionTable<RestoreRequest>& RestoreTable() {
+  using O = RestoreRequest;
+  static const auto* table = new OptionTable<O>(
+      "restoreBackup options",
+      {
+          Custom<O>("walDir", [](Napi::Env env, std::string_view name, Napi::Value value,
+                                 O* out) { out->wal_dir = PathArgument(env, value, name); }),
+          Field("keepLogFiles", &O::keep_log_files),
+          Field("overwrite", &O::overwrite),
+          Field("keepOld", &O::keep_old),
+          Field("allowOtherDatabase", &O::allow_other_database),
+          Field("checkDiskSpace", &O::check_disk_space),
+          Choice("mode", &O::mode,
+                 {{"purgeAllFiles", RestoreMode::kPurgeAllFiles},
+                  {"keepLatestDbSessionIdFiles", RestoreMode::kKeepLatestDbSessionIdFiles},
+                  {"verifyChecksum", RestoreMode::kVerifyChecksum}}),
+          Custom<O>("alternates",
+                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
+                      if (!value.IsArray()) {
+                        ThrowWrongType(env, name, "an array of BackupEngines", value);
+                      }
+                      const auto array = value.As<Napi::Array>();
+                      for (uint32_t i = 0; i < array.Length(); ++i) {
+                        out->alternates.push_back(EngineArgument(env, array.Get(i), name).settings());
+                      }
+                    }),
+      });
+  return *table;
+}
+
+}  // namespace
+
+void ReadOpenEngineOptions(Napi::Env env, Napi::Value value, OpenEngineOptions* options) {
+  // RocksDB's default is one thread; a backup is mostly waiting for disks.
+  EngineOf(options).max_background_operations =
+      static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
+  OpenTable().Read(env, value, options);
+  if (!EngineOf(options).share_table_files) {
+    EngineOf(options).share_files_with_checksum = false;
+  }
+}
+
+void ReadCreateOptions(Napi::Env env, Napi::Value value, CreateRequest* request, JsCallback* exclude_files) {
+  CreateOptions options{request, {}};
+  CreateTable().Read(env, value, &options);
+  *exclude_files = std::move(options.exclude_files);
+}
+
+void ReadRestoreOptions(Napi::Env env, Napi::Value value, RestoreRequest* request) {
+  RestoreTable().Read(env, value, request);
+}
+
+uint32_t BackupIdArgument(Napi::Env env, Napi::Value value) {
+  return static_cast<uint32_t>(ReadUint64(env, "backupId", value, 1, std::numeric_limits<uint32_t>::max()));
+}
+
+bool ReadFlag(Napi::Env env, const char* what, const char* name, Napi::Value value) {
+  struct Flag {
+    bool value = false;
+  };
+  Flag flag;
+  OptionTable<Flag>(what, {Field(name, &Flag::value)}).Read(env, value, &flag);
+  return flag.value;
+}
+
+static Napi::Value ToJs(Napi::Env env, const BackupFile& file) {
+  auto object = Napi::Object::New(env);
+  object.Set("name", file.name);
+  object.Set("size", WriteUint64(env, file.size));
+  object.Set("shared", file.shared);
+  object.Set("backups", file.backups);
+  return object;
+}
+
+Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details) {
+  JsFiles files;
+  return ToJs(env, description, details, &files);
+}
+
+Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known) {
+  auto object = Napi::Object::New(env);
+  object.Set("backupId", description.id);
+  object.Set("timestamp", Napi::Date::New(env, static_cast<double>(description.timestamp) * 1000));
+  object.Set("size", WriteUint64(env, description.size));
+  object.Set("uniqueSize", WriteUint64(env, description.unique_size));
+  object.Set("metaSize", WriteUint64(env, description.meta_size));
+  object.Set("numberFiles", description.number_files);
+  object.Set("kind", description.full ? "full" : "incremental");
+  object.Set("logBytes", WriteUint64(env, description.log_bytes));
+  if (!description.database.empty()) {
+    object.Set("databaseId", description.database);
+  }
+  object.Set("appMetadata", Napi::String::New(env, description.app_metadata));
+  object.Set("appMetadataBytes",
+             Napi::Buffer<char>::Copy(env, description.app_metadata.data(), description.app_metadata.size()));
+  if (!description.newer_rocksdb.empty()) {
+    object.Set("newerRocksDB", description.newer_rocksdb);
+  }
+  if (details) {
+    auto files = Napi::Array::New(env, description.files.size());
+    for (size_t i = 0; i < description.files.size(); ++i) {
+      Napi::Value& file = (*known)[description.files[i].name];
+      if (file.IsEmpty()) {
+        file = ToJs(env, description.files[i]);
+      }
+      files.Set(static_cast<uint32_t>(i), file);
+    }
+    object.Set("fileDetails", files);
+    auto excluded = Napi::Array::New(env, description.excluded.size());
+    for (size_t i = 0; i < description.excluded.size(); ++i) {
+      excluded.Set(static_cast<uint32_t>(i), description.excluded[i]);
+    }
+    object.Set("excludedFiles", excluded);
+  }
+  return object;
+}
+
+Napi::Value ToJs(Napi::Env env, const RestoreResult& result) {
+  auto object = ToJs(env, result.backup, false).As<Napi::Object>();
+  object.Set("bytesCopied", WriteUint64(env, result.bytes_copied));
+  object.Set("bytesReused", WriteUint64(env, result.bytes_reused));
+  object.Set("filesReused", result.files_reused);
+  if (!result.kept.empty()) {
+    object.Set("keptOld", result.kept);
+  }
+  if (!result.kept_logs.empty()) {
+    object.Set("keptOldLogs", result.kept_logs);
+  }
+  return object;
+}
+
+Napi::Value ToJs(Napi::Env env, const RestorePlan& plan) {
+  auto object = Napi::Object::New(env);
+  object.Set("backup", ToJs(env, plan.backup, false));
+  object.Set("target", plan.target);
+  object.Set("targetHolds", WriteChoice(env, plan.contents.holds,
+                                        Choices<TargetHolds>{{"nothing", TargetHolds::kNothing},
+                                                             {"database", TargetHolds::kDatabase},
+                                                             {"interruptedRestore", TargetHolds::kUnfinished}}));
+  if (!plan.target_database.empty()) {
+    object.Set("targetDatabaseId", plan.target_database);
+  }
+  object.Set("bytesToCopy", WriteUint64(env, plan.bytes_to_copy));
+  object.Set("bytesToReuse", WriteUint64(env, plan.bytes_to_reuse));
+  object.Set("filesToReuse", plan.files_to_reuse);
+  if (plan.free_bytes) {
+    object.Set("bytesFree", WriteUint64(env, *plan.free_bytes));
+  }
+  return object;
+}
+
+Napi::Value ToJs(Napi::Env env, const BackupPlan& plan) {
+  auto object = Napi::Object::New(env);
+  auto files = Napi::Array::New(env, plan.files.size());
+  for (size_t i = 0; i < plan.files.size(); ++i) {
+    auto file = Napi::Object::New(env);
+    file.Set("name", plan.files[i].name);
+    file.Set("size", WriteUint64(env, plan.files[i].size));
+    file.Set("copied", plan.files[i].copied);
+    file.Set("log", plan.files[i].log);
+    files.Set(static_cast<uint32_t>(i), file);
+  }
+  object.Set("files", files);
+  if (plan.free_bytes) {
+    object.Set("bytesFree", WriteUint64(env, *plan.free_bytes));
+  }
+  if (!plan.database.empty()) {
+    object.Set("databaseId", plan.database);
+  }
+  return object;
+}
+
+}  // namespace rocksdb_backup

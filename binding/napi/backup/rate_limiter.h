@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include "napi/runtime/napi_setup.h"
+#include "rocksdb/rate_limiter.h"
+
+namespace rocksdb_backup {
+
+// The class RateLimiter of lib/rate-limiter.ts, over a limiter that several engines may share.
+void RegisterRateLimiter(Napi::Env env, Napi::Object exports);
+
+// An option that is a number of bytes per second (0: no limit) or a RateLimiter.
+std::shared_ptr<rocksdb::RateLimiter> ReadRateLimit(Napi::Env env, std::string_view name, Napi::Value value);
+
+}  // namespace rocksdb_backup

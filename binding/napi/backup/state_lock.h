@@ -1,0 +1,10 @@
+#pragma once
+
+#include "napi/runtime/napi_setup.h"
+
+namespace rocksdb_backup {
+
+// tryLockState(location) of lib/manager/state.ts.
+void RegisterStateLock(Napi::Env env, Napi::Object exports);
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,125 @@
+#include "napi/runtime/errors.h"
+
+#include <algorithm>
+
+#include "napi/runtime/addon_data.h"
+
+namespace rocksdb_backup {
+namespace {
+
+Napi::Value TextOrUndefined(Napi::Env env, const std::string& text) {
+  return text.empty() ? env.Undefined() : Napi::String::New(env, text).As<Napi::Value>();
+}
+
+Napi::Value NamesOrUndefined(Napi::Env env, const std::vector<std::string>& names) {
+  if (names.empty()) {
+    return env.Undefined();
+  }
+  auto list = Napi::Array::New(env, names.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    list.Set(static_cast<uint32_t>(i), names[i]);
+  }
+  return list;
+}
+
+template <typename ErrorType>
+[[noreturn]] void ThrowInvalid(Napi::Env env, const std::string& message) {
+  auto error = ErrorType::New(env, message);
+  error.Set("code", Napi::String::New(env, "INVALID_OPTION"));
+  throw error;
+}
+
+std::string MustBe(std::string_view name, std::string_view expected, Napi::Value actual) {
+  std::string text(name);
+  text.append(" must be ").append(expected).append(", not ").append(Describe(actual));
+  return text;
+}
+
+// How many letters are to be left out, put in, changed, or swapped with their neighbour.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<size_t>> edits(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) {
+    for (size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        edits[i][j] = i + j;
+        continue;
+      }
+      edits[i][j] =
+          std::min({edits[i - 1][j] + 1, edits[i][j - 1] + 1, edits[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        edits[i][j] = std::min(edits[i][j], edits[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return edits[a.size()][b.size()];
+}
+
+}  // namespace
+
+Napi::Value ToJs(Napi::Env env, const Error& error) {
+  const Napi::FunctionReference& error_class = AddonData::Of(env).error_class;
+  if (error_class.IsEmpty()) {
+    auto plain = Napi::Error::New(env, error.message());
+    plain.Set("code", Napi::String::New(env, error.code()));
+    return plain.Value();
+  }
+  return error_class.Value().New({Napi::String::New(env, error.message()), Napi::String::New(env, error.code()),
+                                  TextOrUndefined(env, error.subcode()), TextOrUndefined(env, error.severity()),
+                                  NamesOrUndefined(env, error.damaged_files())});
+}
+
+void Throw(Napi::Env env, const Error& error) { throw Napi::Error(env, ToJs(env, error)); }
+
+void ThrowWrongType(Napi::Env env, std::string_view name, std::string_view expected, Napi::Value actual) {
+  ThrowInvalid<Napi::TypeError>(env, MustBe(name, expected, actual));
+}
+
+void ThrowOutOfRange(Napi::Env env, std::string_view name, std::string_view expected, Napi::Value actual) {
+  ThrowInvalid<Napi::RangeError>(env, MustBe(name, expected, actual));
+}
+
+void ThrowUnknownOption(Napi::Env env, std::string_view what, std::string_view name,
+                        const std::vector<std::string>& known) {
+  std::string text(what);
+  text.append(" have no option \"").append(name).append("\"");
+  const std::string* nearest = nullptr;
+  size_t fewest = std::max<size_t>(1, name.size() / 3) + 1;
+  for (const std::string& each : known) {
+    const bool begins = name.size() > 1 && each.compare(0, name.size(), name) == 0;
+    if (const size_t edits = begins ? 0 : EditDistance(name, each); edits < fewest) {
+      fewest = edits;
+      nearest = &each;
+    }
+  }
+  if (nearest != nullptr) {
+    text.append("; did you mean \"").append(*nearest).append("\"?");
+  }
+  ThrowInvalid<Napi::TypeError>(env, text);
+}
+
+std::string Describe(Napi::Value value) {
+  switch (value.Type()) {
+    case napi_string: {
+      std::string text = value.As<Napi::String>().Utf8Value();
+      if (text.size() > 100) {
+        text = text.substr(0, 100) + "...";
+      }
+      return "the string \"" + text + "\"";
+    }
+    case napi_number:
+    case napi_boolean:
+    case napi_null:
+    case napi_undefined:
+      return value.ToString().Utf8Value();
+    case napi_bigint:
+      return value.ToString().Utf8Value() + "n";
+    case napi_function:
+      return "a function";
+    case napi_symbol:
+      return "a symbol";
+    default:
+      return value.IsArray() ? "an array" : value.IsBuffer() ? "bytes" : "an object";
+  }
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,260 @@
+#include "core/storage/confined_fs.h"
+
+#include <sys/stat.h>
+
+#include <string>
+
+#include "backup_fixture.h"
+#include "core/backup/backup_engine_session.h"
+#include "core/storage/observed_fs.h"
+#include "fault_fs.h"
+
+namespace rocksdb_backup::test {
+namespace {
+
+// Two backups, and a directory beside them that no operation may touch.
+class ConfinedTest : public BackupTest {
+ protected:
+  void SetUp() override {
+    BackupTest::SetUp();
+    repository_ = OpenRepository();
+    for (const char* prefix : {"a", "b"}) {
+      Fill(3, 200, prefix);
+      ASSERT_GOOD(Create(*repository_));
+    }
+    std::filesystem::create_directory(path("outside"));
+    WriteFile(path("outside/CURRENT"), "not yours");
+    backups_ = path("backups");
+  }
+
+  std::shared_ptr<BackupRepository> repository_;
+  std::string backups_;
+};
+
+TEST_F(ConfinedTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndHoldsUpNothing) {
+  for (const bool fifo : {true, false}) {
+    std::filesystem::remove_all(backups_ + "/meta/1");
+    if (fifo) {
+      ASSERT_EQ(mkfifo((backups_ + "/meta/1").c_str(), 0600), 0);
+    } else {
+      std::filesystem::create_directory(backups_ + "/meta/1");
+    }
+    EXPECT_EQ(Ids(*repository_), std::vector<uint32_t>{2});
+    EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{1});
+    EXPECT_CODE(Verify(*repository_, 1), "BACKUP_CORRUPT");
+    EXPECT_GOOD(Verify(*repository_, 2));
+  }
+}
+
+TEST_F(ConfinedTest, AMetaThatIsALinkToNowhereIsOneCorruptBackupThatCanBeDeleted) {
+  const std::string meta = backups_ + "/meta/9";
+  for (const std::string& to : {path("nothing"), meta}) {
+    std::filesystem::create_symlink(to, meta);
+    EXPECT_EQ(Ids(*repository_), (std::vector<uint32_t>{1, 2}));
+    EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{9});
+    EXPECT_GOOD(Verify(*repository_, 1));
+    EXPECT_GOOD(Create(*repository_));
+    const uint32_t made = Ids(*repository_).back();
+    EXPECT_GOOD(Verify(*repository_, made));
+    EXPECT_GOOD(repository_->Delete(9, true));
+    EXPECT_FALSE(std::filesystem::is_symlink(std::filesystem::symlink_status(meta)));
+    EXPECT_GOOD(repository_->Delete(made, false));
+  }
+}
+
+TEST_F(ConfinedTest, ABackupWhoseDirectoryIsAFileOrACircleOfLinksIsCorruptAndTheOthersStayUsable) {
+  const std::string directory = backups_ + "/private/1";
+  for (const bool circle : {true, false}) {
+    std::filesystem::remove_all(directory);
+    if (circle) {
+      std::filesystem::create_directory_symlink(directory, directory);
+    } else {
+      WriteFile(directory, "a file");
+    }
+    EXPECT_EQ(Ids(*repository_), std::vector<uint32_t>{2});
+    EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{1});
+    EXPECT_TRUE(Restored(*repository_, 2) == ContentsOf(db_.get()));
+  }
+}
+
+TEST_F(ConfinedTest, ALinkInACircleAmongSharedFilesHarmsThoseThatHaveItOnly) {
+  std::filesystem::create_symlink(backups_ + "/shared_checksum/x", backups_ + "/shared_checksum/x");
+  EXPECT_EQ(Ids(*repository_), (std::vector<uint32_t>{1, 2}));
+  EXPECT_GOOD(Create(*repository_));
+}
+
+// The first backup shares its table with the second.
+TEST_F(ConfinedTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere) {
+  auto options = OptionsFor("backups");
+  options.settings.engine.share_table_files = false;
+  ASSERT_GOOD(Create(*OpenRepository(options)));
+  const auto storage = std::make_shared<FaultFileSystem>();
+  auto repository = OpenRepositoryOn(storage);
+  for (const auto& [part, corrupt] :
+       {std::pair<std::string, std::vector<uint32_t>>("/shared_checksum", {1, 2}), {"/private/2", {2}}}) {
+    storage->SetHook([part = backups_ + part](FaultFileSystem::Kind kind, const std::string& path) {
+      return kind == FaultFileSystem::kList && CleanPath(path) == part
+                 ? rocksdb::IOStatus::IOError("While opendir: " + CleanPath(path), "Input/output error")
+                 : rocksdb::IOStatus::OK();
+    });
+    EXPECT_EQ(CorruptIds(*repository), corrupt) << part;
+    EXPECT_EQ(Ids(*repository).size() + corrupt.size(), 3U);
+    BackupSurvey survey;
+    ASSERT_GOOD(repository->Look(false, &survey));
+    ASSERT_EQ(survey.corrupt.size(), corrupt.size());
+    for (const auto& backup : survey.corrupt) {
+      EXPECT_NE(backup.reason.find("While opendir: " + backups_ + part + ": Input/output error"), std::string::npos)
+          << backup.reason;
+    }
+    EXPECT_GOOD(Verify(*repository, 3, true));
+    EXPECT_CODE(repository->Delete(3, true), "ROCKSDB_IO_ERROR");
+    storage->Heal();
+  }
+  EXPECT_EQ(Ids(*repository), (std::vector<uint32_t>{1, 2, 3}));
+}
+
+// What is missing elsewhere is not explained by it.
+TEST_F(ConfinedTest, ABackupThatLacksAFileDoesNotLackItForAnothersReason) {
+  std::filesystem::remove(backups_ + "/private/1/CURRENT");
+  const auto storage = std::make_shared<FaultFileSystem>();
+  auto repository = OpenRepositoryOn(storage);
+  storage->SetHook([this](FaultFileSystem::Kind kind, const std::string& path) {
+    return kind == FaultFileSystem::kList && CleanPath(path) == backups_ + "/private/2"
+               ? rocksdb::IOStatus::IOError(path, "Input/output error")
+               : rocksdb::IOStatus::OK();
+  });
+  BackupSurvey survey;
+  ASSERT_GOOD(repository->Look(false, &survey));
+  ASSERT_EQ(survey.corrupt.size(), 2U);
+  EXPECT_NE(survey.corrupt[0].reason.find("private/1/CURRENT"), std::string::npos) << survey.corrupt[0].reason;
+  EXPECT_EQ(survey.corrupt[0].reason.find("Input/output"), std::string::npos) << survey.corrupt[0].reason;
+  EXPECT_NE(survey.corrupt[1].reason.find("Input/output"), std::string::npos) << survey.corrupt[1].reason;
+}
+
+TEST_F(ConfinedTest, ALinkOutOfTheDirectoryIsNotFollowed) {
+  const std::string table = FileOf(*repository_, 2, ".sst");
+  std::filesystem::copy_file(table, path("outside/000004.sst"));
+  std::filesystem::remove(table);
+  std::filesystem::create_symlink(path("outside/000004.sst"), table);
+  for (const bool checksum : {true, false}) {
+    const Error error = Verify(*repository_, 2, checksum);
+    EXPECT_CODE(error, "BACKUP_CORRUPT");
+    EXPECT_NE(error.message().find(table + " leads out of the backup directory"), std::string::npos) << error.message();
+  }
+  EXPECT_FALSE(Restore(*repository_, RestoreTo(2, path("target"))).ok());
+}
+
+TEST_F(ConfinedTest, CollectingGarbageDeletesNothingByWayOfALink) {
+  std::filesystem::create_directory_symlink(path("outside"), backups_ + "/private/7");
+  EXPECT_GOOD(repository_->CollectGarbage(false));
+  EXPECT_GOOD(repository_->Delete(1, false));
+  EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
+}
+
+TEST_F(ConfinedTest, ALeftOverPrivateDirectoryOfAnOldEngineCostsNoBackupItsFiles) {
+  for (const char* name : {"2.tmp", "2x.tmp", "02"}) {
+    std::filesystem::create_directory(backups_ + "/private/" + name);
+  }
+  EXPECT_GOOD(repository_->CollectGarbage(false));
+  EXPECT_GOOD(repository_->Delete(1, false));
+  EXPECT_GOOD(Verify(*repository_, 2));
+}
+
+TEST_F(ConfinedTest, ALinkInPlaceOfADirectoryOfBackupsIsNamedAndNothingIsDeletedThere) {
+  for (const char* part : {"shared", "shared_checksum", "meta"}) {
+    const std::string directory = backups_ + "/" + part;
+    if (std::filesystem::exists(directory)) {
+      std::filesystem::rename(directory, path("kept"));
+    }
+    std::filesystem::create_directory_symlink(path("outside"), directory);
+    const std::vector<Error> errors = {repository_->CollectGarbage(true), repository_->PurgeOld(0, true),
+                                       Verify(*repository_, 2)};
+    for (const Error& error : errors) {
+      EXPECT_FALSE(error.ok()) << part;
+      EXPECT_NE(error.message().find(directory), std::string::npos) << error.message();
+    }
+    EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
+    std::filesystem::remove(directory);
+    if (std::filesystem::exists(path("kept"))) {
+      std::filesystem::rename(path("kept"), directory);
+    }
+  }
+  EXPECT_GOOD(Verify(*repository_, 2));
+}
+
+TEST_F(ConfinedTest, AFifoInPlaceOfADirectoryIsNamedAndHoldsUpNothing) {
+  for (const char* part : {"shared_checksum", "private", "meta"}) {
+    const std::string directory = backups_ + "/" + part;
+    std::filesystem::rename(directory, path("kept"));
+    ASSERT_EQ(mkfifo(directory.c_str(), 0600), 0);
+    EXPECT_FALSE(SyncNames(*StorageOf(OptionsFor("backups").settings), directory).ok());
+    for (const Error& error : {Create(*repository_), repository_->CollectGarbage(true)}) {
+      EXPECT_FALSE(error.ok()) << part;
+      EXPECT_NE(error.message().find(directory), std::string::npos) << error.message();
+    }
+    std::filesystem::remove(directory);
+    std::filesystem::rename(path("kept"), directory);
+  }
+  EXPECT_GOOD(Verify(*repository_, 2));
+}
+
+TEST_F(ConfinedTest, WhatIsNoDirectoryInPlaceOfOneThatIsNotUsedHarmsNothing) {
+  for (const bool fifo : {true, false}) {
+    std::filesystem::remove(backups_ + "/shared");
+    if (fifo) {
+      ASSERT_EQ(mkfifo((backups_ + "/shared").c_str(), 0600), 0);
+    } else {
+      WriteFile(backups_ + "/shared", "a file");
+    }
+    EXPECT_GOOD(Create(*repository_));
+    EXPECT_GOOD(repository_->CollectGarbage(false));
+  }
+  EXPECT_EQ(Ids(*repository_), (std::vector<uint32_t>{1, 2, 3, 4}));
+}
+
+TEST_F(ConfinedTest, TheDirectoryItselfMayBeALink) {
+  std::filesystem::create_directory_symlink(backups_, path("link"));
+  auto repository = OpenRepository(OptionsFor("link"));
+  EXPECT_GOOD(Create(*repository));
+  EXPECT_GOOD(repository->Delete(1, false));
+  EXPECT_GOOD(Verify(*repository, 3));
+}
+
+TEST_F(ConfinedTest, ALockThatIsALinkOrAFifoIsAnErrorAndWrittenToByNobody) {
+  for (const char* name : {kLockFileName, kOtherLockFileName}) {
+    const std::string lock = backups_ + "/" + name;
+    for (const bool fifo : {true, false}) {
+      std::filesystem::remove(lock);
+      if (fifo) {
+        ASSERT_EQ(mkfifo(lock.c_str(), 0600), 0);
+      } else {
+        std::filesystem::create_symlink(path("outside/CURRENT"), lock);
+      }
+      EXPECT_CODE(Create(*repository_), "ROCKSDB_IO_ERROR");
+      EXPECT_GOOD(Verify(*repository_, 2));
+      EXPECT_FALSE(Restored(*repository_, 2).empty());
+      EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
+    }
+    std::filesystem::remove(lock);
+  }
+}
+
+TEST_F(ConfinedTest, AMetaThatIsWrongAboutASharedFileMakesNoOtherBackupCorrupt) {
+  std::string meta = ReadFile(backups_ + "/meta/2");
+  const std::string table = "shared_checksum/" + NameOf(FileOf(*repository_, 1, ".sst")) + " crc32 ";
+  const size_t digit = meta.find(table) + table.size();
+  ASSERT_LT(digit, meta.size());
+  meta[digit] = meta[digit] == '1' ? '2' : '1';
+  WriteFile(backups_ + "/meta/2", meta);
+  EXPECT_EQ(Ids(*repository_), std::vector<uint32_t>{1});
+  EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{2});
+  EXPECT_GOOD(Verify(*repository_, 1));
+  const Error error = Verify(*repository_, 2);
+  EXPECT_NE(error.message().find("meta/2 is not as it was written"), std::string::npos) << error.message();
+  EXPECT_CODE(repository_->Delete(1, false), "BACKUP_CORRUPT");
+  EXPECT_GOOD(repository_->Delete(2, true));
+  EXPECT_GOOD(Verify(*repository_, 1));
+}
+
+}  // namespace
+}  // namespace rocksdb_backup::test
