@@ -1,6 +1,6 @@
 // Builds and runs test/core, the GoogleTests of binding/core.
 //
-//   node .ci/core-test.mjs                   plain; builds backup_baseline too, which test/interop.test.ts compares with
+//   node .ci/core-test.mjs                   plain; builds backup_baseline too, which test/backup/interop.test.ts compares with
 //   node .ci/core-test.mjs thread            under ThreadSanitizer
 //   node .ci/core-test.mjs address           under AddressSanitizer and UndefinedBehaviorSanitizer
 //

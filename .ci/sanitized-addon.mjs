@@ -1,7 +1,7 @@
 // Builds the addon under AddressSanitizer and UndefinedBehaviorSanitizer, with RocksDB's library of that kind, and prints as
 // JSON the environment in which node runs it:
 //
-//   ROCKSDB_BACKUP_PREBUILD   where lib/binding.ts (node-gyp-build) looks for the addon
+//   ROCKSDB_BACKUP_PREBUILD   where lib/native/binding.ts (node-gyp-build) looks for the addon
 //   LD_PRELOAD                the sanitizer's library, as node is built without
 //
 //   node .ci/sanitized-addon.mjs [folder for reports]

@@ -8,11 +8,12 @@
 //                                            The manager and the command line are TypeScript over it
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fetchSource } from '../deps/fetch.mjs';
 import { setup } from '../deps/setup.mjs';
+import { testFiles } from './test-files.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const platform = `${process.platform}-${process.arch}`;
@@ -47,12 +48,10 @@ if (butThis && chosen.includes(process.versions.node)) {
 
 await setup();
 
-const overTheApi =
-  /^(cli-|compare|drill|guarded-delete|inventory|manager|operating|report|retention|soak|state|torture|units)\b/;
+/** Folders whose tests go through the addon. What lies over it (the manager, the command line) is TypeScript. */
+const NATIVE = ['backup', 'database', 'level', 'package', 'restore'];
 const native = process.argv.includes('--native');
-const tests = readdirSync(join(root, 'dist', 'test')).filter(
-  (name) => name.endsWith('.test.js') && !(native && overTheApi.test(name)),
-);
+const tests = testFiles((folder) => !native || NATIVE.includes(folder));
 const results = chosen.map((version) => {
   const source = { version, package: `node-${platform}@${version}`, folder: 'bin', integrity: pinned[version] };
   const { folder } = fetchSource('node', source);
@@ -61,12 +60,7 @@ const results = chosen.map((version) => {
   console.log(`# node ${version}`);
   const { status } = spawnSync(
     node,
-    [
-      join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs'),
-      'run',
-      '--disable-coverage',
-      ...tests.map((name) => join('dist', 'test', name)),
-    ],
+    [join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs'), 'run', '--disable-coverage', ...tests],
     { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: `${folder}${delimiter}${process.env.PATH}` } },
   );
   return { version, passed: status === 0 };

@@ -2,14 +2,14 @@
 //
 //   npm run test:rocksdb -- DIR              DIR has include/rocksdb/version.h
 //   ... -- DIR --core                        the C++ tests only
-//   ... -- DIR dist/test/verify.test.js ...  these test files only
+//   ... -- DIR dist/test/backup/verify.test.js ...  these test files only
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fetchAll } from '../deps/fetch.mjs';
 import { build, locked, setup } from '../deps/setup.mjs';
+import { testFiles } from './test-files.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [checkout, ...words] = process.argv.slice(2);
@@ -54,12 +54,7 @@ const env = {
   ROCKSDB_BACKUP_BASELINE: executable('backup_baseline'),
 };
 console.log(`# RocksDB ${version}`);
-const tests =
-  chosen.length > 0
-    ? chosen
-    : readdirSync(join(root, 'dist', 'test'))
-        .filter((name) => name.endsWith('.test.js'))
-        .map((name) => join('dist', 'test', name));
+const tests = chosen.length > 0 ? chosen : testFiles();
 const core = chosen.length > 0 || run(executable('core_test'), [], env);
 const tap = join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
 const js = coreOnly || run(process.execPath, [tap, 'run', '--disable-coverage', ...tests], env);

@@ -11,28 +11,24 @@ export {
   type RestoreResult,
   stopBackup,
   type VerifyBackupOptions,
-} from './backup-engine.js';
-export type {
-  BackupFileDetails,
-  BackupInfo,
-  BackupKind,
-  BackupSurvey,
-  LongOperation,
-  Progress,
-  UnreadableBackup,
-} from './backup-info.js';
-export { type BackupPlan, type PlanBackupOptions, type PlannedFile, planBackup } from './backup-plan.js';
-export { BorrowedEntry } from './borrowed-entry.js';
-export { ColumnFamily } from './column-family.js';
-export { Database, type DatabaseEvents, type DatabaseSource } from './database.js';
-export type { ColumnFamilyOptions, Compression, OpenOptions } from './database-options.js';
-export { type EngineInfo, engineInfo } from './engine-info.js';
-export { type ErrorSeverity, RocksDBError } from './errors.js';
-export { DatabaseIterator, type Entry } from './iterator.js';
-export { KeySpace } from './key-space.js';
-export type { KnownDamage } from './known-damage.js';
-export { BackupManager, type StopOptions } from './manager/backup-manager.js';
-export type { Phase } from './manager/backup-runner.js';
+} from './backup/backup-engine.js';
+export { type BackupPlan, type PlanBackupOptions, type PlannedFile, planBackup } from './backup/backup-plan.js';
+export type { KnownDamage } from './backup/known-damage.js';
+export { RateLimiter, type RateLimiterOptions } from './backup/rate-limiter.js';
+export { type RestoreLeftover, removeRestoreLeftovers } from './backup/restore-leftovers.js';
+export { type ErrorSeverity, RocksDBError } from './base/errors.js';
+export {
+  type CreateSnapshotOptions,
+  createSnapshot,
+  deleteSnapshot,
+  listSnapshots,
+  pinSnapshot,
+  planSnapshots,
+  pruneSnapshots,
+  type SnapshotInfo,
+  type SnapshotPlace,
+  unpinSnapshot,
+} from './checkpoints/snapshots.js';
 export {
   type DatabaseChange,
   type DatabaseDiff,
@@ -43,9 +39,17 @@ export {
   type FamilyDigest,
   type ReadAllOptions,
   type ReadProgress,
-} from './manager/compare.js';
+} from './compare/compare.js';
+export { ColumnFamily } from './database/column-family.js';
+export { Database, type DatabaseEvents, type DatabaseSource } from './database/database.js';
+export type { ColumnFamilyOptions, Compression, OpenOptions } from './database/database-options.js';
+export { DatabaseIterator, type Entry } from './database/iterator.js';
+export { KeySpace } from './database/key-space.js';
+export { type BatchOperationOptions, WriteBatch } from './database/write-batch.js';
+export { DrillError, type DrillOptions, type DrillProgress, type DrillResult, drillBackup } from './drill/drill.js';
+export { BackupManager, type StopOptions } from './manager/backup-manager.js';
+export type { Phase } from './manager/backup-runner.js';
 export type { DatabaseOpener } from './manager/database-access.js';
-export { DrillError, type DrillOptions, type DrillProgress, type DrillResult, drillBackup } from './manager/drill.js';
 export {
   type BackupRecord,
   freedBy,
@@ -78,28 +82,19 @@ export type {
 export type { ManagerStatus } from './manager/manager-status.js';
 export type { MetricsOptions, MetricsRegistry } from './manager/metrics.js';
 export type { OperationName, OperationRecord } from './manager/operation-record.js';
-export {
-  planRetention,
-  type RetentionBackup,
-  type RetentionDecision,
-  type RetentionOptions,
-  type RetentionPlan,
-  type RetentionPolicy,
-} from './manager/retention.js';
 export type { ScheduleSpec } from './manager/schedule.js';
-export {
-  type CreateSnapshotOptions,
-  createSnapshot,
-  deleteSnapshot,
-  listSnapshots,
-  pinSnapshot,
-  planSnapshots,
-  pruneSnapshots,
-  type SnapshotInfo,
-  type SnapshotPlace,
-  unpinSnapshot,
-} from './manager/snapshots.js';
 export type { ManagerStats } from './manager/statistics.js';
+export type {
+  BackupFileDetails,
+  BackupInfo,
+  BackupKind,
+  BackupSurvey,
+  LongOperation,
+  Progress,
+  UnreadableBackup,
+} from './native/backup-info.js';
+export { BorrowedEntry } from './native/borrowed-entry.js';
+export { type EngineInfo, engineInfo } from './native/engine-info.js';
 export type {
   BorrowRangeOptions,
   CompactRangeOptions,
@@ -111,8 +106,13 @@ export type {
   RangeOptions,
   ReadOptions,
   WriteOptions,
-} from './options.js';
-export { RateLimiter, type RateLimiterOptions } from './rate-limiter.js';
-export { type RestoreLeftover, removeRestoreLeftovers } from './restore-leftovers.js';
-export type { Snapshot } from './snapshot.js';
-export { type BatchOperationOptions, WriteBatch } from './write-batch.js';
+} from './native/options.js';
+export type { Snapshot } from './native/snapshot.js';
+export {
+  planRetention,
+  type RetentionBackup,
+  type RetentionDecision,
+  type RetentionOptions,
+  type RetentionPlan,
+  type RetentionPolicy,
+} from './retention/retention.js';

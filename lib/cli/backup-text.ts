@@ -1,5 +1,5 @@
-import type { BackupInfo } from '../backup-info.js';
-import { formatSize } from '../units.js';
+import { formatSize } from '../base/units.js';
+import type { BackupInfo } from '../native/backup-info.js';
 
 /** How much of a backup is write-ahead log, where that is most of it; else empty. */
 export function logShare({ size, logBytes }: BackupInfo): string {

@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline';
-import type { Progress } from '../backup-info.js';
 import type { NewRecord, OperationName } from '../manager/operation-record.js';
 import { recordedError } from '../manager/operation-record.js';
 import type { Recorder } from '../manager/recorder.js';
+import type { Progress } from '../native/backup-info.js';
 import { reasonOf, StoppedError, UsageError } from './errors.js';
 import type { Interrupts } from './interrupts.js';
 import type { Output } from './output/output.js';

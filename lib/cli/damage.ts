@@ -1,8 +1,8 @@
-import type { BackupEngine } from '../backup-engine.js';
-import type { BackupInfo } from '../backup-info.js';
-import { readKnownDamage } from '../known-damage.js';
+import type { BackupEngine } from '../backup/backup-engine.js';
+import { readKnownDamage } from '../backup/known-damage.js';
 import * as manager from '../manager/damage.js';
 import { ManagerState } from '../manager/manager-state.js';
+import type { BackupInfo } from '../native/backup-info.js';
 import type { Context } from './context.js';
 import { withDirectory } from './directory.js';
 import { isFullDisk, reasonOf } from './errors.js';

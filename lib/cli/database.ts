@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Database } from '../database.js';
-import type { OpenOptions } from '../database-options.js';
+import { Database } from '../database/database.js';
+import type { OpenOptions } from '../database/database-options.js';
 import { notFound, UsageError } from './errors.js';
 import { unreadable } from './unreadable.js';
 

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
-import { BackupEngine, type BackupEngineOptions } from '../backup-engine.js';
-import type { BackupInfo, UnreadableBackup } from '../backup-info.js';
-import type { Database } from '../database.js';
-import { RocksDBError } from '../errors.js';
-import { damageLookup, readKnownDamage } from '../known-damage.js';
-import { byDatabase } from '../manager/databases.js';
+import { BackupEngine, type BackupEngineOptions } from '../backup/backup-engine.js';
+import { damageLookup, readKnownDamage } from '../backup/known-damage.js';
+import { RocksDBError } from '../base/errors.js';
+import type { Database } from '../database/database.js';
+import type { BackupInfo, UnreadableBackup } from '../native/backup-info.js';
+import { byDatabase } from '../retention/databases.js';
 import type { Context } from './context.js';
 import { capital, notFound } from './errors.js';
 import { parseBackupId } from './parse.js';

@@ -1,4 +1,4 @@
-import { RocksDBError } from '../errors.js';
+import { RocksDBError } from '../base/errors.js';
 import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
 
 /** A command line that cannot be done. `hint` is what to type instead. */

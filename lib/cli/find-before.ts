@@ -1,5 +1,5 @@
-import type { BackupEngine } from '../backup-engine.js';
-import type { BackupInfo } from '../backup-info.js';
+import type { BackupEngine } from '../backup/backup-engine.js';
+import type { BackupInfo } from '../native/backup-info.js';
 import type { Context } from './context.js';
 import { knownDamaged, noneUsable, warnOfPassed } from './directory.js';
 import { notFound } from './errors.js';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { BackupInfo } from '../backup-info.js';
+import type { BackupInfo } from '../native/backup-info.js';
 import { partsOf } from './output/text.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, ref, text, time } from './schema.js';
 

@@ -1,5 +1,5 @@
-import type { BackupInfo } from '../backup-info.js';
-import { engineInfo } from '../engine-info.js';
+import type { BackupInfo } from '../native/backup-info.js';
+import { engineInfo } from '../native/engine-info.js';
 import { ranges } from './commands/show.js';
 import type { Context } from './context.js';
 

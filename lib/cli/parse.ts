@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { parseDuration, parseRate, parseSize } from '../units.js';
-import { didYouMean } from '../unknown-option.js';
+import { parseDuration, parseRate, parseSize } from '../base/units.js';
+import { didYouMean } from '../base/unknown-option.js';
 import { type Command, commonOptions, type OptionSpec, type OptionSpecs, optionsOf } from './command.js';
 import { UsageError } from './errors.js';
 import { parseTime } from './time.js';

@@ -1,5 +1,5 @@
-import { periodOf } from '../manager/periods.js';
-import type { RetentionPolicy } from '../manager/retention.js';
+import { periodOf } from '../retention/periods.js';
+import type { RetentionPolicy } from '../retention/retention.js';
 import type { OptionSpecs, OptionValues } from './command.js';
 import { UsageError } from './errors.js';
 

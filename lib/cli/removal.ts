@@ -1,10 +1,10 @@
-import type { BackupEngine } from '../backup-engine.js';
-import type { BackupInfo } from '../backup-info.js';
-import { RocksDBError } from '../errors.js';
+import type { BackupEngine } from '../backup/backup-engine.js';
+import { RocksDBError } from '../base/errors.js';
+import { formatSize } from '../base/units.js';
 import { deleteUnlessPinned, type GuardedDeleteOptions } from '../manager/guarded-delete.js';
 import { type BackupRecord, type Inventory, missingPins } from '../manager/inventory.js';
 import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
-import { formatSize } from '../units.js';
+import type { BackupInfo } from '../native/backup-info.js';
 import type { Context } from './context.js';
 import { capital } from './errors.js';
 import { safe } from './output/text.js';

@@ -1,4 +1,4 @@
-import { formatDuration, parseDuration } from '../units.js';
+import { formatDuration, parseDuration } from '../base/units.js';
 import { UsageError } from './errors.js';
 
 const moment = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/i;

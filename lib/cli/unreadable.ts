@@ -1,7 +1,7 @@
 // Apart from errors.ts, which help needs too: this one loads the addon.
 
-import { native } from '../binding.js';
-import { RocksDBError } from '../errors.js';
+import { RocksDBError } from '../base/errors.js';
+import { native } from '../native/binding.js';
 
 /** A path that could not be looked at: which, why, and whose it is where that is the reason. */
 export function unreadable(path: string, cause: unknown): RocksDBError {

@@ -2,10 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { realPathOf } from '../base/real-path.js';
+import { parseRate } from '../base/units.js';
+import { didYouMean } from '../base/unknown-option.js';
 import type { BackupManagerOptions } from '../manager/manager-options.js';
-import { realPathOf } from '../manager/real-path.js';
-import { parseRate } from '../units.js';
-import { didYouMean } from '../unknown-option.js';
 import { mergeOperators } from './database.js';
 import { notFound, UsageError } from './errors.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, text } from './schema.js';

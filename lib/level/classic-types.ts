@@ -8,7 +8,7 @@ import type {
   AbstractSnapshot,
   AbstractValueIterator,
 } from 'abstract-level';
-import type { WriteOptions } from '../options.js';
+import type { WriteOptions } from '../native/options.js';
 import type { LevelIteratorOptions, LevelReadOptions } from './level-options.js';
 
 export type {

@@ -1,4 +1,4 @@
-import type { WriteOptions } from '../options.js';
+import type { WriteOptions } from '../native/options.js';
 import { batchOf } from './level-batch.js';
 import { cursorOf, type Place, type PrivateRangeOptions } from './level-iterator.js';
 import { writeOptionsOf } from './level-options.js';

@@ -1,6 +1,6 @@
 import { AbstractChainedBatch } from 'abstract-level';
-import type { Key, WriteOptions } from '../options.js';
-import { WriteBatch } from '../write-batch.js';
+import { WriteBatch } from '../database/write-batch.js';
+import type { Key, WriteOptions } from '../native/options.js';
 import type { Place } from './level-iterator.js';
 import { writeOptionsOf } from './level-options.js';
 

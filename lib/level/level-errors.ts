@@ -1,4 +1,4 @@
-import { RocksDBError } from '../errors.js';
+import { RocksDBError } from '../base/errors.js';
 
 /** Our codes for what abstract-level's users know by a code of classic-level. */
 const codes: Record<string, string> = {

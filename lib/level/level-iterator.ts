@@ -1,10 +1,10 @@
 import { AbstractIterator, AbstractKeyIterator, AbstractValueIterator } from 'abstract-level';
-import { Cursor } from '../cursor.js';
-import { describe, invalidOption } from '../errors.js';
-import type { Handle } from '../handle.js';
-import type { MaybePromise } from '../native-database.js';
-import type { Key } from '../options.js';
-import { pace } from '../pace.js';
+import { describe, invalidOption } from '../base/errors.js';
+import { pace } from '../base/pace.js';
+import { Cursor } from '../native/cursor.js';
+import type { Handle } from '../native/handle.js';
+import type { MaybePromise } from '../native/native-database.js';
+import type { Key } from '../native/options.js';
 import { aborted } from './level-errors.js';
 import { nativeEncoding, type PrivateReadOptions, readOptionsOf } from './level-options.js';
 

@@ -13,10 +13,10 @@ import type {
   AbstractValueIteratorOptions,
   Transcoder,
 } from 'abstract-level';
-import type { Compression, OpenOptions } from '../database-options.js';
-import { describe, invalidOption } from '../errors.js';
-import type { ReadArgument } from '../native-database.js';
-import type { ReadOptions, WriteOptions } from '../options.js';
+import { describe, invalidOption } from '../base/errors.js';
+import type { Compression, OpenOptions } from '../database/database-options.js';
+import type { ReadArgument } from '../native/native-database.js';
+import type { ReadOptions, WriteOptions } from '../native/options.js';
 import { doorNumbersOf, isDoorNumber } from './door-numbers.js';
 import { LevelSnapshot } from './level-snapshot.js';
 

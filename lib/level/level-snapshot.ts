@@ -1,6 +1,6 @@
 import { AbstractSnapshot } from 'abstract-level';
-import { describe, invalidOption } from '../errors.js';
-import type { Snapshot } from '../snapshot.js';
+import { describe, invalidOption } from '../base/errors.js';
+import type { Snapshot } from '../native/snapshot.js';
 
 /** abstract-level's snapshot, over one of ours. */
 export class LevelSnapshot extends AbstractSnapshot {

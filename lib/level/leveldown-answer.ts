@@ -1,5 +1,5 @@
-import type { MaybePromise } from '../native-database.js';
-import { isPromise, paced } from '../settle.js';
+import type { MaybePromise } from '../native/native-database.js';
+import { isPromise, paced } from '../native/settle.js';
 import type { AnyCallback } from './leveldown-abstract.js';
 import { asStoreError } from './leveldown-errors.js';
 

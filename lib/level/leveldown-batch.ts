@@ -1,5 +1,5 @@
-import { PackedBatch } from '../packed-batch.js';
-import { pacedAfterWork } from '../settle.js';
+import { PackedBatch } from '../native/packed-batch.js';
+import { pacedAfterWork } from '../native/settle.js';
 import { AbstractChainedBatch, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
 import { writeOptionsOf } from './leveldown-options.js';
 import type { Store } from './leveldown-store.js';

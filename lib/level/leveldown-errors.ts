@@ -1,4 +1,4 @@
-import { RocksDBError } from '../errors.js';
+import { RocksDBError } from '../base/errors.js';
 
 /** How messages begin in rocksdb, which has no codes: what the code above it looks for. */
 const beginnings: Record<string, string> = {

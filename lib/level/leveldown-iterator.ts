@@ -1,6 +1,6 @@
-import { Cursor } from '../cursor.js';
-import type { Handle } from '../handle.js';
-import { pace } from '../pace.js';
+import { pace } from '../base/pace.js';
+import { Cursor } from '../native/cursor.js';
+import type { Handle } from '../native/handle.js';
 import { AbstractIterator, type AbstractStore, type AnyCallback } from './leveldown-abstract.js';
 import { asStoreError, iteratorEnded } from './leveldown-errors.js';
 import type { Store } from './leveldown-store.js';

@@ -1,5 +1,5 @@
-import type { OpenOptions } from '../database-options.js';
-import type { WriteOptions } from '../options.js';
+import type { OpenOptions } from '../database/database-options.js';
+import type { WriteOptions } from '../native/options.js';
 import { doorNumbersOf, isDoorNumber } from './door-numbers.js';
 import type { RocksDBOpenOptions, RocksDBWriteOptions } from './leveldown-types.js';
 

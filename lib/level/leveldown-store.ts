@@ -1,8 +1,8 @@
-import type { Database } from '../database.js';
-import { RocksDBError } from '../errors.js';
-import type { Handle } from '../handle.js';
-import { handleOf } from '../key-space.js';
-import type { MaybePromise, NativeDatabase } from '../native-database.js';
+import { RocksDBError } from '../base/errors.js';
+import type { Database } from '../database/database.js';
+import { handleOf } from '../database/key-space.js';
+import type { Handle } from '../native/handle.js';
+import type { MaybePromise, NativeDatabase } from '../native/native-database.js';
 import type { AnyCallback } from './leveldown-abstract.js';
 import { answer, answerDone, type Tally } from './leveldown-answer.js';
 import { asStoreError } from './leveldown-errors.js';

@@ -1,6 +1,6 @@
-import type { Database, databaseOf } from '../database.js';
-import type { Compression, OpenOptions } from '../database-options.js';
-import type { WriteOptions } from '../options.js';
+import type { Database, databaseOf } from '../database/database.js';
+import type { Compression, OpenOptions } from '../database/database-options.js';
+import type { WriteOptions } from '../native/options.js';
 
 /** A key or a value. What is no Buffer is made a string, a number for instance. */
 export type Bytes = string | Buffer;

@@ -1,8 +1,8 @@
-import { Database, databaseOf } from '../database.js';
-import { RocksDBError } from '../errors.js';
-import type { ReadArgument } from '../native-database.js';
-import { PackedBatch } from '../packed-batch.js';
-import { pacedAfterWork } from '../settle.js';
+import { RocksDBError } from '../base/errors.js';
+import { Database, databaseOf } from '../database/database.js';
+import type { ReadArgument } from '../native/native-database.js';
+import { PackedBatch } from '../native/packed-batch.js';
+import { pacedAfterWork } from '../native/settle.js';
 import { clear } from './clear.js';
 import { AbstractLevelDOWN, type AnyCallback } from './leveldown-abstract.js';
 import { answerDone } from './leveldown-answer.js';

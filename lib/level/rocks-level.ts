@@ -6,15 +6,15 @@ import {
   type AbstractSnapshot,
   type AbstractValueIterator,
 } from 'abstract-level';
-import { BackupEngine, type BackupEngineOptions } from '../backup-engine.js';
-import { ColumnFamily } from '../column-family.js';
-import { Database, type DatabaseSource, databaseOf } from '../database.js';
-import { describe, invalidOption, RocksDBError } from '../errors.js';
-import type { Handle } from '../handle.js';
-import { familyIdOf, handleOf } from '../key-space.js';
-import type { MaybePromise } from '../native-database.js';
-import type { Key, WriteOptions } from '../options.js';
-import { paced, settle, settleAfterWork } from '../settle.js';
+import { BackupEngine, type BackupEngineOptions } from '../backup/backup-engine.js';
+import { describe, invalidOption, RocksDBError } from '../base/errors.js';
+import { ColumnFamily } from '../database/column-family.js';
+import { Database, type DatabaseSource, databaseOf } from '../database/database.js';
+import { familyIdOf, handleOf } from '../database/key-space.js';
+import type { Handle } from '../native/handle.js';
+import type { MaybePromise } from '../native/native-database.js';
+import type { Key, WriteOptions } from '../native/options.js';
+import { paced, settle, settleAfterWork } from '../native/settle.js';
 import { clear } from './clear.js';
 import { NativeChainedBatch, type PrivateOperation, writeAll } from './level-batch.js';
 import { asLevelError, notOpen } from './level-errors.js';

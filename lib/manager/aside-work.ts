@@ -1,11 +1,11 @@
+import { createSnapshot, pruneSnapshots } from '../checkpoints/snapshots.js';
+import { type DrillResult, drillBackup } from '../drill/drill.js';
 import { notingDamage } from './damage.js';
 import { databaseBehind } from './database-access.js';
-import { type DrillResult, drillBackup } from './drill.js';
 import type { ManagedOperation } from './manager-events.js';
 import type { ManagerWork } from './manager-work.js';
 import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
 import { toError } from './retries.js';
-import { createSnapshot, pruneSnapshots } from './snapshots.js';
 
 /** Drills and snapshots: what a manager does beside backups, one at a time of each. */
 export class AsideWork {

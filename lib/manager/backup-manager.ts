@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
-import type { BackupInfo, BackupKind } from '../backup-info.js';
-import { invalidOption, RocksDBError } from '../errors.js';
-import { type Clock, systemClock } from './clock.js';
-import type { DrillResult } from './drill.js';
+import { type Clock, systemClock } from '../base/clock.js';
+import { invalidOption, RocksDBError } from '../base/errors.js';
+import { listSnapshots, type SnapshotInfo } from '../checkpoints/snapshots.js';
+import type { DrillResult } from '../drill/drill.js';
+import type { BackupInfo, BackupKind } from '../native/backup-info.js';
+import type { RetentionPlan } from '../retention/retention.js';
 import { pinBackup } from './guarded-delete.js';
 import { type BackupRecord, readInventory } from './inventory.js';
 import type { ManagerEvents } from './manager-events.js';
@@ -10,9 +12,7 @@ import { type BackupManagerOptions, checkManagerOptions } from './manager-option
 import type { ManagerStatus } from './manager-status.js';
 import { ManagerWork } from './manager-work.js';
 import { ManagerMetrics } from './metrics.js';
-import type { RetentionPlan } from './retention.js';
 import { createTicker, type ScheduleEntry, type Ticker } from './schedule.js';
-import { listSnapshots, type SnapshotInfo } from './snapshots.js';
 import { unpin, updateState } from './state.js';
 import type { ManagerStats } from './statistics.js';
 

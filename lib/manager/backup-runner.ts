@@ -1,7 +1,8 @@
-import type { BackupEngine } from '../backup-engine.js';
-import type { BackupInfo, BackupKind, Progress } from '../backup-info.js';
-import type { Database, DatabaseSource } from '../database.js';
-import { type Clock, pause } from './clock.js';
+import type { BackupEngine } from '../backup/backup-engine.js';
+import { type Clock, pause } from '../base/clock.js';
+import type { Database, DatabaseSource } from '../database/database.js';
+import type { BackupInfo, BackupKind, Progress } from '../native/backup-info.js';
+import { ownBackups } from '../retention/databases.js';
 import { mayShare, notingDamage } from './damage.js';
 import type { DatabaseAccess } from './database-access.js';
 import {
@@ -11,7 +12,6 @@ import {
   type DatabaseContent,
   isSameContent,
 } from './database-content.js';
-import { ownBackups } from './databases.js';
 import { isBad } from './last-good.js';
 import { type ManagerEngines, type OpenEngine, takeTurn } from './manager-engines.js';
 import {

@@ -1,6 +1,6 @@
-import type { BackupEngine } from '../backup-engine.js';
-import type { BackupInfo } from '../backup-info.js';
-import { damageLookup, isOf, isSharedFile, type KnownDamage } from '../known-damage.js';
+import type { BackupEngine } from '../backup/backup-engine.js';
+import { damageLookup, isOf, isSharedFile, type KnownDamage } from '../backup/known-damage.js';
+import type { BackupInfo } from '../native/backup-info.js';
 import type { ManagerMemory, ManagerState, Suspect } from './manager-state.js';
 import { isSameBackup } from './operation-record.js';
 

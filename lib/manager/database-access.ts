@@ -1,6 +1,6 @@
-import { Database, type DatabaseSource, databaseOf } from '../database.js';
-import { describe, invalidOption } from '../errors.js';
-import { realPathOf } from './real-path.js';
+import { describe, invalidOption } from '../base/errors.js';
+import { realPathOf } from '../base/real-path.js';
+import { Database, type DatabaseSource, databaseOf } from '../database/database.js';
 
 /** A database that is open only while a {@link BackupManager} works with it, for programs that have no other use for it. */
 export interface DatabaseOpener {

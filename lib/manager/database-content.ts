@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { BackupInfo } from '../backup-info.js';
-import { type Database, type DatabaseSource, nativeDatabase } from '../database.js';
+import { type Database, type DatabaseSource, nativeDatabase } from '../database/database.js';
+import type { BackupInfo } from '../native/backup-info.js';
 
 /**
  * What a database holds, as far as two moments can be compared by it: binding/core/database/database_content.h says what is in it. Where

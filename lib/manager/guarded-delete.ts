@@ -1,7 +1,7 @@
-import type { BackupEngine, WriteTurn } from '../backup-engine.js';
-import type { BackupInfo } from '../backup-info.js';
-import { RocksDBError } from '../errors.js';
-import type { Clock } from './clock.js';
+import type { BackupEngine, WriteTurn } from '../backup/backup-engine.js';
+import type { Clock } from '../base/clock.js';
+import { RocksDBError } from '../base/errors.js';
+import type { BackupInfo } from '../native/backup-info.js';
 import { freedByEach, type Inventory } from './inventory.js';
 import { type BackupRef, isSameBackup } from './operation-record.js';
 import type { Recorder } from './recorder.js';

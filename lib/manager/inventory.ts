@@ -1,11 +1,11 @@
-import type { BackupEngine } from '../backup-engine.js';
-import type { BackupFileDetails, BackupInfo, UnreadableBackup } from '../backup-info.js';
-import { damageLookup, type KnownDamage } from '../known-damage.js';
+import type { BackupEngine } from '../backup/backup-engine.js';
+import { damageLookup, type KnownDamage } from '../backup/known-damage.js';
+import type { BackupFileDetails, BackupInfo, UnreadableBackup } from '../native/backup-info.js';
+import type { RetentionBackup } from '../retention/retention.js';
 import { whatIsDamaged } from './damage.js';
 import { type Health, healthOf, recordsNewestFirst, suspicionOf } from './health.js';
 import { memoryOf, type Suspect } from './manager-state.js';
 import { isRecordOf, isSameBackup, type OperationRecord } from './operation-record.js';
-import type { RetentionBackup } from './retention.js';
 import { type DirectoryState, lookAtState, type Pin, pinOf } from './state.js';
 
 /** A backup with all that is known about it. */

@@ -1,4 +1,4 @@
-import { ownBackups } from './databases.js';
+import { ownBackups } from '../retention/databases.js';
 import { recordsNewestFirst, suspicionOf } from './health.js';
 import { memoryOf } from './manager-state.js';
 import { type BackupRef, isRecordOf } from './operation-record.js';

@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { BackupEngine, type BackupEngineOptions } from '../backup-engine.js';
+import { BackupEngine, type BackupEngineOptions } from '../backup/backup-engine.js';
 
 /** The engine that a manager has on its directory. */
 export interface OpenEngine {

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
-import type { BackupInfo, BackupKind, Progress } from '../backup-info.js';
-import type { DrillResult } from './drill.js';
-import type { RetentionPlan } from './retention.js';
+import type { DrillResult } from '../drill/drill.js';
+import type { BackupInfo, BackupKind, Progress } from '../native/backup-info.js';
+import type { RetentionPlan } from '../retention/retention.js';
 
 /** What brought a backup about. */
 export type Trigger = 'schedule' | 'change' | 'demand' | 'final';

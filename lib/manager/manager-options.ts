@@ -4,17 +4,17 @@ import {
   type CreateBackupOptions,
   checkCreateOptions,
   checkEngineOptions,
-} from '../backup-engine.js';
-import { Database, type DatabaseSource, databaseOf } from '../database.js';
-import { describe, invalidOption } from '../errors.js';
-import { parseDuration } from '../units.js';
-import { unknownOption } from '../unknown-option.js';
+} from '../backup/backup-engine.js';
+import { describe, invalidOption } from '../base/errors.js';
+import { realPathOf } from '../base/real-path.js';
+import { parseDuration } from '../base/units.js';
+import { unknownOption } from '../base/unknown-option.js';
+import { Database, type DatabaseSource, databaseOf } from '../database/database.js';
+import { checkDrillOptions, type DrillOptions } from '../drill/drill.js';
+import { checkRetentionPolicy, type RetentionPolicy } from '../retention/retention.js';
 import { DatabaseAccess, type DatabaseOpener, isOpener, type ManagedDatabase } from './database-access.js';
-import { checkDrillOptions, type DrillOptions } from './drill.js';
 import type { AfterHook, BeforeHook, OnFailure } from './manager-events.js';
 import type { MetricsOptions } from './metrics.js';
-import { realPathOf } from './real-path.js';
-import { checkRetentionPolicy, type RetentionPolicy } from './retention.js';
 import { parseSchedule, type ScheduleEntry, type ScheduleSpec } from './schedule.js';
 
 /** How a {@link BackupManager} tries again what failed for a reason that may pass. */

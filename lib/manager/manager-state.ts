@@ -1,4 +1,4 @@
-import { type KnownDamage, parseDamage } from '../known-damage.js';
+import { type KnownDamage, parseDamage } from '../backup/known-damage.js';
 import type { BackedUpContent } from './database-content.js';
 import { warn } from './manager-events.js';
 import { isSameBackup } from './operation-record.js';

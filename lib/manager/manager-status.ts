@@ -1,4 +1,4 @@
-import type { Progress } from '../backup-info.js';
+import type { Progress } from '../native/backup-info.js';
 import type { Phase } from './backup-runner.js';
 import type { BackupContext, BackupResult, Failure } from './manager-events.js';
 import type { Suspect } from './manager-state.js';

@@ -1,6 +1,9 @@
 import type { EventEmitter } from 'node:events';
-import type { BackupInfo, Progress } from '../backup-info.js';
-import { RocksDBError } from '../errors.js';
+import { type Clock, SteadyClock } from '../base/clock.js';
+import { RocksDBError } from '../base/errors.js';
+import type { BackupInfo, Progress } from '../native/backup-info.js';
+import { ownBackups } from '../retention/databases.js';
+import type { RetentionPlan, RetentionPolicy } from '../retention/retention.js';
 import { AsideWork, succeeded } from './aside-work.js';
 import { BackupQueue } from './backup-queue.js';
 import {
@@ -12,9 +15,7 @@ import {
   verifyAndRecord,
 } from './backup-runner.js';
 import { ChangeWatch } from './change-watch.js';
-import { type Clock, SteadyClock } from './clock.js';
 import { DatabaseAccess } from './database-access.js';
-import { ownBackups } from './databases.js';
 import { readInventory } from './inventory.js';
 import { type GoodBackup, isBad, lastGoodOf } from './last-good.js';
 import { ManagerEngines } from './manager-engines.js';
@@ -35,7 +36,6 @@ import { count, ManagerState } from './manager-state.js';
 import { isSameBackup, type OperationName } from './operation-record.js';
 import { planPruning, prune } from './pruner.js';
 import { Recorder } from './recorder.js';
-import type { RetentionPlan, RetentionPolicy } from './retention.js';
 import { backoff, toError } from './retries.js';
 import type { DirectoryState } from './state.js';
 import { type ManagerStats, statisticsOf } from './statistics.js';

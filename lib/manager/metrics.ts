@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { invalidOption, RocksDBError } from '../errors.js';
+import { invalidOption, RocksDBError } from '../base/errors.js';
 import { type ManagerEvents, warn } from './manager-events.js';
 import type { ManagerStatus } from './manager-status.js';
 import type { ManagerStats } from './statistics.js';

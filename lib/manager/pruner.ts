@@ -1,14 +1,19 @@
-import type { BackupEngine } from '../backup-engine.js';
-import type { BackupInfo } from '../backup-info.js';
-import type { Clock, SteadyClock } from './clock.js';
-import { byDatabase } from './databases.js';
+import type { BackupEngine } from '../backup/backup-engine.js';
+import type { Clock, SteadyClock } from '../base/clock.js';
+import type { BackupInfo } from '../native/backup-info.js';
+import { byDatabase } from '../retention/databases.js';
+import {
+  planRetention,
+  type RetentionOptions,
+  type RetentionPlan,
+  type RetentionPolicy,
+} from '../retention/retention.js';
 import { deleteUnlessPinned, passesOf, recordedPass } from './guarded-delete.js';
 import { type Inventory, readInventory, retentionBackups } from './inventory.js';
 import { takeTurn } from './manager-engines.js';
 import type { ManagerState } from './manager-state.js';
 import { recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
-import { planRetention, type RetentionOptions, type RetentionPlan, type RetentionPolicy } from './retention.js';
 import { whyUnreadableForbid } from './unreadable-backups.js';
 
 /** What a pruner works with. */

@@ -1,8 +1,8 @@
 import { Cron } from 'croner';
-import { describe, invalidOption } from '../errors.js';
-import { parseDuration } from '../units.js';
-import { unknownOption } from '../unknown-option.js';
-import type { Clock, Timer } from './clock.js';
+import type { Clock, Timer } from '../base/clock.js';
+import { describe, invalidOption } from '../base/errors.js';
+import { parseDuration } from '../base/units.js';
+import { unknownOption } from '../base/unknown-option.js';
 
 /**
  * When something is done. A string that is a duration (`'5m'`), or a number of milliseconds, is an interval; any other string

@@ -1,12 +1,12 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { native } from '../binding.js';
-import { RocksDBError } from '../errors.js';
-import type { NativeStateLock } from '../native-backup-engine.js';
-import { readPlainFile } from '../plain-file.js';
-import { PREVIOUS_STATE_FILE, parseWritten, STATE_FILE, writtenText } from '../state-file.js';
-import { NotDurable, writeDurably } from './durable-file.js';
+import { PREVIOUS_STATE_FILE, parseWritten, STATE_FILE, writtenText } from '../backup/state-file.js';
+import { NotDurable, writeDurably } from '../base/durable-file.js';
+import { RocksDBError } from '../base/errors.js';
+import { readPlainFile } from '../base/plain-file.js';
+import { native } from '../native/binding.js';
+import type { NativeStateLock } from '../native/native-backup-engine.js';
 import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
 
 /** A backup that is kept until it is unpinned. */

@@ -1,6 +1,6 @@
 // A backup that cannot be read is not damaged for that: its owner may be wrong, or a disk does not answer. Then it is not to be deleted.
 
-import type { UnreadableBackup } from '../backup-info.js';
+import type { UnreadableBackup } from '../native/backup-info.js';
 
 /** Why a backup cannot be read: a permission is missing, the disk does not give it, or a file is damaged or missing. */
 export type UnreadableFor = 'permission' | 'disk' | 'damage';

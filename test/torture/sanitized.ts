@@ -11,30 +11,30 @@ const ROOT = join(__dirname, '..', '..', '..');
 
 /** The files that use most of the native code: what runs before every landing. */
 const SHORT = [
-  'lifecycle',
-  'database',
-  'iterator',
-  'write-batch',
-  'snapshots',
-  'backup-bytes',
-  'backup-create',
-  'backup-hostile',
-  'restore',
-  'stop',
-  'line',
-  'worker-ends',
+  'backup/lifecycle',
+  'database/database',
+  'database/iterator',
+  'database/write-batch',
+  'checkpoints/snapshots',
+  'backup/bytes',
+  'backup/create',
+  'backup/hostile',
+  'restore/restore',
+  'backup/stop',
+  'backup/line',
+  'backup/worker-ends',
 ];
 
 /** Left out, and why. */
 const LEFT_OUT: Record<string, string> = {
-  'stop-latency': 'measures milliseconds, which the sanitizers multiply',
-  'reads-from-memory': 'measures which reads wait',
-  threadpool: 'measures which calls wait for others',
-  leaks: 'counts what the process holds, of which the sanitizers hold some',
-  deps: 'tests the build, in which nothing is instrumented',
-  report: 'starts a browser, which does not start with the library of the sanitizers in it',
-  'cli-terminal': 'starts other programs in a terminal, with the library of the sanitizers in them',
-  'cli-completion': 'starts shells with the library of the sanitizers in them',
+  'backup/stop-latency': 'measures milliseconds, which the sanitizers multiply',
+  'database/reads-from-memory': 'measures which reads wait',
+  'database/threadpool': 'measures which calls wait for others',
+  'backup/leaks': 'counts what the process holds, of which the sanitizers hold some',
+  'package/deps': 'tests the build, in which nothing is instrumented',
+  'cli/report': 'starts a browser, which does not start with the library of the sanitizers in it',
+  'cli/terminal': 'starts other programs in a terminal, with the library of the sanitizers in them',
+  'cli/completion': 'starts shells with the library of the sanitizers in them',
 };
 
 function runTest(file: string, env: NodeJS.ProcessEnv): Promise<Ended> {
@@ -62,7 +62,10 @@ export const sanitized: Experiment = {
       maxBuffer: 2 ** 26,
     });
     const env = JSON.parse(stdout) as NodeJS.ProcessEnv;
-    const all = readdirSync(join(ROOT, 'dist', 'test'))
+    const tests = join(ROOT, 'dist', 'test');
+    const all = readdirSync(tests, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap(({ name }) => readdirSync(join(tests, name)).map((file) => `${name}/${file}`))
       .filter((name) => name.endsWith('.test.js'))
       .map((name) => name.replace(/\.test\.js$/, ''));
     const files = torture.full ? all.filter((name) => !(name in LEFT_OUT)) : SHORT;

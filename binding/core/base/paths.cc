@@ -135,7 +135,7 @@ uint64_t SizeInName(const std::string& backup_relative_path) {
 }
 
 std::string HumanBytes(uint64_t bytes) {
-  // Decimal, with three digits, as lib/units.ts shows sizes.
+  // Decimal, with three digits, as lib/base/units.ts shows sizes.
   static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
   double value = static_cast<double>(bytes);
   size_t unit = 0;

@@ -7,7 +7,7 @@
 
 namespace rocksdb_backup {
 
-// The class RateLimiter of lib/rate-limiter.ts, over a limiter that several engines may share.
+// The class RateLimiter of lib/backup/rate-limiter.ts, over a limiter that several engines may share.
 void RegisterRateLimiter(Napi::Env env, Napi::Object exports);
 
 // An option that is a number of bytes per second (0: no limit) or a RateLimiter.

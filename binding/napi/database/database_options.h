@@ -7,7 +7,7 @@
 
 namespace rocksdb_backup {
 
-// The options of Database.open, and of one column family: lib/database-options.ts says what each means.
+// The options of Database.open, and of one column family: lib/database/database-options.ts says what each means.
 DatabaseOptions DatabaseOptionsOf(Napi::Env env, Napi::Value value);
 
 // What `value` says, over what `base` says.

@@ -7,12 +7,12 @@
 
 namespace rocksdb_backup {
 
-// The native half of lib/iterator.ts.
+// The native half of lib/database/iterator.ts.
 class IteratorHandle final : public Wrapped {
  public:
   static void Define(Napi::Env env, Napi::Object exports);
 
-  // An iterator over a family of `database`, with the options of lib/iterator.ts. The caller makes it end with its
+  // An iterator over a family of `database`, with the options of lib/database/iterator.ts. The caller makes it end with its
   // handle.
   static std::shared_ptr<Iterator> Open(Napi::Env env, const std::shared_ptr<Database>& database,
                                         const Database::FamilyPtr& family, Napi::Value options);

@@ -34,7 +34,7 @@ void WriteNow(Napi::Env env, const std::shared_ptr<Database>& database, const ro
 Napi::Value WriteSoon(Napi::Env env, const std::shared_ptr<Database>& database, const rocksdb::WriteOptions& options,
                       rocksdb::WriteBatch batch);
 
-// The native half of lib/write-batch.ts. Methods take the id of a column family first, as DatabaseHandle's do.
+// The native half of lib/database/write-batch.ts. Methods take the id of a column family first, as DatabaseHandle's do.
 class WriteBatchHandle final : public Wrapped {
  public:
   static void Define(Napi::Env env, Napi::Object exports);

@@ -9,7 +9,7 @@
 
 namespace rocksdb_backup {
 
-// Error -> JS. The class RocksDBError lives in lib/errors.ts and is handed over once per thread, by `setErrorClass`.
+// Error -> JS. The class RocksDBError lives in lib/base/errors.ts and is handed over once per thread, by `setErrorClass`.
 
 // A new RocksDBError with code, subcode and severity (undefined when there is none). `error` must not be ok.
 Napi::Value ToJs(Napi::Env env, const Error& error);
@@ -26,7 +26,7 @@ inline void ThrowIfError(Napi::Env env, const Error& error) {
 // "key"), `expected` completes the sentence 'name must be ...'.
 [[noreturn]] void ThrowWrongType(Napi::Env env, std::string_view name, std::string_view expected, Napi::Value actual);
 [[noreturn]] void ThrowOutOfRange(Napi::Env env, std::string_view name, std::string_view expected, Napi::Value actual);
-// Asks whether one of the known options was meant, as lib/unknown-option.ts does.
+// Asks whether one of the known options was meant, as lib/base/unknown-option.ts does.
 [[noreturn]] void ThrowUnknownOption(Napi::Env env, std::string_view what, std::string_view name,
                                      const std::vector<std::string>& known = {});
 

@@ -9,7 +9,7 @@
 
 namespace rocksdb_backup {
 
-// Memory of JS (lib/reads.ts) that small values are copied into, one after the other. JS gives a new one before this
+// Memory of JS (lib/native/reads.ts) that small values are copied into, one after the other. JS gives a new one before this
 // one is full.
 class ReadPool {
  public:
@@ -32,7 +32,7 @@ class ReadPool {
     size_ = used_ = 0;
   }
 
-  // Copies a value and returns its place for lib/reads.ts; or an empty Value if it does not fit.
+  // Copies a value and returns its place for lib/native/reads.ts; or an empty Value if it does not fit.
   Napi::Value Put(Napi::Env env, const rocksdb::Slice& value) {
     if (size_ == 0 || value.size() > kMaxValue || value.size() > size_ - used_) {
       return {};

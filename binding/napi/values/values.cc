@@ -7,7 +7,7 @@
 namespace rocksdb_backup {
 namespace {
 
-// From here on memory is handed over to JS instead of being copied. lib/block.ts knows this number.
+// From here on memory is handed over to JS instead of being copied. lib/native/block.ts knows this number.
 constexpr size_t kHandOver = size_t{1} << 20;
 
 }  // namespace

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { BackupEngine } from '../../backup-engine.js';
-import type { BackupInfo } from '../../backup-info.js';
-import { planBackup } from '../../backup-plan.js';
-import type { OpenOptions } from '../../database-options.js';
-import { formatDuration, formatSize } from '../../units.js';
+import { BackupEngine } from '../../backup/backup-engine.js';
+import { planBackup } from '../../backup/backup-plan.js';
+import { formatDuration, formatSize } from '../../base/units.js';
+import type { OpenOptions } from '../../database/database-options.js';
+import type { BackupInfo } from '../../native/backup-info.js';
 import { logShare } from '../backup-text.js';
 import { defineCommand, type Result } from '../command.js';
 import type { Context } from '../context.js';

@@ -1,12 +1,12 @@
-import type { BackupEngine } from '../../backup-engine.js';
-import type { BackupInfo } from '../../backup-info.js';
-import { RocksDBError } from '../../errors.js';
-import { byDatabase } from '../../manager/databases.js';
+import type { BackupEngine } from '../../backup/backup-engine.js';
+import { RocksDBError } from '../../base/errors.js';
+import { formatSize } from '../../base/units.js';
 import { deletingUnpinned } from '../../manager/guarded-delete.js';
 import { freedBy, readInventory } from '../../manager/inventory.js';
 import { isSameBackup } from '../../manager/operation-record.js';
 import { isPinned } from '../../manager/state.js';
-import { formatSize } from '../../units.js';
+import type { BackupInfo } from '../../native/backup-info.js';
+import { byDatabase } from '../../retention/databases.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';

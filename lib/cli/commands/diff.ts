@@ -1,4 +1,4 @@
-import { type DatabaseChange, diffDatabases } from '../../manager/diff.js';
+import { type DatabaseChange, diffDatabases } from '../../compare/diff.js';
 import { defineCommand } from '../command.js';
 import { closing, findBackup, withDirectory } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';

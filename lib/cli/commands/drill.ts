@@ -1,5 +1,5 @@
-import { type DrillProgress, drillBackup } from '../../manager/drill.js';
-import { formatDuration, formatSize } from '../../units.js';
+import { formatDuration, formatSize } from '../../base/units.js';
+import { type DrillProgress, drillBackup } from '../../drill/drill.js';
 import { defineCommand } from '../command.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, withDirectory } from '../directory.js';

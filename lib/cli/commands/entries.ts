@@ -1,6 +1,6 @@
-import type { ColumnFamily } from '../../column-family.js';
-import type { Database } from '../../database.js';
-import type { KeyRange } from '../../options.js';
+import type { ColumnFamily } from '../../database/column-family.js';
+import type { Database } from '../../database/database.js';
+import type { KeyRange } from '../../native/options.js';
 import { defineCommand } from '../command.js';
 import { withBackup } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';

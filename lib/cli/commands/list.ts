@@ -1,6 +1,6 @@
-import { byDatabase } from '../../manager/databases.js';
+import { formatSize } from '../../base/units.js';
 import { type BackupRecord, missingPins, readInventory } from '../../manager/inventory.js';
-import { formatSize } from '../../units.js';
+import { byDatabase } from '../../retention/databases.js';
 import { logShare } from '../backup-text.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';

@@ -1,10 +1,10 @@
-import type { BackupEngine } from '../../backup-engine.js';
-import { systemClock } from '../../manager/clock.js';
+import type { BackupEngine } from '../../backup/backup-engine.js';
+import { systemClock } from '../../base/clock.js';
+import { formatSize } from '../../base/units.js';
 import { passesOf, recordedPass } from '../../manager/guarded-delete.js';
 import { freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { planOf } from '../../manager/pruner.js';
-import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../manager/retention.js';
-import { formatSize } from '../../units.js';
+import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../retention/retention.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { withDirectory } from '../directory.js';

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
-import { writeDurably } from '../../manager/durable-file.js';
+import { writeDurably } from '../../base/durable-file.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { inOwnWords, UsageError } from '../errors.js';

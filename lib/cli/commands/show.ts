@@ -1,6 +1,6 @@
-import { damageInWords } from '../../known-damage.js';
+import { damageInWords } from '../../backup/known-damage.js';
+import { formatSize } from '../../base/units.js';
 import { readInventory } from '../../manager/inventory.js';
-import { formatSize } from '../../units.js';
 import { logShare } from '../backup-text.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';

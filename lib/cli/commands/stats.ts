@@ -1,9 +1,9 @@
-import { byDatabase } from '../../manager/databases.js';
+import { formatDuration, formatSize } from '../../base/units.js';
 import { readInventory } from '../../manager/inventory.js';
 import { isRecordOf, type OperationName, type OperationRecord } from '../../manager/operation-record.js';
 import type { DirectoryState } from '../../manager/state.js';
 import { percentile } from '../../manager/statistics.js';
-import { formatDuration, formatSize } from '../../units.js';
+import { byDatabase } from '../../retention/databases.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { inOwnWords } from '../errors.js';

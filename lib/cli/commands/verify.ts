@@ -1,9 +1,9 @@
-import type { BackupEngine } from '../../backup-engine.js';
-import type { BackupInfo } from '../../backup-info.js';
-import { RocksDBError } from '../../errors.js';
+import type { BackupEngine } from '../../backup/backup-engine.js';
+import { RateLimiter } from '../../backup/rate-limiter.js';
+import { RocksDBError } from '../../base/errors.js';
+import { formatDuration, formatSize } from '../../base/units.js';
 import { unreadableFor } from '../../manager/unreadable-backups.js';
-import { RateLimiter } from '../../rate-limiter.js';
-import { formatDuration, formatSize } from '../../units.js';
+import type { BackupInfo } from '../../native/backup-info.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';

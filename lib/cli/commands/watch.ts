@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
+import { formatDuration, formatSize } from '../../base/units.js';
 import { BackupManager } from '../../manager/backup-manager.js';
 import type { ManagerEvents } from '../../manager/manager-events.js';
-import { formatDuration, formatSize } from '../../units.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { checkDatabase, openToBackUp } from '../database.js';

@@ -1,5 +1,5 @@
-import type { Progress } from '../../backup-info.js';
-import { formatDuration, formatRate, formatSize } from '../../units.js';
+import { formatDuration, formatRate, formatSize } from '../../base/units.js';
+import type { Progress } from '../../native/backup-info.js';
 import { safe, width } from './text.js';
 
 /** Where progress goes: stderr, as a rule. */

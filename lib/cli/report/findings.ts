@@ -1,7 +1,7 @@
+import { formatDuration } from '../../base/units.js';
 import type { BackupRecord } from '../../manager/inventory.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
 import { byReason, toReadAgain } from '../../manager/unreadable-backups.js';
-import { formatDuration } from '../../units.js';
 import { capital } from '../errors.js';
 import { newerRocksDB } from '../newer-rocksdb.js';
 import { missingPinsLine } from '../removal.js';

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
-import type { BackupEngine } from '../../backup-engine.js';
+import type { BackupEngine } from '../../backup/backup-engine.js';
 import { buildInventory, type Inventory, readInventory } from '../../manager/inventory.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
 import { planOf } from '../../manager/pruner.js';
-import type { RetentionPlan, RetentionPolicy } from '../../manager/retention.js';
+import type { RetentionPlan, RetentionPolicy } from '../../retention/retention.js';
 
 /** Everything that a report is made of. */
 export interface ReportInput {

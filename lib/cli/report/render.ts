@@ -1,6 +1,6 @@
+import { formatDuration, formatSize } from '../../base/units.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
-import type { RetentionPolicy } from '../../manager/retention.js';
-import { formatDuration, formatSize } from '../../units.js';
+import type { RetentionPolicy } from '../../retention/retention.js';
 import { type Finding, findings } from './findings.js';
 import type { ReportInput } from './gather.js';
 import { Html, html } from './html.js';

@@ -1,5 +1,5 @@
+import { formatSize } from '../../base/units.js';
 import type { Inventory } from '../../manager/inventory.js';
-import { formatSize } from '../../units.js';
 import { type Html, html } from './html.js';
 import { round, showCount } from './words.js';
 

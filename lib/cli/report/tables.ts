@@ -1,8 +1,8 @@
-import { byDatabase } from '../../manager/databases.js';
+import { formatDuration, formatSize } from '../../base/units.js';
 import type { BackupRecord, Inventory } from '../../manager/inventory.js';
 import type { OperationRecord } from '../../manager/operation-record.js';
-import type { RetentionDecision } from '../../manager/retention.js';
-import { formatDuration, formatSize } from '../../units.js';
+import { byDatabase } from '../../retention/databases.js';
+import type { RetentionDecision } from '../../retention/retention.js';
 import type { ReportInput } from './gather.js';
 import { type Html, html } from './html.js';
 import { shorten, showCount, showRanges, showTime } from './words.js';

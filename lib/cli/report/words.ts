@@ -1,4 +1,4 @@
-import { formatDuration } from '../../units.js';
+import { formatDuration } from '../../base/units.js';
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 

@@ -1,0 +1,221 @@
+import { describe, invalidOption } from '../base/errors.js';
+import { BlockReader, type EntryBlock } from '../database/block-reader.js';
+import type { Database } from '../database/database.js';
+import type { Snapshot } from '../native/snapshot.js';
+import { isReversed, OrderCheck } from './key-order.js';
+import { familiesOf, type ReadAllOptions, Reading, snapshotOf } from './read-all.js';
+
+/** A key that differs between two databases. Buffers are parts of blocks of some 256 KiB, which they keep in memory. */
+export interface DatabaseChange {
+  columnFamily: string;
+  /** `added`: only the second has it. `removed`: only the first. `changed`: its values differ. */
+  change: 'added' | 'removed' | 'changed';
+  key: Buffer;
+  /** The value in the first one. */
+  before?: Buffer;
+  /** The value in the second one. */
+  after?: Buffer;
+}
+
+/** Options of {@link diffDatabases}. */
+export interface DiffOptions extends ReadAllOptions {
+  /** Which families to compare. @default all that either has */
+  columnFamilies?: readonly string[] | undefined;
+}
+
+/** What {@link diffDatabases} gives. */
+export interface DatabaseDiff extends AsyncIterable<DatabaseChange> {
+  /** Which families both have, and which only one of them. An empty family makes no other difference. */
+  readonly columnFamilies: { common: string[]; added: string[]; removed: string[] };
+}
+
+/**
+ * Which keys were added, changed and removed from one database to another: family by family, in the order of the keys' bytes,
+ * read as a stream whatever the databases' size. Of databases that are being written to it sees one moment.
+ *
+ * @example
+ * const before = await engine.openBackup(3);
+ * const after = await engine.openBackup(7);
+ * for await (const { columnFamily, change, key } of diffDatabases(before, after)) console.log(columnFamily, change, key);
+ */
+export function diffDatabases(a: Database, b: Database, options: DiffOptions = {}): DatabaseDiff {
+  const chosen = options.columnFamilies;
+  if (chosen !== undefined && (!Array.isArray(chosen) || chosen.some((name) => typeof name !== 'string'))) {
+    throw invalidOption(TypeError, 'columnFamilies', 'an array of strings', describe(chosen));
+  }
+  const wanted = (name: string) => chosen?.includes(name) ?? true;
+  const inA = familiesOf(a).filter(wanted);
+  const inB = familiesOf(b).filter(wanted);
+  const columnFamilies = {
+    common: inA.filter((name) => inB.includes(name)),
+    added: inB.filter((name) => !inA.includes(name)),
+    removed: inA.filter((name) => !inB.includes(name)),
+  };
+  return {
+    columnFamilies,
+    [Symbol.asyncIterator]: () => changes(a, b, [...new Set([...inA, ...inB])].sort(), options),
+  };
+}
+
+async function* changes(
+  a: Database,
+  b: Database,
+  names: string[],
+  options: ReadAllOptions,
+): AsyncGenerator<DatabaseChange, void> {
+  const reading = new Reading(options);
+  const snapshots = [snapshotOf(a), snapshotOf(b)] as const;
+  try {
+    for (const name of names) {
+      const left = await Side.open(a, name, snapshots[0], reading);
+      const right = await Side.open(b, name, snapshots[1], reading);
+      try {
+        yield* changesOfFamily(name, left, right);
+      } finally {
+        left.close();
+        right.close();
+      }
+    }
+  } finally {
+    for (const snapshot of snapshots) {
+      snapshot?.release();
+    }
+  }
+}
+
+async function* changesOfFamily(columnFamily: string, a: Side, b: Side): AsyncGenerator<DatabaseChange, void> {
+  for (;;) {
+    if (a.left === 0 && !a.ended) {
+      await a.fill();
+    }
+    if (b.left === 0 && !b.ended) {
+      await b.fill();
+    }
+    if (a.left === 0 && b.left === 0) {
+      return;
+    }
+    const order = a.left === 0 ? 1 : b.left === 0 ? -1 : skipEqual(a, b);
+    if (order === undefined) {
+      continue;
+    }
+    if (order < 0) {
+      yield { columnFamily, change: 'removed', key: a.key, before: a.value };
+    } else if (order > 0) {
+      yield { columnFamily, change: 'added', key: b.key, after: b.value };
+    } else {
+      yield { columnFamily, change: 'changed', key: a.key, before: a.value, after: b.value };
+    }
+    if (order <= 0) {
+      a.advance(1);
+    }
+    if (order >= 0) {
+      b.advance(1);
+    }
+  }
+}
+
+/**
+ * Goes over what both have next and is the same: 1 entry, then 2, 4, 8 at once. Most of two databases is the same mostly, and
+ * comparing much memory at once takes next to nothing. @returns how the keys compare where they stand then, if both stand at one
+ */
+function skipEqual(a: Side, b: Side): number | undefined {
+  let step = 1;
+  let found = false;
+  while (a.left > 0 && b.left > 0) {
+    step = Math.min(step, a.left, b.left);
+    if (a.sameAs(b, step)) {
+      a.advance(step);
+      b.advance(step);
+      step = found ? Math.max(step >> 1, 1) : step * 2;
+    } else if (step > 1) {
+      found = true;
+      step >>= 1;
+    } else {
+      return Buffer.compare(a.key, b.key);
+    }
+  }
+  return undefined;
+}
+
+const NOTHING: EntryBlock = { count: 0, ends: new Uint32Array(0), bytes: Buffer.alloc(0) };
+
+/** One of the two databases, at an entry of one family. */
+class Side {
+  readonly #reader: BlockReader | undefined;
+  readonly #order: OrderCheck;
+  readonly #name: string;
+  readonly #reading: Reading;
+  #block = NOTHING;
+  #index = 0;
+  /** Whether nothing comes after what is at hand. */
+  ended = false;
+
+  private constructor(reader: BlockReader | undefined, order: OrderCheck, name: string, reading: Reading) {
+    this.#reader = reader;
+    this.#order = order;
+    this.#name = name;
+    this.#reading = reading;
+  }
+
+  static async open(db: Database, name: string, snapshot: Snapshot | undefined, reading: Reading): Promise<Side> {
+    const order = new OrderCheck(`${db.path}, column family "${name}"`);
+    if (!db.columnFamilies.includes(name)) {
+      return new Side(undefined, order, name, reading);
+    }
+    const space = db.columnFamily(name);
+    const reverse = await isReversed(space, snapshot);
+    return new Side(new BlockReader(space, { reverse, snapshot }), order, name, reading);
+  }
+
+  /** How many entries are at hand. */
+  get left(): number {
+    return this.#block.count - this.#index;
+  }
+
+  get key(): Buffer {
+    return this.#block.bytes.subarray(this.#end(2 * this.#index - 1), this.#end(2 * this.#index));
+  }
+
+  get value(): Buffer {
+    return this.#block.bytes.subarray(this.#end(2 * this.#index), this.#end(2 * this.#index + 1));
+  }
+
+  async fill(): Promise<void> {
+    const block = await this.#reader?.next();
+    this.#index = 0;
+    this.#block = block ?? NOTHING;
+    this.ended = block === undefined;
+    if (block !== undefined) {
+      this.#order.check(block);
+      this.#reading.goOn(this.#name, block);
+    }
+  }
+
+  advance(count: number): void {
+    this.#index += count;
+  }
+
+  /** Whether the next entries are the same. */
+  sameAs(other: Side, count: number): boolean {
+    const first = 2 * this.#index;
+    const otherFirst = 2 * other.#index;
+    const start = this.#end(first - 1);
+    const otherStart = other.#end(otherFirst - 1);
+    for (let n = 0; n < 2 * count; n++) {
+      if (this.#end(first + n) - start !== other.#end(otherFirst + n) - otherStart) {
+        return false;
+      }
+    }
+    const end = this.#end(first + 2 * count - 1);
+    const otherEnd = other.#end(otherFirst + 2 * count - 1);
+    return this.#block.bytes.compare(other.#block.bytes, otherStart, otherEnd, start, end) === 0;
+  }
+
+  close(): void {
+    this.#reader?.close();
+  }
+
+  #end(part: number): number {
+    return part < 0 ? 0 : (this.#block.ends[part] as number);
+  }
+}

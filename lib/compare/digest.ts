@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { BlockReader, type BlockReaderOptions, type EntryBlock } from '../database/block-reader.js';
+import type { Database } from '../database/database.js';
+import type { Snapshot } from '../native/snapshot.js';
+import { isReversed } from './key-order.js';
+import { familiesOf, type ReadAllOptions, Reading, snapshotOf } from './read-all.js';
+
+/** Count and checksum of one column family. */
+export interface FamilyDigest {
+  name: string;
+  keys: number;
+  /** Bytes of its keys and values. */
+  bytes: number;
+  /** SHA-256 over all keys and values in the order of the keys' bytes, and over their lengths. */
+  checksum: string;
+}
+
+/** What tells whether two databases have the same contents. */
+export interface DatabaseDigest {
+  keys: number;
+  bytes: number;
+  /** SHA-256 over the names and checksums of all families. */
+  checksum: string;
+  /** By name. */
+  columnFamilies: FamilyDigest[];
+}
+
+/** Parts of a database to look at in its place: by family the keys from which runs are read. */
+export interface Sample {
+  runs: ReadonlyMap<string, readonly Run[]>;
+}
+
+/** At most so many entries from one key on, in the order of bytes. */
+export interface Run {
+  from: Buffer;
+  /** Ends before this key. */
+  to: Buffer | undefined;
+  limit: number;
+}
+
+/**
+ * Reads everything that is in a database and boils it down to counts and checksums. Two databases have the same contents
+ * if and only if their digests are the same, whatever files they are in, and in whatever order their comparators keep the keys.
+ * Of a database that is being written to, it sees one moment.
+ *
+ * @example
+ * const digest = await digestDatabase(db);
+ * console.log(digest.keys, digest.checksum);
+ */
+export async function digestDatabase(
+  db: Database,
+  options: ReadAllOptions & { sample?: Sample | undefined } = {},
+): Promise<DatabaseDigest> {
+  const reading = new Reading(options);
+  const snapshot = snapshotOf(db);
+  try {
+    const columnFamilies: FamilyDigest[] = [];
+    for (const name of familiesOf(db)) {
+      columnFamilies.push(await digestFamily(db, name, snapshot, reading, options.sample?.runs.get(name)));
+    }
+    const whole = createHash('sha256');
+    for (const { name, checksum } of columnFamilies) {
+      whole.update(`${Buffer.byteLength(name)} ${name} ${checksum}\n`);
+    }
+    return { keys: reading.keys, bytes: reading.bytes, checksum: whole.digest('hex'), columnFamilies };
+  } finally {
+    snapshot?.release();
+  }
+}
+
+async function digestFamily(
+  db: Database,
+  name: string,
+  snapshot: Snapshot | undefined,
+  reading: Reading,
+  runs: readonly Run[] | undefined,
+): Promise<FamilyDigest> {
+  const space = db.columnFamily(name);
+  const reverse = await isReversed(space, snapshot);
+  const sum = new EntriesSum();
+  for (const range of runs === undefined ? [{}] : runs.map((run) => rangeOf(run, reverse))) {
+    const reader = new BlockReader(space, { ...range, reverse, snapshot });
+    try {
+      for (let block = await reader.next(); block !== undefined; block = await reader.next()) {
+        reading.goOn(name, block);
+        sum.add(block);
+      }
+    } finally {
+      reader.close();
+    }
+  }
+  return { name, keys: sum.keys, bytes: sum.bytes, checksum: sum.checksum() };
+}
+
+/** Bounds are in the comparator's order, in which the greater key comes first where it is the reverse one. */
+function rangeOf({ from, to, limit }: Run, reversed: boolean): BlockReaderOptions {
+  return reversed ? { lte: from, gt: to, limit } : { gte: from, lt: to, limit };
+}
+
+/** Of the lengths and of the bytes apart, which together say where each key and value ends. So a block is two updates. */
+class EntriesSum {
+  keys = 0;
+  bytes = 0;
+  readonly #lengths = createHash('sha256');
+  readonly #bytes = createHash('sha256');
+  #scratch = new Uint32Array(1024);
+
+  add({ count, ends, bytes }: EntryBlock): void {
+    if (this.#scratch.length < ends.length) {
+      this.#scratch = new Uint32Array(2 * ends.length);
+    }
+    const lengths = this.#scratch;
+    let before = 0;
+    for (let n = 0; n < ends.length; n++) {
+      const end = ends[n] as number;
+      lengths[n] = end - before;
+      before = end;
+    }
+    this.#lengths.update(new Uint8Array(lengths.buffer, 0, 4 * ends.length));
+    this.#bytes.update(bytes);
+    this.keys += count;
+    this.bytes += bytes.length;
+  }
+
+  checksum(): string {
+    return createHash('sha256').update(this.#lengths.digest()).update(this.#bytes.digest()).digest('hex');
+  }
+}

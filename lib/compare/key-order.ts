@@ -1,0 +1,72 @@
+import { RocksDBError } from '../base/errors.js';
+import type { EntryBlock } from '../database/block-reader.js';
+import type { KeySpace } from '../database/key-space.js';
+import type { Snapshot } from '../native/snapshot.js';
+
+/**
+ * Whether a family has to be read backwards for its keys to come in the order of their bytes: with the comparator 'reverseBytewise'.
+ * Its first and its last key tell. With no key or one, any direction is the order of bytes.
+ */
+export async function isReversed(space: KeySpace, snapshot: Snapshot | undefined): Promise<boolean> {
+  const [first] = await space.keys({ limit: 1, snapshot, fillCache: false }).nextMany(1);
+  const [last] = await space.keys({ limit: 1, reverse: true, snapshot, fillCache: false }).nextMany(1);
+  return first !== undefined && last !== undefined && Buffer.compare(first, last) > 0;
+}
+
+/** Sees to it that keys come in the order of their bytes, each greater than the one before, from block to block. */
+export class OrderCheck {
+  readonly #where: string;
+  #last: Buffer | undefined;
+
+  constructor(where: string) {
+    this.#where = where;
+  }
+
+  check({ count, ends, bytes }: EntryBlock): void {
+    let before = this.#last ?? bytes;
+    let from = 0;
+    let to = this.#last?.length ?? (ends[0] as number);
+    for (let n = this.#last === undefined ? 1 : 0; n < count; n++) {
+      const start = n === 0 ? 0 : (ends[2 * n - 1] as number);
+      const end = ends[2 * n] as number;
+      if (!isBefore(before, from, to, bytes, start, end)) {
+        throw this.#outOfOrder(before.subarray(from, to), bytes.subarray(start, end));
+      }
+      before = bytes;
+      from = start;
+      to = end;
+    }
+    // A copy: the block's memory need not stay.
+    this.#last = Buffer.from(before.subarray(from, to));
+  }
+
+  #outOfOrder(before: Buffer, after: Buffer): Error {
+    return new RocksDBError(
+      `${this.#where}: the key ${showKey(after)} comes after ${showKey(before)}, which is not the order of bytes. ` +
+        'Databases can be compared whose families have the comparator bytewise or reverseBytewise; with one of these, the database is damaged',
+      'KEYS_OUT_OF_ORDER',
+    );
+  }
+}
+
+/** In JS: keys are short, and a call of native code for each costs more. */
+function isBefore(a: Buffer, aFrom: number, aTo: number, b: Buffer, bFrom: number, bTo: number): boolean {
+  const length = Math.min(aTo - aFrom, bTo - bFrom);
+  for (let n = 0; n < length; n++) {
+    const difference = (a[aFrom + n] as number) - (b[bFrom + n] as number);
+    if (difference !== 0) {
+      return difference < 0;
+    }
+  }
+  return aTo - aFrom < bTo - bFrom;
+}
+
+const SHOWN_BYTES = 80;
+
+/** A key in a message: as text where it is text, else in hexadecimal digits. */
+export function showKey(key: Buffer): string {
+  const shown = key.subarray(0, SHOWN_BYTES);
+  const more = key.length > SHOWN_BYTES ? `... (${key.length} bytes)` : '';
+  const text = shown.toString('latin1');
+  return /^[\x20-\x7e]+$/.test(text) ? `"${text}"${more}` : `0x${shown.toString('hex')}${more}`;
+}

@@ -1,0 +1,276 @@
+import { dirname, join } from 'node:path';
+import { BackupEngine } from '../backup/backup-engine.js';
+import { describe, invalidOption, RocksDBError } from '../base/errors.js';
+import { formatSize } from '../base/units.js';
+import { unknownOption } from '../base/unknown-option.js';
+import { type DatabaseChange, diffDatabases } from '../compare/diff.js';
+import { type DatabaseDigest, digestDatabase, type Sample } from '../compare/digest.js';
+import { showKey } from '../compare/key-order.js';
+import type { ReadAllOptions } from '../compare/read-all.js';
+import { checkSample, planSample } from '../compare/sample.js';
+import { Database } from '../database/database.js';
+import { inDrillDirectory, removeAbandonedDrills } from './drill-directory.js';
+
+/** How far a drill is. */
+export interface DrillProgress {
+  /** `restore`: bytes are restored. `backup`, `restored`: keys of the one and of the other are read. */
+  phase: 'restore' | 'backup' | 'restored';
+  /** Bytes or keys. */
+  done: number;
+  /** So many there will be. Of the keys of the backup this is an estimate. */
+  total: number;
+}
+
+/** Options of {@link drillBackup}. */
+export interface DrillOptions {
+  /**
+   * Where the temporary directory is made; the size of the database has to be free there. @default beside the backup directory,
+   * where there is room for data; the system's directory for temporary files is in memory often
+   */
+  directory?: string | undefined;
+  /** How much to read: a share up to 1, or a number of keys, at other places each time. @default 1, everything */
+  sample?: number | undefined;
+  /** Engines on directories that have the files which `excludeFiles` left out. @default none */
+  alternates?: BackupEngine[] | undefined;
+  /** Ends the drill, and what it made; it rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Told now and then. */
+  onProgress?: ((progress: DrillProgress) => void) | undefined;
+}
+
+/** What a drill found that held. */
+export interface DrillResult {
+  backupId: number;
+  timestamp: Date;
+  ok: true;
+  /** Keys that were read and compared. */
+  keys: number;
+  /** Bytes of these keys and their values. */
+  bytes: number;
+  /** Whether that was only a part. */
+  sampled: boolean;
+  /** Of all that was read; the backup and what was restored have the same. */
+  digest: DatabaseDigest;
+  durationMs: number;
+  /** Of that, the restore. */
+  restoreMs: number;
+}
+
+/** The error of a drill that found a difference. */
+export class DrillError extends RocksDBError {
+  /** The first differences, ten at most. Empty if only families without keys differ. */
+  readonly differences: Omit<DatabaseChange, 'before' | 'after'>[];
+
+  constructor(message: string, differences: Omit<DatabaseChange, 'before' | 'after'>[]) {
+    super(message, 'DRILL_FAILED');
+    this.differences = differences;
+  }
+}
+
+const OPTIONS: ReadonlySet<string> = new Set(['directory', 'sample', 'alternates', 'signal', 'onProgress']);
+const MOST_DIFFERENCES = 10;
+
+/**
+ * Proves that a backup can be restored: restores it to a temporary directory, opens that as a database, reads it, and compares it
+ * with the backup opened in place. Removes the directory however it ends, and those of drills that were killed.
+ *
+ * Rejects with DRILL_FAILED if they differ, naming the first key, and with whatever makes a restore fail.
+ *
+ * @example
+ * const { keys, durationMs } = await drillBackup(engine, 7, { sample: 0.1 });
+ */
+export async function drillBackup(
+  engine: BackupEngine,
+  backupId: number,
+  options: DrillOptions = {},
+): Promise<DrillResult> {
+  return drillWith(engine, backupId, options, async () => {});
+}
+
+/** @internal For tests: `afterRestore` is told where the restored database is, before it is opened. */
+export async function drillWith(
+  engine: BackupEngine,
+  backupId: number,
+  options: DrillOptions,
+  afterRestore: (path: string) => Promise<void>,
+): Promise<DrillResult> {
+  checkDrillOptions(options);
+  const { directory = dirname(engine.location), signal, onProgress, alternates, sample = 1 } = options;
+  signal?.throwIfAborted();
+  const begin = performance.now();
+  const { timestamp } = await engine.getBackupInfo(backupId);
+  await removeAbandonedDrills(directory);
+  // While it is open nobody deletes it.
+  const backup = await engine.openBackup(backupId);
+  try {
+    return await inDrillDirectory(directory, async (temporary) => {
+      const path = join(temporary, 'db');
+      const beginRestore = performance.now();
+      const { timestamp: restoredTimestamp } = await engine
+        .restoreBackup(backupId, path, {
+          signal,
+          alternates,
+          onProgress:
+            onProgress &&
+            (({ bytesDone, bytesTotal }) => onProgress({ phase: 'restore', done: bytesDone, total: bytesTotal })),
+        })
+        .catch((error) => throwForDrill(error, engine, backupId, { path, directory, alternates }));
+      const restoreMs = performance.now() - beginRestore;
+      if (restoredTimestamp.getTime() !== timestamp.getTime()) {
+        throw new RocksDBError(
+          `backup ${backupId} was replaced by another one while it was drilled`,
+          'BACKUP_NOT_FOUND',
+        );
+      }
+      await afterRestore(path);
+      const { digest, sampled } = await compare(backup, path, describeBackup(backupId, timestamp), {
+        sample,
+        signal,
+        onProgress,
+      });
+      return {
+        backupId,
+        timestamp,
+        ok: true,
+        keys: digest.keys,
+        bytes: digest.bytes,
+        sampled,
+        digest,
+        durationMs: performance.now() - begin,
+        restoreMs,
+      };
+    });
+  } finally {
+    await backup.close();
+  }
+}
+
+/** A restore without room advises what only a restore can do: a drill can be done elsewhere. */
+async function throwForDrill(
+  error: unknown,
+  engine: BackupEngine,
+  backupId: number,
+  { path, directory, alternates }: { path: string; directory: string } & Pick<DrillOptions, 'alternates'>,
+): Promise<never> {
+  if ((error as RocksDBError).code !== 'NO_SPACE') {
+    throw error;
+  }
+  const { bytesToCopy, bytesFree = 0 } = await engine
+    .planRestore(backupId, path, { alternates, checkDiskSpace: false })
+    .catch(() => {
+      throw error;
+    });
+  throw Object.assign(
+    new RocksDBError(
+      `the drill of backup ${backupId} restores ${formatSize(bytesToCopy)} to ${directory}, where ${formatSize(bytesFree)} are free. ` +
+        'Nothing was restored. Free some space, or drill in another directory.',
+      'NO_SPACE',
+    ),
+    { cause: error },
+  );
+}
+
+const describeBackup = (backupId: number, timestamp: Date) => `backup ${backupId} of ${timestamp.toISOString()}`;
+
+async function compare(
+  backup: Database,
+  path: string,
+  name: string,
+  options: Pick<DrillOptions, 'signal' | 'onProgress'> & { sample: number },
+): Promise<{ digest: DatabaseDigest; sampled: boolean }> {
+  // As whoever needs it would: with its log replayed. Nothing is compacted, that would only cost.
+  const restored = await Database.open(path, { createIfMissing: false, rocksdb: { disable_auto_compactions: true } });
+  try {
+    const sample = await planSample(backup, options.sample);
+    const digest = await digestDatabase(backup, reading(options, 'backup', sample, estimatedKeys(backup)));
+    const again = await digestDatabase(restored, reading(options, 'restored', sample, digest.keys));
+    if (digest.checksum !== again.checksum) {
+      throw await failure(name, backup, restored, digest, again, options.signal);
+    }
+    return { digest, sampled: sample !== undefined };
+  } finally {
+    await restored.close();
+  }
+}
+
+function reading(
+  { signal, onProgress }: Pick<DrillOptions, 'signal' | 'onProgress'>,
+  phase: 'backup' | 'restored',
+  sample: Sample | undefined,
+  expected: number,
+): ReadAllOptions & { sample: Sample | undefined } {
+  const total = (keys: number) => Math.max(keys, expected);
+  return {
+    signal,
+    sample,
+    onProgress: onProgress && (({ keys }) => onProgress({ phase, done: keys, total: total(keys) })),
+  };
+}
+
+function estimatedKeys(db: Database): number {
+  return db.columnFamilies
+    .map((name) => Number(db.columnFamily(name).property('rocksdb.estimate-num-keys') ?? 0))
+    .reduce((sum, keys) => sum + keys, 0);
+}
+
+async function failure(
+  name: string,
+  backup: Database,
+  restored: Database,
+  digest: DatabaseDigest,
+  again: DatabaseDigest,
+  signal: AbortSignal | undefined,
+): Promise<DrillError> {
+  const checksums = (of: DatabaseDigest) => new Map(of.columnFamilies.map((family) => [family.name, family.checksum]));
+  const [here, there] = [checksums(digest), checksums(again)];
+  const columnFamilies = [...new Set([...here.keys(), ...there.keys()])].filter(
+    (key) => here.get(key) !== there.get(key),
+  );
+  const differences: Omit<DatabaseChange, 'before' | 'after'>[] = [];
+  for await (const { columnFamily, change, key } of diffDatabases(backup, restored, { columnFamilies, signal })) {
+    differences.push({ columnFamily, change, key: Buffer.from(key) });
+    if (differences.length === MOST_DIFFERENCES) {
+      break;
+    }
+  }
+  const [first] = differences;
+  const family = `column family "${first?.columnFamily ?? columnFamilies[0]}"`;
+  const where = first === undefined ? family : `${family}, key ${showKey(first.key)}`;
+  const what = {
+    added: 'only what was restored has it',
+    removed: 'it is missing in what was restored',
+    changed: 'its value differs',
+  };
+  const counts = `${digest.keys} keys were read in the backup, ${again.keys} in what was restored`;
+  return new DrillError(
+    `the drill of ${name} failed: what was restored is not what the backup has. First difference: ${where}: ` +
+      `${first === undefined ? 'only one has it' : what[first.change]}. ${counts}. Do not rely on this backup; verify it with ` +
+      'checksums, verify the others, and make a new one',
+    differences,
+  );
+}
+
+/** Throws what a drill with these options would throw about them. */
+export function checkDrillOptions(options: DrillOptions): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalidOption(TypeError, 'options', 'an object', describe(options));
+  }
+  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
+  if (unknown !== undefined) {
+    throw unknownOption(unknown, [...OPTIONS]);
+  }
+  const { directory, onProgress, sample, alternates } = options;
+  if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
+    throw invalidOption(TypeError, 'directory', 'the path of a directory', describe(directory));
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidOption(TypeError, 'onProgress', 'a function', describe(onProgress));
+  }
+  if (
+    alternates !== undefined &&
+    !(Array.isArray(alternates) && alternates.every((each) => each instanceof BackupEngine))
+  ) {
+    throw invalidOption(TypeError, 'alternates', 'an array of BackupEngines', describe(alternates));
+  }
+  checkSample(sample);
+}

@@ -1,0 +1,100 @@
+// What binding/napi/database/database.cc and its neighbours give to lib. Types only; nothing of this is public.
+
+import type { RocksDBError } from '../base/errors.js';
+import type { EngineInfo } from './engine-info.js';
+import type { Key } from './options.js';
+import type { Snapshot } from './snapshot.js';
+
+/** A result that needed no waiting comes as it is. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Options of a read, or in their place an encoding alone, which is faster. */
+export type ReadArgument = object | 'utf8';
+
+/** One JS thread's handle on a database. `family` is the id of a column family. */
+export interface NativeDatabase {
+  readonly path: string;
+  readonly token: string;
+  readonly mode: 'readWrite' | 'readOnly' | 'secondary';
+  readonly identity: string;
+  readonly latestSequenceNumber: bigint;
+  /** A number is a place in the read pool: see lib/native/reads.ts, which also knows what `getMany` gives. */
+  get(family: number, key: Key, options?: ReadArgument): MaybePromise<Buffer | string | undefined | number>;
+  /** With memory, puts the value there and gives its length, if it is large enough. */
+  getSync(family: number, key: Key, options?: ReadArgument, into?: Buffer): Buffer | string | undefined | number;
+  getMany(
+    family: number,
+    keys: readonly Key[],
+    options?: ReadArgument,
+  ): MaybePromise<Buffer | (Buffer | string | undefined)[]>;
+  has(family: number, key: Key, options?: object): MaybePromise<boolean>;
+  hasMany(family: number, keys: readonly Key[], options?: object): MaybePromise<boolean[]>;
+  put(family: number, key: Key, value: Key, options?: object): MaybePromise<void>;
+  putSync(family: number, key: Key, value: Key, options?: object): void;
+  delete(family: number, key: Key, options?: object): MaybePromise<void>;
+  deleteSync(family: number, key: Key, options?: object): void;
+  singleDelete(family: number, key: Key, options?: object): MaybePromise<void>;
+  deleteRange(family: number, start: Key, end: Key, options?: object): MaybePromise<void>;
+  merge(family: number, key: Key, operand: Key, options?: object): MaybePromise<void>;
+  /** Writes what lib/native/packed-writes.ts collected. */
+  writePacked(count: number, words: Uint32Array, bytes: Buffer, used: number): MaybePromise<void>;
+  batch(): NativeWriteBatch;
+  iterator(family: number, options?: object): NativeIterator;
+  snapshot(): Snapshot;
+  columnFamily(name: string): number | undefined;
+  columnFamilies(): string[];
+  createColumnFamily(name: string, options?: object): Promise<number>;
+  dropColumnFamily(name: string): Promise<void>;
+  flush(family?: number): Promise<void>;
+  compactRange(family: number, options?: object): Promise<void>;
+  approximateSize(family: number, start: Key, end: Key): Promise<number>;
+  property(family: number, name: string): string | undefined;
+  checkpoint(path: string): Promise<void>;
+  tryCatchUpWithPrimary(): Promise<void>;
+  /** Names what the database holds: see lib/manager/database-content.ts. `tables` is empty where it is not known. */
+  content(tables: boolean): Promise<{ state: Buffer; tables: Buffer; inMemory: boolean }>;
+  resume(): Promise<void>;
+  /** One listener for each handle; undefined takes it away. */
+  onEvent(listener: DatabaseListener | undefined): void;
+  close(): Promise<void>;
+}
+
+export type DatabaseListener = (kind: 'error' | 'recovered', during: string, error: RocksDBError | undefined) => void;
+
+export interface NativeWriteBatch {
+  readonly count: number;
+  readonly size: number;
+  put(family: number, key: Key, value: Key): void;
+  merge(family: number, key: Key, operand: Key): void;
+  delete(family: number, key: Key): void;
+  singleDelete(family: number, key: Key): void;
+  deleteRange(family: number, start: Key, end: Key): void;
+  /** Adds what lib/native/packed-writes.ts collected. */
+  append(count: number, words: Uint32Array, bytes: Buffer, used: number): void;
+  clear(): void;
+  write(options?: object): MaybePromise<void>;
+  writeSync(options?: object): void;
+}
+
+export interface NativeIterator {
+  /** A block, laid out as binding/core/database/iterator.h says. With memory, may put it there and give its length. */
+  next(maxEntries: number, maxBytes: number, target?: Key): MaybePromise<Buffer>;
+  next(maxEntries: number, maxBytes: number, target?: Key, into?: Buffer): MaybePromise<Buffer | number>;
+  close(): void;
+}
+
+export interface NativeDatabaseModule {
+  Database: {
+    open(path: string, options?: object): Promise<NativeDatabase>;
+    attach(token: string): NativeDatabase;
+    listColumnFamilies(path: string): Promise<string[]>;
+    destroy(path: string, options?: object): Promise<void>;
+    repair(path: string, options?: object): Promise<void>;
+  };
+  Snapshot: { prototype: Snapshot };
+  setReadPool(pool: Buffer): void;
+  /** The last one that was set. */
+  readPool?: Buffer;
+  engineInfo(): EngineInfo;
+  setErrorClass(errorClass: unknown): void;
+}

@@ -1,0 +1,9 @@
+// abstract-leveldown's suite: its assertions are counted as this test's own.
+
+import { join } from 'node:path';
+import t from 'tap';
+import { tempDir } from '../fixtures/files.js';
+
+const suite = join(__dirname, '..', 'fixtures', 'leveldown-suite.js');
+
+t.spawn(process.execPath, [suite, tempDir(t)()], {}, "a store passes abstract-leveldown's whole suite");

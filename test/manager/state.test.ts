@@ -1,0 +1,328 @@
+// What is remembered beside backups: never half written, never overwritten by another, and lost only with a word about it.
+
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { PREVIOUS_STATE_FILE, STATE_FILE } from '../../lib/backup/state-file.js';
+import type { RocksDBError } from '../../lib/base/errors.js';
+import type { NewRecord } from '../../lib/manager/operation-record.js';
+import { Recorder } from '../../lib/manager/recorder.js';
+import {
+  acknowledgeLostPins,
+  HISTORY_LENGTH,
+  isPinned,
+  pin,
+  readState,
+  unpin,
+  updateState,
+} from '../../lib/manager/state.js';
+import { native } from '../../lib/native/binding.js';
+import { tempDir } from '../fixtures/files.js';
+
+// As those who import from it see it.
+const fileSystem = require('node:fs/promises') as typeof import('node:fs/promises');
+
+const seven = { backupId: 7, timestamp: new Date('2026-11-20T03:00:00Z') };
+
+function directory(t: Test): string {
+  const path = tempDir(t)('backups');
+  mkdirSync(path);
+  return path;
+}
+
+function record(more: Partial<NewRecord> = {}): NewRecord {
+  return { operation: 'create', at: '2026-11-20T03:00:00.000Z', ok: true, durationMs: 12, ...more };
+}
+
+t.test('a directory without a state has an empty one, and reading it makes no file', async (t) => {
+  const path = directory(t);
+  t.same(await readState(path), { version: 1, pins: [], counters: {}, history: [], last: {}, manager: {} });
+  t.same(await readState(join(path, 'missing')), await readState(path));
+  t.same(readdirSync(path), []);
+});
+
+t.test('a pin is of one backup, and not of a later one that was given the same id', async (t) => {
+  const path = directory(t);
+  await updateState(path, (state) => pin(state, seven, 'before the upgrade'));
+  const state = await readState(path);
+  t.ok(isPinned(state, seven));
+  t.ok(isPinned(state, { ...seven, timestamp: seven.timestamp.toISOString() }), 'a timestamp is a Date or its text');
+  t.notOk(isPinned(state, { ...seven, timestamp: new Date('2026-11-21T03:00:00Z') }));
+  t.equal(state.pins[0]?.note, 'before the upgrade');
+  await updateState(path, (state) => pin(state, seven, 'another note'));
+  t.same(
+    (await readState(path)).pins.map(({ note }) => note),
+    ['another note'],
+    'pinning again changes the note',
+  );
+  await updateState(path, (state) => t.ok(unpin(state, seven)));
+  await updateState(path, (state) => t.notOk(unpin(state, seven)));
+  t.notOk(isPinned(await readState(path), seven));
+});
+
+t.test('changes made at once by many, in this process and others, are all there', async (t) => {
+  const path = directory(t);
+  const count = (state: { counters: Record<string, number> }) => {
+    state.counters.n = (state.counters.n ?? 0) + 1;
+  };
+  const child = `
+    const { updateState } = require(${JSON.stringify(join(__dirname, '..', '..', 'lib', 'manager', 'state.js'))});
+    (async () => {
+      for (let i = 0; i < 20; i++) {
+        await updateState(${JSON.stringify(path)}, (state) => { state.counters.n = (state.counters.n ?? 0) + 1; });
+      }
+    })();`;
+  await Promise.all([
+    ...[1, 2, 3].map(() => promisify(execFile)(process.execPath, ['-e', child])),
+    ...Array.from({ length: 20 }, () => updateState(path, count)),
+  ]);
+  t.equal((await readState(path)).counters.n, 80);
+});
+
+t.test('a change that throws changes nothing and leaves no lock', async (t) => {
+  const path = directory(t);
+  await updateState(path, (state) => pin(state, seven));
+  const fail = () => {
+    throw new Error('on purpose');
+  };
+  await t.rejects(updateState(path, fail), { message: 'on purpose' });
+  await updateState(path, (state) => t.ok(isPinned(state, seven)));
+});
+
+t.test('a damaged state is set aside, and the one before it is used', async (t) => {
+  const path = directory(t);
+  await updateState(path, (state) => pin(state, seven));
+  await updateState(path, (state) => {
+    state.counters.n = 1;
+  });
+  for (const damage of ['', '{"version":1,"pins":[{"ba', '[]', '{"version":1,"pins":[{"backupId":"7"}]}', '\0\0\0\0']) {
+    writeFileSync(join(path, STATE_FILE), damage);
+    const state = await readState(path);
+    t.ok(isPinned(state, seven), `the pin outlives ${JSON.stringify(damage)}`);
+    t.equal(state.pinsLost, undefined);
+    await updateState(path, () => undefined);
+    t.ok(isPinned(await readState(path), seven));
+    t.equal(readFileSync(join(path, 'rocksdb-backup.state.damaged.json'), 'utf8'), damage);
+  }
+});
+
+t.test('any bit that flips in a state is seen, and no pin is lost by it', async (t) => {
+  const path = directory(t);
+  await updateState(path, (state) => pin(state, { ...seven, backupId: 3 }, 'first'));
+  await updateState(path, (state) => pin(state, seven, 'kept'));
+  const file = join(path, STATE_FILE);
+  const whole = readFileSync(file);
+  const pins = (await readState(path)).pins;
+  t.equal(pins.length, 2);
+  let seen = 0;
+  for (let bit = 0; bit < whole.length * 8; bit++) {
+    const flipped = Buffer.from(whole);
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
+    writeFileSync(file, flipped);
+    const state = await readState(path);
+    if (JSON.stringify(state.pins) !== JSON.stringify(pins) || state.pinsLost !== undefined) {
+      t.fail(`bit ${bit} changed the pins to ${JSON.stringify(state.pins)}`);
+      break;
+    }
+    seen++;
+  }
+  t.equal(seen, whole.length * 8);
+});
+
+t.test('between the two renames of a change, readers find the state', async (t) => {
+  const path = directory(t);
+  await updateState(path, (state) => pin(state, seven));
+  await updateState(path, () => undefined);
+  rmSync(join(path, STATE_FILE));
+  t.ok(existsSync(join(path, PREVIOUS_STATE_FILE)));
+  t.ok(isPinned(await readState(path), seven));
+});
+
+t.test(
+  'pins that were lost are lost with a word about it, until somebody says that they are right again',
+  async (t) => {
+    const path = directory(t);
+    writeFileSync(join(path, STATE_FILE), 'nothing of sense');
+    t.match((await readState(path)).pinsLost, STATE_FILE);
+    await updateState(path, (state) => pin(state, seven));
+    t.match((await readState(path)).pinsLost, STATE_FILE, 'a change does not hide it');
+    await updateState(path, acknowledgeLostPins);
+    t.equal((await readState(path)).pinsLost, undefined);
+    t.ok(isPinned(await readState(path), seven));
+  },
+);
+
+t.test('what somebody made of records and notes has the right form when it is read, or is left out', async (t) => {
+  const path = directory(t);
+  const record = { operation: 'verify', at: seven.timestamp.toISOString(), ok: true, durationMs: 1, pid: 1, host: 'h' };
+  const wrong = [
+    { error: null },
+    { error: { message: 5 } },
+    { durationMs: '1' },
+    { operation: '\x1b[2J' },
+    { detail: 'x' },
+    { bytes: 'many' },
+  ];
+  const pins = [{ backupId: 7, timestamp: seven.timestamp, note: { a: 1 }, at: seven.timestamp }];
+  const history = [record, ...wrong.map((part) => ({ ...record, ...part }))];
+  writeFileSync(join(path, STATE_FILE), JSON.stringify({ version: 1, pins, history, last: { verify: history[1] } }));
+  const state = await readState(path);
+  t.same([state.history, state.last], [[record], {}]);
+  t.ok(isPinned(state, seven), 'a note that is no text takes no pin away');
+  t.equal(state.pins[0]?.note, undefined);
+});
+
+t.test('what is no file, or has no end, is not read', { skip: process.platform === 'win32' }, async (t) => {
+  const path = directory(t);
+  const file = join(path, STATE_FILE);
+  const lay = [
+    () => execFileSync('mkfifo', [file]),
+    () => symlinkSync('/dev/zero', file),
+    () => mkdirSync(file),
+    () => {
+      writeFileSync(file, '');
+      truncateSync(file, 2 ** 32);
+    },
+  ];
+  for (const one of lay) {
+    one();
+    for (const use of [() => readState(path), () => updateState(path, (state) => pin(state, seven))]) {
+      await t.rejects(use(), { code: 'STATE_UNREADABLE', message: file });
+    }
+    rmSync(file, { recursive: true });
+  }
+});
+
+t.test(
+  'nothing is written through what lies where the new state is to be',
+  { skip: process.platform === 'win32' },
+  async (t) => {
+    const path = directory(t);
+    const other = join(path, '..', 'other');
+    writeFileSync(other, 'of others');
+    for (const lay of [
+      (to: string) => symlinkSync(other, to),
+      (to: string) => execFileSync('mkfifo', [to]),
+      (to: string) => writeFileSync(to, 'x'.repeat(10_000)), // of a process that was killed
+    ]) {
+      lay(join(path, `${STATE_FILE}.tmp`));
+      await updateState(path, (state) => pin(state, seven));
+      t.ok(isPinned(await readState(path), seven));
+      t.equal(readFileSync(other, 'utf8'), 'of others');
+    }
+  },
+);
+
+t.test('a state of a newer version is neither read nor overwritten', async (t) => {
+  const path = directory(t);
+  const newer = '{"version":2,"pins":"elsewhere"}';
+  writeFileSync(join(path, STATE_FILE), newer);
+  await t.rejects(readState(path), { code: 'STATE_NEWER', message: STATE_FILE });
+  await t.rejects(
+    updateState(path, () => undefined),
+    { code: 'STATE_NEWER' },
+  );
+  t.equal(readFileSync(join(path, STATE_FILE), 'utf8'), newer);
+});
+
+t.test('what is not as it should be in a state that can be read is left out', async (t) => {
+  const path = directory(t);
+  const good = { ...record(), pid: 1, host: 'h' };
+  writeFileSync(
+    join(path, STATE_FILE),
+    JSON.stringify({
+      version: 1,
+      pins: [],
+      counters: { good: 1, bad: 'x', worse: null },
+      history: [good, 7, { operation: 'create' }],
+      last: { create: good, verify: 'yes' },
+      manager: [],
+    }),
+  );
+  t.same(await readState(path), {
+    version: 1,
+    pins: [],
+    counters: { good: 1 },
+    history: [good],
+    last: { create: good },
+    manager: {},
+  });
+});
+
+t.test('the history is bounded, and remembers the last of each', async (t) => {
+  const path = directory(t);
+  const recorder = new Recorder(path);
+  await recorder.record(record({ operation: 'drill' }));
+  await updateState(path, (state) => {
+    state.history = Array.from({ length: HISTORY_LENGTH }, () => ({ ...record(), pid: 1, host: 'h' }));
+  });
+  await recorder.record(record({ backupId: 9, ok: false, error: { code: 'NO_SPACE', message: 'full' } }));
+  const { history, last } = await readState(path);
+  t.equal(history.length, HISTORY_LENGTH);
+  t.match(history.at(-1), { backupId: 9, ok: false, pid: process.pid });
+  t.match(last, { drill: { operation: 'drill' }, createFailed: { backupId: 9, error: { code: 'NO_SPACE' } } });
+  t.equal(last.create, undefined);
+});
+
+t.test('the audit log has a line for each record, from however many at once', async (t) => {
+  const path = directory(t);
+  const auditLog = join(path, 'audit.jsonl');
+  const recorder = new Recorder(path, { auditLog });
+  await Promise.all(Array.from({ length: 20 }, (_, i) => recorder.record(record({ backupId: i + 1 }))));
+  const lines = readFileSync(auditLog, 'utf8').trimEnd().split('\n');
+  const ids = lines.map((line) => (JSON.parse(line) as { backupId: number }).backupId);
+  t.same(
+    ids.sort((a, b) => a - b),
+    Array.from({ length: 20 }, (_, i) => i + 1),
+  );
+  t.equal((await readState(path)).history.length, 20);
+});
+
+t.test('a record that cannot be written fails nothing, and is told', async (t) => {
+  const path = directory(t);
+  const problems: string[] = [];
+  const recorder = new Recorder(join(path, 'missing'), {
+    auditLog: join(path, 'also', 'missing.jsonl'),
+    onProblem: ({ message }) => problems.push(message),
+  });
+  t.match(await recorder.record(record()), { operation: 'create', pid: process.pid });
+  t.match(problems.sort(), [/the audit log of .*missing\.jsonl/, /the history of .*rocksdb-backup\.lock/]);
+});
+
+t.test('the lock is held by one, and freed when its holder is forgotten', async (t) => {
+  const path = directory(t);
+  const first = native.tryLockState(path);
+  t.ok(first);
+  t.equal(native.tryLockState(path), undefined);
+  first?.release();
+  first?.release();
+  const second = native.tryLockState(path);
+  t.ok(second, 'releasing twice is releasing once');
+  second?.release();
+});
+
+t.test('a state that was changed but not brought to the disk is not told to be as it was', async (t) => {
+  const path = directory(t);
+  const { open } = fileSystem;
+  fileSystem.open = ((file: string, ...rest: [string]) =>
+    file === path ? Promise.reject(new Error('EIO: i/o error, open')) : open(file, ...rest)) as never;
+  t.teardown(() => {
+    fileSystem.open = open;
+  });
+  const changed = updateState(path, (state) => pin(state, seven));
+  const error = (await changed.catch((thrown: unknown) => thrown)) as RocksDBError;
+  t.equal(error.code, 'STATE_UNWRITABLE');
+  t.match(error.message, /was changed, and may be as it was again after a power cut: EIO/);
+  t.equal((await readState(path)).pins.length, 1);
+});

@@ -1,0 +1,49 @@
+// The harness of npm run torture: what does not hold is counted, told with the way to do it again, and ends in an exit code.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { Torture } from './experiment.js';
+import { experiments } from './experiments.js';
+
+const COMMAND = join(__dirname, 'torture.js');
+
+t.test('what does not hold is counted and told once with the way to do it again', async (t) => {
+  const said: string[] = [];
+  const torture = new Torture({ name: 'x', seed: 7, full: false, rounds: 3, say: (line) => said.push(line) });
+  t.ok(torture.check(true, 'one is one'));
+  t.notOk(torture.check(false, 'two is one', { two: 2 }));
+  t.notOk(torture.check(false, 'three is one'));
+  t.same([torture.passed, torture.failed], [1, 2]);
+  t.same(said, [
+    'not ok - two is one: {"two":2}',
+    '  again: npm run torture -- x --seed 7 --rounds 3',
+    'not ok - three is one',
+  ]);
+  torture.clean();
+  t.notOk(existsSync(torture.directory));
+});
+
+t.test('the same seed has the same chance, and --rounds goes before the form', async (t) => {
+  const [one, other] = [1, 2].map(() => new Torture({ name: 'x', seed: 7, full: true })) as [Torture, Torture];
+  t.same([one.random.next(), one.random.next()], [other.random.next(), other.random.next()]);
+  t.equal(one.rounds(200, 1000), 1000);
+  const few = new Torture({ name: 'x', seed: 7, full: true, rounds: 3 });
+  t.equal(few.rounds(200, 1000), 3);
+  for (const torture of [one, other, few]) torture.clean();
+});
+
+t.test('each experiment has a name of its own and says what it is about', async (t) => {
+  t.equal(new Set(experiments.map(({ name }) => name)).size, experiments.length);
+  for (const { name, about } of experiments) {
+    t.match(name, /^[a-z]+$/);
+    t.ok(about.length > 20, name);
+  }
+});
+
+t.test('arguments that are none are refused', async (t) => {
+  for (const args of [['nothing-of-the-kind'], ['--seed', 'x'], ['--rounds', '-1'], ['--colour']]) {
+    t.equal(spawnSync(process.execPath, [COMMAND, ...args], { encoding: 'utf8' }).status, 2, args.join(' '));
+  }
+});
