@@ -7,15 +7,13 @@ export {
   type LogLine,
   type RestoreBackupOptions,
   type RestoreLatestOptions,
-  type RestorePlan,
-  type RestoreResult,
   stopBackup,
   type VerifyBackupOptions,
 } from './backup/backup-engine.js';
-export { type BackupPlan, type PlanBackupOptions, type PlannedFile, planBackup } from './backup/backup-plan.js';
+export { type BackupPlan, type PlanBackupOptions, planBackup } from './backup/backup-plan.js';
 export type { KnownDamage } from './backup/known-damage.js';
 export { RateLimiter, type RateLimiterOptions } from './backup/rate-limiter.js';
-export { type RestoreLeftover, removeRestoreLeftovers } from './backup/restore-leftovers.js';
+export { removeRestoreLeftovers } from './backup/restore-leftovers.js';
 export { type ErrorSeverity, RocksDBError } from './base/errors.js';
 export {
   type CreateSnapshotOptions,
@@ -40,15 +38,13 @@ export {
   type ReadAllOptions,
   type ReadProgress,
 } from './compare/compare.js';
-export { ColumnFamily } from './database/column-family.js';
-export { Database, type DatabaseEvents, type DatabaseSource } from './database/database.js';
+export { ColumnFamily, Database, type DatabaseEvents, type DatabaseSource } from './database/database.js';
 export type { ColumnFamilyOptions, Compression, OpenOptions } from './database/database-options.js';
 export { DatabaseIterator, type Entry } from './database/iterator.js';
 export { KeySpace } from './database/key-space.js';
 export { type BatchOperationOptions, WriteBatch } from './database/write-batch.js';
 export { DrillError, type DrillOptions, type DrillProgress, type DrillResult, drillBackup } from './drill/drill.js';
 export { BackupManager, type StopOptions } from './manager/backup-manager.js';
-export type { Phase } from './manager/backup-runner.js';
 export type { DatabaseOpener } from './manager/database-access.js';
 export {
   type BackupRecord,
@@ -79,7 +75,7 @@ export type {
   ManagerSnapshotOptions,
   RetryOptions,
 } from './manager/manager-options.js';
-export type { ManagerStatus } from './manager/manager-status.js';
+export type { ManagerStatus, Phase } from './manager/manager-status.js';
 export type { MetricsOptions, MetricsRegistry } from './manager/metrics.js';
 export type { OperationName, OperationRecord } from './manager/operation-record.js';
 export type { ScheduleSpec } from './manager/schedule.js';
@@ -90,11 +86,16 @@ export type {
   BackupKind,
   BackupSurvey,
   LongOperation,
+  PlannedFile,
   Progress,
+  RestoreLeftover,
+  RestorePlan,
+  RestoreResult,
   UnreadableBackup,
 } from './native/backup-info.js';
 export { BorrowedEntry } from './native/borrowed-entry.js';
-export { type EngineInfo, engineInfo } from './native/engine-info.js';
+export { engineInfo } from './native/engine-info.js';
+export type { EngineInfo } from './native/native-database.js';
 export type {
   BorrowRangeOptions,
   CompactRangeOptions,

@@ -1,6 +1,13 @@
 import { describe, invalidOption, RocksDBError } from '../base/errors.js';
 import { type Database, type DatabaseSource, databaseFromNative, nativeDatabase } from '../database/database.js';
-import type { BackupInfo, BackupSurvey, LongOperation, Progress } from '../native/backup-info.js';
+import type {
+  BackupInfo,
+  BackupSurvey,
+  LongOperation,
+  Progress,
+  RestorePlan,
+  RestoreResult,
+} from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 import type { NativeBackupEngine, NativeOperation } from '../native/native-backup-engine.js';
 import { damageInWords, damageLookup, readKnownDamage } from './known-damage.js';
@@ -143,43 +150,6 @@ export interface RestoreBackupOptions extends LongOperation {
   mode?: 'purgeAllFiles' | 'keepLatestDbSessionIdFiles' | 'verifyChecksum' | undefined;
   /** Engines on directories that have the files which `excludeFiles` left out, in order of search. */
   alternates?: BackupEngine[] | undefined;
-}
-
-/** What {@link BackupEngine.restoreBackup} has done. */
-export interface RestoreResult extends BackupInfo {
-  /** Bytes that were written. */
-  bytesCopied: number;
-  /** Bytes that need not be written, as files of the database that was replaced have them: see `mode`. */
-  bytesReused: number;
-  /** How many files those are. */
-  filesReused: number;
-  /** With `keepOld`: where the database that was replaced is now. */
-  keptOld?: string;
-  /** With `keepOld`: where its logs are, if they were in a directory that lies outside the database's. */
-  keptOldLogs?: string;
-}
-
-/** What {@link BackupEngine.restoreBackup} would do. */
-export interface RestorePlan {
-  /** The backup that would be restored. */
-  backup: BackupInfo;
-  /** The target's absolute path; links are followed. */
-  target: string;
-  /**
-   * What is there now: nothing (it does not exist, or is empty), a database, which would be replaced, or what a restore left that
-   * died while it put its files in place.
-   */
-  targetHolds: 'nothing' | 'database' | 'interruptedRestore';
-  /** Which database is there, as {@link BackupInfo.databaseId} says; undefined if there is none, or nothing tells. */
-  targetDatabaseId?: string;
-  /** Bytes that would be written. */
-  bytesToCopy: number;
-  /** Bytes that would not, as files of the database that is there have them: see `mode`. */
-  bytesToReuse: number;
-  /** How many files those are. */
-  filesToReuse: number;
-  /** Bytes that are free where the target is to be, if the system says that. */
-  bytesFree?: number;
 }
 
 /** Options of {@link BackupEngine.restoreLatestBackup}. */

@@ -1,5 +1,5 @@
 import { type Database, type DatabaseSource, nativeDatabase } from '../database/database.js';
-import type { BackupKind } from '../native/backup-info.js';
+import type { BackupKind, PlannedFile } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 import type { BackupEngineOptions, CreateBackupOptions } from './backup-engine.js';
 
@@ -7,17 +7,6 @@ import type { BackupEngineOptions, CreateBackupOptions } from './backup-engine.j
 export interface PlanBackupOptions
   extends Pick<BackupEngineOptions, 'shareTableFiles' | 'shareFilesWithChecksum' | 'backupLogFiles'>,
     Pick<CreateBackupOptions, 'full' | 'allowOtherDatabase'> {}
-
-/** A file that a backup would have. */
-export interface PlannedFile {
-  /** As the database names it. */
-  name: string;
-  size: number;
-  /** Whether it would be copied; else an earlier backup has it. */
-  copied: boolean;
-  /** Whether it is of the write-ahead log. A backup that is flushed first has that in tables instead. */
-  log: boolean;
-}
 
 /** What {@link planBackup} found out. */
 export interface BackupPlan {

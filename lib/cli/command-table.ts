@@ -44,5 +44,5 @@ export function writeCommandTable(): void {
 }
 
 function loadCommands(): readonly Command[] {
-  return (require('./commands/index.js') as { commands: readonly Command[] }).commands;
+  return (require(join(directory, 'index.js')) as { commands: readonly Command[] }).commands;
 }

@@ -1,5 +1,6 @@
 import type { Context } from './context.js';
 import type { Exit } from './exit-codes.js';
+import type { Result } from './output/output.js';
 import type { JsonSchema } from './schema.js';
 
 /** An option of a command: how it is parsed, helped with and completed. */
@@ -63,16 +64,6 @@ export type OptionValues<O extends OptionSpecs> = { [K in keyof O]: ValueOf<O[K]
 
 type Required1<P> = P extends { many: true } ? string[] : P extends { optional: true } ? string | undefined : string;
 export type Arguments<P extends readonly PositionalSpec[]> = { [K in P[number] as K['name']]: Required1<K> };
-
-/** What a command found out: one JSON value for machines, lines for people. */
-export interface Result {
-  json: unknown;
-  /** Lines for people, made when they are wanted. Text from elsewhere is made safe by who makes the line. */
-  text?: () => readonly string[];
-  /** Printed with --quiet, where the answer is what was asked for. */
-  quiet?: () => readonly string[];
-  exit?: Exit;
-}
 
 /** The answer was written already; only how it ended is left to say. */
 export interface Streamed {

@@ -1,7 +1,7 @@
 import type { BackupInfo } from '../native/backup-info.js';
 import { engineInfo } from '../native/engine-info.js';
-import { ranges } from './commands/show.js';
 import type { Context } from './context.js';
+import { ranges } from './output/text.js';
 
 /** Which of these backups hold databases that this program cannot open, for want of a newer RocksDB. Empty: none. */
 export function newerRocksDB(infos: readonly BackupInfo[]): string {

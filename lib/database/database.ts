@@ -4,10 +4,8 @@ import { native } from '../native/binding.js';
 import { Handle } from '../native/handle.js';
 import type { NativeDatabase } from '../native/native-database.js';
 import type { Snapshot } from '../native/snapshot.js';
-import { ColumnFamily } from './column-family.js';
 import type { ColumnFamilyOptions, OpenOptions } from './database-options.js';
-import { handleOf, KeySpace } from './key-space.js';
-import '../native/snapshot.js';
+import { familyIdOf, handleOf, KeySpace } from './key-space.js';
 
 const constructorKey = Symbol('Database');
 
@@ -286,4 +284,35 @@ export function nativeDatabase(source: Database | DatabaseSource): NativeDatabas
 /** A database that native code opened. */
 export function databaseFromNative(handle: unknown): Database {
   return new Database(constructorKey, handle as NativeDatabase);
+}
+
+/**
+ * A column family: keys and values of their own in the same database, written together with the others by one batch.
+ *
+ * @example
+ * const users = await db.createColumnFamily('users', { compression: 'zstd' });
+ * await users.put('1', 'Ada');
+ */
+export class ColumnFamily extends KeySpace {
+  /** Its name. */
+  readonly name: string;
+  /** The database it belongs to. */
+  readonly database: Database;
+
+  /** For the methods of {@link Database}. */
+  constructor(handle: Handle, family: number, name: string, database: Database) {
+    super(handle, family);
+    this.name = name;
+    this.database = database;
+  }
+
+  /**
+   * Writes what is in memory to files: this family's only.
+   *
+   * @example
+   * await users.flush();
+   */
+  flush(): Promise<void> {
+    return handleOf(this).native.flush(familyIdOf(this));
+  }
 }

@@ -15,9 +15,8 @@ import type {
   WriteOptions,
 } from '../native/options.js';
 import { settle, settleAfterWork } from '../native/settle.js';
-import type { ColumnFamily } from './column-family.js';
 import { DatabaseIterator, type Entry } from './iterator.js';
-import { WriteBatch } from './write-batch.js';
+import { idFor, WriteBatch, wrongFamily } from './write-batch.js';
 
 let handleOf: (space: KeySpace) => Handle;
 let familyIdOf: (space: KeySpace) => number;
@@ -186,7 +185,7 @@ export abstract class KeySpace {
    * await db.batch().put('a', '1').delete('b').write();
    */
   batch(): WriteBatch {
-    return new WriteBatch(this.#handle, this.#family, (family) => this.#familyIdOf(family));
+    return new WriteBatch(this.#handle, this.#family);
   }
 
   /**
@@ -257,11 +256,12 @@ export abstract class KeySpace {
     return this.#native.property(this.#family, name);
   }
 
-  #familyIdOf(family: ColumnFamily): number {
-    if (!(family instanceof KeySpace) || family.#handle !== this.#handle) {
-      throw invalidOption(TypeError, 'columnFamily', 'a column family of this database handle', describe(family));
+  /** @internal */
+  [idFor](handle: Handle): number {
+    if (handle !== this.#handle) {
+      throw wrongFamily(this);
     }
-    return family.#family;
+    return this.#family;
   }
 
   #iterate(

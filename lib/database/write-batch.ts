@@ -1,13 +1,35 @@
+import { describe, invalidOption } from '../base/errors.js';
 import type { Handle } from '../native/handle.js';
 import type { Key, WriteOptions } from '../native/options.js';
 import { PackedBatch } from '../native/packed-batch.js';
 import { settleAfterWork } from '../native/settle.js';
-import type { ColumnFamily } from './column-family.js';
+
+/** @internal Under this key, a column family says its id to what writes with the same handle, and throws to anything else. */
+export const idFor: unique symbol = Symbol('idFor');
+
+/** A {@link ColumnFamily}, as far as a batch has to know it. */
+export interface BatchFamily {
+  /** @internal */
+  [idFor](handle: Handle): number;
+}
 
 /** Options of the operations of a {@link WriteBatch}. */
 export interface BatchOperationOptions {
-  /** The column family it is about. @default the one whose `batch()` made the batch */
-  columnFamily?: ColumnFamily | undefined;
+  /** The {@link ColumnFamily} it is about. @default the one whose `batch()` made the batch */
+  columnFamily?: BatchFamily | undefined;
+}
+
+/** The id of a column family that a batch of this handle was given. */
+export function familyIdFor(family: BatchFamily, handle: Handle): number {
+  if (typeof (family as BatchFamily | null)?.[idFor] !== 'function') {
+    throw wrongFamily(family);
+  }
+  return family[idFor](handle);
+}
+
+/** What a batch is given that is no column family of its handle. */
+export function wrongFamily(given: unknown): Error {
+  return invalidOption(TypeError, 'columnFamily', 'a column family of this database handle', describe(given));
 }
 
 /**
@@ -22,14 +44,14 @@ export interface BatchOperationOptions {
  */
 export class WriteBatch {
   readonly #batch: PackedBatch;
+  readonly #handle: Handle;
   readonly #family: number;
-  readonly #familyId: (family: ColumnFamily) => number;
 
   /** For the methods that make batches. */
-  constructor(handle: Handle, family: number, familyId: (family: ColumnFamily) => number) {
+  constructor(handle: Handle, family: number) {
     this.#batch = new PackedBatch(handle);
+    this.#handle = handle;
     this.#family = family;
-    this.#familyId = familyId;
   }
 
   /** How many operations it holds. */
@@ -89,6 +111,6 @@ export class WriteBatch {
   }
 
   #of(options: BatchOperationOptions | undefined): number {
-    return options?.columnFamily === undefined ? this.#family : this.#familyId(options.columnFamily);
+    return options?.columnFamily === undefined ? this.#family : familyIdFor(options.columnFamily, this.#handle);
   }
 }

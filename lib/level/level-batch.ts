@@ -9,7 +9,7 @@ export type PrivateOperation = { type: 'put'; key: Key; value: Key } | { type: '
 
 /** A batch of writes to one family. */
 export function batchOf({ handle, family }: Place): WriteBatch {
-  return new WriteBatch(handle, family, () => family);
+  return new WriteBatch(handle, family);
 }
 
 /** Writes operations all or none. */

@@ -8,8 +8,7 @@ import {
 } from 'abstract-level';
 import { BackupEngine, type BackupEngineOptions } from '../backup/backup-engine.js';
 import { describe, invalidOption, RocksDBError } from '../base/errors.js';
-import { ColumnFamily } from '../database/column-family.js';
-import { Database, type DatabaseSource, databaseOf } from '../database/database.js';
+import { ColumnFamily, Database, type DatabaseSource, databaseOf } from '../database/database.js';
 import { familyIdOf, handleOf } from '../database/key-space.js';
 import type { Handle } from '../native/handle.js';
 import type { MaybePromise } from '../native/native-database.js';

@@ -25,6 +25,7 @@ import {
 } from './manager-events.js';
 import type { Settings } from './manager-options.js';
 import { count, type ManagerState } from './manager-state.js';
+import type { Phase } from './manager-status.js';
 import { isSameBackup, recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 import { backoff, mayPass, toError } from './retries.js';
@@ -39,9 +40,6 @@ export interface Job {
 
 /** What came of it. */
 export type JobResult = { made: BackupResult } | { leftOut: UnchangedBackup };
-
-/** Where a runner is. */
-export type Phase = 'idle' | 'before' | 'backup' | 'verify' | 'retry' | 'prune' | 'after';
 
 /** What a runner works with, and whom it tells. */
 export interface RunnerParts {

@@ -1,7 +1,9 @@
 import type { Progress } from '../native/backup-info.js';
-import type { Phase } from './backup-runner.js';
 import type { BackupContext, BackupResult, Failure } from './manager-events.js';
 import type { Suspect } from './manager-state.js';
+
+/** What a manager is doing. */
+export type Phase = 'idle' | 'before' | 'backup' | 'verify' | 'retry' | 'prune' | 'after';
 
 /** What {@link BackupManager.status} tells. */
 export interface ManagerStatus {

@@ -4,16 +4,8 @@ import { RocksDBError } from '../base/errors.js';
 import type { BackupInfo, Progress } from '../native/backup-info.js';
 import { ownBackups } from '../retention/databases.js';
 import type { RetentionPlan, RetentionPolicy } from '../retention/retention.js';
-import { AsideWork, succeeded } from './aside-work.js';
 import { BackupQueue } from './backup-queue.js';
-import {
-  BackupRunner,
-  type Job,
-  type JobResult,
-  type Phase,
-  type RunnerParts,
-  verifyAndRecord,
-} from './backup-runner.js';
+import { BackupRunner, type Job, type JobResult, type RunnerParts, verifyAndRecord } from './backup-runner.js';
 import { ChangeWatch } from './change-watch.js';
 import { DatabaseAccess } from './database-access.js';
 import { readInventory } from './inventory.js';
@@ -33,10 +25,12 @@ import {
 } from './manager-events.js';
 import type { Settings } from './manager-options.js';
 import { count, ManagerState } from './manager-state.js';
+import type { Phase } from './manager-status.js';
 import { isSameBackup, type OperationName } from './operation-record.js';
 import { planPruning, prune } from './pruner.js';
 import { Recorder } from './recorder.js';
 import { backoff, toError } from './retries.js';
+import { SideTasks, succeeded } from './side-tasks.js';
 import type { DirectoryState } from './state.js';
 import { type ManagerStats, statisticsOf } from './statistics.js';
 
@@ -56,7 +50,7 @@ export class ManagerWork {
   readonly engines: ManagerEngines;
   readonly recorder: Recorder;
   /** What runs beside backups. */
-  readonly aside: AsideWork;
+  readonly aside: SideTasks;
   /** Aborted when the manager stops: nothing waits for a better moment any more, and what can be done again, ends. */
   readonly hurry = new AbortController();
   /** Aborted when the running backup is to be stopped. */
@@ -93,7 +87,7 @@ export class ManagerWork {
       auditLog,
       onProblem: (problem) => warn('a record is missing', problem),
     });
-    this.aside = new AsideWork(this);
+    this.aside = new SideTasks(this);
     this.queue = new BackupQueue((job) => this.#backUp(job));
     this.changes = new ChangeWatch({ clock, minInterval, onDue: () => this.#changeDue() });
   }

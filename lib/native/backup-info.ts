@@ -104,3 +104,66 @@ export interface LongOperation {
    */
   onProgress?: ((progress: Progress) => void) | undefined;
 }
+
+/** A file that a backup would have. */
+export interface PlannedFile {
+  /** As the database names it. */
+  name: string;
+  size: number;
+  /** Whether it would be copied; else an earlier backup has it. */
+  copied: boolean;
+  /** Whether it is of the write-ahead log. A backup that is flushed first has that in tables instead. */
+  log: boolean;
+}
+
+/** What {@link BackupEngine.restoreBackup} has done. */
+export interface RestoreResult extends BackupInfo {
+  /** Bytes that were written. */
+  bytesCopied: number;
+  /** Bytes that need not be written, as files of the database that was replaced have them: see `mode`. */
+  bytesReused: number;
+  /** How many files those are. */
+  filesReused: number;
+  /** With `keepOld`: where the database that was replaced is now. */
+  keptOld?: string;
+  /** With `keepOld`: where its logs are, if they were in a directory that lies outside the database's. */
+  keptOldLogs?: string;
+}
+
+/** What {@link BackupEngine.restoreBackup} would do. */
+export interface RestorePlan {
+  /** The backup that would be restored. */
+  backup: BackupInfo;
+  /** The target's absolute path; links are followed. */
+  target: string;
+  /**
+   * What is there now: nothing (it does not exist, or is empty), a database, which would be replaced, or what a restore left that
+   * died while it put its files in place.
+   */
+  targetHolds: 'nothing' | 'database' | 'interruptedRestore';
+  /** Which database is there, as {@link BackupInfo.databaseId} says; undefined if there is none, or nothing tells. */
+  targetDatabaseId?: string;
+  /** Bytes that would be written. */
+  bytesToCopy: number;
+  /** Bytes that would not, as files of the database that is there have them: see `mode`. */
+  bytesToReuse: number;
+  /** How many files those are. */
+  filesToReuse: number;
+  /** Bytes that are free where the target is to be, if the system says that. */
+  bytesFree?: number;
+}
+
+/** A directory that a restore left whose process was killed. */
+export interface RestoreLeftover {
+  /** Its absolute path: `.NAME.restoring-...`, where NAME is that of the restore's target. */
+  path: string;
+  /** Bytes of the files in it. */
+  bytes: number;
+  /**
+   * Whether the restore had changed nothing yet, so that it is only a copy. If not, it died while files took their places, and what
+   * lies there may be all that there is of a database: then nothing but a restore to the same target removes it.
+   */
+  unfinished: boolean;
+  /** Whether it is gone now. */
+  removed: boolean;
+}

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { RocksDBError } from '../base/errors.js';
 import type { NativeBackupModule } from './native-backup-engine.js';
 import type { NativeDatabase, NativeDatabaseModule } from './native-database.js';
+import type { Snapshot } from './snapshot.js';
 
 type NativeModule = NativeDatabaseModule & NativeBackupModule<NativeDatabase>;
 
@@ -45,3 +46,12 @@ function load(): NativeModule {
 
 export const native = load();
 native.setErrorClass(RocksDBError);
+
+// The native object is the snapshot: there is nothing to add but the modern name of `release`.
+Object.defineProperty(native.Snapshot.prototype, Symbol.dispose, {
+  value(this: Snapshot) {
+    this.release();
+  },
+  configurable: true,
+  writable: true,
+});

@@ -1,16 +1,25 @@
 // What binding/napi/backup/backup_engine.cc gives to lib. Types only; nothing of this is public.
 
-import type { RestorePlan, RestoreResult } from '../backup/backup-engine.js';
-import type { BackupPlan } from '../backup/backup-plan.js';
-import type { RestoreLeftover } from '../backup/restore-leftovers.js';
-import type { BackupInfo, BackupSurvey, Progress } from './backup-info.js';
+import type {
+  BackupInfo,
+  BackupSurvey,
+  PlannedFile,
+  Progress,
+  RestoreLeftover,
+  RestorePlan,
+  RestoreResult,
+} from './backup-info.js';
 
 export interface NativeOperation {
   /** False when it is past the point of no return. */
   stop(): boolean;
 }
 
-export type NativeBackupPlan = Pick<BackupPlan, 'files' | 'bytesFree' | 'databaseId'>;
+export interface NativeBackupPlan {
+  files: PlannedFile[];
+  bytesFree?: number;
+  databaseId?: string;
+}
 
 export interface NativeRateLimiter {
   readonly bytesPerSecond: number | bigint;

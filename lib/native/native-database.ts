@@ -1,7 +1,6 @@
 // What binding/napi/database/database.cc and its neighbours give to lib. Types only; nothing of this is public.
 
 import type { RocksDBError } from '../base/errors.js';
-import type { EngineInfo } from './engine-info.js';
 import type { Key } from './options.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -81,6 +80,19 @@ export interface NativeIterator {
   next(maxEntries: number, maxBytes: number, target?: Key): MaybePromise<Buffer>;
   next(maxEntries: number, maxBytes: number, target?: Key, into?: Buffer): MaybePromise<Buffer | number>;
   close(): void;
+}
+
+/** What the engine of this package is and can do. */
+export interface EngineInfo {
+  /** RocksDB's version, `9.7.4` for instance. */
+  rocksdb: string;
+  /** The compressions that are linked in, by the names that options take. */
+  compressions: string[];
+  /**
+   * What not every RocksDB that this package builds with can do: `ioBufferSize`, `atomicFlush`,
+   * `levelDBTables` (a LevelDB database can be opened to read).
+   */
+  features: string[];
 }
 
 export interface NativeDatabaseModule {

@@ -1,5 +1,3 @@
-import { native } from './binding.js';
-
 /**
  * A view of the whole database, all column families, as it was at one moment. Goes into the options of reads and iterators.
  * While a snapshot lives the database keeps what it shows, so release it, or let `using` do that.
@@ -15,12 +13,3 @@ export interface Snapshot extends Disposable {
   /** Ends the snapshot. Reads that have begun are not disturbed. Again does nothing. */
   release(): void;
 }
-
-// The native object is the snapshot: there is nothing to add but the modern name of `release`.
-Object.defineProperty(native.Snapshot.prototype, Symbol.dispose, {
-  value(this: Snapshot) {
-    this.release();
-  },
-  configurable: true,
-  writable: true,
-});

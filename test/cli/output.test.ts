@@ -2,7 +2,6 @@
 
 import t from 'tap';
 import { keyRange } from '../../lib/cli/commands/entries.js';
-import { ranges } from '../../lib/cli/commands/show.js';
 import { codeOf, messageOf, StoppedError, UsageError } from '../../lib/cli/errors.js';
 import { exitOf } from '../../lib/cli/exit-codes.js';
 import { Interrupts } from '../../lib/cli/interrupts.js';
@@ -10,7 +9,7 @@ import { bytesAsJson, bytesAsJsonParts } from '../../lib/cli/json.js';
 import { barLine, reporterFor, told } from '../../lib/cli/output/progress.js';
 import { styleFor } from '../../lib/cli/output/style.js';
 import { pairs, table } from '../../lib/cli/output/table.js';
-import { bytesAsText, bytesAsTextParts, safe, textAsBytes, width, wrap } from '../../lib/cli/output/text.js';
+import { bytesAsText, bytesAsTextParts, ranges, safe, textAsBytes, width, wrap } from '../../lib/cli/output/text.js';
 import { type Progress, RocksDBError } from '../../lib/index.js';
 import { Random } from '../fixtures/random.js';
 

@@ -1,5 +1,4 @@
-import type { ColumnFamily } from '../../database/column-family.js';
-import type { Database } from '../../database/database.js';
+import type { ColumnFamily, Database } from '../../database/database.js';
 import type { KeyRange } from '../../native/options.js';
 import { defineCommand } from '../command.js';
 import { withBackup } from '../directory.js';

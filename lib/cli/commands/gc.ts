@@ -1,10 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BackupEngine } from '../../backup/backup-engine.js';
-import { type RestoreLeftover, removeRestoreLeftovers } from '../../backup/restore-leftovers.js';
+import { removeRestoreLeftovers } from '../../backup/restore-leftovers.js';
 import { RocksDBError } from '../../base/errors.js';
 import { formatSize } from '../../base/units.js';
 import { readInventory } from '../../manager/inventory.js';
+import type { RestoreLeftover } from '../../native/backup-info.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { safe } from '../output/text.js';

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import type { BackupEngine, RestoreBackupOptions, RestorePlan } from '../../backup/backup-engine.js';
+import type { BackupEngine, RestoreBackupOptions } from '../../backup/backup-engine.js';
 import { damageInWords, damageLookup, readKnownDamage } from '../../backup/known-damage.js';
 import { formatDuration, formatSize } from '../../base/units.js';
-import type { BackupInfo } from '../../native/backup-info.js';
+import type { BackupInfo, RestorePlan } from '../../native/backup-info.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';

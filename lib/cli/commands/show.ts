@@ -6,7 +6,7 @@ import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { inOwnWords } from '../errors.js';
 import { pairs, table } from '../output/table.js';
-import { bytesAsText, safe } from '../output/text.js';
+import { bytesAsText, ranges, safe } from '../output/text.js';
 import { array, count, flag, object, ref, text } from '../schema.js';
 import { age, localTime } from '../time.js';
 import { listedAsJson } from './list.js';
@@ -101,21 +101,6 @@ export const show = defineCommand({
     });
   },
 });
-
-/** `1-4, 7`. */
-export function ranges(ids: readonly number[]): string {
-  const sorted = [...ids].sort((a, b) => a - b);
-  const parts: string[] = [];
-  for (let at = 0; at < sorted.length; ) {
-    let end = at;
-    while (sorted[end + 1] === sorted[end]! + 1) end++;
-    parts.push(
-      end === at ? `${sorted[at]}` : end === at + 1 ? `${sorted[at]}, ${sorted[end]}` : `${sorted[at]}-${sorted[end]}`,
-    );
-    at = end + 1;
-  }
-  return parts.join(', ');
-}
 
 function describeRecord(
   record: { at: string; ok: boolean; checksum?: boolean; error?: { message: string } } | undefined,

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import type { Result } from '../command.js';
 import { codeOf, messageOf } from '../errors.js';
-import { exitCodes, exitOf } from '../exit-codes.js';
+import { type Exit, exitCodes, exitOf } from '../exit-codes.js';
 import { type ColorChoice, type Style, styleFor } from './style.js';
 import { safeLines } from './text.js';
 
@@ -18,6 +17,16 @@ export interface OutputOptions {
   quiet: boolean;
   color: ColorChoice;
   env: NodeJS.ProcessEnv;
+}
+
+/** What a command found out: one JSON value for machines, lines for people. */
+export interface Result {
+  json: unknown;
+  /** Lines for people, made when they are wanted. Text from elsewhere is made safe by who makes the line. */
+  text?: () => readonly string[];
+  /** Printed with --quiet, where the answer is what was asked for. */
+  quiet?: () => readonly string[];
+  exit?: Exit;
 }
 
 /** What a command prints: answers on stdout, everything else on stderr. */

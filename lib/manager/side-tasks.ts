@@ -1,18 +1,43 @@
+import type { Clock, SteadyClock } from '../base/clock.js';
 import { createSnapshot, pruneSnapshots } from '../checkpoints/snapshots.js';
 import { type DrillResult, drillBackup } from '../drill/drill.js';
+import type { BackupInfo } from '../native/backup-info.js';
 import { notingDamage } from './damage.js';
-import { databaseBehind } from './database-access.js';
-import type { ManagedOperation } from './manager-events.js';
-import type { ManagerWork } from './manager-work.js';
+import { type DatabaseAccess, databaseBehind } from './database-access.js';
+import type { ManagerEngines } from './manager-engines.js';
+import type { ManagedOperation, ManagerEvents, Skipped } from './manager-events.js';
+import type { Settings } from './manager-options.js';
+import type { ManagerState } from './manager-state.js';
 import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
+import type { Recorder } from './recorder.js';
 import { toError } from './retries.js';
 
+/** What side tasks need of the manager that they belong to. */
+export interface SideTaskHost {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly steady: SteadyClock;
+  readonly database: DatabaseAccess;
+  readonly engines: ManagerEngines;
+  readonly state: ManagerState;
+  readonly recorder: Recorder;
+  /** Aborted when the manager stops. */
+  readonly hurry: AbortController;
+  lastDrill: number | undefined;
+  load(): Promise<void>;
+  find(backupId: number | undefined): Promise<BackupInfo>;
+  tell<K extends keyof ManagerEvents & string>(event: K, ...args: ManagerEvents[K]): void;
+  skip(skipped: Skipped): void;
+  failed(operation: ManagedOperation, error: Error, backupId?: number): Promise<void>;
+  wentWell(operation: ManagedOperation): Promise<void>;
+}
+
 /** Drills and snapshots: what a manager does beside backups, one at a time of each. */
-export class AsideWork {
-  readonly #work: ManagerWork;
+export class SideTasks {
+  readonly #work: SideTaskHost;
   readonly #running = new Map<string, Promise<unknown>>();
 
-  constructor(work: ManagerWork) {
+  constructor(work: SideTaskHost) {
     this.#work = work;
   }
 
@@ -22,7 +47,7 @@ export class AsideWork {
   }
 
   async drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
-    return this.#doAside('drill', trigger, async (record) => {
+    return this.#runAlone('drill', trigger, async (record) => {
       const { engine } = await this.#work.engines.open();
       const signal = this.#work.hurry.signal;
       const drillOne = async () => {
@@ -47,7 +72,7 @@ export class AsideWork {
   }
 
   async snapshot(trigger: string): Promise<string> {
-    return this.#doAside('snapshot', trigger, async (record) => {
+    return this.#runAlone('snapshot', trigger, async (record) => {
       const at = new Date(this.#work.clock.now());
       const begun = this.#work.clock.monotonic();
       const { snapshotDirectory: directory, snapshotRetention } = this.#work.settings;
@@ -95,7 +120,7 @@ export class AsideWork {
   }
 
   /** One at a time of each operation; written down and told. */
-  async #doAside<T>(
+  async #runAlone<T>(
     operation: OperationName & ManagedOperation,
     trigger: string,
     work: (record: NewRecord) => Promise<{ result: T; tell: () => void }>,
