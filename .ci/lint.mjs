@@ -1,6 +1,6 @@
 // The linters, one by name or all of them.
 //
-//   node .ci/lint.mjs [clang-format] [clang-tidy] [biome] [types]
+//   node .ci/lint.mjs [clang-format] [clang-tidy] [biome] [types] [layers]
 //   node .ci/lint.mjs clang-tidy --all       every source, not only what changed since it passed
 //   node .ci/lint.mjs --fix                  formats C++ and TypeScript, and repairs what biome can
 
@@ -131,6 +131,8 @@ const linters = {
     ]),
 
   types: () => run(process.execPath, [npmTool('typescript', 'bin', 'tsc'), '--noEmit']),
+
+  layers: () => run(process.execPath, [join(root, '.ci', 'layers.mjs')]),
 };
 
 await setup({ withAddon: false, compile: false });
