@@ -1,20 +1,27 @@
-import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { mkdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { setTimeout as after } from 'node:timers/promises';
-import { syncDirectory, writeDurably } from '../base/durable-file.js';
+import { syncDirectory } from '../base/durable-file.js';
 import { describe, invalidOption, RocksDBError } from '../base/errors.js';
-import { readPlainFile } from '../base/plain-file.js';
-import { isAlive } from '../base/process-alive.js';
 import { unknownOption } from '../base/unknown-option.js';
 import { Database } from '../database/database.js';
-import { native } from '../native/binding.js';
 import {
   checkRetentionPolicy,
   planRetention,
   type RetentionPlan,
   type RetentionPolicy,
 } from '../retention/retention.js';
+import { alone } from './alone.js';
+import {
+  exists,
+  type Marker,
+  nameOf,
+  namesAndMarkers,
+  readMarker,
+  removeUnfinished,
+  temporaryName,
+  timeOf,
+  writeMarker,
+} from './marker.js';
 import { sizesOf } from './snapshot-sizes.js';
 
 /** A checkpoint beside its database: a database of its own, made of hard links. */
@@ -49,17 +56,6 @@ export interface CreateSnapshotOptions {
 export interface SnapshotPlace {
   /** Where snapshots are kept. @default the database's path and `.snapshots` */
   directory?: string | undefined;
-}
-
-const NAME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/;
-const UNFINISHED = /^\.(making|deleting)-\d{8}T\d{9}Z-(\d+)-[0-9a-f]{16}(\.tmp)?$/;
-const MARKER = 'rocksdb-backup.snapshot.json';
-
-interface Marker {
-  version: 1;
-  order: number;
-  note?: string;
-  pinned: boolean;
 }
 
 /**
@@ -249,58 +245,6 @@ function realPath(path: string): Promise<string> {
   return realpath(path).catch(() => path.replace(/(?<=.)\/+$/, ''));
 }
 
-/** 20261120T030000000Z sorts by time, and is a name on every file system. */
-function nameOf(time: Date): string {
-  return time.toISOString().replace(/[-:.]/g, '');
-}
-
-function timeOf(name: string): Date | undefined {
-  const [, year, month, day, hour, minute, second, millisecond] = NAME.exec(name) ?? [];
-  const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}.${millisecond}Z`);
-  return Number.isNaN(time.getTime()) || nameOf(time) !== name ? undefined : time;
-}
-
-async function namesAndMarkers(directory: string): Promise<{ name: string; marker: Marker }[]> {
-  const found: { name: string; marker: Marker }[] = [];
-  for (const name of await namesIn(directory)) {
-    const marker = await readMarker(directory, name);
-    if (marker !== undefined) {
-      found.push({ name, marker });
-    }
-  }
-  // Where the marker is damaged, the order is not known.
-  return found.sort((a, b) => a.marker.order - b.marker.order || (a.name < b.name ? -1 : 1));
-}
-
-/** Undefined of what is no snapshot: only a directory of such a name, with a database and a marker in it, is one. */
-async function readMarker(directory: string, name: string): Promise<Marker | undefined> {
-  const path = join(directory, name);
-  if (timeOf(name) === undefined || !(await lstat(path).catch(() => undefined))?.isDirectory()) {
-    return undefined;
-  }
-  if (!(await exists(join(path, 'CURRENT')))) {
-    return undefined;
-  }
-  let text: string;
-  try {
-    text = await readPlainFile(join(path, MARKER));
-  } catch {
-    return undefined;
-  }
-  return parseMarker(text);
-}
-
-/** What cannot be read is taken for pinned: who knows what it said. */
-function parseMarker(text: string): Marker {
-  try {
-    const { order, note, pinned } = JSON.parse(text) as Partial<Marker>;
-    if (Number.isSafeInteger(order) && typeof pinned === 'boolean') {
-      return { version: 1, order: order as number, pinned, ...(typeof note === 'string' ? { note } : {}) };
-    }
-  } catch {}
-  return { version: 1, order: 0, pinned: true, note: `its file ${MARKER} is damaged` };
-}
-
 async function markerOf(
   dbPath: string,
   name: string,
@@ -330,62 +274,8 @@ async function changeMarker(
   });
 }
 
-function writeMarker(path: string, marker: Marker): Promise<void> {
-  return writeDurably(join(path, MARKER), JSON.stringify(marker));
-}
-
-/** What a process left that was killed while it made or deleted a snapshot. */
-async function removeUnfinished(directory: string): Promise<void> {
-  for (const name of await namesIn(directory)) {
-    const pid = Number(UNFINISHED.exec(name)?.[2] ?? Number.NaN);
-    // Nobody else of this process is at work: the lock is ours.
-    if (pid === process.pid || (Number.isInteger(pid) && !isAlive(pid))) {
-      await rm(join(directory, name), { recursive: true, force: true });
-    }
-  }
-}
-
-/** One at a time changes what is in a directory of snapshots, in whatever process and thread. */
-async function alone<T>(directory: string, change: () => Promise<T>): Promise<T> {
-  const giveUp = performance.now() + 60_000;
-  for (;;) {
-    const lock = native.tryLockState(directory);
-    if (lock !== undefined) {
-      try {
-        return await change();
-      } finally {
-        lock.release();
-      }
-    }
-    if (performance.now() > giveUp) {
-      throw new RocksDBError(
-        `the snapshots in ${directory} have been locked by another process for a minute; it may hang. Nothing was changed`,
-        'SNAPSHOTS_LOCKED',
-      );
-    }
-    await after(20);
-  }
-}
-
-function temporaryName(what: 'making' | 'deleting', name: string): string {
-  return `.${what}-${name}-${process.pid}-${randomBytes(8).toString('hex')}`;
-}
-
 function notFound(path: string): RocksDBError {
   return new RocksDBError(`there is no snapshot ${path}`, 'SNAPSHOT_NOT_FOUND');
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  return readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') {
-      return [];
-    }
-    throw error;
-  });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => undefined)) !== undefined;
 }
 
 function checkOptions<T extends object>(options: T, known: string[]): T {

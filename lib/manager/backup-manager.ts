@@ -12,9 +12,11 @@ import { type BackupManagerOptions, checkManagerOptions } from './manager-option
 import type { ManagerStatus } from './manager-status.js';
 import { ManagerWork } from './manager-work.js';
 import { ManagerMetrics } from './metrics.js';
-import { createTicker, type ScheduleEntry, type Ticker } from './schedule.js';
-import { unpin, updateState } from './state.js';
+import { unpin } from './pins.js';
+import type { ScheduleEntry } from './schedule.js';
+import { updateState } from './state.js';
 import type { ManagerStats } from './statistics.js';
+import { createTicker, type Ticker } from './ticker.js';
 
 /** What only tests give to a manager. */
 export interface ManagerParts {

@@ -2,10 +2,12 @@ import type { BackupEngine, WriteTurn } from '../backup/backup-engine.js';
 import type { Clock } from '../base/clock.js';
 import { RocksDBError } from '../base/errors.js';
 import type { BackupInfo } from '../native/backup-info.js';
+import type { DirectoryState } from './directory-state.js';
 import { freedByEach, type Inventory } from './inventory.js';
 import { type BackupRef, isSameBackup } from './operation-record.js';
+import { isPinned, pin, unpin } from './pins.js';
 import type { Recorder } from './recorder.js';
-import { type DirectoryState, holdingState, isPinned, pin, unpin, updateState } from './state.js';
+import { holdingState, updateState } from './state.js';
 
 /** Options of {@link deleteUnlessPinned}. */
 export interface GuardedDeleteOptions {

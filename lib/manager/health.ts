@@ -1,7 +1,7 @@
 import { DAMAGE } from './damage.js';
+import type { DirectoryState } from './directory-state.js';
 import type { Suspect } from './manager-state.js';
 import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
-import type { DirectoryState } from './state.js';
 
 /** What is known of a backup by what was done to it. */
 export type Health = 'good' | 'corrupt' | 'unverified';

@@ -3,10 +3,12 @@ import { damageLookup, type KnownDamage } from '../backup/known-damage.js';
 import type { BackupFileDetails, BackupInfo, UnreadableBackup } from '../native/backup-info.js';
 import type { RetentionBackup } from '../retention/retention.js';
 import { whatIsDamaged } from './damage.js';
+import type { DirectoryState, Pin } from './directory-state.js';
 import { type Health, healthOf, recordsNewestFirst, suspicionOf } from './health.js';
 import { memoryOf, type Suspect } from './manager-state.js';
 import { isRecordOf, isSameBackup, type OperationRecord } from './operation-record.js';
-import { type DirectoryState, lookAtState, type Pin, pinOf } from './state.js';
+import { pinOf } from './pins.js';
+import { lookAtState } from './state.js';
 
 /** A backup with all that is known about it. */
 export interface BackupRecord extends BackupInfo {

@@ -1,8 +1,8 @@
 import { ownBackups } from '../retention/databases.js';
+import type { DirectoryState } from './directory-state.js';
 import { recordsNewestFirst, suspicionOf } from './health.js';
 import { memoryOf } from './manager-state.js';
 import { type BackupRef, isRecordOf } from './operation-record.js';
-import type { DirectoryState } from './state.js';
 
 /** A backup that was made, and verified if that was asked for. */
 export interface GoodBackup extends BackupRef {

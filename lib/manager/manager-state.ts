@@ -1,8 +1,9 @@
 import { type KnownDamage, parseDamage } from '../backup/known-damage.js';
 import type { BackedUpContent } from './database-content.js';
+import type { DirectoryState } from './directory-state.js';
 import { warn } from './manager-events.js';
 import { isSameBackup } from './operation-record.js';
-import { type DirectoryState, readState, updateState } from './state.js';
+import { readState, updateState } from './state.js';
 
 /** A backup with a damaged file, or one that shares a file with a backup of which it is not known which file is damaged. */
 export interface Suspect {

@@ -8,6 +8,7 @@ import { BackupQueue } from './backup-queue.js';
 import { BackupRunner, type Job, type JobResult, type RunnerParts, verifyAndRecord } from './backup-runner.js';
 import { ChangeWatch } from './change-watch.js';
 import { DatabaseAccess } from './database-access.js';
+import type { DirectoryState } from './directory-state.js';
 import { readInventory } from './inventory.js';
 import { type GoodBackup, isBad, lastGoodOf } from './last-good.js';
 import { ManagerEngines } from './manager-engines.js';
@@ -31,7 +32,6 @@ import { planPruning, prune } from './pruner.js';
 import { Recorder } from './recorder.js';
 import { backoff, toError } from './retries.js';
 import { SideTasks, succeeded } from './side-tasks.js';
-import type { DirectoryState } from './state.js';
 import { type ManagerStats, statisticsOf } from './statistics.js';
 
 /** Errors after which the same changes need not be tried again: there is nothing to read them from, or to write them to. */

@@ -1,6 +1,8 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
+import type { DirectoryState } from './directory-state.js';
+import { HISTORY_LENGTH, remember } from './history.js';
 import { type NewRecord, type OperationRecord, ownRecord } from './operation-record.js';
-import { type DirectoryState, HISTORY_LENGTH, remember, updateState } from './state.js';
+import { updateState } from './state.js';
 
 /** Options of {@link Recorder}. */
 export interface RecorderOptions {

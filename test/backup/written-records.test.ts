@@ -5,8 +5,9 @@ import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PREVIOUS_STATE_FILE, STATE_FILE } from '../../lib/backup/state-file.js';
 import type { NewRecord } from '../../lib/manager/operation-record.js';
+import { isPinned, pin } from '../../lib/manager/pins.js';
 import { Recorder } from '../../lib/manager/recorder.js';
-import { isPinned, pin, readState, updateState } from '../../lib/manager/state.js';
+import { readState, updateState } from '../../lib/manager/state.js';
 import { fileCalls } from '../fixtures/file-calls.js';
 import { tempDir } from '../fixtures/files.js';
 

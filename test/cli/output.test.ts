@@ -1,11 +1,11 @@
 // How things are shown: text that is safe, tables, progress, colours, exit codes, signals.
 
 import t from 'tap';
-import { keyRange } from '../../lib/cli/commands/entries.js';
 import { codeOf, messageOf, StoppedError, UsageError } from '../../lib/cli/errors.js';
 import { exitOf } from '../../lib/cli/exit-codes.js';
 import { Interrupts } from '../../lib/cli/interrupts.js';
 import { bytesAsJson, bytesAsJsonParts } from '../../lib/cli/json.js';
+import { keyRange } from '../../lib/cli/key-range.js';
 import { barLine, reporterFor, told } from '../../lib/cli/output/progress.js';
 import { styleFor } from '../../lib/cli/output/style.js';
 import { pairs, table } from '../../lib/cli/output/table.js';

@@ -3,6 +3,8 @@
 import { rmSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import type { BackupEngine, BackupInfo } from '../../lib/index.js';
+import type { DirectoryState } from '../../lib/manager/directory-state.js';
+import { remember } from '../../lib/manager/history.js';
 import {
   buildInventory,
   freedBy,
@@ -13,7 +15,7 @@ import {
 } from '../../lib/manager/inventory.js';
 import { lastGoodOf } from '../../lib/manager/last-good.js';
 import { type NewRecord, ownRecord } from '../../lib/manager/operation-record.js';
-import { type DirectoryState, pin, remember, unpin } from '../../lib/manager/state.js';
+import { pin, unpin } from '../../lib/manager/pins.js';
 import { planRetention } from '../../lib/retention/retention.js';
 import { fill, isPartOfBackup, openDatabase, openEngine } from '../fixtures/backups.js';
 import { bytesBelow, filesBelow, tempDir } from '../fixtures/files.js';

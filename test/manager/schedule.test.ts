@@ -2,7 +2,8 @@
 
 import t from 'tap';
 import { pause, SteadyClock, systemClock } from '../../lib/base/clock.js';
-import { createTicker, parseSchedule, type Ticker, type TickerOptions } from '../../lib/manager/schedule.js';
+import { parseSchedule } from '../../lib/manager/schedule.js';
+import { createTicker, type Ticker, type TickerOptions } from '../../lib/manager/ticker.js';
 import { FakeClock, settleAll } from '../fixtures/fake-clock.js';
 
 const SECOND = 1000;

@@ -16,17 +16,11 @@ import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { PREVIOUS_STATE_FILE, STATE_FILE } from '../../lib/backup/state-file.js';
 import type { RocksDBError } from '../../lib/base/errors.js';
+import { HISTORY_LENGTH } from '../../lib/manager/history.js';
 import type { NewRecord } from '../../lib/manager/operation-record.js';
+import { acknowledgeLostPins, isPinned, pin, unpin } from '../../lib/manager/pins.js';
 import { Recorder } from '../../lib/manager/recorder.js';
-import {
-  acknowledgeLostPins,
-  HISTORY_LENGTH,
-  isPinned,
-  pin,
-  readState,
-  unpin,
-  updateState,
-} from '../../lib/manager/state.js';
+import { readState, updateState } from '../../lib/manager/state.js';
 import { native } from '../../lib/native/binding.js';
 import { tempDir } from '../fixtures/files.js';
 

@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupEngine, createSnapshot, Database } from '../../lib/index.js';
-import { pin, readState, updateState } from '../../lib/manager/state.js';
+import { pin } from '../../lib/manager/pins.js';
+import { readState, updateState } from '../../lib/manager/state.js';
 import { contentsAt, contentsOf, fill, settled } from '../fixtures/backups.js';
 import { type Ended, ended } from './ended.js';
 

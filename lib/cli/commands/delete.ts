@@ -4,7 +4,7 @@ import { formatSize } from '../../base/units.js';
 import { deletingUnpinned } from '../../manager/guarded-delete.js';
 import { freedBy, readInventory } from '../../manager/inventory.js';
 import { isSameBackup } from '../../manager/operation-record.js';
-import { isPinned } from '../../manager/state.js';
+import { isPinned } from '../../manager/pins.js';
 import type { BackupInfo } from '../../native/backup-info.js';
 import { byDatabase } from '../../retention/databases.js';
 import { defineCommand } from '../command.js';

@@ -1,6 +1,7 @@
 import { pinBackup } from '../../manager/guarded-delete.js';
 import { missingPins, readInventory } from '../../manager/inventory.js';
-import { acknowledgeLostPins, isPinned, readState, unpin as unpinIn, updateState } from '../../manager/state.js';
+import { acknowledgeLostPins, isPinned, unpin as unpinIn } from '../../manager/pins.js';
+import { readState, updateState } from '../../manager/state.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';

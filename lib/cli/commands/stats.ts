@@ -1,7 +1,7 @@
 import { formatDuration, formatSize } from '../../base/units.js';
+import type { DirectoryState } from '../../manager/directory-state.js';
 import { readInventory } from '../../manager/inventory.js';
 import { isRecordOf, type OperationName, type OperationRecord } from '../../manager/operation-record.js';
-import type { DirectoryState } from '../../manager/state.js';
 import { percentile } from '../../manager/statistics.js';
 import { byDatabase } from '../../retention/databases.js';
 import { defineCommand } from '../command.js';

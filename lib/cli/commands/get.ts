@@ -1,0 +1,58 @@
+import { defineCommand } from '../command.js';
+import { withBackup } from '../directory.js';
+import { columnFamily, familyOf, hex, keyOf, positionals } from '../entries.js';
+import { notFound } from '../errors.js';
+import { bytesAsJson } from '../json.js';
+import { bytesAsText } from '../output/text.js';
+import { count, object, ref, text } from '../schema.js';
+
+export const get = defineCommand({
+  name: 'get',
+  summary: 'print the value of a key in a backup',
+  description: [
+    'Reads one value from a backup where it lies; nothing is restored. Into a pipe or a file the value goes as it is, byte for byte; on a terminal it is made safe to show.',
+    'KEY is taken as scan prints it: \\xNN is a byte, \\\\ a backslash. With --hex it is hexadecimal.',
+  ],
+  positionals: [
+    ...positionals,
+    { name: 'KEY', type: 'text', summary: "the key; '' is the empty one", mayBeEmpty: true },
+  ],
+  options: { 'column-family': columnFamily, hex },
+  examples: [
+    { line: 'rocksdb-backup get /backups/users latest user:42', does: 'what it was at the last backup' },
+    { line: 'rocksdb-backup get /backups/users 7 00ff10 --hex > value', does: 'a binary key, its value to a file' },
+  ],
+  exits: ['notFound', 'corrupt', 'stopped'],
+  schema: object({
+    location: text(),
+    backupId: count(),
+    columnFamily: text(),
+    key: ref('bytes'),
+    value: ref('bytes'),
+  }),
+  run(context, { DIR, ID, KEY }, options) {
+    const key = keyOf(KEY, options.hex, 'KEY');
+    const name = options['column-family'] ?? 'default';
+    return withBackup(context, DIR, ID, async (db, { backupId }, { location }) => {
+      const backup = `backup ${backupId} in ${location}`;
+      const value = await familyOf(db, name, backup).get(key);
+      if (value === undefined) {
+        throw notFound(
+          'KEY_NOT_FOUND',
+          `${backup} has no key '${bytesAsText(key)}'${name === 'default' ? '' : ` in the column family '${name}'`}`,
+        );
+      }
+      const { out } = context;
+      if (!out.json && !out.isTerminal) {
+        await out.stream(value);
+        return undefined;
+      }
+      const shown = () => [bytesAsText(value)];
+      return {
+        json: { location, backupId, columnFamily: name, key: bytesAsJson(key), value: bytesAsJson(value) },
+        text: shown,
+        quiet: shown,
+      };
+    });
+  },
+});

@@ -1,0 +1,147 @@
+import { isReversed } from '../../compare/key-order.js';
+import { defineCommand } from '../command.js';
+import { withBackup } from '../directory.js';
+import { columnFamily, familyOf, hex, keyOf, positionals } from '../entries.js';
+import { UsageError } from '../errors.js';
+import { bytesAsJsonParts } from '../json.js';
+import { keyRange } from '../key-range.js';
+import { Chunks } from '../output/chunks.js';
+import { errorAsJson } from '../output/output.js';
+import { bytesAsTextParts, partsOf } from '../output/text.js';
+import { array, count, flag, object, ref, text } from '../schema.js';
+
+const formats = ['text', 'hex', 'raw'] as const;
+
+export const scan = defineCommand({
+  name: 'scan',
+  summary: 'print keys and values of a backup',
+  description: [
+    'Reads a backup where it lies, in the order of its keys; nothing is restored. One entry a line: key, tabulator, value.',
+    'As text, bytes that are no printable UTF-8 are \\xNN and a backslash is \\\\, so that a line is always one entry. As hex, both are hexadecimal. As raw, bytes are as they are, also line breaks within keys; not to a terminal.',
+    '--prefix, --from and --to take keys as they are printed as text, or with --hex in hexadecimal.',
+  ],
+  positionals,
+  options: {
+    prefix: { type: 'text', placeholder: 'P', summary: 'only keys that begin with this' },
+    from: { type: 'text', placeholder: 'KEY', summary: 'only this key and those after it' },
+    to: { type: 'text', placeholder: 'KEY', summary: 'only keys before this one' },
+    'column-family': columnFamily,
+    'keys-only': { type: 'flag', summary: 'print no values' },
+    limit: { type: 'integer', summary: 'at most so many entries' },
+    reverse: { type: 'flag', summary: 'from the last key to the first' },
+    hex,
+    format: { type: 'choice', choices: formats, summary: 'how entries are printed', default: 'text' },
+  },
+  examples: [
+    { line: 'rocksdb-backup scan /backups/users latest --prefix user: --limit 10', does: 'the first ten users' },
+    { line: 'rocksdb-backup scan /backups/users 7 --keys-only | wc -l', does: 'how many keys backup 7 has' },
+  ],
+  exits: ['notFound', 'corrupt', 'stopped'],
+  schema: object({
+    location: text(),
+    backupId: count(),
+    columnFamily: text(),
+    entries: array(object({ key: ref('bytes'), 'value?': ref('bytes') })),
+    count: count(),
+    complete: flag('false if it ended early, and error says why'),
+    'error?': ref('error'),
+  }),
+  run(context, { DIR, ID }, options) {
+    const { out, signal } = context;
+    const format = options.format ?? 'text';
+    if (format === 'raw' && out.isTerminal && !out.json) {
+      throw new UsageError(
+        '--format raw would send bytes to this terminal that it may take for commands: use a pipe or a file',
+      );
+    }
+    const bound = (name: 'prefix' | 'from' | 'to') => {
+      const given = options[name];
+      return given === undefined ? undefined : keyOf(given, options.hex, `--${name}`);
+    };
+    const bounds = [bound('prefix'), bound('from'), bound('to')] as const;
+    const name = options['column-family'] ?? 'default';
+    const keysOnly = options['keys-only'];
+    return withBackup(context, DIR, ID, async (db, { backupId }, { location }) => {
+      const family = familyOf(db, name, `backup ${backupId} in ${location}`);
+      const range = keyRange(...bounds, (await isReversed(family, undefined)) ? -1 : 1);
+      const limits = { ...range, limit: options.limit ?? -1, reverse: options.reverse, fillCache: false };
+      const entries = keysOnly ? keysAsEntries(family.keys(limits)) : family.iterator(limits);
+      const head = JSON.stringify({ location, backupId, columnFamily: name });
+      if (out.json) {
+        await out.stream(`${head.slice(0, -1)},"entries":[`);
+      }
+      let found = 0;
+      let failure: unknown;
+      const lines = new Chunks(out);
+      try {
+        for await (const [key, value] of entries) {
+          signal.throwIfAborted();
+          if (out.json && found > 0) {
+            lines.add(',');
+          }
+          found++;
+          for (const part of out.json ? entryAsJson(key, value) : entryAs(format, key, value)) {
+            lines.add(part);
+            await lines.flushIfLarge();
+          }
+        }
+      } catch (error) {
+        failure = error;
+      }
+      await lines.flush();
+      if (out.json) {
+        const tail = JSON.stringify({
+          count: found,
+          complete: failure === undefined,
+          ...(failure === undefined ? {} : { error: errorAsJson(failure) }),
+        });
+        await out.stream(`],${tail.slice(1)}\n`);
+      }
+      if (failure !== undefined) {
+        throw failure;
+      }
+      return undefined;
+    });
+  },
+});
+
+async function* keysAsEntries(keys: AsyncIterable<Buffer>): AsyncGenerator<[Buffer, undefined]> {
+  for await (const key of keys) {
+    yield [key, undefined];
+  }
+}
+
+/** An entry in parts: of a large value there is never more than a part as text. */
+function* entryAs(
+  format: (typeof formats)[number],
+  key: Buffer,
+  value: Buffer | undefined,
+): Generator<string | Buffer> {
+  const bytesAs = {
+    text: bytesAsTextParts,
+    hex: bytesAsHex,
+    raw: (bytes: Buffer) => [bytes],
+  }[format];
+  yield* bytesAs(key);
+  if (value !== undefined) {
+    yield '\t';
+    yield* bytesAs(value);
+  }
+  yield '\n';
+}
+
+function* bytesAsHex(bytes: Buffer): Generator<string> {
+  for (const part of partsOf(bytes)) {
+    yield Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('hex');
+  }
+}
+
+function* entryAsJson(key: Buffer, value: Buffer | undefined): Generator<string> {
+  yield '{"key":';
+  yield* bytesAsJsonParts(key);
+  if (value !== undefined) {
+    yield ',"value":';
+    yield* bytesAsJsonParts(value);
+  }
+  yield '}';
+}

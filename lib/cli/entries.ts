@@ -1,0 +1,46 @@
+import type { ColumnFamily, Database } from '../database/database.js';
+import { notFound, UsageError } from './errors.js';
+import { textAsBytes } from './output/text.js';
+
+/** What both commands that read entries take. */
+export const positionals = [
+  { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
+  { name: 'ID', type: 'backup', summary: "the number of a backup, or 'latest'" },
+] as const;
+export const columnFamily = {
+  type: 'text',
+  placeholder: 'NAME',
+  summary: 'the column family',
+  default: 'default',
+} as const;
+export const hex = { type: 'flag', summary: 'keys on the command line are given in hexadecimal' } as const;
+
+/** A key as it is given on the command line. */
+export function keyOf(text: string, isHex: boolean, name: string): Buffer {
+  if (!isHex) {
+    const bytes = textAsBytes(text);
+    if (bytes === undefined) {
+      throw new UsageError(
+        `${name} has a backslash that is no escape: '${text}'. A backslash is written \\\\, a byte \\xNN, as scan prints them`,
+      );
+    }
+    return bytes;
+  }
+  if (!/^([0-9a-f]{2})*$/i.test(text)) {
+    throw new UsageError(`${name} must be hexadecimal digits, two for each byte, not '${text}'`);
+  }
+  return Buffer.from(text, 'hex');
+}
+
+export function familyOf(db: Database, name: string | undefined, backup: string): Database | ColumnFamily {
+  if (name === undefined || name === 'default') {
+    return db;
+  }
+  if (!db.columnFamilies.includes(name)) {
+    throw notFound(
+      'COLUMN_FAMILY_NOT_FOUND',
+      `${backup} has no column family '${name}'; it has ${db.columnFamilies.join(', ')}`,
+    );
+  }
+  return db.columnFamily(name);
+}

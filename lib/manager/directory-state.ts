@@ -1,0 +1,97 @@
+import { parseWritten } from '../backup/state-file.js';
+import { RocksDBError } from '../base/errors.js';
+import type { OperationRecord } from './operation-record.js';
+
+/** A backup that is kept until it is unpinned. */
+export interface Pin {
+  backupId: number;
+  timestamp: string;
+  note?: string;
+  /** When it was pinned. */
+  at: string;
+}
+
+/**
+ * What is remembered about a directory of backups beside the backups themselves. It lies in one file among them; who loses it
+ * loses pins and statistics, and no backup.
+ */
+export interface DirectoryState {
+  version: 1;
+  pins: Pin[];
+  /** Sums over the directory's life. */
+  counters: Record<string, number>;
+  /** The latest {@link HISTORY_LENGTH} operations, oldest first. */
+  history: OperationRecord[];
+  /** By operation the last that went well, and as `<operation>Failed` the last that did not. */
+  last: Record<string, OperationRecord>;
+  /** What a BackupManager goes on from after a restart. */
+  manager: Record<string, unknown>;
+  /**
+   * Set when pins may have been lost, because the file and its predecessor were damaged. As long as it is, nothing is pruned,
+   * purged or deleted by its number: it could be a pinned backup. {@link acknowledgeLostPins} ends it.
+   */
+  pinsLost?: string;
+}
+
+export function emptyState(): DirectoryState {
+  return { version: 1, pins: [], counters: {}, history: [], last: {}, manager: {} };
+}
+
+/** The state in a file, or what is wrong with the file. */
+export function parseState(text: string, path: string): DirectoryState | string {
+  const value = parseWritten(text);
+  if (typeof value?.version !== 'number') {
+    return `${path} is damaged`;
+  }
+  if (value.version !== 1) {
+    // Not a fault of the file: whoever wrote it knows more, and would lose it.
+    throw new RocksDBError(
+      `${path} was written by a newer version of rocksdb-backup (its version is ${value.version}, this one knows 1): use that one.`,
+      'STATE_NEWER',
+    );
+  }
+  const { pins, counters, history, last, manager, pinsLost } = value;
+  if (!Array.isArray(pins) || !pins.every(isPin)) {
+    return `${path} is damaged: its pins cannot be read`;
+  }
+  return {
+    ...emptyState(),
+    pins: pins.map(({ note, ...rest }) => (typeof note === 'string' ? { ...rest, note } : rest)),
+    counters: isObject(counters) ? onlyOf(counters, (n): n is number => Number.isFinite(n)) : {},
+    history: Array.isArray(history) ? history.filter(isRecord) : [],
+    last: isObject(last) ? onlyOf(last, isRecord) : {},
+    manager: isObject(manager) ? manager : {},
+    ...(typeof pinsLost === 'string' ? { pinsLost } : {}),
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isDate(value: unknown): value is string {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
+}
+
+function isPin(value: unknown): value is Pin {
+  return isObject(value) && Number.isInteger(value.backupId) && isDate(value.timestamp);
+}
+
+/** Whatever somebody made of the file, what is shown of it has the right form. */
+function isRecord(value: unknown): value is OperationRecord {
+  if (!isObject(value) || !isDate(value.at) || typeof value.ok !== 'boolean' || !Number.isFinite(value.durationMs)) {
+    return false;
+  }
+  const { operation, error, detail, bytes } = value;
+  return (
+    typeof operation === 'string' &&
+    /^[a-z]+$/i.test(operation) &&
+    (error === undefined || (isObject(error) && typeof error.message === 'string')) &&
+    (detail === undefined || isObject(detail)) &&
+    (bytes === undefined || Number.isFinite(bytes))
+  );
+}
+
+function onlyOf<T>(object: Record<string, unknown>, accept: (value: unknown) => value is T): Record<string, T> {
+  return Object.fromEntries(Object.entries(object).filter((entry): entry is [string, T] => accept(entry[1])));
+}

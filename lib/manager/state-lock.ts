@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { STATE_FILE } from '../backup/state-file.js';
+import { RocksDBError } from '../base/errors.js';
+import { native } from '../native/binding.js';
+import type { NativeStateLock } from '../native/native-backup-engine.js';
+
+/** Waits for whoever is changing the state: that is a matter of milliseconds. */
+export async function lockState(location: string): Promise<NativeStateLock> {
+  const giveUp = performance.now() + 30_000;
+  for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
+    const lock = native.tryLockState(location);
+    if (lock !== undefined) {
+      return lock;
+    }
+    if (performance.now() > giveUp) {
+      throw new RocksDBError(
+        `${join(location, STATE_FILE)} has been locked by another process for 30 seconds; it may hang. Nothing was changed.`,
+        'STATE_LOCKED',
+      );
+    }
+    await after(wait);
+  }
+}

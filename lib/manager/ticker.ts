@@ -1,0 +1,182 @@
+import type { Clock, Timer } from '../base/clock.js';
+import type { ScheduleEntry } from './schedule.js';
+
+/** How often a cron entry looks at the wall clock, which can be set at any time. */
+const LONGEST_LOOK_AWAY = 60_000;
+/** The share of the time between two runs that counts as all of it: clocks are corrected by a little all the time. */
+const NEARLY = 0.9;
+
+/** Options of {@link Ticker}. */
+export interface TickerOptions {
+  clock: Clock;
+  /** When it last fired, by the wall clock, in an earlier life. @default never */
+  lastRun?: number | undefined;
+  /** Each firing is late by up to so many milliseconds, at random. @default 0 */
+  jitter?: number | undefined;
+  /** In [0, 1). @default Math.random */
+  random?: (() => number) | undefined;
+  onDue: (entry: ScheduleEntry) => void;
+}
+
+/** Fires when an entry of a schedule is due. */
+export interface Ticker {
+  readonly entry: ScheduleEntry;
+  start(): void;
+  stop(): void;
+  /** Milliseconds until it fires next, as far as is known now; undefined when it is not going to. */
+  nextIn(): number | undefined;
+}
+
+export function createTicker(entry: ScheduleEntry, options: TickerOptions): Ticker {
+  return entry.kind === 'interval' ? new IntervalTicker(entry, options) : new CronTicker(entry, options);
+}
+
+/** What is due already is something to do, for which a process stays alive; what comes later is not. */
+function callIn(clock: Clock, ms: number, callback: () => void): Timer {
+  return clock.setTimeout(callback, ms, { keepAlive: ms === 0 });
+}
+
+/**
+ * Every so often by the monotonic clock. After a restart it goes on where it was: at once if the interval has passed, or if it
+ * never fired.
+ */
+class IntervalTicker implements Ticker {
+  #due: number | undefined;
+  #late = 0;
+  #timer: Timer | undefined;
+
+  constructor(
+    readonly entry: ScheduleEntry & { kind: 'interval' },
+    readonly options: TickerOptions,
+  ) {}
+
+  start(): void {
+    const { clock, lastRun } = this.options;
+    const { every } = this.entry;
+    // Both ends are of the wall clock, which may have been set in between: an interval is the most that is waited.
+    const passed = lastRun === undefined ? every : clock.now() - lastRun;
+    this.#due = clock.monotonic() + (passed < 0 ? every : Math.max(0, every - passed));
+    this.#arm();
+  }
+
+  stop(): void {
+    this.options.clock.clearTimeout(this.#timer);
+    this.#due = undefined;
+  }
+
+  nextIn(): number | undefined {
+    return this.#due === undefined ? undefined : Math.max(0, this.#due + this.#late - this.options.clock.monotonic());
+  }
+
+  #arm(): void {
+    this.#late = lateness(this.options);
+    this.#timer = callIn(this.options.clock, this.nextIn() ?? 0, () => this.#fire());
+  }
+
+  #fire(): void {
+    const now = this.options.clock.monotonic();
+    const { every } = this.entry;
+    const due = this.#due ?? now;
+    // The next of the same grid that is still to come: what was slept over is not made up for one by one.
+    this.#due = due + every * (Math.floor(Math.max(0, now - due) / every) + 1);
+    this.#arm();
+    this.options.onDue(this.entry);
+  }
+}
+
+/**
+ * By the wall clock, which is looked at again at least once a minute. What a clock that was set forward has passed over is done
+ * once. A time that comes again because the clock was set back is left out, unless as much time has passed as lies between two
+ * runs: so a clock set back by an hour repeats no nightly backup, and stops no hourly one.
+ */
+class CronTicker implements Ticker {
+  /** The wall time up to which everything has been seen to. */
+  #seen = 0;
+  /** Wall times up to this one have had their run. */
+  #done = Number.NEGATIVE_INFINITY;
+  #doneMonotonic = Number.NEGATIVE_INFINITY;
+  #late = 0;
+  #timer: Timer | undefined;
+  #running = false;
+
+  constructor(
+    readonly entry: ScheduleEntry & { kind: 'cron' },
+    readonly options: TickerOptions,
+  ) {}
+
+  start(): void {
+    const { clock, lastRun } = this.options;
+    const now = clock.now();
+    this.#seen = now;
+    if (lastRun !== undefined) {
+      this.#seen = Math.min(lastRun, now);
+      this.#done = lastRun;
+      this.#doneMonotonic = clock.monotonic() - Math.max(0, now - lastRun);
+    }
+    this.#late = lateness(this.options);
+    this.#running = true;
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.options.clock.clearTimeout(this.#timer);
+  }
+
+  nextIn(): number | undefined {
+    if (!this.#running) {
+      return undefined;
+    }
+    const now = this.options.clock.now();
+    for (let due = this.#after(Math.min(this.#seen, now)); due !== undefined; due = this.#after(due)) {
+      if (!this.#isRepetition(due, Math.max(0, due - now))) {
+        return Math.max(0, due + this.#late - now);
+      }
+    }
+    return undefined;
+  }
+
+  #after(wall: number): number | undefined {
+    return this.entry.cron.nextRun(new Date(wall))?.getTime();
+  }
+
+  /** Whether a time had its run before the clock was set back, and too little time has passed since to have another. */
+  #isRepetition(due: number, from: number): boolean {
+    if (due > this.#done) {
+      return false;
+    }
+    const between = (this.#after(due) ?? due) - due;
+    return this.options.clock.monotonic() + from - this.#doneMonotonic < between * NEARLY;
+  }
+
+  #arm(): void {
+    const wait = Math.min(this.nextIn() ?? LONGEST_LOOK_AWAY, LONGEST_LOOK_AWAY);
+    this.#timer = callIn(this.options.clock, wait, () => this.#look());
+  }
+
+  #look(): void {
+    const { clock } = this.options;
+    const now = clock.now();
+    this.#seen = Math.min(this.#seen, now);
+    let due = this.#after(this.#seen);
+    if (due !== undefined && due <= now && this.#isRepetition(due, 0)) {
+      due = this.#after(this.#done);
+      this.#seen = Math.min(now, (due ?? now) - 1000);
+    }
+    const fires = due !== undefined && due + this.#late <= now;
+    if (fires) {
+      this.#seen = now;
+      this.#done = now;
+      this.#doneMonotonic = clock.monotonic();
+      this.#late = lateness(this.options);
+    }
+    this.#arm();
+    if (fires) {
+      this.options.onDue(this.entry);
+    }
+  }
+}
+
+function lateness({ jitter = 0, random = Math.random }: TickerOptions): number {
+  return Math.floor(jitter * random());
+}
