@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { NewRecord, OperationName } from '../manager/operation-record.js';
-import { recordedError } from '../manager/operation-record.js';
+import type { Entry } from '../manager/recorded.js';
 import type { Recorder } from '../manager/recorder.js';
 import type { Progress } from '../native/backup-info.js';
 import { reasonOf, StoppedError, UsageError } from './errors.js';
@@ -153,24 +153,13 @@ export class Context {
     run: () => Promise<T>,
     learned: (result: T) => RecordDetails = () => ({}),
   ): Promise<T> {
-    const recorder = this.recorder(location, auditLog);
-    const at = this.now().toISOString();
-    const begin = performance.now();
-    const base = () => ({
-      operation,
-      at,
-      durationMs: Math.round(performance.now() - begin),
-      trigger: 'cli',
-      ...details,
+    const { recorded } = require('../manager/recorded.js') as typeof import('../manager/recorded.js');
+    const clock = { now: () => this.now().getTime(), monotonic: () => performance.now() };
+    const entry: Entry = { operation, trigger: 'cli', ...details };
+    return recorded({ clock, recorder: this.recorder(location, auditLog) }, entry, async () => {
+      const result = await run();
+      Object.assign(entry, learned(result));
+      return result;
     });
-    let result: T;
-    try {
-      result = await run();
-    } catch (error) {
-      await recorder.record({ ...base(), ok: false, error: recordedError(error) });
-      throw error;
-    }
-    await recorder.record({ ...base(), ...learned(result), ok: true });
-    return result;
   }
 }

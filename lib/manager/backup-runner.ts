@@ -26,7 +26,8 @@ import {
 import type { Settings } from './manager-options.js';
 import { count, type ManagerState } from './manager-state.js';
 import type { Phase } from './manager-status.js';
-import { isSameBackup, recordedError } from './operation-record.js';
+import { isSameBackup } from './operation-record.js';
+import { type Entry, recorded } from './recorded.js';
 import type { Recorder } from './recorder.js';
 import { backoff, mayPass, toError } from './retries.js';
 
@@ -224,16 +225,14 @@ export class BackupRunner {
     context: BackupContext,
     metadata: unknown,
   ): Promise<Created> {
-    const { settings, clock, recorder, abort } = this.#parts;
+    const { settings, abort } = this.#parts;
     this.#parts.onPhase('backup', context);
-    const at = new Date(clock.now()).toISOString();
-    const begun = clock.monotonic();
     const { kind, attempt, trigger } = context;
-    const common = { operation: 'create' as const, at, trigger, ...(attempt > 1 ? { detail: { attempt } } : {}) };
+    const entry: Entry = { operation: 'create', kind, trigger, ...(attempt > 1 ? { detail: { attempt } } : {}) };
     let bytesCopied = 0;
     this.#parts.onBegin(context);
-    try {
-      const info = await opened.engine.createBackup(db, {
+    const info = await recorded(this.#parts, entry, async () => {
+      const made = await opened.engine.createBackup(db, {
         // What is in memory is in the log too, which every backup copies again.
         flushBeforeBackup: true,
         ...settings.create,
@@ -245,31 +244,15 @@ export class BackupRunner {
           this.#parts.onProgress(progress, context);
         },
       });
-      await recorder.record({
-        ...common,
-        kind: info.kind,
-        ok: true,
-        durationMs: Math.round(clock.monotonic() - begun),
-        backupId: info.backupId,
-        timestamp: info.timestamp.toISOString(),
-        bytes: bytesCopied,
-        ...(info.databaseId === undefined ? {} : { databaseId: info.databaseId }),
-      });
-      return {
-        info,
-        bytesCopied,
-        backedUp: await contentBackedUp(db, content, info),
-      };
-    } catch (error) {
-      await recorder.record({
-        ...common,
-        kind,
-        ok: false,
-        durationMs: Math.round(clock.monotonic() - begun),
-        error: recordedError(error),
-      });
-      throw error;
-    }
+      Object.assign(entry, { kind: made.kind, backupId: made.backupId, timestamp: made.timestamp.toISOString() });
+      Object.assign(
+        entry,
+        { bytes: bytesCopied },
+        made.databaseId === undefined ? {} : { databaseId: made.databaseId },
+      );
+      return made;
+    });
+    return { info, bytesCopied, backedUp: await contentBackedUp(db, content, info) };
   }
 
   async #verify(
@@ -364,23 +347,15 @@ export async function verifyAndRecord(
   how: 'size' | 'checksum',
   trigger: string,
 ): Promise<void> {
-  const at = new Date(clock.now()).toISOString();
-  const begun = clock.monotonic();
   const { backupId } = info;
-  const timestamp = info.timestamp.toISOString();
-  const common = { operation: 'verify' as const, at, backupId, timestamp, checksum: how === 'checksum', trigger };
-  const reading = { proves: how === 'checksum' ? 'every byte' : 'sizes', now: () => clock.now() } as const;
-  try {
-    await notingDamage(state, engine, info, reading, () =>
-      engine.verifyBackup(backupId, { checksum: how === 'checksum', signal: abort }),
-    );
-  } catch (error) {
-    const durationMs = Math.round(clock.monotonic() - begun);
-    await recorder.record({ ...common, ok: false, durationMs, error: recordedError(error) });
-    throw error;
-  }
-  const durationMs = Math.round(clock.monotonic() - begun);
-  await recorder.record({ ...common, ok: true, durationMs, bytes: how === 'checksum' ? info.size : 0 });
+  const checksum = how === 'checksum';
+  const entry: Entry = { operation: 'verify', backupId, timestamp: info.timestamp.toISOString(), checksum, trigger };
+  const reading = { proves: checksum ? 'every byte' : 'sizes', now: () => clock.now() } as const;
+  const durationMs = await recorded({ clock, recorder }, entry, async (_, elapsed) => {
+    await notingDamage(state, engine, info, reading, () => engine.verifyBackup(backupId, { checksum, signal: abort }));
+    entry.bytes = checksum ? info.size : 0;
+    return elapsed();
+  });
   onVerified(info, how, durationMs);
 }
 

@@ -12,7 +12,7 @@ import { deleteUnlessPinned, passesOf, recordedPass } from './guarded-delete.js'
 import { type Inventory, readInventory, retentionBackups } from './inventory.js';
 import { takeTurn } from './manager-engines.js';
 import type { ManagerState } from './manager-state.js';
-import { recordedError } from './operation-record.js';
+import { type Entry, recorded } from './recorded.js';
 import type { Recorder } from './recorder.js';
 import { whyUnreadableForbid } from './unreadable-backups.js';
 
@@ -66,22 +66,24 @@ export async function prune(
   trigger: string,
 ): Promise<{ plan: RetentionPlan; deleted: number[] }> {
   const { clock, recorder } = parts;
-  const at = new Date(clock.now()).toISOString();
-  const begun = clock.monotonic();
-  const { plan, inventory } = await planPruning(engine, policy, parts);
   const deleted: number[] = [];
   const inUse: number[] = [];
-  let bytes = 0;
-  const common = { operation: 'prune' as const, at, trigger };
-  const took = () => Math.round(clock.monotonic() - begun);
-  const doomed = inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId));
-  try {
+  const entry: Entry = { operation: 'prune', trigger, nothingDone: true };
+  return recorded(parts, entry, async () => {
+    const { plan, inventory } = await planPruning(engine, policy, parts);
+    const doomed = inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId));
+    let bytes = 0;
+    entry.nothingDone = false;
+    // Filled in as it goes: of a failed one, too, it is written down what went.
+    const tell = () => Object.assign(entry, { bytes, detail: { deleted, inUse } });
+    tell();
     for (const pass of passesOf(doomed)) {
       const gone = await takeTurn(engine.location, () =>
         recordedPass(engine, pass, inventory, { clock, recorder, trigger }),
       );
       deleted.push(...gone.ids);
       bytes += gone.bytes;
+      tell();
       for (const backup of pass.filter(({ backupId }) => !gone.ids.includes(backupId))) {
         const freed = await takeTurn(engine.location, () => deleteOne(engine, backup, parts, trigger));
         if (freed === 'in use') {
@@ -90,52 +92,36 @@ export async function prune(
           deleted.push(backup.backupId);
           bytes += freed;
         }
+        tell();
       }
     }
-  } catch (error) {
-    await recorder.record({
-      ...common,
-      ok: false,
-      durationMs: took(),
-      bytes,
-      detail: { deleted, inUse },
-      error: recordedError(error),
-    });
-    throw error;
-  }
-  if (deleted.length > 0) {
-    const kept = inventory.backups.length - deleted.length;
-    await recorder.record({ ...common, ok: true, durationMs: took(), bytes, detail: { deleted, inUse, kept } });
-  }
-  return { plan, deleted };
+    entry.nothingDone = deleted.length === 0;
+    entry.detail = { deleted, inUse, kept: inventory.backups.length - deleted.length };
+    return { plan, deleted };
+  });
 }
 
 /** Deletes a backup, if that is still right. @returns bytes freed */
 async function deleteOne(
   engine: BackupEngine,
-  meant: { backupId: number; timestamp: Date },
-  { clock, recorder }: PrunerParts,
+  { backupId, timestamp }: { backupId: number; timestamp: Date },
+  parts: PrunerParts,
   trigger: string,
 ): Promise<number | 'in use' | 'left'> {
-  const { backupId } = meant;
-  const at = new Date(clock.now()).toISOString();
-  const begun = clock.monotonic();
-  const common = { operation: 'delete' as const, at, backupId, timestamp: meant.timestamp.toISOString(), trigger };
-  let gone: BackupInfo | undefined;
-  try {
-    gone = await deleteUnlessPinned(engine, meant);
-  } catch (error) {
-    if ((error as { code?: string }).code === 'BACKUP_IN_USE') {
+  const entry: Entry = { operation: 'delete', backupId, timestamp: timestamp.toISOString(), trigger };
+  return recorded(parts, entry, async () => {
+    let gone: BackupInfo | undefined;
+    try {
+      gone = await deleteUnlessPinned(engine, { backupId, timestamp });
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'BACKUP_IN_USE') {
+        throw error;
+      }
+      entry.nothingDone = true;
       return 'in use';
     }
-    const durationMs = Math.round(clock.monotonic() - begun);
-    await recorder.record({ ...common, ok: false, durationMs, error: recordedError(error) });
-    throw error;
-  }
-  if (gone === undefined) {
-    return 'left';
-  }
-  const durationMs = Math.round(clock.monotonic() - begun);
-  await recorder.record({ ...common, ok: true, durationMs, bytes: gone.uniqueSize });
-  return gone.uniqueSize;
+    entry.nothingDone = gone === undefined;
+    entry.bytes = gone?.uniqueSize ?? 0;
+    return gone?.uniqueSize ?? 'left';
+  });
 }

@@ -8,7 +8,8 @@ import type { ManagerEngines } from './manager-engines.js';
 import type { ManagedOperation, ManagerEvents, Skipped } from './manager-events.js';
 import type { Settings } from './manager-options.js';
 import type { ManagerState } from './manager-state.js';
-import { type NewRecord, type OperationName, recordedError } from './operation-record.js';
+import type { OperationName } from './operation-record.js';
+import { type Entry, recorded } from './recorded.js';
 import type { Recorder } from './recorder.js';
 import { toError } from './retries.js';
 
@@ -47,13 +48,13 @@ export class SideTasks {
   }
 
   async drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
-    return this.#runAlone('drill', trigger, async (record) => {
+    return this.#runAlone('drill', trigger, async (entry) => {
       const { engine } = await this.#work.engines.open();
       const signal = this.#work.hurry.signal;
       const drillOne = async () => {
         const info = await this.#work.find(backupId);
-        record.backupId = info.backupId;
-        record.timestamp = info.timestamp.toISOString();
+        entry.backupId = info.backupId;
+        entry.timestamp = info.timestamp.toISOString();
         const reading = { proves: 'drill', now: () => this.#work.clock.now() } as const;
         return notingDamage(this.#work.state, engine, info, reading, () =>
           drillBackup(engine, info.backupId, { ...this.#work.settings.drill, signal }),
@@ -72,15 +73,15 @@ export class SideTasks {
   }
 
   async snapshot(trigger: string): Promise<string> {
-    return this.#runAlone('snapshot', trigger, async (record) => {
+    return this.#runAlone('snapshot', trigger, async (entry) => {
       const at = new Date(this.#work.clock.now());
       const begun = this.#work.clock.monotonic();
       const { snapshotDirectory: directory, snapshotRetention } = this.#work.settings;
       // Where it is written down. That there is none yet, or that it cannot be made, keeps nobody from a snapshot.
       await this.#work.engines.open().catch(() => undefined);
       const { path } = await this.#work.database.use((db) => createSnapshot(databaseBehind(db), { directory }));
-      record.kind = 'snapshot';
-      record.detail = { path };
+      entry.kind = 'snapshot';
+      entry.detail = { path };
       const durationMs = Math.round(this.#work.clock.monotonic() - begun);
       if (snapshotRetention !== undefined) {
         await pruneSnapshots(this.#work.database.path, snapshotRetention, new Date(this.#work.steady.now()), {
@@ -123,7 +124,7 @@ export class SideTasks {
   async #runAlone<T>(
     operation: OperationName & ManagedOperation,
     trigger: string,
-    work: (record: NewRecord) => Promise<{ result: T; tell: () => void }>,
+    work: (entry: Entry) => Promise<{ result: T; tell: () => void }>,
   ): Promise<T> {
     await this.#work.load();
     while (this.#running.has(operation)) {
@@ -145,29 +146,23 @@ export class SideTasks {
   async #recorded<T>(
     operation: OperationName & ManagedOperation,
     trigger: string,
-    work: (record: NewRecord) => Promise<{ result: T; tell: () => void }>,
+    work: (entry: Entry) => Promise<{ result: T; tell: () => void }>,
   ): Promise<T> {
-    const begun = this.#work.clock.monotonic();
-    const record: NewRecord = {
-      operation,
-      at: new Date(this.#work.clock.now()).toISOString(),
-      ok: true,
-      durationMs: 0,
-      trigger,
-    };
-    const end = () => {
-      record.durationMs = Math.round(this.#work.clock.monotonic() - begun);
-    };
+    const { signal } = this.#work.hurry;
+    const entry: Entry = { operation, trigger };
+    const isStopped = (error: unknown) => signal.aborted && error === signal.reason;
     try {
-      const { result, tell } = await work(record);
-      end();
-      await this.#work.recorder.record(record);
+      const { result, tell } = await recorded(this.#work, entry, () =>
+        work(entry).catch((error) => {
+          entry.nothingDone = isStopped(error);
+          throw error;
+        }),
+      );
       await this.#work.wentWell(operation);
       tell();
       return result;
     } catch (error) {
-      end();
-      if (this.#work.hurry.signal.aborted && error === this.#work.hurry.signal.reason) {
+      if (isStopped(error)) {
         this.#work.skip({
           operation: operation as 'drill',
           reason: 'stopping',
@@ -175,8 +170,7 @@ export class SideTasks {
         });
         throw error;
       }
-      await this.#work.recorder.record({ ...record, ok: false, error: recordedError(error) });
-      await this.#work.failed(operation, toError(error), record.backupId);
+      await this.#work.failed(operation, toError(error), entry.backupId);
       throw error;
     }
   }
