@@ -1,4 +1,4 @@
-import { describe, invalidOption, RocksDBError } from '../base/errors.js';
+import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
 import { type Database, type DatabaseSource, databaseFromNative, nativeDatabase } from '../database/database.js';
 import type {
   BackupInfo,
@@ -372,7 +372,7 @@ export class BackupEngine implements AsyncDisposable {
         return await this.#restoring(rest, (...args) => this.#native.restoreBackup(backupId, dbDir, ...args));
       } catch (error) {
         // It was deleted since: then another is the latest.
-        if (backupId === 0 || attempt === 3 || (error as { code?: string }).code !== 'BACKUP_NOT_FOUND') {
+        if (backupId === 0 || attempt === 3 || errorCode(error) !== 'BACKUP_NOT_FOUND') {
           throw error;
         }
       }
@@ -621,7 +621,7 @@ async function run<T>(
 }
 
 function isStopped(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
+  const code = errorCode(error);
   return code === 'BACKUP_STOPPED' || code === 'VERIFY_STOPPED' || code === 'RESTORE_STOPPED';
 }
 

@@ -62,6 +62,12 @@ export function invalidOption(
   return Object.assign(new Kind(`${name} must be ${expected}, not ${actual}`), { code: 'INVALID_OPTION' });
 }
 
+/** The `code` of whatever was thrown; undefined if it has none. */
+export function errorCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
 /** A value in the words of a message, whatever it is: not everything can be made a string. As native code says it. */
 export function describe(value: unknown): string {
   switch (typeof value) {

@@ -1,7 +1,7 @@
 import { mkdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { syncDirectory } from '../base/durable-file.js';
-import { describe, invalidOption, RocksDBError } from '../base/errors.js';
+import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
 import { unknownOption } from '../base/unknown-option.js';
 import { Database } from '../database/database.js';
 import {
@@ -152,7 +152,7 @@ async function checkNotInUse(path: string): Promise<void> {
     const db = await Database.open(path, { createIfMissing: false, rocksdb: { disable_auto_compactions: true } });
     await db.close();
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'DATABASE_IN_USE') {
+    if (errorCode(error) === 'DATABASE_IN_USE') {
       throw error;
     }
   }
@@ -219,7 +219,7 @@ export async function pruneSnapshots(
       await deleteSnapshot(dbPath, name, place);
       deleted.push(name);
     } catch (error) {
-      if (!LEFT_ALONE.has((error as RocksDBError).code)) {
+      if (!LEFT_ALONE.has(errorCode(error) ?? '')) {
         throw error;
       }
     }

@@ -1,4 +1,4 @@
-import { RocksDBError } from '../base/errors.js';
+import { errorCode, RocksDBError } from '../base/errors.js';
 import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
 
 /** A command line that cannot be done. `hint` is what to type instead. */
@@ -75,8 +75,8 @@ export function inOwnWords(sentence: string): string {
 
 /** The stable word for what went wrong. */
 export function codeOf(error: unknown): string {
-  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
-  return typeof code === 'string' ? code : name === 'AbortError' ? 'STOPPED' : 'FAILED';
+  const { name } = (error ?? {}) as { name?: unknown };
+  return errorCode(error) ?? (name === 'AbortError' ? 'STOPPED' : 'FAILED');
 }
 
 /** Why something failed, without the full stop: to stand within a sentence. */

@@ -1,3 +1,5 @@
+import { errorCode } from '../base/errors.js';
+
 /** How a command ended, as scripts see it. The numbers are stable. */
 export const exitCodes = {
   ok: { number: 0, meaning: 'done' },
@@ -41,9 +43,10 @@ const byErrorCode: Record<string, Exit> = {
 
 /** What an error means for the exit code. */
 export function exitOf(error: unknown): Exit {
-  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  const { name } = (error ?? {}) as { name?: unknown };
+  const code = errorCode(error);
   if (name === 'AbortError') {
     return 'stopped';
   }
-  return (typeof code === 'string' && Object.hasOwn(byErrorCode, code) ? byErrorCode[code] : undefined) ?? 'failed';
+  return (code !== undefined && Object.hasOwn(byErrorCode, code) ? byErrorCode[code] : undefined) ?? 'failed';
 }

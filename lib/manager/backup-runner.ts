@@ -1,5 +1,6 @@
 import type { BackupEngine } from '../backup/backup-engine.js';
 import { type Clock, pause } from '../base/clock.js';
+import { errorCode } from '../base/errors.js';
 import type { Database, DatabaseSource } from '../database/database.js';
 import type { BackupInfo, BackupKind, Progress } from '../native/backup-info.js';
 import { ownBackups } from '../retention/databases.js';
@@ -209,7 +210,7 @@ export class BackupRunner {
     try {
       await engine.verifyBackup(newest.backupId, { signal: abort });
     } catch (error) {
-      if ((error as { code?: string }).code !== 'BACKUP_CORRUPT') {
+      if (errorCode(error) !== 'BACKUP_CORRUPT') {
         throw error;
       }
       // Once more, to have it written down.
@@ -327,7 +328,7 @@ export class BackupRunner {
 
 /** Whether a file that backups share is not what it was: found by a verify, or by RocksDB when it wanted to share it again. */
 function tellsOfDamage({ operation, error }: StepError, { kind }: BackupContext): boolean {
-  const { code } = error as { code?: string };
+  const code = errorCode(error);
   return operation === 'verify'
     ? code === 'BACKUP_CORRUPT'
     : operation === 'create' && code === 'ROCKSDB_CORRUPTION' && kind === 'incremental';

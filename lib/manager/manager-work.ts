@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { type Clock, SteadyClock } from '../base/clock.js';
-import { RocksDBError } from '../base/errors.js';
+import { errorCode, RocksDBError } from '../base/errors.js';
 import type { BackupInfo, Progress } from '../native/backup-info.js';
 import { ownBackups } from '../retention/databases.js';
 import type { RetentionPlan, RetentionPolicy } from '../retention/retention.js';
@@ -198,7 +198,7 @@ export class ManagerWork {
       const error = toError(thrown);
       outcome = { ok: false, error };
       this.#reconsider(await this.state.load());
-      const closed = CLOSED.has((error as { code?: string }).code ?? '');
+      const closed = CLOSED.has(errorCode(error) ?? '');
       again = closed
         ? undefined
         : backoff(this.state.memory.consecutiveFailures.create ?? 1, settings.retry, this.#random);
@@ -345,7 +345,7 @@ export class ManagerWork {
       }
       return plan;
     } catch (error) {
-      if (trigger === 'schedule' && (error as { code?: string }).code === 'BACKUP_LOCKED') {
+      if (trigger === 'schedule' && errorCode(error) === 'BACKUP_LOCKED') {
         // It is done after the next backup: nothing is lost by that.
         this.skip({ operation: 'prune', reason: 'running', message: toError(error).message });
       } else {

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { invalidOption, RocksDBError } from '../base/errors.js';
+import { errorCode, invalidOption, RocksDBError } from '../base/errors.js';
 import { type ManagerEvents, warn } from './manager-events.js';
 import type { ManagerStatus } from './manager-status.js';
 import type { ManagerStats } from './statistics.js';
@@ -247,7 +247,7 @@ function loadPromClient(): PromClient {
   try {
     return require('prom-client') as PromClient;
   } catch (cause) {
-    if ((cause as { code?: string }).code !== 'MODULE_NOT_FOUND') {
+    if (errorCode(cause) !== 'MODULE_NOT_FOUND') {
       throw cause;
     }
     throw new RocksDBError('metrics need prom-client: run `npm install prom-client`', 'PROM_CLIENT_MISSING');

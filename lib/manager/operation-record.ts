@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { errorCode } from '../base/errors.js';
 
 /** What can be done to a directory of backups. */
 export type OperationName =
@@ -59,9 +60,10 @@ export function ownRecord(record: NewRecord): OperationRecord {
 
 /** What a record keeps of an error. */
 export function recordedError(error: unknown): { code?: string; message: string } {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const { message } = (error ?? {}) as { message?: unknown };
+  const code = errorCode(error);
   const text = typeof message === 'string' ? message : String(error);
-  return typeof code === 'string' ? { code, message: text } : { message: text };
+  return code !== undefined ? { code, message: text } : { message: text };
 }
 
 /** Whether two names are of the same backup. */

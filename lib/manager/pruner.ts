@@ -1,5 +1,6 @@
 import type { BackupEngine } from '../backup/backup-engine.js';
 import type { Clock, SteadyClock } from '../base/clock.js';
+import { errorCode } from '../base/errors.js';
 import type { BackupInfo } from '../native/backup-info.js';
 import { byDatabase } from '../retention/databases.js';
 import {
@@ -114,7 +115,7 @@ async function deleteOne(
     try {
       gone = await deleteUnlessPinned(engine, { backupId, timestamp });
     } catch (error) {
-      if ((error as { code?: string }).code !== 'BACKUP_IN_USE') {
+      if (errorCode(error) !== 'BACKUP_IN_USE') {
         throw error;
       }
       entry.nothingDone = true;

@@ -1,3 +1,5 @@
+import { errorCode } from '../base/errors.js';
+
 /** Codes of failures that may pass by themselves: somebody else holds the directory, or the system has a bad moment. */
 const PASSING = new Set([
   'BACKUP_LOCKED',
@@ -37,8 +39,8 @@ const PASSING = new Set([
  * Whether to try again after an error. Not after wrong options, a closed database, or a stop: they do not pass.
  */
 export function mayPass(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === 'string' && PASSING.has(code);
+  const code = errorCode(error);
+  return code !== undefined && PASSING.has(code);
 }
 
 /** The wait before an attempt: doubling, and between half and all of it at random, so that two do not meet again and again. */

@@ -1,4 +1,5 @@
 import type { Clock, SteadyClock } from '../base/clock.js';
+import { errorCode } from '../base/errors.js';
 import { createSnapshot, pruneSnapshots } from '../checkpoints/snapshots.js';
 import { type DrillResult, drillBackup } from '../drill/drill.js';
 import type { BackupInfo } from '../native/backup-info.js';
@@ -60,9 +61,9 @@ export class SideTasks {
           drillBackup(engine, info.backupId, { ...this.#work.settings.drill, signal }),
         );
       };
-      const result = await drillOne().catch((error: { code?: string }) => {
+      const result = await drillOne().catch((error: unknown) => {
         // The one that was the latest was pruned before the drill had it open.
-        if (backupId === undefined && error.code === 'BACKUP_NOT_FOUND') {
+        if (backupId === undefined && errorCode(error) === 'BACKUP_NOT_FOUND') {
           return drillOne();
         }
         throw error;

@@ -2,7 +2,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PREVIOUS_STATE_FILE, STATE_FILE, writtenText } from '../backup/state-file.js';
 import { NotDurable, writeDurably } from '../base/durable-file.js';
-import { RocksDBError } from '../base/errors.js';
+import { errorCode, RocksDBError } from '../base/errors.js';
 import { readPlainFile } from '../base/plain-file.js';
 import { type DirectoryState, emptyState, parseState } from './directory-state.js';
 import { lockState } from './state-lock.js';
@@ -47,7 +47,7 @@ export async function updateState(location: string, change: (state: DirectorySta
       }
     };
     await writeAll().catch((error: Error) => {
-      if ((error as { code?: string }).code === 'LOCK_LOST') {
+      if (errorCode(error) === 'LOCK_LOST') {
         throw error;
       }
       const what = 'the pins and the history of the backups beside it';

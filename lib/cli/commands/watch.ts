@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { errorCode } from '../../base/errors.js';
 import { formatDuration, formatSize } from '../../base/units.js';
 import { BackupManager } from '../../manager/backup-manager.js';
 import type { ManagerEvents } from '../../manager/manager-events.js';
@@ -116,7 +117,7 @@ function newManager(config: WatchedDatabase, file: string, at: number): BackupMa
       db: { path: config.path, open: () => openToBackUp(config.path, config) },
     });
   } catch (error) {
-    if ((error as { code?: string }).code === 'INVALID_OPTION') {
+    if (errorCode(error) === 'INVALID_OPTION') {
       throw new UsageError(`${resolve(file)}: databases[${at}].${messageOf(error)}`, 'rocksdb-backup watch --help');
     }
     throw error;
@@ -217,7 +218,7 @@ function describe(event: Told, args: unknown[]): { message: string; detail?: obj
     }
     case 'failure': {
       const [{ operation, error, consecutiveFailures, willRetry, backupId }] = of<'failure'>();
-      const code = (error as { code?: string }).code;
+      const code = errorCode(error);
       return {
         message: `${operation} failed (${consecutiveFailures} in a row): ${messageOf(error)}`,
         detail: { operation, consecutiveFailures, willRetry, ...(code && { code }), ...(backupId && { backupId }) },
