@@ -283,7 +283,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     for (const ticker of [...this.#backupTickers, ...this.#drillTickers, ...this.#snapshotTickers, work.changes]) {
       ticker.stop();
     }
-    work.hurry.abort(new RocksDBError(`the manager of ${this.location} was stopped`, 'MANAGER_STOPPED'));
+    work.stopping.abort(new RocksDBError(`the manager of ${this.location} was stopped`, 'MANAGER_STOPPED'));
     try {
       await work.idle();
       if (finalBackup && !work.abort.signal.aborted) {

@@ -63,7 +63,7 @@ export interface RunnerParts {
   onRetry(error: Error, attempt: number, delayMs: number, context: BackupContext): void;
   onFailure(failure: Failure): void;
   /** Aborted when waiting for a better moment makes no sense any more. */
-  hurry: AbortSignal;
+  stopping: AbortSignal;
   /** Aborted when the backup itself is to be stopped. */
   abort: AbortSignal;
 }
@@ -94,7 +94,7 @@ export class BackupRunner {
   }
 
   async run(job: Job): Promise<JobResult> {
-    const { settings, clock, random, hurry, abort } = this.#parts;
+    const { settings, clock, random, stopping, abort } = this.#parts;
     const started = clock.monotonic();
     let kind = job.kind;
     for (let attempt = 1; ; attempt++) {
@@ -114,7 +114,7 @@ export class BackupRunner {
         }
         const isDamage = tellsOfDamage(step, context);
         const worthwhile = isDamage || (step.operation !== 'hook' && mayPass(step.error));
-        const willRetry = attempt <= settings.retry.attempts && worthwhile && !hurry.aborted && !abort.aborted;
+        const willRetry = attempt <= settings.retry.attempts && worthwhile && !stopping.aborted && !abort.aborted;
         if (isDamage) {
           // RocksDB's engine takes a shared file by its name: it would share the damaged one again, or stumble over its size.
           kind = 'full';
@@ -128,10 +128,10 @@ export class BackupRunner {
         }
         const delay = backoff(attempt, settings.retry, random);
         this.#parts.onPhase('retry', context);
-        const waited = pause(clock, delay, hurry);
+        const waited = pause(clock, delay, stopping);
         this.#parts.onRetry(step.error, attempt, delay, context);
         await waited;
-        if (hurry.aborted) {
+        if (stopping.aborted) {
           await this.#failed(step, context, false);
           throw step.error;
         }

@@ -52,7 +52,7 @@ export class ManagerWork {
   /** What runs beside backups. */
   readonly aside: SideTasks;
   /** Aborted when the manager stops: nothing waits for a better moment any more, and what can be done again, ends. */
-  readonly hurry = new AbortController();
+  readonly stopping = new AbortController();
   /** Aborted when the running backup is to be stopped. */
   readonly abort = new AbortController();
 
@@ -180,8 +180,8 @@ export class ManagerWork {
   async #backUp(job: Job): Promise<JobResult> {
     await this.load();
     const { settings } = this;
-    const hurry = job.trigger === 'final' ? this.abort.signal : this.hurry.signal;
-    const runner = new BackupRunner({ ...this.#runnerParts(), hurry });
+    const stopping = job.trigger === 'final' ? this.abort.signal : this.stopping.signal;
+    const runner = new BackupRunner({ ...this.#runnerParts(), stopping });
     let outcome: Parameters<NonNullable<Settings['after']>>[1];
     let ended: JobResult | undefined;
     let again: number | undefined;
@@ -266,7 +266,7 @@ export class ManagerWork {
     this.context = context;
   }
 
-  #runnerParts(): Omit<RunnerParts, 'hurry'> {
+  #runnerParts(): Omit<RunnerParts, 'stopping'> {
     return {
       settings: this.settings,
       clock: this.clock,
@@ -378,7 +378,7 @@ export class ManagerWork {
     await this.load();
     const info = await this.find(backupId);
     const { engine } = await this.engines.open();
-    const abort = this.hurry.signal;
+    const abort = this.stopping.signal;
     try {
       await verifyAndRecord({ ...this.#runnerParts(), abort }, engine, info, how, 'demand');
       await this.wentWell('verify');

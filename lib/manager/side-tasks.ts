@@ -24,7 +24,7 @@ export interface SideTaskHost {
   readonly state: ManagerState;
   readonly recorder: Recorder;
   /** Aborted when the manager stops. */
-  readonly hurry: AbortController;
+  readonly stopping: AbortController;
   lastDrill: number | undefined;
   load(): Promise<void>;
   find(backupId: number | undefined): Promise<BackupInfo>;
@@ -51,7 +51,7 @@ export class SideTasks {
   async drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
     return this.#runAlone('drill', trigger, async (entry) => {
       const { engine } = await this.#work.engines.open();
-      const signal = this.#work.hurry.signal;
+      const signal = this.#work.stopping.signal;
       const drillOne = async () => {
         const info = await this.#work.find(backupId);
         entry.backupId = info.backupId;
@@ -149,7 +149,7 @@ export class SideTasks {
     trigger: string,
     work: (entry: Entry) => Promise<{ result: T; tell: () => void }>,
   ): Promise<T> {
-    const { signal } = this.#work.hurry;
+    const { signal } = this.#work.stopping;
     const entry: Entry = { operation, trigger };
     const isStopped = (error: unknown) => signal.aborted && error === signal.reason;
     try {

@@ -21,7 +21,7 @@ const SHORT = [
   'backup/hostile',
   'restore/restore',
   'backup/stop',
-  'backup/line',
+  'backup/write-queue',
   'backup/worker-ends',
 ];
 

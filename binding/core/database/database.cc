@@ -14,7 +14,7 @@ namespace rocksdb_backup {
 namespace {
 
 // Every open database, for the end of the process. Never destroyed: it is used then.
-struct Everyone {
+struct Databases {
   std::mutex mutex;
   std::condition_variable none_freeing;
   std::set<Database*> databases;
@@ -22,19 +22,19 @@ struct Everyone {
   bool exiting = false;
 };
 
-Everyone& TheEveryone() {
-  static auto* everyone = new Everyone;
-  return *everyone;
+Databases& AllDatabases() {
+  static auto* all = new Databases;
+  return *all;
 }
 
 }  // namespace
 
 void Database::ShutDownAll() {
-  Everyone& everyone = TheEveryone();
-  std::unique_lock lock(everyone.mutex);
-  everyone.exiting = true;
-  everyone.none_freeing.wait(lock, [&everyone] { return everyone.freeing == 0; });
-  for (Database* database : everyone.databases) {
+  Databases& all = AllDatabases();
+  std::unique_lock lock(all.mutex);
+  all.exiting = true;
+  all.none_freeing.wait(lock, [&all] { return all.freeing == 0; });
+  for (Database* database : all.databases) {
     database->Stop();
     rocksdb::CancelAllBackgroundWork(database->db(), true);
   }
@@ -286,18 +286,18 @@ void Database::Stop() {
 }
 
 Error Database::Free() {
-  Everyone& everyone = TheEveryone();
+  Databases& all = AllDatabases();
   {
-    const std::lock_guard lock(everyone.mutex);
-    if (everyone.exiting) {
+    const std::lock_guard lock(all.mutex);
+    if (all.exiting) {
       // Static objects may be going already: leave everything to the operating system.
       default_family_ = nullptr;
       new auto(std::move(families_));
       (void)db_.release();
       return Error();
     }
-    everyone.databases.erase(this);
-    ++everyone.freeing;
+    all.databases.erase(this);
+    ++all.freeing;
   }
   {
     const std::lock_guard lock(children_mutex_);
@@ -317,9 +317,9 @@ Error Database::Free() {
   wal_claim_.Release();
   claim_.Release();
   {
-    const std::lock_guard lock(everyone.mutex);
-    --everyone.freeing;
-    everyone.none_freeing.notify_all();
+    const std::lock_guard lock(all.mutex);
+    --all.freeing;
+    all.none_freeing.notify_all();
   }
   return Error::From(status, "closing " + path_ + ", which is closed all the same and can be opened again");
 }
@@ -331,8 +331,8 @@ void Database::Opened(std::unique_ptr<rocksdb::DB> db, const std::vector<rocksdb
     families_[handle->GetID()] = std::make_shared<Family>(db_.get(), handle);
   }
   default_family_ = families_[0];
-  const std::lock_guard lock(TheEveryone().mutex);
-  TheEveryone().databases.insert(this);
+  const std::lock_guard lock(AllDatabases().mutex);
+  AllDatabases().databases.insert(this);
 }
 
 }  // namespace rocksdb_backup

@@ -10,7 +10,7 @@
 #include "core/backup/backup_engine_session.h"
 #include "core/backup/backup_verify.h"
 #include "core/base/error.h"
-#include "core/base/line.h"
+#include "core/base/write_queue.h"
 #include "core/base/operation.h"
 #include "core/base/resource.h"
 #include "core/restore/backup_restore.h"
@@ -74,7 +74,7 @@ class BackupRepository : public Resource {
   bool read_only() const { return read_only_; }
 
   // What calls Create, Delete, PurgeOld or CollectGarbage waits its turn here.
-  Line& writes() { return *writes_; }
+  WriteQueue& writes() { return *writes_; }
 
   Error Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation, BackupDescription* created);
   Error Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation);
@@ -126,7 +126,7 @@ class BackupRepository : public Resource {
 
   const EngineSettings settings_;
   const bool read_only_;
-  const std::shared_ptr<Line> writes_ = std::make_shared<Line>();
+  const std::shared_ptr<WriteQueue> writes_ = std::make_shared<WriteQueue>();
 
   std::mutex mutex_;  // for all below
   std::multiset<std::shared_ptr<Operation>> creates_;

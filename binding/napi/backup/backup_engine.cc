@@ -213,23 +213,23 @@ class BackupEngineHandle : public Handle<BackupRepository> {
   Napi::Value TakeTurn(const Args& args) {
     const Repository repository = shared_resource(args.Env());
     const auto operation = std::make_shared<Operation>();
-    const auto taken = std::make_shared<Line::Turn>();
-    return AsyncThrough<Line::Turn>(
+    const auto taken = std::make_shared<WriteQueue::Turn>();
+    return AsyncThrough<WriteQueue::Turn>(
         args.Env(),
         [repository, operation, taken](std::function<void()> work) {
           repository->writes().Take(
-              [taken, work = std::move(work)](Line::Turn turn) {
+              [taken, work = std::move(work)](WriteQueue::Turn turn) {
                 *taken = std::move(turn);
                 work();
               },
               *operation);
         },
         Leases(Lease(args.Env(), repository)),
-        [taken](Line::Turn& turn) {
+        [taken](WriteQueue::Turn& turn) {
           turn = std::move(*taken);
           return Error();
         },
-        [](Napi::Env js, Line::Turn& turn) { return Wrap(js, std::make_unique<WriteTurnHandle>(std::move(turn))); },
+        [](Napi::Env js, WriteQueue::Turn& turn) { return Wrap(js, std::make_unique<WriteTurnHandle>(std::move(turn))); },
         [operation] { operation->RequestStop(); });
   }
 

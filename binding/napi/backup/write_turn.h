@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "core/base/line.h"
+#include "core/base/write_queue.h"
 #include "napi/runtime/wrap.h"
 
 namespace rocksdb_backup {
@@ -11,7 +11,7 @@ namespace rocksdb_backup {
 // released, or forgotten.
 class WriteTurnHandle : public Wrapped {
  public:
-  explicit WriteTurnHandle(Line::Turn turn) : Wrapped(TypeId<WriteTurnHandle>::id()), turn_(std::move(turn)) {}
+  explicit WriteTurnHandle(WriteQueue::Turn turn) : Wrapped(TypeId<WriteTurnHandle>::id()), turn_(std::move(turn)) {}
 
   static void Register(Napi::Env env) {
     DefineClass<WriteTurnHandle>(env, "NativeWriteTurn", {Method<&WriteTurnHandle::Release>("release")});
@@ -19,10 +19,10 @@ class WriteTurnHandle : public Wrapped {
 
   void Release(const Args& /*args*/) { turn_.reset(); }
   // Null once it was released.
-  const Line::Turn& turn() const { return turn_; }
+  const WriteQueue::Turn& turn() const { return turn_; }
 
  private:
-  Line::Turn turn_;
+  WriteQueue::Turn turn_;
 };
 
 }  // namespace rocksdb_backup

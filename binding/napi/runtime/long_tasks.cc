@@ -7,14 +7,14 @@ namespace rocksdb_backup {
 namespace {
 
 // Never destroyed: it is used while the process exits.
-struct Everyone {
+struct Registered {
   std::mutex mutex;
   std::vector<std::weak_ptr<LongTasks>> tasks;
 };
 
-Everyone& TheEveryone() {
-  static auto* everyone = new Everyone;
-  return *everyone;
+Registered& AllLongTasks() {
+  static auto* all = new Registered;
+  return *all;
 }
 
 }  // namespace
@@ -63,18 +63,18 @@ void LongTasks::CancelAndWait() {
 }
 
 void LongTasks::Register(const std::shared_ptr<LongTasks>& tasks) {
-  Everyone& everyone = TheEveryone();
-  const std::lock_guard lock(everyone.mutex);
-  std::erase_if(everyone.tasks, [](const auto& weak) { return weak.expired(); });
-  everyone.tasks.push_back(tasks);
+  Registered& all = AllLongTasks();
+  const std::lock_guard lock(all.mutex);
+  std::erase_if(all.tasks, [](const auto& weak) { return weak.expired(); });
+  all.tasks.push_back(tasks);
 }
 
 void StopAllLongTasks() {
   std::vector<std::shared_ptr<LongTasks>> alive;
   {
-    Everyone& everyone = TheEveryone();
-    const std::lock_guard lock(everyone.mutex);
-    for (const auto& weak : everyone.tasks) {
+    Registered& all = AllLongTasks();
+    const std::lock_guard lock(all.mutex);
+    for (const auto& weak : all.tasks) {
       if (auto tasks = weak.lock()) {
         alive.push_back(std::move(tasks));
       }

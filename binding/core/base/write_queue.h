@@ -11,8 +11,8 @@
 namespace rocksdb_backup {
 
 // Works that run one at a time on the background threads, in the order in which they came. Those that wait hold no
-// thread, of which there are few (core/base/background.h), and leave the line once their operation is stopped.
-class Line : public std::enable_shared_from_this<Line> {
+// thread, of which there are few (core/base/background.h), and leave the queue once their operation is stopped.
+class WriteQueue : public std::enable_shared_from_this<WriteQueue> {
  public:
   // The next work begins when nobody has this one's turn any more.
   using Turn = std::shared_ptr<void>;

@@ -1,4 +1,4 @@
-#include "core/base/line.h"
+#include "core/base/write_queue.h"
 
 #include <utility>
 
@@ -6,11 +6,11 @@
 
 namespace rocksdb_backup {
 
-void Line::Run(std::function<void()> work, Operation& operation) {
+void WriteQueue::Run(std::function<void()> work, Operation& operation) {
   Take([work = std::move(work)](const Turn& /*turn*/) { work(); }, operation);
 }
 
-void Line::Take(Work work, Operation& operation) {
+void WriteQueue::Take(Work work, Operation& operation) {
   std::unique_lock lock(mutex_);
   if (!busy_) {
     busy_ = true;
@@ -21,14 +21,14 @@ void Line::Take(Work work, Operation& operation) {
   const uint64_t place = ++last_place_;
   waiting_.emplace(place, std::move(work));
   lock.unlock();
-  operation.WhenStopped([line = weak_from_this(), place] {
-    if (const auto self = line.lock()) {
+  operation.WhenStopped([queue = weak_from_this(), place] {
+    if (const auto self = queue.lock()) {
       self->Leave(place);
     }
   });
 }
 
-void Line::Start(Work work) {
+void WriteQueue::Start(Work work) {
   RunInBackground([self = shared_from_this(), work = std::move(work)]() mutable {
     Turn turn(self.get(), [self](void*) { self->StartNext(); });
     work(turn);
@@ -37,7 +37,7 @@ void Line::Start(Work work) {
   });
 }
 
-void Line::StartNext() {
+void WriteQueue::StartNext() {
   Work next;
   {
     const std::lock_guard lock(mutex_);
@@ -51,7 +51,7 @@ void Line::StartNext() {
   Start(std::move(next));
 }
 
-void Line::Leave(uint64_t place) {
+void WriteQueue::Leave(uint64_t place) {
   Work work;
   {
     const std::lock_guard lock(mutex_);

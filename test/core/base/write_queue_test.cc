@@ -1,4 +1,4 @@
-#include "core/base/line.h"
+#include "core/base/write_queue.h"
 
 #include <gtest/gtest.h>
 
@@ -18,12 +18,12 @@ namespace {
 // More than there are threads.
 constexpr int kMany = kMaxBackgroundThreads + 8;
 
-class LineTest : public testing::Test {
+class WriteQueueTest : public testing::Test {
  protected:
-  // The first in line, which the others wait for.
+  // The first in the queue, which the others wait for.
   void Occupy() {
     std::promise<void> begun;
-    line_->Run(
+    queue_->Run(
         [&begun, end = end_.get_future().share()] {
           begun.set_value();
           end.wait();
@@ -39,18 +39,18 @@ class LineTest : public testing::Test {
     }
   }
 
-  const std::shared_ptr<Line> line_ = std::make_shared<Line>();
+  const std::shared_ptr<WriteQueue> queue_ = std::make_shared<WriteQueue>();
   Operation first_;
   std::promise<void> end_;
   std::atomic<int> ran_{0};
 };
 
-TEST_F(LineTest, WorksRunInTheOrderInWhichTheyCameAndNeverTwoAtOnce) {
+TEST_F(WriteQueueTest, WorksRunInTheOrderInWhichTheyCameAndNeverTwoAtOnce) {
   Operation operation;
   std::vector<int> order;
   std::atomic<int> running{0};
   for (int i = 0; i < 1000; ++i) {
-    line_->Run(
+    queue_->Run(
         [&, i] {
           EXPECT_EQ(++running, 1);
           order.push_back(i);
@@ -65,11 +65,11 @@ TEST_F(LineTest, WorksRunInTheOrderInWhichTheyCameAndNeverTwoAtOnce) {
   }
 }
 
-TEST_F(LineTest, WhatWaitsHoldsNoThread) {
+TEST_F(WriteQueueTest, WhatWaitsHoldsNoThread) {
   Occupy();
   std::vector<std::unique_ptr<Operation>> operations;
   for (int i = 0; i < kMany; ++i) {
-    line_->Run([this] { ++ran_; }, *operations.emplace_back(std::make_unique<Operation>()));
+    queue_->Run([this] { ++ran_; }, *operations.emplace_back(std::make_unique<Operation>()));
   }
   std::promise<void> other;
   RunInBackground([&] { other.set_value(); });
@@ -79,13 +79,13 @@ TEST_F(LineTest, WhatWaitsHoldsNoThread) {
   WaitFor(kMany);
 }
 
-TEST_F(LineTest, WhatIsStoppedLeavesTheLineAtOnceAndTheOthersKeepTheirTurn) {
+TEST_F(WriteQueueTest, WhatIsStoppedLeavesTheQueueAtOnceAndTheOthersKeepTheirTurn) {
   Occupy();
   std::vector<std::unique_ptr<Operation>> operations;
   std::mutex mutex;
   std::vector<int> order;
   for (int i = 0; i < kMany; ++i) {
-    line_->Run(
+    queue_->Run(
         [&, i] {
           const std::lock_guard lock(mutex);
           order.push_back(i);
@@ -105,16 +105,16 @@ TEST_F(LineTest, WhatIsStoppedLeavesTheLineAtOnceAndTheOthersKeepTheirTurn) {
   }
 }
 
-TEST_F(LineTest, WhatWasStoppedBeforeItCameDoesNotWait) {
+TEST_F(WriteQueueTest, WhatWasStoppedBeforeItCameDoesNotWait) {
   Occupy();
   Operation stopped;
   stopped.RequestStop();
-  line_->Run([this] { ++ran_; }, stopped);
+  queue_->Run([this] { ++ran_; }, stopped);
   WaitFor(1);
   Free();
 }
 
-TEST_F(LineTest, EachRunsOnceHoweverStopsAndTurnsMeet) {
+TEST_F(WriteQueueTest, EachRunsOnceHoweverStopsAndTurnsMeet) {
   constexpr int kRounds = 300;
   constexpr int kWorks = 20;
   for (int round = 0; round < kRounds; ++round) {
@@ -132,7 +132,7 @@ TEST_F(LineTest, EachRunsOnceHoweverStopsAndTurnsMeet) {
       }
     });
     for (int i = 0; i < kWorks; ++i) {
-      line_->Run(
+      queue_->Run(
           [&, i] {
             ++runs[i];
             ++ended;
@@ -149,28 +149,28 @@ TEST_F(LineTest, EachRunsOnceHoweverStopsAndTurnsMeet) {
   }
 }
 
-TEST_F(LineTest, ItMayGoWhileItsLastWorkRunsAndWhatAWorkHeldIsGoneBeforeTheNext) {
-  auto line = std::make_shared<Line>();
+TEST_F(WriteQueueTest, ItMayGoWhileItsLastWorkRunsAndWhatAWorkHeldIsGoneBeforeTheNext) {
+  auto queue = std::make_shared<WriteQueue>();
   Operation operation;
   std::promise<bool> next;
   auto held = std::make_shared<int>(1);
   const std::weak_ptr<int> watched = held;
   std::promise<void> go;
-  line->Run([held = std::move(held), wait = go.get_future().share()] { wait.wait(); }, operation);
-  line->Run([&] { next.set_value(watched.expired()); }, operation);
-  line.reset();
+  queue->Run([held = std::move(held), wait = go.get_future().share()] { wait.wait(); }, operation);
+  queue->Run([&] { next.set_value(watched.expired()); }, operation);
+  queue.reset();
   go.set_value();
   EXPECT_TRUE(next.get_future().get());
 }
 
-TEST_F(LineTest, ATurnThatIsKeptKeepsTheOthersWaitingAfterItsWorkHasReturned) {
+TEST_F(WriteQueueTest, ATurnThatIsKeptKeepsTheOthersWaitingAfterItsWorkHasReturned) {
   Operation operation;
-  std::promise<Line::Turn> taken;
-  line_->Take([&taken](Line::Turn turn) { taken.set_value(std::move(turn)); }, operation);
-  Line::Turn turn = taken.get_future().get();
-  line_->Run([this] { ++ran_; }, operation);
+  std::promise<WriteQueue::Turn> taken;
+  queue_->Take([&taken](WriteQueue::Turn turn) { taken.set_value(std::move(turn)); }, operation);
+  WriteQueue::Turn turn = taken.get_future().get();
+  queue_->Run([this] { ++ran_; }, operation);
   // A second copy is the same turn.
-  Line::Turn copy = turn;
+  WriteQueue::Turn copy = turn;
   turn.reset();
   std::promise<void> other;
   RunInBackground([&] { other.set_value(); });
@@ -180,11 +180,11 @@ TEST_F(LineTest, ATurnThatIsKeptKeepsTheOthersWaitingAfterItsWorkHasReturned) {
   WaitFor(1);
 }
 
-TEST_F(LineTest, WhatIsStoppedGetsNoTurn) {
+TEST_F(WriteQueueTest, WhatIsStoppedGetsNoTurn) {
   Occupy();
   Operation operation;
   std::promise<bool> has_turn;
-  line_->Take([&has_turn](const Line::Turn& turn) { has_turn.set_value(turn != nullptr); }, operation);
+  queue_->Take([&has_turn](const WriteQueue::Turn& turn) { has_turn.set_value(turn != nullptr); }, operation);
   operation.RequestStop();
   EXPECT_FALSE(has_turn.get_future().get());
   Free();
