@@ -21,7 +21,7 @@ const char* PhaseName(Phase phase) {
   return "";
 }
 
-Napi::Object ToJs(Napi::Env env, const Progress& progress) {
+Napi::Object ProgressToJs(Napi::Env env, const Progress& progress) {
   auto object = Napi::Object::New(env);
   object.Set("phase", PhaseName(progress.phase));
   object.Set("bytesDone", static_cast<double>(progress.bytes_done));
@@ -41,7 +41,7 @@ Napi::Value NewOperation(const Args& args) {
   }
   JsCallback on_progress(args[0].As<Napi::Function>());
   auto operation = std::make_shared<Operation>([call = on_progress.caller()](const Progress& progress) {
-    call([progress](Napi::Env env, const Napi::Function& function) { function.Call({ToJs(env, progress)}); });
+    call([progress](Napi::Env env, const Napi::Function& function) { function.Call({ProgressToJs(env, progress)}); });
   });
   return Wrap(args.Env(), std::make_unique<OperationHandle>(std::move(operation), std::move(on_progress)));
 }
