@@ -316,9 +316,7 @@ export class BackupEngine implements AsyncDisposable {
         `backup ${backupId} in ${this.location}: names and sizes are right, but ${damageInWords(known)}, and has not been read and ` +
           'found whole since. A verify with checksums reads it.',
         'BACKUP_CORRUPT',
-        undefined,
-        undefined,
-        known.flatMap(({ file }) => file ?? []),
+        { path: this.location, backupId, damagedFiles: known.flatMap(({ file }) => file ?? []) },
       );
     }
   }
@@ -392,8 +390,9 @@ export class BackupEngine implements AsyncDisposable {
       const latest = backups.at(-1) as BackupInfo;
       throw new RocksDBError(
         `all ${backups.length} backups in ${this.location} that can be read are known to be damaged. Of the latest, ${latest.backupId}: ` +
-          `${damageInWords(damageOf(latest))}. If that was repaired, verify it with checksums; pass includeDamaged: true to try it as it is.`,
+          `${damageInWords(damageOf(latest))}.`,
         'BACKUP_CORRUPT',
+        { path: this.location, backupId: latest.backupId, advice: 'includeDamaged' },
       );
     }
     return whole?.backupId ?? 0;

@@ -1,3 +1,5 @@
+import { type Advice, LIBRARY_ADVICE, withAdvice } from './advice.js';
+
 /** How bad RocksDB holds an error to be for the whole database, where it says so. */
 export type ErrorSeverity = 'soft' | 'hard' | 'fatal' | 'unrecoverable';
 
@@ -25,29 +27,55 @@ export class RocksDBError extends Error {
   /** What went wrong, in one stable word. */
   readonly code: string;
   /** RocksDB's finer distinction, `NO_SPACE` for instance, where there is one. */
-  readonly subcode: string | undefined;
+  readonly subcode?: string;
   /** How bad RocksDB holds it to be, where it says so. */
-  readonly severity: ErrorSeverity | undefined;
+  readonly severity?: ErrorSeverity;
   /**
    * With BACKUP_CORRUPT: which files of the backup are damaged, relative to its directory, where that is known. With
    * ROCKSDB_IO_ERROR from a verify: which could not be read.
    */
-  readonly damagedFiles: readonly string[] | undefined;
+  readonly damagedFiles?: readonly string[];
+  /** The file or directory that it is about. */
+  readonly path?: string;
+  /** The backup that it is about. */
+  readonly backupId?: number;
+  /** With DATABASE_DIFFERS: the database that was to be backed up, or that is in the restore's target. */
+  readonly databaseId?: string;
+  /** Who has a lock, or a database open, in words: with BACKUP_LOCKED and DATABASE_IN_USE. */
+  readonly holder?: string;
+  /** With NO_SPACE: how many bytes were to be written. */
+  readonly bytesNeeded?: number;
+  /** With NO_SPACE: how many bytes are free there. */
+  readonly bytesFree?: number;
+  /** What happened, without what to do about it. The message has both. */
+  readonly whatHappened: string;
+  /** A word for what to do about it, for those who word that themselves. */
+  readonly advice?: Advice;
 
-  constructor(
-    message: string,
-    code: string,
-    subcode?: string,
-    severity?: ErrorSeverity,
-    damagedFiles?: readonly string[],
-  ) {
-    super(message);
+  constructor(whatHappened: string, code: string, details: RocksDBErrorDetails = {}) {
+    super(withAdvice(whatHappened, details.advice && LIBRARY_ADVICE[details.advice]));
     this.code = code;
-    this.subcode = subcode;
-    this.severity = severity;
-    this.damagedFiles = damagedFiles;
+    this.whatHappened = whatHappened;
+    Object.assign(this, details);
   }
 }
+
+/** What a {@link RocksDBError} has beside its message and its code. */
+export type RocksDBErrorDetails = Partial<
+  Pick<
+    RocksDBError,
+    | 'subcode'
+    | 'severity'
+    | 'damagedFiles'
+    | 'path'
+    | 'backupId'
+    | 'databaseId'
+    | 'holder'
+    | 'bytesNeeded'
+    | 'bytesFree'
+    | 'advice'
+  >
+>;
 
 /**
  * The error about an argument that cannot be: which, what was expected, what was given. For what only lib can tell; native

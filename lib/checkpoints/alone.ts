@@ -18,6 +18,7 @@ export async function alone<T>(directory: string, change: () => Promise<T>): Pro
       throw new RocksDBError(
         `the snapshots in ${directory} have been locked by another process for a minute; it may hang. Nothing was changed`,
         'SNAPSHOTS_LOCKED',
+        { path: directory },
       );
     }
     await after(20);

@@ -136,7 +136,7 @@ export async function deleteSnapshot(dbPath: string, name: string, place: Snapsh
   await alone(directory, async () => {
     const { marker } = await markerOf(dbPath, name, place);
     if (marker.pinned) {
-      throw new RocksDBError(`the snapshot ${path} is pinned: unpin it first`, 'SNAPSHOT_PINNED');
+      throw new RocksDBError(`the snapshot ${path} is pinned: unpin it first`, 'SNAPSHOT_PINNED', { path });
     }
     await checkNotInUse(path);
     // Under another name first: what is deleted by half is no snapshot any more.
@@ -275,7 +275,7 @@ async function changeMarker(
 }
 
 function notFound(path: string): RocksDBError {
-  return new RocksDBError(`there is no snapshot ${path}`, 'SNAPSHOT_NOT_FOUND');
+  return new RocksDBError(`there is no snapshot ${path}`, 'SNAPSHOT_NOT_FOUND', { path });
 }
 
 function checkOptions<T extends object>(options: T, known: string[]): T {

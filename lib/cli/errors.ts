@@ -1,5 +1,8 @@
+import { type Advice, withAdvice } from '../base/advice.js';
 import { errorCode, RocksDBError } from '../base/errors.js';
+import type { RecordedError } from '../manager/operation-record.js';
 import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
+import { COMMAND_ADVICE } from './advice.js';
 
 /** A command line that cannot be done. `hint` is what to type instead. */
 export class UsageError extends Error {
@@ -22,39 +25,15 @@ export function notFound(code: `${string}_NOT_FOUND`, message: string): RocksDBE
   return new RocksDBError(message, code);
 }
 
-// What the library's messages advise, in the words of the command line.
-const words: readonly (readonly [RegExp, string])[] = [
-  [/pass force: true/g, 'pass --force'],
-  [/deleteBackup\((\w+), \{ force: true \}\)/g, 'rocksdb-backup delete --force'],
-  [/pass overwrite: true, which/g, 'pass --overwrite, which'],
-  [
-    /Restore another backup; getBackupInfo\(\) lists them\./g,
-    "Restore another backup; 'rocksdb-backup list' shows them.",
-  ],
-  [/Choose a new directory as walDir/g, 'Choose a new directory with --wal-dir'],
-  [/pass allowOtherDatabase: true/g, 'pass --allow-other-database'],
-  [/pass checkDiskSpace: false/g, 'pass --no-space-check'],
-  [/or drill in another directory\./g, 'or name another place with --directory.'],
-  [/Check the path; an engine opened without readOnly: true makes a new one\./g, 'Check the path.'],
-  [/Name one that does the same in mergeOperator; any/g, 'Name one that does the same with --merge-operator; any'],
-  [/, and createIfMissing is false/g, ''],
-  [/getCorruptedBackups\(\) tells which/g, 'rocksdb-backup list tells which'],
-  [/Open it with openBackup\(\), or move it/g, 'Read it with get, scan and diff, or move it'],
-  [/\bmaxBackups (?=\d)/g, '--max-backups '],
-  [/\bmaxBytes (?=\d)/g, '--max-bytes '],
-  [/pass includeDamaged: true/g, 'pass --include-damaged'],
-  [/, or open it with mode 'readOnly'/g, ''],
-  [/Name the merge operator in mergeOperator,/g, 'Name the merge operator with --merge-operator,'],
-  [
-    /: close it there first, or open it here with mode "readOnly" or as a secondary/g,
-    ': back it up from inside that process with BackupManager, or stop the service first',
-  ],
-];
-
 /** What happened, to which file, and what to do: for a person with a terminal. */
 export function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
-  const text = inOwnWords(typeof message === 'string' && message !== '' ? message : String(error));
+  const text =
+    error instanceof RocksDBError
+      ? inOwnWords(error.whatHappened, error.advice)
+      : typeof message === 'string' && message !== ''
+        ? message
+        : String(error);
   const why = codeOf(error) === 'BACKUP_CORRUPT' ? unreadableFor(text) : 'damage';
   return why === 'damage' ? text : `${text.replace(/\.$/, '')}. ${capital(toReadAgain(why))}.`;
 }
@@ -64,13 +43,15 @@ export function capital(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-/** What the library says, also what it said when it was written down, with the options of the command line. */
-export function inOwnWords(sentence: string): string {
-  let text = sentence;
-  for (const [pattern, replacement] of words) {
-    text = text.replace(pattern, replacement);
-  }
-  return text;
+/** What happened, and what can be done about it on the command line. */
+function inOwnWords(whatHappened: string, advice: string | undefined): string {
+  const known = advice !== undefined && Object.hasOwn(COMMAND_ADVICE, advice);
+  return withAdvice(whatHappened, known ? COMMAND_ADVICE[advice as Advice] : undefined);
+}
+
+/** The same of an error that was written down. */
+export function recordedInOwnWords(error: RecordedError | undefined): string {
+  return error === undefined ? 'no reason is known' : inOwnWords(error.message, error.advice);
 }
 
 /** The stable word for what went wrong. */

@@ -141,7 +141,9 @@ export class Database extends KeySpace implements AsyncDisposable {
   columnFamily(name: string): ColumnFamily {
     const id = this.#native.columnFamily(name);
     if (id === undefined) {
-      throw new RocksDBError(`the database ${this.path} has no column family "${name}"`, 'COLUMN_FAMILY_NOT_FOUND');
+      throw new RocksDBError(`the database ${this.path} has no column family "${name}"`, 'COLUMN_FAMILY_NOT_FOUND', {
+        path: this.path,
+      });
     }
     return new ColumnFamily(handleOf(this), id, name, this);
   }

@@ -32,6 +32,7 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
         `a restore drill needs a temporary directory in ${parent}: ${(cause as Error).message}. Nothing was restored; name ` +
           'another place, with as much free space as the database is large',
         'DRILL_DIRECTORY_UNUSABLE',
+        { path: parent },
       ),
       { cause },
     );
@@ -46,6 +47,7 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
         new RocksDBError(
           `the temporary directory ${path} of a restore drill could not be removed: ${message}. The next drill there tries again`,
           'DRILL_DIRECTORY_UNUSABLE',
+          { path },
         ),
         { cause },
       );

@@ -120,6 +120,7 @@ export async function drillWith(
         throw new RocksDBError(
           `backup ${backupId} was replaced by another one while it was drilled`,
           'BACKUP_NOT_FOUND',
+          { backupId },
         );
       }
       await afterRestore(path);
@@ -163,8 +164,9 @@ async function throwForDrill(
   throw Object.assign(
     new RocksDBError(
       `the drill of backup ${backupId} restores ${formatSize(bytesToCopy)} to ${directory}, where ${formatSize(bytesFree)} are free. ` +
-        'Nothing was restored. Free some space, or drill in another directory.',
+        'Nothing was restored.',
       'NO_SPACE',
+      { path: directory, bytesNeeded: bytesToCopy, bytesFree, advice: 'drillElsewhere' },
     ),
     { cause: error },
   );

@@ -187,7 +187,10 @@ function checkPlace(method: string, given: unknown[]): void {
 
 async function destroy(location: string): Promise<void> {
   if (await isNotThere(location)) {
-    throw new RocksDBError(`destroy ${location}: there is no such directory`, 'ROCKSDB_IO_ERROR', 'PATH_NOT_FOUND');
+    throw new RocksDBError(`destroy ${location}: there is no such directory`, 'ROCKSDB_IO_ERROR', {
+      subcode: 'PATH_NOT_FOUND',
+      path: location,
+    });
   }
   await Database.destroy(location);
 }

@@ -48,6 +48,7 @@ export function parseState(text: string, path: string): DirectoryState | string 
     throw new RocksDBError(
       `${path} was written by a newer version of rocksdb-backup (its version is ${value.version}, this one knows 1): use that one.`,
       'STATE_NEWER',
+      { path },
     );
   }
   const { pins, counters, history, last, manager, pinsLost } = value;

@@ -151,6 +151,7 @@ export async function pinBackup(engine: BackupEngine, backup: BackupRef, note?: 
     throw new RocksDBError(
       `backup ${backup.backupId} in ${location} was deleted before it could be pinned`,
       'BACKUP_NOT_FOUND',
+      { path: location, backupId: backup.backupId },
     );
   }
 }

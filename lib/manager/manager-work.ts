@@ -421,7 +421,7 @@ export class ManagerWork {
     }
     const latest = ownBackups(await engine.getBackupInfo(), this.databaseId).at(-1);
     if (latest === undefined) {
-      throw new RocksDBError(`there is no backup in ${this.location}`, 'BACKUP_NOT_FOUND');
+      throw new RocksDBError(`there is no backup in ${this.location}`, 'BACKUP_NOT_FOUND', { path: this.location });
     }
     return latest;
   }

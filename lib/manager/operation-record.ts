@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
-import { errorCode } from '../base/errors.js';
+import { type Advice, LIBRARY_ADVICE } from '../base/advice.js';
+import { errorCode, type RocksDBError } from '../base/errors.js';
 
 /** What can be done to a directory of backups. */
 export type OperationName =
@@ -43,7 +44,7 @@ export interface OperationRecord {
   trigger?: string;
   /** What only this operation has to tell. */
   detail?: Record<string, unknown>;
-  error?: { code?: string; message: string };
+  error?: RecordedError;
   pid: number;
   host: string;
 }
@@ -58,12 +59,21 @@ export function ownRecord(record: NewRecord): OperationRecord {
   return { ...record, pid: process.pid, host };
 }
 
-/** What a record keeps of an error. */
-export function recordedError(error: unknown): { code?: string; message: string } {
-  const { message } = (error ?? {}) as { message?: unknown };
+/** What a record keeps of an error: what happened, and a word for what can be done about it. */
+export interface RecordedError {
+  code?: string;
+  message: string;
+  advice?: Advice;
+}
+
+export function recordedError(error: unknown): RecordedError {
+  const { message, whatHappened = message, advice } = (error ?? {}) as Partial<Record<keyof RocksDBError, unknown>>;
   const code = errorCode(error);
-  const text = typeof message === 'string' ? message : String(error);
-  return code !== undefined ? { code, message: text } : { message: text };
+  return {
+    ...(code === undefined ? {} : { code }),
+    message: typeof whatHappened === 'string' ? whatHappened : String(error),
+    ...(typeof advice === 'string' && advice in LIBRARY_ADVICE ? { advice: advice as Advice } : {}),
+  };
 }
 
 /** Whether two names are of the same backup. */

@@ -17,6 +17,7 @@ export async function lockState(location: string): Promise<NativeStateLock> {
       throw new RocksDBError(
         `${join(location, STATE_FILE)} has been locked by another process for 30 seconds; it may hang. Nothing was changed.`,
         'STATE_LOCKED',
+        { path: join(location, STATE_FILE) },
       );
     }
     await after(wait);

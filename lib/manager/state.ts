@@ -55,7 +55,7 @@ export async function updateState(location: string, change: (state: DirectorySta
         error instanceof NotDurable
           ? `${path} was changed, and may be as it was again after a power cut: ${error.message}. It holds ${what}.`
           : `${path} cannot be written: ${error.message}. It holds ${what}, and is as it was.`;
-      throw Object.assign(new RocksDBError(message, 'STATE_UNWRITABLE'), { cause: error });
+      throw Object.assign(new RocksDBError(message, 'STATE_UNWRITABLE', { path }), { cause: error });
     });
     return state;
   } finally {
@@ -129,6 +129,7 @@ async function readOne(path: string): Promise<DirectoryState | string | undefine
     throw new RocksDBError(
       `${path} cannot be read: ${message}. It holds the pins of the backups beside it.`,
       'STATE_UNREADABLE',
+      { path },
     );
   }
   return parseState(text, path);

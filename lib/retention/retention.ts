@@ -40,7 +40,7 @@ export interface RetentionDecision {
   backupId: number;
   timestamp: Date | undefined;
   action: 'keep' | 'delete';
-  /** By which rules: 'last 3', 'daily 2026-11-20', 'pinned'; or for what it goes: 'no rule keeps it', 'over maxBytes 50 GB'. */
+  /** By which rules: 'last 3', 'daily 2026-11-20', 'pinned'; or for what it goes: 'no rule keeps it', 'over the limit of 50 GB'. */
   rules: string[];
 }
 
@@ -267,12 +267,12 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
   const exceeded: string[] = [];
 
   while (ordered.length - goes.size > rules.maxBackups && candidates[0] !== undefined) {
-    goes.set(candidates.shift() as RetentionBackup, `over maxBackups ${rules.maxBackups}`);
+    goes.set(candidates.shift() as RetentionBackup, `over the limit of ${rules.maxBackups} backups`);
   }
   const count = ordered.length - goes.size;
   if (count > rules.maxBackups) {
     exceeded.push(
-      `maxBackups ${rules.maxBackups} is exceeded: ${count} stay that are pinned, newest, last good or corrupt`,
+      `the limit of ${rules.maxBackups} backups is exceeded: ${count} stay that are pinned, newest, last good or corrupt`,
     );
   }
   if (rules.maxBytes === Number.POSITIVE_INFINITY) {
@@ -282,11 +282,11 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
   while (usage.bytes > rules.maxBytes && candidates[0] !== undefined) {
     const backup = candidates.shift() as RetentionBackup;
     usage.remove(backup);
-    goes.set(backup, `over maxBytes ${formatSize(rules.maxBytes)}`);
+    goes.set(backup, `over the limit of ${formatSize(rules.maxBytes)}`);
   }
   if (usage.bytes > rules.maxBytes) {
     exceeded.push(
-      `maxBytes ${formatSize(rules.maxBytes)} is exceeded: those that are pinned, newest, last good or corrupt have ${formatSize(usage.bytes)} alone`,
+      `the limit of ${formatSize(rules.maxBytes)} is exceeded: those that are pinned, newest, last good or corrupt have ${formatSize(usage.bytes)} alone`,
     );
   }
   return exceeded;

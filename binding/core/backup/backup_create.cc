@@ -44,7 +44,9 @@ Error CheckPlace(const std::string& backup_dir, const BackupSource& source) {
     for (const char* part : {"/meta", "/private", "/shared", "/shared_checksum"}) {
       if (database == backup + part || IsInside(database, backup + part)) {
         return Error("INVALID_OPTION", "the database " + database + " lies inside the backup directory " + backup +
-                                           ": it may be a backup itself. Open it with openBackup(), or move it.");
+                                           ": it may be a backup itself.")
+            .With("path", database)
+            .Advise("openInPlace");
       }
     }
   }
@@ -143,9 +145,11 @@ Error CheckSpace(const EngineSettings& settings, uint64_t needed) {
   const std::string& directory = settings.engine.backup_dir;
   if (StorageOf(settings)->GetFreeSpace(directory, IOOptions(), &free, nullptr).ok() && free < needed) {
     return Error("NO_SPACE", "the backup would write " + HumanBytes(needed) + " to " + directory + ", where " +
-                                 HumanBytes(free) +
-                                 " are free. Nothing of it is kept. Free some space, delete old backups, or pass "
-                                 "checkDiskSpace: false to try all the same.");
+                                 HumanBytes(free) + " are free. Nothing of it is kept.")
+        .With("path", directory)
+        .With("bytesNeeded", needed)
+        .With("bytesFree", free)
+        .Advise("freeSpaceForBackup");
   }
   return Error();
 }
@@ -272,11 +276,12 @@ Error CheckDatabase(BackupEngineSession& session, const std::string& directory, 
   if (database.empty() || ids.empty() || HasTablesOf(*request.source.db, ids)) {
     return Error();
   }
-  return Error("DATABASE_DIFFERS",
-               "the database " + request.source.path + ", whose id is " + database +
-                   ", was not backed up: " + directory + " has backups of another database, " + told +
-                   ", and none of this one. Back it up to a directory of its own; or, if both are to be in one, pass "
-                   "allowOtherDatabase: true once.");
+  return Error("DATABASE_DIFFERS", "the database " + request.source.path + ", whose id is " + database +
+                                       ", was not backed up: " + directory + " has backups of another database, " +
+                                       told + ", and none of this one.")
+      .With("path", directory)
+      .With("databaseId", database)
+      .Advise("shareRepository");
 }
 
 // With all files of their own, so that it takes over none. The first one in a directory does that anyway: where backups
@@ -455,9 +460,8 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
       if (!corrupt.empty() && status.IsAborted()) {
         return Error("BACKUP_CORRUPT", doing + " failed over what belongs to " +
                                            (corrupt.size() == 1 ? "backup " : "one of the backups ") +
-                                           JoinIds(corrupt) + ", unreadable at present: " + Worded(status) +
-                                           ". Bring the missing files back, or give the backup up with "
-                                           "deleteBackup(id, { force: true }).");
+                                           JoinIds(corrupt) + ", unreadable at present: " + Worded(status) + ".")
+            .Advise("bringBackOrGiveUp");
       }
       return Error::From(status, doing);
     }

@@ -365,7 +365,9 @@ Error BackupEngineSession::Describe(uint32_t id, bool details, BackupDescription
   return Guarded(directory_, [&] {
     const std::string name = "backup " + std::to_string(id) + " in " + directory_;
     if (std::binary_search(corrupt_ids_.begin(), corrupt_ids_.end(), id)) {
-      return Error("BACKUP_CORRUPT", name + " cannot be used: " + ReasonOf(id));
+      return Error("BACKUP_CORRUPT", name + " cannot be used: " + ReasonOf(id))
+          .With("path", directory_)
+          .With("backupId", uint64_t{id});
     }
     if (!std::binary_search(ids_.begin(), ids_.end(), id)) {
       return NotFound(id);
@@ -525,7 +527,9 @@ Error BackupEngineSession::DescribeNew(uint32_t id, BackupDescription* descripti
 Error BackupEngineSession::NotFound(uint32_t id) const {
   return Error("BACKUP_NOT_FOUND",
                "there is no backup " + std::to_string(id) + " in " + directory_ +
-                   (ids_.empty() ? ": it has none that can be used." : ". It has " + JoinIds(ids_) + "."));
+                   (ids_.empty() ? ": it has none that can be used." : ". It has " + JoinIds(ids_) + "."))
+      .With("path", directory_)
+      .With("backupId", uint64_t{id});
 }
 
 Error BackupEngineSession::DescribeAll(bool details, std::vector<BackupDescription>* descriptions) {

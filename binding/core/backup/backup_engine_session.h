@@ -166,8 +166,9 @@ Error Guarded(const std::string& directory, Call call) {
     throw;  // says nothing about the directory
   } catch (const std::exception& exception) {
     return Error("BACKUP_CORRUPT", "the backup directory " + directory +
-                                       " has contents that no BackupEngine writes: " + exception.what() +
-                                       ". getCorruptedBackups() tells which backups cannot be used.");
+                                       " has contents that no BackupEngine writes: " + exception.what() + ".")
+        .With("path", directory)
+        .Advise("listUnreadable");
   }
 }
 

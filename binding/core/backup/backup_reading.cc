@@ -52,7 +52,9 @@ Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::strin
                    std::vector<std::string> damaged_files) {
   return Error("BACKUP_CORRUPT",
                "backup " + std::to_string(id) + " in " + settings.engine.backup_dir + " is damaged: " + why)
-      .In(std::move(damaged_files));
+      .In(std::move(damaged_files))
+      .With("path", settings.engine.backup_dir)
+      .With("backupId", uint64_t{id});
 }
 
 Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "rocksdb/status.h"
@@ -37,12 +39,28 @@ class [[nodiscard]] Error {
     return std::move(*this);
   }
 
+  // What can be done about it: a word that the library and the command line each put into their own terms, options here
+  // and flags there (lib/base/advice.ts, lib/cli/advice.ts). The message says only what happened.
+  Error Advise(std::string_view advice) && {
+    advice_ = advice;
+    return std::move(*this);
+  }
+
+  // A fact that the message tells, for programs: it becomes a property of the JS error.
+  using Fact = std::variant<std::string, uint64_t>;
+  Error With(std::string_view name, Fact fact) && {
+    facts_.emplace_back(name, std::move(fact));
+    return std::move(*this);
+  }
+
   bool ok() const { return code_.empty(); }
   const std::string& code() const { return code_; }
   const std::string& message() const { return message_; }
   const std::string& subcode() const { return subcode_; }    // empty: none
   const std::string& severity() const { return severity_; }  // empty: none
   const std::vector<std::string>& damaged_files() const { return damaged_files_; }
+  const std::string& advice() const { return advice_; }  // empty: none
+  const std::vector<std::pair<std::string, Fact>>& facts() const { return facts_; }
 
  private:
   std::string code_;
@@ -50,6 +68,8 @@ class [[nodiscard]] Error {
   std::string subcode_;
   std::string severity_;
   std::vector<std::string> damaged_files_;
+  std::string advice_;
+  std::vector<std::pair<std::string, Fact>> facts_;
 };
 
 }  // namespace rocksdb_backup

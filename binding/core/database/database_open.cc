@@ -76,11 +76,13 @@ Error Describe(const std::string& path, const DatabaseOptions& options, const st
       if (resolved.merge_operator == nullptr && !family.merge_operator.empty()) {
         // RocksDB takes the first merge in the write-ahead log for damage then, and drops it with all that follows.
         return Error(
-            "MERGE_OPERATOR_UNKNOWN",
-            "open " + path + ": the column family \"" + name + "\" was written with the merge operator \"" +
-                family.merge_operator +
-                "\", which is not among RocksDB's own: without one, what the log holds from the first merge on "
-                "would be lost. Name one that does the same in mergeOperator; any will do if nothing was merged");
+                   "MERGE_OPERATOR_UNKNOWN",
+                   "open " + path + ": the column family \"" + name + "\" was written with the merge operator \"" +
+                       family.merge_operator +
+                       "\", which is not among RocksDB's own: without one, what the log holds from the first merge on "
+                       "would be lost")
+            .With("path", path)
+            .Advise("nameSimilarMergeOperator");
       }
     }
     families->emplace_back(name, resolved);
@@ -156,11 +158,13 @@ Error CheckNotLevelDb(const std::string& path, const char* what) {
     return Error();
   }
   return Error(
-      "LEVELDB_DIRECTORY",
-      std::string(what) + " " + path +
-          ": this is a LevelDB database, not one of RocksDB, and LevelDB could not open it any more afterwards. "
-          "Open it with classic-level and copy its entries into a new directory (docs/migrate.md has the lines)" +
-          (kReadsLevelDbTables ? ", or open it with mode 'readOnly'." : "."));
+             "LEVELDB_DIRECTORY",
+             std::string(what) + " " + path +
+                 ": this is a LevelDB database, not one of RocksDB, and LevelDB could not open it any more afterwards. "
+                 "Open it with classic-level and copy its entries into a new directory (docs/migrate.md has the "
+                 "lines).")
+      .With("path", path)
+      .Advise(kReadsLevelDbTables ? "orOpenReadOnly" : "");
 }
 
 // Where reading beside a writer would cost the writer its tables.
@@ -200,9 +204,10 @@ Error Database::Open(const std::string& path, const DatabaseOptions& options, st
   }
   if (options.mode == Mode::kReadWrite && !options.db.create_if_missing && !Exists(real_path + "/CURRENT")) {
     // RocksDB would say so too, but make the directory first.
-    return Error(
-        "ROCKSDB_INVALID_ARGUMENT",
-        "open " + real_path + ": the database does not exist (there is no file CURRENT), and createIfMissing is false");
+    return Error("ROCKSDB_INVALID_ARGUMENT",
+                 "open " + real_path + ": the database does not exist (there is no file CURRENT)")
+        .With("path", real_path)
+        .Advise("createIfMissing");
   }
   if (options.mode == Mode::kReadWrite && options.db.create_if_missing) {
     if (Error error = CreateDirectories(real_path); !error.ok()) {

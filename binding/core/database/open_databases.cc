@@ -123,9 +123,10 @@ Error CheckNotLockedElsewhere(const std::string& path) {
 }
 
 Error DatabaseInUseError(const std::string& path, const std::string& by_whom) {
-  return Error("DATABASE_IN_USE",
-               "the database " + path + " is open in " + by_whom +
-                   ": close it there first, or open it here with mode \"readOnly\" or as a secondary");
+  return Error("DATABASE_IN_USE", "the database " + path + " is open in " + by_whom)
+      .With("path", path)
+      .With("holder", by_whom)
+      .Advise("closeThereOrReadOnly");
 }
 
 }  // namespace rocksdb_backup

@@ -86,8 +86,9 @@ Error ReadWrittenOptions(const std::string& path, rocksdb::Env* env, const Famil
   }
   if (!status.ok()) {
     if (status.IsIOError() || !said.has_merge_operator) {
-      const char* way_out = ". Name the merge operator in mergeOperator, or remove the file if nothing was ever merged";
-      return Error::From(status, doing + " from " + path + "/" + name + (status.IsIOError() ? "" : way_out));
+      return Error::From(status, doing + " from " + path + "/" + name)
+          .With("path", path + "/" + name)
+          .Advise(status.IsIOError() ? "" : "nameMergeOperator");
     }
     return Error();
   }

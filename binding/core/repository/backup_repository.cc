@@ -102,9 +102,9 @@ Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* sessio
     const bool is_database = std::filesystem::exists(directory() + "/CURRENT", ignored);
     return Error("DIRECTORY_NOT_FOUND",
                  directory() + " is not a backup directory: " +
-                     (is_database ? "it holds a database. Did you swap the arguments?"
-                                  : "it has no folder meta. Check the path; an engine opened without readOnly: true "
-                                    "makes a new one."));
+                     (is_database ? "it holds a database. Did you swap the arguments?" : "it has no folder meta."))
+        .With("path", directory())
+        .Advise(is_database ? "" : "checkPath");
   }
   return error;
 }
@@ -124,8 +124,9 @@ Error BackupRepository::Held::LossOr(const std::string& doing, Error error) cons
 
 Error BackupRepository::AcquireWriter(const Operation& operation, DirectoryLock* lock) const {
   if (read_only_) {
-    return Error("READ_ONLY", "the backup engine on " + directory() +
-                                  " was opened with readOnly: true. Open it without to create or delete backups.");
+    return Error("READ_ONLY", "the backup engine on " + directory() + " was opened for reading only.")
+        .With("path", directory())
+        .Advise("openToWrite");
   }
   if (operation.stopped()) {
     return Error("BACKUP_STOPPED", "the operation on " + directory() + " was stopped before it began");
@@ -265,11 +266,12 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   const auto remove_all = [&] {
     const std::vector<uint32_t>& corrupt = session->corrupt_ids();
     if (!corrupt.empty() && !force) {
-      return Error("BACKUP_CORRUPT",
-                   what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") + JoinIds(corrupt) +
-                       " cannot be read: " + session->ReasonOf(corrupt.front()) +
-                       ". RocksDB would delete for good whatever files only they use. If their files are only missing "
-                       "for now, bring them back; to give them up, pass force: true.");
+      return Error("BACKUP_CORRUPT", what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
+                                         JoinIds(corrupt) + " cannot be read: " + session->ReasonOf(corrupt.front()) +
+                                         ". RocksDB would delete for good whatever files only they use.")
+          .With("path", directory())
+          .With("backupId", uint64_t{corrupt.front()})
+          .Advise("bringBackOrForce");
     }
     std::vector<uint32_t> ids;
     if (Error error = ids_to_delete(*session, held.settings, &ids); !error.ok()) {

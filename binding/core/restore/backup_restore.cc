@@ -69,8 +69,11 @@ Error CheckReplacedDatabase(const EngineSettings& settings, const BackupDescript
   return Error("DATABASE_DIFFERS",
                "cannot restore to " + target + ": it holds another database, whose id is " + there + "; backup " +
                    std::to_string(backup.id) + " in " + settings.engine.backup_dir + " is of " + backup.database +
-                   ". A database that was made anew in the place of a lost one is another one, too. Restore to a new "
-                   "directory, or pass allowOtherDatabase: true, which replaces what is there.");
+                   ". A database that was made anew in the place of a lost one is another one, too.")
+      .With("path", target)
+      .With("backupId", uint64_t{backup.id})
+      .With("databaseId", there)
+      .Advise("replaceOtherDatabase");
 }
 
 Error BeginRestore(const EngineSettings& settings, const RestoreRequest& request,

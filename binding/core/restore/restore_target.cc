@@ -141,12 +141,13 @@ Error RestoreTarget::CheckLogs() const {
   if (refused.empty()) {
     return Error();
   }
-  return Error(
-      "TARGET_EXISTS",
-      "cannot restore the logs to " + wal_.target + ": the directory is not empty" +
-          (options_.overwrite ? ", and there is no database in " + database_.target + " that its logs could be of"
-                              : "") +
-          ". It holds " + SomeOf(refused) + ". Choose a new directory as walDir, or move these files away first.");
+  return Error("TARGET_EXISTS", "cannot restore the logs to " + wal_.target + ": the directory is not empty" +
+                                    (options_.overwrite ? ", and there is no database in " + database_.target +
+                                                              " that its logs could be of"
+                                                        : "") +
+                                    ". It holds " + SomeOf(refused))
+      .With("path", wal_.target)
+      .Advise("otherWalDirectory");
 }
 
 Error RestoreTarget::ClaimDatabase() {
@@ -221,8 +222,11 @@ Error RestoreTarget::CheckSpace(uint64_t bytes) const {
   return Error("NO_SPACE", "the restore would write " + HumanBytes(bytes) + " to " + database_.target + ", where " +
                                HumanBytes(*free) +
                                " are free. Nothing was written. A database that is there is removed only after the "
-                               "restored one is complete. Free some space, or pass checkDiskSpace: false to try all "
-                               "the same.");
+                               "restored one is complete.")
+      .With("path", database_.target)
+      .With("bytesNeeded", bytes)
+      .With("bytesFree", *free)
+      .Advise("freeSpaceForRestore");
 }
 
 void RestoreTarget::RemoveLeftovers() const {

@@ -140,18 +140,18 @@ Error CheckReplaceable(const std::string& target, const TargetContents& contents
       return Error("TARGET_EXISTS",
                    cannot + "the directory is not empty and holds no database that could be overwritten (no CURRENT " +
                        "that names a MANIFEST), but " + SomeOf(contents.names) +
-                       ". Restore to a new directory, or move these files away first.");
+                       ". Restore to a new directory, or move these files away first.")
+          .With("path", target);
     case TargetHolds::kDatabase:
     case TargetHolds::kUnfinished:
       break;
   }
-  return overwrite
-             ? Error()
-             : Error("TARGET_EXISTS",
-                     cannot + "the directory is not empty, it holds " +
-                         (contents.holds == TargetHolds::kDatabase ? "a database" : "an interrupted restore") +
-                         ". Restore to a new one, or pass overwrite: true, which replaces the database there once the "
-                         "restored one is complete and leaves other files where they are.");
+  return overwrite ? Error()
+                   : Error("TARGET_EXISTS",
+                           cannot + "the directory is not empty, it holds " +
+                               (contents.holds == TargetHolds::kDatabase ? "a database" : "an interrupted restore"))
+                         .With("path", target)
+                         .Advise("overwrite");
 }
 
 }  // namespace rocksdb_backup

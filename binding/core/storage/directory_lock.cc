@@ -54,7 +54,8 @@ Error Lost(const std::string& path) {
                                 " was moved, removed or replaced while it was in use here. Others may be at work there "
                                 "by now, so nothing was written "
                                 "or deleted there since. Leave lock files where they are; look at the directory, and "
-                                "try again.");
+                                "try again.")
+      .With("path", path);
 }
 
 }  // namespace
@@ -178,7 +179,9 @@ Error DirectoryLock::AcquireWriter(const std::string& directory, DirectoryLock* 
     case Outcome::kHeldByOther:
       return Error("BACKUP_LOCKED", "the backup directory " + directory + " is being changed by " +
                                         ReadHolder(taken.file_.fd()) +
-                                        ". Wait until that is done, or stop it; reading needs no lock.");
+                                        ". Wait until that is done, or stop it; reading needs no lock.")
+          .With("path", directory)
+          .With("holder", ReadHolder(taken.file_.fd()));
     case Outcome::kTaken:
       break;
   }
@@ -192,7 +195,9 @@ Error DirectoryLock::AcquireWriter(const std::string& directory, DirectoryLock* 
 
 Error DirectoryLock::IsBeingDeleted(uint32_t backup_id) const {
   return Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory_ + " is being deleted by " +
-                                    (file_.is_open() ? ReadHolder(file_.fd()) : "another writer") + ".");
+                                    (file_.is_open() ? ReadHolder(file_.fd()) : "another writer") + ".")
+      .With("path", directory_)
+      .With("backupId", uint64_t{backup_id});
 }
 
 Error DirectoryLock::AcquireReader(const std::string& directory, uint32_t backup_id, bool may_create,
@@ -272,7 +277,9 @@ Error DirectoryLock::ExcludeReaders(uint32_t backup_id) {
              ? Error()
              : Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory_ +
                                           " is being read: it is restored, verified or open. Nothing was deleted; try "
-                                          "again when that is done.");
+                                          "again when that is done.")
+                   .With("path", directory_)
+                   .With("backupId", uint64_t{backup_id});
 }
 
 Error DirectoryLock::KeepOtherProgramsOut(bool may_create) {
@@ -326,7 +333,8 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
   return Error("BACKUP_LOCKED", "the backup directory " + directory_ + " is in use by another program, which holds " +
                                     path +
                                     ", as rocksdb-js does while it backs up, deletes or restores. Nothing was done; "
-                                    "wait until that is done.");
+                                    "wait until that is done.")
+      .With("path", directory_);
 }
 
 Presence DirectoryLock::Look(std::string* path) const {

@@ -7,19 +7,32 @@
 namespace rocksdb_backup {
 namespace {
 
-Napi::Value TextOrUndefined(Napi::Env env, const std::string& text) {
-  return text.empty() ? env.Undefined() : Napi::String::New(env, text).As<Napi::Value>();
-}
-
-Napi::Value NamesOrUndefined(Napi::Env env, const std::vector<std::string>& names) {
-  if (names.empty()) {
-    return env.Undefined();
+// What a RocksDBError has beside its message and its code.
+Napi::Object DetailsOf(Napi::Env env, const Error& error) {
+  auto details = Napi::Object::New(env);
+  const auto set_text = [&](const char* name, const std::string& text) {
+    if (!text.empty()) {
+      details.Set(name, text);
+    }
+  };
+  set_text("subcode", error.subcode());
+  set_text("severity", error.severity());
+  set_text("advice", error.advice());
+  if (!error.damaged_files().empty()) {
+    auto list = Napi::Array::New(env, error.damaged_files().size());
+    for (size_t i = 0; i < error.damaged_files().size(); ++i) {
+      list.Set(static_cast<uint32_t>(i), error.damaged_files()[i]);
+    }
+    details.Set("damagedFiles", list);
   }
-  auto list = Napi::Array::New(env, names.size());
-  for (size_t i = 0; i < names.size(); ++i) {
-    list.Set(static_cast<uint32_t>(i), names[i]);
+  for (const auto& [name, fact] : error.facts()) {
+    if (const auto* text = std::get_if<std::string>(&fact)) {
+      details.Set(name, *text);
+    } else {
+      details.Set(name, static_cast<double>(std::get<uint64_t>(fact)));
+    }
   }
-  return list;
+  return details;
 }
 
 template <typename ErrorType>
@@ -63,9 +76,8 @@ Napi::Value ToJs(Napi::Env env, const Error& error) {
     plain.Set("code", Napi::String::New(env, error.code()));
     return plain.Value();
   }
-  return error_class.Value().New({Napi::String::New(env, error.message()), Napi::String::New(env, error.code()),
-                                  TextOrUndefined(env, error.subcode()), TextOrUndefined(env, error.severity()),
-                                  NamesOrUndefined(env, error.damaged_files())});
+  return error_class.Value().New(
+      {Napi::String::New(env, error.message()), Napi::String::New(env, error.code()), DetailsOf(env, error)});
 }
 
 void Throw(Napi::Env env, const Error& error) { throw Napi::Error(env, ToJs(env, error)); }

@@ -8,7 +8,7 @@ import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../ret
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { withDirectory } from '../directory.js';
-import { codeOf, inOwnWords, messageOf, UsageError } from '../errors.js';
+import { codeOf, messageOf, UsageError } from '../errors.js';
 import { type Exit, exitOf } from '../exit-codes.js';
 import { table } from '../output/table.js';
 import { safe } from '../output/text.js';
@@ -201,7 +201,7 @@ function planLines(plan: RetentionPlan, { out: { style } }: Context): string[] {
     String(backupId),
     timestamp === undefined ? '' : localTime(timestamp),
     action === 'keep' ? style.good('keep') : style.bad('delete'),
-    safe(inOwnWords(rules.join(', '))),
+    safe(rules.join(', ')),
   ]);
   const goes = plan.delete.length;
   return [
@@ -218,6 +218,6 @@ function planLines(plan: RetentionPlan, { out: { style } }: Context): string[] {
     ...(goes === 0 || plan.blocked === undefined
       ? []
       : [style.warn(`Of one database nothing goes: ${safe(plan.blocked)}`)]),
-    ...plan.exceeded.map((sentence) => style.warn(safe(inOwnWords(sentence)))),
+    ...plan.exceeded.map((sentence) => style.warn(safe(sentence))),
   ];
 }

@@ -4,7 +4,7 @@ import { getSystemErrorMap } from 'node:util';
 import { writeDurably } from '../../base/durable-file.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
-import { inOwnWords, UsageError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import { safe } from '../output/text.js';
 import { policyOf, policyOptions } from '../policy.js';
 import { findings } from '../report/findings.js';
@@ -68,8 +68,7 @@ export const report = defineCommand({
         json: { location: engine.location, html: file, bytes: Buffer.byteLength(page), attention },
         text: () => [
           ...attention.map(
-            ({ level, what, todo }) =>
-              `${(level === 'bad' ? style.bad : style.warn)(safe(inOwnWords(what)))} ${safe(todo)}`,
+            ({ level, what, todo }) => `${(level === 'bad' ? style.bad : style.warn)(safe(what))} ${safe(todo)}`,
           ),
           `${safe(file)} is written`,
         ],

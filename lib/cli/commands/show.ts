@@ -1,10 +1,11 @@
 import { damageInWords } from '../../backup/known-damage.js';
 import { formatSize } from '../../base/units.js';
 import { readInventory } from '../../manager/inventory.js';
+import type { RecordedError } from '../../manager/operation-record.js';
 import { logShare } from '../backup-text.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
-import { inOwnWords } from '../errors.js';
+import { recordedInOwnWords } from '../errors.js';
 import { pairs, table } from '../output/table.js';
 import { bytesAsText, ranges, safe } from '../output/text.js';
 import { array, count, flag, object, ref, text } from '../schema.js';
@@ -103,7 +104,7 @@ export const show = defineCommand({
 });
 
 function describeRecord(
-  record: { at: string; ok: boolean; checksum?: boolean; error?: { message: string } } | undefined,
+  record: { at: string; ok: boolean; checksum?: boolean; error?: RecordedError } | undefined,
 ): string | undefined {
   if (record === undefined) {
     return undefined;
@@ -111,5 +112,5 @@ function describeRecord(
   const when = localTime(new Date(record.at));
   return record.ok
     ? `${when}${record.checksum === undefined ? '' : record.checksum ? ', every byte' : ', names and sizes'}`
-    : `${when}: FAILED: ${safe(inOwnWords(record.error?.message ?? ''))}`;
+    : `${when}: FAILED: ${safe(recordedInOwnWords(record.error))}`;
 }

@@ -6,7 +6,7 @@ import { percentile } from '../../manager/statistics.js';
 import { byDatabase } from '../../retention/databases.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
-import { inOwnWords } from '../errors.js';
+import { recordedInOwnWords } from '../errors.js';
 import { pairs, table } from '../output/table.js';
 import { safe } from '../output/text.js';
 import { array, count, number, object, ref, text, time } from '../schema.js';
@@ -185,9 +185,7 @@ function operationTable(operations: readonly OperationCount[], now: Date): strin
       ago(last),
       durationP50Ms === undefined ? '' : formatDuration(durationP50Ms),
       durationP95Ms === undefined ? '' : formatDuration(durationP95Ms),
-      lastFailed === undefined
-        ? ''
-        : `${ago(lastFailed)}: ${safe(inOwnWords(lastFailed.error?.message ?? 'no reason is known'))}`,
+      lastFailed === undefined ? '' : `${ago(lastFailed)}: ${safe(recordedInOwnWords(lastFailed.error))}`,
     ]),
   );
 }
