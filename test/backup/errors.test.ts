@@ -1,0 +1,124 @@
+// What an error tells a program: its code, the facts of its sentence, and a word for what to do about it, which the library and the
+// command line each put into their own terms.
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { LIBRARY_ADVICE } from '../../lib/base/advice.js';
+import { COMMAND_ADVICE } from '../../lib/cli/advice.js';
+import { Database, RocksDBError } from '../../lib/index.js';
+import { fill, openDatabase, openEngine } from '../fixtures/backups.js';
+import { cli } from '../fixtures/cli.js';
+import { tempDir } from '../fixtures/files.js';
+
+/** Two databases, and a directory with a backup of the first. */
+async function scene(t: Test) {
+  const dir = tempDir(t);
+  const [one, other] = [await openDatabase(t, dir('one')), await openDatabase(t, dir('other'))];
+  const engine = await openEngine(t, dir('backups'));
+  await fill(one, 'a');
+  await engine.createBackup(one);
+  return { dir, one, other, engine };
+}
+
+async function errorOf(promise: Promise<unknown>): Promise<RocksDBError> {
+  const error = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(error instanceof RocksDBError)) {
+    throw new Error('it should have failed with a RocksDBError', { cause: error });
+  }
+  return error;
+}
+
+t.test('an error has the facts that its sentence tells', async (t) => {
+  const { dir, one, other, engine } = await scene(t);
+  const { location } = engine;
+
+  t.match(await errorOf(engine.verifyBackup(7)), { code: 'BACKUP_NOT_FOUND', path: location, backupId: 7 });
+
+  const differs = await errorOf(engine.createBackup(other));
+  t.match(differs, { code: 'DATABASE_DIFFERS', path: location, databaseId: other.identity, advice: 'shareRepository' });
+
+  await Database.open(dir('third')).then((db) => db.close());
+  const replaced = await errorOf(engine.restoreBackup(1, dir('third'), { overwrite: true }));
+  t.match(replaced, { code: 'DATABASE_DIFFERS', path: dir('third'), backupId: 1, advice: 'replaceOtherDatabase' });
+
+  t.match(await errorOf(engine.restoreBackup(1, dir('third'))), {
+    code: 'TARGET_EXISTS',
+    path: dir('third'),
+    advice: 'overwrite',
+  });
+
+  const inUse = await errorOf(Database.open(dir('one')));
+  t.match(inUse, { code: 'DATABASE_IN_USE', path: one.path, holder: 'this process', advice: 'closeThereOrReadOnly' });
+
+  t.match(await errorOf(Database.open(dir('none'), { createIfMissing: false })), {
+    code: 'ROCKSDB_INVALID_ARGUMENT',
+    path: dir('none'),
+    advice: 'createIfMissing',
+  });
+
+  const reader = await openEngine(t, dir('backups'), { readOnly: true });
+  t.match(await errorOf(reader.deleteBackup(1)), { code: 'READ_ONLY', path: location, advice: 'openToWrite' });
+
+  t.match(await errorOf(openEngine(t, dir('nothing'), { readOnly: true })), {
+    code: 'DIRECTORY_NOT_FOUND',
+    path: dir('nothing'),
+    advice: 'checkPath',
+  });
+
+  await engine.createBackup(one);
+  const meta = join(location, 'meta', '1');
+  writeFileSync(meta, readFileSync(meta, 'utf8').slice(0, 20));
+  t.match(await errorOf(engine.deleteBackup(2)), {
+    code: 'BACKUP_CORRUPT',
+    path: location,
+    backupId: 1,
+    advice: 'bringBackOrForce',
+  });
+});
+
+t.test('the message says what happened and what to do, whatHappened the first alone', async (t) => {
+  const { other, engine } = await scene(t);
+  const error = await errorOf(engine.createBackup(other));
+  t.match(error.whatHappened, /and none of this one\.$/);
+  t.equal(error.message, `${error.whatHappened} ${LIBRARY_ADVICE.shareRepository}`);
+});
+
+t.test('the command line says the same in its own terms', async (t) => {
+  const { dir, other } = await scene(t);
+  await other.close();
+  const { code, stderr } = await cli(t, ['create', dir('other'), dir('backups')]);
+  t.not(code, 0);
+  t.ok(stderr.includes(`and none of this one. ${COMMAND_ADVICE.shareRepository}`), stderr);
+  t.notOk(stderr.includes('allowOtherDatabase'), stderr);
+});
+
+t.test(
+  'every advice that native code gives has words, in the terms of the library and of the command line',
+  async (t) => {
+    const binding = join(__dirname, '..', '..', '..', 'binding');
+    const sources = readdirSync(binding, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.cc') || name.endsWith('.h'),
+    );
+    const given = new Set(
+      sources.flatMap((name) =>
+        [...readFileSync(join(binding, name), 'utf8').matchAll(/\.Advise\(([^)]*)\)/g)].flatMap(([, argument]) =>
+          [...(argument as string).matchAll(/"(\w+)"/g)].map(([, advice]) => advice as string),
+        ),
+      ),
+    );
+    t.ok(given.size > 10, 'native code gives some');
+    t.same(
+      [...given].filter((advice) => !Object.hasOwn(LIBRARY_ADVICE, advice)),
+      [],
+    );
+    t.same(Object.keys(COMMAND_ADVICE).sort(), Object.keys(LIBRARY_ADVICE).sort());
+    for (const [advice, text] of Object.entries(LIBRARY_ADVICE)) t.notMatch(text, /--[a-z]/, `${advice} names no flag`);
+    for (const [advice, text] of Object.entries(COMMAND_ADVICE)) {
+      t.notMatch(text, /: true|\(\)|[a-z][A-Z][a-z]+:/, `${advice} names no option of the library`);
+    }
+  },
+);
