@@ -107,7 +107,7 @@ export const definitions: Record<string, JsonSchema> = {
       'checksum?': flag('of a verify: every byte was read'),
       'trigger?': text("what started it: 'cli', 'schedule' ..."),
       'detail?': { type: 'object' },
-      'error?': object({ 'code?': text(), message: text() }),
+      'error?': object({ 'code?': text(), message: text(), 'advice?': text('a word for what can be done about it') }),
       pid: count(),
       host: text(),
     },

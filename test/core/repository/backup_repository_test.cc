@@ -331,7 +331,7 @@ TEST_F(BackupRepositoryTest, WhileABackupIsUnreadableNothingIsDeletedUnlessForce
                              repository->CollectGarbage(false)}) {
     EXPECT_EQ(error.code(), "BACKUP_CORRUPT") << error.message();
     EXPECT_NE(error.message().find("1 and 3"), std::string::npos) << error.message();
-    EXPECT_NE(error.message().find("force: true"), std::string::npos) << error.message();
+    EXPECT_EQ(error.advice(), "bringBackOrForce") << error.message();
   }
   EXPECT_EQ(FilesBelow(path("backups")), before);
   for (const char* id : {"1", "3"}) {
