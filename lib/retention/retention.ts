@@ -267,12 +267,12 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
   const exceeded: string[] = [];
 
   while (ordered.length - goes.size > rules.maxBackups && candidates[0] !== undefined) {
-    goes.set(candidates.shift() as RetentionBackup, `over the limit of ${rules.maxBackups} backups`);
+    goes.set(candidates.shift() as RetentionBackup, `over ${limitOf(rules.maxBackups)}`);
   }
   const count = ordered.length - goes.size;
   if (count > rules.maxBackups) {
     exceeded.push(
-      `the limit of ${rules.maxBackups} backups is exceeded: ${count} stay that are pinned, newest, last good or corrupt`,
+      `${limitOf(rules.maxBackups)} is exceeded: ${count} stay that are pinned, newest, last good or corrupt`,
     );
   }
   if (rules.maxBytes === Number.POSITIVE_INFINITY) {
@@ -290,6 +290,10 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
     );
   }
   return exceeded;
+}
+
+function limitOf(backups: number): string {
+  return `the limit of ${backups} ${backups === 1 ? 'backup' : 'backups'}`;
 }
 
 /** Why nothing of any database may go: deleting one backup makes RocksDB delete what it takes for nobody's. */

@@ -80,9 +80,9 @@ t.test(
     const mars = ['--keep-last', '1', '--timezone', 'Mars/X'];
     await refused(t, ['prune', backups, ...mars], 2, / --timezone must be the name of a time zone, .* not 'Mars\/X'/);
     const small = await cli(t, ['prune', backups, '--max-bytes', '1kB', '--max-backups', '2', '--dry-run']);
-    t.match(small.stdout, / 1 .* delete +over --max-backups 2\n/);
-    t.match(small.stdout, / 2 .* delete +over --max-bytes 1 kB\n/);
-    t.match(small.stdout, /\n--max-bytes 1 kB is exceeded: /);
+    t.match(small.stdout, / 1 .* delete +over the limit of 2 backups\n/);
+    t.match(small.stdout, / 2 .* delete +over the limit of 1 kB\n/);
+    t.match(small.stdout, /\nthe limit of 1 kB is exceeded: /);
     const dry = await cli(t, ['prune', backups, '--keep-last', '1', '--dry-run']);
     t.equal(dry.code, 0);
     t.match(dry.stdout, / 1 .* delete +no rule keeps it\n/);

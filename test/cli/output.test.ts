@@ -181,7 +181,9 @@ t.test('errors have the exit code of what went wrong, and speak of options as on
   for (const other of [new Error('x'), of('constructor'), of('NO_SPACE'), undefined, 'text', { code: 7 }]) {
     t.equal(exitOf(other), 'failed');
   }
-  t.equal(messageOf(of('X', 'to give them up, pass force: true.')), 'to give them up, pass --force.');
+  const advised = new RocksDBError('It is not empty', 'TARGET_EXISTS', { advice: 'overwrite' });
+  t.match(messageOf(advised), /^It is not empty\. Restore to a new one, or pass --overwrite, which/);
+  t.match(advised.message, /^It is not empty\. Restore to a new one, or pass overwrite: true, which/);
   t.equal(messageOf('text'), 'text');
   const unreadable = of('BACKUP_CORRUPT', 'backup 2 cannot be used: IO error: /b/meta/2: Input/output error');
   t.match(messageOf(unreadable), /Input\/output error\. See to the disk, which does not give it, then verify it\.$/);

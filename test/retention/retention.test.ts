@@ -1,6 +1,7 @@
 // What stays and what goes: by hand for histories a person can look over, and for any history and policy that its rules hold.
 
 import t, { type Test } from 'tap';
+import { formatSize } from '../../lib/base/units.js';
 import {
   planRetention,
   type RetentionBackup,
@@ -134,7 +135,7 @@ t.test('without a keep-rule all stay, up to the caps', async (t) => {
   t.same(plan(backups, {}).delete, []);
   const capped = plan(backups, { maxBackups: 3 });
   t.same(capped.keep, [1, 5, 6]);
-  t.match(rulesOf(capped), { 2: 'delete: over maxBackups 3', 5: 'keep: no keep-rule is set' });
+  t.match(rulesOf(capped), { 2: 'delete: over the limit of 3 backups', 5: 'keep: no keep-rule is set' });
   t.same(plan(history(every(DAY, 6)), { maxBackups: 6 }).delete, []);
 });
 
@@ -151,13 +152,13 @@ t.test('maxBytes counts shared files once, and deleting frees only what no kept 
   // Deleting 1 frees only p1, for 2 has a as well; then 2 has to go too, which frees a.
   const fewer = plan(backups, { maxBytes: '162' });
   t.same([fewer.bytesAfter, fewer.delete, fewer.exceeded], [62, [1, 2], []]);
-  t.match(rulesOf(fewer), { 1: 'delete: over maxBytes 162 B' });
+  t.match(rulesOf(fewer), { 1: 'delete: over the limit of 162 B' });
   const impossible = plan(backups, { maxBytes: 5 });
   t.same([impossible.bytesAfter, impossible.keep], [11, [4]]);
-  t.match(impossible.exceeded, [/^maxBytes 5 B is exceeded: .* have 11 B alone$/]);
+  t.match(impossible.exceeded, [/^the limit of 5 B is exceeded: .* have 11 B alone$/]);
   backups[1]!.pinned = true;
   t.same(plan(backups, { maxBytes: 5 }).keep, [2, 4]);
-  t.match(plan(backups, { maxBackups: 1 }).exceeded, [/^maxBackups 1 is exceeded: 2 stay/]);
+  t.match(plan(backups, { maxBackups: 1 }).exceeded, [/^the limit of 1 backup is exceeded: 2 stay/]);
 });
 
 t.test('nothing goes while a backup is corrupt, and the plan says so', async (t) => {
@@ -483,9 +484,14 @@ t.test(
       const left = backups.filter(({ backupId }) => keep.includes(backupId));
       if (bytesBefore !== bytesOf(backups)) return 'wrong bytes before';
       if (bytesAfter !== bytesOf(left)) return 'wrong bytes after';
-      const told = blocked !== undefined ? () => true : (cap: string) => exceeded.some((text) => text.startsWith(cap));
-      if (keep.length > (policy.maxBackups ?? Infinity) && !told('maxBackups')) return 'maxBackups does not hold';
-      if (bytesAfter > Number(policy.maxBytes ?? Infinity) && !told('maxBytes')) return 'maxBytes does not hold';
+      const told =
+        blocked !== undefined
+          ? () => true
+          : (cap: string) => exceeded.some((text) => text.startsWith(`the limit of ${cap}`));
+      if (keep.length > (policy.maxBackups ?? Infinity) && !told(`${policy.maxBackups} `))
+        return 'maxBackups does not hold';
+      if (bytesAfter > Number(policy.maxBytes ?? Infinity) && !told(formatSize(Number(policy.maxBytes))))
+        return 'maxBytes does not hold';
       if (blocked === undefined && exceeded.length > 0 && keep.length <= (policy.maxBackups ?? Infinity)) {
         if (bytesAfter <= Number(policy.maxBytes ?? Infinity)) return 'exceeded, and yet it is not';
       }
