@@ -49,7 +49,7 @@ if (butThis && chosen.includes(process.versions.node)) {
 await setup();
 
 /** Folders whose tests go through the addon. What lies over it (the manager, the command line) is TypeScript. */
-const NATIVE = ['backup', 'database', 'level', 'package', 'restore'];
+const NATIVE = ['backup', 'checkpoints', 'database', 'level', 'package', 'restore'];
 const native = process.argv.includes('--native');
 const tests = testFiles((folder) => !native || NATIVE.includes(folder));
 const results = chosen.map((version) => {
