@@ -229,7 +229,9 @@ class BackupEngineHandle : public Handle<BackupRepository> {
           turn = std::move(*taken);
           return Error();
         },
-        [](Napi::Env js, WriteQueue::Turn& turn) { return Wrap(js, std::make_unique<WriteTurnHandle>(std::move(turn))); },
+        [](Napi::Env js, WriteQueue::Turn& turn) {
+          return Wrap(js, std::make_unique<WriteTurnHandle>(std::move(turn)));
+        },
         [operation] { operation->RequestStop(); });
   }
 

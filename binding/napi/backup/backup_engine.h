@@ -7,7 +7,8 @@
 
 namespace rocksdb_backup {
 
-// What lib/backup/backup-engine.ts is made of: openBackupEngine, attachBackupEngine, stopBackup and the class they return.
+// What lib/backup/backup-engine.ts is made of: openBackupEngine, attachBackupEngine, stopBackup and the class they
+// return.
 void RegisterBackupEngine(Napi::Env env, Napi::Object exports);
 
 // The repository of a native BackupEngine passed as an argument; throws where it is none or closed.

@@ -10,9 +10,9 @@
 
 namespace rocksdb_backup {
 
-// The native half of lib/database/database.ts and lib/database/column-family.ts: one JS thread's handle on a Database. Methods that work
-// on a column family take its id first; 0 is the default one. get, getMany, put and the like may return their result
-// itself instead of a promise of it, when there was nothing to wait for.
+// The native half of lib/database/database.ts and lib/database/column-family.ts: one JS thread's handle on a Database.
+// Methods that work on a column family take its id first; 0 is the default one. get, getMany, put and the like may
+// return their result itself instead of a promise of it, when there was nothing to wait for.
 class DatabaseHandle final : public Handle<Database> {
  public:
   static void Define(Napi::Env env, Napi::Object exports);

@@ -9,7 +9,8 @@
 
 namespace rocksdb_backup {
 
-// Error -> JS. The class RocksDBError lives in lib/base/errors.ts and is handed over once per thread, by `setErrorClass`.
+// Error -> JS. The class RocksDBError lives in lib/base/errors.ts and is handed over once per thread, by
+// `setErrorClass`.
 
 // A new RocksDBError with code, subcode and severity (undefined when there is none). `error` must not be ok.
 Napi::Value ToJs(Napi::Env env, const Error& error);

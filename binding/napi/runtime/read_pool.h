@@ -9,8 +9,8 @@
 
 namespace rocksdb_backup {
 
-// Memory of JS (lib/native/reads.ts) that small values are copied into, one after the other. JS gives a new one before this
-// one is full.
+// Memory of JS (lib/native/reads.ts) that small values are copied into, one after the other. JS gives a new one before
+// this one is full.
 class ReadPool {
  public:
   static constexpr size_t kMaxValue = 4096;
