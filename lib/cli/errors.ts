@@ -1,7 +1,7 @@
 import { errorCode, RocksDBError } from '../base/errors.js';
 import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
 
-/** A command line that cannot be done. `hint` is what to type instead. */
+/** A command line that is wrong. `hint` is what the user can type instead. */
 export class UsageError extends Error {
   readonly code = 'USAGE';
 
@@ -13,7 +13,7 @@ export class UsageError extends Error {
   }
 }
 
-/** The signal's reason when a command is asked to stop, and the answer no. */
+/** The signal's reason when a command is asked to stop, and the error when the user answers no. */
 export class StoppedError extends Error {
   readonly code = 'STOPPED';
 }
@@ -22,7 +22,7 @@ export function notFound(code: `${string}_NOT_FOUND`, message: string): RocksDBE
   return new RocksDBError(message, code);
 }
 
-// What the library's messages advise, in the words of the command line.
+// Replaces advice in messages of the library by the words of the command line.
 const words: readonly (readonly [RegExp, string])[] = [
   [/pass force: true/g, 'pass --force'],
   [/deleteBackup\((\w+), \{ force: true \}\)/g, 'rocksdb-backup delete --force'],
@@ -51,7 +51,7 @@ const words: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** What happened, to which file, and what to do: for a person with a terminal. */
+/** The message for a user at a terminal: what happened, to which file, and what to do. */
 export function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
   const text = inOwnWords(typeof message === 'string' && message !== '' ? message : String(error));
@@ -59,12 +59,12 @@ export function messageOf(error: unknown): string {
   return why === 'damage' ? text : `${text.replace(/\.$/, '')}. ${capital(toReadAgain(why))}.`;
 }
 
-/** A sentence begins. */
+/** Makes the first letter a capital, as at the start of a sentence. */
 export function capital(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-/** What the library says, also what it said when it was written down, with the options of the command line. */
+/** Rewrites a message of the library, also one from the history, to the options of the command line. */
 export function inOwnWords(sentence: string): string {
   let text = sentence;
   for (const [pattern, replacement] of words) {
@@ -73,13 +73,13 @@ export function inOwnWords(sentence: string): string {
   return text;
 }
 
-/** The stable word for what went wrong. */
+/** The stable code of an error. */
 export function codeOf(error: unknown): string {
   const { name } = (error ?? {}) as { name?: unknown };
   return errorCode(error) ?? (name === 'AbortError' ? 'STOPPED' : 'FAILED');
 }
 
-/** Why something failed, without the full stop: to stand within a sentence. */
+/** The message without the full stop, for use inside a sentence. */
 export function reasonOf(error: unknown): string {
   return messageOf(error).replace(/\.$/, '');
 }
