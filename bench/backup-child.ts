@@ -1,4 +1,4 @@
-// One measurement of bench/backup.ts, in a process of its own. Prints one line of JSON.
+// One measurement of bench/backup.ts, in its own process. Prints one line of JSON.
 //
 //   create DB BACKUPS THREADS | verify BACKUPS THREADS | restore BACKUPS TARGET THREADS
 //   loop   DB BACKUPS THREADS     event-loop delay during a backup, and idle for as long
@@ -17,7 +17,7 @@ const [first = '', second = ''] = words;
 const seconds = () => Number(process.hrtime.bigint()) / 1e9;
 
 async function measure(operation: () => Promise<unknown>): Promise<Omit<Measured, 'bytes'>> {
-  await sleep(100); // what V8 does in the background after start-up is over
+  await sleep(100); // V8's work in the background after the start is over then
   const cpu = process.cpuUsage();
   const start = seconds();
   await operation();
@@ -48,7 +48,7 @@ async function restore(): Promise<Measured> {
   return { ...(await measure(() => engine.restoreBackup(backupId, second))), bytes: size };
 }
 
-/** Milliseconds that this thread was ready to run and had no processor. */
+/** How many milliseconds this thread was ready to run but had no processor. */
 function waitedForCpu(): number {
   try {
     return Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[1]) / 1e6;
@@ -75,7 +75,7 @@ async function watchLoop(work: () => Promise<unknown>): Promise<Delay> {
   };
 }
 
-/** With progress events, as a program would show them. */
+/** With progress events, as in a program that shows them. */
 async function loop(): Promise<LoopDelay> {
   await using db = await Database.open(first, { createIfMissing: false });
   await using engine = await BackupEngine.open(second, { maxBackgroundOperations });
@@ -104,11 +104,11 @@ async function memory(): Promise<MemoryAdded> {
     peak.anonymous = Math.max(peak.anonymous, anonymous);
     peak.samples++;
   };
-  // What sampling itself needs is there before the first value counts.
+  // The memory for the sampling itself is allocated before the first value counts.
   const timer = setInterval(sample, 2);
   await sleep(200);
   globalThis.gc?.();
-  writeFileSync('/proc/self/clear_refs', '5'); // VmHWM starts anew from here
+  writeFileSync('/proc/self/clear_refs', '5'); // from here on, VmHWM is measured again
   const [rssBefore, anonymousBefore] = readStatus('VmRSS', 'RssAnon') as [number, number];
   Object.assign(peak, { rss: 0, anonymous: 0, samples: 0 });
   const { size } = await engine.createBackup(db);

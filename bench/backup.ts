@@ -1,6 +1,6 @@
-// npm run bench:backup: createBackup (of everything, and of what changed), verifyBackup and restoreBackup beside a C++ program
-// that calls rocksdb::BackupEngine directly, with the same library, options and data; the event loop's delay and the memory added
-// by a backup.
+// npm run bench:backup: compares createBackup (of everything, and of what changed), verifyBackup and restoreBackup with a C++ program that
+// calls rocksdb::BackupEngine directly, with the same library, options and data. Also measures the event loop's delay and the memory that a
+// backup adds.
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -58,20 +58,20 @@ for (const name of wanted) {
 const directory = resolve(options.dir);
 const pageCache = options.cold ? 'cold' : 'warm';
 
-const backups = join(directory, 'backups'); // made and removed again by every run
-const reference = join(directory, 'reference'); // what verify and restore read
+const backups = join(directory, 'backups'); // every run makes and removes it
+const reference = join(directory, 'reference'); // verify and restore read this one
 const restored = join(directory, 'restored');
-const changed = join(directory, 'changed'); // the database with one value of a hundred changed
+const changed = join(directory, 'changed'); // the database with one of a hundred values changed
 const remove = (path: string) => rmSync(path, { recursive: true, force: true });
 
 const baselineProgram = buildBaseline();
 const baseline = <T = Measured>(...args: string[]) => runForJson<T>(baselineProgram, args);
 const ours = <T = Measured>(threads: number, ...args: string[]) =>
   runForJson<T>(process.execPath, ['--expose-gc', join(__dirname, 'backup-child.js'), ...args, String(threads)]);
-/** Of what is measured with one of them only: the event loop, and memory. */
+/** For what is measured with only one number of threads: the event loop, and memory. */
 const mostThreads = Math.max(...threadCounts);
 
-/** Written once, kept for later runs. */
+/** The database is written once and kept for later runs. */
 function database(size: number): string {
   const path = join(directory, `db-${size}`);
   if (!existsSync(path)) {
@@ -83,7 +83,7 @@ function database(size: number): string {
   return path;
 }
 
-/** Everything is on the disk, and what will be read is in the page cache, or is not. */
+/** Makes sure that everything is on the disk, and that what will be read is in the page cache, or is not. */
 const settle = (...sources: string[]) => baseline<undefined>('settle', pageCache, ...sources);
 
 function compare(name: string, prepare: () => void, ...args: string[]): void {
@@ -104,7 +104,8 @@ function rounds(name: string, threads: number, prepare: () => void, args: string
   const native = [...args, '--threads', String(threads)];
   for (let i = 0; i <= runs; i++) {
     process.stderr.write(i === 0 ? `${name}: warm-up\n` : `${name}: ${i} of ${runs}\n`);
-    // The first of a round has it better or worse, by what the file system still has to do for the last of the one before.
+    // The first one in a round has an advantage or a disadvantage, because the file system still works for the last one of the round
+    // before. So the order changes.
     const turns: [keyof Round, () => Measured][] = [
       ['baseline', () => baseline(...native)],
       ...(options.core ? [['core', () => baseline(...native, '--core')] as [keyof Round, () => Measured]] : []),
@@ -126,7 +127,7 @@ function measureLoop(db: string): LoopDelay[] {
   });
 }
 
-/** The run of so many that added most. */
+/** The one of several runs that added the most memory. */
 function measureMemory(size: number): MemoryAdded {
   const db = database(size);
   const each = Array.from({ length: runs }, (_, i) => {
@@ -172,7 +173,7 @@ try {
   remove(restored);
   if (wanted.has('incremental')) {
     baseline('change', db, changed, '--mib', String(mib));
-    baseline('create', changed, reference); // which is forgotten before the first run
+    baseline('create', changed, reference); // this backup is forgotten before the first run
     const prepare = () => {
       baseline('forget', reference);
       settle(changed, reference);

@@ -14,7 +14,7 @@ function run(command: string, args: string[]): string {
   return stdout;
 }
 
-/** Builds bench/native with the libraries that the addon is linked with, and returns the executable. */
+/** Builds bench/native with the libraries that are linked into the addon, and returns the executable. */
 export function buildBaseline(): string {
   process.stderr.write('building the C++ program\n');
   const generator =
@@ -26,7 +26,7 @@ export function buildBaseline(): string {
   return join(build, 'backup_baseline');
 }
 
-/** Runs a program that prints one line of JSON, in a process of its own. */
+/** Runs a program that prints one line of JSON, in its own process. */
 export function runForJson<T>(command: string, args: string[]): T {
   const text = run(command, args).trim();
   return (text === '' ? undefined : JSON.parse(text.slice(text.lastIndexOf('\n') + 1))) as T;

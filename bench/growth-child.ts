@@ -1,4 +1,4 @@
-// The measurements of bench/growth.ts in node, in a process of its own: DB BACKUPS. Prints a line of JSON, milliseconds by name.
+// The measurements of bench/growth.ts in node, in their own process: DB BACKUPS. Prints a line of JSON with milliseconds by name.
 
 import { BackupEngine, Database } from '../lib/index.js';
 import { median } from './measurements.js';
@@ -32,7 +32,7 @@ async function main() {
   const { backupId } = (await engine.getLatestBackupInfo())!;
   times.details = await repeated(() => engine.getBackupInfo(backupId, { fileDetails: true }));
   times.verify = await repeated(() => engine.verifyBackup(backupId));
-  // The first one in a process reads the records beside the metas, too.
+  // The first create in a process also reads the records beside the meta files.
   times.createFirst = await milliseconds(() => engine.createBackup(db));
   times.createNothingNew = await repeated(() => engine.createBackup(db));
   const creates: number[] = [];

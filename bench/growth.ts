@@ -1,4 +1,4 @@
-// npm run bench:growth: what operations take when a directory has thousands of backups, beside a C++ program whose
+// npm run bench:growth: how long operations take in a repository with thousands of backups. Compares with a C++ program whose
 // rocksdb::BackupEngine is opened once and stays open.
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -34,7 +34,7 @@ if (options.help) {
 
 type Times = Record<string, number>;
 
-/** Which rows there are, and what each may take: in milliseconds, or by the C++ program's time. */
+/** The rows, and how much each may take: in milliseconds, or relative to the C++ program's time. */
 const ROWS: { name: string; row: string; most?: (native: number) => number; target?: string }[] = [
   { name: 'openFirst', row: 'open, the first in a process' },
   { name: 'open', row: 'open', most: (native) => 2 * native, target: '2 x' },
@@ -56,7 +56,7 @@ const copy = join(directory, 'backups-copy');
 const remove = (path: string) => rmSync(path, { recursive: true, force: true });
 const baselineProgram = buildBaseline();
 
-/** Made once, kept for later runs. */
+/** Made once and kept for later runs. */
 function grown(name: string, ...size: string[]): { db: string; backups: string } {
   const db = join(directory, `db-${name}`);
   const backups = join(directory, `backups-${name}`);
@@ -68,7 +68,7 @@ function grown(name: string, ...size: string[]): { db: string; backups: string }
   return { db, backups };
 }
 
-/** Fresh copies, so old that they can be remembered. */
+/** Makes fresh copies and waits until they are so old that what was read of them may be remembered. */
 async function fresh({ db, backups }: { db: string; backups: string }): Promise<void> {
   remove(copyDb);
   remove(copy);

@@ -1,4 +1,4 @@
-// One package's part of bench:kv, in a process of its own: its JSON argument is a Job, what it prints is what it measured.
+// The part of bench:kv for one package, in its own process. Its JSON argument is a Job. It prints what it measured.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { keyOf, ROWS, type Timing } from './kv/rows.js';
 
 export interface Job {
   engine: string;
-  /** Where its databases lie: `full` is made if it is missing. */
+  /** The directory of its databases. `full` is made if it does not exist. */
   directory: string;
   rows: string[];
   entries: number;
@@ -21,14 +21,14 @@ export interface Job {
 
 export type JobResult = Record<string, Timing>;
 
-/** Half of it compresses well, half not at all: as data does. */
+/** Half of the value compresses well, the other half not at all, like real data. */
 function makeValue(bytes: number, random: (limit: number) => number): Buffer {
   const value = Buffer.alloc(bytes, 'value ');
   for (let i = 0; i < bytes / 2; i++) value[i] = random(256);
   return value;
 }
 
-/** Marsaglia's xorshift: the same keys for every package. */
+/** Marsaglia's xorshift, so that every package gets the same keys. */
 function generator(seed: number): (limit: number) => number {
   let x = seed | 1;
   return (limit) => {
@@ -41,7 +41,7 @@ function generator(seed: number): (limit: number) => number {
 
 async function fill(db: KvEngine, job: Job): Promise<void> {
   const random = generator(1);
-  // In an order that is not that of the keys, but visits each: the multiplier has no divisor in common with the count.
+  // Visits each key once, not in the order of the keys: the multiplier and the count have no common divisor.
   for (let done = 0; done < job.entries; ) {
     const entries: [string, Buffer][] = [];
     for (; entries.length < 1000 && done < job.entries; done++) {
@@ -51,7 +51,7 @@ async function fill(db: KvEngine, job: Job): Promise<void> {
   }
 }
 
-/** One for each processor, so that whichever thread wants one has to share it. */
+/** One busy process for each processor, so that every thread must share its processor. */
 function busyProcesses(): Promise<ChildProcess[]> {
   return Promise.all(
     Array.from({ length: availableParallelism() }, async () => {

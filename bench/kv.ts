@@ -1,5 +1,5 @@
-// npm run bench:kv: the same work on this package and on the other packages for RocksDB and LevelDB, in a process per
-// package, in turns.
+// npm run bench:kv: the same work on this package and on the other packages for RocksDB and LevelDB, in turns, each package in its own
+// process.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -111,7 +111,7 @@ for (const valueBytes of valueSizes) {
     renameSync(marker, join(job.directory, 'filled'));
   }
   for (let round = 1; round <= rounds; round++) {
-    // Row by row, so that what is compared is measured within seconds; and each round begins with another package.
+    // Row by row, so that results that are compared are measured within seconds. Each round begins with another package.
     for (const row of rows) {
       for (let i = 0; i < jobs.length; i++) {
         const job = jobs[(i + round) % jobs.length]!;

@@ -1,20 +1,20 @@
-/** One operation, as a child process measured it. */
+/** The measurement of one operation in a child process. */
 export interface Measured {
   seconds: number;
-  /** Of all threads. */
+  /** Processor time of all threads. */
   cpuSeconds: number;
   /** Size of the backup. */
   bytes: number;
 }
 
-/** Milliseconds between turns of the event loop, of which 1 is the clock's own resolution. */
+/** Milliseconds between turns of the event loop. 1 of these is the resolution of the clock itself. */
 export interface Delay {
   seconds: number;
   samples: number;
   p50: number;
   p99: number;
   max: number;
-  /** Milliseconds of each second that the thread was ready to run and had no processor. */
+  /** How many milliseconds of each second the thread was ready to run but had no processor. */
   waitedForCpu: number;
 }
 
@@ -24,7 +24,7 @@ export interface LoopDelay {
   idle: Delay;
 }
 
-/** In bytes. */
+/** All values are in bytes. */
 export interface MemoryAdded {
   bytes: number;
   samples: number;
@@ -33,18 +33,18 @@ export interface MemoryAdded {
   anonymousAdded: number;
 }
 
-/** What is compared: a C++ program, that program through binding/core, and node. */
+/** What is compared: a C++ program, the same program through binding/core, and node. */
 export type Side = 'baseline' | 'core' | 'ours';
 
-/** One run of each, right after each other. */
+/** One run of each, one right after the other. */
 export type Round = Record<Side, Measured>;
 
-/** How fast a side is where the baseline is 1. */
+/** The speed of a side, relative to the baseline. */
 export interface Ratio {
   median: number;
   min: number;
   max: number;
-  /** Its fastest run against the baseline's fastest: what is left when other load is not. */
+  /** Its fastest run against the baseline's fastest run. That removes most of the influence of other load. */
   fastest: number;
 }
 

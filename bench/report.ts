@@ -18,7 +18,7 @@ export interface Conditions {
   threads: number[];
   mib: number;
   runs: number;
-  /** Of the last minute, when it began and when it ended. */
+  /** The average load of the last minute, at the start and at the end. */
   load: { before: number; after: number };
 }
 

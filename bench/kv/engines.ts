@@ -1,5 +1,5 @@
-// The packages that bench:kv compares, each behind the same few calls, each used as its documentation shows. Keys are
-// strings, values Buffers.
+// The packages that bench:kv compares. All have the same few calls here, and each is used as its documentation shows. Keys are strings,
+// values are Buffers.
 
 export interface Seeker {
   seek(key: string): Promise<unknown>;
@@ -13,11 +13,11 @@ export interface KvEngine {
   get(key: string): Promise<unknown>;
   getMany?(keys: string[]): Promise<unknown[]>;
   getSync?(key: string): unknown;
-  /** How many entries there were. */
+  /** Returns how many entries there were. */
   scan(range: { gte?: string; limit?: number; reverse?: boolean }): Promise<number>;
-  /** How many entries there were, out of one call that gives them all. */
+  /** Returns how many entries there were, in one call that returns all of them. */
   all?(range: { limit: number }): Promise<number>;
-  /** Makes an iterator on which `seek` can be called again and again. */
+  /** Makes an iterator on which `seek` can be called repeatedly. */
   seeker?(): Seeker;
   close(): Promise<unknown>;
 }
@@ -78,7 +78,7 @@ function ours(): KvEngine {
   };
 }
 
-/** What abstract-level's implementations have in common; version 1 (callbacks inside) as well as 3. */
+/** The common interface of abstract-level's implementations, in version 1 (with callbacks inside) and version 3. */
 interface Level {
   open(): Promise<void>;
   close(): Promise<void>;
@@ -204,7 +204,7 @@ function rocksdbNative(): KvEngine {
   };
 }
 
-/** By the names that the tables show. */
+/** By the names in the tables. */
 export const ENGINES: Record<string, () => KvEngine> = {
   'rocksdb-backup': ours,
   'rocksdb-backup/level': () => {

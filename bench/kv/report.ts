@@ -8,9 +8,9 @@ export interface KvResults {
   cacheBytes: number;
   milliseconds: number;
   engines: string[];
-  /** By size of values, row and package: nanoseconds an operation, round by round. */
+  /** By size of values, row and package: nanoseconds for one operation, for each round. */
   timings: Record<string, Record<string, Record<string, number[]>>>;
-  /** Likewise, of the rows that are about it: the longest time between two turns of the event loop, in milliseconds. */
+  /** The same for the rows about the event loop: the longest time between two of its turns, in milliseconds. */
   gaps: Record<string, Record<string, Record<string, number[]>>>;
 }
 
@@ -24,7 +24,7 @@ function table(head: string[], rows: string[][]): string {
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-/** What an operation takes, and its ratio to ours: above 1 we are faster. */
+/** The time of an operation relative to ours. Above 1, we are faster. */
 function ratioTo(own: string, peer: string, timings: Record<string, number[]>): number | undefined {
   return timings[own] && timings[peer] ? median(timings[peer]) / median(timings[own]) : undefined;
 }
@@ -88,7 +88,7 @@ export function kvMarkdown(results: KvResults): string {
 
 const COLOURS = ['#3b6fb6', '#c2573a', '#5b9a4b', '#8a62a8', '#b3912f', '#3f9aa3'];
 
-/** Bars of ratios on a logarithmic scale: to the right of 1 we are faster. */
+/** A bar chart of the ratios on a logarithmic scale. To the right of 1, we are faster. */
 export function kvChart(results: KvResults): string {
   const own = results.engines.find((engine) => OWN.test(engine))!;
   const peers = results.engines.filter((engine) => !OWN.test(engine));

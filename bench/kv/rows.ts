@@ -1,35 +1,35 @@
-// What bench:kv measures, row by row.
+// The measurements of bench:kv, row by row.
 
 import type { KvEngine } from './engines.js';
 
-/** What a row works with. */
+/** What a row gets. */
 export interface Task {
   db: KvEngine;
   entries: number;
   value: Buffer;
-  /** A whole number below `limit`. */
+  /** A random whole number below `limit`. */
   random(limit: number): number;
-  /** How often to do it at most, and for how long. */
+  /** The maximum number of operations, and the maximum time. */
   budget: { operations: number; milliseconds: number };
 }
 
 export interface Row {
   name: string;
   title: string;
-  /** 'empty': begins with a new database; 'full': reads the one that has all entries. */
+  /** 'empty': starts with a new database. 'full': reads the database that has all entries. */
   on: 'empty' | 'full';
-  /** Whether the database is opened anew for it, so that nothing is in its cache. */
+  /** Whether the database is opened again for the row, so that nothing is in its cache. */
   cold?: boolean;
-  /** Whether it is about the longest gap of the event loop, and not about time; and that beside a process that is busy. */
+  /** Set if the row measures the longest gap of the event loop, and not time. 'busy': while another process is busy. */
   gap?: 'idle' | 'busy';
-  /** Undefined where the package has no such call; else how many operations were done in how many nanoseconds. */
+  /** Undefined if the package has no such call. Otherwise, how many operations were done in how many nanoseconds. */
   run(task: Task): Promise<Timing | undefined>;
 }
 
 export interface Timing {
   operations: number;
   nanoseconds: number;
-  /** The longest time between two turns of the event loop, in milliseconds, where the row is about that. */
+  /** The longest time between two turns of the event loop, in milliseconds, if the row measures that. */
   gap?: number;
 }
 
@@ -44,7 +44,7 @@ async function repeat(task: Task, size: number, step: (done: number) => unknown)
   let done = 0;
   let now = begin;
   while (done < task.budget.operations && now < end) {
-    // The clock is read now and then.
+    // The clock is read only from time to time.
     for (let i = 0; i < 32 && done < task.budget.operations; i++) {
       await step(done);
       done += size;
@@ -116,7 +116,7 @@ function expectFound(value: unknown): void {
   if (value === undefined || value === null) throw new Error('a key that was written is not there');
 }
 
-/** Reads keys of a database that was just opened, or hot ones. `run` is undefined where the package has no such call. */
+/** Reads keys of a database that was just opened, or hot keys. `run` returns undefined if the package has no such call. */
 function read(
   name: string,
   title: string,
@@ -161,7 +161,7 @@ function getSync(name: string, title: string, key: Choice, cold: boolean): Row {
   });
 }
 
-/** A scan of everything counts its entries. It is done whole, at least once. */
+/** A scan of everything, which counts the entries. It is done completely, at least once. */
 function fullScan(name: string, title: string, reverse: boolean): Row {
   return {
     name,
@@ -178,11 +178,11 @@ function fullScan(name: string, title: string, reverse: boolean): Row {
   };
 }
 
-/** So many entries are read in a row to see what becomes of the event loop meanwhile. */
+/** This many entries are read in a row, to see what that does to the event loop. */
 const GAP_ENTRIES = 300_000;
 const GAP_SEEKS = 10_000;
 
-/** Does something whole, and watches the event loop meanwhile. */
+/** Does some work completely, and watches the event loop meanwhile. */
 async function watched(work: () => Promise<number>): Promise<Timing> {
   const begin = performance.now();
   let last = begin;

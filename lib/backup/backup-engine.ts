@@ -19,92 +19,97 @@ export interface LogLine {
   message: string;
 }
 
-/** Options of {@link BackupEngine.open}. All that RocksDB's BackupEngineOptions has. */
+/** Options of {@link BackupEngine.open}. They include all of RocksDB's BackupEngineOptions. */
 export interface BackupEngineOptions {
-  /** Opens for reading only: creates nothing, needs no write access. @default false */
+  /** Opens the repository for reading only: creates nothing and needs no write access. @default false */
   readOnly?: boolean | undefined;
-  /** Keeps table and blob files once for all backups that have them: backups are incremental. @default true */
+  /** Stores a table or blob file only once for all backups that contain it, so that backups are incremental. @default true */
   shareTableFiles?: boolean | undefined;
-  /** Tells shared files apart by their contents' identity. Off, two databases in one directory destroy each other. @default true */
+  /**
+   * Names shared files by the identity of their contents. If this is off, two databases in one repository destroy each other's backups.
+   * @default true
+   */
   shareFilesWithChecksum?: boolean | undefined;
-  /** How shared files are named. @default 'dbSessionId' */
+  /** The scheme for the names of shared files. @default 'dbSessionId' */
   shareFilesWithChecksumNaming?: 'dbSessionId' | 'legacyCrc32cAndFileSize' | undefined;
-  /** Puts the size into the names of shared files, where later verification finds it. @default true */
+  /** Puts the size into the names of shared files, so that a later verify can check it. @default true */
   includeFileSizeInName?: boolean | undefined;
   /**
-   * Makes each backup and restore survive a power cut, at some cost in speed. A restore that removes the database which it replaces
-   * survives it in any case. @default true
+   * Makes each backup and each restore survive a power cut, at some cost in speed. A restore that removes the database it replaces survives
+   * a power cut in any case. @default true
    */
   sync?: boolean | undefined;
-  /** Deletes all backups in the directory when opening it. @default false */
+  /** Deletes all backups of the repository when it is opened. @default false */
   destroyOldData?: boolean | undefined;
   /**
-   * Includes the write-ahead log. Without it the database is flushed first, one column family after the other: a batch that is
-   * written meanwhile to several of them can be in the backup in part, unless the database is opened with `atomicFlush` or the
-   * backup made with it.
+   * Includes the write-ahead log in the backup. If this is off, the database is flushed before the backup, one column family after the
+   * other. A batch that writes to several families at that moment may then be only partly in the backup. To prevent that, open the database
+   * with `atomicFlush`, or make the backup with it.
+   *
    * @default true
    */
   backupLogFiles?: boolean | undefined;
-  /** Bytes per second that backups write, at least 10, or a limiter shared with others. 0: no limit. @default 0 */
+  /** How many bytes per second backups may write, at least 10, or a limiter that is shared with others. 0 means no limit. @default 0 */
   backupRateLimit?: number | RateLimiter | undefined;
-  /** Bytes per second that restores write, at least 10, or a limiter shared with others. 0: no limit. @default 0 */
+  /** How many bytes per second restores may write, at least 10, or a limiter that is shared with others. 0 means no limit. @default 0 */
   restoreRateLimit?: number | RateLimiter | undefined;
-  /** Files copied at a time. @default min(4, cores) */
+  /** How many files are copied at the same time. @default min(4, cores) */
   maxBackgroundOperations?: number | undefined;
-  /** RocksDB's own callback distance in bytes. Progress does not depend on it. @default 4194304 */
+  /** After how many bytes RocksDB calls its own callback. Progress reports do not depend on it. @default 4194304 */
   callbackTriggerIntervalSize?: number | undefined;
-  /** With readOnly: how many of the latest backups to look at. @default all */
+  /** With `readOnly`: how many of the latest backups to look at. @default all */
   maxValidBackupsToOpen?: number | undefined;
-  /** Version of the meta files. 2 is needed by excludeFiles, and read by RocksDB from 6.19.0. @default 1 */
+  /** Version of the meta files. Version 2 is needed for excludeFiles; RocksDB can read it from 6.19.0 on. @default 1 */
   schemaVersion?: 1 | 2 | undefined;
-  /** With schemaVersion 2: the file system's temperatures overrule the manifest's. @default false */
+  /** With schemaVersion 2: the file system's temperatures override those of the manifest. @default false */
   currentTemperaturesOverrideManifest?: boolean | undefined;
-  /** Size of copy buffers. Needs RocksDB 9.11; see engineInfo(). */
+  /** Size of the buffers for copying. Needs RocksDB 9.11; see engineInfo(). */
   ioBufferSize?: number | undefined;
-  /** Where RocksDB's log goes: the path of a file, which is appended to, or a function. */
+  /** Where RocksDB's log goes: a function, or the path of a file. The log is appended to the file. */
   infoLog?: string | ((line: LogLine) => void) | undefined;
 }
 
 /** Options of {@link BackupEngine.createBackup}. */
 export interface CreateBackupOptions extends LongOperation {
   /**
-   * Writes out memory before the backup. Without it the backup has the same data, partly in the log. With `false`,
-   * memory is written out all the same if data was written with `disableWAL`; with `backupLogFiles: false` it leaves out what else
-   * was written since the last flush.
-   * @default true if data was written with disableWAL, with backupLogFiles: false, or with atomicFlush; else false
+   * Flushes the database's memory to files before the backup. Without a flush the backup has the same data, but a part of it is in the log.
+   * `false` has two exceptions: if data was written with `disableWAL`, the database is flushed all the same; and with `backupLogFiles:
+   * false`, the backup does not contain the other data that was written since the last flush.
+   *
+   * @default true if data was written with disableWAL, with backupLogFiles: false, or with atomicFlush; otherwise false
    */
   flushBeforeBackup?: boolean | undefined;
   /**
-   * Flushes all column families together before the backup: with `backupLogFiles: false`, a batch that is written meanwhile to
-   * several of them is in the backup whole or not at all. Needs RocksDB 11.8, and is refused with ROCKSDB_NOT_SUPPORTED where
-   * engineInfo().features has no `atomicFlush`: there, open the database with `atomicFlush`. @default false
+   * Flushes all column families together before the backup. With `backupLogFiles: false`, a batch that writes to several families at that
+   * moment is then in the backup completely or not at all. Needs RocksDB 11.8. If engineInfo().features has no `atomicFlush`, this option
+   * fails with ROCKSDB_NOT_SUPPORTED; then open the database with `atomicFlush` instead. @default false
    */
   atomicFlush?: boolean | undefined;
   /**
-   * Copies every file: takes over none of an earlier backup, so that damage of those is not in it. The first one in a directory
-   * lies where later backups share its files; others stand alone. @default false
+   * Copies every file and reuses none of earlier backups, so that damage in their files cannot get into this backup. The files of the first
+   * such backup in a repository are stored where later backups can share them. Later full backups share nothing. @default false
    */
   full?: boolean | undefined;
-  /** Also where the directory has backups of other databases only, and none of this one. @default false */
+  /** Makes the backup even if the repository contains only backups of other databases. @default false */
   allowOtherDatabase?: boolean | undefined;
-  /** Kept with the backup, at most 1 MiB. */
+  /** Stored with the backup. At most 1 MiB. */
   metadata?: string | Uint8Array | undefined;
   /**
-   * Given the shared files that would be copied, returns those to leave out because they are kept elsewhere. Needs
-   * `schemaVersion: 2`, and `alternates` on restore.
+   * A function that gets the shared files that would be copied, and returns those to leave out because they are stored elsewhere. Needs
+   * `schemaVersion: 2`, and `alternates` for a restore.
    */
   excludeFiles?: ((files: string[]) => string[]) | undefined;
-  /** Lowers the CPU priority of the copying threads. @default 'normal' */
+  /** Lowers the CPU priority of the threads that copy. @default 'normal' */
   backgroundThreadCpuPriority?: 'idle' | 'low' | 'normal' | undefined;
-  /** Refuses before the first byte if the destination has not enough free space for what is new. @default true */
+  /** Fails before the first byte is copied if the destination does not have enough free space for the new files. @default true */
   checkDiskSpace?: boolean | undefined;
 }
 
 /** Options of {@link BackupEngine.verifyBackup}. */
 export interface VerifyBackupOptions extends LongOperation {
   /**
-   * Reads every file and compares its checksum. Without it only names and sizes are looked at, as they were when the backup was
-   * made; of a backup that another program made, only the sizes that the names of shared files hold. @default false
+   * Reads every file and compares its checksum. Without it, only names and sizes are compared with those at the time of the backup. For a
+   * backup that another program made, only the sizes that are part of the names of shared files can be compared. @default false
    */
   checksum?: boolean | undefined;
 }
@@ -112,68 +117,70 @@ export interface VerifyBackupOptions extends LongOperation {
 /** Options of {@link BackupEngine.restoreBackup}. */
 export interface RestoreBackupOptions extends LongOperation {
   /**
-   * Where the write-ahead log goes: open the database with it as `walDir` then, or its newest data is missing. The OPTIONS file of
-   * the restored database names the place. @default dbDir
+   * The directory to which the write-ahead log is restored. Open the database with the same `walDir` afterwards, or its newest data is
+   * missing. The OPTIONS file of the restored database names this directory. @default dbDir
    */
   walDir?: string | undefined;
-  /** Leaves the logs that are in the target in use, archived ones included. @default false */
+  /** Keeps using the logs that are in the target, including archived ones. @default false */
   keepLogFiles?: boolean | undefined;
   /**
-   * Replaces a database that is in the target: its CURRENT names a MANIFEST that is there. Other files there stay. A directory
-   * that is not empty and holds no database is refused with TARGET_EXISTS, which lists what it holds. @default false
+   * Allows to replace a database at the target. A directory counts as a database if its CURRENT file names a MANIFEST that exists. Other
+   * files in the directory stay. A directory that is not empty and holds no database is refused with TARGET_EXISTS; the error lists what it
+   * holds. @default false
    */
   overwrite?: boolean | undefined;
   /**
-   * With `overwrite`: replaces also another database than the one that the backup is of, or one that was made anew in its place.
-   * Without it that is refused with DATABASE_DIFFERS. @default false
+   * With `overwrite`: also replaces a database that is not the one in the backup, or one that was created anew in its place. Otherwise the
+   * restore fails with DATABASE_DIFFERS. @default false
    */
   allowOtherDatabase?: boolean | undefined;
   /**
-   * Leaves the database that is replaced beside the target, or in it where it is a mount point: `keptOld` of what
-   * `restoreBackup` returns is its path. @default false
+   * Keeps the database that is replaced. It is moved beside the target, or into the target if that is a mount point. `keptOld` in the
+   * result of `restoreBackup` is its path. @default false
    */
   keepOld?: boolean | undefined;
-  /** Refuses before the first byte if the target has not enough free space. @default true */
+  /** Fails before the first byte is written if the target does not have enough free space. @default true */
   checkDiskSpace?: boolean | undefined;
   /**
-   * What is taken over of a database that is replaced (with `overwrite`), by hard link, instead of being copied from the backup:
+   * Which files of the replaced database (with `overwrite`) are reused as hard links instead of being copied from the backup:
    *
-   * - `purgeAllFiles`: nothing.
-   * - `keepLatestDbSessionIdFiles`: table files that are the backup's by number and size and by the identity that is written in
-   *   both. Damage in such a file of the database is not seen: for a database that is in order and should be as it was.
-   * - `verifyChecksum`: table and blob files, after reading all of them: the checksum has to be the backup's.
+   * - `purgeAllFiles`: none.
+   * - `keepLatestDbSessionIdFiles`: table files whose number, size and built-in identity are the same as in the backup. Damage in such a
+   *   file of the database is not detected. Use this for an intact database that should go back to an earlier state.
+   * - `verifyChecksum`: table and blob files. All of them are read, and their checksums must be those of the backup.
    *
-   * Whatever is not proved to be the backup's is copied, and everything is where the file system has no hard links. The names are
-   * those of RocksDB 10's restore modes, which write into the target itself; here it is still replaced as a whole.
+   * All files that are not proved to be the same are copied. If the file system has no hard links, everything is copied. The names are
+   * those of the restore modes of RocksDB 10. Those write into the target itself; here the target is still replaced as a whole.
+   *
    * @default 'purgeAllFiles'
    */
   mode?: 'purgeAllFiles' | 'keepLatestDbSessionIdFiles' | 'verifyChecksum' | undefined;
-  /** Engines on directories that have the files which `excludeFiles` left out, in order of search. */
+  /** Engines on repositories that have the files which `excludeFiles` left out, in the order in which they are searched. */
   alternates?: BackupEngine[] | undefined;
 }
 
 /** Options of {@link BackupEngine.restoreLatestBackup}. */
 export interface RestoreLatestOptions extends RestoreBackupOptions {
   /**
-   * Takes the latest backup that can be read even if BackupManager or the command line has found it damaged. If it still is, the
+   * Takes the latest backup that can be read, even if BackupManager or the command line found it to be damaged. If it is still damaged, the
    * restore fails with BACKUP_CORRUPT. @default false
    */
   includeDamaged?: boolean | undefined;
 }
 
-/** Options of what deletes. */
+/** Options of methods that delete. */
 export interface DeleteOptions {
-  /** Goes on although a backup cannot be read, whose files are then deleted for good. @default false */
+  /** Deletes even if some backup cannot be read. The files of that backup are then deleted for good. @default false */
   force?: boolean | undefined;
 }
 
 /** Options of {@link BackupEngine.getBackupInfo}. */
 export interface BackupInfoOptions {
-  /** Adds `fileDetails` and `excludedFiles`. @default false */
+  /** Adds `fileDetails` and `excludedFiles` to the result. @default false */
   fileDetails?: boolean | undefined;
 }
 
-/** @internal What can be done in a turn that was waited for. */
+/** @internal What can be done during a turn in the repository's queue of writes. */
 export interface WriteTurn {
   deleteBackups(backupIds: readonly number[], options: DeleteOptions): Promise<void>;
   purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions): Promise<void>;
@@ -183,10 +190,10 @@ const MAX_METADATA = 1024 * 1024;
 const constructorKey = Symbol('BackupEngine');
 
 /**
- * One directory of backups: RocksDB's own BackupEngine, in the format that every program's engine reads.
+ * One repository of backups. It uses RocksDB's own BackupEngine and its format, which the engines of all programs can read.
  *
- * Writes (create, delete, purge, garbage collection) on one directory run one at a time: on one engine they wait for each
- * other, and a second engine, here or in another process, is refused with BACKUP_LOCKED. Reads run at any time.
+ * Writes (create, delete, purge, garbage collection) to one repository run one at a time. On one engine they wait for each other. Writes of
+ * a second engine, in this process or another, fail with BACKUP_LOCKED. Reads can run at any time.
  *
  * @example
  * const engine = await BackupEngine.open('/backups/users');
@@ -209,7 +216,7 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Opens a directory of backups. Makes it, with those above it, if it is missing and `readOnly` is not set.
+   * Opens a repository of backups. If its directory does not exist and `readOnly` is not set, creates it, with missing parent directories.
    *
    * @example
    * const engine = await BackupEngine.open('/backups/users', { backupRateLimit: 50e6 });
@@ -221,7 +228,7 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * The same engine in another thread of this process. It closes when its last handle does.
+   * Makes a handle on the same engine in another thread of this process. The engine closes when its last handle closes.
    *
    * @example
    * // in a Worker
@@ -231,28 +238,29 @@ export class BackupEngine implements AsyncDisposable {
     return new BackupEngine(constructorKey, native.attachBackupEngine(token), 2);
   }
 
-  /** Names this engine in every thread of the process; may be posted to a Worker. */
+  /** Identifies this engine in every thread of the process. It may be posted to a Worker. */
   get token(): string {
     return this.#native.token;
   }
 
-  /** The directory's absolute path. */
+  /** The absolute path of the repository's directory. */
   get location(): string {
     return this.#native.location;
   }
 
-  /** Whether it was opened with `readOnly`. */
+  /** Whether the engine was opened with `readOnly`. */
   get readOnly(): boolean {
     return this.#native.readOnly;
   }
 
   /**
-   * Backs up a database while it is in use. Copies what no earlier backup in the directory has. Waits for the creates, deletes,
+   * Backs up a database while it is in use. Copies the files that no earlier backup in the repository has. Waits for all creates, deletes,
    * purges and clean-ups that were called on this engine before, in any thread.
    *
-   * Rejects with BACKUP_STOPPED when stopped, BACKUP_LOCKED when somebody else is writing to the directory, NO_SPACE when it
-   * would not fit, DATABASE_DIFFERS when the directory has backups of other databases only; then nothing of it is left. With
-   * LOCK_LOST when somebody removed the directory's lock file or moved the directory meanwhile: then it is left alone as it is.
+   * Rejects with BACKUP_STOPPED if it was stopped, with BACKUP_LOCKED if somebody else is writing to the repository, with NO_SPACE if the
+   * backup would not fit, and with DATABASE_DIFFERS if the repository has only backups of other databases. In these cases nothing of the
+   * backup is left. Rejects with LOCK_LOST if somebody removed the repository's lock file or moved its directory in the meantime. In that
+   * case the directory is left as it is.
    *
    * @example
    * const info = await engine.createBackup(db, { metadata: JSON.stringify({ reason: 'before upgrade' }) });
@@ -288,10 +296,10 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Checks that a backup is whole. Without `checksum` this looks at names and sizes only; with it, every byte is read.
-   * Both see whether the list of the backup's files was changed. Whether this RocksDB can open what is restored is another matter:
-   * see `newerRocksDB` of {@link getBackupInfo}. Rejects with BACKUP_CORRUPT, naming every damaged file, with
-   * BACKUP_NOT_FOUND, or with BACKUP_IN_USE while it is being deleted.
+   * Checks that a backup is intact. Without `checksum` it looks only at names and sizes; with it, it reads every byte. Both detect changes
+   * in the list of the backup's files. It does not check whether this RocksDB can open the restored database: see `newerRocksDB` of
+   * {@link getBackupInfo}. Rejects with BACKUP_CORRUPT, which names every damaged file; with BACKUP_NOT_FOUND; or with BACKUP_IN_USE while
+   * the backup is being deleted.
    *
    * @example
    * await engine.verifyBackup(7, { checksum: true });
@@ -304,7 +312,7 @@ export class BackupEngine implements AsyncDisposable {
     }
   }
 
-  /** That names and sizes are right proves nothing of a file whose bytes were found to be wrong. */
+  /** Correct names and sizes prove nothing about a file whose contents are already known to be damaged. */
   async #refuseKnownDamage(backupId: number): Promise<void> {
     const damage = await readKnownDamage(this.location);
     if (damage.length === 0) {
@@ -322,11 +330,12 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Restores a backup to a directory, which must not exist or be empty, or, with `overwrite`, holds a database. The backup is
-   * restored beside the target and takes its place only when it is complete: a restore that fails leaves the target as it was.
+   * Restores a backup to a directory. The directory must not exist or must be empty, or, with `overwrite`, may contain a database. The
+   * backup is restored beside the target and moved into place only when it is complete. So a restore that fails leaves the target as it
+   * was.
    *
-   * Rejects with TARGET_EXISTS, DATABASE_DIFFERS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT, BACKUP_NOT_FOUND, BACKUP_IN_USE while the backup
-   * is being deleted, or BACKUP_LOCKED while rocksdb-js writes to the directory, before anything is changed.
+   * Rejects before anything is changed, with TARGET_EXISTS, DATABASE_DIFFERS, DATABASE_IN_USE, NO_SPACE, BACKUP_CORRUPT, BACKUP_NOT_FOUND,
+   * with BACKUP_IN_USE while the backup is being deleted, or with BACKUP_LOCKED while rocksdb-js writes to the repository.
    *
    * @example
    * const { keptOld } = await engine.restoreBackup(7, '/data/users', { overwrite: true, keepOld: true });
@@ -339,8 +348,8 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * What {@link restoreBackup} would do with the same arguments. Changes nothing; rejects where the restore would before it
-   * copies anything.
+   * Says what {@link restoreBackup} would do with the same arguments. Changes nothing. Rejects with the errors that the restore would
+   * report before it copies anything.
    *
    * @example
    * const { targetHolds, bytesToCopy } = await engine.planRestore(7, '/data/users', { overwrite: true });
@@ -353,8 +362,8 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Restores the latest backup that can be read and is not known to be damaged: what BackupManager and the command line find is
-   * remembered until it is read and found whole. What it returns says which one that was.
+   * Restores the latest backup that can be read and is not known to be damaged. Damage that BackupManager and the command line find is
+   * remembered until the file is read again and found intact. The result says which backup was restored.
    *
    * @example
    * const { backupId, timestamp } = await engine.restoreLatestBackup('/data/users');
@@ -369,7 +378,7 @@ export class BackupEngine implements AsyncDisposable {
       try {
         return await this.#restoring(rest, (...args) => this.#native.restoreBackup(backupId, dbDir, ...args));
       } catch (error) {
-        // It was deleted since: then another is the latest.
+        // The backup was deleted in the meantime: now another one is the latest.
         if (backupId === 0 || attempt === 3 || errorCode(error) !== 'BACKUP_NOT_FOUND') {
           throw error;
         }
@@ -377,7 +386,7 @@ export class BackupEngine implements AsyncDisposable {
     }
   }
 
-  /** 0 where no damage is known, or there is nothing to choose from: then it is for native code to choose, or to say so. */
+  /** Returns 0 if no damage is known, or if there is no backup to choose: then native code chooses, or reports that there is none. */
   async #latestWhole(): Promise<number> {
     const damage = await readKnownDamage(this.location);
     if (damage.length === 0) {
@@ -416,18 +425,18 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Stops the running backup and those that wait for it, from any thread. They reject with BACKUP_STOPPED, leave nothing
-   * behind, and the engine stays usable; restores and verifies go on.
+   * Stops the running backup and those that wait for it, from any thread. They reject with BACKUP_STOPPED and leave nothing behind. The
+   * engine stays usable. Restores and verifies continue.
    *
-   * @returns whether there was one. False also when the backup was already past its last step: it then completes.
+   * @returns whether there was a backup to stop. Also false if the backup was already past its last step: it then completes.
    */
   stopBackup(): boolean {
     return this.#native.stopBackup();
   }
 
   /**
-   * All backups, oldest first, or one. Never waits for a running backup. Unreadable backups are not among them: see
-   * {@link getCorruptedBackups}.
+   * Information about all backups, oldest first, or about one. Never waits for a running backup. Backups that cannot be read are not
+   * included: see {@link getCorruptedBackups}.
    *
    * @example
    * for (const { backupId, timestamp, size } of await engine.getBackupInfo()) console.log(backupId, timestamp, size);
@@ -448,14 +457,14 @@ export class BackupEngine implements AsyncDisposable {
     return (await this.#native.getBackupInfo(first, checkObject('options', options))) as BackupInfo;
   }
 
-  /** The latest backup that can be read, if there is one. */
+  /** The latest backup that can be read. Undefined if there is none. */
   async getLatestBackupInfo(options: BackupInfoOptions = {}): Promise<BackupInfo | undefined> {
     return this.#native.getBackupInfo(0, checkObject('options', options));
   }
 
   /**
-   * All backups of one moment: those that can be read, oldest first, and those that cannot, with the reason. Two calls, of
-   * {@link getBackupInfo} and {@link getCorruptedBackups}, may see two moments.
+   * All backups of the repository at one moment: those that can be read, oldest first, and those that cannot, with the reason. Separate
+   * calls of {@link getBackupInfo} and {@link getCorruptedBackups} may see two different moments.
    *
    * @example
    * const { backups, corrupt } = await engine.survey();
@@ -465,13 +474,16 @@ export class BackupEngine implements AsyncDisposable {
     return this.#native.survey(checkObject('options', options));
   }
 
-  /** Ids of backups whose meta file or whose files are missing or damaged. What only they use is kept until `force`. */
+  /**
+   * The ids of backups whose meta file or other files are missing or damaged. Files that only these backups use are kept until something is
+   * deleted with `force`.
+   */
   async getCorruptedBackups(): Promise<number[]> {
     return this.#native.getCorruptedBackups();
   }
 
   /**
-   * Opens a backup for reading, in place: nothing is copied. While it is open the backup cannot be deleted.
+   * Opens a backup for reading, in place: nothing is copied. While it is open, the backup cannot be deleted.
    *
    * @example
    * const past = await engine.openBackup(7);
@@ -483,16 +495,17 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Deletes a backup and the files that no other uses. Rejects with BACKUP_CORRUPT, naming them, while any backup is
-   * unreadable (RocksDB would delete its files), and with BACKUP_IN_USE while this one is read.
+   * Deletes a backup, with the files that no other backup uses. Rejects with BACKUP_CORRUPT while any backup is unreadable, because RocksDB
+   * would delete the files of that backup; the error names the unreadable backups. Rejects with BACKUP_IN_USE while somebody reads the
+   * backup to delete.
    */
   async deleteBackup(backupId: number, options: DeleteOptions = {}): Promise<void> {
     return this.#native.deleteBackups([backupId], checkObject('options', options));
   }
 
   /**
-   * Deletes several backups in one pass, which takes about as long as deleting one. Refuses as {@link deleteBackup} does; then,
-   * or while one of them is not there, none is deleted.
+   * Deletes several backups in one pass, which takes about as long as deleting one. Rejects in the same cases as {@link deleteBackup}, and
+   * if one of the backups does not exist. In all these cases none is deleted.
    */
   async deleteBackups(backupIds: readonly number[], options: DeleteOptions = {}): Promise<void> {
     if (!Array.isArray(backupIds)) {
@@ -501,14 +514,17 @@ export class BackupEngine implements AsyncDisposable {
     return this.#native.deleteBackups(backupIds, checkObject('options', options));
   }
 
-  /** Deletes all but the latest so many, of each database where there are several. Refuses as {@link deleteBackup} does; then nothing is deleted. */
+  /**
+   * Deletes all backups but the latest `numBackupsToKeep`. If the repository has backups of several databases, it keeps that many of each.
+   * Rejects in the same cases as {@link deleteBackup}; then nothing is deleted.
+   */
   async purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions = {}): Promise<void> {
     return this.#native.purgeOldBackups(numBackupsToKeep, checkObject('options', options));
   }
 
   /**
-   * @internal For deleting what was looked at before: waits for the writes that were called before, and lets `work` run before
-   * those that are called later.
+   * @internal For deleting on the basis of an earlier look at the repository. Waits for all writes that were called before. Writes that are
+   * called later wait until `work` has ended.
    */
   async inTurn<T>(work: (turn: WriteTurn) => Promise<T>): Promise<T> {
     const turn = await this.#native.takeTurn();
@@ -522,12 +538,15 @@ export class BackupEngine implements AsyncDisposable {
     }
   }
 
-  /** Deletes what interrupted backups left. Rarely needed: creating and deleting do it too. */
+  /** Deletes what interrupted backups left. Rarely needed: create and delete do this too. */
   async garbageCollect(options: DeleteOptions = {}): Promise<void> {
     return this.#native.garbageCollect(checkObject('options', options));
   }
 
-  /** Closes this handle. The last one stops what runs. Closing twice is fine; any other use afterwards is ENGINE_CLOSED. */
+  /**
+   * Closes this handle. Closing the last handle stops the running operations. It may be closed twice; any other use afterwards fails with
+   * ENGINE_CLOSED.
+   */
   async close(): Promise<void> {
     return this.#native.close();
   }
@@ -538,9 +557,10 @@ export class BackupEngine implements AsyncDisposable {
 }
 
 /**
- * Stops the backup of an engine known by its token, from any thread and without a handle.
+ * Stops the backup of an engine that is identified by its token, from any thread and without a handle.
  *
- * @returns whether one was running.
+ * @returns whether a backup was running.
+ *
  * @example
  * import { stopBackup } from 'rocksdb-backup';
  * stopBackup(workerData.engineToken);
@@ -549,12 +569,12 @@ export function stopBackup(token: string): boolean {
   return native.stopBackup(token);
 }
 
-/** Throws what opening an engine with these options would throw about them. Opens nothing. */
+/** Throws the errors about these options that BackupEngine.open would throw. Opens nothing. */
 export function checkEngineOptions(options: BackupEngineOptions): void {
   native.checkEngineOptions(nativeEngineOptions(checkObject('options', options)));
 }
 
-/** Throws what creating a backup with these options would throw about them. */
+/** Throws the errors about these options that createBackup would throw. Creates nothing. */
 export function checkCreateOptions(options: CreateBackupOptions): void {
   const { signal, onProgress, ...rest } = checkObject('options', options);
   native.checkCreateOptions(rest);
@@ -570,7 +590,7 @@ function nativeEngineOptions(options: BackupEngineOptions): object {
 
 // biome-ignore lint/suspicious/noExplicitAny: any function of the caller's, kept as it is
 type Callback = (...args: any[]) => any;
-/** Wraps a callback of the caller's: what it throws stops the operation, which rejects with it. */
+/** Wraps a callback of the caller. If it throws, the operation stops and rejects with that error. */
 type Guard = <F extends Callback>(callback: F, onError: ReturnType<F> | undefined) => F;
 
 async function run<T>(
@@ -609,7 +629,7 @@ async function run<T>(
     if (thrown !== undefined) {
       throw thrown.error;
     }
-    // Stopped by the signal, and not failed for another reason while it was being aborted.
+    // Only if the signal stopped the operation, and not if it failed for another reason while the signal was aborted.
     if (signal?.aborted && isStopped(error)) {
       throw signal.reason;
     }

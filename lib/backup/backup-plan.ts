@@ -3,34 +3,35 @@ import type { BackupKind, PlannedFile } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 import type { BackupEngineOptions, CreateBackupOptions } from './backup-engine.js';
 
-/** Options of {@link planBackup}: those of the engine and of the backup that matter for what is copied. */
+/** Options of {@link planBackup}: those options of the engine and of the backup that decide what is copied. */
 export interface PlanBackupOptions
   extends Pick<BackupEngineOptions, 'shareTableFiles' | 'shareFilesWithChecksum' | 'backupLogFiles'>,
     Pick<CreateBackupOptions, 'full' | 'allowOtherDatabase'> {}
 
-/** What {@link planBackup} found out. */
+/** The result of {@link planBackup}. */
 export interface BackupPlan {
   files: PlannedFile[];
-  /** What the backup would be. */
+  /** Which kind of backup it would be. */
   kind: BackupKind;
   bytesToCopy: number;
   bytesShared: number;
-  /** Of `bytesToCopy`, what is write-ahead log. */
+  /** The part of `bytesToCopy` that is write-ahead log. */
   logBytes: number;
-  /** Where the directory is, or would be made; undefined where that cannot be told. */
+  /** Free space where the repository is, or where it would be created. Undefined if it cannot be found out. */
   bytesFree?: number;
-  /** Whether there is room for it, as far as that can be told. */
+  /** Whether the backup fits into the free space. True if the free space is not known. */
   fits: boolean;
-  /** The database's own id. */
+  /** The id of the database. */
   databaseId?: string;
 }
 
 /**
- * Says what a backup of a database to a directory would copy now. Changes nothing, and does not make the directory. Also of a
+ * Says what a backup of a database to a repository would copy now. Changes nothing, and does not create the repository. Also works for a
  * database that is open for reading only.
  *
- * Files are taken for shared by their numbers and sizes; a backup looks at their contents' identity as well, so that it may copy
- * one of another database's that looks alike. Rejects with DATABASE_DIFFERS where the backup would.
+ * It decides by file numbers and sizes which files are shared. A real backup also compares the identity of their contents. So it may copy a
+ * file that looks shared here, if another database has one with the same number and size. Rejects with DATABASE_DIFFERS if the backup
+ * would.
  *
  * @example
  * const { bytesToCopy, fits } = await planBackup(db, '/backups/users');

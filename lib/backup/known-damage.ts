@@ -2,29 +2,31 @@ import { join } from 'node:path';
 import { readPlainFile } from '../base/plain-file.js';
 import { PREVIOUS_STATE_FILE, parseWritten, STATE_FILE } from './state-file.js';
 
-/** Something that was found damaged: it stays so until it is read and found whole. */
+/** Damage that was found. It is remembered until the file is read again and found intact. */
 export interface KnownDamage {
-  /** The damaged file, relative to the directory of backups. Undefined where it is not known which of the backup's it is. */
+  /**
+   * The damaged file, as a path relative to the repository's directory. Undefined if it is not known which file of the backup is damaged.
+   */
   file?: string;
-  /** The backup in which it was found, with its timestamp. Others that share the file have the damage too. */
+  /** The backup in which the damage was found, with its timestamp. Other backups that share the file have the damage too. */
   backupId: number;
   timestamp: string;
   /** When it was found. */
   since: string;
-  /** What a restore drill found: that the bytes are as they were written takes nothing of it back, another drill does. */
+  /** Set if a restore drill found the damage. A successful verify of the bytes does not clear it; only another drill does. */
   drill?: true;
-  /** Set where the disk did not give the file, or not to the user who read it; what is in it is not known. */
+  /** Set if the disk could not read the file, or if the user had no right to read it. Nothing is known about its contents. */
   unread?: boolean;
 }
 
-/** What {@link damageOf} has to know of a backup. */
+/** The part of a backup's information that {@link damageLookup} needs. */
 export interface BackupWithFiles {
   backupId: number;
   timestamp: Date | string;
   fileDetails?: readonly { name: string }[] | undefined;
 }
 
-/** Tells of each backup what is known to be damaged in it. */
+/** Returns a function that gives the known damage of a backup. */
 export function damageLookup(damage: readonly KnownDamage[]): (backup: BackupWithFiles) => KnownDamage[] {
   const shared = new Map<string, KnownDamage>();
   const own: KnownDamage[] = [];
@@ -50,17 +52,17 @@ export function damageLookup(damage: readonly KnownDamage[]): (backup: BackupWit
   };
 }
 
-/** Whether a finding was made in this very backup, and not in a former one of its id. */
+/** Whether the damage was found in this backup, and not in an earlier one that had the same id. */
 export function isOf({ backupId, timestamp }: KnownDamage, backup: BackupWithFiles): boolean {
   return backupId === backup.backupId && new Date(timestamp).getTime() === new Date(backup.timestamp).getTime();
 }
 
-/** Whether a file of this name lies where backups share files. */
+/** Whether a file of this name is in a folder for shared files. */
 export function isSharedFile(name: string): boolean {
   return /^shared(_checksum)?\//.test(name);
 }
 
-/** The damage of one backup, in words. */
+/** Describes the damage of one backup for a message. */
 export function damageInWords(known: readonly KnownDamage[]): string {
   return known
     .map(({ file, since, drill, unread }) => {
@@ -74,14 +76,14 @@ export function damageInWords(known: readonly KnownDamage[]): string {
     .join(', ');
 }
 
-/** What was written down as damaged. Whatever somebody made of it, what comes back has the right form. */
+/** Reads a stored list of damage. Somebody may have edited it: entries of a wrong form are left out. */
 export function parseDamage(value: unknown): KnownDamage[] {
   return Array.isArray(value) ? value.filter(isKnownDamage) : [];
 }
 
 /**
- * What BackupManager or the command line have found damaged in a directory of backups. Where that cannot be read nothing is known:
- * it protects from nothing but a bad choice.
+ * Reads which damage BackupManager or the command line have found in a repository. If that file cannot be read, it returns an empty list:
+ * the list only helps to choose a good backup.
  */
 export async function readKnownDamage(location: string): Promise<KnownDamage[]> {
   for (const name of [STATE_FILE, PREVIOUS_STATE_FILE]) {
@@ -90,7 +92,7 @@ export async function readKnownDamage(location: string): Promise<KnownDamage[]> 
     if (state !== undefined) {
       return parseDamage((state.manager as { damage?: unknown } | undefined)?.damage);
     }
-    // What it was before its last change is the next best.
+    // If it cannot be used, try the file's version before its last change.
   }
   return [];
 }

@@ -3,25 +3,29 @@ import type { NativeRateLimiter } from '../native/native-backup-engine.js';
 
 /** Options of a {@link RateLimiter}. */
 export interface RateLimiterOptions {
-  /** The limit: at least a byte in each refill period, which is 10 if that is not set; 20 times that with `autoTuned`. */
+  /**
+   * The limit. It must allow at least one byte in each refill period, so at least 10 with the default period; 20 times that with
+   * `autoTuned`.
+   */
   bytesPerSecond: number;
   /**
-   * Which operations count. The default limits what is written; `all` also limits reading the source.
+   * Which operations the limit applies to. The default limits only writing; `all` also limits reading the source.
+   *
    * @default 'writes'
    */
   mode?: 'reads' | 'writes' | 'all' | undefined;
-  /** How often tokens are given out, in microseconds, 1,000 to 250,000. @default 100000 */
+  /** How often RocksDB grants new bytes, in microseconds, from 1,000 to 250,000. @default 100000 */
   refillPeriodMicros?: number | undefined;
-  /** One in so many times, low priority goes first. @default 10 */
+  /** Once in this many times, requests of low priority go first. @default 10 */
   fairness?: number | undefined;
-  /** Lets the limit move between a twentieth of it and all of it, by demand. @default false */
+  /** Lets the limit move between a twentieth of its value and its full value, depending on demand. @default false */
   autoTuned?: boolean | undefined;
 }
 
 const natives = new WeakMap<RateLimiter, NativeRateLimiter>();
 
 /**
- * RocksDB's rate limiter: one limit that several engines, and several operations, share. It can be changed while they run.
+ * RocksDB's rate limiter: one limit that several engines and several operations share. It can be changed while they run.
  *
  * @example
  * const limiter = new RateLimiter({ bytesPerSecond: 20e6 });
@@ -33,7 +37,7 @@ export class RateLimiter {
     natives.set(this, native.newRateLimiter(options));
   }
 
-  /** The limit. Setting it takes effect on running operations. */
+  /** The limit. A new value takes effect on running operations. */
   get bytesPerSecond(): number {
     return Number(nativeLimiter(this).bytesPerSecond);
   }
@@ -42,12 +46,12 @@ export class RateLimiter {
     nativeLimiter(this).setBytesPerSecond(value);
   }
 
-  /** Bytes that went through it so far. */
+  /** How many bytes have passed through the limiter so far. */
   get totalBytes(): number {
     return Number(nativeLimiter(this).totalBytes);
   }
 
-  /** Requests that went through it so far. */
+  /** How many requests have passed through the limiter so far. */
   get totalRequests(): number {
     return Number(nativeLimiter(this).totalRequests);
   }

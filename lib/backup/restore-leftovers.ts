@@ -3,8 +3,9 @@ import type { RestoreLeftover } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 
 /**
- * Removes what restores to targets in this directory left whose processes were killed. A restore does the same before it begins,
- * for the directory that its target is in; this is for directories where no restore follows. What running restores use stays.
+ * Removes what restores left behind because their processes were killed, for all targets in this directory. Each restore does the same
+ * before it begins, for the directory that contains its target. So this function is for directories where no other restore follows. Files
+ * of running restores are not touched.
  *
  * @example
  * // After a restore to /data/users was killed:
@@ -15,7 +16,7 @@ export async function removeRestoreLeftovers(
   {
     dryRun = false,
   }: {
-    /** Removes nothing, and returns what there is. @default false */
+    /** Removes nothing and only returns what is there. @default false */
     dryRun?: boolean | undefined;
   } = {},
 ): Promise<RestoreLeftover[]> {

@@ -1,17 +1,22 @@
 import { createHash } from 'node:crypto';
 
-/** The file of a backup directory with its pins, its history and what was found damaged. RocksDB's engine ignores it. */
+/** The state file of a repository: its pins, its history and the damage that was found. RocksDB's engine ignores it. */
 export const STATE_FILE = 'rocksdb-backup.state.json';
-/** What it was before its last change: read where the file itself cannot be. */
+/** The state file's version before its last change. It is read if the state file itself cannot be used. */
 export const PREVIOUS_STATE_FILE = 'rocksdb-backup.state.previous.json';
 
-/** With its own checksum as the last member: a bit that flips on the disk could make one pin of another. */
+/**
+ * The text of the file. Its last member is a checksum of the rest: a bit that flips on the disk could otherwise turn one pin into another.
+ */
 export function writtenText(state: object): string {
   const text = JSON.stringify(state);
   return `${text.slice(0, -1)},"checksum":"${digestOf(text)}"}\n`;
 }
 
-/** What a file says; undefined where it is not as it was written. One without a checksum may be somebody's own. */
+/**
+ * Parses the text of a state file. Undefined if it differs from what was written. A text without a checksum is accepted: somebody may have
+ * written it by hand.
+ */
 export function parseWritten(text: string): Record<string, unknown> | undefined {
   const [tail, checksum] = /,"checksum":"([^"]*)"\}\s*$/.exec(text) ?? [];
   if (tail !== undefined && digestOf(`${text.slice(0, text.lastIndexOf(tail))}}`) !== checksum) {

@@ -1,32 +1,32 @@
-/** What a clock calls back with: opaque, for {@link Clock.clearTimeout}. */
+/** A timer of a {@link Clock}. Its only use is {@link Clock.clearTimeout}. */
 export interface Timer {
   /** @internal */
   handle: unknown;
 }
 
-/** Where time comes from. Schedules and waits live on one of these, so that tests can let years pass. */
+/** Where time comes from. Schedules and waits use a clock of this interface, so that tests can let years pass. */
 export interface Clock {
-  /** What the system says the time is, in milliseconds since 1970. May jump. */
+  /** The system's time of day, in milliseconds since 1970. It may jump. */
   now(): number;
-  /** Milliseconds since some moment. Never jumps. */
+  /** Milliseconds since some fixed moment. It never jumps. */
   monotonic(): number;
-  /** Calls back once, after so many milliseconds, however many. */
+  /** Calls `callback` once, after `ms` milliseconds. There is no upper limit for `ms`. */
   setTimeout(callback: () => void, ms: number, options?: TimerOptions): Timer;
   clearTimeout(timer: Timer | undefined): void;
 }
 
 /** Options of {@link Clock.setTimeout}. */
 export interface TimerOptions {
-  /** Keeps the process alive until then. @default false */
+  /** Keeps the process alive until the timer fires. @default false */
   keepAlive?: boolean | undefined;
 }
 
-/** Node fires a timer at once whose delay has more than 31 bits. */
+/** Node fires a timer at once if its delay has more than 31 bits. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 /**
- * The real time. Its timers do not keep the process alive by themselves: what does that in a service is the service, and a
- * program that has nothing more to do should end. Whoever waits for a promise behind a timer asks for `keepAlive`.
+ * The real time. Its timers do not keep the process alive by themselves: a service has other reasons to stay alive, and a program that has
+ * nothing more to do should end. Code that waits for a promise behind a timer sets `keepAlive`.
  */
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -51,8 +51,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * The time of day as it was when this was made, and as many milliseconds later as have really passed. A wall clock that is set
- * meanwhile does not change what is old: nothing is deleted because of it.
+ * The time of day at which this object was made, plus the milliseconds that have really passed since then. If somebody sets the wall clock
+ * meanwhile, the age of backups does not change, so nothing is deleted because of it.
  */
 export class SteadyClock {
   readonly #clock: Clock;
@@ -69,13 +69,15 @@ export class SteadyClock {
     return this.#start + (this.#clock.monotonic() - this.#startMonotonic);
   }
 
-  /** How far the wall clock is ahead of this one, in milliseconds: what it was set by since. */
+  /**
+   * How far the wall clock is ahead of this clock, in milliseconds: by how much somebody has set the wall clock since this object was made.
+   */
   get offset(): number {
     return this.#clock.now() - this.now();
   }
 }
 
-/** Resolves after so many milliseconds, or at once when the signal is aborted. The process stays alive for it. */
+/** Resolves after `ms` milliseconds, or at once when the signal is aborted. The process stays alive until then. */
 export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) {

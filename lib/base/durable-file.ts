@@ -1,18 +1,18 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** The file has its new contents, and could not be kept from having the old ones again after a power cut. */
+/** The file has its new contents, but it was not possible to make them last: after a power cut the file may have its old contents. */
 export class NotDurable extends Error {}
 
 /**
- * Replaces a file's contents so that whoever reads it, also after a power cut, finds the old ones or the new ones, whole:
- * written beside it, brought to the disk, renamed over it, and the renaming brought to the disk.
- * `beforeRename` may move the old one away.
+ * Replaces the contents of a file. A reader finds either the old contents or the new ones, never a mixture, also after a power cut. The
+ * steps: write a temporary file beside it, sync that file to the disk, rename it over the old file, and sync the directory. `beforeRename`
+ * may move the old file away.
  */
 export async function writeDurably(path: string, contents: string, beforeRename?: () => Promise<void>): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    // Not through what lies there: it may be a link that leads elsewhere, or a FIFO.
+    // Do not open what lies there: it may be a link that leads elsewhere, or a FIFO.
     await rm(temporary, { force: true });
     await withFile(temporary, 'wx', async (file) => {
       await file.writeFile(contents);
@@ -33,14 +33,14 @@ export async function writeDurably(path: string, contents: string, beforeRename?
   });
 }
 
-/** Brings the names in a directory to the disk, where the system can. */
+/** Syncs the names in a directory to the disk, where the operating system can do that. */
 export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') {
     return;
   }
   await withFile(path, 'r', (directory) =>
     directory.sync().catch((error: NodeJS.ErrnoException) => {
-      // Some file systems have no fsync for directories; they order what is renamed by themselves.
+      // Some file systems have no fsync for directories. They keep renames in order by themselves.
       if (error.code !== 'EINVAL' && error.code !== 'ENOTSUP') {
         throw error;
       }

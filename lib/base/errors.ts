@@ -1,14 +1,14 @@
 import { type Advice, LIBRARY_ADVICE, withAdvice } from './advice.js';
 
-/** How bad RocksDB holds an error to be for the whole database, where it says so. */
+/** How bad an error is for the whole database, in RocksDB's judgement. RocksDB does not say it for every error. */
 export type ErrorSeverity = 'soft' | 'hard' | 'fatal' | 'unrecoverable';
 
 /**
- * Every error that comes from the engine or from this library. Wrong arguments are `TypeError`s and `RangeError`s with the
- * code `INVALID_OPTION` instead.
+ * Every error that comes from RocksDB or from this library. Wrong arguments are different: they throw `TypeError`s and `RangeError`s with
+ * the code `INVALID_OPTION`.
  *
- * `code` is stable and made to be compared: `ROCKSDB_<STATUS>` for what RocksDB reports (`ROCKSDB_CORRUPTION`,
- * `ROCKSDB_IO_ERROR`, ...), and words of this library's own (`DATABASE_CLOSED`, `DATABASE_IN_USE`, `BACKUP_STOPPED`, ...).
+ * `code` is stable and made to be compared. Errors that RocksDB reports have `ROCKSDB_<STATUS>` (`ROCKSDB_CORRUPTION`, `ROCKSDB_IO_ERROR`,
+ * ...). Errors of this library have their own words (`DATABASE_CLOSED`, `DATABASE_IN_USE`, `BACKUP_STOPPED`, ...).
  *
  * @example
  * try {
@@ -26,18 +26,18 @@ export class RocksDBError extends Error {
 
   /** What went wrong, in one stable word. */
   readonly code: string;
-  /** RocksDB's finer distinction, `NO_SPACE` for instance, where there is one. */
+  /** A more exact code from RocksDB, for instance `NO_SPACE`. Undefined if RocksDB gives none. */
   readonly subcode?: string;
-  /** How bad RocksDB holds it to be, where it says so. */
+  /** How bad the error is for the whole database. Undefined if RocksDB does not say. */
   readonly severity?: ErrorSeverity;
   /**
-   * With BACKUP_CORRUPT: which files of the backup are damaged, relative to its directory, where that is known. With
-   * ROCKSDB_IO_ERROR from a verify: which could not be read.
+   * With BACKUP_CORRUPT: the damaged files of the backup, as paths relative to the repository's directory, if they are known. With
+   * ROCKSDB_IO_ERROR from a verify: the files that could not be read.
    */
   readonly damagedFiles?: readonly string[];
-  /** The file or directory that it is about. */
+  /** The file or directory that the error is about. */
   readonly path?: string;
-  /** The backup that it is about. */
+  /** The backup that the error is about. */
   readonly backupId?: number;
   /** With DATABASE_DIFFERS: the database that was to be backed up, or that is in the restore's target. */
   readonly databaseId?: string;
@@ -49,7 +49,7 @@ export class RocksDBError extends Error {
   readonly bytesFree?: number;
   /** What happened, without what to do about it. The message has both. */
   readonly whatHappened: string;
-  /** A word for what to do about it, for those who word that themselves. */
+  /** A word for what can be done about the error. A program can use it to give advice in its own terms. */
   readonly advice?: Advice;
 
   constructor(whatHappened: string, code: string, details: RocksDBErrorDetails = {}) {
@@ -78,8 +78,8 @@ export type RocksDBErrorDetails = Partial<
 >;
 
 /**
- * The error about an argument that cannot be: which, what was expected, what was given. For what only lib can tell; native
- * code makes the same for everything else.
+ * Makes the error about a wrong argument. It says which argument, what was expected and what was given. Only for what TypeScript code alone
+ * can check; native code makes the same error for everything else.
  */
 export function invalidOption(
   Kind: TypeErrorConstructor | RangeErrorConstructor,
@@ -90,13 +90,15 @@ export function invalidOption(
   return Object.assign(new Kind(`${name} must be ${expected}, not ${actual}`), { code: 'INVALID_OPTION' });
 }
 
-/** The `code` of whatever was thrown; undefined if it has none. */
+/** The `code` of anything that was thrown. Undefined if it has none. */
 export function errorCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   return typeof code === 'string' ? code : undefined;
 }
 
-/** A value in the words of a message, whatever it is: not everything can be made a string. As native code says it. */
+/**
+ * Describes any value for an error message. It does not convert objects to strings, because that can fail. Native code uses the same words.
+ */
 export function describe(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -114,7 +116,7 @@ export function describe(value: unknown): string {
   }
 }
 
-/** A proxy that was revoked throws over being asked. */
+/** Array.isArray throws for a proxy that was revoked. */
 function isArray(value: object): boolean {
   try {
     return Array.isArray(value);

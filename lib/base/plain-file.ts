@@ -1,12 +1,12 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 
-/** Far more than anything that is kept beside backups. */
+/** Far more than any file that is kept beside backups has. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
- * The text of a file among files of others. What lies there may be no file: a FIFO would hold up one of the few threads for ever,
- * and some devices have no end. Half of a file is never taken for the whole: a disk or a network that gives less than there is,
- * is an error.
+ * Reads the text of a file in a directory where others may put things. The path may lead to something that is not a plain file: a FIFO
+ * would block one of the few threads for ever, and some devices have no end. A part of a file never passes for the whole: it is an error if
+ * the disk or the network gives fewer bytes than the file has.
  */
 export async function readPlainFile(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)); // Windows has no such flag
@@ -29,7 +29,7 @@ export async function readPlainFile(path: string): Promise<string> {
   }
 }
 
-/** Reads until the bytes are filled or the file ends. @returns how many were read */
+/** Reads until the buffer is full or the file ends. @returns how many bytes were read */
 async function readFully(file: FileHandle, into: Buffer): Promise<number> {
   for (let length = 0; ; ) {
     const { bytesRead } = await file.read(into, length, into.length - length, length);

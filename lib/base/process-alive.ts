@@ -1,4 +1,4 @@
-/** Whether a process of this machine lives; one of another user's does. */
+/** Whether a process of this machine is alive. A process of another user counts as alive, although it cannot be signalled. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
-/** An absolute path with its links resolved, as far as there is something at it. */
+/** The absolute path with symlinks resolved. The part of the path that does not exist stays as it is. */
 export function realPathOf(path: string): string {
   const absolute = resolve(path);
   try {

@@ -1,6 +1,6 @@
 import { describe, invalidOption } from './errors.js';
 
-/** Milliseconds of the units of durations, from the greatest to the smallest, as they have to stand. */
+/** The units of durations in milliseconds, from the largest to the smallest. A duration must name its units in this order. */
 const DURATION_UNITS = [
   ['y', 365 * 24 * 60 * 60 * 1000],
   ['w', 7 * 24 * 60 * 60 * 1000],
@@ -19,7 +19,8 @@ const SIZE_LETTERS = 'kmgtp';
 const SIZE_NAMES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
 /**
- * Milliseconds of a duration: '500ms', '30s', '5m' or '5min', '1h30m', '7d', '2w', '1y' (365 days). A number is milliseconds.
+ * Converts a duration to milliseconds: '500ms', '30s', '5m' or '5min', '1h30m', '7d', '2w', '1y' (365 days). A number is taken as
+ * milliseconds.
  *
  * @example
  * parseDuration('1h30m', 'minInterval'); // 5400000
@@ -37,7 +38,7 @@ export function parseDuration(value: string | number, name: string): number {
   do {
     const [whole, digits = '', letters = ''] = /^(\d+(?:\.\d+)?) ?(ms|min|[ywdhms])\s*/.exec(rest) ?? [''];
     const unit = DURATION_UNITS.findIndex(([symbol]) => symbol === (letters === 'min' ? 'm' : letters));
-    // Each unit once, the greater before the smaller: what stands otherwise is a slip.
+    // Each unit at most once, larger units before smaller ones: anything else is probably a mistake.
     if (unit <= greatest) {
       throw invalidOption(TypeError, name, DURATION, describe(value));
     }
@@ -49,7 +50,7 @@ export function parseDuration(value: string | number, name: string): number {
 }
 
 /**
- * A duration for people: '12 ms', '1.2 s', '5 min 3 s', '2 h 5 min', '3 d 4 h'. One that is not known (`Infinity`) is 'unknown'.
+ * Formats a duration for people: '12 ms', '1.2 s', '5 min 3 s', '2 h 5 min', '3 d 4 h'. An unknown duration (`Infinity`) gives 'unknown'.
  *
  * @example
  * formatDuration(303_000); // '5 min 3 s'
@@ -68,7 +69,7 @@ export function formatDuration(ms: number): string {
   if (tenths < 100) {
     return `${tenths / 10} s`;
   }
-  // Rounded before it is split: no '60 s', no '24 h'.
+  // Round before splitting, so that there is no '60 s' and no '24 h'.
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) {
     return `${seconds} s`;
@@ -86,8 +87,8 @@ function twoUnits(count: number, inGreater: number, greater: string, smaller: st
 }
 
 /**
- * Bytes of a size: '50MB' and '50M' are 50,000,000, '64MiB' is 64 * 2^20, '10k' is 10,000. A number is bytes. 'Mb' and the
- * like are refused: they are megabits.
+ * Converts a size to bytes: '50MB' and '50M' are 50,000,000, '64MiB' is 64 * 2^20, '10k' is 10,000. A number is taken as bytes. 'Mb' and
+ * the like are refused, because they mean megabits.
  *
  * @example
  * parseSize('1.5 GB', 'maxBytes'); // 1500000000
@@ -97,7 +98,7 @@ export function parseSize(value: string | number, name: string): number {
 }
 
 /**
- * Bytes per second of a rate: a size, with '/s' or without.
+ * Converts a rate to bytes per second. A rate is a size, with or without '/s'.
  *
  * @example
  * parseRate('50MB/s', 'backupRateLimit'); // 50000000
@@ -119,7 +120,7 @@ function parseBytes(value: string | number, name: string, expected: string, rate
   const size = rate ? value.trim().replace(/ ?\/s$/, '') : value.trim();
   const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])(i?)(b?)|b)?$/i.exec(size);
   const [, digits = '', letter = '', binary = '', bytes = ''] = match ?? [];
-  // A small b after a capital letter means bits.
+  // A lower-case b after a capital letter means bits.
   const bits = bytes === 'b' && letter !== letter.toLowerCase();
   if (match === null || bits) {
     throw invalidOption(TypeError, name, expected, describe(value));
@@ -129,7 +130,7 @@ function parseBytes(value: string | number, name: string, expected: string, rate
 }
 
 /**
- * A size for people, decimal: '0 B', '999 B', '1.5 GB', '12.3 MB'.
+ * Formats a size for people, in decimal units: '0 B', '999 B', '1.5 GB', '12.3 MB'.
  *
  * @example
  * formatSize(1_500_000_000); // '1.5 GB'
@@ -143,7 +144,7 @@ export function formatSize(bytes: number): string {
   }
   let shown = Math.round(bytes);
   let power = 0;
-  // Rounded before it is compared: no '1000 MB'.
+  // Round before comparing, so that there is no '1000 MB'.
   while (threeDigits(shown) >= 1000 && power < SIZE_NAMES.length - 1) {
     power++;
     shown = bytes / 1000 ** power;
@@ -152,7 +153,7 @@ export function formatSize(bytes: number): string {
 }
 
 /**
- * A rate for people: '12.3 MB/s'.
+ * Formats a rate for people: '12.3 MB/s'.
  *
  * @example
  * formatRate(12_300_000); // '12.3 MB/s'

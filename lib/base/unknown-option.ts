@@ -1,6 +1,6 @@
 /**
- * The error about an option that there is not, and whether another one was meant. `within` is what the option is a part of:
- * 'drill'. Native code asks the same about its options (binding/napi/runtime/errors.cc).
+ * Makes the error about an option that does not exist. It suggests an option with a similar name, if there is one. `within` is the option
+ * that contains this one, for example 'drill'. Native code makes the same error for its options (binding/napi/runtime/errors.cc).
  */
 export function unknownOption(name: string, known: readonly string[], within = ''): Error {
   const full = (option: string) => (within === '' ? `"${option}"` : `"${within}.${option}"`);
@@ -8,13 +8,13 @@ export function unknownOption(name: string, known: readonly string[], within = '
   return Object.assign(new TypeError(message), { code: 'INVALID_OPTION' });
 }
 
-/** `; did you mean "schedule"?`, or nothing where nothing is spelled almost like that. */
+/** Returns `; did you mean "schedule"?`, or an empty string if no known name is similar. */
 export function didYouMean(name: string, known: readonly string[], quoted: (near: string) => string): string {
   const near = nearest(name, known);
   return near === undefined ? '' : `; did you mean ${quoted(near)}?`;
 }
 
-/** What is spelled almost like a word, if anything is. */
+/** The name that is spelled almost like `word`. Undefined if there is none. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const best = names
     .map((name) => ({

@@ -2,7 +2,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { RocksDBError } from '../base/errors.js';
 import { native } from '../native/binding.js';
 
-/** One at a time changes what is in a directory of snapshots, in whatever process and thread. */
+/** Runs `change` while no other process or thread changes anything in the same directory of checkpoints. */
 export async function alone<T>(directory: string, change: () => Promise<T>): Promise<T> {
   const giveUp = performance.now() + 60_000;
   for (;;) {

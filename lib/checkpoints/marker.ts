@@ -5,13 +5,13 @@ import { writeDurably } from '../base/durable-file.js';
 import { readPlainFile } from '../base/plain-file.js';
 import { isAlive } from '../base/process-alive.js';
 
-// What tells of a snapshot: the name of its directory, and a file in it.
+// A checkpoint is described by the name of its directory and by a marker file in it.
 
 const NAME = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/;
 const UNFINISHED = /^\.(making|deleting)-\d{8}T\d{9}Z-(\d+)-[0-9a-f]{16}(\.tmp)?$/;
 const MARKER = 'rocksdb-backup.snapshot.json';
 
-/** What the file says. */
+/** The contents of the marker file. */
 export interface Marker {
   version: 1;
   order: number;
@@ -19,7 +19,7 @@ export interface Marker {
   pinned: boolean;
 }
 
-/** 20261120T030000000Z sorts by time, and is a name on every file system. */
+/** For example 20261120T030000000Z. Such names sort by time and are allowed on every file system. */
 export function nameOf(time: Date): string {
   return time.toISOString().replace(/[-:.]/g, '');
 }
@@ -38,11 +38,11 @@ export async function namesAndMarkers(directory: string): Promise<{ name: string
       found.push({ name, marker });
     }
   }
-  // Where the marker is damaged, the order is not known.
+  // If a marker is damaged, the order of its checkpoint is not known.
   return found.sort((a, b) => a.marker.order - b.marker.order || (a.name < b.name ? -1 : 1));
 }
 
-/** Undefined of what is no snapshot: only a directory of such a name, with a database and a marker in it, is one. */
+/** Returns undefined if it is not a checkpoint. A checkpoint is a directory with such a name that contains a database and a marker. */
 export async function readMarker(directory: string, name: string): Promise<Marker | undefined> {
   const path = join(directory, name);
   if (timeOf(name) === undefined || !(await lstat(path).catch(() => undefined))?.isDirectory()) {
@@ -60,7 +60,7 @@ export async function readMarker(directory: string, name: string): Promise<Marke
   return parseMarker(text);
 }
 
-/** What cannot be read is taken for pinned: who knows what it said. */
+/** A marker that cannot be read counts as pinned, because it may have said so. */
 function parseMarker(text: string): Marker {
   try {
     const { order, note, pinned } = JSON.parse(text) as Partial<Marker>;
@@ -75,11 +75,11 @@ export function writeMarker(path: string, marker: Marker): Promise<void> {
   return writeDurably(join(path, MARKER), JSON.stringify(marker));
 }
 
-/** What a process left that was killed while it made or deleted a snapshot. */
+/** Removes what processes left that were killed while they made or deleted a checkpoint. */
 export async function removeUnfinished(directory: string): Promise<void> {
   for (const name of await namesIn(directory)) {
     const pid = Number(UNFINISHED.exec(name)?.[2] ?? Number.NaN);
-    // Nobody else of this process is at work: the lock is ours.
+    // A name with our own pid is left over too: we hold the lock, so nobody else in this process is working here.
     if (pid === process.pid || (Number.isInteger(pid) && !isAlive(pid))) {
       await rm(join(directory, name), { recursive: true, force: true });
     }

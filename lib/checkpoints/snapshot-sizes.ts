@@ -1,13 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What the files of a snapshot take. */
+/** How much space the files of a checkpoint take. */
 export interface SnapshotSizes {
-  /** Bytes of its files. */
+  /** Total size of its files, in bytes. */
   size: number;
-  /** Bytes that only this snapshot has. */
+  /** Bytes of the files that only this checkpoint has. */
   ownBytes: number;
-  /** Those that only snapshots have, by what tells which are the same. */
+  /** The files that only checkpoints have, and the database does not. Equal names mean the same file. */
   files: { name: string; size: number }[];
 }
 
@@ -18,8 +18,8 @@ interface Entry {
 }
 
 /**
- * Sizes of directories that share files by hard links. A file that has more links than these directories have of it is still the
- * database's: it takes no space of theirs.
+ * Computes the sizes of directories that share files by hard links. If a file has more links than these directories have entries for it,
+ * the database still uses it. Such a file takes no space of the checkpoints.
  */
 export async function sizesOf(paths: readonly string[]): Promise<SnapshotSizes[]> {
   const all: Entry[][] = [];
@@ -45,7 +45,7 @@ async function entriesOf(path: string): Promise<Entry[]> {
   const names = await readdir(path).catch(() => []);
   const entries = await Promise.all(
     names.map(async (name): Promise<Entry | undefined> => {
-      // It may go while we look.
+      // The file may disappear while we look.
       const found = await stat(join(path, name)).catch(() => undefined);
       return found?.isFile() ? { file: `${found.dev}:${found.ino}`, size: found.size, links: found.nlink } : undefined;
     }),

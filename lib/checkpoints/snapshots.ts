@@ -24,51 +24,55 @@ import {
 } from './marker.js';
 import { sizesOf } from './snapshot-sizes.js';
 
-/** A checkpoint beside its database: a database of its own, made of hard links. */
+/**
+ * A checkpoint: a directory beside the database that is a complete database itself, made of hard links. The names in this API call it a
+ * snapshot.
+ */
 export interface SnapshotInfo {
-  /** The name of its directory: when it was made, in UTC. */
+  /** The name of its directory: the time at which it was made, in UTC. */
   name: string;
   path: string;
   timestamp: Date;
-  /** The order in which snapshots were made, whatever the clock said. */
+  /** Its number in the order in which the checkpoints were made, whatever the clock said. */
   order: number;
-  /** What was noted when it was made, or when it was pinned. */
+  /** The note that was given when it was made or pinned. */
   note?: string;
   /** Whether it is kept until it is unpinned. */
   pinned: boolean;
-  /** Bytes of its files. */
+  /** Total size of its files, in bytes. */
   size: number;
-  /** Bytes that only this snapshot has: what deleting it frees. */
+  /** Bytes of the files that only this checkpoint has. Deleting it frees that much. */
   ownBytes: number;
-  /** The files that other snapshots may have too, but not the database any more; by what tells which are the same. */
+  /** The files that the database does not have any more, but other checkpoints may have. Equal names mean the same file. */
   files: { name: string; size: number }[];
 }
 
 /** Options of {@link createSnapshot}. */
 export interface CreateSnapshotOptions {
-  /** Where snapshots are kept; on the database's file system, or they are copies. @default the database's path and `.snapshots` */
+  /**
+   * The directory for checkpoints. If it is not on the database's file system, checkpoints are copies. @default the database's path plus
+   * `.snapshots`
+   */
   directory?: string | undefined;
-  /** Kept with it. @default none */
+  /** A note that is stored with the checkpoint. @default none */
   note?: string | undefined;
 }
 
-/** Where the snapshots of a database are. */
+/** Where the checkpoints of a database are. */
 export interface SnapshotPlace {
-  /** Where snapshots are kept. @default the database's path and `.snapshots` */
+  /** The directory for checkpoints. @default the database's path plus `.snapshots` */
   directory?: string | undefined;
 }
 
 /**
- * Makes a snapshot of an open database: in no time, of hard links. It appears when it is complete, never half.
+ * Makes a checkpoint of an open database. It consists of hard links, so that takes almost no time. The checkpoint appears only when it is
+ * complete.
  *
  * @example
  * const { path } = await createSnapshot(db, { note: 'before the migration' });
  */
 export async function createSnapshot(db: Database, options: CreateSnapshotOptions = {}): Promise<SnapshotInfo> {
-  const { note } = checkOptions(options, ['directory', 'note']);
-  if (note !== undefined && typeof note !== 'string') {
-    throw invalidOption(TypeError, 'note', 'a string', describe(note));
-  }
+  const { note } = checkNoted(options);
   const directory = directoryOf(db.path, options);
   await mkdir(directory, { recursive: true });
   const name = await alone(directory, () => make(db, directory, note));
@@ -85,7 +89,7 @@ async function make(db: Database, directory: string, note: string | undefined): 
   const marker: Marker = { version: 1, order: Math.max(0, ...orders) + 1, pinned: false };
   let time = Date.now();
   while (await exists(join(directory, nameOf(new Date(time))))) {
-    time++; // another one of the same millisecond
+    time++; // there is already one of the same millisecond
   }
   const name = nameOf(new Date(time));
   const unfinished = join(directory, temporaryName('making', name));
@@ -102,14 +106,14 @@ async function make(db: Database, directory: string, note: string | undefined): 
 }
 
 /**
- * The snapshots of a database, whether it is open or not, in the order in which they were made. Other things that lie there are
- * not among them.
+ * The checkpoints of a database, in the order in which they were made. The database may be open or closed. Other files in the directory are
+ * ignored.
  *
  * @example
  * for (const { name, ownBytes } of await listSnapshots('/data/users')) console.log(name, ownBytes);
  */
 export async function listSnapshots(dbPath: string, place: SnapshotPlace = {}): Promise<SnapshotInfo[]> {
-  const directory = directoryOf(await realPath(dbPath), checkOptions(place, ['directory', 'note']));
+  const directory = directoryOf(await realPath(dbPath), checkOptions(place, ['directory']));
   const entries = await namesAndMarkers(directory);
   const sizes = await sizesOf(entries.map(({ name }) => join(directory, name)));
   return entries.map(({ name, marker }, index) => ({
@@ -124,8 +128,8 @@ export async function listSnapshots(dbPath: string, place: SnapshotPlace = {}): 
 }
 
 /**
- * Deletes a snapshot: by a name that {@link listSnapshots} gave, and nothing else. One that is open is refused with
- * DATABASE_IN_USE, one that is pinned with SNAPSHOT_PINNED.
+ * Deletes a checkpoint. `name` must be a name that {@link listSnapshots} returned; nothing else is deleted. Rejects with DATABASE_IN_USE if
+ * the checkpoint is open, and with SNAPSHOT_PINNED if it is pinned.
  *
  * @example
  * await deleteSnapshot('/data/users', '20261120T030000000Z');
@@ -139,14 +143,16 @@ export async function deleteSnapshot(dbPath: string, name: string, place: Snapsh
       throw new RocksDBError(`the snapshot ${path} is pinned: unpin it first`, 'SNAPSHOT_PINNED', { path });
     }
     await checkNotInUse(path);
-    // Under another name first: what is deleted by half is no snapshot any more.
+    // Rename it first: a checkpoint that is deleted only partly must not look like one.
     const going = join(directory, temporaryName('deleting', name));
     await rename(path, going);
     await rm(going, { recursive: true, force: true });
   });
 }
 
-/** Who opens a database that is open is told so. Whatever else is wrong with it, it can be deleted. */
+/**
+ * Rejects if the checkpoint is open: a second open of it fails. Other errors do not matter, because a damaged checkpoint may be deleted.
+ */
 async function checkNotInUse(path: string): Promise<void> {
   try {
     const db = await Database.open(path, { createIfMissing: false, rocksdb: { disable_auto_compactions: true } });
@@ -159,7 +165,7 @@ async function checkNotInUse(path: string): Promise<void> {
 }
 
 /**
- * Keeps a snapshot until it is unpinned.
+ * Keeps a checkpoint until it is unpinned.
  *
  * @example
  * await pinSnapshot('/data/users', '20261120T030000000Z', { note: 'the audit needs it' });
@@ -169,22 +175,22 @@ export async function pinSnapshot(
   name: string,
   options: SnapshotPlace & { note?: string | undefined } = {},
 ): Promise<void> {
-  const { note } = options;
-  await changeMarker(dbPath, name, options, (marker) => ({
+  const { note, ...place } = checkNoted(options);
+  await changeMarker(dbPath, name, place, (marker) => ({
     ...marker,
     pinned: true,
     ...(note === undefined ? {} : { note }),
   }));
 }
 
-/** Lets go of a pinned snapshot. */
+/** Removes the pin of a checkpoint. */
 export async function unpinSnapshot(dbPath: string, name: string, place: SnapshotPlace = {}): Promise<void> {
   await changeMarker(dbPath, name, place, (marker) => ({ ...marker, pinned: false }));
 }
 
 /**
- * Which snapshots stay and which go, as {@link planRetention} says of backups; `backupId` is the snapshot's place in the list,
- * from 1. Bytes are those that only snapshots have.
+ * Decides which checkpoints stay and which are deleted, as {@link planRetention} does for backups. `backupId` in the result is the position
+ * of the checkpoint in the list, starting at 1. The numbers of bytes count only files that the database does not have any more.
  */
 export function planSnapshots(snapshots: readonly SnapshotInfo[], policy: RetentionPolicy, now: Date): RetentionPlan {
   const backups = snapshots.map(({ timestamp, pinned, files }, index) => ({
@@ -198,9 +204,10 @@ export function planSnapshots(snapshots: readonly SnapshotInfo[], policy: Retent
 }
 
 /**
- * Deletes the snapshots that a policy does not keep. One that is open is left for another time.
+ * Deletes the checkpoints that a policy does not keep. A checkpoint that is open is skipped.
  *
- * @returns the names of those that were deleted, oldest first
+ * @returns the names of the deleted checkpoints, oldest first
+ *
  * @example
  * await pruneSnapshots('/data/users', { last: 3, daily: 7 }, new Date());
  */
@@ -227,7 +234,9 @@ export async function pruneSnapshots(
   return deleted;
 }
 
-/** Somebody reads it, has pinned it or has deleted it since: nothing is wrong with that, and the others can go. */
+/**
+ * The checkpoint is open, or was pinned or deleted in the meantime. These are no errors, and the other checkpoints can still be deleted.
+ */
 const LEFT_ALONE: ReadonlySet<string> = new Set(['DATABASE_IN_USE', 'SNAPSHOT_PINNED', 'SNAPSHOT_NOT_FOUND']);
 
 function directoryOf(dbPath: string, { directory }: SnapshotPlace): string {
@@ -237,7 +246,7 @@ function directoryOf(dbPath: string, { directory }: SnapshotPlace): string {
   return directory ?? `${dbPath}.snapshots`;
 }
 
-/** Like a Database's own path: links resolved. The database itself may be gone. */
+/** Resolves symlinks, like a Database does for its own path. The database itself may not exist any more. */
 function realPath(path: string): Promise<string> {
   if (typeof path !== 'string' || path === '') {
     throw invalidOption(TypeError, 'dbPath', 'the path of a database', describe(path));
@@ -250,7 +259,7 @@ async function markerOf(
   name: string,
   place: SnapshotPlace,
 ): Promise<{ directory: string; marker: Marker }> {
-  const directory = directoryOf(await realPath(dbPath), checkOptions(place, ['directory', 'note']));
+  const directory = directoryOf(await realPath(dbPath), checkOptions(place, ['directory']));
   if (typeof name !== 'string' || basename(name) !== name || timeOf(name) === undefined) {
     throw invalidOption(TypeError, 'name', "the name of a snapshot, such as '20261120T030000000Z'", describe(name));
   }
@@ -276,6 +285,14 @@ async function changeMarker(
 
 function notFound(path: string): RocksDBError {
   return new RocksDBError(`there is no snapshot ${path}`, 'SNAPSHOT_NOT_FOUND', { path });
+}
+
+function checkNoted<T extends SnapshotPlace & { note?: string | undefined }>(options: T): T {
+  const { note } = checkOptions(options, ['directory', 'note']);
+  if (note !== undefined && typeof note !== 'string') {
+    throw invalidOption(TypeError, 'note', 'a string', describe(note));
+  }
+  return options;
 }
 
 function checkOptions<T extends object>(options: T, known: string[]): T {

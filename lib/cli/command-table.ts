@@ -2,17 +2,19 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from './command.js';
 
-/** What help, the parser and completion know of a command, and where its code is. */
+/** What help, the parser and completion need to know about a command, and where its code is. */
 type TableEntry = Omit<Command, 'run' | 'schema'> & {
   module: string;
   exported: string;
 };
 
 const directory = join(__dirname, 'commands');
-/** Written when the package is built: loading all commands, and the engine with them, takes longer than most of them run. */
+/**
+ * This file is written when the package is built. Loading the code of all commands, with the engine, takes longer than most commands run.
+ */
 const tablePath = join(directory, 'table.json');
 
-/** All commands, in the order in which help lists them. The code of one is loaded when it runs. */
+/** All commands, in the order of the help text. The code of a command is loaded when it runs. */
 export function commandTable(): readonly Command[] {
   let text: string;
   try {
@@ -27,7 +29,7 @@ export function commandTable(): readonly Command[] {
   }));
 }
 
-/** Writes the table, from the commands themselves. */
+/** Writes the table from the commands themselves. */
 export function writeCommandTable(): void {
   const commands = loadCommands();
   const places = new Map<unknown, Pick<TableEntry, 'module' | 'exported'>>();

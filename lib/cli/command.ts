@@ -3,9 +3,9 @@ import type { Exit } from './exit-codes.js';
 import type { Result } from './output/output.js';
 import type { JsonSchema } from './schema.js';
 
-/** An option of a command: how it is parsed, helped with and completed. */
+/** An option of a command, for parsing, help and completion. */
 export interface OptionSpec {
-  /** What its value is; a flag has none. */
+  /** The type of its value. A flag has no value. */
   type:
     | 'flag'
     | 'text'
@@ -19,27 +19,30 @@ export interface OptionSpec {
     | 'choice'
     | 'backup';
   summary: string;
-  /** One letter, for `-q`. */
+  /** A single letter, for example for `-q`. */
   short?: string;
-  /** What the value is called in help. @default as the type */
+  /** The name of the value in help texts. @default derived from the type */
   placeholder?: string;
   choices?: readonly string[];
-  /** The default in words, for help. */
+  /** The default value in words, for help texts. */
   default?: string;
-  /** The least that an integer may be. @default 1 */
+  /** The smallest allowed integer. @default 1 */
   min?: number;
 }
 
-/** An argument that is known by its place. */
+/** A positional argument. */
 export interface PositionalSpec {
   name: string;
   summary: string;
-  /** What completion offers. */
+  /** What completion offers for it. */
   type: 'database' | 'backups' | 'backup' | 'directory' | 'text' | 'choice';
   optional?: boolean;
-  /** Takes all that follow. */
+  /** Takes all arguments that follow. */
   many?: boolean;
-  /** Whether an empty text is an answer. Elsewhere it is a variable of the shell that is not set, more often than not. */
+  /**
+   * Whether an empty string is allowed. In most arguments an empty string is refused, because it usually comes from an unset shell
+   * variable.
+   */
   mayBeEmpty?: boolean;
   choices?: readonly string[];
 }
@@ -65,34 +68,34 @@ export type OptionValues<O extends OptionSpecs> = { [K in keyof O]: ValueOf<O[K]
 type Required1<P> = P extends { many: true } ? string[] : P extends { optional: true } ? string | undefined : string;
 export type Arguments<P extends readonly PositionalSpec[]> = { [K in P[number] as K['name']]: Required1<K> };
 
-/** The answer was written already; only how it ended is left to say. */
+/** The command has already written its answer. Only the exit code is left. */
 export interface Streamed {
   streamed: true;
   exit: Exit;
 }
 
-/** One command: everything that parsing, help, completion, the reference and the tests know of it. */
+/** A command, with everything that parsing, help, completion, the reference and the tests need to know about it. */
 export interface Command<
   P extends readonly PositionalSpec[] = readonly PositionalSpec[],
   O extends OptionSpecs = OptionSpecs,
 > {
   name: string;
-  /** One line, without a full stop. */
+  /** One line, without a full stop at the end. */
   summary: string;
-  /** Paragraphs of help. */
+  /** Paragraphs of the help text. */
   description: readonly string[];
   positionals: P;
   options: O;
   examples: readonly Example[];
-  /** How it may end, besides ok, failed and usage. */
+  /** Exits that are possible in addition to ok, failed and usage. */
   exits: readonly Exit[];
-  /** Of what it answers with --json. */
+  /** The schema of the answer with --json. */
   schema: JsonSchema;
-  /** Says what it is going to destroy and asks; has --yes. */
+  /** The command says what it is going to destroy and asks first. It has the option --yes. */
   destructive?: boolean;
-  /** Is written to the history, and to --audit-log. */
+  /** The command is recorded in the history, and in the file of --audit-log. */
   recorded?: boolean;
-  /** Undefined where the command has written its answer by itself. */
+  /** Returns undefined if the command has already written its answer itself. */
   run(
     context: Context,
     args: Arguments<P>,
@@ -100,14 +103,14 @@ export interface Command<
   ): Promise<Result | Streamed | undefined>;
 }
 
-/** Keeps the types of what is declared, and forgets them for the table. */
+/** Checks the types of a command's declaration, and then hides them, so that all commands fit into one table. */
 export function defineCommand<const P extends readonly PositionalSpec[], const O extends OptionSpecs>(
   command: Command<P, O>,
 ): Command {
   return command as unknown as Command;
 }
 
-/** What every command has. */
+/** The options of every command. */
 export const commonOptions = {
   json: { type: 'flag', summary: 'answer with one JSON value on stdout, also for errors' },
   quiet: { type: 'flag', short: 'q', summary: 'print errors only, and what was asked for in its shortest form' },
@@ -129,10 +132,10 @@ const recordedOptions = {
   'audit-log': { type: 'path', placeholder: 'FILE', summary: 'append what was done, as a JSON line, to this file too' },
 } as const satisfies OptionSpecs;
 
-/** The values of options that a command has for what it is; as if not given where it has not. */
+/** The values of options that only destructive or recorded commands have. In other commands they look as if they were not given. */
 type AddedValues = { yes: boolean; 'audit-log': string | undefined };
 
-/** A command's own options and those it has for what it is. */
+/** The options of a command itself, plus those that it has because it is destructive or recorded, plus the common ones. */
 export function optionsOf(command: Command): OptionSpecs {
   return {
     ...command.options,

@@ -1,4 +1,4 @@
-// Completion scripts, made from the table of commands.
+// Makes the completion scripts from the table of commands.
 
 import { type Command, type OptionSpec, optionsOf, type PositionalSpec } from './command.js';
 import { optionText } from './help.js';
@@ -138,7 +138,7 @@ complete -F _rocksdb_backup ${PROGRAM}
 }
 
 const zshQuote = (text: string) => text.replaceAll("'", "'\\''");
-/** In a specification of _arguments, these end a part. */
+/** In a specification of _arguments, these characters end a part. */
 const zshText = (text: string) => zshQuote(text.replace(/[[\]:\\]/g, '\\$&'));
 
 function zsh(commands: readonly Command[]): string {

@@ -9,16 +9,16 @@ import type { Output } from './output/output.js';
 import { reporterFor, type Told, told } from './output/progress.js';
 import { safeLines, unstyled } from './output/text.js';
 
-/** What a record gets from the operation it is about. */
+/** The details that an operation adds to its history entry. */
 export type RecordDetails = Partial<Omit<NewRecord, 'operation' | 'at' | 'ok' | 'durationMs' | 'error'>>;
 
-/** What is given to something that takes long. */
+/** What a long operation gets. */
 export interface LongTask<P> {
   signal: AbortSignal;
   onProgress: (progress: P) => void;
 }
 
-/** What a command has to work with: output, the wish to stop, the time, and a person to ask. */
+/** What a command works with: the output, the signal to stop, the time, and the user who may answer questions. */
 export class Context {
   readonly out: Output;
   readonly interrupts: Interrupts;
@@ -41,14 +41,14 @@ export class Context {
     return new Date();
   }
 
-  /** The options of a long operation, and its progress on stderr while it runs. */
+  /** Runs a long operation with its options, and shows its progress on stderr. */
   long<T>(label: string, start: (operation: LongTask<Progress>) => Promise<T>): Promise<T> {
     return this.reporting(label, (report) =>
       start({ signal: this.signal, onProgress: (progress) => report(told(progress)) }),
     );
   }
 
-  /** As {@link long}, of what tells its progress in words of its own. */
+  /** Like {@link long}, for work that describes its progress in its own words. */
   async reporting<T>(label: string, start: (report: (told: Told) => void) => Promise<T>): Promise<T> {
     this.signal.throwIfAborted();
     const { out } = this;
@@ -65,15 +65,15 @@ export class Context {
     }
   }
 
-  /** Takes the bar away, for something else to be said. */
+  /** Removes the progress bar, so that something else can be printed. */
   endProgress(): void {
     this.#endProgress?.();
     this.#endProgress = undefined;
   }
 
   /**
-   * Says what is going to be done, in lines that are safe to show, and asks. Answered with no, it throws; without anybody to ask it throws too, as a usage
-   * error.
+   * Says what is going to be done and asks for confirmation. The lines of the plan must be safe to print. Throws if the answer is no. If
+   * there is nobody to ask, throws a usage error.
    */
   async confirm(plan: readonly string[], question: string, { yes }: { yes: boolean }): Promise<void> {
     if (yes) {
@@ -95,10 +95,10 @@ export class Context {
     }
   }
 
-  /** The next line that is typed; empty at the end of the input and when asked to stop. */
+  /** Reads the next line of input. Empty at the end of the input, and when the command is asked to stop. */
   #readLine(): Promise<string> {
     return new Promise((resolve) => {
-      // Not as a terminal: the terminal itself edits the line, and turns Ctrl-C into a signal.
+      // terminal: false, because the terminal itself edits the line and turns Ctrl-C into a signal.
       const lines = createInterface({ input: this.#stdin, terminal: false });
       const end = (line: string) => {
         this.signal.removeEventListener('abort', stop);
@@ -112,7 +112,7 @@ export class Context {
     });
   }
 
-  /** Warns, unless the first of these has been told already; then all of them have been. */
+  /** Warns, unless the first text of `told` was reported before. All texts of `told` then count as reported. */
   warnOnce(told: readonly [string, ...string[]], text: string): void {
     if (this.#told.has(told[0])) {
       return;
@@ -124,12 +124,12 @@ export class Context {
     this.out.warn(text);
   }
 
-  /** Writes down what is done to a directory: one for all that the command does, as it keeps what it could not write. */
+  /** The recorder for a repository. The whole command uses the same one, because it keeps entries that could not be written. */
   recorder(location: string, auditLog: string | undefined): Recorder {
     const name = JSON.stringify([location, auditLog]);
     let recorder = this.#recorders.get(name);
     if (recorder === undefined) {
-      // Loaded when it is needed: with it comes the engine.
+      // Loaded only when it is needed, because it loads the engine too.
       const { Recorder } = require('../manager/recorder.js') as typeof import('../manager/recorder.js');
       recorder = new Recorder(location, {
         auditLog,
@@ -142,8 +142,8 @@ export class Context {
   }
 
   /**
-   * Does something and writes down that it was done, or that it failed. `details` is of what is known only then. What cannot be
-   * written down is said, and changes nothing else.
+   * Does some work and records that it was done, or that it failed. `learned` returns the details that are known only afterwards. If
+   * recording fails, a warning says so and nothing else changes.
    */
   async recorded<T>(
     operation: OperationName,

@@ -7,7 +7,7 @@ import type { Context } from './context.js';
 import { withDirectory } from './directory.js';
 import { isFullDisk, reasonOf } from './errors.js';
 
-/** Reads a backup. Damage that is found is noted where a manager notes it, and so is what is found whole. */
+/** Reads a backup. Remembers damage that is found in the same place as a manager does, and forgets it if the file is found intact. */
 export async function notingDamage<T>(
   context: Context,
   engine: BackupEngine,
@@ -37,10 +37,10 @@ export async function notingDamage<T>(
   });
 }
 
-/** Which backups are damaged, or may be, where a new backup could get their damage by sharing a file. */
+/** Ids of the backups that are or may be damaged, if a new backup could get their damage by sharing a file. */
 export async function damagedToShare(context: Context, dir: string): Promise<number[]> {
   if ((await readKnownDamage(dir)).length === 0) {
-    return []; // also where the directory is yet to be made
+    return []; // also if the repository does not exist yet
   }
   const { suspects, spreads } = await withDirectory(dir, (engine) => {
     const { location } = engine;

@@ -5,12 +5,12 @@ import type { OpenOptions } from '../database/database-options.js';
 import { notFound, UsageError } from './errors.js';
 import { unreadable } from './unreadable.js';
 
-/** How a database is opened to be backed up. */
+/** How a database is opened for a backup. */
 export type OpeningOptions = Pick<OpenOptions, 'walDir' | 'mergeOperator' | 'maxOpenFiles'>;
 
 /**
- * Opens a database to back it up: with all the column families it has, and without compacting anything, or noting other options,
- * behind its owner's back. Never makes one.
+ * Opens a database to back it up, with all its column families. Nothing changes without its owner's knowledge: no compactions, no new
+ * OPTIONS file. Never creates a database.
  */
 export async function openToBackUp(
   path: string,
@@ -30,9 +30,9 @@ export async function openToBackUp(
 }
 
 /**
- * Throws what can be told of a database without opening it: also while another process has it open.
+ * Throws the errors that can be found without opening the database. So it also works while another process has the database open.
  *
- * @returns its noted options
+ * @returns the contents of its OPTIONS file
  */
 export function checkDatabase(path: string, walDir: string | undefined): string {
   if (!isThere(join(path, 'CURRENT'))) {
@@ -48,12 +48,14 @@ export function checkDatabase(path: string, walDir: string | undefined): string 
   return options;
 }
 
-/** Whether there is something. What may not be looked at is no reason to say that there is nothing. */
+/** Whether something exists at a path. If it cannot be examined, this throws, because something may exist there. */
 function isThere(path: string): boolean {
   return looking(path, () => statSync(path, { throwIfNoEntry: false }) !== undefined);
 }
 
-/** Looks at a path. That it fails is told with the path: node's own words of a failed read have none. */
+/**
+ * Runs a function that reads a path. Its errors are extended with the path, because Node's messages about failed reads do not contain it.
+ */
 function looking<T>(path: string, look: () => T): T {
   try {
     return look();
@@ -62,7 +64,7 @@ function looking<T>(path: string, look: () => T): T {
   }
 }
 
-/** What RocksDB noted of the options that the database was last opened with; empty if there is nothing. */
+/** The newest OPTIONS file, in which RocksDB stored the options of the last open. Empty if there is none. */
 function newestOptions(path: string): string {
   const newest = looking(path, () => readdirSync(path))
     .filter((name) => /^OPTIONS-\d+$/.test(name))
@@ -75,18 +77,18 @@ function newestOptions(path: string): string {
   return looking(file, () => readFileSync(file, 'utf8'));
 }
 
-/** A database with more levels than RocksDB's default of 7 opens with as many only. */
+/** A database with more levels than RocksDB's default of 7 must be opened with at least that many. */
 function levelsOf(options: string): number | undefined {
   const most = Math.max(0, ...[...options.matchAll(/^\s*num_levels=(\d+)/gm)].map(([, levels]) => Number(levels)));
   return most > 7 ? most : undefined;
 }
 
-/** RocksDB's own merge operators. */
+/** The merge operators that are part of RocksDB. */
 export const mergeOperators = ['uint64add', 'stringappend', 'put', 'max', 'bytesxor'] as const;
 
 /**
- * A database whose log lies elsewhere opens without it, and without what is only there. RocksDB notes the place in the OPTIONS
- * file; whether that still holds only its owner knows.
+ * If the write-ahead log is in another directory, RocksDB opens the database without it, and the data that is only in the log is missing.
+ * RocksDB stores that directory in the OPTIONS file. Only the owner of the database knows whether it is still the right one.
  */
 function checkLogIsThere(path: string, options: string, walDir: string | undefined): void {
   const noted = /^\s*wal_dir=(.+)$/m.exec(options)?.[1]?.trim().replace(/\\(.)/g, '$1');
@@ -107,7 +109,7 @@ function checkLogIsThere(path: string, options: string, walDir: string | undefin
   }
 }
 
-/** RocksDB makes the directory of a log that is not there, and opens the database without what is only in its log. */
+/** If the given directory of the log does not exist, RocksDB creates it and opens the database without the data that is only in the log. */
 function checkGivenLog(path: string, walDir: string, noted: string | undefined): void {
   if (!isThere(walDir)) {
     throw new UsageError(

@@ -11,7 +11,7 @@ import { parseBackupId } from './parse.js';
 import { unreadable } from './unreadable.js';
 
 /**
- * Opens a directory of backups that is there, does something and closes it. Never makes one: a typing error must not. To read,
+ * Opens an existing repository, does some work and closes it. Never creates one, so that a typing error does not. If it only reads, it
  * needs no permission to write.
  */
 export async function withDirectory<T>(
@@ -28,7 +28,7 @@ export async function withDirectory<T>(
   return closing(await BackupEngine.open(dir, options), use);
 }
 
-/** Uses something and closes it, however that ends. */
+/** Works with a resource and then closes it, also after an error. */
 export async function closing<C extends { close(): Promise<void> }, T>(
   resource: C,
   use: (resource: C) => Promise<T>,
@@ -56,8 +56,8 @@ async function needDirectory(dir: string): Promise<void> {
 }
 
 /**
- * The backup that `ID` names. `latest` is the latest that can be read; with `wholeOnly`, and that is not known to be damaged. What it
- * passes over is said.
+ * Finds the backup that `ID` names. `latest` means the latest backup that can be read; with `wholeOnly`, the latest that is also not known
+ * to be damaged. A warning names the backups that were skipped.
  */
 export async function findBackup(
   context: Context,
@@ -96,7 +96,7 @@ export async function findBackup(
   return latest;
 }
 
-/** Which backups of those that can be read are known to be damaged. */
+/** Ids of the readable backups that are known to be damaged. */
 export async function knownDamaged(engine: BackupEngine): Promise<number[]> {
   const damage = await readKnownDamage(engine.location);
   const damageOf = damageLookup(damage);
@@ -104,7 +104,7 @@ export async function knownDamaged(engine: BackupEngine): Promise<number[]> {
   return backups.filter((backup) => damageOf(backup).length > 0).map(({ backupId }) => backupId);
 }
 
-/** Says which known damage was passed over for the sake of which backup. */
+/** Warns which damaged backups were skipped, and which backup was taken instead. */
 export function warnOfPassed(
   context: Context,
   { location }: BackupEngine,
@@ -121,7 +121,7 @@ export function warnOfPassed(
 
 const subject = (ids: readonly number[]) => `${ids.length === 1 ? 'backup' : 'backups'} ${ids.join(', ')}`;
 
-/** No backup can be used: there is none, or each is damaged. */
+/** The error if no backup can be used: there is none, or all are damaged. */
 export function noneUsable(
   location: string,
   corrupt: readonly UnreadableBackup[],
@@ -144,7 +144,7 @@ export function noneUsable(
   );
 }
 
-/** Opens a backup in place, for reading, does something and closes it. */
+/** Opens a backup in place for reading, does some work and closes it. */
 export async function withBackup<T>(
   context: Context,
   dir: string,

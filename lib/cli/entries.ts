@@ -2,7 +2,7 @@ import type { ColumnFamily, Database } from '../database/database.js';
 import { notFound, UsageError } from './errors.js';
 import { textAsBytes } from './output/text.js';
 
-/** What both commands that read entries take. */
+/** The arguments that `get` and `scan` have in common. */
 export const positionals = [
   { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
   { name: 'ID', type: 'backup', summary: "the number of a backup, or 'latest'" },
@@ -15,7 +15,7 @@ export const columnFamily = {
 } as const;
 export const hex = { type: 'flag', summary: 'keys on the command line are given in hexadecimal' } as const;
 
-/** A key as it is given on the command line. */
+/** Converts a key on the command line to bytes. */
 export function keyOf(text: string, isHex: boolean, name: string): Buffer {
   if (!isHex) {
     const bytes = textAsBytes(text);

@@ -4,7 +4,7 @@ import type { RecordedError } from '../manager/operation-record.js';
 import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
 import { COMMAND_ADVICE } from './advice.js';
 
-/** A command line that cannot be done. `hint` is what to type instead. */
+/** A command line that is wrong. `hint` is what the user can type instead. */
 export class UsageError extends Error {
   readonly code = 'USAGE';
 
@@ -16,7 +16,7 @@ export class UsageError extends Error {
   }
 }
 
-/** The signal's reason when a command is asked to stop, and the answer no. */
+/** The signal's reason when a command is asked to stop, and the error when the user answers no. */
 export class StoppedError extends Error {
   readonly code = 'STOPPED';
 }
@@ -25,7 +25,7 @@ export function notFound(code: `${string}_NOT_FOUND`, message: string): RocksDBE
   return new RocksDBError(message, code);
 }
 
-/** What happened, to which file, and what to do: for a person with a terminal. */
+/** The message for a user at a terminal: what happened, to which file, and what to do. */
 export function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
   const text =
@@ -38,29 +38,29 @@ export function messageOf(error: unknown): string {
   return why === 'damage' ? text : `${text.replace(/\.$/, '')}. ${capital(toReadAgain(why))}.`;
 }
 
-/** A sentence begins. */
+/** Makes the first letter a capital, as at the start of a sentence. */
 export function capital(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-/** What happened, and what can be done about it on the command line. */
+/** What happened, and what the user of the command line can do about it. */
 function inOwnWords(whatHappened: string, advice: string | undefined): string {
   const known = advice !== undefined && Object.hasOwn(COMMAND_ADVICE, advice);
   return withAdvice(whatHappened, known ? COMMAND_ADVICE[advice as Advice] : undefined);
 }
 
-/** The same of an error that was written down. */
+/** The same for an error in the history. */
 export function recordedInOwnWords(error: RecordedError | undefined): string {
   return error === undefined ? 'no reason is known' : inOwnWords(error.message, error.advice);
 }
 
-/** The stable word for what went wrong. */
+/** The stable code of an error. */
 export function codeOf(error: unknown): string {
   const { name } = (error ?? {}) as { name?: unknown };
   return errorCode(error) ?? (name === 'AbortError' ? 'STOPPED' : 'FAILED');
 }
 
-/** Why something failed, without the full stop: to stand within a sentence. */
+/** The message without the full stop, for use inside a sentence. */
 export function reasonOf(error: unknown): string {
   return messageOf(error).replace(/\.$/, '');
 }

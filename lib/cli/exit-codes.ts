@@ -1,6 +1,6 @@
 import { errorCode } from '../base/errors.js';
 
-/** How a command ended, as scripts see it. The numbers are stable. */
+/** The exits of a command and their numbers for scripts. The numbers are stable. */
 export const exitCodes = {
   ok: { number: 0, meaning: 'done' },
   failed: { number: 1, meaning: 'it failed; the message says why' },
@@ -14,7 +14,7 @@ export const exitCodes = {
 
 export type Exit = keyof typeof exitCodes;
 
-/** The numbers that end a process at once: of a second Ctrl-C, and of a second SIGTERM or SIGHUP. */
+/** The exit codes when a process ends at once: after a second Ctrl-C, SIGTERM or SIGHUP. */
 export const AT_ONCE = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 const byErrorCode: Record<string, Exit> = {
@@ -41,7 +41,7 @@ const byErrorCode: Record<string, Exit> = {
   ABORT_ERR: 'stopped',
 };
 
-/** What an error means for the exit code. */
+/** The exit for an error. */
 export function exitOf(error: unknown): Exit {
   const { name } = (error ?? {}) as { name?: unknown };
   const code = errorCode(error);

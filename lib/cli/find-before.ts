@@ -8,8 +8,8 @@ import { localTime } from './time.js';
 type Timed = Pick<BackupInfo, 'backupId' | 'timestamp'>;
 
 /**
- * The latest backup that was begun before a time: by the times of the backups. Their numbers say in which order they were made. Where
- * the two disagree a clock was wrong; `contradicting` are the backups that would make another choice by their numbers.
+ * The latest backup that was begun before a time, according to the timestamps. The ids say in which order the backups were made. If the two
+ * disagree, a clock was wrong; `contradicting` are the backups that would lead to another choice by their ids.
  */
 export function latestBefore<T extends Timed>(
   backups: readonly T[],
@@ -36,7 +36,10 @@ function isLater(a: Timed, b: Timed): boolean {
   );
 }
 
-/** Finds the backup that `--before` means, with `wholeOnly` among those that are not known to be damaged, and says what may be wrong with it. */
+/**
+ * Finds the backup that `--before` means, and warns if that choice may be wrong. With `wholeOnly`, it skips backups that are known to be
+ * damaged.
+ */
 export async function findBefore(
   context: Context,
   engine: BackupEngine,

@@ -10,7 +10,7 @@ import { AT_ONCE, type Exit, exitCodes } from './exit-codes.js';
 import type { Style } from './output/style.js';
 import { width, wrap } from './output/text.js';
 
-/** How an argument stands in the usage line. */
+/** How an argument is written in the usage line. */
 export function usageOf({ name, optional, many, choices }: PositionalSpec): string {
   const word = `${choices?.join('|') ?? name}${many ? '...' : ''}`;
   return optional ? `[${word}]` : word;
@@ -32,14 +32,14 @@ const placeholders: Partial<Record<OptionSpec['type'], string>> = {
   backup: 'ID',
 };
 
-/** `-q, --quiet`, `--rate-limit RATE`. */
+/** For example `-q, --quiet`, `--rate-limit RATE`. */
 export function optionTitle(name: string, spec: OptionSpec): string {
   const value =
     spec.type === 'flag' ? '' : ` ${spec.placeholder ?? placeholders[spec.type] ?? spec.choices?.join('|')}`;
   return `${spec.short === undefined ? '' : `-${spec.short}, `}--${name}${value}`;
 }
 
-/** The whole sentence about an option: values and default included. */
+/** The whole description of an option, with its values and its default. */
 export function optionText({ summary, choices, placeholder, default: byDefault }: OptionSpec): string {
   const values = choices !== undefined && placeholder !== undefined ? `: ${choices.join(', ')}` : '';
   return `${summary}${values}${byDefault === undefined ? '' : ` (default: ${byDefault})`}`;
@@ -63,7 +63,7 @@ const optionEntries = (options: OptionSpecs) =>
 const exitEntries = (exits: readonly Exit[]) =>
   exits.map((exit) => [String(exitCodes[exit].number), exitCodes[exit].meaning] as const);
 
-/** How a command may end. */
+/** The possible exits of a command. */
 export function exitsOf(command: Command): Exit[] {
   const all: Exit[] = ['ok', 'failed', 'usage', ...command.exits];
   return (Object.keys(exitCodes) as Exit[]).filter((exit) => all.includes(exit));

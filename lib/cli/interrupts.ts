@@ -3,12 +3,12 @@ import { AT_ONCE } from './exit-codes.js';
 
 type StopSignal = keyof typeof AT_ONCE;
 
-/** Within so many milliseconds, the same signal again is the same wish: npx passes on what the terminal has sent already. */
+/** Within this many milliseconds, the same signal counts only once: npx passes on a signal that the terminal has already sent. */
 const SAME_WISH_MS = 300;
 
 /**
- * Signals that ask to stop. The first aborts what runs, which then leaves nothing half done; the second ends the process at
- * once.
+ * Handles signals that ask to stop. The first one aborts the running operation, which then leaves nothing half done. The second one ends
+ * the process at once.
  */
 export class Interrupts {
   readonly #controller = new AbortController();
@@ -46,7 +46,7 @@ export class Interrupts {
     }
   }
 
-  /** Stops for another reason than a signal. */
+  /** Stops for a reason that is not a signal. */
   stop(why: string): void {
     if (!this.signal.aborted) {
       this.#controller.abort(new StoppedError(`stopped: ${why}`));

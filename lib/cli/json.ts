@@ -3,7 +3,7 @@ import type { BackupInfo } from '../native/backup-info.js';
 import { partsOf } from './output/text.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, ref, text, time } from './schema.js';
 
-/** Bytes in JSON: a string where they are UTF-8, else base64. */
+/** Bytes in JSON: a string if they are UTF-8, otherwise base64. */
 export type JsonBytes = string | { base64: string };
 
 export function bytesAsJson(bytes: Uint8Array): JsonBytes {
@@ -11,7 +11,7 @@ export function bytesAsJson(bytes: Uint8Array): JsonBytes {
   return isUtf8(buffer) ? buffer.toString('utf8') : { base64: buffer.toString('base64') };
 }
 
-/** The JSON text of {@link bytesAsJson} in parts, for a value that is too large to be several strings at once. */
+/** The JSON text of {@link bytesAsJson} in parts, for a value that is too large for several strings of its size. */
 export function* bytesAsJsonParts(bytes: Uint8Array): Generator<string> {
   if (isUtf8(bytes)) {
     yield '"';
@@ -22,7 +22,7 @@ export function* bytesAsJsonParts(bytes: Uint8Array): Generator<string> {
     return;
   }
   yield '{"base64":"';
-  // Three bytes are four digits: so a part stands for itself.
+  // Three bytes become four digits. So each part can be encoded separately.
   for (let at = 0; at < bytes.length; at += 3 << 14) {
     yield asBuffer(bytes.subarray(at, at + (3 << 14))).toString('base64');
   }
@@ -31,7 +31,7 @@ export function* bytesAsJsonParts(bytes: Uint8Array): Generator<string> {
 
 const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array) => Buffer.from(buffer, byteOffset, byteLength);
 
-/** What every command that names a backup tells of it. */
+/** The information about a backup in the JSON of all commands. */
 export function backupAsJson(info: BackupInfo) {
   return {
     backupId: info.backupId,
@@ -65,7 +65,7 @@ const backupProperties: Record<string, JsonSchema> = {
   'newerRocksDB?': text('set where the database can be opened by this version of RocksDB and newer ones only'),
 };
 
-/** What the schemas of several commands refer to. */
+/** Definitions that the schemas of several commands refer to. */
 export const definitions: Record<string, JsonSchema> = {
   bytes: {
     description: 'bytes: a string where they are UTF-8, else base64',

@@ -1,6 +1,8 @@
 import type { KeyRange } from '../native/options.js';
 
-/** The keys that fulfil all of these, in a family whose order is that of bytes (1), or the other way round (-1). */
+/**
+ * The range of keys that satisfy all these conditions. `order` is 1 if the family is sorted by bytes, and -1 if it is sorted in reverse.
+ */
 export function keyRange(
   prefix: Buffer | undefined,
   from: Buffer | undefined,
@@ -8,7 +10,7 @@ export function keyRange(
   order: 1 | -1,
 ): KeyRange {
   const after = prefix === undefined ? undefined : afterPrefix(prefix);
-  // With the order of bytes, a prefix is [prefix, after); turned round, it is (after, prefix].
+  // In the order of bytes, the keys with a prefix are [prefix, after). In reverse order, they are (after, prefix].
   const lower: Bound[] = [
     { key: order === 1 ? prefix : after, open: order === -1 },
     { key: from, open: false },
@@ -31,11 +33,11 @@ export function keyRange(
 
 interface Bound {
   key: Buffer | undefined;
-  /** Whether the key itself is left out. */
+  /** Whether the key itself is excluded. */
   open: boolean;
 }
 
-/** The first key after all those that begin with a prefix, if there can be one. */
+/** The first key after all keys with a prefix. Undefined if there can be none. */
 function afterPrefix(prefix: Buffer): Buffer | undefined {
   for (let end = prefix.length; end > 0; end--) {
     if (prefix[end - 1]! < 0xff) {

@@ -3,7 +3,7 @@ import { engineInfo } from '../native/engine-info.js';
 import type { Context } from './context.js';
 import { ranges } from './output/text.js';
 
-/** Which of these backups hold databases that this program cannot open, for want of a newer RocksDB. Empty: none. */
+/** A message about the backups whose databases this program cannot open because they need a newer RocksDB. Empty if there are none. */
 export function newerRocksDB(infos: readonly BackupInfo[]): string {
   const newer = infos.filter((info) => info.newerRocksDB !== undefined);
   if (newer.length === 0) {
@@ -18,7 +18,7 @@ export function newerRocksDB(infos: readonly BackupInfo[]): string {
   );
 }
 
-/** Says so before somebody relies on them. */
+/** Warns about such backups, before somebody relies on them. */
 export function warnOfNewerRocksDB(context: Context, infos: readonly BackupInfo[]): void {
   const text = newerRocksDB(infos);
   if (text !== '') {

@@ -5,16 +5,16 @@ import { type Command, commonOptions, type OptionSpec, type OptionSpecs, options
 import { UsageError } from './errors.js';
 import { parseTime } from './time.js';
 
-/** A command line, taken apart. Nothing of it is checked against the file system. */
+/** A parsed command line. Nothing in it has been checked against the file system. */
 export interface Parsed {
   command: Command;
   args: Record<string, string | string[] | undefined>;
   options: Record<string, unknown>;
 }
 
-/** What is known of a command line before anything else is: also when the rest of it is wrong. */
+/** The parts of a command line that are read first, even if the rest of it is wrong. */
 export interface Glance {
-  /** The first word that is no option. */
+  /** The first word that is not an option. */
   commandName: string | undefined;
   json: boolean;
   quiet: boolean;
@@ -42,8 +42,8 @@ function allOptions(commands: readonly Command[]): OptionSpecs {
 }
 
 /**
- * Options stand anywhere on the line, so those of all commands are known before the command is. A word of one dash whose letters
- * are not all options (`-dash/db`) is none of them: it may be a path, and its letters must not count.
+ * Splits a command line into tokens. Options may stand anywhere, so the options of all commands must be known before the command is. A word
+ * with one dash whose letters are not all options (`-dash/db`) is not an option: it may be a path, and its letters must not count.
  */
 function tokensOf(argv: readonly string[], commands: readonly Command[]): Token[] {
   const all = allOptions(commands);
@@ -95,7 +95,7 @@ export function glance(argv: readonly string[], commands: readonly Command[]): G
   };
 }
 
-/** Takes a command line apart, or says what is wrong with it. */
+/** Parses a command line. Throws a usage error that says what is wrong with it. */
 export function parseLine(argv: readonly string[], commands: readonly Command[], now: Date): Parsed {
   const tokens = tokensOf(argv, commands);
   const positionals = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value!);
@@ -125,7 +125,7 @@ export function parseLine(argv: readonly string[], commands: readonly Command[],
 
 const helpOf = (command: Command) => `rocksdb-backup ${command.name} --help`;
 
-/** What other programs call these commands. */
+/** Names of these commands in other programs. */
 const otherNames: Readonly<Record<string, string>> = {
   backup: 'create',
   save: 'create',
@@ -161,7 +161,7 @@ export function findCommand(name: string | undefined, commands: readonly Command
   throw new UsageError(`there is no command '${name}'${meant}`, 'rocksdb-backup --help');
 }
 
-/** Where no command is named, an option that no command has is what is wrong with the line. */
+/** If the line has no command, but an option that no command has, reports that option. */
 function refuseUnknownOptions(tokens: readonly Token[], commands: readonly Command[]): void {
   const known = Object.keys(allOptions(commands));
   const unknown = tokens.find((token): token is OptionToken => token.kind === 'option' && !known.includes(token.name));
@@ -208,7 +208,7 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
     try {
       amount = parse(value, name);
     } catch {
-      // Said below: the library takes numbers too, and a command line has only text.
+      // Reported below: the library's message mentions numbers too, but a command line has only text.
     }
     if (amount === undefined || amount < least) {
       throw new UsageError(`${name} must be ${expected}, not '${value}'`);
@@ -228,7 +228,7 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
     case 'rate': {
       const rate = amountOf(parseRate, 0, 'a rate such as 50MB/s or 64MiB/s, or a number of bytes per second');
       if (rate < 1000) {
-        // Nobody means 50 bytes a second; at so low a rate an operation would hardly even stop.
+        // A lower rate is surely a mistake, and with it an operation would hardly react to a stop.
         throw new UsageError(`${name} must be 1kB/s or more, such as 50MB/s, not '${value}'`);
       }
       return rate;
@@ -270,7 +270,7 @@ function assign(command: Command, given: string[]): Parsed['args'] {
   return args;
 }
 
-/** The number of a backup, or `latest`. */
+/** Parses the id of a backup, or `latest`. */
 export function parseBackupId(text: string, name: string): number | 'latest' {
   if (text === 'latest') {
     return text;

@@ -5,7 +5,7 @@ import { UsageError } from './errors.js';
 
 const keep = (what: string) => ({ type: 'integer', summary: `keep ${what}` }) as const;
 
-/** What says which backups stay: the options of prune and of report. */
+/** The options of prune and report that say which backups to keep. */
 export const policyOptions = {
   'keep-last': keep('the newest N'),
   'keep-hourly': keep('the newest of each of the last N hours that have backups'),
@@ -24,7 +24,7 @@ export const policyOptions = {
   },
 } as const satisfies OptionSpecs;
 
-/** The policy that such options make; undefined if none of them says what to keep. */
+/** The policy in these options. Undefined if none of them says what to keep. */
 export function policyOf(options: OptionValues<typeof policyOptions>): RetentionPolicy | undefined {
   if (options.timezone !== undefined) {
     checkTimezone(options.timezone);

@@ -1,4 +1,4 @@
-// The reference of the command line: docs/cli.md from the table of commands, and the JSON schema of what they answer.
+// Makes the reference of the command line: docs/cli.md from the table of commands, and the JSON schema of their answers.
 
 import { type Command, commonOptions, type OptionSpecs, optionsOf } from './command.js';
 import { exitCodes } from './exit-codes.js';
@@ -64,7 +64,7 @@ export function referenceText(commands: readonly Command[]): string {
   ].join('\n');
 }
 
-/** What every command answers with --json, as JSON Schema: by command, in `$defs`. */
+/** The JSON Schema of the answers of all commands with --json. The schema of each command is in `$defs`. */
 export function schemaText(commands: readonly Command[]): string {
   const schema = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -78,7 +78,7 @@ export function schemaText(commands: readonly Command[]): string {
   return `${JSON.stringify(schema, undefined, 2)}\n`;
 }
 
-/** A page with its generated part made anew. */
+/** Replaces the generated part of a page. */
 export function withReference(page: string, commands: readonly Command[]): string {
   const at = page.indexOf(BEGIN);
   return `${at < 0 ? `${page.trimEnd()}\n\n` : page.slice(0, at)}${referenceText(commands)}`;

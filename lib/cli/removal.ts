@@ -10,7 +10,7 @@ import { capital } from './errors.js';
 import { safe } from './output/text.js';
 import { localTime } from './time.js';
 
-/** What is going to be deleted, in sentences. */
+/** Describes in sentences which backups will be deleted. */
 export function deletionPlan(location: string, backups: readonly BackupInfo[], freed: number, left: number): string[] {
   const which = backups.map(({ backupId, timestamp }) => `${backupId} (begun ${localTime(timestamp)})`).join(', ');
   return [
@@ -19,7 +19,7 @@ export function deletionPlan(location: string, backups: readonly BackupInfo[], f
   ];
 }
 
-/** What is going to be deleted of what cannot be read: nothing is known of it. */
+/** Describes which unreadable backups will be deleted. Nothing is known about them but their ids. */
 export function unreadablePlan(location: string, backupIds: readonly number[], force: boolean): string[] {
   if (backupIds.length === 0) {
     return [];
@@ -33,7 +33,7 @@ export function unreadablePlan(location: string, backupIds: readonly number[], f
   ];
 }
 
-/** Which backups cannot be read, and why the latest of them cannot: for those who wanted to delete others. */
+/** For a user who wants to delete other backups: says which backups cannot be read, and why the latest of them cannot. */
 export function unreadableLine({ corrupt }: Inventory): string {
   const ids = corrupt.map(({ backupId }) => backupId).join(', ');
   const latest = corrupt.at(-1);
@@ -42,10 +42,10 @@ export function unreadableLine({ corrupt }: Inventory): string {
   return `${corrupt.length === 1 ? 'Backup' : 'Backups'} ${ids} cannot be read, and nothing goes before that is settled. Backup ${latest?.backupId}: ${safe(latest?.reason ?? '')}${todo}`;
 }
 
-/** The code of what is not as it was when it was decided to delete it. */
+/** The error code if a backup has changed since it was decided to delete it. */
 export const CHANGED = 'BACKUP_CHANGED';
 
-/** Deletes a backup that was shown or planned to go, if it is still that one and not pinned, and writes it down. */
+/** Deletes a backup that was shown or planned, if it is still the same one and not pinned. Records that. */
 export async function deleteShown(
   context: Context,
   engine: BackupEngine,
@@ -72,14 +72,14 @@ export async function deleteShown(
   );
 }
 
-/** While it is not known what was pinned, nothing is deleted, whoever asks. */
+/** While it is not known which backups were pinned, nothing may be deleted. */
 export function refuseLostPins({ state }: Pick<Inventory, 'state'>): void {
   if (state.pinsLost !== undefined) {
     throw new RocksDBError(`nothing was deleted: ${state.pinsLost}`, 'BACKUP_PINNED');
   }
 }
 
-/** What to say while pinned backups are not there; nothing otherwise. */
+/** A message about pinned backups that do not exist any more. Undefined if there are none. */
 export function missingPinsLine(inventory: Pick<Inventory, 'backups' | 'corrupt' | 'state'>): string | undefined {
   const ids = missingPins(inventory).map(({ backupId }) => backupId);
   if (ids.length === 0) {
@@ -90,7 +90,7 @@ export function missingPinsLine(inventory: Pick<Inventory, 'backups' | 'corrupt'
   return `${backups} ${ids.join(', ')}, pinned, ${are} not there any more: ${their} removed, or another program deleted ${ids.length === 1 ? 'it' : 'them'}. If files are left, bring the meta back to meta/ before anything is deleted or backed up; or give up on ${ids.length === 1 ? 'it' : 'them'} with unpin`;
 }
 
-/** A pinned backup is kept until it is unpinned, whoever asks. */
+/** Refuses to delete pinned backups. They are kept until they are unpinned, whoever asks. */
 export function refusePinned({ location }: Inventory, backups: readonly BackupRecord[], instead: string): void {
   const pinned = backups.filter((backup) => backup.pinned).map(({ backupId }) => backupId);
   if (pinned.length > 0) {

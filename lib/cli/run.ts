@@ -9,7 +9,7 @@ import { Interrupts } from './interrupts.js';
 import { Output } from './output/output.js';
 import { findCommand, glance, parseLine } from './parse.js';
 
-/** Runs one command line of this process to its end, and says with which exit code. */
+/** Runs one command line in this process. Returns the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
   const commands = commandTable();
   const seen = glance(argv, commands);
@@ -59,7 +59,7 @@ export function version(): string {
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 
-/** `help`, `help COMMAND`, `--help`, `--version`: whatever else is on the line. */
+/** Handles `help`, `help COMMAND`, `--help` and `--version`, whatever else is on the line. */
 function helpWanted(
   argv: readonly string[],
   commands: readonly Command[],
@@ -95,16 +95,16 @@ function helpAsJson(of: readonly Command[]): unknown {
   };
 }
 
-/** What the library warns of, and Node itself, is told in this program's own form. */
+/** Prints warnings of the library and of Node in the form of this program. */
 function onWarning(say: (text: string) => void): void {
-  process.removeAllListeners('warning'); // Node's own, which prints
+  process.removeAllListeners('warning'); // Node's own listener, which prints warnings
   process.on('warning', ({ name, message }) => {
     const isOurs = ['Warning', 'Error', 'BackupManagerWarning'].includes(name);
     say(isOurs ? message : `${name}: ${message}`);
   });
 }
 
-/** Whoever reads our answer may have seen enough: `list | head -1`. That is no failure. */
+/** The reader of our answer may close the pipe early: `list | head -1`. That is not a failure. */
 function onBrokenPipe(interrupts: Interrupts, keepsRunning: boolean): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') {

@@ -1,4 +1,4 @@
-/** As much of JSON Schema (2020-12) as describes what the commands answer. */
+/** The part of JSON Schema (2020-12) that is needed to describe the answers of the commands. */
 export interface JsonSchema {
   $ref?: string;
   description?: string;
@@ -14,7 +14,7 @@ export interface JsonSchema {
   anyOf?: readonly JsonSchema[];
 }
 
-/** An object of these properties and no others. A name that ends with `?` may be missing. */
+/** An object with exactly these properties. A property whose name ends with `?` is optional. */
 export function object(properties: Record<string, JsonSchema>, description?: string): JsonSchema {
   const entries = Object.entries(properties);
   return {

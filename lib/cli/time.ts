@@ -4,16 +4,16 @@ import { UsageError } from './errors.js';
 const moment = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/i;
 
 /**
- * A moment: an ISO date with or without a time, in the local time zone where it names none, or how long ago: `2h`, `3d`. A date
- * alone is the moment it begins.
+ * Parses a time: an ISO date with or without a time of day, or a duration before now: `2h`, `3d`. Without a time zone, it is in the local
+ * one. A date alone means the start of that day.
  */
 export function parseTime(text: string, name: string, now: Date): Date {
   const match = moment.exec(text.trim());
   if (match !== null) {
     const [, year, month, day, hour = '00', minute = '00', second = '00', zone = ''] = match;
-    // With a time, and without Z, this is local time.
+    // With a time of day and without Z, Date takes this as local time.
     const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${zone.toUpperCase()}`);
-    // The 30th of February is the 2nd of March for Date: somebody meant another day.
+    // Date turns 30 February into 2 March. The user must have meant something else.
     const isReal = new Date(`${year}-${month}-${day}T00:00:00Z`).getUTCDate() === Number(day);
     if (!Number.isNaN(time.getTime()) && isReal) {
       if (match[4] !== undefined && zone === '') {
@@ -23,10 +23,11 @@ export function parseTime(text: string, name: string, now: Date): Date {
     }
   } else {
     try {
-      // Backups know the second they were begun in: what is begun before a whole one is begun before that moment.
+      // Round down to a full second, because the timestamps of backups have no fractions: a backup that was begun before the full second
+      // was begun before this time.
       return new Date(Math.floor((now.getTime() - parseDuration(text, name)) / 1000) * 1000);
     } catch {
-      // said below, with both ways
+      // reported below, with both forms
     }
   }
   throw new UsageError(
@@ -37,11 +38,11 @@ export function parseTime(text: string, name: string, now: Date): Date {
 const HOUR = 3_600_000;
 
 /**
- * Where clocks are changed, an hour of local time is left out, and another one comes twice: somebody may mean any moment of these.
- * `asUtc` is the time as if it were one of UTC, `found` what Date makes of it.
+ * When clocks are changed, one hour of local time is missing and another one comes twice, so the time may be ambiguous. `asUtc` is the
+ * given time read as UTC; `found` is how Date understood it.
  */
 function checkLocalTime(text: string, asUtc: Date, found: Date, name: string): void {
-  // As the offset is shortly before and shortly after; nowhere is it changed twice within a day.
+  // The offsets shortly before and shortly after. Nowhere does the offset change twice in one day.
   const offsets = [-24, 0, 24].map((hours) => new Date(found.getTime() + hours * HOUR).getTimezoneOffset());
   const moments = [...new Set(offsets)]
     .map((offset) => new Date(asUtc.getTime() + offset * 60_000))
@@ -62,10 +63,10 @@ function checkLocalTime(text: string, asUtc: Date, found: Date, name: string): v
   }
 }
 
-/** The fields of a time of UTC, as {@link localTime} shows those of local time. */
+/** The fields of a UTC time, in the same format as {@link localTime}. */
 const fieldsOf = (asUtc: Date) => asUtc.toISOString().slice(0, 19).replace('T', ' ');
 
-/** `2026-10-25T02:30:00+02:00` */
+/** For example `2026-10-25T02:30:00+02:00`. */
 function withZone(time: Date): string {
   const offset = -time.getTimezoneOffset();
   const minutes = Math.abs(offset);
@@ -74,7 +75,7 @@ function withZone(time: Date): string {
 
 const two = (value: number) => String(value).padStart(2, '0');
 
-/** Local time to the second: `2026-01-31 03:00:00`. */
+/** Formats local time to the second: `2026-01-31 03:00:00`. */
 export function localTime(time: Date): string {
   const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   return `${date} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;

@@ -1,4 +1,4 @@
-// The configuration of `watch`: a JSON file. Whatever is wrong with it is told by the name of the key.
+// The configuration of `watch`, a JSON file. Every error in it names the key that is wrong.
 
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -11,7 +11,7 @@ import { notFound, UsageError } from './errors.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, text } from './schema.js';
 import { unreadable } from './unreadable.js';
 
-/** One database to watch over. Paths are absolute. */
+/** One database to watch. Paths are absolute. */
 export interface WatchedDatabase {
   name: string;
   path: string;
@@ -83,7 +83,7 @@ export const configSchema: JsonSchema = object({
   ),
 });
 
-/** Reads the file, or says which key of it is wrong. */
+/** Reads the file. Throws an error that says which key of it is wrong. */
 export async function readConfig(path: string): Promise<WatchedDatabase[]> {
   const contents = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') {
@@ -103,7 +103,7 @@ export async function readConfig(path: string): Promise<WatchedDatabase[]> {
   return parseConfig(config, path);
 }
 
-/** Checks what was in the file. */
+/** Checks the contents of the file. */
 export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
   const wrong = (message: string) => new UsageError(`${file}: ${message}`, 'rocksdb-backup watch --help');
   const [problem] = problemsOf(config, configSchema, '');
@@ -195,13 +195,13 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
   });
 }
 
-/** What is wrong with a value, by the name of the key. */
+/** The errors in a value; each names the key. */
 function problemsOf(value: unknown, schema: JsonSchema, key: string): string[] {
   const here = key === '' ? 'the configuration' : key;
   if (schema.anyOf !== undefined) {
     const all = schema.anyOf.map((each) => problemsOf(value, each, key));
     if (all.some((each) => each.length === 0)) return [];
-    // What comes nearest says most.
+    // The error of the alternative that fits best is the most useful.
     const deep = all.flat().find((problem) => !problem.startsWith(`${here} must`));
     const kinds = schema.description ?? [...new Set(schema.anyOf.map(kindOf))].join(' or ');
     return [deep ?? `${here} must be ${kinds}, not ${JSON.stringify(value)}`];

@@ -5,33 +5,34 @@ import type { Snapshot } from '../native/snapshot.js';
 import { isReversed, OrderCheck } from './key-order.js';
 import { familiesOf, type ReadAllOptions, Reading, snapshotOf } from './read-all.js';
 
-/** A key that differs between two databases. Buffers are parts of blocks of some 256 KiB, which they keep in memory. */
+/** A key that differs between two databases. Its Buffers are parts of blocks of about 256 KiB. They keep the whole block in memory. */
 export interface DatabaseChange {
   columnFamily: string;
-  /** `added`: only the second has it. `removed`: only the first. `changed`: its values differ. */
+  /** `added`: only the second database has the key. `removed`: only the first has it. `changed`: both have it, with different values. */
   change: 'added' | 'removed' | 'changed';
   key: Buffer;
-  /** The value in the first one. */
+  /** The value in the first database. */
   before?: Buffer;
-  /** The value in the second one. */
+  /** The value in the second database. */
   after?: Buffer;
 }
 
 /** Options of {@link diffDatabases}. */
 export interface DiffOptions extends ReadAllOptions {
-  /** Which families to compare. @default all that either has */
+  /** Which column families to compare. @default all families of both databases */
   columnFamilies?: readonly string[] | undefined;
 }
 
-/** What {@link diffDatabases} gives. */
+/** The result of {@link diffDatabases}. */
 export interface DatabaseDiff extends AsyncIterable<DatabaseChange> {
-  /** Which families both have, and which only one of them. An empty family makes no other difference. */
+  /** The column families that both databases have, and those that only one has. For a family without keys, this is the only difference. */
   readonly columnFamilies: { common: string[]; added: string[]; removed: string[] };
 }
 
 /**
- * Which keys were added, changed and removed from one database to another: family by family, in the order of the keys' bytes,
- * read as a stream whatever the databases' size. Of databases that are being written to it sees one moment.
+ * Finds the keys that were added, changed and removed from one database to another. They come family by family, in the order of the keys'
+ * bytes. The databases are read as a stream, so their size does not matter. A database that is being written to is read as it is at one
+ * moment.
  *
  * @example
  * const before = await engine.openBackup(3);
@@ -115,8 +116,9 @@ async function* changesOfFamily(columnFamily: string, a: Side, b: Side): AsyncGe
 }
 
 /**
- * Goes over what both have next and is the same: 1 entry, then 2, 4, 8 at once. Most of two databases is the same mostly, and
- * comparing much memory at once takes next to nothing. @returns how the keys compare where they stand then, if both stand at one
+ * Skips the next entries that are the same in both: 1 entry, then 2, 4, 8 at once. Most parts of the two databases are usually equal, and
+ * comparing a large piece of memory at once takes almost no time. @returns how the two keys compare at which both sides stop; undefined if
+ * one side has no more entries in memory
  */
 function skipEqual(a: Side, b: Side): number | undefined {
   let step = 1;
@@ -139,7 +141,7 @@ function skipEqual(a: Side, b: Side): number | undefined {
 
 const NOTHING: EntryBlock = { count: 0, ends: new Uint32Array(0), bytes: Buffer.alloc(0) };
 
-/** One of the two databases, at an entry of one family. */
+/** One of the two databases, at its current position in one column family. */
 class Side {
   readonly #reader: BlockReader | undefined;
   readonly #order: OrderCheck;
@@ -147,7 +149,7 @@ class Side {
   readonly #reading: Reading;
   #block = NOTHING;
   #index = 0;
-  /** Whether nothing comes after what is at hand. */
+  /** Whether no entries follow those that are in memory. */
   ended = false;
 
   private constructor(reader: BlockReader | undefined, order: OrderCheck, name: string, reading: Reading) {
@@ -167,7 +169,7 @@ class Side {
     return new Side(new BlockReader(space, { reverse, snapshot }), order, name, reading);
   }
 
-  /** How many entries are at hand. */
+  /** How many entries are in memory and not yet processed. */
   get left(): number {
     return this.#block.count - this.#index;
   }
@@ -195,7 +197,7 @@ class Side {
     this.#index += count;
   }
 
-  /** Whether the next entries are the same. */
+  /** Whether the next `count` entries are the same on both sides. */
   sameAs(other: Side, count: number): boolean {
     const first = 2 * this.#index;
     const otherFirst = 2 * other.#index;

@@ -5,43 +5,43 @@ import type { Snapshot } from '../native/snapshot.js';
 import { isReversed } from './key-order.js';
 import { familiesOf, type ReadAllOptions, Reading, snapshotOf } from './read-all.js';
 
-/** Count and checksum of one column family. */
+/** Number of keys and checksum of one column family. */
 export interface FamilyDigest {
   name: string;
   keys: number;
-  /** Bytes of its keys and values. */
+  /** Total size of its keys and values, in bytes. */
   bytes: number;
-  /** SHA-256 over all keys and values in the order of the keys' bytes, and over their lengths. */
+  /** SHA-256 of all keys and values in the order of the keys' bytes, and of their lengths. */
   checksum: string;
 }
 
-/** What tells whether two databases have the same contents. */
+/** Counts and checksums that show whether two databases have the same contents. */
 export interface DatabaseDigest {
   keys: number;
   bytes: number;
-  /** SHA-256 over the names and checksums of all families. */
+  /** SHA-256 of the names and checksums of all families. */
   checksum: string;
-  /** By name. */
+  /** Sorted by name. */
   columnFamilies: FamilyDigest[];
 }
 
-/** Parts of a database to look at in its place: by family the keys from which runs are read. */
+/** The parts of a database to read if not all of it is read: for each family, the keys at which runs start. */
 export interface Sample {
   runs: ReadonlyMap<string, readonly Run[]>;
 }
 
-/** At most so many entries from one key on, in the order of bytes. */
+/** A run of at most `limit` entries, starting at one key, in the order of the keys' bytes. */
 export interface Run {
   from: Buffer;
-  /** Ends before this key. */
+  /** The run ends before this key. */
   to: Buffer | undefined;
   limit: number;
 }
 
 /**
- * Reads everything that is in a database and boils it down to counts and checksums. Two databases have the same contents
- * if and only if their digests are the same, whatever files they are in, and in whatever order their comparators keep the keys.
- * Of a database that is being written to, it sees one moment.
+ * Reads a whole database and computes counts and checksums of its contents. Two databases have the same contents if and only if their
+ * digests are equal. It does not matter in which files the data is and in which order the comparators sort the keys. A database that is
+ * being written to is read as it is at one moment.
  *
  * @example
  * const digest = await digestDatabase(db);
@@ -92,12 +92,15 @@ async function digestFamily(
   return { name, keys: sum.keys, bytes: sum.bytes, checksum: sum.checksum() };
 }
 
-/** Bounds are in the comparator's order, in which the greater key comes first where it is the reverse one. */
+/** The bounds of a reader follow the order of the comparator. In a family with the reverse comparator, the greater key comes first. */
 function rangeOf({ from, to, limit }: Run, reversed: boolean): BlockReaderOptions {
   return reversed ? { lte: from, gt: to, limit } : { gte: from, lt: to, limit };
 }
 
-/** Of the lengths and of the bytes apart, which together say where each key and value ends. So a block is two updates. */
+/**
+ * Checksums the lengths and the bytes separately. Together they tell where each key and value ends. This needs only two updates for each
+ * block.
+ */
 class EntriesSum {
   keys = 0;
   bytes = 0;

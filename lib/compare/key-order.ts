@@ -4,8 +4,8 @@ import type { KeySpace } from '../database/key-space.js';
 import type { Snapshot } from '../native/snapshot.js';
 
 /**
- * Whether a family has to be read backwards for its keys to come in the order of their bytes: with the comparator 'reverseBytewise'.
- * Its first and its last key tell. With no key or one, any direction is the order of bytes.
+ * Whether a family must be read backwards to get its keys in the order of their bytes. That is so with the comparator 'reverseBytewise'.
+ * The first and the last key show it. With at most one key, both directions give the order of bytes.
  */
 export async function isReversed(space: KeySpace, snapshot: Snapshot | undefined): Promise<boolean> {
   const [first] = await space.keys({ limit: 1, snapshot, fillCache: false }).nextMany(1);
@@ -13,7 +13,7 @@ export async function isReversed(space: KeySpace, snapshot: Snapshot | undefined
   return first !== undefined && last !== undefined && Buffer.compare(first, last) > 0;
 }
 
-/** Sees to it that keys come in the order of their bytes, each greater than the one before, from block to block. */
+/** Checks that keys come in the order of their bytes, each greater than the one before it, also from one block to the next. */
 export class OrderCheck {
   readonly #where: string;
   #last: Buffer | undefined;
@@ -36,7 +36,7 @@ export class OrderCheck {
       from = start;
       to = end;
     }
-    // A copy: the block's memory need not stay.
+    // Make a copy, so that the block's memory can be freed.
     this.#last = Buffer.from(before.subarray(from, to));
   }
 
@@ -49,7 +49,7 @@ export class OrderCheck {
   }
 }
 
-/** In JS: keys are short, and a call of native code for each costs more. */
+/** Written in JS, because keys are short and a call into native code for each would cost more. */
 function isBefore(a: Buffer, aFrom: number, aTo: number, b: Buffer, bFrom: number, bTo: number): boolean {
   const length = Math.min(aTo - aFrom, bTo - bFrom);
   for (let n = 0; n < length; n++) {
@@ -63,7 +63,7 @@ function isBefore(a: Buffer, aFrom: number, aTo: number, b: Buffer, bFrom: numbe
 
 const SHOWN_BYTES = 80;
 
-/** A key in a message: as text where it is text, else in hexadecimal digits. */
+/** Formats a key for a message: as text if it is ASCII text, otherwise in hexadecimal digits. */
 export function showKey(key: Buffer): string {
   const shown = key.subarray(0, SHOWN_BYTES);
   const more = key.length > SHOWN_BYTES ? `... (${key.length} bytes)` : '';

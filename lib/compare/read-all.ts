@@ -2,25 +2,25 @@ import type { EntryBlock } from '../database/block-reader.js';
 import type { Database } from '../database/database.js';
 import type { Snapshot } from '../native/snapshot.js';
 
-/** How far the reading of a database is. */
+/** How far the reading of a database has come. */
 export interface ReadProgress {
-  /** Which family is being read. */
+  /** The column family that is being read. */
   columnFamily: string;
-  /** Keys that were read so far, of all families. */
+  /** How many keys of all families were read so far. */
   keys: number;
-  /** Bytes of keys and values that were read so far. */
+  /** How many bytes of keys and values were read so far. */
   bytes: number;
 }
 
-/** Options of what reads whole databases. */
+/** Options of functions that read whole databases. */
 export interface ReadAllOptions {
-  /** Ends it; it rejects with the signal's reason. */
+  /** Stops the reading when it is aborted. The call then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Told at most about 20 times a second. */
+  /** Called at most about 20 times a second. */
   onProgress?: ((progress: ReadProgress) => void) | undefined;
 }
 
-/** What is counted and asked while databases are read. */
+/** Counts what is read, checks the signal and reports progress. */
 export class Reading {
   keys = 0;
   bytes = 0;
@@ -45,12 +45,12 @@ export class Reading {
   }
 }
 
-/** A moment of a database that may be written to; others do not change. */
+/** A snapshot, so that a database that may be written to is read as it is at one moment. Other databases do not change and need none. */
 export function snapshotOf(db: Database): Snapshot | undefined {
   return db.mode === 'readWrite' ? db.snapshot() : undefined;
 }
 
-/** Names of the families, in an order that does not depend on when they were made. */
+/** The names of the column families, in an order that does not depend on when they were created. */
 export function familiesOf(db: Database): string[] {
   return [...db.columnFamilies].sort();
 }

@@ -5,14 +5,14 @@ import type { Run, Sample } from './digest.js';
 import { isReversed } from './key-order.js';
 import { familiesOf } from './read-all.js';
 
-/** Runs of keys are about so long: seeking costs as much as reading some dozens of keys. */
+/** A run has about this many keys: one seek costs as much as reading a few dozen keys. */
 const KEYS_OF_RUN = 100;
 const MOST_RUNS = 1000;
 
-/** From so few keys on, everything is read. */
+/** A database with at most this many keys is read completely. */
 const FEW_KEYS = 1000;
 
-/** Checks what says how much of a database to look at. */
+/** Checks the `sample` option, which says how much of a database to read. */
 export function checkSample(sample: number | undefined): void {
   const expected = 'a share of all keys above 0 and up to 1, or a number of keys';
   if (sample !== undefined && typeof sample !== 'number') {
@@ -24,8 +24,8 @@ export function checkSample(sample: number | undefined): void {
 }
 
 /**
- * Chooses what to read of a database: runs of keys, spread over all of its data, at other places each time, and its first and last
- * keys. Undefined where that would be everything. `sample` is a share, up to 1, or a number of keys.
+ * Chooses which parts of a database to read: runs of keys that are spread over all its data, and its first and last keys. The runs are at
+ * different places each time. Undefined means that everything is to be read. `sample` is a share (up to 1) or a number of keys.
  */
 export async function planSample(db: Database, sample: number, random = Math.random): Promise<Sample | undefined> {
   checkSample(sample);
@@ -44,15 +44,15 @@ export async function planSample(db: Database, sample: number, random = Math.ran
   return { runs };
 }
 
-/** The keys from one that is there up to one that need not be. */
+/** A range of keys. `from` is a key that exists; `to` need not exist and is not included. */
 interface Interval {
   from: Buffer;
   to: Buffer;
-  /** About how many bytes are in it; 0 if it is not worth splitting, or cannot be. */
+  /** About how many bytes are in it. 0 if it cannot be split, or if that makes no sense. */
   size: number;
 }
 
-/** Halves the largest interval, again and again: so the places are spread over the data, however the keys are spread. */
+/** Splits the largest interval again and again. So the runs are spread evenly over the data, even if the keys are not. */
 async function planRuns(space: KeySpace, wanted: number, random: () => number): Promise<Run[]> {
   const reversed = await isReversed(space, undefined);
   const looks = new Looks(space, reversed);
@@ -64,7 +64,7 @@ async function planRuns(space: KeySpace, wanted: number, random: () => number): 
   const count = Math.min(MOST_RUNS, Math.max(1, Math.ceil(wanted / KEYS_OF_RUN)));
   const end = Buffer.concat([last, Buffer.of(0)]);
   const intervals: Interval[] = [{ from: first, to: end, size: await looks.sizeOf(first, end) }];
-  // Where keys have much in common, many a place between two of them has none.
+  // If keys have long common prefixes, there are often no keys after a place between two of them. So limit the tries.
   for (let tries = 8 * count + 500; intervals.length < count && tries > 0; tries--) {
     const largest = intervals.reduce((a, b) => (b.size > a.size ? b : a));
     if (largest.size === 0) {
@@ -94,13 +94,16 @@ async function split(interval: Interval, intervals: Interval[], looks: Looks, ra
   interval.to = middle;
 }
 
-/** A string of bytes that lies between two others, nearer to the second the greater `weight` is; undefined if they are too near. */
+/**
+ * Returns a byte string between two others. The greater `weight` is, the nearer it is to the second. Undefined if the two are too close to
+ * each other.
+ */
 export function between(from: Buffer, to: Buffer, weight: number): Buffer | undefined {
   let common = 0;
   while (common < from.length && from[common] === to[common]) {
     common++;
   }
-  const DIGITS = 6; // as many bytes as a number has exactly
+  const DIGITS = 6; // a number can represent this many bytes exactly
   const low = numberAt(from, common, DIGITS);
   const high = numberAt(to, common, DIGITS);
   const middle = Math.floor(low + (high - low) * weight);
@@ -118,7 +121,7 @@ function numberAt(bytes: Buffer, start: number, digits: number): number {
   return part.readUIntBE(0, digits);
 }
 
-/** Looks at a family in the order of bytes, whichever its comparator's is. */
+/** Reads single keys of a family in the order of bytes, whatever its comparator is. */
 class Looks {
   constructor(
     readonly space: KeySpace,
@@ -141,7 +144,7 @@ class Looks {
   async #one(range: object): Promise<Buffer | undefined> {
     await using keys = this.space.keys({ ...range, limit: 1 });
     const [key] = await keys.nextMany(1);
-    // A copy: the block's memory need not stay.
+    // Make a copy, so that the block's memory can be freed.
     return key === undefined ? undefined : Buffer.from(key);
   }
 }

@@ -5,7 +5,7 @@ import { isPromise, pacedAfterWork } from '../native/settle.js';
 import type { Snapshot } from '../native/snapshot.js';
 import { familyIdOf, handleOf, type KeySpace } from './key-space.js';
 
-/** Large enough for the way between threads to cost nothing beside it, small enough to keep nobody waiting. */
+/** Large enough that the transfer between threads costs little in comparison. Small enough that one block blocks nobody for long. */
 const BLOCK_BYTES = 256 << 10;
 
 const HEAD_BYTES = 8;
@@ -13,14 +13,14 @@ const HEAD_BYTES = 8;
 /** Options of {@link BlockReader}. */
 export interface BlockReaderOptions extends KeyRange {
   reverse?: boolean | undefined;
-  /** At most so many entries. @default all */
+  /** The maximum number of entries. @default all */
   limit?: number | undefined;
   snapshot?: Snapshot | undefined;
 }
 
 /**
- * Entries as they came from native code: `bytes` are all keys and values, in turn, one after the other; `ends[2 * n]` is where the
- * nth key ends and its value begins, `ends[2 * n + 1]` where the value ends.
+ * Entries as they come from native code. `bytes` contains all keys and values, one after the other: key, value, key, value. The nth key
+ * ends at `ends[2 * n]`, where its value begins. The value ends at `ends[2 * n + 1]`.
  */
 export interface EntryBlock {
   readonly count: number;
@@ -29,8 +29,8 @@ export interface EntryBlock {
 }
 
 /**
- * Reads a key space block by block, the next one while the caller works on this one, past the block cache. For those who look at
- * everything: it makes no object for each entry.
+ * Reads a key space block by block. It reads the next block while the caller works on the current one, and does not fill the block cache.
+ * For code that reads everything: it makes no object for each entry.
  */
 export class BlockReader {
   readonly #native: NativeIterator;
@@ -46,7 +46,7 @@ export class BlockReader {
     this.#native = handle.native.iterator(familyIdOf(space), { ...range, keys: true, values: true, fillCache: false });
   }
 
-  /** The next block, which has at least one entry; undefined at the end. */
+  /** The next block. It has at least one entry. Undefined at the end. */
   async next(): Promise<EntryBlock | undefined> {
     while (!this.#finished && !this.#closed && this.#left > 0) {
       const result = this.#ahead ?? this.#request();
@@ -58,7 +58,7 @@ export class BlockReader {
       if (waited && !this.#finished && !this.#closed && this.#left > 0) {
         this.#ahead = this.#request();
         if (isPromise(this.#ahead)) {
-          this.#ahead.catch(() => {}); // told when it is awaited
+          this.#ahead.catch(() => {}); // the error is reported when #ahead is awaited
         }
       }
       if (block.count > 0) {
@@ -68,7 +68,7 @@ export class BlockReader {
     return undefined;
   }
 
-  /** Ends it. Again does nothing. */
+  /** Closes the reader. A second call does nothing. */
   close(): void {
     if (!this.#closed) {
       this.#closed = true;

@@ -9,31 +9,34 @@ import { familyIdOf, handleOf, KeySpace } from './key-space.js';
 
 const constructorKey = Symbol('Database');
 
-/** Under this key, an object that is built over a database has it. */
+/** The key of the property that holds the {@link Database}, in objects that are built on top of a database. */
 export const databaseOf: unique symbol = Symbol.for('rocksdb-backup.database');
 
-/** Something built over a {@link Database}, which goes where a database does: into a backup, for instance. */
+/** An object that is built on top of a {@link Database}. It can be passed where a database is expected, for instance to createBackup. */
 export interface DatabaseSource {
-  /** The database. Throws while there is none that is open. */
+  /** The database. The getter throws if no database is open. */
   readonly [databaseOf]: Database;
 }
 
-/** What a database tells of the work that it does by itself: see {@link Database.on}. */
+/** Events of a database about its background work: see {@link Database.on}. */
 export interface DatabaseEvents {
   /**
-   * A flush, a compaction, or a write to the log failed. From the severity `hard` on, the database takes no writes until
-   * {@link Database.resume} succeeds, or it is opened again.
+   * A flush, a compaction, or a write to the log failed. If the severity is `hard` or worse, the database accepts no writes until
+   * {@link Database.resume} succeeds or the database is opened again.
    */
   error: [error: RocksDBError, during: string];
-  /** It works again: RocksDB got over the error by itself, or was told to resume. The error is the one that is over. */
+  /**
+   * The database works again, either because RocksDB recovered by itself or because `resume` was called. The argument is the error that is
+   * over.
+   */
   recovered: [error: RocksDBError | undefined];
 }
 
 /**
- * An open RocksDB database. Its own methods read and write the default column family.
+ * An open RocksDB database. Its own read and write methods use the default column family.
  *
- * Threads: a `Database` belongs to the thread that made it. Other threads of the process get a handle on the same database
- * from {@link Database.attach}; it is closed when its last handle is.
+ * Threads: a `Database` object belongs to the thread that made it. Other threads of the process get their own handle on the same database
+ * from {@link Database.attach}. The database is closed when its last handle is closed.
  *
  * @example
  * await using db = await Database.open('/var/lib/app/data');
@@ -45,11 +48,11 @@ export class Database extends KeySpace implements AsyncDisposable {
     return handleOf(this).native;
   }
 
-  /** The database's directory: absolute, links resolved. */
+  /** The database's directory, as an absolute path with symlinks resolved. */
   readonly path: string;
-  /** Names the database for {@link Database.attach} in other threads of this process, as long as it is open. */
+  /** Identifies the database for {@link Database.attach} in other threads of this process, as long as it is open. */
   readonly token: string;
-  /** How it was opened. */
+  /** How the database was opened. */
   readonly mode: 'readWrite' | 'readOnly' | 'secondary';
   #events: EventEmitter<DatabaseEvents> | undefined;
 
@@ -65,7 +68,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Opens the database in a directory, with all column families it has.
+   * Opens the database in a directory, with all its column families.
    *
    * @example
    * const db = await Database.open('/var/lib/app/data', { compression: 'zstd' });
@@ -75,7 +78,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Another handle on a database that is open in this process, by its token.
+   * Makes another handle on a database that is open in this process, found by its token.
    *
    * @example
    * // in a Worker, which got db.token as workerData
@@ -86,7 +89,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * The names of a database's column families, whether it is open or not.
+   * The names of a database's column families. The database may be open or closed.
    *
    * @example
    * await Database.listColumnFamilies('/var/lib/app/data'); // ['default', 'users']
@@ -96,8 +99,8 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Deletes a database, and no other file in its directory. It must not be open. Options are needed where they say where
-   * its files are (`walDir`).
+   * Deletes a database, but no other files in its directory. The database must not be open. Options are only needed if they say where its
+   * files are (`walDir`).
    *
    * @example
    * await Database.destroy('/var/lib/app/data');
@@ -107,8 +110,8 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Saves what can be saved of a database that cannot be opened any more. It must not be open. What was lost, it cannot say:
-   * restore a backup if there is one.
+   * Saves what can be saved of a database that cannot be opened any more. The database must not be open. It cannot tell you what was lost:
+   * if you have a backup, restore that instead.
    *
    * @example
    * await Database.repair('/var/lib/app/data');
@@ -117,12 +120,12 @@ export class Database extends KeySpace implements AsyncDisposable {
     return native.Database.repair(path, options);
   }
 
-  /** The number of the last write. */
+  /** The sequence number of the last write. */
   get latestSequenceNumber(): bigint {
     return this.#native.latestSequenceNumber;
   }
 
-  /** The database's own id. A copy, also a restored one, has the same. */
+  /** The database's id. A copy of the database, including a restored one, has the same id. */
   get identity(): string {
     return this.#native.identity;
   }
@@ -133,7 +136,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * A column family by its name. Throws `COLUMN_FAMILY_NOT_FOUND` if there is none.
+   * Returns a column family by its name. Throws `COLUMN_FAMILY_NOT_FOUND` if there is none of that name.
    *
    * @example
    * await db.columnFamily('users').get('1');
@@ -149,7 +152,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Makes a column family. Options that are not given are those the database was opened with.
+   * Creates a column family. For options that are not given, the values with which the database was opened apply.
    *
    * @example
    * const users = await db.createColumnFamily('users');
@@ -159,7 +162,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Removes a column family and all its data. Reads that have begun are not disturbed.
+   * Removes a column family with all its data. Reads that have already begun continue normally.
    *
    * @example
    * await db.dropColumnFamily('users');
@@ -169,7 +172,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Keeps a view of the database as it is now.
+   * Makes a snapshot: a view of the database as it is now.
    *
    * @example
    * using snapshot = db.snapshot();
@@ -179,7 +182,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Writes what is in memory to files, of all column families.
+   * Writes the memory of all column families to files.
    *
    * @example
    * await db.flush();
@@ -189,8 +192,8 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Makes a copy of the database in a new directory, out of hard links where that is on the same file system: in no time,
-   * and taking no space at first. Missing directories above it are made.
+   * Makes a copy of the database in a new directory. On the same file system it consists of hard links: that takes almost no time, and no
+   * space at first. Missing parent directories are created.
    *
    * @example
    * await db.checkpoint('/var/lib/app/before-migration');
@@ -200,8 +203,8 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Calls a listener when background work of the database fails, and when it works again. Of an 'error' without a listener
-   * nothing is thrown: the next write fails with it. Listeners keep no process alive.
+   * Adds a listener for failures of background work, and for recovery from them. If there is no listener for 'error', nothing is thrown:
+   * the next write fails with that error. Listeners do not keep the process alive.
    *
    * @example
    * db.on('error', (error, during) => logger.error({ error, during }));
@@ -209,7 +212,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   on<E extends keyof DatabaseEvents>(event: E, listener: (...args: DatabaseEvents[E]) => void): this {
     const native = this.#native;
     if (this.#events === undefined) {
-      // No reference to this: a database that nobody uses any more can go, listeners or not.
+      // No reference to `this`: a database that is not used any more can be garbage-collected, even if it has listeners.
       const events = new EventEmitter<DatabaseEvents>();
       native.onEvent((kind, during, error) => {
         if (kind === 'error' && events.listenerCount('error') > 0) {
@@ -224,16 +227,17 @@ export class Database extends KeySpace implements AsyncDisposable {
     return this;
   }
 
-  /** Takes a listener away. */
+  /** Removes a listener. */
   off<E extends keyof DatabaseEvents>(event: E, listener: (...args: DatabaseEvents[E]) => void): this {
     (this.#events as EventEmitter | undefined)?.off(event, listener);
     return this;
   }
 
   /**
-   * Has the database take writes again after background work had failed, when the cause is gone: a full disk has space again, for
-   * instance. Writes out what is in memory. Rejects with the error if it is still there; after an error of the severity `fatal`
-   * only closing and opening helps. Where nothing had failed, does nothing. RocksDB tries it by itself as well, after some errors.
+   * Makes the database accept writes again after background work failed. Call it when the cause is gone: for instance, when a full disk has
+   * space again. It flushes the memory to files. It rejects with the error if the cause is still there. After an error of severity `fatal`,
+   * only closing and opening the database helps. If nothing had failed, it does nothing. After some errors, RocksDB also tries this by
+   * itself.
    *
    * @example
    * db.on('error', async (error) => {
@@ -245,7 +249,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * In a secondary: sees what the primary has written since.
+   * For a secondary: applies what the primary has written since the last call.
    *
    * @example
    * await secondary.tryCatchUpWithPrimary();
@@ -255,9 +259,9 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 
   /**
-   * Closes this handle, and with the last handle the database: then the promise resolves when its files are closed and its
-   * lock is free. What has begun is finished first, compactions are stopped; iterators, snapshots and batches of this handle
-   * end. Again does nothing more.
+   * Closes this handle. If it is the last handle, closes the database: the promise then resolves when its files are closed and its lock is
+   * free. Operations that have begun finish first, but compactions are stopped. Iterators, snapshots and batches of this handle end. A
+   * second call does nothing more.
    *
    * @example
    * await db.close();
@@ -273,7 +277,7 @@ export class Database extends KeySpace implements AsyncDisposable {
   }
 }
 
-/** The native half of a database, for those who pass it to native code. */
+/** The native half of a database, for code that passes it to native code. */
 export function nativeDatabase(source: Database | DatabaseSource): NativeDatabase {
   const database =
     source instanceof Database ? source : (source as Partial<DatabaseSource> | null | undefined)?.[databaseOf];
@@ -283,25 +287,25 @@ export function nativeDatabase(source: Database | DatabaseSource): NativeDatabas
   return handleOf(database).native;
 }
 
-/** A database that native code opened. */
+/** Wraps a database that native code opened. */
 export function databaseFromNative(handle: unknown): Database {
   return new Database(constructorKey, handle as NativeDatabase);
 }
 
 /**
- * A column family: keys and values of their own in the same database, written together with the others by one batch.
+ * A column family: a separate set of keys and values in the same database. One batch can write to several families.
  *
  * @example
  * const users = await db.createColumnFamily('users', { compression: 'zstd' });
  * await users.put('1', 'Ada');
  */
 export class ColumnFamily extends KeySpace {
-  /** Its name. */
+  /** The name of the column family. */
   readonly name: string;
-  /** The database it belongs to. */
+  /** The database that the column family belongs to. */
   readonly database: Database;
 
-  /** For the methods of {@link Database}. */
+  /** Only the methods of {@link Database} call this. */
   constructor(handle: Handle, family: number, name: string, database: Database) {
     super(handle, family);
     this.name = name;
@@ -309,7 +313,7 @@ export class ColumnFamily extends KeySpace {
   }
 
   /**
-   * Writes what is in memory to files: this family's only.
+   * Writes the memory of this column family, and no other, to files.
    *
    * @example
    * await users.flush();

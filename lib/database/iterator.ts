@@ -7,10 +7,11 @@ import type { Data, Encoding, Key } from '../native/options.js';
 export type Entry<E extends Encoding> = [Data<E>, Data<E>];
 
 /**
- * Goes over a range of keys, reading ahead in blocks. It sees the database as it was when the iterator was made. Leaving a
- * `for await` early ends it, and so does reaching the end of one; otherwise close it, or let `await using` do that.
+ * Walks over a range of keys and reads ahead in blocks. It sees the database as it was when the iterator was made. A `for await` loop
+ * closes the iterator, both at the end of the range and when you leave the loop early. In all other cases, close it yourself or let `await
+ * using` do that.
  *
- * Buffers that it gives out are parts of a block of up to 64 KiB, which stays in memory as long as one of them does.
+ * Buffers that it returns are parts of a block of up to 64 KiB. The block stays in memory as long as any of these Buffers does.
  *
  * @example
  * for await (const [key, value] of db.iterator({ gte: 'user:', lt: 'user;', encoding: 'utf8' })) {
@@ -23,15 +24,15 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
   readonly #borrowed: Promise<IteratorResult<T, undefined>> | undefined;
   #tail: Promise<unknown> | undefined;
 
-  /** For the methods that make iterators. */
+  /** Only the methods that make iterators call this. */
   constructor(cursor: Cursor, read: (cursor: Cursor) => unknown, borrowed?: T) {
     this.#cursor = cursor;
     this.#read = read;
-    // Every entry is the same object then: so one promise of it does for all.
+    // Every entry is then the same object, so one promise can be used for all.
     this.#borrowed = borrowed && Promise.resolve({ value: borrowed, done: false });
   }
 
-  /** The next entry. At the end the iterator closes. */
+  /** The next entry. At the end of the range, the iterator closes itself. */
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#tail === undefined && this.#cursor.hasEntry && !pace.due()) {
       const value = this.#take();
@@ -53,8 +54,8 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
   }
 
   /**
-   * The next entries: `count` of them, or fewer at the end, after which an empty array comes. Does not close the iterator
-   * at the end, so that one may `seek` back.
+   * The next `count` entries. At the end of the range it returns fewer, and then an empty array. It does not close the iterator at the end,
+   * so that you may `seek` back.
    *
    * @example
    * const page = await iterator.nextMany(50);
@@ -87,8 +88,8 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
   }
 
   /**
-   * Goes to a key, or to the next one in the direction of the iterator if it is not there, within its range. Entries that
-   * were given out count towards the limit all the same.
+   * Goes to a key or, if it does not exist, to the next one in the direction of the iterator, within its range. Entries that were already
+   * returned still count towards the limit.
    *
    * @example
    * iterator.seek('user:500');
@@ -97,12 +98,12 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
     this.#cursor.seek(target);
   }
 
-  /** Ends the iterator. Again does nothing. */
+  /** Closes the iterator. A second call does nothing. */
   async close(): Promise<void> {
     this.#cursor.close();
   }
 
-  /** Ends the iterator: what `for await` calls when it is left early. */
+  /** Closes the iterator. `for await` calls this when you leave the loop early. */
   async return(): Promise<IteratorResult<T, undefined>> {
     this.#cursor.close();
     return { value: undefined, done: true };
@@ -116,7 +117,7 @@ export class DatabaseIterator<T> implements AsyncIterableIterator<T>, AsyncDispo
     return this.close();
   }
 
-  /** Calls that overlap are served one after the other, in the order in which they came. */
+  /** Calls that overlap run one after the other, in the order in which they were made. */
   #inTurn<R>(step: () => Promise<R>): Promise<R> {
     const turn = this.#tail === undefined ? step() : this.#tail.then(step, step);
     this.#tail = turn;

@@ -22,9 +22,9 @@ let handleOf: (space: KeySpace) => Handle;
 let familyIdOf: (space: KeySpace) => number;
 
 /**
- * Keys and values: what a {@link Database} (its default column family) and every other {@link ColumnFamily} can do.
+ * The operations on keys and values that a {@link Database} (for its default column family) and every other {@link ColumnFamily} have.
  *
- * Methods that return a promise reject with `DATABASE_CLOSED` once the database is closed, the others throw it.
+ * When the database is closed, methods that return a promise reject with `DATABASE_CLOSED`; the others throw it.
  */
 export abstract class KeySpace {
   static {
@@ -45,7 +45,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * The value of a key, or undefined.
+   * The value of a key, or undefined if there is no such key.
    *
    * @example
    * const value = await db.get('greeting', { encoding: 'utf8' });
@@ -55,7 +55,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * The value of a key, or undefined, reading the disk on this thread if need be.
+   * The value of a key, or undefined if there is no such key. If it must read the disk, it blocks this thread.
    *
    * @example
    * const value = db.getSync('greeting');
@@ -73,8 +73,8 @@ export abstract class KeySpace {
   }
 
   /**
-   * The values of many keys, in their order; undefined where there is none. Buffers may be parts of one piece of memory of up
-   * to 256 KiB, which stays as long as one of them does.
+   * The values of many keys, in the same order. Undefined for keys that do not exist. Buffers may be parts of one piece of memory of up to
+   * 256 KiB, which stays in memory as long as any of these Buffers does.
    *
    * @example
    * const [a, b] = await db.getMany(['a', 'b']);
@@ -88,7 +88,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Whether a key is there.
+   * Whether a key exists.
    *
    * @example
    * if (await db.has('greeting')) { ... }
@@ -98,7 +98,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Whether keys are there, in their order.
+   * Whether each of many keys exists, in the same order.
    *
    * @example
    * const [hasA, hasB] = await db.hasMany(['a', 'b']);
@@ -108,7 +108,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Sets a key's value. 64 MiB is fine; the limit is 4 GiB.
+   * Sets the value of a key. Values of 64 MiB work well; the limit is 4 GiB.
    *
    * @example
    * await db.put('greeting', 'hello', { sync: true });
@@ -118,7 +118,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Sets a key's value, waiting on this thread.
+   * Sets the value of a key, and blocks this thread until it is done.
    *
    * @example
    * db.putSync('greeting', 'hello');
@@ -128,7 +128,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Removes a key, if it is there.
+   * Removes a key, if it exists.
    *
    * @example
    * await db.delete('greeting');
@@ -138,7 +138,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Removes a key, if it is there, waiting on this thread.
+   * Removes a key, if it exists, and blocks this thread until it is done.
    *
    * @example
    * db.deleteSync('greeting');
@@ -148,7 +148,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Removes a key that was put only once since it last was not there. Cheaper than `delete`; undefined for other keys.
+   * Removes a key that was put only once since it last did not exist. Cheaper than `delete`. The result is undefined for other keys.
    *
    * @example
    * await db.singleDelete('job:17');
@@ -158,7 +158,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Removes the keys from `start` up to but without `end`, however many there are, in one write.
+   * Removes all keys from `start` (included) to `end` (excluded) in one write, however many there are.
    *
    * @example
    * await db.deleteRange('session:', 'session;');
@@ -168,7 +168,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Gives an operand to the merge operator that the family was opened with.
+   * Passes an operand to the merge operator with which the family was opened.
    *
    * @example
    * const db = await Database.open(path, { mergeOperator: 'stringappend' });
@@ -179,7 +179,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * A batch of writes that happen all or none.
+   * Makes a batch of writes: either all of them happen, or none.
    *
    * @example
    * await db.batch().put('a', '1').delete('b').write();
@@ -189,7 +189,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Goes over keys and values.
+   * Walks over keys and values.
    *
    * @example
    * for await (const [key, value] of db.iterator({ gte: 'a', limit: 10 })) { ... }
@@ -206,7 +206,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Goes over keys.
+   * Walks over keys.
    *
    * @example
    * for await (const key of db.keys({ reverse: true })) { ... }
@@ -216,7 +216,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * Goes over values, in the order of their keys.
+   * Walks over values, in the order of their keys.
    *
    * @example
    * for await (const value of db.values()) { ... }
@@ -226,8 +226,8 @@ export abstract class KeySpace {
   }
 
   /**
-   * Rewrites files so that what was deleted or overwritten takes no space any more. Ends early, with `DATABASE_CLOSED`, if
-   * the database is closed meanwhile.
+   * Rewrites files so that deleted and overwritten data takes no space any more. Rejects early, with `DATABASE_CLOSED`, if the database is
+   * closed in the meantime.
    *
    * @example
    * await db.compactRange({ bottommostLevelCompaction: 'force' });
@@ -237,7 +237,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * About how many bytes the keys from `start` up to `end` take, in files and in memory.
+   * About how many bytes the keys from `start` (included) to `end` (excluded) take, in files and in memory.
    *
    * @example
    * await db.approximateSize('user:', 'user;');
@@ -247,7 +247,7 @@ export abstract class KeySpace {
   }
 
   /**
-   * One of RocksDB's properties, or undefined if it has none of that name.
+   * The value of one of RocksDB's properties, or undefined if RocksDB has no property of that name.
    *
    * @example
    * db.property('rocksdb.estimate-num-keys');
@@ -295,7 +295,7 @@ export abstract class KeySpace {
   }
 }
 
-/** What `borrow` says. */
+/** Checks the `borrow` option and returns its value. */
 function isLent(borrow: unknown, encoding: unknown): boolean {
   if (typeof borrow !== 'boolean') {
     throw invalidOption(TypeError, 'borrow', 'true or false', describe(borrow));
@@ -317,5 +317,5 @@ const entryAt = (cursor: Cursor) => [cursor.key, cursor.value];
 const keyAt = (cursor: Cursor) => cursor.key;
 const valueAt = (cursor: Cursor) => cursor.value;
 
-/** The handle behind a database or column family, and the family's id. */
+/** The handle behind a database or column family, and the id of the family. */
 export { familyIdOf, handleOf };

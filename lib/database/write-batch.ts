@@ -4,10 +4,10 @@ import type { Key, WriteOptions } from '../native/options.js';
 import { PackedBatch } from '../native/packed-batch.js';
 import { settleAfterWork } from '../native/settle.js';
 
-/** @internal Under this key, a column family says its id to what writes with the same handle, and throws to anything else. */
+/** @internal The key of a column family's method that returns its id. It throws if it is called for a different handle. */
 export const idFor: unique symbol = Symbol('idFor');
 
-/** A {@link ColumnFamily}, as far as a batch has to know it. */
+/** The part of a {@link ColumnFamily} that a batch needs. */
 export interface BatchFamily {
   /** @internal */
   [idFor](handle: Handle): number;
@@ -15,11 +15,11 @@ export interface BatchFamily {
 
 /** Options of the operations of a {@link WriteBatch}. */
 export interface BatchOperationOptions {
-  /** The {@link ColumnFamily} it is about. @default the one whose `batch()` made the batch */
+  /** The {@link ColumnFamily} of the key. @default the one whose `batch()` made the batch */
   columnFamily?: BatchFamily | undefined;
 }
 
-/** The id of a column family that a batch of this handle was given. */
+/** The id of a column family that was passed to a batch of this handle. */
 export function familyIdFor(family: BatchFamily, handle: Handle): number {
   if (typeof (family as BatchFamily | null)?.[idFor] !== 'function') {
     throw wrongFamily(family);
@@ -27,13 +27,13 @@ export function familyIdFor(family: BatchFamily, handle: Handle): number {
   return family[idFor](handle);
 }
 
-/** What a batch is given that is no column family of its handle. */
+/** The error about a value that is not a column family of this handle. */
 export function wrongFamily(given: unknown): Error {
   return invalidOption(TypeError, 'columnFamily', 'a column family of this database handle', describe(given));
 }
 
 /**
- * Writes that become visible, and survive a crash, all or none, across column families.
+ * A batch of writes, also to several column families. Either all of them become visible, or none. The same holds after a crash.
  *
  * @example
  * await db.batch()
@@ -47,65 +47,65 @@ export class WriteBatch {
   readonly #handle: Handle;
   readonly #family: number;
 
-  /** For the methods that make batches. */
+  /** Only the methods that make batches call this. */
   constructor(handle: Handle, family: number) {
     this.#batch = new PackedBatch(handle);
     this.#handle = handle;
     this.#family = family;
   }
 
-  /** How many operations it holds. */
+  /** How many operations the batch contains. */
   get length(): number {
     return this.#batch.native.count;
   }
 
-  /** How many bytes it holds. */
+  /** How many bytes the batch contains. */
   get size(): number {
     return this.#batch.native.size;
   }
 
-  /** Sets a key's value. */
+  /** Sets the value of a key. */
   put(key: Key, value: Key, options?: BatchOperationOptions): this {
     this.#batch.put(this.#of(options), key, value);
     return this;
   }
 
-  /** Removes a key, if it is there. */
+  /** Removes a key, if it exists. */
   delete(key: Key, options?: BatchOperationOptions): this {
     this.#batch.delete(this.#of(options), key);
     return this;
   }
 
-  /** Removes a key that was put only once since it last was not there; cheaper than `delete`. */
+  /** Removes a key that was put only once since it last did not exist. Cheaper than `delete`. */
   singleDelete(key: Key, options?: BatchOperationOptions): this {
     this.#batch.native.singleDelete(this.#of(options), key);
     return this;
   }
 
-  /** Removes the keys from `start` up to but without `end`. */
+  /** Removes all keys from `start` (included) to `end` (excluded). */
   deleteRange(start: Key, end: Key, options?: BatchOperationOptions): this {
     this.#batch.native.deleteRange(this.#of(options), start, end);
     return this;
   }
 
-  /** Gives an operand to the family's merge operator. */
+  /** Passes an operand to the family's merge operator. */
   merge(key: Key, operand: Key, options?: BatchOperationOptions): this {
     this.#batch.native.merge(this.#of(options), key, operand);
     return this;
   }
 
-  /** Forgets all operations. */
+  /** Removes all operations from the batch. */
   clear(): this {
     this.#batch.clear();
     return this;
   }
 
-  /** Does it all at once, and leaves the batch empty. */
+  /** Makes all writes of the batch at once, and leaves the batch empty. */
   async write(options?: WriteOptions): Promise<void> {
     await settleAfterWork(this.#batch.write(options));
   }
 
-  /** The same, waiting on this thread. */
+  /** The same, but blocks this thread until it is done. */
   writeSync(options?: WriteOptions): void {
     this.#batch.writeSync(options);
   }

@@ -10,15 +10,15 @@ import { native } from '../native/binding.js';
 const NAME = /^rocksdb-backup-drill-(\d+)-([0-9a-f]{16})$/;
 const MARKER = 'rocksdb-backup.drill.json';
 
-/** A directory of a drill, which is this process's as long as it is not removed. */
+/** A directory of a drill. It belongs to this process until it is removed. */
 export interface DrillDirectory {
   readonly path: string;
   remove(): Promise<void>;
 }
 
 /**
- * Makes a directory for one drill. Its name has the process in it, a marker says what it is, and a lock that its owner's death ends
- * says that it is in use.
+ * Makes a directory for one drill. Its name contains the process id. A marker file says what it is. A lock shows that it is in use; the
+ * lock ends when its owner dies.
  */
 export async function makeDrillDirectory(parent: string): Promise<DrillDirectory> {
   const id = randomBytes(8).toString('hex');
@@ -65,7 +65,10 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
   return { path, remove };
 }
 
-/** Does something in a directory of its own, which is removed however that ends. What went wrong in it is not hidden by what goes wrong then. */
+/**
+ * Runs `work` in a directory of its own and removes the directory afterwards, also after an error. If both the work and the removal fail,
+ * the error of the work is thrown.
+ */
 export async function inDrillDirectory<T>(parent: string, work: (path: string) => Promise<T>): Promise<T> {
   const directory = await makeDrillDirectory(parent);
   let result: T;
@@ -80,8 +83,8 @@ export async function inDrillDirectory<T>(parent: string, work: (path: string) =
 }
 
 /**
- * Removes what drills left whose process was killed: directories of exactly such a name, with the marker that belongs to it, made on
- * this machine, whose owner is gone. @returns their paths
+ * Removes the directories of drills whose processes were killed. A directory must have exactly such a name and the right marker, it must
+ * have been made on this machine, and its owner must be gone. @returns the paths of the removed directories
  */
 export async function removeAbandonedDrills(parent: string): Promise<string[]> {
   const removed: string[] = [];
@@ -93,7 +96,7 @@ export async function removeAbandonedDrills(parent: string): Promise<string[]> {
         removed.push(path);
       }
     } catch {
-      // Somebody else's, or somebody else is removing it: no reason not to drill.
+      // It belongs to somebody else, or somebody else is removing it. That is no reason to refuse the drill.
     }
   }
   return removed;
@@ -108,11 +111,11 @@ async function isAbandoned(path: string, name: string): Promise<boolean> {
   if (marker?.drill !== id || marker.pid !== Number(pid) || marker.host !== hostname()) {
     return false;
   }
-  // A process may have the pid of a dead one: in a container it is the same after every start.
+  // Another process may have the pid of a dead one: in a container, the pid is the same after every start.
   if (marker.pid !== process.pid && isAlive(marker.pid)) {
     return false;
   }
-  // Pids of another container on this machine mean nothing here; the lock does.
+  // The pid may come from another container on this machine and then means nothing here. The lock works in any case.
   const lock = native.tryLockState(path);
   lock?.release();
   return lock !== undefined;
@@ -124,11 +127,11 @@ async function readMarker(
   try {
     return JSON.parse(await readPlainFile(path));
   } catch {
-    return undefined; // not ours, or not yet
+    return undefined; // not one of ours, or not written yet
   }
 }
 
 async function namesIn(parent: string): Promise<string[]> {
-  // Who needs to make a directory there will be told what is wrong with it.
+  // If there is a problem with the directory, making the drill's directory in it will report it.
   return readdir(parent).catch(() => []);
 }

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { BackupEngine } from '../backup/backup-engine.js';
-import { describe, invalidOption, RocksDBError } from '../base/errors.js';
+import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
 import { formatSize } from '../base/units.js';
 import { unknownOption } from '../base/unknown-option.js';
 import { type DatabaseChange, diffDatabases } from '../compare/diff.js';
@@ -11,54 +11,57 @@ import { checkSample, planSample } from '../compare/sample.js';
 import { Database } from '../database/database.js';
 import { inDrillDirectory, removeAbandonedDrills } from './drill-directory.js';
 
-/** How far a drill is. */
+/** How far a drill has come. */
 export interface DrillProgress {
-  /** `restore`: bytes are restored. `backup`, `restored`: keys of the one and of the other are read. */
+  /**
+   * `restore`: bytes are being restored. `backup`: the keys of the backup are being read. `restored`: the keys of the restored database are
+   * being read.
+   */
   phase: 'restore' | 'backup' | 'restored';
-  /** Bytes or keys. */
+  /** Bytes or keys that are done. */
   done: number;
-  /** So many there will be. Of the keys of the backup this is an estimate. */
+  /** Bytes or keys in total. For the keys of the backup, this is an estimate. */
   total: number;
 }
 
 /** Options of {@link drillBackup}. */
 export interface DrillOptions {
   /**
-   * Where the temporary directory is made; the size of the database has to be free there. @default beside the backup directory,
-   * where there is room for data; the system's directory for temporary files is in memory often
+   * Where to make the temporary directory. There must be enough free space for the whole database. @default the parent directory of the
+   * repository, because there is usually room for data; the operating system's directory for temporary files is often in memory
    */
   directory?: string | undefined;
-  /** How much to read: a share up to 1, or a number of keys, at other places each time. @default 1, everything */
+  /** How much to read: a share up to 1, or a number of keys. Each drill reads different places. @default 1, everything */
   sample?: number | undefined;
-  /** Engines on directories that have the files which `excludeFiles` left out. @default none */
+  /** Engines on repositories that have the files which `excludeFiles` left out. @default none */
   alternates?: BackupEngine[] | undefined;
-  /** Ends the drill, and what it made; it rejects with the signal's reason. */
+  /** Stops the drill when it is aborted, and removes what it made. The drill then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Told now and then. */
+  /** Called from time to time. */
   onProgress?: ((progress: DrillProgress) => void) | undefined;
 }
 
-/** What a drill found that held. */
+/** The result of a drill that found no difference. */
 export interface DrillResult {
   backupId: number;
   timestamp: Date;
   ok: true;
-  /** Keys that were read and compared. */
+  /** How many keys were read and compared. */
   keys: number;
-  /** Bytes of these keys and their values. */
+  /** Total size of these keys and their values, in bytes. */
   bytes: number;
-  /** Whether that was only a part. */
+  /** Whether only a part of the database was read. */
   sampled: boolean;
-  /** Of all that was read; the backup and what was restored have the same. */
+  /** The digest of everything that was read. It is the same for the backup and for the restored database. */
   digest: DatabaseDigest;
   durationMs: number;
-  /** Of that, the restore. */
+  /** The part of `durationMs` that the restore took. */
   restoreMs: number;
 }
 
 /** The error of a drill that found a difference. */
 export class DrillError extends RocksDBError {
-  /** The first differences, ten at most. Empty if only families without keys differ. */
+  /** The first differences, at most ten. Empty if the only difference is in families without keys. */
   readonly differences: Omit<DatabaseChange, 'before' | 'after'>[];
 
   constructor(message: string, differences: Omit<DatabaseChange, 'before' | 'after'>[]) {
@@ -71,10 +74,11 @@ const OPTIONS: ReadonlySet<string> = new Set(['directory', 'sample', 'alternates
 const MOST_DIFFERENCES = 10;
 
 /**
- * Proves that a backup can be restored: restores it to a temporary directory, opens that as a database, reads it, and compares it
- * with the backup opened in place. Removes the directory however it ends, and those of drills that were killed.
+ * Proves that a backup can be restored: restores it to a temporary directory, opens the result as a database, reads it, and compares it
+ * with the backup opened in place. Afterwards it removes the directory, also after an error. It also removes directories of earlier drills
+ * that were killed.
  *
- * Rejects with DRILL_FAILED if they differ, naming the first key, and with whatever makes a restore fail.
+ * Rejects with DRILL_FAILED if the two differ; the error names the first key that differs. Also rejects with all errors of a restore.
  *
  * @example
  * const { keys, durationMs } = await drillBackup(engine, 7, { sample: 0.1 });
@@ -87,7 +91,7 @@ export async function drillBackup(
   return drillWith(engine, backupId, options, async () => {});
 }
 
-/** @internal For tests: `afterRestore` is told where the restored database is, before it is opened. */
+/** @internal For tests: `afterRestore` gets the path of the restored database before it is opened. */
 export async function drillWith(
   engine: BackupEngine,
   backupId: number,
@@ -100,7 +104,7 @@ export async function drillWith(
   const begin = performance.now();
   const { timestamp } = await engine.getBackupInfo(backupId);
   await removeAbandonedDrills(directory);
-  // While it is open nobody deletes it.
+  // While the backup is open, nobody can delete it.
   const backup = await engine.openBackup(backupId);
   try {
     return await inDrillDirectory(directory, async (temporary) => {
@@ -146,14 +150,14 @@ export async function drillWith(
   }
 }
 
-/** A restore without room advises what only a restore can do: a drill can be done elsewhere. */
+/** The NO_SPACE error of a restore gives advice that fits only a restore. This one says that a drill can run in another directory. */
 async function throwForDrill(
   error: unknown,
   engine: BackupEngine,
   backupId: number,
   { path, directory, alternates }: { path: string; directory: string } & Pick<DrillOptions, 'alternates'>,
 ): Promise<never> {
-  if ((error as RocksDBError).code !== 'NO_SPACE') {
+  if (errorCode(error) !== 'NO_SPACE') {
     throw error;
   }
   const { bytesToCopy, bytesFree = 0 } = await engine
@@ -180,7 +184,7 @@ async function compare(
   name: string,
   options: Pick<DrillOptions, 'signal' | 'onProgress'> & { sample: number },
 ): Promise<{ digest: DatabaseDigest; sampled: boolean }> {
-  // As whoever needs it would: with its log replayed. Nothing is compacted, that would only cost.
+  // Open it as a user would, which replays its log. Compactions are off, because they would only cost time.
   const restored = await Database.open(path, { createIfMissing: false, rocksdb: { disable_auto_compactions: true } });
   try {
     const sample = await planSample(backup, options.sample);
@@ -252,7 +256,7 @@ async function failure(
   );
 }
 
-/** Throws what a drill with these options would throw about them. */
+/** Throws the errors about these options that a drill would throw. */
 export function checkDrillOptions(options: DrillOptions): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalidOption(TypeError, 'options', 'an object', describe(options));

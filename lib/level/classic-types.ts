@@ -1,4 +1,4 @@
-// The names of classic-level's types (and of `level`'s), for code that imports them beside the class.
+// The names of the types of classic-level (and of `level`), for code that imports them together with the class.
 
 import type {
   AbstractBatchOperation,
@@ -29,10 +29,10 @@ export type {
   LevelValueIteratorOptions as ValueIteratorOptions,
 } from './level-options.js';
 
-/** Options of the `write` of a chained batch. */
+/** Options of the `write` method of a chained batch. */
 export interface ChainedBatchWriteOptions extends AbstractChainedBatchWriteOptions, WriteOptions {}
 
-/** Options of iterators, beside abstract-level's. */
+/** Options of iterators in addition to those of abstract-level. */
 export interface AdditionalIteratorOptions
   extends LevelReadOptions,
     Pick<LevelIteratorOptions<unknown, unknown>, 'highWaterMarkBytes'> {}
@@ -40,14 +40,14 @@ export interface AdditionalIteratorOptions
 /** An operation of `batch`. */
 export type BatchOperation<TDatabase, K, V> = AbstractBatchOperation<TDatabase, K, V>;
 
-/** What `iterator` gives. */
+/** The result of `iterator`. */
 export type Iterator<TDatabase, K, V> = AbstractIterator<TDatabase, K, V>;
 
-/** What `keys` gives. */
+/** The result of `keys`. */
 export type KeyIterator<TDatabase, K> = AbstractKeyIterator<TDatabase, K>;
 
-/** What `values` gives. */
+/** The result of `values`. */
 export type ValueIterator<TDatabase, K, V> = AbstractValueIterator<TDatabase, K, V>;
 
-/** What `snapshot` gives. */
+/** The result of `snapshot`. */
 export type Snapshot = AbstractSnapshot;

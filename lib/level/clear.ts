@@ -3,16 +3,16 @@ import { batchOf } from './level-batch.js';
 import { cursorOf, type Place, type PrivateRangeOptions } from './level-iterator.js';
 import { writeOptionsOf } from './level-options.js';
 
-/** Up to so many keys are removed one by one: a range's tombstone costs every later read near it something. */
+/** Up to this many keys are removed one by one: the tombstone of a range makes every later read near it a little slower. */
 const FEW = 256;
 
-/** So many keys are removed by one write where they are removed one by one. */
+/** When keys are removed one by one, this many are removed in one write. */
 const KEYS_AT_ONCE = 1024;
 
 /**
- * Removes a range. All of it is one write, and one tombstone if it has many keys: from its first key to its last, found by
- * looking, so that open ends, `gt`, `lte` and the comparator need no thought here. With a limit or a snapshot, keys are
- * removed one by one.
+ * Removes a range. The whole range is removed in one write. If it has many keys, the write is one tombstone from the first key to the last.
+ * Both keys are looked up first, so this code need not care about open ends, `gt`, `lte` and the comparator. With a limit or a snapshot,
+ * keys are removed one by one, in several writes.
  */
 export async function clear(place: Place, options: PrivateRangeOptions & WriteOptions): Promise<void> {
   const { limit = -1, snapshot } = options;

@@ -1,6 +1,6 @@
 /**
- * The options that classic-level and rocksdb have in common and that are numbers, with the least that LevelDB and RocksDB make
- * of each. Both packages take whatever they are given: so services run with a `cacheSize` out of an environment variable.
+ * The numeric options that classic-level and rocksdb have in common, with the smallest values that LevelDB and RocksDB accept. Both
+ * packages accept any value here: there are services that pass a `cacheSize` from an environment variable, which is a string.
  */
 const LEAST = {
   blockRestartInterval: 1,
@@ -10,7 +10,7 @@ const LEAST = {
   writeBufferSize: 64 << 10,
 };
 
-/** The names of those options. */
+/** The names of these options. */
 export type DoorNumber = keyof typeof LEAST;
 
 /** Whether an option is one of them. */
@@ -19,8 +19,8 @@ export function isDoorNumber(name: string): name is DoorNumber {
 }
 
 /**
- * These options as both packages take them: what is no number counts as not given, what is too small as the least that is
- * possible. -1 open files are all of them, as in RocksDB.
+ * Converts these options as both packages do. A value that is not a number is ignored. A value that is too small becomes the smallest
+ * possible one. -1 for open files means all of them, as in RocksDB.
  */
 export function doorNumbersOf(given: { [name in DoorNumber]?: unknown }): { [name in DoorNumber]?: number } {
   const numbers: { [name in DoorNumber]?: number } = {};

@@ -4,15 +4,15 @@ import type { Key, WriteOptions } from '../native/options.js';
 import type { Place } from './level-iterator.js';
 import { writeOptionsOf } from './level-options.js';
 
-/** What abstract-level hands to `_batch`. */
+/** The operations that abstract-level passes to `_batch`. */
 export type PrivateOperation = { type: 'put'; key: Key; value: Key } | { type: 'del'; key: Key };
 
-/** A batch of writes to one family. */
+/** Makes a batch of writes to one column family. */
 export function batchOf({ handle, family }: Place): WriteBatch {
   return new WriteBatch(handle, family);
 }
 
-/** Writes operations all or none. */
+/** Makes all writes or none. */
 export function writeAll(place: Place, operations: readonly PrivateOperation[], options: WriteOptions): Promise<void> {
   const batch = batchOf(place);
   for (const operation of operations) {
@@ -25,7 +25,7 @@ export function writeAll(place: Place, operations: readonly PrivateOperation[], 
   return batch.write(writeOptionsOf(options));
 }
 
-/** What `batch()` gives: operations go into one of our batches one by one. */
+/** The result of `batch()`. It adds each operation to a batch of this library. */
 export class NativeChainedBatch<TDatabase, K, V> extends AbstractChainedBatch<TDatabase, K, V> {
   readonly #batch: WriteBatch;
 

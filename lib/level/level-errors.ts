@@ -1,29 +1,29 @@
 import { RocksDBError } from '../base/errors.js';
 
-/** Our codes for what abstract-level's users know by a code of classic-level. */
+/** Maps our codes to those of classic-level that users of abstract-level know. */
 const codes: Record<string, string> = {
   DATABASE_IN_USE: 'LEVEL_LOCKED',
   ROCKSDB_CORRUPTION: 'LEVEL_CORRUPTION',
   ROCKSDB_IO_ERROR: 'LEVEL_IO_ERROR',
 };
 
-/** An error with a code of abstract-level's. */
+/** Makes an error with a code of abstract-level. */
 export function levelError(message: string, code: string, cause?: unknown): Error {
   return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code });
 }
 
-/** The error of opening, destroying or repairing, under the code that classic-level gives it where it has one. */
+/** Converts an error of opening, destroying or repairing. It gets the code that classic-level uses for it, if there is one. */
 export function asLevelError(error: unknown): unknown {
   const code = error instanceof RocksDBError ? codes[error.code] : undefined;
   return code === undefined ? error : levelError((error as RocksDBError).message, code, error);
 }
 
-/** What a method does that cannot wait for the database to be opened. */
+/** The error of a method that was called before the database was open and cannot wait for it. */
 export function notOpen(method: string): Error {
   return levelError(`the database is not open: await open() before ${method}`, 'LEVEL_DATABASE_NOT_OPEN');
 }
 
-/** What an iterator does whose signal was aborted. */
+/** The error of an iterator whose signal was aborted. */
 export function aborted(signal: AbortSignal): Error {
   const error = levelError('the operation was aborted', 'LEVEL_ABORTED', signal.reason);
   error.name = 'AbortError';

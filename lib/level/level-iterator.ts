@@ -8,7 +8,7 @@ import type { Key } from '../native/options.js';
 import { aborted } from './level-errors.js';
 import { nativeEncoding, type PrivateReadOptions, readOptionsOf } from './level-options.js';
 
-/** What abstract-level hands to an iterator, and to `clear`. */
+/** The options that abstract-level passes to an iterator, and to `clear`. */
 export interface PrivateRangeOptions extends PrivateReadOptions {
   gt?: Key;
   gte?: Key;
@@ -21,18 +21,18 @@ export interface PrivateRangeOptions extends PrivateReadOptions {
   signal?: AbortSignal;
 }
 
-/** A column family of an open database: what an iterator goes over. */
+/** A column family of an open database. Iterators read from it. */
 export interface Place {
   readonly handle: Handle;
   readonly family: number;
 }
 
-/** A cursor over the range that abstract-level's options name. */
+/** Makes a cursor over the range in abstract-level's options. */
 export function cursorOf(place: Place, options: PrivateRangeOptions, keys: boolean, values: boolean): Cursor {
   const { gt, gte, lt, lte, reverse, limit = -1 } = options;
   const native = place.handle.native.iterator(place.family, {
     ...readOptionsOf(options),
-    // As in all of abstract-level: the inclusive bound counts if both are there.
+    // As everywhere in abstract-level: if both bounds are given, the inclusive one counts.
     gt: gte === undefined ? gt : undefined,
     gte,
     lt: lte === undefined ? lt : undefined,
@@ -49,7 +49,7 @@ export function cursorOf(place: Place, options: PrivateRangeOptions, keys: boole
   return new Cursor(native, place.handle, parts, limit < 0 ? Number.POSITIVE_INFINITY : limit);
 }
 
-/** What the three iterators have in common. abstract-level sees to it that calls do not overlap. */
+/** The common part of the three iterators. abstract-level makes sure that calls do not overlap. */
 class Reader<T> {
   readonly #cursor: Cursor;
   readonly #read: (cursor: Cursor) => unknown;
@@ -111,7 +111,7 @@ class Reader<T> {
     }
   }
 
-  /** Takes what is there. A promise is returned if it is to be called again. */
+  /** Takes the entries that are in memory. If it returns a promise, call it again after that promise. */
   #takeInto(taken: T[], count: number): Promise<void> | undefined {
     while (taken.length < count) {
       const wait = this.#cursor.fill(count - taken.length);
@@ -158,15 +158,15 @@ const entryAt = (cursor: Cursor) => [cursor.key, cursor.value];
 const keyAt = (cursor: Cursor) => cursor.key;
 const valueAt = (cursor: Cursor) => cursor.value;
 
-/** What `iterator()` gives. */
+/** The result of `iterator()`. */
 export class LevelIterator<TDatabase, K, V> extends AbstractIterator<TDatabase, K, V> {
   readonly #reader: Reader<[K, V]>;
 
-  /** For `iterator()`. */
+  /** Only `iterator()` calls this. */
   constructor(db: TDatabase, place: Place, options: PrivateRangeOptions) {
     const cursor = cursorOf(place, options, options.keys !== false, options.values !== false);
     const reader = new Reader<[K, V]>(cursor, entryAt, options.signal);
-    super(db, options as object); // last, for it makes the database wait for our closing
+    super(db, options as object); // last, because from then on the database waits for this iterator to close
     this.#reader = reader;
   }
 
@@ -191,11 +191,11 @@ export class LevelIterator<TDatabase, K, V> extends AbstractIterator<TDatabase, 
   }
 }
 
-/** What `keys()` gives. */
+/** The result of `keys()`. */
 export class LevelKeyIterator<TDatabase, K> extends AbstractKeyIterator<TDatabase, K> {
   readonly #reader: Reader<K>;
 
-  /** For `keys()`. */
+  /** Only `keys()` calls this. */
   constructor(db: TDatabase, place: Place, options: PrivateRangeOptions) {
     const reader = new Reader<K>(cursorOf(place, options, true, false), keyAt, options.signal);
     super(db, options as object);
@@ -223,11 +223,11 @@ export class LevelKeyIterator<TDatabase, K> extends AbstractKeyIterator<TDatabas
   }
 }
 
-/** What `values()` gives. */
+/** The result of `values()`. */
 export class LevelValueIterator<TDatabase, K, V> extends AbstractValueIterator<TDatabase, K, V> {
   readonly #reader: Reader<V>;
 
-  /** For `values()`. */
+  /** Only `values()` calls this. */
   constructor(db: TDatabase, place: Place, options: PrivateRangeOptions) {
     const reader = new Reader<V>(cursorOf(place, options, false, true), valueAt, options.signal);
     super(db, options as object);

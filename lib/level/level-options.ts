@@ -20,21 +20,21 @@ import type { ReadOptions, WriteOptions } from '../native/options.js';
 import { doorNumbersOf, isDoorNumber } from './door-numbers.js';
 import { LevelSnapshot } from './level-snapshot.js';
 
-/** What keys and values are made of when they reach the database. */
+/** The types of keys and values when they reach the database. */
 export type LevelFormat = string | Buffer | Uint8Array;
 
-/** A way to compress blocks, or as in classic-level: whether to. True is 'snappy'. */
+/** A compression for blocks. Or, as in classic-level, whether to compress: true means 'snappy'. */
 export type LevelCompression = Compression | boolean;
 
 /** Options of opening: all of {@link OpenOptions}, and those of classic-level. */
 export interface LevelOpenOptions extends Omit<OpenOptions, 'compression'>, AbstractOpenOptions {
   /** How blocks are compressed. @default 'snappy' */
   compression?: LevelCompression | undefined;
-  /** Reads what is there now, and writes nothing: `mode: 'readOnly'`. @default false */
+  /** Reads what is there now and writes nothing, like `mode: 'readOnly'`. @default false */
   readOnly?: boolean | undefined;
-  /** classic-level's name of `targetFileSizeBase`. @default as that */
+  /** classic-level's name for `targetFileSizeBase`. @default the default of that option */
   maxFileSize?: number | undefined;
-  /** How many keys of a block share what they begin with. @default 16 */
+  /** How many keys of a block share their common prefix. @default 16 */
   blockRestartInterval?: number | undefined;
 }
 
@@ -43,7 +43,7 @@ export interface LevelOptions<K = string, V = string>
   extends Omit<LevelOpenOptions, 'passive'>,
     AbstractDatabaseOptions<K, V> {}
 
-/** Options of all reads, beside abstract-level's. */
+/** Options of all reads, in addition to those of abstract-level. */
 export type LevelReadOptions = Pick<ReadOptions, 'fillCache' | 'verifyChecksums' | 'readTier'>;
 
 /** Options of `get` and `getMany`. */
@@ -64,39 +64,39 @@ export interface LevelBatchOptions<K, V> extends AbstractBatchOptions<K, V>, Wri
 /** Options of `clear`. */
 export interface LevelClearOptions<K> extends AbstractClearOptions<K>, WriteOptions {}
 
-/** Options of `iterator`. `highWaterMarkBytes` is taken and has no effect: blocks have at most 64 KiB. */
+/** Options of `iterator`. `highWaterMarkBytes` is accepted but has no effect: blocks have at most 64 KiB. */
 export interface LevelIteratorOptions<K, V> extends AbstractIteratorOptions<K, V>, LevelReadOptions {
-  /** Of classic-level; has no effect. */
+  /** An option of classic-level. It has no effect. */
   highWaterMarkBytes?: number | undefined;
 }
 
 /** Options of `keys`. */
 export interface LevelKeyIteratorOptions<K> extends AbstractKeyIteratorOptions<K>, LevelReadOptions {
-  /** Of classic-level; has no effect. */
+  /** An option of classic-level. It has no effect. */
   highWaterMarkBytes?: number | undefined;
 }
 
 /** Options of `values`. */
 export interface LevelValueIteratorOptions<K, V> extends AbstractValueIteratorOptions<K, V>, LevelReadOptions {
-  /** Of classic-level; has no effect. */
+  /** An option of classic-level. It has no effect. */
   highWaterMarkBytes?: number | undefined;
 }
 
 /** Options of `approximateSize` and `compactRange`. */
 export interface LevelRangeOptions<K> {
-  /** How `start` and `end` are encoded. @default that of the database */
+  /** The encoding of `start` and `end`. @default that of the database */
   keyEncoding?: string | Transcoder.PartialEncoder<K> | undefined;
 }
 
-/** What `batch()` gives: abstract-level's chained batch, whose `write` takes our options. */
+/** The result of `batch()`: abstract-level's chained batch. Its `write` accepts our options. */
 export interface LevelChainedBatch<TDatabase, K, V> extends AbstractChainedBatch<TDatabase, K, V> {
   write(): Promise<void>;
   write(options: WriteOptions): Promise<void>;
 }
 
 /**
- * What is passed on to `Database.open`. abstract-level lets its users give options of their own to hooks through `open`, so
- * that others have to be let through, too.
+ * The options that are passed to `Database.open`. Other options must be ignored, not refused: with abstract-level, users may pass options
+ * through `open` to their own hooks.
  */
 const passedOn: Record<Exclude<keyof OpenOptions, 'compression'>, true> = {
   bottommostCompression: true,
@@ -148,10 +148,10 @@ const passedOn: Record<Exclude<keyof OpenOptions, 'compression'>, true> = {
   maxLogFileSize: true,
 };
 
-/** What LevelDB makes of a smaller `maxFileSize`. */
+/** LevelDB raises a smaller `maxFileSize` to this value. */
 const LEAST_FILE = 1 << 20;
 
-/** The options of `Database.open` for those of abstract-level's `open`. */
+/** Converts the options of abstract-level's `open` to those of `Database.open`. */
 export function openOptionsOf(options: LevelOpenOptions & { multithreading?: unknown }): OpenOptions {
   const { readOnly, compression, maxFileSize, multithreading } = options;
   const { blockRestartInterval, ...numbers } = doorNumbersOf(options);
@@ -183,14 +183,14 @@ export function openOptionsOf(options: LevelOpenOptions & { multithreading?: unk
   return result;
 }
 
-/** What abstract-level hands to the methods of an implementation, as far as we look at it. */
+/** The options that abstract-level passes to the methods of an implementation. Only those that are used here. */
 export interface PrivateReadOptions extends LevelReadOptions {
   keyEncoding?: string;
   valueEncoding?: string;
   snapshot?: unknown;
 }
 
-/** The options of a read, beside its encoding. */
+/** The options of a read, without its encoding. */
 export function readOptionsOf(options: PrivateReadOptions): object | undefined {
   const { snapshot, fillCache, verifyChecksums, readTier } = options;
   return (snapshot === undefined || snapshot === null) &&
@@ -201,14 +201,14 @@ export function readOptionsOf(options: PrivateReadOptions): object | undefined {
     : { snapshot: LevelSnapshot.nativeOf(snapshot), fillCache, verifyChecksums, readTier };
 }
 
-/** The native options of a read that gives values. Nothing is made where nothing was said. */
+/** The native options of a read that returns values. Undefined if there is nothing to say, so that no object is made. */
 export function valueOptionsOf(options: PrivateReadOptions): ReadArgument | undefined {
   const encoding = nativeEncoding(options.valueEncoding);
   const rest = readOptionsOf(options);
   return rest === undefined ? (encoding === 'utf8' ? encoding : undefined) : { ...rest, encoding };
 }
 
-/** The native options of a write. Nothing is made where nothing was said. */
+/** The native options of a write. Undefined if there is nothing to say, so that no object is made. */
 export function writeOptionsOf(options: WriteOptions): WriteOptions | undefined {
   const { sync, disableWAL, noSlowdown, lowPri } = options;
   return sync === undefined && disableWAL === undefined && noSlowdown === undefined && lowPri === undefined
@@ -216,7 +216,7 @@ export function writeOptionsOf(options: WriteOptions): WriteOptions | undefined 
     : { sync, disableWAL, noSlowdown, lowPri };
 }
 
-/** How native code gives out what abstract-level wants in a format. A Buffer is a view, too. */
+/** The native encoding for a format of abstract-level. The format 'view' also gets a Buffer, because a Buffer is a Uint8Array. */
 export function nativeEncoding(format: string | undefined): 'utf8' | 'buffer' {
   return format === 'utf8' ? 'utf8' : 'buffer';
 }

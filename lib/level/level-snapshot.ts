@@ -2,17 +2,17 @@ import { AbstractSnapshot } from 'abstract-level';
 import { describe, invalidOption } from '../base/errors.js';
 import type { Snapshot } from '../native/snapshot.js';
 
-/** abstract-level's snapshot, over one of ours. */
+/** A snapshot of abstract-level, built on one of this library. */
 export class LevelSnapshot extends AbstractSnapshot {
   readonly #native: Snapshot;
 
   constructor(native: Snapshot, options: object) {
-    // abstract-level's types say nothing of the owner, whose closing closes the snapshot.
+    // abstract-level's types do not have the `owner` option. When the owner closes, it closes the snapshot.
     super(...([options] as unknown as []));
     this.#native = native;
   }
 
-  /** What goes into native options for the `snapshot` of abstract-level's. */
+  /** Converts the `snapshot` option of abstract-level to the native one. */
   static nativeOf(snapshot: unknown): Snapshot | undefined {
     if (snapshot === undefined || snapshot === null) {
       return undefined;
@@ -25,7 +25,7 @@ export class LevelSnapshot extends AbstractSnapshot {
     return snapshot.#native;
   }
 
-  /** For abstract-level. */
+  /** abstract-level calls this. */
   protected async _close(): Promise<void> {
     this.#native.release();
   }

@@ -1,21 +1,21 @@
-// abstract-leveldown, as far as this folder builds on it. It checks arguments, keeps `status`, and calls the methods whose
-// names begin with an underscore; it comes without types of its own.
+// The types of abstract-leveldown, as far as this folder uses it; it has no types of its own. It checks arguments, keeps `status`, and
+// calls the methods whose names begin with an underscore.
 
-/** What it and everything above it call: once, later, with an error or without. */
+/** A callback as abstract-leveldown and all code above it use it. It is called exactly once, asynchronously, with or without an error. */
 export type AnyCallback = (error?: unknown, ...results: unknown[]) => void;
 
-/** A store, from inside. */
+/** A store, seen from an implementation. */
 export interface AbstractStore {
   status: 'new' | 'opening' | 'open' | 'closing' | 'closed';
   readonly supports: object;
 }
 
-/** An iterator, from inside. */
+/** An iterator, seen from an implementation. */
 export interface AbstractIteratorBase {
   readonly db: AbstractStore;
 }
 
-/** A chained batch, from inside. */
+/** A chained batch, seen from an implementation. */
 export interface AbstractChainedBatchBase {
   readonly db: AbstractStore;
 }

@@ -3,16 +3,16 @@ import { isPromise, paced } from '../native/settle.js';
 import type { AnyCallback } from './leveldown-abstract.js';
 import { asStoreError } from './leveldown-errors.js';
 
-/** Whoever has to know what has not called back yet. */
+/** Counts the calls that have not called back yet. */
 export interface Tally {
   begin(): void;
   end(): void;
 }
 
 /**
- * Calls back with what an attempt gives: in the next tick if it is there at once, without a way to another thread. Now and
- * then the event loop gets its turn first, as ticks alone would never let it have one. What a callback throws is an
- * uncaught exception, never a rejected promise.
+ * Calls back with the result of an attempt. If the result is there at once, it calls back in the next tick, without going through another
+ * thread. From time to time the event loop gets its turn first, because ticks alone would never let it run. An exception in a callback
+ * becomes an uncaught exception, never a rejected promise.
  */
 export function answer<T>(
   callback: AnyCallback,
@@ -47,7 +47,7 @@ export function answer<T>(
   }
 }
 
-/** The same for what has no result: the callback gets nothing at all. */
+/** The same for calls without a result: the callback gets no arguments. */
 export function answerDone(callback: AnyCallback, attempt: () => MaybePromise<unknown>, tally?: Tally): void {
   answer((error) => (error ? callback(error) : callback()), attempt, undefined, tally);
 }

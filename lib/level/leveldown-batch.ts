@@ -5,7 +5,7 @@ import { writeOptionsOf } from './leveldown-options.js';
 import type { Store } from './leveldown-store.js';
 import type { Bytes, RocksDBWriteOptions } from './leveldown-types.js';
 
-/** The batch of a store that is filled call by call. */
+/** The chained batch of a store. */
 export class LeveldownChainedBatch extends AbstractChainedBatch {
   readonly #store: Store;
   readonly #batch: PackedBatch;

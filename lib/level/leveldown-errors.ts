@@ -1,6 +1,6 @@
 import { RocksDBError } from '../base/errors.js';
 
-/** How messages begin in rocksdb, which has no codes: what the code above it looks for. */
+/** The beginnings of messages in rocksdb. Its errors have no codes, so code above it looks for these beginnings. */
 const beginnings: Record<string, string> = {
   ROCKSDB_NOT_FOUND: 'NotFound: ',
   ROCKSDB_CORRUPTION: 'Corruption: ',
@@ -20,8 +20,8 @@ const beginnings: Record<string, string> = {
 };
 
 /**
- * An error as rocksdb has it: an `Error`, so that its text begins with `Error: `, whose message begins with RocksDB's word for
- * what happened. It has the code of ours, which is its cause.
+ * Converts an error to one like those of rocksdb: an `Error`, so that its text begins with `Error: `, with a message that begins with
+ * RocksDB's word for the problem. It also has our code, and our error as its cause.
  */
 export function asStoreError(error: unknown): unknown {
   if (!(error instanceof RocksDBError)) {
@@ -36,12 +36,12 @@ export function asStoreError(error: unknown): unknown {
   });
 }
 
-/** An error of a store alone. */
+/** An error that only stores have. */
 export function storeError(message: string, code: string, cause?: unknown): Error {
   return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code });
 }
 
-/** What an iterator says whose store was closed. */
+/** The error of an iterator whose store was closed. */
 export function iteratorEnded(): Error {
   return storeError('iterator has ended', 'DATABASE_CLOSED');
 }

@@ -6,23 +6,23 @@ import { asStoreError, iteratorEnded } from './leveldown-errors.js';
 import type { Store } from './leveldown-store.js';
 import type { Bytes, RocksDBIteratorOptions, RocksDBRangeOptions } from './leveldown-types.js';
 
-/** More than this at once would make a block of an iterator too large to be handed over in one piece. */
+/** With more than this, a block of an iterator could become too large to be passed in one piece. */
 const MAX_HIGH_WATER_MARK = 64 << 20;
 
 const NOTHING = Buffer.alloc(0);
 
-/** Entries that were read are given out, also when their database has been closed meanwhile. */
+/** Entries that were read already are returned even if the database was closed in the meantime. */
 const KEEPS_ENTRIES = { isOpen: true };
 
 type Range = Pick<RocksDBRangeOptions, 'gt' | 'gte' | 'lt' | 'lte'>;
 
-/** The bounds of a range: one of no length is none. */
+/** The bounds of a range. A bound of length 0 means no bound. */
 export function boundsOf({ gt, gte, lt, lte }: RocksDBRangeOptions): Range {
   const bound = (key: Bytes | undefined) => (key === undefined || key.length === 0 ? undefined : key);
   return { gt: bound(gt), gte: bound(gte), lt: bound(lt), lte: bound(lte) };
 }
 
-/** How many entries a limit lets through. */
+/** The number of entries that a limit allows. */
 export function limitOf({ limit }: RocksDBRangeOptions): number {
   return typeof limit === 'number' && limit >= 0 ? Math.floor(limit) : Number.POSITIVE_INFINITY;
 }
@@ -31,7 +31,7 @@ function compare(a: Bytes, b: Bytes): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** The iterator of a store, on the entries of a cursor. */
+/** The iterator of a store, built on a cursor. */
 export class LeveldownIterator extends AbstractIterator {
   readonly #store: Store;
   readonly #handle: Handle;
@@ -57,7 +57,7 @@ export class LeveldownIterator extends AbstractIterator {
         ...this.#range,
         reverse: options.reverse,
         fillCache: options.fillCache ?? false,
-        keys: keys || !values, // without either, entries would still have to be counted
+        keys: keys || !values, // without keys and values, entries must still be counted
         values,
       }),
       KEEPS_ENTRIES,
@@ -103,7 +103,7 @@ export class LeveldownIterator extends AbstractIterator {
 
   _end(callback: AnyCallback): void {
     if (this.#waits) {
-      this.#ending = callback; // whoever waits for an entry gets it first
+      this.#ending = callback; // a caller that waits for an entry gets it first
     } else {
       this.#cursor.close();
       process.nextTick(callback);

@@ -3,7 +3,7 @@ import type { WriteOptions } from '../native/options.js';
 import { doorNumbersOf, isDoorNumber } from './door-numbers.js';
 import type { RocksDBOpenOptions, RocksDBWriteOptions } from './leveldown-types.js';
 
-/** The names of our own options. Others are not ours to judge: levelup and what stands below it hand their own down to us. */
+/** The names of our own options. Other options are ignored, because levelup and the layers below it pass their own options down to us. */
 const OWN: Record<keyof OpenOptions, true> = {
   atomicFlush: true,
   blobCompression: true,
@@ -56,8 +56,8 @@ const OWN: Record<keyof OpenOptions, true> = {
 };
 
 /**
- * Where Level/rocksdb chooses otherwise than RocksDB: a service that comes from there keeps its memory, its file handles, and
- * the way back.
+ * Defaults of Level/rocksdb that differ from RocksDB's. A service that moves from there keeps its memory usage and its number of open
+ * files, and can still go back.
  */
 const DEFAULTS: OpenOptions = {
   bloomFilterBits: 10,
@@ -70,7 +70,7 @@ const DEFAULTS: OpenOptions = {
   writeBufferSize: 4 << 20,
 };
 
-/** What `open` was given, in the words of {@link OpenOptions}. */
+/** Converts the options of `open` to {@link OpenOptions}. */
 export function openOptionsOf(given: RocksDBOpenOptions): OpenOptions {
   const own = Object.entries(given).filter(
     ([name, value]) => Object.hasOwn(OWN, name) && !isDoorNumber(name) && value !== undefined && value !== null,
@@ -92,7 +92,7 @@ export function openOptionsOf(given: RocksDBOpenOptions): OpenOptions {
   return options;
 }
 
-/** What a write was given, without what others hand down; undefined for the usual nothing. */
+/** The options of a write, without those that other layers pass down. Undefined in the usual case that there are none. */
 export function writeOptionsOf(given: RocksDBWriteOptions): WriteOptions | undefined {
   const { sync, disableWAL, noSlowdown, lowPri } = given;
   return (sync ?? disableWAL ?? noSlowdown ?? lowPri) === undefined

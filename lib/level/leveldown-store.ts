@@ -7,14 +7,14 @@ import type { AnyCallback } from './leveldown-abstract.js';
 import { answer, answerDone, type Tally } from './leveldown-answer.js';
 import { asStoreError } from './leveldown-errors.js';
 
-/** The database behind a store: what its `open` and `close` change, and all its methods need. */
+/** The database behind a store. `open` and `close` change it; all other methods of a store use it. */
 export class Store {
   readonly location: string;
   #opening: Promise<Database> | undefined;
   #database: Database | undefined;
   #begun = 0;
   #whenAllEnded: (() => void)[] = [];
-  /** Of what has been called and has not called back. `close` waits for it. */
+  /** Counts the calls that have not called back yet. `close` waits for them. */
   readonly tally: Tally = {
     begin: () => {
       this.#begun++;
@@ -48,7 +48,7 @@ export class Store {
     }
   }
 
-  /** Whether a handle that it gave can still be used. */
+  /** Whether a handle of this store can still be used. */
   isOpen(handle: Handle): boolean {
     return this.#database !== undefined && handleOf(this.#database) === handle && handle.isOpen;
   }
@@ -83,11 +83,11 @@ export class Store {
     answerDone(callback, attempt, this.tally);
   }
 
-  /** Closes what is open, or is being opened, once what was called before has been done and has called back. */
+  /** Closes the database, even if it is still being opened. It waits until all earlier calls are done and have called back. */
   async close(): Promise<void> {
     const opening = this.#opening;
-    this.#database = undefined; // from now on nothing begins
-    const database = await opening?.catch(() => undefined); // whoever opens is told
+    this.#database = undefined; // from now on no call can begin
+    const database = await opening?.catch(() => undefined); // the caller of open() gets the error
     if (this.#opening === opening) {
       this.#database = undefined;
     }

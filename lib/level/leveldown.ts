@@ -28,7 +28,7 @@ const MANIFEST = {
 
 const storeKey = Symbol('store');
 
-/** What reads are told: nothing, in the usual case. */
+/** Converts the options of a read. Undefined in the usual case. */
 function readOptionsOf({ asBuffer, fillCache }: types.RocksDBGetOptions): ReadArgument | undefined {
   const encoding = asBuffer === false ? 'utf8' : 'buffer';
   if (fillCache === false) {
@@ -46,7 +46,7 @@ function checkRange(method: string, start: unknown, end: unknown, callback: unkn
   }
 }
 
-/** The methods of stores. Never constructed itself: see `rocksdb` below. */
+/** The methods of stores. This class is never constructed itself: see `rocksdb` below. */
 class Methods extends AbstractLevelDOWN {
   declare [storeKey]: Store;
 
@@ -157,7 +157,7 @@ class Methods extends AbstractLevelDOWN {
   }
 }
 
-// A function and no class, for it may be called without `new`, and be inherited from by `util.inherits`.
+// A function and not a class, because it may be called without `new`, and inherited from with `util.inherits`.
 function Leveldown(this: unknown, location: unknown): unknown {
   if (!(this instanceof (Leveldown as unknown as typeof Methods))) {
     return new rocksdb(location as string);
@@ -207,8 +207,8 @@ const statics = {
 };
 
 /**
- * What `require('rocksdb')` gives, the store of Level/rocksdb below levelup, over this library: the same calls and the same
- * files, and a database that can be backed up while it is open.
+ * A replacement for the exports of `require('rocksdb')`, the store of Level/rocksdb below levelup. It has the same calls and uses the same
+ * files, but it is built on this library, so the database can be backed up while it is open.
  *
  * @example
  * const rocksdb = require('rocksdb-backup/leveldown'); // was: require('rocksdb')

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 
-/** Whether there is no directory at a path. What cannot be looked at may be one. */
+/** Whether there is no directory at a path. False if the path cannot be examined, because there may be one. */
 export async function isNotThere(path: string): Promise<boolean> {
   try {
     return !(await stat(path)).isDirectory();

@@ -61,8 +61,8 @@ const manifest = {
 };
 
 /**
- * An abstract-level database over RocksDB: what `classic-level` is over LevelDB, with the same methods, that can be backed
- * up while it is in use.
+ * An abstract-level database on RocksDB. It has the same methods as `classic-level`, which is built on LevelDB. In addition, it can be
+ * backed up while it is in use.
  *
  * @example
  * import { RocksLevel } from 'rocksdb-backup/level';
@@ -78,12 +78,15 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   readonly #source: string | Database | ColumnFamily;
   #database: Database | undefined;
   #place!: Place;
-  /** What closing waits for: clearing, which is made of several steps, and compactions, which closing would end early. */
+  /**
+   * The work that close() waits for: calls of clear(), which take several steps, and compactions, which a close would otherwise interrupt.
+   */
   readonly #underWay = new Set<Promise<void>>();
 
   /**
-   * Of a directory; or of a database, or one column family of it, that is open already. Those stay open when this is closed.
-   * Like every abstract-level database, it opens itself, and what is called meanwhile waits.
+   * Makes a database for a directory; or for a Database that is already open, or for one of its column families. An open Database stays
+   * open when this object is closed. Like every abstract-level database, this one opens itself, and calls that are made before it is open
+   * wait for that.
    *
    * @example
    * const db = new RocksLevel('/var/lib/app/data', { compression: 'zstd' });
@@ -99,7 +102,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   }
 
   /**
-   * Deletes a database, and no other file in its directory. It must not be open. Where there is no directory there is
+   * Deletes a database, but no other files in its directory. The database must not be open. If the directory does not exist, there is
    * nothing to do.
    *
    * @example
@@ -116,7 +119,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   }
 
   /**
-   * Saves what can be saved of a database that cannot be opened any more. Restore a backup instead if there is one.
+   * Saves what can be saved of a database that cannot be opened any more. If you have a backup, restore that instead.
    *
    * @example
    * await RocksLevel.repair('/var/lib/app/data');
@@ -125,15 +128,15 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
     await Database.repair(location).catch(throwAsLevelError);
   }
 
-  /** The directory. */
+  /** The directory of the database. */
   get location(): string {
     const source = this.#source;
     return typeof source === 'string' ? source : openedDatabase(source).path;
   }
 
   /**
-   * The database below: for column families, checkpoints, properties, and its token for other threads. Throws
-   * `LEVEL_DATABASE_NOT_OPEN` unless this is open.
+   * The Database behind this object: for column families, checkpoints, properties, and its token for other threads. Throws
+   * `LEVEL_DATABASE_NOT_OPEN` unless this object is open.
    *
    * @example
    * await db.database.checkpoint('/var/lib/app/before-migration');
@@ -142,13 +145,13 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
     return this.#open('using its database');
   }
 
-  /** The database, for whoever takes a {@link DatabaseSource}. */
+  /** The Database, for code that accepts a {@link DatabaseSource}. */
   get [databaseOf](): Database {
     return this.#open('a backup of it');
   }
 
   /**
-   * Opens a directory of backups, for this database and any other: the same as {@link BackupEngine.open}.
+   * Opens a repository of backups, for this database and any other. The same as {@link BackupEngine.open}.
    *
    * @example
    * const engine = await db.backupEngine('/backups/app');
@@ -159,7 +162,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   }
 
   /**
-   * About how many bytes the keys from `start` up to `end` take.
+   * About how many bytes the keys from `start` (included) to `end` (excluded) take.
    *
    * @example
    * await db.approximateSize('user:', 'user;');
@@ -174,7 +177,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   }
 
   /**
-   * Rewrites the files of the keys from `start` to `end`, so that what was deleted takes no space any more.
+   * Rewrites the files that contain the keys from `start` to `end`, so that deleted data takes no space any more.
    *
    * @example
    * await db.compactRange('user:', 'user;');
@@ -189,7 +192,8 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   }
 
   /**
-   * One of RocksDB's properties; a `leveldb.` at its beginning is taken for `rocksdb.`. Empty if there is none of that name.
+   * The value of one of RocksDB's properties. The prefix `leveldb.` is replaced by `rocksdb.`. Empty if RocksDB has no property of that
+   * name.
    *
    * @example
    * db.getProperty('rocksdb.stats');
@@ -203,7 +207,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   }
 
   #open(what: string): Database {
-    // Hooks and events run before the status says that it is open.
+    // Do not check the status: hooks and events run before it becomes 'open'.
     if (this.#database === undefined) {
       throw notOpen(what);
     }
@@ -218,7 +222,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
     return [encoding.encode(start as string) as Key, encoding.encode(end as string) as Key];
   }
 
-  // What follows is abstract-level's private interface: it has checked, encoded and prefixed what comes here.
+  // The rest is abstract-level's private interface. Arguments have been checked, encoded and prefixed already.
 
   protected async _open(options: LevelOpenOptions): Promise<void> {
     const source = this.#source;
@@ -241,7 +245,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   protected async _close(): Promise<void> {
     const database = this.#database;
     this.#database = undefined;
-    await Promise.allSettled(this.#underWay); // whoever began it is told
+    await Promise.allSettled(this.#underWay); // their callers get the errors
     if (typeof this.#source === 'string') {
       await database?.close();
     }
@@ -321,7 +325,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<LevelForma
   }
 }
 
-// abstract-level's own methods, which take our options too.
+// abstract-level's own methods, with our additional options.
 export interface RocksLevel<K, V> {
   open(): Promise<void>;
   open(options: LevelOpenOptions): Promise<void>;

@@ -18,7 +18,7 @@ import { updateState } from './state.js';
 import type { ManagerStats } from './statistics.js';
 import { createTicker, type Ticker } from './ticker.js';
 
-/** What only tests give to a manager. */
+/** Parts of a manager that only tests replace. */
 export interface ManagerParts {
   clock?: Clock | undefined;
   random?: (() => number) | undefined;
@@ -26,16 +26,17 @@ export interface ManagerParts {
 
 /** Options of {@link BackupManager.stop}. */
 export interface StopOptions {
-  /** Makes a last backup, unless nothing was written since the newest one: see {@link BackupManagerOptions.skipUnchanged}. @default false */
+  /**
+   * Makes a last backup, unless nothing was written since the newest one: see {@link BackupManagerOptions.skipUnchanged}. @default false
+   */
   finalBackup?: boolean | undefined;
-  /** Stops the running backup, which then leaves nothing behind, instead of waiting for it. @default false */
+  /** Stops the running backup instead of waiting for it. That backup leaves nothing behind. @default false */
   abort?: boolean | undefined;
 }
 
 /**
- * Makes backups of a database on time, verifies them, deletes the old ones, proves that they can be restored, and tells how it
- * went. What fails in it does not throw into the service: it is told by events, by `onFailure`, in the audit log and in metrics,
- * and tried again.
+ * Makes backups of a database on schedule, verifies them, deletes old ones, and proves that they can be restored. Its failures never throw
+ * into the service. Instead, the manager reports them by events, by `onFailure`, in the audit log and in metrics, and tries again.
  *
  * Its timers do not keep the process alive; a running backup does.
  *
@@ -76,24 +77,24 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     }
   }
 
-  /** The directory of the backups. */
+  /** The directory of the repository. */
   get location(): string {
     return this.#work.location;
   }
 
-  /** How many backups in a row have failed, over restarts too. 0 when the last one went well. */
+  /** How many backups in a row have failed, counted across restarts. 0 if the last one succeeded. */
   get consecutiveFailures(): number {
     return this.#work.state.memory.consecutiveFailures.create ?? 0;
   }
 
-  /** How many incremental backups were made since the last full one, over restarts too. */
+  /** How many incremental backups were made since the last full one, counted across restarts. */
   get incrementalsSinceFull(): number {
     return this.#work.state.memory.incrementalsSinceFull ?? 0;
   }
 
   /**
-   * Begins to keep the schedules, and to make backups after {@link notifyChange}. What was due while no manager ran is made up
-   * for, once. A process stays alive for what is due, and not for what comes later.
+   * Starts the schedules, and the backups after {@link notifyChange}. If runs were missed while no manager was running, one run makes up
+   * for all of them. The process stays alive for work that is due now, but not for work that is due later.
    */
   start(): void {
     this.#assertUsable();
@@ -104,8 +105,8 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   }
 
   /**
-   * Says that something was written: a backup will follow, at least `minInterval` after the last. To be called after each write;
-   * costs next to nothing.
+   * Tells the manager that something was written. A backup will follow, at least `minInterval` after the previous one. Call it after each
+   * write; it costs almost nothing.
    *
    * @example
    * await db.batch().put('a', '1').put('b', '2').write();
@@ -116,11 +117,11 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   }
 
   /**
-   * Makes a backup that has all that was written before this call: full or incremental, as is its turn. While another is being
-   * made it waits; several that wait become one.
+   * Makes a backup that contains everything that was written before this call. It is full or incremental, whichever is due. If another
+   * backup is running, it waits for that one. If several calls wait, one backup serves all of them.
    *
-   * With `skipUnchanged` it is left out if nothing was written since the newest backup, as scheduled ones are: then that one is what
-   * this gives.
+   * With `skipUnchanged`, no backup is made if nothing was written since the newest one, like for scheduled backups. The result is then the
+   * newest backup.
    *
    * @example
    * const { backupId } = await manager.backupNow();
@@ -129,42 +130,45 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     return this.#demand('auto', skipUnchanged);
   }
 
-  /** Makes a backup that copies every file again, and takes over none. See {@link backupNow}. */
+  /** Makes a backup that copies every file again and reuses no files of earlier backups. See {@link backupNow}. */
   backupFull(): Promise<BackupInfo> {
     return this.#demand('full');
   }
 
-  /** Makes a backup that copies only what no earlier one has; or a full one while files may be damaged. See {@link backupNow}. */
+  /**
+   * Makes a backup that copies only the files that no earlier backup has. Makes a full one instead while shared files may be damaged. See
+   * {@link backupNow}.
+   */
   backupIncremental(): Promise<BackupInfo> {
     return this.#demand('incremental');
   }
 
   /**
-   * Makes a copy of the database beside it, of hard links: in an instant, and lost with the disk.
+   * Makes a checkpoint: a copy of the database beside it, made of hard links. It takes almost no time, but is lost if the disk is lost.
    *
-   * @returns where it is.
+   * @returns the path of the checkpoint.
    */
   async snapshot(): Promise<string> {
     this.#assertUsable();
     return this.#work.aside.snapshot('demand');
   }
 
-  /** The copies beside the database, in the order in which they were made. */
+  /** The checkpoints beside the database, in the order in which they were made. */
   async listSnapshots(): Promise<SnapshotInfo[]> {
     this.#assertUsable();
     const { snapshotDirectory: directory } = this.#work.settings;
     return listSnapshots(this.#work.database.path, { directory });
   }
 
-  /** Reads a backup, the latest if none is named, and rejects with BACKUP_CORRUPT if it is damaged. */
+  /** Verifies a backup, by default the latest. Rejects with BACKUP_CORRUPT if it is damaged. */
   async verify(backupId?: number, { checksum = true }: { checksum?: boolean | undefined } = {}): Promise<void> {
     this.#assertUsable();
     return this.#work.verify(backupId, checksum ? 'checksum' : 'size');
   }
 
   /**
-   * Proves that a backup, the latest if none is named, can be restored: restores it to a temporary directory, opens it, and
-   * compares it with the backup.
+   * Proves that a backup, by default the latest, can be restored: restores it to a temporary directory, opens the result, and compares it
+   * with the backup.
    */
   async drill(backupId?: number): Promise<DrillResult> {
     this.#assertUsable();
@@ -172,7 +176,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   }
 
   /**
-   * Deletes the backups that `retention` does not keep, after the latest has been verified. With `dryRun` only says which.
+   * Verifies the latest backup and then deletes the backups that `retention` does not keep. With `dryRun`, it only says which those are.
    *
    * @example
    * const { delete: doomed } = await manager.prune({ dryRun: true });
@@ -182,7 +186,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     return dryRun ? this.#work.plan() : this.#work.pruneOnDemand();
   }
 
-  /** All backups, the oldest first, with their files, pins and what is known of them. */
+  /** All backups, the oldest first, with their files, their pins and all that is known about them. */
   async list(): Promise<BackupRecord[]> {
     this.#assertUsable();
     const { engine } = await this.#work.engines.open();
@@ -190,7 +194,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   }
 
   /**
-   * Keeps a backup, whatever the retention, until it is unpinned.
+   * Keeps a backup until it is unpinned, whatever the retention policy says.
    *
    * @example
    * await manager.pin(7, 'before the migration');
@@ -203,7 +207,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     await this.#work.note('pin', backup, note === undefined ? undefined : { note });
   }
 
-  /** Lets go of a pinned backup. @returns whether it was pinned */
+  /** Removes the pin of a backup. @returns whether it was pinned */
   async unpin(backupId: number): Promise<boolean> {
     this.#assertUsable();
     const backup = await this.#work.find(backupId);
@@ -215,7 +219,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     return wasPinned;
   }
 
-  /** What the manager is at, and how it went so far. Costs nothing. */
+  /** What the manager is doing now, and its results so far. Reads nothing from the disk. */
   status(): ManagerStatus {
     const work = this.#work;
     const { memory } = work.state;
@@ -244,17 +248,17 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     };
   }
 
-  /** Numbers about the directory and the backups that were made. Reads the directory. */
+  /** Numbers about the repository and about the backups that were made. Reads the repository. */
   async stats(): Promise<ManagerStats> {
     this.#assertUsable();
     return this.#work.stats();
   }
 
   /**
-   * Ends the schedules and waits for the backup that runs, and those that were asked for; drills end at once. Then closes what the
-   * manager opened. For good: a new manager goes on where this one was.
+   * Stops the schedules. Waits for the running backup and for those that were asked for; a running drill is stopped at once. Then closes
+   * everything that the manager opened. A stopped manager cannot be started again, but a new manager continues where this one stopped.
    *
-   * With `finalBackup` a last backup is made, and if it fails, this rejects, after all has been closed.
+   * With `finalBackup`, makes a last backup. If that fails, this call rejects, after everything has been closed.
    *
    * @example
    * process.once('SIGTERM', () => manager.stop({ finalBackup: true }).finally(() => db.close()));
@@ -272,7 +276,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     return this.#stopped;
   }
 
-  /** As stop() without options: waits for what runs. */
+  /** Like stop() without options: waits for running work. */
   async [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
@@ -324,7 +328,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
         lastRun: lastRun === undefined ? undefined : Date.parse(lastRun),
         onDue: () => {
           const at = new Date(clock.now());
-          // What failed, or was cut short, is due again after a restart.
+          // A run that failed or was interrupted is due again after a restart.
           this.#work.track(onDue().then((done) => (done ? this.#work.rememberRun(key, at) : undefined)));
         },
       });

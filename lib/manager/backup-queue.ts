@@ -7,7 +7,7 @@ interface Waiting<R> {
   reject(error: unknown): void;
 }
 
-/** Backups one after the other. Those that wait and could be one, are one. */
+/** Runs backups one after the other. Waiting requests that one backup can serve are merged into one. */
 export class BackupQueue<R> {
   readonly #run: (job: Job) => Promise<R>;
   readonly #waiting: Waiting<R>[] = [];
@@ -17,17 +17,17 @@ export class BackupQueue<R> {
     this.#run = run;
   }
 
-  /** Whether a backup runs or waits. */
+  /** Whether a backup is running or waiting. */
   get busy(): boolean {
     return this.#running !== undefined;
   }
 
-  /** How many wait for the one that runs. */
+  /** How many backups wait for the running one. */
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  /** A backup that begins after this call: of its own, or one that waits already. */
+  /** Returns a backup that begins after this call: a new one, or one that is already waiting. */
   add(job: Job): Promise<R> {
     const joined = this.#waiting.find(
       ({ job: { kind } }) => job.kind === 'auto' || kind === job.kind || (kind === 'auto' && job.kind === 'full'),
@@ -49,14 +49,14 @@ export class BackupQueue<R> {
     return promise;
   }
 
-  /** Rejects those that wait. */
+  /** Rejects all waiting backups. */
   clear(error: Error): void {
     for (const { reject } of this.#waiting.splice(0)) {
       reject(error);
     }
   }
 
-  /** Resolves when nothing runs and nothing waits. */
+  /** Resolves when nothing is running and nothing is waiting. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) {
       await this.#running;
@@ -64,7 +64,7 @@ export class BackupQueue<R> {
   }
 
   async #work(): Promise<void> {
-    // Whoever asks in the same turn as the first gets the same backup.
+    // Requests that are made in the same turn as the first one get the same backup.
     await Promise.resolve();
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       await this.#run(next.job).then(next.resolve, next.reject);

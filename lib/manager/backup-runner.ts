@@ -32,43 +32,46 @@ import { type Entry, recorded } from './recorded.js';
 import type { Recorder } from './recorder.js';
 import { backoff, mayPass, toError } from './retries.js';
 
-/** What a backup has been asked for. */
+/** A request for a backup. */
 export interface Job {
   trigger: Trigger;
   kind: BackupKind | 'auto';
-  /** Whether it may be left out if nothing is new. */
+  /** Whether the backup may be skipped if nothing new was written. */
   mayBeLeftOut?: boolean | undefined;
 }
 
-/** What came of it. */
+/** The result of a request. */
 export type JobResult = { made: BackupResult } | { leftOut: UnchangedBackup };
 
-/** What a runner works with, and whom it tells. */
+/** The parts that a runner uses, and the functions to which it reports. */
 export interface RunnerParts {
   settings: Settings;
   clock: Clock;
   random: () => number;
   database: DatabaseAccess;
-  /** Which database that is, if it is known. */
+  /** The id of the database, if it is known. */
   databaseId: string | undefined;
   engines: ManagerEngines;
   state: ManagerState;
   recorder: Recorder;
   onPhase(phase: Phase, context?: BackupContext): void;
-  /** Right before the database is looked at, and again before the engine takes its view of it: what is written later is not in the backup. */
+  /**
+   * Called right before the database is looked at. Data that is written after this call may be missing in the backup. The same holds for
+   * `onBegin`, which is called right before the engine takes its view of the database.
+   */
   onLook(): void;
   onBegin(context: BackupContext): void;
   onProgress(progress: Progress, context: BackupContext): void;
   onVerified(info: BackupInfo, how: 'size' | 'checksum', durationMs: number): void;
   onRetry(error: Error, attempt: number, delayMs: number, context: BackupContext): void;
   onFailure(failure: Failure): void;
-  /** Aborted when waiting for a better moment makes no sense any more. */
+  /** Aborted when it no longer makes sense to wait before another attempt. */
   stopping: AbortSignal;
-  /** Aborted when the backup itself is to be stopped. */
+  /** Aborted when the backup itself must stop. */
   abort: AbortSignal;
 }
 
-/** An error with what it happened in, as far as more than the backup itself. */
+/** An error, together with the step that failed and, if known, the backup. */
 class StepError {
   constructor(
     readonly operation: ManagedOperation,
@@ -83,10 +86,10 @@ interface Created {
   backedUp: BackedUpContent | undefined;
 }
 
-/** Makes one backup: as often as it takes, verified, and written down. */
+/** Makes one backup, with as many attempts as needed; verifies it and records the result. */
 export class BackupRunner {
   readonly #parts: RunnerParts;
-  /** Whether the before-hook has been called: once for all attempts. */
+  /** Whether the `before` hook has been called. It is called once for all attempts. */
   #prepared = false;
 
   constructor(parts: RunnerParts) {
@@ -116,7 +119,8 @@ export class BackupRunner {
         const worthwhile = isDamage || (step.operation !== 'hook' && mayPass(step.error));
         const willRetry = attempt <= settings.retry.attempts && worthwhile && !stopping.aborted && !abort.aborted;
         if (isDamage) {
-          // RocksDB's engine takes a shared file by its name: it would share the damaged one again, or stumble over its size.
+          // RocksDB's engine recognizes a shared file by its name. An incremental backup would reuse the damaged file, or fail because of
+          // its size.
           kind = 'full';
           await this.#findDamage(step);
         }
@@ -191,7 +195,9 @@ export class BackupRunner {
     return { made: { ...context, info, durationMs, bytesCopied, verified: settings.verify } };
   }
 
-  /** The newest backup, if it has just what the database holds, and is there and whole as far as names and sizes tell. */
+  /**
+   * Returns the newest backup if it contains exactly what the database contains now, and if it is intact as far as names and sizes show.
+   */
   async #newestIfCurrent(
     { engine }: OpenEngine,
     content: DatabaseContent | undefined,
@@ -213,7 +219,7 @@ export class BackupRunner {
       if (errorCode(error) !== 'BACKUP_CORRUPT') {
         throw error;
       }
-      // Once more, to have it written down.
+      // Verify it once more, this time with a history entry.
       await this.#verify(engine, newest, 'size', context);
     }
     return newest;
@@ -234,7 +240,7 @@ export class BackupRunner {
     this.#parts.onBegin(context);
     const info = await recorded(this.#parts, entry, async () => {
       const made = await opened.engine.createBackup(db, {
-        // What is in memory is in the log too, which every backup copies again.
+        // Data in memory is also in the log, and every backup copies the log again.
         flushBeforeBackup: true,
         ...settings.create,
         full: kind === 'full',
@@ -270,7 +276,7 @@ export class BackupRunner {
     }
   }
 
-  /** Full when it is a full one's turn, and as long as some backup has a damaged file that others could share. */
+  /** Decides the kind of backup. A full one is made if it is due, and while any backup has a damaged file that others could share. */
   async #chooseKind(opened: OpenEngine, asked: Job['kind']): Promise<BackupKind> {
     if (asked === 'full') {
       return 'full';
@@ -292,7 +298,10 @@ export class BackupRunner {
     return incrementals + 1 >= settings.fullEvery ? 'full' : 'incremental';
   }
 
-  /** A backup that could not be made because of the files of others: of which ones? That the answer fails hides no failure. */
+  /**
+   * A backup could not be made because of the files of other backups. This finds out which backups those are. An error while looking must
+   * not hide the original failure.
+   */
   async #findDamage({ operation }: StepError): Promise<void> {
     if (operation !== 'create') {
       return;
@@ -310,7 +319,7 @@ export class BackupRunner {
 
   async #failed({ operation, error, info }: StepError, context: BackupContext, willRetry: boolean): Promise<void> {
     const { state } = this.#parts;
-    // For whoever waits for a good backup it is the same, whatever of it failed.
+    // Somebody who needs a good backup has none, whichever step failed. So every failed step counts as a failed create.
     await state.update((memory, counters) => {
       memory.consecutiveFailures.create = (memory.consecutiveFailures.create ?? 0) + 1;
       count(counters, 'failed');
@@ -326,7 +335,9 @@ export class BackupRunner {
   }
 }
 
-/** Whether a file that backups share is not what it was: found by a verify, or by RocksDB when it wanted to share it again. */
+/**
+ * Whether a shared file has changed since it was written. A verify found it, or RocksDB found it when it wanted to share the file again.
+ */
 function tellsOfDamage({ operation, error }: StepError, { kind }: BackupContext): boolean {
   const code = errorCode(error);
   return operation === 'verify'
@@ -334,7 +345,7 @@ function tellsOfDamage({ operation, error }: StepError, { kind }: BackupContext)
     : operation === 'create' && code === 'ROCKSDB_CORRUPTION' && kind === 'incremental';
 }
 
-/** Verifies a backup and writes down how it went; if it is damaged, so that no later backup shares what is. */
+/** Verifies a backup and records the result. If the backup is damaged, no later backup will share the damaged files. */
 export async function verifyAndRecord(
   {
     clock,
@@ -360,7 +371,9 @@ export async function verifyAndRecord(
   onVerified(info, how, durationMs);
 }
 
-/** By the backups themselves: for when nobody has counted, or the count was lost. */
+/**
+ * Counts the incremental backups since the last full one by looking at the backups. Used if there is no stored count, or if it was lost.
+ */
 async function incrementalsSinceFull(engine: BackupEngine, databaseId: string | undefined): Promise<number> {
   const backups = ownBackups(await engine.getBackupInfo(), databaseId);
   const newestFirst = [...backups].reverse().findIndex(({ kind }) => kind === 'full');

@@ -3,20 +3,20 @@ import type { Clock, Timer } from '../base/clock.js';
 /** Options of {@link ChangeWatch}. */
 export interface ChangeWatchOptions {
   clock: Clock;
-  /** From the end of a backup to the next, at least. */
+  /** The shortest time from the end of one backup to the start of the next, in milliseconds. */
   minInterval: number;
-  /** A backup is due. It may be refused: the next {@link ChangeWatch.ended} makes it due again. */
+  /** Called when a backup is due. The backup may be refused; then the next call of {@link ChangeWatch.ended} makes it due again. */
   onDue: () => void;
 }
 
 /**
- * Makes a backup due after changes: one for any number of them, not too often, and none is lost. A change counts as seen to when
- * a backup that began after it was told has been made.
+ * Makes a backup due after changes. One backup covers any number of changes, backups are not too frequent, and no change is forgotten. A
+ * change is covered when a backup succeeds that began after the change was reported.
  */
 export class ChangeWatch {
   readonly #options: ChangeWatchOptions;
   #pending = false;
-  /** Whether there were changes that the running backup is about to see to. */
+  /** Whether the running backup covers changes. */
   #taken = false;
   #running = false;
   #active = false;
@@ -28,12 +28,12 @@ export class ChangeWatch {
     this.#options = options;
   }
 
-  /** Whether there are changes that no backup has begun to see to. */
+  /** Whether there are changes that are not covered by a running or finished backup. */
   get pending(): boolean {
     return this.#pending;
   }
 
-  /** Called for every write: does next to nothing but for the first after a backup began. */
+  /** Called for every write. It costs almost nothing, except for the first call after a backup began. */
   notify(): void {
     if (!this.#pending) {
       this.#pending = true;
@@ -51,7 +51,7 @@ export class ChangeWatch {
     this.#disarm();
   }
 
-  /** Milliseconds until a backup is due, if one is going to be. */
+  /** Milliseconds until the next backup is due. Undefined if none is going to be. */
   nextIn(): number | undefined {
     return this.#timer === undefined ? undefined : Math.max(0, this.#due - this.#options.clock.monotonic());
   }
@@ -65,8 +65,8 @@ export class ChangeWatch {
   }
 
   /**
-   * A backup has ended. If it failed, its changes are due again, after `wait` milliseconds; or, if that is undefined, when there is
-   * another change.
+   * A backup has ended. If it failed, its changes are due again: after `wait` milliseconds, or, if `wait` is undefined, after the next
+   * change.
    */
   ended(ok: boolean, wait?: number): void {
     const { clock, minInterval } = this.#options;
@@ -93,7 +93,7 @@ export class ChangeWatch {
       this.#timer = undefined;
       onDue();
     };
-    // What is due already is something to do, for which a process stays alive; what comes later is not.
+    // A backup that is due now keeps the process alive. One that is due later does not.
     this.#timer = clock.setTimeout(fire, wait, { keepAlive: wait === 0 });
   }
 

@@ -4,24 +4,25 @@ import type { BackupInfo } from '../native/backup-info.js';
 import type { ManagerMemory, ManagerState, Suspect } from './manager-state.js';
 import { isSameBackup } from './operation-record.js';
 
-/** Codes of what failed because of the backup, and not because there was no room, for instance. */
+/** Error codes that mean that the backup itself is damaged. Other errors, for instance for lack of space, say nothing about it. */
 export const DAMAGE: ReadonlySet<string> = new Set(['BACKUP_CORRUPT', 'DRILL_FAILED', 'ROCKSDB_CORRUPTION']);
 
-/** So many files of one backup are remembered as damaged; where more are, the backup as a whole is. */
+/** At most this many damaged files are remembered for one backup. If there are more, the backup as a whole counts as damaged. */
 const MOST_FILES = 500;
 
-/** What reading a backup proves if it goes well. `sizes`: nothing of what was found by reading. */
+/** What a successful read of a backup proves. `sizes` proves nothing about damage that was found by reading bytes. */
 export type Proof = 'sizes' | 'every byte' | 'drill';
 
-/** How a backup is read: what that proves, and by whose clock it is noted when damage was found. */
+/** How a backup is read: what that proves, and the clock for the time at which damage was found. */
 export interface Reading {
   proves: Proof;
   now(): number;
 }
 
 /**
- * Reads a backup. Damage that is found is noted, by file, so that every command and every manager knows it, and no later backup
- * shares the file: RocksDB's engine takes a file that is there by its name. What is read and found whole is damaged no more.
+ * Reads a backup and remembers the damage that is found, file by file. Then every command and every manager knows of it, and no later
+ * backup shares the damaged file (RocksDB's engine recognizes a shared file by its name). Damage is forgotten when the file is read and
+ * found intact.
  */
 export async function notingDamage<T>(
   state: ManagerState,
@@ -36,7 +37,8 @@ export async function notingDamage<T>(
     result = await read();
   } catch (error) {
     const { code, damagedFiles } = (error ?? {}) as { code?: unknown; damagedFiles?: readonly string[] };
-    // A file that the disk did not give, or not to this user, is treated as damaged until it is read: it may be all that is left.
+    // A file that the disk cannot read, or that this user may not read, is treated as damaged until somebody can read it. It must not be
+    // deleted: it may be the only copy.
     if (typeof code === 'string' && (DAMAGE.has(code) || (damagedFiles ?? []).length > 0)) {
       const since = new Date(now()).toISOString();
       const found = foundIn(info, since, damagedFiles, code === 'DRILL_FAILED').map((one) =>
@@ -63,7 +65,7 @@ async function noteWhole(
   if (state.memory.damage.length === 0) {
     return;
   }
-  // It may have been deleted meanwhile: then it takes nothing back.
+  // The backup may have been deleted in the meantime. Then this read clears no damage.
   const info = await engine.getBackupInfo(backupId, { fileDetails: true }).catch(() => undefined);
   if (info === undefined) {
     return;
@@ -103,7 +105,7 @@ function isKnown(damage: readonly KnownDamage[], one: KnownDamage): boolean {
   );
 }
 
-/** Changes what is known to be damaged, and with it which backups that concerns. */
+/** Changes the list of known damage, and the list of backups that it affects. */
 async function remember(
   state: ManagerState,
   engine: BackupEngine,
@@ -118,7 +120,7 @@ async function remember(
 
 function setSuspects(memory: ManagerMemory, backups: readonly BackupInfo[] | undefined): void {
   if (backups === undefined) {
-    // Nothing could be listed: those in which it was found.
+    // The backups could not be listed: take those in which the damage was found.
     memory.suspects = memory.damage.map(({ backupId, timestamp, since }) => ({
       backupId,
       timestamp,
@@ -132,17 +134,17 @@ function setSuspects(memory: ManagerMemory, backups: readonly BackupInfo[] | und
   memory.suspects = suspects;
 }
 
-/** What is known of damage, of the backups that are there. */
+/** The known damage of the backups that still exist. */
 export interface DamageThere {
-  /** Without what went with the backups that had it. */
+  /** The known damage, without that of backups that are gone. */
   damage: KnownDamage[];
-  /** The backups that are damaged, or share a file with one of which it is not known which file is; oldest first. */
+  /** The backups that are damaged, and those that share a file with a damaged backup whose damaged file is not known. Oldest first. */
   suspects: Suspect[];
   /** Whether a backup that shares files could get damaged ones. */
   spreads: boolean;
 }
 
-/** Which of the damage is still there, and whom it concerns. The infos have `fileDetails`. */
+/** Which damage still exists, and which backups it affects. The infos must have `fileDetails`. */
 export function whatIsDamaged(known: readonly KnownDamage[], backups: readonly BackupInfo[]): DamageThere {
   const there = new Set<KnownDamage>();
   const suspects: Suspect[] = [];
@@ -150,7 +152,7 @@ export function whatIsDamaged(known: readonly KnownDamage[], backups: readonly B
     return { damage: [], suspects, spreads: false };
   }
   const damageOf = damageLookup(known);
-  // Files of backups of which it is not known which file is damaged.
+  // The shared files of damaged backups whose damaged file is not known.
   const doubtful = new Map<string, string>();
   let spreads = false;
   for (const backup of backups) {
@@ -185,7 +187,7 @@ function sharedFilesOf({ fileDetails = [] }: BackupInfo) {
   return fileDetails.filter(({ shared }) => shared);
 }
 
-/** Whether a new backup may share files with those that are there. Forgets what went with the backups that had it. */
+/** Says whether a new backup may share files with existing ones. Forgets the damage of backups that are gone. */
 export async function mayShare(state: ManagerState, engine: BackupEngine): Promise<DamageThere> {
   await state.load();
   const { damage: known, suspects } = state.memory;

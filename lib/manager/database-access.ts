@@ -2,18 +2,18 @@ import { describe, invalidOption } from '../base/errors.js';
 import { realPathOf } from '../base/real-path.js';
 import { Database, type DatabaseSource, databaseOf } from '../database/database.js';
 
-/** A database that is open only while a {@link BackupManager} works with it, for programs that have no other use for it. */
+/** Opens a database only while a {@link BackupManager} works with it. For programs that do not use the database themselves. */
 export interface DatabaseOpener {
   /** The database's directory. */
   readonly path: string;
-  /** Opens it. The manager closes it when it has done its work. */
+  /** Opens the database. The manager closes it after its work. */
   open(): Promise<Database>;
 }
 
-/** What a manager can be given as its database. */
+/** All forms in which a manager accepts its database. */
 export type ManagedDatabase = Database | DatabaseSource | DatabaseOpener;
 
-/** A manager's way to its database: one that its owner has open, or one that is opened for each piece of work. */
+/** Gives a manager access to its database, which is either open all the time or opened for each piece of work. */
 export class DatabaseAccess {
   readonly #database: ManagedDatabase;
   #users = 0;
@@ -24,12 +24,12 @@ export class DatabaseAccess {
     this.#database = database;
   }
 
-  /** The database's directory: absolute, links resolved. Throws while a source has no open database. */
+  /** The database's directory, as an absolute path with symlinks resolved. Throws if a source has no open database. */
   get path(): string {
     return isOpener(this.#database) ? realPathOf(this.#database.path) : databaseBehind(this.#database).path;
   }
 
-  /** Which database it is; undefined while it is not open. */
+  /** The id of the database. Undefined while it is not open. */
   get identity(): string | undefined {
     try {
       return isOpener(this.#database) ? undefined : databaseBehind(this.#database).identity;
@@ -38,7 +38,7 @@ export class DatabaseAccess {
     }
   }
 
-  /** The database, to be let go of when the work is done. What works at the same time has the same one. */
+  /** Returns the database; release it after the work. Work that runs at the same time gets the same open database. */
   async acquire(): Promise<{
     db: Database | DatabaseSource;
     release(): Promise<void>;
@@ -95,7 +95,7 @@ export function isOpener(database: unknown): database is DatabaseOpener {
   return !(database instanceof Database) && typeof path === 'string' && path !== '' && typeof open === 'function';
 }
 
-/** The database behind what was given as one. Throws while it is closed, if it is one that opens and closes. */
+/** Returns the database behind a `db` option. Throws while it is closed, if its owner opens and closes it. */
 export function databaseBehind(source: Database | DatabaseSource): Database {
   const database = (source as Partial<DatabaseSource>)[databaseOf] ?? (source as Database);
   if (typeof (database as Partial<Database>).latestSequenceNumber !== 'bigint') {

@@ -3,19 +3,22 @@ import { type Database, type DatabaseSource, nativeDatabase } from '../database/
 import type { BackupInfo } from '../native/backup-info.js';
 
 /**
- * What a database holds, as far as two moments can be compared by it: binding/core/database/database_content.h says what is in it. Where
- * something is not known, it differs from everything.
+ * Identifies what a database contains, so that two moments can be compared. The details are in binding/core/database/database_content.h. A
+ * part that is not known counts as different from everything.
  */
 export interface DatabaseContent {
-  /** Its last write, its column families, their files, its options. */
+  /** Digest of its last write, its column families, their files and its options. */
   state: string;
-  /** Which tables the files are: over restarts and restores, file numbers alone do not tell. */
+  /**
+   * Digest of the tables' identities. File numbers alone are not enough: after restarts and restores, other files may have the same
+   * numbers.
+   */
   tables: string | undefined;
-  /** Whether some of it is in memory, and in a log or nowhere else. */
+  /** Whether some data is only in memory, perhaps also in a log, but not in a table. */
   inMemory: boolean;
 }
 
-/** Looks at what a database holds, without reading any of it. */
+/** Finds out what a database contains, without reading its data. */
 export async function contentOf(
   source: Database | DatabaseSource,
   { tables }: { tables: boolean },
@@ -33,8 +36,8 @@ function digest(bytes: Buffer): string {
 }
 
 /**
- * What a database holds before it is backed up. Undefined where that cannot be told, or would not all be in the backup: then the
- * next backup is made whatever was written.
+ * What a database contains right before a backup. Undefined if that cannot be found out, or if the backup would not contain all of it. The
+ * next backup is then made in any case.
  */
 export async function contentToBackUp(
   db: Database | DatabaseSource,
@@ -46,7 +49,7 @@ export async function contentToBackUp(
       return content;
     }
     if (flushBeforeBackup === true) {
-      // The backup would do so, and change what we have seen.
+      // The backup would flush too, and that would change what we have seen.
       await nativeDatabase(db).flush();
       return await contentOf(db, { tables: true });
     }
@@ -56,7 +59,10 @@ export async function contentToBackUp(
   }
 }
 
-/** What a backup has: all that its database held when it was begun, and nothing was written while it was made. */
+/**
+ * What a backup contains. Only known if the backup has everything that its database contained when it began, and nothing was written while
+ * it was made.
+ */
 export interface BackedUpContent {
   backupId: number;
   timestamp: string;
@@ -64,7 +70,7 @@ export interface BackedUpContent {
   tables: string;
 }
 
-/** Whether a database holds just what a backup has. */
+/** Whether a database contains exactly what a backup contains. */
 export function isSameContent(content: DatabaseContent | undefined, backedUp: BackedUpContent | undefined): boolean {
   return (
     content !== undefined &&
@@ -74,7 +80,7 @@ export function isSameContent(content: DatabaseContent | undefined, backedUp: Ba
   );
 }
 
-/** What a backup has, if that is what the database held before and after it was made: nothing was written meanwhile. */
+/** What a backup contains. Undefined if the database changed while the backup was made. */
 export async function contentBackedUp(
   db: Database | DatabaseSource,
   before: DatabaseContent | undefined,

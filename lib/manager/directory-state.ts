@@ -12,23 +12,23 @@ export interface Pin {
 }
 
 /**
- * What is remembered about a directory of backups beside the backups themselves. It lies in one file among them; who loses it
- * loses pins and statistics, and no backup.
+ * The state of a repository: what is remembered about it in addition to the backups. It is one file beside them. If it is lost, pins and
+ * statistics are lost, but no backup.
  */
 export interface DirectoryState {
   version: 1;
   pins: Pin[];
-  /** Sums over the directory's life. */
+  /** Sums over the whole life of the repository. */
   counters: Record<string, number>;
   /** The latest {@link HISTORY_LENGTH} operations, oldest first. */
   history: OperationRecord[];
-  /** By operation the last that went well, and as `<operation>Failed` the last that did not. */
+  /** For each operation, the last one that succeeded; under `<operation>Failed`, the last one that failed. */
   last: Record<string, OperationRecord>;
-  /** What a BackupManager goes on from after a restart. */
+  /** What a BackupManager needs to continue after a restart. */
   manager: Record<string, unknown>;
   /**
-   * Set when pins may have been lost, because the file and its predecessor were damaged. As long as it is, nothing is pruned,
-   * purged or deleted by its number: it could be a pinned backup. {@link acknowledgeLostPins} ends it.
+   * Set if pins may have been lost, because the file and its previous version were both damaged. While it is set, nothing is pruned or
+   * purged, and no backup is deleted by its id: it could be a pinned one. {@link acknowledgeLostPins} clears it.
    */
   pinsLost?: string;
 }
@@ -37,14 +37,14 @@ export function emptyState(): DirectoryState {
   return { version: 1, pins: [], counters: {}, history: [], last: {}, manager: {} };
 }
 
-/** The state in a file, or what is wrong with the file. */
+/** Parses the state in a file. Returns a message if the file is damaged. */
 export function parseState(text: string, path: string): DirectoryState | string {
   const value = parseWritten(text);
   if (typeof value?.version !== 'number') {
     return `${path} is damaged`;
   }
   if (value.version !== 1) {
-    // Not a fault of the file: whoever wrote it knows more, and would lose it.
+    // The file is not at fault: a newer version wrote it, with data that this version would lose.
     throw new RocksDBError(
       `${path} was written by a newer version of rocksdb-backup (its version is ${value.version}, this one knows 1): use that one.`,
       'STATE_NEWER',
@@ -78,7 +78,7 @@ function isPin(value: unknown): value is Pin {
   return isObject(value) && Number.isInteger(value.backupId) && isDate(value.timestamp);
 }
 
-/** Whatever somebody made of the file, what is shown of it has the right form. */
+/** Checks the form of a history entry, because somebody may have edited the file. */
 function isRecord(value: unknown): value is OperationRecord {
   if (!isObject(value) || !isDate(value.at) || typeof value.ok !== 'boolean' || !Number.isFinite(value.durationMs)) {
     return false;

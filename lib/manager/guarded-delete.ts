@@ -11,16 +11,15 @@ import { holdingState, updateState } from './state.js';
 
 /** Options of {@link deleteUnlessPinned}. */
 export interface GuardedDeleteOptions {
-  /** Also while some backup cannot be read. @default false */
+  /** Deletes even while some backup cannot be read. @default false */
   force?: boolean | undefined;
-  /** Somebody has named this very backup: it goes also if it is the newest. @default false */
+  /** The user named exactly this backup, so it is deleted even if it is the newest. @default false */
   named?: boolean | undefined;
 }
 
 /**
- * Deletes a backup if it is still the one that was meant when it was decided, and nobody has pinned it since. Nobody can pin it
- * while it is being deleted. While it is not known what was pinned, it is left alone. @returns what was deleted; undefined if it
- * was left alone
+ * Deletes a backup, if it is still the one that was chosen and has not been pinned in the meantime. Nobody can pin it during the deletion.
+ * If pins were lost, it is not deleted. @returns the deleted backup; undefined if it was not deleted
  */
 export function deleteUnlessPinned(
   engine: BackupEngine,
@@ -36,10 +35,10 @@ export function deleteUnlessPinned(
   });
 }
 
-/** In one pass, so many: a pass holds up who wants to pin, or to back up. */
+/** At most this many backups are deleted in one pass: during a pass, nobody else can pin or back up. */
 const BACKUPS_IN_A_PASS = 100;
 
-/** Backups to delete, by the passes of {@link deletePass}. */
+/** Splits backups into the passes of {@link deletePass}. */
 export function passesOf<T>(backups: readonly T[]): T[][] {
   const passes: T[][] = [];
   for (let begin = 0; begin < backups.length; begin += BACKUPS_IN_A_PASS) {
@@ -49,8 +48,9 @@ export function passesOf<T>(backups: readonly T[]): T[][] {
 }
 
 /**
- * Deletes many backups at once, those that {@link deleteUnlessPinned} would delete. It does not fail: where one of them is being
- * read, say, none goes, and who deletes them one after the other learns of each why it stays. @returns what was deleted
+ * Deletes those of many backups at once that {@link deleteUnlessPinned} would delete. It never rejects. If it cannot delete one of them,
+ * for instance because somebody is reading it, it deletes none. The caller then deletes them one by one and learns why each stays. @returns
+ * the deleted backups
  */
 export async function deletePass(engine: BackupEngine, meant: readonly BackupRef[]): Promise<BackupInfo[]> {
   let going: BackupInfo[] = [];
@@ -64,13 +64,13 @@ export async function deletePass(engine: BackupEngine, meant: readonly BackupRef
     });
     return going;
   } catch {
-    // It may have deleted some.
+    // It may have deleted some of them.
     const left = going.length === 0 ? [] : await engine.getBackupInfo().catch(() => going);
     return going.filter((backup) => !left.some((other) => isSameBackup(other, backup)));
   }
 }
 
-/** {@link deletePass}, written down. @returns which went, and how many bytes that freed */
+/** {@link deletePass} with history entries. @returns the ids of the deleted backups, and how many bytes that freed */
 export async function recordedPass(
   engine: BackupEngine,
   meant: readonly BackupRef[],
@@ -101,7 +101,7 @@ export async function recordedPass(
   };
 }
 
-/** Which backups are still those that were meant, and may go. */
+/** The backups that are still the chosen ones and may be deleted. */
 function deletable(
   state: DirectoryState,
   backups: readonly BackupInfo[],
@@ -118,9 +118,8 @@ function deletable(
 }
 
 /**
- * Decides by the pins what to delete, and deletes it before anybody can change them. The turn to write comes first: whoever
- * waited for it with the pins in hand would keep everybody from pinning, and from writing anything down, for as long as the
- * backup takes that is being made.
+ * Lets `decide` look at the pins and delete backups before anybody can change the pins. It waits for its turn to write first, and locks the
+ * pins only then. In the other order, nobody could pin or record anything for as long as a running backup takes.
  */
 export function deletingUnpinned<T>(
   engine: BackupEngine,
@@ -142,7 +141,7 @@ export function deletingUnpinned<T>(
   );
 }
 
-/** Pins a backup; one that was deleted meanwhile is BACKUP_NOT_FOUND, and not pinned. */
+/** Pins a backup. If it was deleted in the meantime, it is not pinned, and this rejects with BACKUP_NOT_FOUND. */
 export async function pinBackup(engine: BackupEngine, backup: BackupRef, note?: string): Promise<void> {
   const { location } = engine;
   await updateState(location, (state) => pin(state, backup, note));

@@ -3,23 +3,27 @@ import type { DirectoryState } from './directory-state.js';
 import type { Suspect } from './manager-state.js';
 import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
 
-/** What is known of a backup by what was done to it. */
+/** What earlier operations say about a backup. */
 export type Health = 'good' | 'corrupt' | 'unverified';
 
-/** The history, and what is remembered for longer than that. */
+/** The history entries, and the older ones that are kept in `last`; newest first. */
 export function recordsNewestFirst({ last, history }: DirectoryState): OperationRecord[] {
   const older = Object.values(last).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   return [...older, ...history].reverse();
 }
 
-/** Whether a backup is damaged, or shares a file with one of which it is not known which file is: nobody decides it but this. */
+/**
+ * Whether a backup is damaged, or shares a file with a damaged backup whose damaged file is not known. All code that needs to know this
+ * uses this function.
+ */
 export function suspicionOf(backup: BackupRef, suspects: readonly Suspect[]): Suspect | undefined {
   return suspects.find((suspect) => isSameBackup(suspect, backup));
 }
 
 /**
- * Of one backup: its own records, and its damage. What was found damaged stays so until it is read and found whole; no record of a
- * look at names and sizes changes that. A verify that was stopped, or could not read the disk for once, says nothing.
+ * The health of one backup, from its own history entries and its damage. Known damage remains until the file is read and found intact; a
+ * later check of names and sizes does not clear it. A verify says nothing if it was stopped, or if it could not read the disk at that
+ * moment.
  */
 export function healthOf(newestFirst: readonly OperationRecord[], suspicion: Suspect | undefined): Health {
   if (suspicion !== undefined) {

@@ -4,11 +4,11 @@ import type { OperationRecord } from './operation-record.js';
 /** How many operations the state remembers. */
 export const HISTORY_LENGTH = 200;
 
-/** Adds what was done to the history. */
+/** Adds an operation to the history. */
 export function remember(state: DirectoryState, record: OperationRecord): void {
   const before = state.history.at(-1);
   if (before !== undefined && isSameSkip(before, record)) {
-    // An idle database would fill the history with them.
+    // Merge them: otherwise an idle database would fill the history with such entries.
     const { times = 1, since = before.at } = (before.detail ?? {}) as {
       times?: number;
       since?: string;
@@ -23,7 +23,7 @@ export function remember(state: DirectoryState, record: OperationRecord): void {
   state.last[record.ok ? record.operation : `${record.operation}Failed`] = record;
 }
 
-/** Whether two backups were left out one after the other, as the same one was still current. */
+/** Whether two backups in a row were skipped because the same backup was still current. */
 function isSameSkip(a: OperationRecord, b: OperationRecord): boolean {
   return a.operation === 'skip' && b.operation === 'skip' && a.backupId === b.backupId && a.timestamp === b.timestamp;
 }

@@ -10,48 +10,48 @@ import { isRecordOf, isSameBackup, type OperationRecord } from './operation-reco
 import { pinOf } from './pins.js';
 import { lookAtState } from './state.js';
 
-/** A backup with all that is known about it. */
+/** An inventory entry: a backup with all that is known about it. */
 export interface BackupRecord extends BackupInfo {
-  /** Every file of it. */
+  /** All files of the backup. */
   files: BackupFileDetails[];
   /**
-   * `corrupt`: a file of it was found damaged, in this backup or another, and has not been read and found whole since. `good`: the last
-   * verify or drill went well. `unverified`: neither is known.
+   * `corrupt`: a file of the backup was found damaged, in this backup or another, and has not been read and found intact since. `good`: the
+   * last verify or drill succeeded. `unverified`: neither is known.
    */
   state: Health;
-  /** What was found damaged of it. */
+  /** The damage that was found in it. */
   damage: KnownDamage[];
   /** Whether it is kept until it is unpinned. */
   pinned: boolean;
-  /** What was noted when it was pinned. */
+  /** The note that was given when it was pinned. */
   pinNote?: string;
-  /** The last verify, however it ended. */
+  /** The last verify, whatever its result. */
   lastVerify?: OperationRecord;
-  /** The last restore drill, however it ended. */
+  /** The last restore drill, whatever its result. */
   lastDrill?: OperationRecord;
 }
 
-/** A directory of backups, as it was at one moment. */
+/** All backups of a repository at one moment. */
 export interface Inventory {
-  /** The directory's absolute path. */
+  /** The absolute path of the repository's directory. */
   location: string;
-  /** Those that can be read, oldest first. */
+  /** The backups that can be read, oldest first. */
   backups: BackupRecord[];
-  /** Those that cannot, by their ids, and why. */
+  /** The backups that cannot be read, by their ids, with the reasons. */
   corrupt: UnreadableBackup[];
-  /** The readable backups that are damaged, or share a file with one of which it is not known which file is. */
+  /** The readable backups that are damaged, or that share a file with a damaged backup whose damaged file is not known. */
   suspects: Suspect[];
-  /** Bytes of the distinct files of the backups that can be read. */
+  /** Total size of the distinct files of the readable backups, in bytes. */
   bytesOnDisk: number;
-  /** Bytes that restoring each of them once would write. */
+  /** How many bytes it would write to restore each of them once. */
   logicalBytes: number;
-  /** By each file's name the ids of the backups that have it, oldest first. */
+  /** For the name of each file, the ids of the backups that contain it, oldest first. */
   users: ReadonlyMap<string, readonly number[]>;
-  /** What is remembered beside the backups. */
+  /** The state of the repository. */
   state: DirectoryState;
 }
 
-/** What a backup has in common with another. */
+/** What a backup shares with another backup. */
 export interface SharedFiles {
   backupId: number;
   files: number;
@@ -59,16 +59,16 @@ export interface SharedFiles {
 }
 
 /**
- * All that is known about a directory of backups, in one look.
+ * Reads everything that is known about a repository at one moment.
  *
  * @example
  * const { backups, bytesOnDisk } = await readInventory(engine);
  */
 export async function readInventory(
   engine: BackupEngine,
-  /** @internal Knows what could not be written to the state. */
+  /** @internal Knows the history entries that could not be written to the state. */
   recorder?: { withUnwritten(state: DirectoryState): DirectoryState },
-  /** @internal What a manager knows of damage, where it could not write that down. */
+  /** @internal The damage that a manager knows of, in case it could not write that to the state. */
   memory?: { damage: readonly KnownDamage[] },
 ): Promise<Inventory> {
   const { backups, corrupt } = await engine.survey({ fileDetails: true });
@@ -76,7 +76,7 @@ export async function readInventory(
   return buildInventory(engine.location, backups, corrupt, recorder?.withUnwritten(state) ?? state, memory);
 }
 
-/** The same, of what was read already. The infos have `fileDetails`. */
+/** The same, from data that was read already. The infos must have `fileDetails`. */
 export function buildInventory(
   location: string,
   infos: readonly BackupInfo[],
@@ -134,7 +134,7 @@ function recordOf(
 }
 
 /**
- * The backups as {@link planRetention} takes them: those that cannot be read are among them, for they forbid deleting.
+ * Converts the backups to the input of {@link planRetention}. Backups that cannot be read are included, because they prevent deleting.
  *
  * @example
  * const inventory = await readInventory(engine);
@@ -145,7 +145,7 @@ export function retentionBackups(inventory: Inventory): RetentionBackup[] {
   return [...inventory.backups, ...corrupt];
 }
 
-/** Pins of backups that are not there any more, not even as backups that cannot be read. */
+/** Pins of backups that do not exist any more, not even as backups that cannot be read. */
 export function missingPins({ backups, corrupt, state }: Pick<Inventory, 'backups' | 'corrupt' | 'state'>): Pin[] {
   return state.pins.filter(
     (pin) =>
@@ -155,7 +155,7 @@ export function missingPins({ backups, corrupt, state }: Pick<Inventory, 'backup
 }
 
 /**
- * Bytes that deleting some backups would free: of files that no other backup has, and of what tells of them.
+ * How many bytes it would free to delete some backups: their metadata, and the files that no other backup has.
  *
  * @example
  * freedBy(inventory, [3, 4]);
@@ -164,7 +164,7 @@ export function freedBy(inventory: Inventory, backupIds: Iterable<number>): numb
   return [...freedByEach(inventory, backupIds).values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** The same of each, when they are deleted in this order: a file is freed by the last that has it. */
+/** The same for each backup, if they are deleted in this order. The last backup that has a file frees it. */
 export function freedByEach(inventory: Inventory, backupIds: Iterable<number>): Map<number, number> {
   const order = new Map([...backupIds].map((id, place) => [id, place]));
   const freed = new Map<number, number>();
@@ -179,7 +179,7 @@ export function freedByEach(inventory: Inventory, backupIds: Iterable<number>): 
   return freed;
 }
 
-/** Which of the users of a file is the last in an order; none where not all of them are in it. */
+/** Which user of a file comes last in an order. Undefined if not all users of the file are in the order. */
 function lastOf(users: readonly number[], order: ReadonlyMap<number, number>): number | undefined {
   let last: number | undefined;
   for (const id of users) {
@@ -195,7 +195,7 @@ function lastOf(users: readonly number[], order: ReadonlyMap<number, number>): n
 }
 
 /**
- * What a backup has in common with which others, oldest first.
+ * What a backup shares with other backups: one element for each of these, oldest first.
  *
  * @example
  * for (const { backupId, files, bytes } of sharedWith(inventory, 7)) console.log(backupId, files, bytes);

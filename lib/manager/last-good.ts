@@ -4,15 +4,15 @@ import { recordsNewestFirst, suspicionOf } from './health.js';
 import { memoryOf } from './manager-state.js';
 import { type BackupRef, isRecordOf } from './operation-record.js';
 
-/** A backup that was made, and verified if that was asked for. */
+/** A backup that was made and, if that was requested, verified. */
 export interface GoodBackup extends BackupRef {
   /** When it was made, in milliseconds since 1970. */
   at: number;
 }
 
 /**
- * The last backup that was made and verified, if that was asked for, and is good for all that is known since. With `databaseId`
- * of this database, as far as that was written down.
+ * The last backup that was made, verified if that was requested, and not known to be damaged or deleted since. With `databaseId`, only
+ * backups of this database, and those whose database was not recorded.
  */
 export function lastGoodOf(
   state: DirectoryState,
@@ -35,7 +35,7 @@ export function lastGoodOf(
   return undefined;
 }
 
-/** Whether a backup is gone, or was found damaged, or may be. */
+/** Whether a backup was deleted, is damaged, or may be damaged. */
 export function isBad(state: DirectoryState, backup: BackupRef): boolean {
   return (
     suspicionOf(backup, memoryOf(state).suspects) !== undefined ||

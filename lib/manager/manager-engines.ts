@@ -1,13 +1,13 @@
 import { realpath } from 'node:fs/promises';
 import { BackupEngine, type BackupEngineOptions } from '../backup/backup-engine.js';
 
-/** The engine that a manager has on its directory. */
+/** A manager's engine on its repository. */
 export interface OpenEngine {
   engine: BackupEngine;
   location: string;
 }
 
-/** Opens the engine when it is first needed, so that a directory that is not there yet (a disk to be mounted) is tried again. */
+/** Opens the engine when it is first needed. If that fails, for instance because a disk is not mounted yet, the next use tries again. */
 export class ManagerEngines {
   readonly #source: string | BackupEngine;
   readonly #options: BackupEngineOptions;
@@ -28,7 +28,7 @@ export class ManagerEngines {
     return this.#opened;
   }
 
-  /** Closes what was opened here. */
+  /** Closes the engine, if it was opened here. */
   async close(): Promise<void> {
     const opened = await this.#opened?.catch(() => undefined);
     if (opened?.engine !== this.#source) {
@@ -46,8 +46,8 @@ export class ManagerEngines {
 const turns = new Map<string, Promise<unknown>>();
 
 /**
- * Waits until no other manager of this thread writes to the directory, and does the work. Those of other threads and processes
- * are held off by the directory's lock, which fails instead of waiting.
+ * Waits until no other manager of this thread writes to the repository, and then does the work. Managers in other threads and processes are
+ * kept out by the repository's lock; with them, an operation fails instead of waiting.
  */
 export async function takeTurn<T>(directory: string, work: () => Promise<T>): Promise<T> {
   const location = await realpath(directory).catch(() => directory);

@@ -3,41 +3,47 @@ import type { DrillResult } from '../drill/drill.js';
 import type { BackupInfo, BackupKind, Progress } from '../native/backup-info.js';
 import type { RetentionPlan } from '../retention/retention.js';
 
-/** What brought a backup about. */
+/** What caused a backup. */
 export type Trigger = 'schedule' | 'change' | 'demand' | 'final';
-/** What of a manager's work can fail. */
+/** The parts of a manager's work that can fail. */
 export type ManagedOperation = 'create' | 'verify' | 'prune' | 'drill' | 'snapshot' | 'hook' | 'open';
 
-/** The backup that is being made. */
+/** A backup that is being made. */
 export interface BackupContext {
-  /** What is to be made, and once it is made what it is, as {@link BackupInfo.kind} says: the first of all is full. */
+  /**
+   * Before the backup is made: the kind that is planned. Afterwards: the kind that it is, as in {@link BackupInfo.kind}. The first backup
+   * of all is full.
+   */
   kind: BackupKind;
   trigger: Trigger;
-  /** The backup directory. */
+  /** The directory of the repository. */
   location: string;
   /** When it began. */
   at: Date;
-  /** 1 for the first. */
+  /** 1 for the first attempt. */
   attempt: number;
 }
 
 /** A backup that was made. */
 export interface BackupResult extends BackupContext {
   info: BackupInfo;
-  /** From the start of the first attempt, waits and all, until it had been made and verified. */
+  /** The time from the start of the first attempt until the backup was made and verified, waits included. */
   durationMs: number;
-  /** Bytes that were copied: those that no earlier backup had. */
+  /** How many bytes were copied: those that no earlier backup had. */
   bytesCopied: number;
   verified: 'size' | 'checksum' | false;
 }
 
-/** A backup that was left out: nothing was written since the newest one, which is there and whole. */
+/** A backup that was skipped: nothing was written since the newest backup, which exists and is intact. */
 export interface UnchangedBackup extends BackupContext {
-  /** The newest backup: it has all that the database holds. */
+  /** The newest backup. It contains everything that the database contains. */
   newest: BackupInfo;
 }
 
-/** How a backup ended, for {@link BackupManagerOptions.after}. Without a result it was left out, for nothing was new. */
+/**
+ * The result of a backup, for {@link BackupManagerOptions.after}. If `ok` is true and there is no result, the backup was skipped because
+ * nothing new was written.
+ */
 export type BackupOutcome =
   | { ok: true; result: BackupResult }
   | { ok: true; result: undefined; unchanged: UnchangedBackup }
@@ -55,49 +61,49 @@ export interface Failure {
   consecutiveFailures: number;
   trigger?: Trigger;
   backupId?: number;
-  /** Whether it is being tried again. */
+  /** Whether the manager will try again. */
   willRetry: boolean;
 }
 
-/** Something that was due and was not done. */
+/** Something that was due but was not done. */
 export interface Skipped {
   operation: 'backup' | 'prune' | 'drill' | 'snapshot';
   trigger?: Trigger;
   /**
-   * `running`: one was under way or waiting. `unchanged`: nothing was written since the last. `blocked`: nothing is deleted while
-   * a backup is damaged, or while it is not known what is pinned. `stopping`: the manager was stopped meanwhile. `empty`: there is
-   * no backup yet.
+   * `running`: another one was running or waiting. `unchanged`: nothing was written since the last one. `blocked`: nothing is deleted while
+   * a backup is damaged, or while it is not known which backups are pinned. `stopping`: the manager was stopped in the meantime. `empty`:
+   * there is no backup yet.
    */
   reason: 'running' | 'unchanged' | 'blocked' | 'stopping' | 'empty';
   message: string;
-  /** Where the reason is `unchanged`: the backup that has all that the database holds. */
+  /** For the reason `unchanged`: the backup that contains everything that the database contains. */
   backupId?: number;
 }
 
-/** The events of a {@link BackupManager}, with what their listeners get. */
+/** The events of a {@link BackupManager} and the arguments of their listeners. */
 export interface ManagerEvents {
-  /** A backup begins: each attempt. */
+  /** An attempt to make a backup begins. */
   start: [context: BackupContext];
-  /** Bytes move. At most about 20 times a second. */
+  /** Data is being copied. At most about 20 times a second. */
   progress: [progress: Progress, context: BackupContext];
-  /** A backup was made, and verified if that was asked for. */
+  /** A backup was made and, if that was requested, verified. */
   backup: [result: BackupResult];
-  /** A backup was found whole. */
+  /** A backup was verified and is intact. */
   verified: [verified: { backupId: number; timestamp: Date; how: 'size' | 'checksum'; durationMs: number }];
-  /** Old backups were looked at: what was kept, and what was deleted. */
+  /** The retention policy was applied: the decisions, and the ids of the deleted backups. */
   pruned: [plan: RetentionPlan, deleted: number[]];
   skipped: [skipped: Skipped];
-  /** An attempt failed for a reason that may pass: there will be another one. */
+  /** An attempt failed for a reason that may go away. There will be another attempt. */
   retry: [retry: { error: Error; attempt: number; delayMs: number; context: BackupContext }];
   failure: [failure: Failure];
-  /** A drill was passed. */
+  /** A drill succeeded. */
   drilled: [result: DrillResult];
   /** A checkpoint was made beside the database. */
   snapshot: [snapshot: { path: string; at: Date; durationMs: number }];
   stopped: [];
 }
 
-/** Says something that must not be lost and has nobody else to go to. */
+/** Emits a process warning, for a message that must not be lost and has no other place to go. */
 export function warn(message: string, cause?: unknown): void {
   const reason = cause === undefined ? '' : `: ${(cause as Error | null)?.message ?? String(cause)}`;
   const warning = new Error(`${message}${reason}`, { cause });
@@ -105,9 +111,7 @@ export function warn(message: string, cause?: unknown): void {
   process.emitWarning(warning);
 }
 
-/**
- * Calls somebody's function so that neither what it throws nor what it rejects with does any harm, or goes unseen.
- */
+/** Calls a user's function. If it throws or rejects, that does no harm, but a warning reports it. */
 export function callSafely(what: string, call: () => unknown): void {
   try {
     const result = call() as PromiseLike<unknown> | undefined | null;
@@ -119,7 +123,7 @@ export function callSafely(what: string, call: () => unknown): void {
   }
 }
 
-/** Emits an event to all its listeners, also those after one that throws. */
+/** Emits an event to all its listeners, even if one of them throws. */
 export function tell<K extends keyof ManagerEvents & string>(
   emitter: EventEmitter<ManagerEvents>,
   event: K,

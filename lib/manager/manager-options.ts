@@ -17,91 +17,102 @@ import type { AfterHook, BeforeHook, OnFailure } from './manager-events.js';
 import type { MetricsOptions } from './metrics.js';
 import { parseSchedule, type ScheduleEntry, type ScheduleSpec } from './schedule.js';
 
-/** How a {@link BackupManager} tries again what failed for a reason that may pass. */
+/** How a {@link BackupManager} tries again after failures that may go away. */
 export interface RetryOptions {
-  /** How often at most, after the first time. 0: never. @default 5 */
+  /** The maximum number of further attempts after the first one. 0 means none. @default 5 */
   attempts?: number | undefined;
-  /** The wait before the second attempt; it doubles each time. @default '1s' */
+  /** The wait before the second attempt. It doubles with each attempt. @default '1s' */
   delay?: string | number | undefined;
   /** The longest wait. @default '1m' */
   maxDelay?: string | number | undefined;
 }
 
-/** When a {@link BackupManager} proves that a backup can be restored, and how: see {@link drillBackup}. */
+/** When and how a {@link BackupManager} proves that a backup can be restored: see {@link drillBackup}. */
 export interface ManagerDrillOptions extends Omit<DrillOptions, 'signal' | 'onProgress'> {
-  /** When. Without it only drill() does. @default none */
+  /** When to run drills. Without a schedule, only drill() runs them. @default none */
   schedule?: ScheduleSpec | ScheduleSpec[] | undefined;
 }
 
-/** Checkpoints beside the database: see {@link BackupManager.snapshot}. */
+/** Options for checkpoints beside the database: see {@link BackupManager.snapshot}. */
 export interface ManagerSnapshotOptions {
-  /** When. Without it only snapshot() does. @default none */
+  /** When to make checkpoints. Without a schedule, only snapshot() makes them. @default none */
   schedule?: ScheduleSpec | ScheduleSpec[] | undefined;
-  /** Which to keep, whenever one was made. @default all */
+  /** Which checkpoints to keep. It is applied after each new checkpoint. @default all */
   retention?: RetentionPolicy | undefined;
-  /** Where they are; on the database's file system, or they are copies. @default the database's path and `.snapshots` */
+  /**
+   * The directory for checkpoints. If it is not on the database's file system, checkpoints are copies. @default the database's path plus
+   * `.snapshots`
+   */
   directory?: string | undefined;
 }
 
 /** Options of {@link BackupManager}. */
 export interface BackupManagerOptions {
   /**
-   * The database to back up. One that is open, which the manager does not close; or how to open it, for a program that has no other
-   * use for it: then it is open only while the manager backs it up or makes a snapshot.
+   * The database to back up. Either an open database, which the manager does not close. Or an object that can open it, for a program that
+   * does not use the database itself: the database is then open only while the manager makes a backup or a checkpoint.
    */
   db: Database | DatabaseSource | DatabaseOpener;
-  /** The directory of the backups, or an engine on it, which the manager does not close. */
+  /** The directory of the repository, or an engine on it. The manager does not close that engine. */
   location: string | BackupEngine;
   /** Options of the engines that the manager opens. @default {} */
   engine?: Omit<BackupEngineOptions, 'readOnly' | 'destroyOldData'> | undefined;
   /** Options of each backup. The database is flushed first unless `flushBeforeBackup` is false. @default {} */
   create?: Omit<CreateBackupOptions, 'signal' | 'onProgress' | 'metadata' | 'full'> | undefined;
-  /** When to back up: `'5m'`, `'0 3 * * *'`, `{ cron: '0 3 * * *', timezone: 'Europe/Berlin' }`, or several. @default none */
+  /** When to make backups: `'5m'`, `'0 3 * * *'`, `{ cron: '0 3 * * *', timezone: 'Europe/Berlin' }`, or several of these. @default none */
   schedule?: ScheduleSpec | ScheduleSpec[] | undefined;
-  /** Each scheduled backup is late by up to so much, at random: many services then do not begin at once. @default 0 */
+  /**
+   * Delays each scheduled backup by a random time of up to this length, so that many services do not start their backups at once. @default
+   * 0
+   */
   jitter?: string | number | undefined;
-  /** From the end of a backup to the next that notifyChange() brings about, at least. @default '5s' */
+  /** The shortest time from the end of a backup to the start of the next one that notifyChange() causes. @default '5s' */
   minInterval?: string | number | undefined;
   /**
-   * Leaves out scheduled and final backups of a database to which nothing was written since the newest backup, if that is there and
-   * its files have their names and sizes. Old backups are then not replaced by copies of the same. It counts as a good run. Where it
-   * cannot be told that nothing changed, the backup is made. backupNow() and notifyChange() always make one.
+   * Skips a scheduled or final backup if nothing was written to the database since the newest backup, and if the files of that backup exist
+   * with the right sizes. Otherwise old backups would be replaced by copies of the same data. A skipped backup counts as a success. If it
+   * is not certain that nothing changed, the backup is made. notifyChange() always leads to a backup, and so does backupNow() without its
+   * own `skipUnchanged`.
+   *
    * @default true
    */
   skipUnchanged?: boolean | undefined;
-  /** Makes every so many-th backup a full one, which copies every file again; the first always is. 0: no other. @default 0 */
+  /**
+   * Makes every Nth backup a full one, which copies every file again. The first backup always is full. 0 means that no others are. @default
+   * 0
+   */
   fullEvery?: number | undefined;
-  /** Which backups to keep; the others are deleted after each backup that verified. @default all */
+  /** Which backups to keep. The others are deleted after each backup that was verified. @default all */
   retention?: RetentionPolicy | undefined;
-  /** How each backup is verified after it was made: its files' names and sizes, every byte, or not at all. @default 'size' */
+  /** How to verify each new backup: the names and sizes of its files, every byte, or not at all. @default 'size' */
   verify?: 'size' | 'checksum' | false | undefined;
-  /** Tries again what may pass: a locked directory, I/O errors, no space, a backup that does not verify. */
+  /** How to try again after failures that may go away: a locked repository, I/O errors, no space, a backup that fails its verify. */
   retry?: RetryOptions | undefined;
   /** Restore drills. @default none */
   drill?: ManagerDrillOptions | undefined;
   /** Checkpoints beside the database. @default none */
   snapshots?: ManagerSnapshotOptions | undefined;
-  /** Kept with each backup, as JSON. @default none */
+  /** Returns data that is stored with each backup, as JSON. @default none */
   metadata?: (() => Record<string, unknown> | PromiseLike<Record<string, unknown>>) | undefined;
   /**
-   * Called before each backup, once for all its attempts. If it throws or rejects, the backup is not made, and counts as failed.
-   * It is part of the backup: it must not wait for another one, nor for stop(). @default none
+   * Called before each backup, once for all its attempts. If it throws or rejects, the backup is not made and counts as failed. It is a
+   * part of the backup, so it must not wait for another backup or for stop(). @default none
    */
   before?: BeforeHook | undefined;
   /**
-   * Called after each backup, also a failed one. What it throws is reported as a failure and changes nothing. It must not wait
-   * for another backup, nor for stop(). @default none
+   * Called after each backup, also after a failed one. If it throws, that is reported as a failure and changes nothing else. It must not
+   * wait for another backup or for stop(). @default none
    */
   after?: AfterHook | undefined;
-  /** Called for each failure, with the number of those in a row. @default none */
+  /** Called for each failure, with the number of failures in a row. @default none */
   onFailure?: OnFailure | undefined;
-  /** A file to which every operation, failed or not, is appended as a line of JSON. @default none */
+  /** A file to which every operation, successful or not, is appended as a line of JSON. @default none */
   auditLog?: string | undefined;
-  /** Prometheus metrics by prom-client, which is to be installed for it. @default false */
+  /** Prometheus metrics. They need the package prom-client, which you must install. @default false */
   metrics?: boolean | MetricsOptions | undefined;
 }
 
-/** The options of a manager as it works with them. */
+/** The options of a manager after they have been checked and converted. */
 export interface Settings {
   db: ManagedDatabase;
   location: string | BackupEngine;
@@ -151,7 +162,7 @@ const NAMES: Record<keyof BackupManagerOptions, true> = {
   metrics: true,
 };
 
-/** Checks options, all of them: an unknown one is an error, as it may be a known one misspelt. */
+/** Checks all options. An unknown option is an error, because it may be a known one that is misspelt. */
 export function checkManagerOptions(options: BackupManagerOptions): Settings {
   checkNames('options', options, Object.keys(NAMES));
   const { db, location, verify = 'size', fullEvery = 0 } = options;
@@ -273,7 +284,7 @@ function createOptions(value: BackupManagerOptions['create']): CreateBackupOptio
   return options;
 }
 
-/** Has errors about an option that is a part of another tell so. */
+/** Adds the name of the outer option to errors about a part of it. */
 function within(name: string, check: () => void): void {
   try {
     check();
@@ -284,7 +295,10 @@ function within(name: string, check: () => void): void {
   }
 }
 
-/** Backups among the files of the database would be lost with it. What a closed database's directory is, the first backup tells. */
+/**
+ * Refuses a repository that is the database's own directory: backups among the files of the database would be lost with it. If a source has
+ * no open database, its directory is not known yet. The first backup will then check this.
+ */
 function checkPlace(location: string | BackupEngine, db: ManagedDatabase): void {
   const place = realPathOf(typeof location === 'string' ? location : location.location);
   let path: string;
@@ -349,7 +363,7 @@ function metricsOf(value: BackupManagerOptions['metrics']): MetricsOptions | und
   if (register !== undefined && typeof objectOf(register, 'metrics.register').getSingleMetric !== 'function') {
     throw invalidOption(TypeError, 'metrics.register', 'a Registry of prom-client', describe(register));
   }
-  // As Prometheus has names of metrics and of labels.
+  // The rules of Prometheus for names of metrics and labels.
   if (prefix !== undefined && (typeof prefix !== 'string' || !/^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix))) {
     throw invalidOption(TypeError, 'metrics.prefix', 'letters, digits, _ and :', describe(prefix));
   }

@@ -5,44 +5,44 @@ import { warn } from './manager-events.js';
 import { isSameBackup } from './operation-record.js';
 import { readState, updateState } from './state.js';
 
-/** A backup with a damaged file, or one that shares a file with a backup of which it is not known which file is damaged. */
+/** A backup with a damaged file, or one that shares a file with a damaged backup whose damaged file is not known. */
 export interface Suspect {
   backupId: number;
   timestamp: string;
   /** When the damage was found. */
   since: string;
-  /** Whether it is known to be damaged itself. */
+  /** Whether this backup itself is known to be damaged. */
   isDamaged: boolean;
 }
 
-/** What managers remember of a directory over restarts, in its state. */
+/** What managers remember about a repository across restarts. It is a part of the repository's state. */
 export interface ManagerMemory {
   /** Undefined before the first backup, and after the state was lost. */
   incrementalsSinceFull: number | undefined;
-  /** By operation. */
+  /** The number of failures in a row for each operation. */
   consecutiveFailures: Record<string, number>;
   /** When each entry of a schedule fired last. */
   lastRuns: Record<string, string>;
-  /** What was found damaged and has not been read and found whole since. */
+  /** Damage that was found, in files that have not been read and found intact since. */
   damage: KnownDamage[];
-  /** The backups that it concerned when it changed last. As long as there is one none is deleted. */
+  /** The backups that were affected when the list of damage changed last. While there are any, no backup is deleted. */
   suspects: Suspect[];
-  /** What the last backup has, if it is known to have all that the database held. */
+  /** The contents of the last backup, if it is certain that it contained everything in the database. */
   backedUp: BackedUpContent | undefined;
 }
 
-/** Told when a directory's state could not be read, or not be written. */
+/** Called when the state of a repository could not be read or written. */
 export type OnStateProblem = (failed: 'read' | 'write', cause: unknown) => void;
 
 /**
- * Reads and writes a manager's part of a directory's state. That it fails stops no backup: it is said, and what is remembered in
- * memory goes on.
+ * Reads and writes a manager's part of the state. A failure does not stop any backup: it is reported, and the manager goes on with what it
+ * has in memory.
  */
 export class ManagerState {
   readonly #location: string;
   readonly #onProblem: OnStateProblem;
   #memory: ManagerMemory = memoryOf({ manager: {} });
-  /** Whether the file lacks what is remembered here, for it could not be written. */
+  /** Whether the memory has changes that could not be written to the file. */
   #isAhead = false;
 
   constructor(location: string, onProblem: OnStateProblem = (failed, cause) => warnOfState(location, failed, cause)) {
@@ -54,7 +54,7 @@ export class ManagerState {
     return this.#memory;
   }
 
-  /** Reads it again: others may have changed it. */
+  /** Reads the state again, because others may have changed it. */
   async load(): Promise<DirectoryState | undefined> {
     try {
       const state = await readState(this.#location);
@@ -66,7 +66,10 @@ export class ManagerState {
     }
   }
 
-  /** What the file holds; where it lacks what is remembered here, that, and the damage that others have written to it since. */
+  /**
+   * What the file says. If the memory has changes that could not be written, returns the memory, plus the damage that others have added to
+   * the file since.
+   */
   #known(state: DirectoryState): ManagerMemory {
     const written = memoryOf(state);
     if (!this.#isAhead) {
@@ -97,7 +100,7 @@ export class ManagerState {
   }
 }
 
-/** In the words for a service. */
+/** Warns about a problem with the state, in words that fit a service. */
 function warnOfState(location: string, failed: 'read' | 'write', cause: unknown): void {
   warn(
     failed === 'read'
@@ -112,7 +115,7 @@ export function count(counters: Record<string, number>, name: string, by = 1): v
   counters[name] = (counters[name] ?? 0) + by;
 }
 
-/** A manager's part of the state. Whatever somebody made of it, what comes back has the right form. */
+/** A manager's part of the state. Somebody may have edited the file: parts of a wrong form are left out. */
 export function memoryOf({ manager }: Pick<DirectoryState, 'manager'>): ManagerMemory {
   const { incrementalsSinceFull, consecutiveFailures, lastRuns, damage, suspects, backedUp } = manager;
   return {

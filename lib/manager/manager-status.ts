@@ -5,48 +5,48 @@ import type { Suspect } from './manager-state.js';
 /** What a manager is doing. */
 export type Phase = 'idle' | 'before' | 'backup' | 'verify' | 'retry' | 'prune' | 'after';
 
-/** What {@link BackupManager.status} tells. */
+/** The result of {@link BackupManager.status}. */
 export interface ManagerStatus {
-  /** Whether schedules are kept. */
+  /** Whether the schedules are running. */
   started: boolean;
   stopped: boolean;
-  /** Whether a backup is being made, its waits for another attempt included. */
+  /** Whether a backup is being made. Also true during a wait before another attempt. */
   running: boolean;
-  /** What it is at. */
+  /** What the manager is doing now. */
   phase: Phase;
   /** The backup that is being made. */
   current: BackupContext | undefined;
   progress: Progress | undefined;
   /** How many backups wait for the running one. */
   waiting: number;
-  /** Whether there are changes that no backup has begun to see to. */
+  /** Whether there are changes that are not covered by a running or finished backup. */
   changePending: boolean;
-  /** When the next backup begins by itself, as far as is known. */
+  /** When the next backup begins by itself, as far as that is known. */
   nextRunAt: Date | undefined;
   nextDrillAt: Date | undefined;
   /** The last backup that this manager made. */
   lastSuccess: BackupResult | undefined;
-  /** The last thing that failed in this manager. */
+  /** The last failure of this manager. */
   lastFailure: (Failure & { at: Date }) | undefined;
-  /** When the last good backup of this database was made, by whatever manager. */
+  /** When the last good backup of this database was made, by any manager. */
   lastGoodBackup: Date | undefined;
   /**
-   * When that backup was last known to have all that the database held: when it was made, or when a backup was left out after it,
-   * as nothing had been written. What alerts of age go by.
+   * When that backup was last known to contain everything in the database: when it was made, or when a later backup was skipped because
+   * nothing had been written. Alerts about the age of backups should use this.
    */
   lastCurrent: Date | undefined;
   lastDrill: Date | undefined;
-  /** The time that ages are told by: of the system's clock when the manager was made, and steady since. */
+  /** Use this time to compute ages. It is the system's time at which the manager was made, plus the time that has really passed since. */
   now: Date;
   /** Whether there is a schedule for drills. */
   drillsScheduled: boolean;
   consecutiveFailures: number;
   incrementalsSinceFull: number;
   /**
-   * Backups that are damaged, or share a file with one of which it is not known which file is. As long as there are any, none is deleted,
-   * and backups are full if they could get a damaged file.
+   * Backups that are damaged, and those that share a file with a damaged backup whose damaged file is not known. While there are any, no
+   * backup is deleted. While new backups could get a damaged file, they are full.
    */
   suspects: readonly Suspect[];
-  /** By how many milliseconds the system's clock was set forward, or back, since the manager was made. */
+  /** By how many milliseconds the system's clock was set forward since the manager was made. Negative if it was set back. */
   clockOffset: number;
 }

@@ -34,10 +34,10 @@ import { backoff, toError } from './retries.js';
 import { SideTasks, succeeded } from './side-tasks.js';
 import { type ManagerStats, statisticsOf } from './statistics.js';
 
-/** Errors after which the same changes need not be tried again: there is nothing to read them from, or to write them to. */
+/** Errors after which the same changes are not tried again, because the database or the repository is closed. */
 const CLOSED = new Set(['DATABASE_CLOSED', 'ENGINE_CLOSED', 'MANAGER_STOPPED']);
 
-/** Does what a manager is asked for, by its schedules or by people, and tells how it went. */
+/** Does the work of a manager, started by schedules or by calls, and reports the results. */
 export class ManagerWork {
   readonly settings: Settings;
   readonly clock: Clock;
@@ -49,11 +49,11 @@ export class ManagerWork {
   readonly database: DatabaseAccess;
   readonly engines: ManagerEngines;
   readonly recorder: Recorder;
-  /** What runs beside backups. */
+  /** The work that runs beside backups. */
   readonly aside: SideTasks;
-  /** Aborted when the manager stops: nothing waits for a better moment any more, and what can be done again, ends. */
+  /** Aborted when the manager stops. Then nothing waits before another attempt, and work that can be repeated later is stopped. */
   readonly stopping = new AbortController();
-  /** Aborted when the running backup is to be stopped. */
+  /** Aborted when the running backup must stop. */
   readonly abort = new AbortController();
 
   phase: Phase = 'idle';
@@ -68,7 +68,7 @@ export class ManagerWork {
   readonly #tracked = new Set<Promise<unknown>>();
   #loaded: Promise<void> | undefined;
   #good: GoodBackup | undefined;
-  /** When a backup was left out, as the last good one had all that the database held. */
+  /** The last skipped backup: it was skipped because the last good one contained everything in the database. */
   #leftOut: GoodBackup | undefined;
   #databaseId: string | undefined;
 
@@ -114,12 +114,12 @@ export class ManagerWork {
     }
   }
 
-  /** When the last backup was made that is good for all that is known. */
+  /** When the last good backup was made. */
   get lastGood(): number | undefined {
     return this.#good?.at;
   }
 
-  /** When the last good backup was last known to have all that the database held. */
+  /** When the last good backup was last known to contain everything in the database. */
   get lastCurrent(): number | undefined {
     const [good, leftOut] = [this.#good, this.#leftOut];
     return good !== undefined && leftOut !== undefined && isSameBackup(good, leftOut)
@@ -127,7 +127,7 @@ export class ManagerWork {
       : good?.at;
   }
 
-  /** What was good may have been found damaged since, here or by another process. */
+  /** The last good backup may have been found damaged in the meantime, by this process or another. */
   #reconsider(state: DirectoryState | undefined): void {
     if (state !== undefined && this.#good !== undefined && isBad(state, this.#good)) {
       this.#good = lastGoodOf(state, this.settings.verify, this.databaseId);
@@ -142,7 +142,7 @@ export class ManagerWork {
     this.tell('skipped', skipped);
   }
 
-  /** A backup by schedule, unless one is on its way. @returns whether its time has been seen to */
+  /** Makes a scheduled backup, unless one is running or waiting. @returns whether this time of the schedule is done */
   async scheduleDue(): Promise<boolean> {
     if (this.queue.busy) {
       const message = 'a backup was due while another was being made';
@@ -157,18 +157,18 @@ export class ManagerWork {
   }
 
   #changeDue(): void {
-    // Of a backup that runs, the end makes the changes due again.
+    // If a backup is running, its end makes the changes due again.
     if (!this.queue.busy) {
       void this.#unattended({ trigger: 'change', kind: 'auto' });
     }
   }
 
-  /** A backup that nobody waits for: how it fails is told by events. */
+  /** Makes a backup that nobody waits for. Events report a failure. */
   #unattended(job: Job): Promise<boolean> {
     return succeeded(this.queue.add(job));
   }
 
-  /** The last backup before the service ends. */
+  /** Makes the last backup before the service ends. */
   async backUpLast(): Promise<void> {
     await this.queue.add({
       trigger: 'final',
@@ -233,7 +233,10 @@ export class ManagerWork {
     }
   }
 
-  /** A good run: the newest backup was looked at, and is what would have been made. Nothing is pruned, as nothing came. */
+  /**
+   * A skipped backup is a success: the newest backup was checked and is what would have been made. Nothing is pruned, because there is no
+   * new backup.
+   */
   async #tellLeftOut({ newest: { backupId, timestamp }, trigger, at }: UnchangedBackup): Promise<void> {
     this.#leftOut = { backupId, timestamp, at: this.steady.now() };
     await this.state.update((memory, counters) => {
@@ -294,13 +297,13 @@ export class ManagerWork {
     };
   }
 
-  /** Which database it is whose backups this manager makes and deletes; undefined while that is not known. */
+  /** The id of the database whose backups this manager makes and deletes. Undefined while it is not known. */
   get databaseId(): string | undefined {
     this.#databaseId = this.database.identity ?? this.#databaseId;
     return this.#databaseId;
   }
 
-  /** Counts and tells a failure of what is no part of making a backup. */
+  /** Counts and reports a failure that is not part of making a backup. */
   async failed(operation: ManagedOperation, error: Error, backupId?: number): Promise<void> {
     await this.state.update((memory, counters) => {
       memory.consecutiveFailures[operation] = (memory.consecutiveFailures[operation] ?? 0) + 1;
@@ -312,7 +315,7 @@ export class ManagerWork {
     this.#tellFailure({ operation, error, consecutiveFailures, ...id, willRetry: false });
   }
 
-  /** Ends a row of failures. */
+  /** Ends a series of failures. */
   async wentWell(operation: ManagedOperation): Promise<void> {
     if ((this.state.memory.consecutiveFailures[operation] ?? 0) > 0) {
       await this.state.update((memory) => {
@@ -330,7 +333,7 @@ export class ManagerWork {
     this.tell('failure', failure);
   }
 
-  /** Deletes what the policy does not keep. A failure is told before this rejects. */
+  /** Deletes what the policy does not keep. A failure is reported before this rejects. */
   async prune(policy: RetentionPolicy, trigger: string): Promise<RetentionPlan> {
     const { clock, steady, state } = this;
     try {
@@ -346,7 +349,7 @@ export class ManagerWork {
       return plan;
     } catch (error) {
       if (trigger === 'schedule' && errorCode(error) === 'BACKUP_LOCKED') {
-        // It is done after the next backup: nothing is lost by that.
+        // The next backup will prune too, so this does no harm.
         this.skip({ operation: 'prune', reason: 'running', message: toError(error).message });
       } else {
         await this.failed('prune', toError(error));
@@ -355,7 +358,7 @@ export class ManagerWork {
     }
   }
 
-  /** What pruning would do. */
+  /** What a prune would do. */
   async plan(): Promise<RetentionPlan> {
     await this.load();
     const { engine } = await this.engines.open();
@@ -369,7 +372,7 @@ export class ManagerWork {
     });
   }
 
-  /** Verifies a backup, the latest if none is named. */
+  /** Verifies a backup, by default the latest. */
   verify(backupId: number | undefined, how: 'size' | 'checksum'): Promise<void> {
     return this.#tracking(() => this.#verify(backupId, how));
   }
@@ -396,7 +399,7 @@ export class ManagerWork {
     return running;
   }
 
-  /** Writes down something that took no time. */
+  /** Records an operation that took no time. */
   async note(
     operation: OperationName,
     { backupId, timestamp }: BackupInfo,
@@ -438,20 +441,20 @@ export class ManagerWork {
     return statisticsOf(inventory, this.steady.now(), last);
   }
 
-  /** Writes down when the entries of schedules fired. */
+  /** Remembers when an entry of a schedule fired. */
   async rememberRun(key: string, at: Date): Promise<void> {
     await this.state.update((memory) => {
       memory.lastRuns[key] = at.toISOString();
     });
   }
 
-  /** Has idle() wait for this too. It does not reject. */
+  /** Makes idle() wait for this work too. The promise must not reject. */
   track(work: Promise<unknown>): void {
     this.#tracked.add(work);
     void work.finally(() => this.#tracked.delete(work));
   }
 
-  /** Resolves when nothing runs any more. */
+  /** Resolves when nothing is running any more. */
   async idle(): Promise<void> {
     await this.queue.idle();
     await Promise.all([this.aside.idle(), ...this.#tracked]);

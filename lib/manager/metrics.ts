@@ -4,7 +4,7 @@ import { type ManagerEvents, warn } from './manager-events.js';
 import type { ManagerStatus } from './manager-status.js';
 import type { ManagerStats } from './statistics.js';
 
-/** prom-client's Registry, as far as it is needed here. */
+/** The part of prom-client's Registry that is used here. */
 export interface MetricsRegistry {
   getSingleMetric(name: string): unknown;
 }
@@ -13,13 +13,13 @@ export interface MetricsRegistry {
 export interface MetricsOptions {
   /** @default prom-client's own */
   register?: MetricsRegistry | undefined;
-  /** What their names begin with. The same for all managers of a registry. @default 'rocksdb_backup_' */
+  /** The prefix of the metrics' names. All managers of a registry must have the same. @default 'rocksdb_backup_' */
   prefix?: string | undefined;
-  /** Labels of this manager beside `directory`. All managers of a registry have labels of the same names. @default {} */
+  /** Labels of this manager in addition to `directory`. The labels of all managers of a registry must have the same names. @default {} */
   labels?: Record<string, string> | undefined;
 }
 
-/** What metrics tell of. */
+/** The object that the metrics describe: a manager. */
 interface Source extends EventEmitter<ManagerEvents> {
   readonly location: string;
   status(): ManagerStatus;
@@ -28,7 +28,7 @@ interface Source extends EventEmitter<ManagerEvents> {
 
 type Labels = Record<string, string>;
 
-/** The parts of prom-client that are used, so that its types are no part of ours. */
+/** The parts of prom-client that are used. They are declared here so that our types do not depend on its types. */
 interface PromClient {
   register: MetricsRegistry;
   Counter: new (config: object) => { inc(labels: Labels, value?: number): void };
@@ -41,7 +41,7 @@ interface Gauge {
   reset(): void;
 }
 
-/** Metrics of one registry under one prefix, for any number of managers. */
+/** The metrics of one registry with one prefix, for any number of managers. */
 interface Shared {
   labelNames: string[];
   members: Set<ManagerMetrics>;
@@ -54,7 +54,10 @@ interface Shared {
 
 const DURATIONS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600];
 
-/** By name what is read when somebody scrapes: from the status, which costs nothing, or from the directory. */
+/**
+ * Gauges that are read when Prometheus scrapes, by their names. Those here come from the status, which needs no disk access; those of
+ * OF_DIRECTORY come from the repository.
+ */
 const OF_STATUS: Record<string, { help: string; value: (status: ManagerStatus, now: number) => number | undefined }> = {
   last_good_backup_age_seconds: {
     help: 'Seconds since the last good backup was made, or was last found to have all that the database holds; +Inf if there is none',
@@ -90,7 +93,7 @@ const OF_DIRECTORY: Record<string, { help: string; value: (stats: ManagerStats) 
 
 const registries = new WeakMap<MetricsRegistry, Map<string, Shared>>();
 
-/** One manager's metrics. */
+/** The metrics of one manager. */
 export class ManagerMetrics {
   readonly source: Source;
   readonly labels: Labels;
@@ -106,7 +109,7 @@ export class ManagerMetrics {
     this.#listen();
   }
 
-  /** Ends to be scraped. Counters stay. */
+  /** The manager is not scraped any more. Its counters stay. */
   close(): void {
     this.#shared.members.delete(this);
   }
@@ -114,7 +117,7 @@ export class ManagerMetrics {
   #listen(): void {
     const { successes, failures, leftOut, bytesCopied, duration } = this.#shared;
     for (const kind of ['full', 'incremental']) {
-      // From the start on, so that a rate over the first one is seen.
+      // Counters start at 0, so that Prometheus sees the increase to 1.
       successes.inc({ ...this.labels, kind }, 0);
     }
     for (const operation of ['create', 'verify', 'prune', 'drill', 'snapshot', 'hook', 'open']) {
@@ -136,7 +139,7 @@ export class ManagerMetrics {
   }
 }
 
-/** The names of all metrics, without their prefix. */
+/** The names of all metrics, without the prefix. */
 export const METRIC_NAMES: readonly string[] = [
   'successes_total',
   'failures_total',
@@ -151,7 +154,7 @@ function sharedOf(client: PromClient, register: MetricsRegistry, prefix: string,
   const ofRegistry = registries.get(register) ?? new Map<string, Shared>();
   registries.set(register, ofRegistry);
   const found = ofRegistry.get(prefix);
-  // A registry that was cleared has lost its metrics.
+  // If a registry was cleared, it has lost its metrics.
   if (found !== undefined && register.getSingleMetric(`${prefix}successes_total`) === found.successes) {
     const expected = [...found.labelNames].sort().join(', ');
     const given = [...labelNames].sort().join(', ');
@@ -219,7 +222,7 @@ function makeShared(client: PromClient, register: MetricsRegistry, prefix: strin
   };
 }
 
-/** Reads a directory once for all metrics of a scrape. */
+/** Reads a repository once for all metrics of a scrape. */
 class Readings {
   readonly #current = new Map<Source, Promise<ManagerStats | undefined>>();
 
@@ -233,7 +236,7 @@ class Readings {
       return undefined;
     });
     this.#current.set(source, reading);
-    // The metrics of a scrape are collected at once: when this is read, all of them have asked for it.
+    // The metrics of a scrape are all collected at the same time. So when this read is done, all of them have asked for it.
     reading.then(() => this.#current.delete(source));
     return reading;
   }

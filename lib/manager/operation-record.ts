@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { type Advice, LIBRARY_ADVICE } from '../base/advice.js';
 import { errorCode, type RocksDBError } from '../base/errors.js';
 
-/** What can be done to a directory of backups. */
+/** The operations on a repository. */
 export type OperationName =
   | 'create'
   | 'verify'
@@ -14,52 +14,52 @@ export type OperationName =
   | 'unpin'
   | 'gc'
   | 'snapshot'
-  /** A backup that was left out: the newest one has all that the database holds. */
+  /** A backup that was skipped because the newest one contains everything in the database. */
   | 'skip';
 
-/** A backup's name over time: ids are given again after the latest backup was deleted, the pair is not. */
+/** Identifies a backup over time. An id alone does not: after the latest backup was deleted, its id is given again. */
 export interface BackupRef {
   backupId: number;
   timestamp: Date | string;
 }
 
-/** One thing that was done to a directory of backups, or failed to be: a line of the audit log, an entry of the history. */
+/** One operation on a repository, successful or not. It is a line of the audit log and an entry of the history. */
 export interface OperationRecord {
   operation: OperationName;
-  /** When it began, ISO 8601 in UTC. */
+  /** When it began, as ISO 8601 in UTC. */
   at: string;
   ok: boolean;
   durationMs: number;
   backupId?: number;
-  /** The backup's own, not the operation's. */
+  /** The timestamp of the backup, not of the operation. */
   timestamp?: string;
-  /** Of a create: which database the backup is of. */
+  /** For a create: the id of the backup's database. */
   databaseId?: string;
   kind?: 'full' | 'incremental' | 'snapshot';
-  /** Bytes that were copied, read or freed. */
+  /** How many bytes were copied, read or freed. */
   bytes?: number;
-  /** Of a verify: whether every byte was read. */
+  /** For a verify: whether every byte was read. */
   checksum?: boolean;
   /** What started it: 'schedule', 'change', 'demand', 'final', 'retry', 'cli' ... */
   trigger?: string;
-  /** What only this operation has to tell. */
+  /** Details that only this kind of operation has. */
   detail?: Record<string, unknown>;
   error?: RecordedError;
   pid: number;
   host: string;
 }
 
-/** A record as those who did it write it; who they are is added. */
+/** A history entry without the process and host, which are added later. */
 export type NewRecord = Omit<OperationRecord, 'pid' | 'host'>;
 
 const host = hostname();
 
-/** The record of something this process did. */
+/** Completes an entry about something that this process did. */
 export function ownRecord(record: NewRecord): OperationRecord {
   return { ...record, pid: process.pid, host };
 }
 
-/** What a record keeps of an error: what happened, and a word for what can be done about it. */
+/** The parts of an error that a history entry keeps: what happened, and a word for what can be done about it. */
 export interface RecordedError {
   code?: string;
   message: string;
@@ -76,12 +76,12 @@ export function recordedError(error: unknown): RecordedError {
   };
 }
 
-/** Whether two names are of the same backup. */
+/** Whether two references mean the same backup. */
 export function isSameBackup(a: BackupRef, b: BackupRef): boolean {
   return a.backupId === b.backupId && new Date(a.timestamp).getTime() === new Date(b.timestamp).getTime();
 }
 
-/** Whether a record is of this backup. */
+/** Whether a history entry is about this backup. */
 export function isRecordOf({ backupId, timestamp }: OperationRecord, backup: BackupRef): boolean {
   return backupId !== undefined && timestamp !== undefined && isSameBackup({ backupId, timestamp }, backup);
 }

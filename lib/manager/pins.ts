@@ -6,12 +6,12 @@ export function isPinned(state: DirectoryState, backup: BackupRef): boolean {
   return pinOf(state, backup) !== undefined;
 }
 
-/** The pin of a backup, if it has one. */
+/** The pin of a backup. Undefined if it has none. */
 export function pinOf(state: DirectoryState, backup: BackupRef): Pin | undefined {
   return state.pins.find((pinned) => isSameBackup(pinned, backup));
 }
 
-/** Pins a backup; again only changes the note. */
+/** Pins a backup. If it is already pinned, only the note changes. */
 export function pin(state: DirectoryState, backup: BackupRef, note?: string): void {
   const { backupId, timestamp } = backup;
   unpin(state, backup);
@@ -23,14 +23,14 @@ export function pin(state: DirectoryState, backup: BackupRef, note?: string): vo
   });
 }
 
-/** Lets go of a pinned backup. @returns whether it was pinned */
+/** Removes the pin of a backup. @returns whether it was pinned */
 export function unpin(state: DirectoryState, backup: BackupRef): boolean {
   const before = state.pins.length;
   state.pins = state.pins.filter((pinned) => !isSameBackup(pinned, backup));
   return state.pins.length < before;
 }
 
-/** Says that the pins are as they should be again, after they had been lost: pruning goes on. */
+/** Confirms that the pins are correct again after they had been lost. Pruning can then continue. */
 export function acknowledgeLostPins(state: DirectoryState): void {
   delete state.pinsLost;
 }

@@ -17,17 +17,17 @@ import { type Entry, recorded } from './recorded.js';
 import type { Recorder } from './recorder.js';
 import { whyUnreadableForbid } from './unreadable-backups.js';
 
-/** What a pruner works with. */
+/** The parts that a pruner uses. */
 export interface PrunerParts {
   clock: Clock;
   steady: SteadyClock;
   state: ManagerState;
   recorder: Recorder;
-  /** Whose backups may be deleted. */
+  /** The database whose backups may be deleted. */
   databaseId?: string | undefined;
 }
 
-/** Says what a policy makes of the backups that are there. Changes nothing. */
+/** Applies a policy to the existing backups and says what would be deleted. Changes nothing. */
 export async function planPruning(
   engine: BackupEngine,
   policy: RetentionPolicy,
@@ -35,13 +35,16 @@ export async function planPruning(
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
   const inventory = await readInventory(engine, recorder, state.memory);
   const plan = planOf(inventory, policy, new Date(steady.now()), 'with checksums', {
-    // While it is not known which of several is its own, a manager deletes nothing.
+    // While a manager does not know which of several databases is its own, it deletes nothing.
     databaseId: databaseId ?? (byDatabase(inventory.backups).length > 1 ? '' : undefined),
   });
   return { inventory, plan };
 }
 
-/** What a policy makes of an inventory, given what is known of lost pins and of damage. `checking` says how to verify what is, or may be. */
+/**
+ * Applies a policy to an inventory, with respect to lost pins and known damage. `checking` tells the user how to verify backups that are or
+ * may be damaged.
+ */
 export function planOf(
   inventory: Inventory,
   policy: RetentionPolicy,
@@ -59,7 +62,7 @@ export function planOf(
   return planRetention(retentionBackups(inventory), policy, now, { ...options, forbidden });
 }
 
-/** Deletes what a policy does not keep, the oldest first. */
+/** Deletes the backups that a policy does not keep, oldest first. */
 export async function prune(
   engine: BackupEngine,
   policy: RetentionPolicy,
@@ -75,7 +78,7 @@ export async function prune(
     const doomed = inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId));
     let bytes = 0;
     entry.nothingDone = false;
-    // Filled in as it goes: of a failed one, too, it is written down what went.
+    // Updated as the work goes on, so that the entry of a failed prune also says what was deleted.
     const tell = () => Object.assign(entry, { bytes, detail: { deleted, inUse } });
     tell();
     for (const pass of passesOf(doomed)) {
@@ -102,7 +105,7 @@ export async function prune(
   });
 }
 
-/** Deletes a backup, if that is still right. @returns bytes freed */
+/** Deletes a backup, if the conditions for that still hold. @returns the bytes that this freed */
 async function deleteOne(
   engine: BackupEngine,
   { backupId, timestamp }: { backupId: number; timestamp: Date },

@@ -2,21 +2,21 @@ import type { Clock } from '../base/clock.js';
 import { type NewRecord, recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 
-/** What work fills in of its record while it runs. */
+/** The parts of a history entry that the work fills in while it runs. */
 export type Entry = Omit<NewRecord, 'at' | 'ok' | 'durationMs' | 'error'> & {
-  /** Set when, in the end, nothing was done that has to be written down. */
+  /** Set if nothing was done in the end that must be recorded. */
   nothingDone?: boolean;
 };
 
-/** What a record is made with. */
+/** What is needed to record an operation. */
 export interface Recording {
   clock: Pick<Clock, 'now' | 'monotonic'>;
   recorder: Recorder;
 }
 
 /**
- * Does something, and writes down that it was done, or how it failed; with the time that it took. The work gets its entry, to add
- * what is known only then, and a function that tells how long it has taken so far.
+ * Does some work and records that it was done, or how it failed, with its duration. The work gets its entry, to add what is known only
+ * later, and a function that returns the time so far.
  */
 export async function recorded<T>(
   { clock, recorder }: Recording,

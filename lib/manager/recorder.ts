@@ -6,16 +6,16 @@ import { updateState } from './state.js';
 
 /** Options of {@link Recorder}. */
 export interface RecorderOptions {
-  /** A file that every record is appended to, as a line of JSON. @default none */
+  /** A file to which every entry is appended as a line of JSON. @default none */
   auditLog?: string | undefined;
-  /** Told when a record could not be written. @default a warning of the process */
+  /** Called when an entry could not be written. @default emits a process warning */
   onProblem?: ((problem: UnwrittenRecord) => void) | undefined;
 }
 
-/** A record could not be written. The message is for a service: there are more records to come. */
+/** An entry could not be written. The message is for a service, which will record more entries. */
 export class UnwrittenRecord extends Error {
   constructor(
-    /** What it was to be written to. */
+    /** Where it was to be written. */
     readonly to: 'the audit log' | 'the history',
     location: string,
     override readonly cause: Error,
@@ -26,13 +26,13 @@ export class UnwrittenRecord extends Error {
 
 const NEWLINE = 0x0a;
 
-/** How many records that could not be written are kept for later. */
+/** At most this many entries that could not be written are kept for later. */
 const MOST_UNWRITTEN = HISTORY_LENGTH;
 
 /**
- * Writes down what was done to a directory of backups: in the history of its state, and in the audit log. That this fails never
- * makes fail what was done, nor goes unseen; it is tried again with the next record. So what is decided by the history, such as
- * whether the newest backup has verified, can be decided on a full disk, too: see {@link withUnwritten}.
+ * Records what was done to a repository: in the history of its state, and in the audit log. If recording fails, the operation itself does
+ * not fail. The problem is reported, and the next entry tries again. So decisions that depend on the history, such as whether the newest
+ * backup is verified, work on a full disk too: see {@link withUnwritten}.
  *
  * @example
  * const recorder = new Recorder('/backups/users', { auditLog: '/var/log/backups.jsonl' });
@@ -42,7 +42,7 @@ export class Recorder {
   readonly #location: string;
   readonly #auditLog: string | undefined;
   readonly #onProblem: (problem: UnwrittenRecord) => void;
-  /** What is not written yet, oldest first. */
+  /** The entries that are not written yet, oldest first. */
   #unlogged: OperationRecord[] = [];
   #unremembered: OperationRecord[] = [];
   #logging: Promise<void> = Promise.resolve();
@@ -59,7 +59,7 @@ export class Recorder {
     return whole;
   }
 
-  /** Records of one piece of work, in one go. */
+  /** Records several entries of one piece of work together. */
   async recordAll(records: readonly NewRecord[]): Promise<void> {
     await this.#write(records.map(ownRecord));
   }
@@ -71,7 +71,7 @@ export class Recorder {
     ]);
   }
 
-  /** A state as it would be if everything that was recorded here could have been written to it. */
+  /** The state as it would be if all entries of this recorder could have been written to it. */
   withUnwritten(state: DirectoryState): DirectoryState {
     const whole = this.#unremembered.length === 0 ? state : structuredClone(state);
     for (const record of this.#unremembered) {
@@ -103,12 +103,12 @@ export class Recorder {
 
   async #appendTo(path: string): Promise<void> {
     if (this.#unlogged.length === 0) {
-      return; // the call before took it along
+      return; // an earlier call has written it already
     }
     const file = await open(path, 'a', 0o640);
     try {
       for (let [record] = this.#unlogged; record !== undefined; [record] = this.#unlogged) {
-        // One write of a whole line at the end of the file: several processes may share a log.
+        // Each entry is one write of a whole line at the end of the file, because several processes may share a log.
         await writeFully(file, `${(await isWithinLine(path)) ? '\n' : ''}${JSON.stringify(record)}\n`);
         this.#unlogged = this.#unlogged.filter((other) => other !== record);
       }
@@ -127,9 +127,13 @@ export class Recorder {
   }
 }
 
-/** Whether a log ends within a line: a disk was full, or a process was killed. What follows must not become a part of that. */
+/**
+ * Whether a log ends in the middle of a line, because a disk was full or a process was killed. The next entry must not become a part of
+ * that line.
+ */
 async function isWithinLine(path: string): Promise<boolean> {
-  // A log that may only be written to is taken to be as it should be. What is no file, a FIFO for instance, is not waited for.
+  // A log that may be written but not read is assumed to be complete. O_NONBLOCK: do not wait for something that is not a file, such as a
+  // FIFO.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(() => undefined);
   try {
     const found = await file?.stat();
@@ -143,7 +147,7 @@ async function isWithinLine(path: string): Promise<boolean> {
   }
 }
 
-/** All of it, or an error: one write may take a part only, as when the disk becomes full. */
+/** Writes the whole text, or throws. A single write may write only a part, for instance when the disk becomes full. */
 async function writeFully(file: FileHandle, text: string): Promise<void> {
   for (let rest = Buffer.from(text); rest.length > 0; ) {
     const { bytesWritten } = await file.write(rest);

@@ -1,18 +1,21 @@
 import { errorCode } from '../base/errors.js';
 
-/** Codes of failures that may pass by themselves: somebody else holds the directory, or the system has a bad moment. */
+/**
+ * Codes of failures that may go away by themselves: somebody else has locked the repository, or the operating system has a temporary
+ * problem.
+ */
 const PASSING = new Set([
   'BACKUP_LOCKED',
-  // The next attempt takes the lock that is there.
+  // The next attempt takes the lock on the current lock file.
   'LOCK_LOST',
-  // Of a manager that opens its database for each backup: another process has it for the moment.
+  // For a manager that opens its database for each backup: another process has it open at the moment.
   'DATABASE_IN_USE',
   'NO_SPACE',
   'ROCKSDB_IO_ERROR',
   'ROCKSDB_BUSY',
   'ROCKSDB_TIMED_OUT',
   'ROCKSDB_TRY_AGAIN',
-  // A backup that was made and did not verify: the next attempt is a full one.
+  // A new backup failed its verify. The next attempt makes a full one.
   'BACKUP_CORRUPT',
   'STATE_UNWRITABLE',
   'EACCES',
@@ -36,14 +39,17 @@ const PASSING = new Set([
 ]);
 
 /**
- * Whether to try again after an error. Not after wrong options, a closed database, or a stop: they do not pass.
+ * Whether to try again after an error. Wrong options, a closed database and a stop do not go away, so there is no new attempt after these.
  */
 export function mayPass(error: unknown): boolean {
   const code = errorCode(error);
   return code !== undefined && PASSING.has(code);
 }
 
-/** The wait before an attempt: doubling, and between half and all of it at random, so that two do not meet again and again. */
+/**
+ * The wait before an attempt. It doubles each time. A random part of up to a half is subtracted, so that two processes do not collide again
+ * and again.
+ */
 export function backoff(
   attempt: number,
   { delay, maxDelay }: { delay: number; maxDelay: number },
@@ -53,7 +59,7 @@ export function backoff(
   return Math.round(longest * (0.5 + random() / 2));
 }
 
-/** An error, whatever was thrown. */
+/** Converts anything that was thrown to an Error. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
 }

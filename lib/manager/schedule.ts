@@ -4,8 +4,8 @@ import { parseDuration } from '../base/units.js';
 import { unknownOption } from '../base/unknown-option.js';
 
 /**
- * When something is done. A string that is a duration (`'5m'`), or a number of milliseconds, is an interval; any other string
- * is a cron expression of five fields, or six with seconds first, in the system's time zone if no other is given.
+ * When something is done. A string that is a duration (`'5m'`), or a number of milliseconds, is an interval. Any other string is a cron
+ * expression with five fields, or with six of which the first is seconds. It uses the system's time zone if none is given.
  */
 export type ScheduleSpec =
   | string
@@ -13,14 +13,14 @@ export type ScheduleSpec =
   | { every: string | number }
   | { cron: string; timezone?: string | undefined };
 
-/** One entry of a schedule, understood. */
+/** One entry of a schedule, after parsing. */
 export type ScheduleEntry =
-  | { kind: 'interval' /** Names it over restarts. */; key: string; every: number }
+  | { kind: 'interval' /** Identifies the entry across restarts. */; key: string; every: number }
   | { kind: 'cron'; key: string; cron: Cron };
 
 const SHORTEST_INTERVAL = 1000;
 
-/** Understands the value of a schedule option: one entry or several. */
+/** Parses the value of a schedule option: one entry or several. */
 export function parseSchedule(value: unknown, name: string): ScheduleEntry[] {
   if (value === undefined) {
     return [];
@@ -79,11 +79,11 @@ function cronEntry(pattern: string, timezone: unknown, name: string): ScheduleEn
   }
   let cron: Cron;
   try {
-    // croner takes what has a colon for a single date.
+    // croner would treat a pattern with a colon as a single date.
     if (pattern.includes(':')) {
       throw new Error('it has a colon');
     }
-    // Of croner only the arithmetic is used: without a function it starts no timer.
+    // Only the arithmetic of croner is used: without a function it starts no timer.
     cron = new Cron(pattern, { ...(timezone === undefined ? {} : { timezone }), fixedTimeRule: 'no-wildcard' });
   } catch (error) {
     const why = (error as Error).message.replace(/^(CronPattern|Cron): /, '');

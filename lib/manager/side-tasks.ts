@@ -14,7 +14,7 @@ import { type Entry, recorded } from './recorded.js';
 import type { Recorder } from './recorder.js';
 import { toError } from './retries.js';
 
-/** What side tasks need of the manager that they belong to. */
+/** What side tasks need from the manager to which they belong. */
 export interface SideTaskHost {
   readonly settings: Settings;
   readonly clock: Clock;
@@ -34,7 +34,7 @@ export interface SideTaskHost {
   wentWell(operation: ManagedOperation): Promise<void>;
 }
 
-/** Drills and snapshots: what a manager does beside backups, one at a time of each. */
+/** The work of a manager beside backups: drills and checkpoints. Of each kind, one runs at a time. */
 export class SideTasks {
   readonly #work: SideTaskHost;
   readonly #running = new Map<string, Promise<unknown>>();
@@ -43,7 +43,7 @@ export class SideTasks {
     this.#work = work;
   }
 
-  /** Resolves when nothing runs any more. */
+  /** Resolves when nothing is running any more. */
   async idle(): Promise<void> {
     await Promise.all(this.#running.values());
   }
@@ -62,7 +62,7 @@ export class SideTasks {
         );
       };
       const result = await drillOne().catch((error: unknown) => {
-        // The one that was the latest was pruned before the drill had it open.
+        // The backup that was the latest was pruned before the drill opened it.
         if (backupId === undefined && errorCode(error) === 'BACKUP_NOT_FOUND') {
           return drillOne();
         }
@@ -78,7 +78,8 @@ export class SideTasks {
       const at = new Date(this.#work.clock.now());
       const begun = this.#work.clock.monotonic();
       const { snapshotDirectory: directory, snapshotRetention } = this.#work.settings;
-      // Where it is written down. That there is none yet, or that it cannot be made, keeps nobody from a snapshot.
+      // Opening the engine creates the repository, where the operation will be recorded. If that fails, the checkpoint is made all the
+      // same.
       await this.#work.engines.open().catch(() => undefined);
       const { path } = await this.#work.database.use((db) => createSnapshot(databaseBehind(db), { directory }));
       entry.kind = 'snapshot';
@@ -93,7 +94,7 @@ export class SideTasks {
     });
   }
 
-  /** What is due of a schedule, and nobody waits for. @returns whether its time has been seen to */
+  /** Runs what a schedule made due and nobody waits for. @returns whether this time of the schedule is done */
   async due(operation: 'drill' | 'snapshot'): Promise<boolean> {
     if (this.#running.has(operation)) {
       const message = `a ${operation} was due while another was running`;
@@ -112,7 +113,7 @@ export class SideTasks {
     return succeeded(operation === 'drill' ? this.drill(undefined, 'schedule') : this.snapshot('schedule'));
   }
 
-  /** Whether there is no backup yet. False as well when that cannot be told: then whoever wants one tells why. */
+  /** Whether there is no backup yet. Also false if that cannot be found out: the drill itself will then report the problem. */
   async #isEmpty(): Promise<boolean> {
     try {
       return (await (await this.#work.engines.open()).engine.getLatestBackupInfo()) === undefined;
@@ -121,7 +122,7 @@ export class SideTasks {
     }
   }
 
-  /** One at a time of each operation; written down and told. */
+  /** Runs one piece of work at a time for each operation, and records and reports it. */
   async #runAlone<T>(
     operation: OperationName & ManagedOperation,
     trigger: string,
@@ -177,7 +178,7 @@ export class SideTasks {
   }
 }
 
-/** Whether something goes well. Never rejects. */
+/** Whether some work succeeds. Never rejects. */
 export function succeeded(work: Promise<unknown>): Promise<boolean> {
   return work.then(
     () => true,

@@ -5,7 +5,7 @@ import { RocksDBError } from '../base/errors.js';
 import { native } from '../native/binding.js';
 import type { NativeStateLock } from '../native/native-backup-engine.js';
 
-/** Waits for whoever is changing the state: that is a matter of milliseconds. */
+/** Locks the state. If somebody else is changing it, waits; that takes only milliseconds. */
 export async function lockState(location: string): Promise<NativeStateLock> {
   const giveUp = performance.now() + 30_000;
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {

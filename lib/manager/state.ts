@@ -7,11 +7,11 @@ import { readPlainFile } from '../base/plain-file.js';
 import { type DirectoryState, emptyState, parseState } from './directory-state.js';
 import { lockState } from './state-lock.js';
 
-/** What cannot be read any more is set aside under this name, for whoever wants to look at it. */
+/** A state file that cannot be parsed any more is kept under this name, in case somebody wants to look at it. */
 const DAMAGED_STATE_FILE = 'rocksdb-backup.state.damaged.json';
 
 /**
- * The state of a backup directory. A directory that has none has an empty one.
+ * Reads the state of a repository. If the repository has none, the state is empty.
  *
  * @example
  * const { pins } = await readState('/backups/users');
@@ -21,8 +21,8 @@ export async function readState(location: string): Promise<DirectoryState> {
 }
 
 /**
- * Changes the state of a backup directory: reads it, lets `change` alter it, writes it so that it survives a power cut. Nobody
- * else's change comes in between, in this process or another.
+ * Changes the state of a repository: reads it, lets `change` modify it, and writes it so that it survives a power cut. No other change can
+ * happen in between, in this process or another.
  *
  * @example
  * await updateState('/backups/users', (state) => pin(state, info, 'before the upgrade'));
@@ -42,7 +42,7 @@ export async function updateState(location: string, change: (state: DirectorySta
     const writeAll = async () => {
       await write(damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE);
       if (JSON.stringify(state.pins) !== pinsBefore) {
-        // The file before this one has the same pins then: when one of the two is damaged, no pin is lost.
+        // The previous file then has the same pins. So if one of the two files is damaged, no pin is lost.
         await write(PREVIOUS_STATE_FILE);
       }
     };
@@ -64,8 +64,9 @@ export async function updateState(location: string, change: (state: DirectorySta
 }
 
 /**
- * Does something while nobody else changes the state: what it says holds until that is done, or `assertHeld` throws LOCK_LOST.
- * Changes of its own would wait for ever, and those of others do: it must wait for nothing that takes long.
+ * Does some work while nobody else can change the state. The state stays valid until the work is done, unless `assertHeld` throws
+ * LOCK_LOST. The work must not change the state itself, because that would wait for ever. It must not wait for anything slow, because
+ * others who want to change the state wait for it.
  */
 export async function holdingState<T>(
   location: string,
@@ -100,8 +101,8 @@ async function load(location: string): Promise<{ state: DirectoryState; damaged:
 }
 
 /**
- * The same, for who only looks: of a state that cannot be read, one without pins that says so. While it is so nothing is deleted,
- * as when pins were lost.
+ * Like readState(), for code that only looks. If the state cannot be read, it returns one without pins that says so. Nothing is deleted
+ * then, as after a loss of pins.
  */
 export async function lookAtState(location: string): Promise<DirectoryState> {
   try {
@@ -116,7 +117,7 @@ export async function lookAtState(location: string): Promise<DirectoryState> {
   }
 }
 
-/** A state; or what is wrong with the file; or undefined where there is none. */
+/** Reads one state file. Returns the state, or a message if the file is damaged, or undefined if there is no file. */
 async function readOne(path: string): Promise<DirectoryState | string | undefined> {
   let text: string;
   try {

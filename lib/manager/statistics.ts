@@ -1,44 +1,44 @@
 import type { Inventory } from './inventory.js';
 import type { OperationRecord } from './operation-record.js';
 
-/** What {@link BackupManager.stats} tells of a directory of backups. */
+/** The result of {@link BackupManager.stats} for a repository. */
 export interface ManagerStats {
-  /** Backups that can be read. */
+  /** How many backups can be read. */
   backups: number;
   fullBackups: number;
   incrementalBackups: number;
   pinned: number;
   /** Ids of backups that cannot be read. */
   corrupt: number[];
-  /** Ids of backups that are damaged, or share a file with one of which it is not known which file is. */
+  /** Ids of backups that are damaged, or that share a file with a damaged backup whose damaged file is not known. */
   suspects: number[];
   oldest: Date | undefined;
   newest: Date | undefined;
-  /** What the backups take on the disk. */
+  /** How many bytes the backups take on the disk. */
   bytesOnDisk: number;
-  /** The sum of their sizes: what restoring each of them would write. */
+  /** The sum of the backups' sizes: how many bytes it would write to restore each of them. */
   logicalBytes: number;
-  /** Over the directory's life, by managers. */
+  /** How many backups managers have made over the whole life of the repository. */
   created: number;
   failed: number;
-  /** Of the backups that managers tried to make; undefined before the first. */
+  /** The share of backups that succeeded, among those that managers tried to make. Undefined before the first. */
   successRate: number | undefined;
   bytesCopied: number;
-  /** Over the last backups that the history remembers, in milliseconds; undefined when there is none. */
+  /** Durations of the latest backups in the history, in milliseconds. Undefined if there are none. */
   duration: { p50: number; p95: number } | undefined;
-  /** The last backup that was made and verified as was asked for. */
+  /** The last backup that was made and verified as requested. */
   lastGoodBackup: Date | undefined;
-  /** Backups that were left out, as nothing had been written since the newest one. */
+  /** How many backups were skipped because nothing had been written since the newest one. */
   leftOut: number;
-  /** When that backup was last known to have all that the database held. See {@link ManagerStatus.lastCurrent}. */
+  /** When the last good backup was last known to contain everything in the database. See {@link ManagerStatus.lastCurrent}. */
   lastCurrent: Date | undefined;
-  /** Since `lastCurrent`. */
+  /** Milliseconds since `lastCurrent`. */
   msSinceLastGoodBackup: number | undefined;
   lastDrill: Date | undefined;
   msSinceLastDrill: number | undefined;
 }
 
-/** Counts and sums up. `now` is in milliseconds. */
+/** Computes the statistics. `now` is in milliseconds. */
 export function statisticsOf(
   inventory: Inventory,
   now: number,
@@ -84,7 +84,7 @@ function dateOf(time: number | undefined): Date | undefined {
   return time === undefined ? undefined : new Date(time);
 }
 
-/** The smallest of the values that so large a share of them does not exceed. */
+/** The smallest of the values such that at least this share of the values is not greater. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;

@@ -1,29 +1,29 @@
 import type { Clock, Timer } from '../base/clock.js';
 import type { ScheduleEntry } from './schedule.js';
 
-/** How often a cron entry looks at the wall clock, which can be set at any time. */
+/** How often a cron entry checks the wall clock, which somebody can set at any time. */
 const LONGEST_LOOK_AWAY = 60_000;
-/** The share of the time between two runs that counts as all of it: clocks are corrected by a little all the time. */
+/** This share of the time between two runs counts as the whole time, because clocks are corrected by small amounts all the time. */
 const NEARLY = 0.9;
 
 /** Options of {@link Ticker}. */
 export interface TickerOptions {
   clock: Clock;
-  /** When it last fired, by the wall clock, in an earlier life. @default never */
+  /** When it fired last, by the wall clock, before a restart. @default never */
   lastRun?: number | undefined;
-  /** Each firing is late by up to so many milliseconds, at random. @default 0 */
+  /** Delays each run by a random time of up to this many milliseconds. @default 0 */
   jitter?: number | undefined;
-  /** In [0, 1). @default Math.random */
+  /** Returns a number in [0, 1). @default Math.random */
   random?: (() => number) | undefined;
   onDue: (entry: ScheduleEntry) => void;
 }
 
-/** Fires when an entry of a schedule is due. */
+/** Calls back when an entry of a schedule is due. */
 export interface Ticker {
   readonly entry: ScheduleEntry;
   start(): void;
   stop(): void;
-  /** Milliseconds until it fires next, as far as is known now; undefined when it is not going to. */
+  /** Milliseconds until it fires next, as far as that is known now. Undefined if it is not going to fire. */
   nextIn(): number | undefined;
 }
 
@@ -31,14 +31,14 @@ export function createTicker(entry: ScheduleEntry, options: TickerOptions): Tick
   return entry.kind === 'interval' ? new IntervalTicker(entry, options) : new CronTicker(entry, options);
 }
 
-/** What is due already is something to do, for which a process stays alive; what comes later is not. */
+/** Calls back after a time. Work that is due now keeps the process alive; work that is due later does not. */
 function callIn(clock: Clock, ms: number, callback: () => void): Timer {
   return clock.setTimeout(callback, ms, { keepAlive: ms === 0 });
 }
 
 /**
- * Every so often by the monotonic clock. After a restart it goes on where it was: at once if the interval has passed, or if it
- * never fired.
+ * Fires in a fixed interval by the monotonic clock. After a restart it continues where it was. It fires at once if the interval has passed,
+ * or if it never fired before.
  */
 class IntervalTicker implements Ticker {
   #due: number | undefined;
@@ -53,7 +53,7 @@ class IntervalTicker implements Ticker {
   start(): void {
     const { clock, lastRun } = this.options;
     const { every } = this.entry;
-    // Both ends are of the wall clock, which may have been set in between: an interval is the most that is waited.
+    // Both times come from the wall clock, which may have been set in between. So never wait longer than one interval.
     const passed = lastRun === undefined ? every : clock.now() - lastRun;
     this.#due = clock.monotonic() + (passed < 0 ? every : Math.max(0, every - passed));
     this.#arm();
@@ -77,7 +77,7 @@ class IntervalTicker implements Ticker {
     const now = this.options.clock.monotonic();
     const { every } = this.entry;
     const due = this.#due ?? now;
-    // The next of the same grid that is still to come: what was slept over is not made up for one by one.
+    // The next time on the same grid. If several were missed while the machine slept, they are not made up for one by one.
     this.#due = due + every * (Math.floor(Math.max(0, now - due) / every) + 1);
     this.#arm();
     this.options.onDue(this.entry);
@@ -85,14 +85,14 @@ class IntervalTicker implements Ticker {
 }
 
 /**
- * By the wall clock, which is looked at again at least once a minute. What a clock that was set forward has passed over is done
- * once. A time that comes again because the clock was set back is left out, unless as much time has passed as lies between two
- * runs: so a clock set back by an hour repeats no nightly backup, and stops no hourly one.
+ * Fires by the wall clock, which it checks at least once a minute. If the clock is set forward over one or more times, it fires once for
+ * all of them. If the clock is set back and a time comes again, it does not fire a second time, unless as much real time has passed as
+ * normally lies between two runs. So a clock that is set back by an hour does not repeat a nightly backup, and does not stop an hourly one.
  */
 class CronTicker implements Ticker {
-  /** The wall time up to which everything has been seen to. */
+  /** All times up to this wall time are done. */
   #seen = 0;
-  /** Wall times up to this one have had their run. */
+  /** Times up to this wall time have had their run. */
   #done = Number.NEGATIVE_INFINITY;
   #doneMonotonic = Number.NEGATIVE_INFINITY;
   #late = 0;
@@ -140,7 +140,7 @@ class CronTicker implements Ticker {
     return this.entry.cron.nextRun(new Date(wall))?.getTime();
   }
 
-  /** Whether a time had its run before the clock was set back, and too little time has passed since to have another. */
+  /** Whether a time had its run before the clock was set back, and not enough time has passed since for another run. */
   #isRepetition(due: number, from: number): boolean {
     if (due > this.#done) {
       return false;

@@ -1,11 +1,12 @@
-// A backup that cannot be read is not damaged for that: its owner may be wrong, or a disk does not answer. Then it is not to be deleted.
+// A backup that cannot be read need not be damaged: perhaps it has the wrong owner, or a disk does not respond. Such a backup must not be
+// deleted.
 
 import type { UnreadableBackup } from '../native/backup-info.js';
 
-/** Why a backup cannot be read: a permission is missing, the disk does not give it, or a file is damaged or missing. */
+/** Why a backup cannot be read: this user has no permission, the disk cannot read it, or a file is damaged or missing. */
 export type UnreadableFor = 'permission' | 'disk' | 'damage';
 
-/** Which of these a reason is, in the words of the system. */
+/** Finds the kind of a reason by the operating system's error message in it. */
 export function unreadableFor(reason: string): UnreadableFor {
   return /Permission denied|Operation not permitted/.test(reason)
     ? 'permission'
@@ -14,7 +15,7 @@ export function unreadableFor(reason: string): UnreadableFor {
       : 'damage';
 }
 
-/** What to do about one backup, or several, that cannot be read. */
+/** Says what to do about one or several backups that cannot be read. */
 export function toReadAgain(why: UnreadableFor, count = 1): string {
   const them = count === 1 ? 'it' : 'them';
   return {
@@ -24,7 +25,7 @@ export function toReadAgain(why: UnreadableFor, count = 1): string {
   }[why];
 }
 
-/** Backups that cannot be read, by the reason. */
+/** Groups unreadable backups by the kind of the reason. */
 export function byReason(corrupt: readonly UnreadableBackup[]): [UnreadableFor, number[]][] {
   return (['permission', 'disk', 'damage'] as const)
     .map((why): [UnreadableFor, number[]] => [
@@ -34,7 +35,7 @@ export function byReason(corrupt: readonly UnreadableBackup[]): [UnreadableFor, 
     .filter(([, ids]) => ids.length > 0);
 }
 
-/** Why nothing may be deleted while backups cannot be read that may be whole; undefined where there are none of these. */
+/** Why nothing may be deleted while some unreadable backups may still be intact. Undefined if there are no such backups. */
 export function whyUnreadableForbid(corrupt: readonly UnreadableBackup[]): string | undefined {
   const groups = byReason(corrupt);
   return groups.every(([why]) => why === 'damage')

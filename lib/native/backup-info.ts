@@ -1,132 +1,143 @@
-/** Whether a backup took over files of earlier ones: see {@link BackupInfo.kind}. */
+/** Whether a backup reuses files of earlier backups: see {@link BackupInfo.kind}. */
 export type BackupKind = 'full' | 'incremental';
 
-/** What is known of one backup. */
+/** Information about one backup. */
 export interface BackupInfo {
   /**
-   * The engine's number of the backup. After the latest backup was deleted its number is given again: whatever refers to a
-   * backup for longer keeps the timestamp beside it.
+   * The number that RocksDB's backup engine gave to the backup. If the latest backup is deleted, the next backup gets its number again. So
+   * code that remembers a backup for a longer time must store the timestamp too.
    */
   backupId: number;
-  /** When the backup was begun, by the clock of the machine that made it, to the second. */
+  /** When the create of the backup began, by the clock of the machine that made it. Precise to the second. */
   timestamp: Date;
-  /** Bytes that a restore writes. */
+  /** How many bytes a restore of this backup writes. */
   size: number;
-  /** What deleting it frees: bytes of the files that only this backup uses, `metaSize` included. */
+  /** How many bytes a delete of this backup frees: the files that only this backup uses, plus `metaSize`. */
   uniqueSize: number;
-  /** Bytes of what tells of the backup: the engine's meta file, and our record beside it. Not part of `size`. */
+  /**
+   * Bytes of the files that describe the backup: the engine's meta file, and the record that this library writes beside it. Not part of
+   * `size`.
+   */
   metaSize: number;
-  /** Files of the backup, shared ones included. */
+  /** How many files the backup has, shared files included. */
   numberFiles: number;
   /**
-   * `full`: when it was made every file of it was copied. `incremental`: it took over files that earlier backups had copied. Of
-   * a backup that another program made that is not known: it is full if none of its files lies where backups share files.
+   * `full`: the create copied every file of the backup. `incremental`: the backup reuses files that earlier backups had copied. For a
+   * backup that another program made, nobody knows how it was made: it counts as `full` if none of its files lies in a folder for shared
+   * files.
    */
   kind: BackupKind;
-  /** Of `size`, what is write-ahead log: every backup copies that anew. Little after a flush, see `flushBeforeBackup`. */
+  /**
+   * The part of `size` that is write-ahead log. Every backup copies its logs again. Small if the database was flushed first, see
+   * `flushBeforeBackup`.
+   */
   logBytes: number;
   /**
-   * RocksDB's id of the database that it is of, as {@link Database.identity} has it; undefined where nothing tells. A restored
-   * database and an opened checkpoint have the id of the database that they come from.
+   * RocksDB's id of the database that was backed up, the same as {@link Database.identity}. Undefined if it cannot be found out. A restored
+   * database and an opened checkpoint have the same id as the original database.
    */
   databaseId?: string;
-  /** The metadata given to createBackup, read as UTF-8. */
+  /** The metadata given to createBackup, decoded as UTF-8. */
   appMetadata: string;
-  /** The same metadata, byte for byte. */
+  /** The same metadata as bytes. */
   appMetadataBytes: Buffer;
   /**
-   * Set where the database is of a newer RocksDB, with tables that this one (see engineInfo()) cannot read: the version that it
-   * needs. Such a backup can be verified and restored; opened, in place or restored, it is refused with NEWER_ROCKSDB.
+   * Set if the database in the backup was written by a newer RocksDB and has tables that the RocksDB of this package (see engineInfo())
+   * cannot read. The value is the version that is needed. Such a backup can be verified and restored, but the database cannot be opened,
+   * neither in place nor after a restore: the open fails with NEWER_ROCKSDB.
    */
   newerRocksDB?: string;
   /**
-   * Every file, when asked for with `fileDetails: true`. Of several backups that are asked for at once, a file that they share
-   * is the same object in each.
+   * All files of the backup. Only set if the call has `fileDetails: true`. If one call returns several backups that share a file, they all
+   * refer to the same object.
    */
   fileDetails?: BackupFileDetails[];
-  /** The files that `excludeFiles` left out, when asked for with `fileDetails: true`. A restore needs `alternates` then. */
+  /**
+   * The files that `excludeFiles` left out of the backup. Only set if the call has `fileDetails: true`. If there are any, a restore needs
+   * `alternates`.
+   */
   excludedFiles?: string[];
 }
 
 /** A backup that cannot be used. */
 export interface UnreadableBackup {
   backupId: number;
-  /** Which file is missing or damaged, or may not be read. */
+  /** Why: which file is missing or damaged, or may not be read. */
   reason: string;
 }
 
-/** All backups of a directory at one moment. */
+/** All backups of a repository at one moment. */
 export interface BackupSurvey {
-  /** Those that can be read, oldest first. */
+  /** The backups that can be read, oldest first. */
   backups: BackupInfo[];
-  /** Those that cannot. */
+  /** The backups that cannot be read. */
   corrupt: UnreadableBackup[];
 }
 
 /** One file of a backup. */
 export interface BackupFileDetails {
-  /** Relative to the backup directory, such as `shared_checksum/000009_sK3A_1040.sst`. */
+  /** The path relative to the repository's directory, for example `shared_checksum/000009_sK3A_1040.sst`. */
   name: string;
   size: number;
-  /** Whether it lies where backups share files. */
+  /** Whether the file lies in a folder for files that several backups can share. */
   shared: boolean;
-  /** How many backups use it, this one included. */
+  /** How many backups use the file, this one included. */
   backups: number;
 }
 
-/** How far a backup, verify or restore is. */
+/** How far a create, verify or restore is. */
 export interface Progress {
   /**
-   * `flush`: the database writes out what it has in memory. `copy`, `verify`, `restore`: bytes move. `commit`: the data is
-   * there and is being made to last.
+   * `flush`: the database writes its memory to files. `copy`, `verify`, `restore`: data is being read or written. `commit`: all data is
+   * there and is now being made durable.
    */
   phase: 'flush' | 'copy' | 'commit' | 'verify' | 'restore';
   bytesDone: number;
-  /** Bytes that will move: for a backup those that no earlier backup has. */
+  /** How many bytes will be read or written in total. For a create: only the bytes that no earlier backup has. */
   bytesTotal: number;
   filesDone: number;
   filesTotal: number;
-  /** Name of the file that moved last. */
+  /** Name of the file that was worked on last. */
   file: string;
-  /** About the speed of the last three seconds; 0 while it is not known. */
+  /** About the speed of the last three seconds. 0 while it is not known. */
   bytesPerSecond: number;
-  /** `Infinity` while it is not known. */
+  /** Estimated time left. `Infinity` while it is not known. */
   secondsLeft: number;
 }
 
-/** What createBackup, verifyBackup and restoreBackup have in common. */
+/** The options that createBackup, verifyBackup and restoreBackup have in common. */
 export interface LongOperation {
-  /** Ends the operation; the promise rejects with the signal's reason. */
+  /** Stops the operation when it is aborted. The promise then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
   /**
-   * Called at the start with 0 bytes done, at most about 20 times a second, and at the end with all of them. What it throws
-   * stops the operation, which then rejects with it.
+   * Called at the start with 0 bytes done, then at most about 20 times a second, and at the end with all bytes done. If the callback
+   * throws, the operation stops and rejects with that error.
    */
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** A file that a backup would have. */
+/** A file that a backup would contain. */
 export interface PlannedFile {
-  /** As the database names it. */
+  /** The name that the database uses for the file. */
   name: string;
   size: number;
-  /** Whether it would be copied; else an earlier backup has it. */
+  /** Whether the create would copy the file. If not, an earlier backup has it already. */
   copied: boolean;
-  /** Whether it is of the write-ahead log. A backup that is flushed first has that in tables instead. */
+  /** Whether the file belongs to the write-ahead log. If the create flushes first, the backup has that data in tables instead. */
   log: boolean;
 }
 
-/** What {@link BackupEngine.restoreBackup} has done. */
+/** What {@link BackupEngine.restoreBackup} did. */
 export interface RestoreResult extends BackupInfo {
-  /** Bytes that were written. */
+  /** How many bytes were written. */
   bytesCopied: number;
-  /** Bytes that need not be written, as files of the database that was replaced have them: see `mode`. */
+  /** How many bytes did not have to be written, because the database that was replaced had the same files: see `mode`. */
   bytesReused: number;
-  /** How many files those are. */
+  /** How many files were reused in this way. */
   filesReused: number;
-  /** With `keepOld`: where the database that was replaced is now. */
+  /** With `keepOld`: the path to which the replaced database was moved. */
   keptOld?: string;
-  /** With `keepOld`: where its logs are, if they were in a directory that lies outside the database's. */
+  /** With `keepOld`: the path to which its logs were moved, if they were in a directory outside the database's. */
   keptOldLogs?: string;
 }
 
@@ -134,36 +145,40 @@ export interface RestoreResult extends BackupInfo {
 export interface RestorePlan {
   /** The backup that would be restored. */
   backup: BackupInfo;
-  /** The target's absolute path; links are followed. */
+  /** The target's absolute path, with symlinks resolved. */
   target: string;
   /**
-   * What is there now: nothing (it does not exist, or is empty), a database, which would be replaced, or what a restore left that
-   * died while it put its files in place.
+   * What is at the target now. `nothing`: it does not exist, or is an empty directory. `database`: a database, which would be replaced.
+   * `interruptedRestore`: what an earlier restore left that died while it moved its files into place.
    */
   targetHolds: 'nothing' | 'database' | 'interruptedRestore';
-  /** Which database is there, as {@link BackupInfo.databaseId} says; undefined if there is none, or nothing tells. */
+  /**
+   * The id of the database at the target, as in {@link BackupInfo.databaseId}. Undefined if there is no database, or its id cannot be found
+   * out.
+   */
   targetDatabaseId?: string;
-  /** Bytes that would be written. */
+  /** How many bytes would be written. */
   bytesToCopy: number;
-  /** Bytes that would not, as files of the database that is there have them: see `mode`. */
+  /** How many bytes would not have to be written, because the database at the target has the same files: see `mode`. */
   bytesToReuse: number;
-  /** How many files those are. */
+  /** How many files would be reused in this way. */
   filesToReuse: number;
-  /** Bytes that are free where the target is to be, if the system says that. */
+  /** How many bytes are free where the target will be, if the operating system says that. */
   bytesFree?: number;
 }
 
-/** A directory that a restore left whose process was killed. */
+/** A directory that a restore left behind because its process was killed. */
 export interface RestoreLeftover {
-  /** Its absolute path: `.NAME.restoring-...`, where NAME is that of the restore's target. */
+  /** Its absolute path: `.NAME.restoring-...`, where NAME is the name of the restore's target. */
   path: string;
-  /** Bytes of the files in it. */
+  /** Total size of the files in it, in bytes. */
   bytes: number;
   /**
-   * Whether the restore had changed nothing yet, so that it is only a copy. If not, it died while files took their places, and what
-   * lies there may be all that there is of a database: then nothing but a restore to the same target removes it.
+   * True if the restore had not changed the target yet: the directory is only a copy and can be removed. False if the restore died while it
+   * moved files into place: the directory may then hold the only copy of a database, and only another restore to the same target removes
+   * it.
    */
   unfinished: boolean;
-  /** Whether it is gone now. */
+  /** Whether the directory was removed by this call. */
   removed: boolean;
 }

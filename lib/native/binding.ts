@@ -1,5 +1,4 @@
-// The only file that loads native code. What it exports is the native half of the classes in this folder, and no part of
-// the public API.
+// The only file that loads native code. It exports the native half of the classes in this folder. Nothing here is part of the public API.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import type { Snapshot } from './snapshot.js';
 
 type NativeModule = NativeDatabaseModule & NativeBackupModule<NativeDatabase>;
 
-/** Whether a folder is this package's own. What a bundler made of this file lies in another. */
+/** Whether this folder is the root of this package. A bundler puts its copy of this file into a different folder. */
 function isOurs(root: string): boolean {
   try {
     return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).name === 'rocksdb-backup';
@@ -20,7 +19,7 @@ function isOurs(root: string): boolean {
 }
 
 function load(): NativeModule {
-  // Bundles of ES modules have no __dirname.
+  // ES modules have no __dirname; a bundle may be one.
   const here = typeof __dirname === 'string' ? __dirname : undefined;
   const root = join(here ?? '.', '..', '..', '..');
   if (here === undefined || !isOurs(root)) {
@@ -47,7 +46,7 @@ function load(): NativeModule {
 export const native = load();
 native.setErrorClass(RocksDBError);
 
-// The native object is the snapshot: there is nothing to add but the modern name of `release`.
+// The native object itself is the Snapshot of the public API. Only the modern name of `release` must be added.
 Object.defineProperty(native.Snapshot.prototype, Symbol.dispose, {
   value(this: Snapshot) {
     this.release();

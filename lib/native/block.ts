@@ -3,15 +3,16 @@ import type { BorrowedEntry } from './borrowed-entry.js';
 
 const HEAD_BYTES = 8;
 
-/** From so many entries on, a block of text is decoded at once. */
+/** If a block of text has at least this many entries, it is decoded in one go. */
 const DECODED_AT_ONCE = 4;
 
-/** From so many bytes on memory is handed over by native code; smaller memory is copied to memory of JS. */
+/** From this size on, native code gives its own memory to JS. Smaller data is copied into memory that JS made. */
 const HANDED_OVER = 1 << 20;
 
 /**
- * Lets memory that several values share not be transferred to another thread with one of them. Node ends with a fatal error if
- * memory that was handed over to it is marked so when the process ends: but as large a piece has one value or few.
+ * Marks memory that several values share as not transferable. Otherwise, a transfer of one value to another thread would take the others
+ * with it. Large memory stays unmarked: Node crashes with a fatal error at the end of the process if memory that native code gave to it has
+ * this mark. Few values share such a large piece of memory, often only one.
  */
 export function keepTogether(bytes: Buffer): void {
   if (bytes.length < HANDED_OVER) {
@@ -19,20 +20,21 @@ export function keepTogether(bytes: Buffer): void {
   }
 }
 
-/** How the parts of entries come back: as Buffers or as strings. An entry may have no key, or no value. */
+/** The type of keys and values in the results: Buffers or strings. Undefined: entries come without keys, or without values. */
 export interface EntryParts {
   readonly key: 'buffer' | 'utf8' | undefined;
   readonly value: 'buffer' | 'utf8' | undefined;
 }
 
 /**
- * A block of entries as it crossed from native code, laid out as binding/core/database/iterator.h says. Buffers are parts of its
- * memory, and so are strings where it is text throughout: they keep it in memory as long as they live.
+ * A block of entries from native code. Its layout is described in binding/core/database/iterator.h. The Buffers for keys and values are
+ * parts of the block's memory. So are the strings, if the whole block is ASCII text. They keep the whole block in memory as long as they
+ * exist.
  */
 export class Block {
-  /** How many entries it has. */
+  /** How many entries the block has. */
   readonly count: number;
-  /** Whether the range ends with it. */
+  /** Whether the range of the iterator ends with this block. */
   readonly finished: boolean;
   readonly #bytes: Buffer;
   readonly #ends: Uint32Array;
@@ -53,7 +55,8 @@ export class Block {
     this.#start = HEAD_BYTES + 4 * count * this.#partsOfEntry;
     if (count >= DECODED_AT_ONCE && parts.key !== 'buffer' && parts.value !== 'buffer') {
       const text = bytes.toString('utf8', this.#start);
-      // One character a byte: so a place in the bytes is a place in the text. A longer sequence makes it shorter.
+      // If every character is one byte, offsets in the bytes are also offsets in the text. Any longer UTF-8 sequence makes the text shorter
+      // than the bytes.
       this.#text = text.length === bytes.length - this.#start ? text : undefined;
     }
   }
@@ -70,7 +73,7 @@ export class Block {
       : this.#part((nth + 1) * this.#partsOfEntry - 1, this.#parts.value);
   }
 
-  /** Puts the nth entry, which has a key and a value, into one that is used again and again. */
+  /** Makes `entry`, an object that is used again and again, show the nth entry. That entry must have a key and a value. */
   lend(nth: number, entry: BorrowedEntry): void {
     const index = 2 * nth;
     const keyEnd = this.#start + (this.#ends[index] as number);

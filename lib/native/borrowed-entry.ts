@@ -1,7 +1,7 @@
 /**
- * An entry of an iterator that was made with `borrow: true`: one object over one piece of memory, which the iterator uses for
- * every entry. **All of it, and every Buffer that was got from it, holds until the iterator is asked for the next entry, and shows
- * something else after that.** Copy what is to be kept: `Buffer.from(entry.value)`.
+ * An entry of an iterator with `borrow: true`. The iterator uses one such object and one piece of memory for all entries. **The object, and
+ * every Buffer that you got from it, is valid only until you ask the iterator for the next entry. After that it shows other data.** Copy
+ * what you want to keep: `Buffer.from(entry.value)`.
  *
  * @example
  * let total = 0;
@@ -10,23 +10,23 @@
  * }
  */
 export class BorrowedEntry {
-  /** The memory that key and value lie in, among others. */
+  /** The memory that contains the key and the value, among other data. */
   bytes: Buffer = NOTHING;
-  /** Where the key begins in `bytes`. */
+  /** Offset of the key's first byte in `bytes`. */
   keyStart = 0;
-  /** Where the key ends. */
+  /** Offset just behind the key. */
   keyEnd = 0;
-  /** Where the value begins in `bytes`. */
+  /** Offset of the value's first byte in `bytes`. */
   valueStart = 0;
-  /** Where the value ends. */
+  /** Offset just behind the value. */
   valueEnd = 0;
 
-  /** The key, as a part of `bytes`. */
+  /** The key: a Buffer over a part of `bytes`, not a copy. */
   get key(): Buffer {
     return this.bytes.subarray(this.keyStart, this.keyEnd);
   }
 
-  /** The value, as a part of `bytes`. */
+  /** The value: a Buffer over a part of `bytes`, not a copy. */
   get value(): Buffer {
     return this.bytes.subarray(this.valueStart, this.valueEnd);
   }

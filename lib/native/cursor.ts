@@ -5,22 +5,25 @@ import type { MaybePromise, NativeIterator } from './native-database.js';
 import type { Key } from './options.js';
 import { isPromise, pacedAfterWork } from './settle.js';
 
-/** What a cursor needs to know of the handle it came from. */
+/** What a cursor must know about the handle that made it. */
 export interface Owner {
   readonly isOpen: boolean;
 }
 
-/** Blocks begin with one entry or few, for those who want no more, and grow for those who want all. */
+/** The first blocks are small, for callers that want only one or few entries. Later blocks are larger, for callers that want all. */
 const FIRST_BLOCK_BYTES = 4 << 10;
 const LIMITED_BLOCK_BYTES = 16 << 10;
 const MAX_BLOCK_BYTES = 64 << 10;
 
-/** Memory for a block that is lent: with room for where many small entries end. */
+/**
+ * Memory for a block whose entries are lent. It is larger than a block, because with many small entries the list of their ends takes space
+ * too.
+ */
 const LENT_BLOCK_BYTES = 4 * MAX_BLOCK_BYTES;
 
 /**
- * Goes over the entries of a native iterator, which come in blocks: what every kind of iterator is made of. Whoever uses it
- * calls nothing while `fill` is under way, but for `seek` and `close`.
+ * Walks over the entries of a native iterator, which come in blocks. Every kind of iterator is built on it. While `fill` is running, its
+ * user may call only `seek` and `close`.
  */
 export class Cursor {
   readonly #native: NativeIterator;
@@ -33,12 +36,12 @@ export class Cursor {
   #blockBytes = 0;
   #ahead: MaybePromise<Buffer> | undefined;
   #target: Key | undefined;
-  /** What blocks are put into, one after the other, if their entries are only lent. */
+  /** If entries are lent: the memory that holds one block after the other. */
   #lent: Buffer | undefined;
   #finished = false;
   #closed = false;
 
-  /** Blocks are of `maxBlockBytes` at most, and the entry that goes over. */
+  /** A block has at most `maxBlockBytes`, plus the one entry that exceeds the limit. */
   constructor(
     native: NativeIterator,
     owner: Owner,
@@ -53,41 +56,41 @@ export class Cursor {
     this.#maxBlockBytes = maxBlockBytes;
   }
 
-  /** Whether an entry is at hand. */
+  /** Whether there is a current entry. */
   get hasEntry(): boolean {
     return this.#block !== undefined && this.#index < this.#block.count && this.#remaining > 0 && this.#owner.isOpen;
   }
 
-  /** The key of the entry at hand. */
+  /** The key of the current entry. */
   get key(): Buffer | string | undefined {
     return (this.#block as Block).key(this.#index);
   }
 
-  /** The value of the entry at hand. */
+  /** The value of the current entry. */
   get value(): Buffer | string | undefined {
     return (this.#block as Block).value(this.#index);
   }
 
-  /** Entries are lent from now on: the next block may take the place of the one before. */
+  /** From now on entries are lent: the next block may overwrite the previous one. */
   lends(): void {
     this.#lent = Buffer.allocUnsafeSlow(LENT_BLOCK_BYTES);
   }
 
-  /** Puts the entry at hand into one that is used again and again. */
+  /** Makes `entry`, an object that is used again and again, show the current entry. */
   lend(entry: BorrowedEntry): void {
     (this.#block as Block).lend(this.#index, entry);
   }
 
-  /** To the next entry. */
+  /** Goes to the next entry. */
   advance(): void {
     this.#index++;
     this.#remaining--;
   }
 
   /**
-   * Sees to it that an entry is at hand, unless there is none. If that takes waiting, returns a promise: then call it again,
-   * for meanwhile somebody may have called `seek`, or closed the database. `wanted` says how many entries will be asked for.
-   * What fails ends the cursor.
+   * Makes sure that there is a current entry, unless the range has ended. If it must wait, it returns a promise. After that promise, call
+   * it again, because in the meantime `seek` may have been called, or the database may have been closed. `wanted` says how many entries the
+   * caller will ask for. An error closes the cursor.
    */
   fill(wanted: number): Promise<void> | undefined {
     try {
@@ -105,7 +108,7 @@ export class Cursor {
     return undefined;
   }
 
-  /** Goes to a key, or the next one in the direction of the iterator, within its range. */
+  /** Goes to a key or, if it does not exist, to the next one in the direction of the iterator, within its range. */
   seek(target: Key): void {
     this.#target = typeof target === 'string' ? target : Buffer.from(target);
     this.#block = undefined;
@@ -114,7 +117,7 @@ export class Cursor {
     this.#finished = false;
   }
 
-  /** Ends it. Again does nothing. */
+  /** Closes the cursor. A second call does nothing. */
   close(): void {
     if (!this.#closed) {
       this.#closed = true;
@@ -147,19 +150,19 @@ export class Cursor {
 
   #use(result: Buffer | number, waited: boolean): void {
     if (this.#target !== undefined || this.#closed) {
-      return; // somebody called seek or close while we waited
+      return; // seek or close was called while we waited
     }
     const bytes = typeof result === 'number' ? (this.#lent as Buffer).subarray(0, result) : result;
     const block = new Block(bytes, this.#parts);
     this.#block = block;
     this.#index = 0;
     this.#finished = block.finished;
-    // Once somebody wants more than a block, and has to wait for it, the next one is read while he works on this.
+    // If the caller wants more than one block and had to wait for this one, read the next block while the caller works on this one.
     const last = block.finished || this.#remaining <= block.count;
     if (waited && this.#blockBytes > FIRST_BLOCK_BYTES && !last) {
       this.#ahead = this.#request(this.#remaining - block.count, undefined);
       if (isPromise(this.#ahead)) {
-        this.#ahead.catch(() => {}); // told when it is awaited
+        this.#ahead.catch(() => {}); // the error is reported when #ahead is awaited
       }
     }
     this.#blockBytes = Math.min(this.#blockBytes * 4 || FIRST_BLOCK_BYTES, this.#maxBlockBytes);
@@ -172,7 +175,7 @@ export class Cursor {
       return ahead;
     }
     if (isPromise(ahead)) {
-      return this.#after(ahead, wanted); // a native iterator does one thing at a time
+      return this.#after(ahead, wanted); // a native iterator can do only one thing at a time
     }
     return this.#requestWanted(wanted);
   }
@@ -188,7 +191,7 @@ export class Cursor {
     }
     const target = this.#target;
     this.#target = undefined;
-    // Who says nothing of how many he wants may want one only, as after most seeks.
+    // A caller that gives no limit may want only one entry, as after most seeks.
     const one = this.#blockBytes === 0 && this.#remaining === Number.POSITIVE_INFINITY;
     const entries = wanted > 1 ? Math.min(wanted, this.#remaining) : one ? 1 : this.#remaining;
     return this.#request(entries, target, this.#lent);
@@ -197,7 +200,7 @@ export class Cursor {
   #request(maxEntries: number, target: Key | undefined): MaybePromise<Buffer>;
   #request(maxEntries: number, target: Key | undefined, into: Buffer | undefined): MaybePromise<Buffer | number>;
   #request(maxEntries: number, target: Key | undefined, into?: Buffer): MaybePromise<Buffer | number> {
-    // A limit tells that so many are wanted.
+    // If there is a limit, the caller probably wants that many entries.
     const first = this.#remaining === Number.POSITIVE_INFINITY ? FIRST_BLOCK_BYTES : LIMITED_BLOCK_BYTES;
     const maxBytes = this.#blockBytes || Math.min(first, this.#maxBlockBytes);
     return pacedAfterWork(this.#native.next(Math.min(maxEntries, 0xffff_ffff), maxBytes, target, into));

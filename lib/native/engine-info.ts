@@ -2,7 +2,7 @@ import { native } from './binding.js';
 import type { EngineInfo } from './native-database.js';
 
 /**
- * What the engine of this package is and can do.
+ * Version and features of the RocksDB in this package.
  *
  * @example
  * engineInfo().rocksdb; // '9.7.4'

@@ -5,16 +5,16 @@ import { PackedWrites } from './packed-writes.js';
 import { borrowedMemory, type Read, valueBorrowed, valueRead, valueReadSoon, valuesRead } from './reads.js';
 import { isPromise, pacedAfterWork } from './settle.js';
 
-/** From so many on, collected writes do not wait for more: together they have to be small enough to be written here. */
+/** At these limits, collected writes do not wait for more: together they must be small enough to be written on this thread. */
 const MAX_COLLECTED_BYTES = 16 << 10;
 const MAX_COLLECTED_WRITES = 1000;
 
 /**
- * A handle of this thread: what a database and its column families share.
+ * A handle of this thread on a database. The database object and its column families share it.
  *
- * Writes that are made one after the other without waiting are collected, from the second one on, and written together when
- * the code that made them waits: one crossing and one write to the log instead of many. Whoever else wants something of the
- * database gets at it by `native`, which writes first what was collected: so nobody can tell, but by the time it takes.
+ * Code may make many writes without waiting for each. From the second one on, such writes are collected. They are written together when the
+ * code that made them waits: one call into native code and one write to the log instead of many. All other operations on the database use
+ * `native`, which first writes what was collected. So the collecting changes nothing that a program can see, except the time.
  */
 export class Handle implements Owner {
   isOpen = true;
@@ -46,12 +46,12 @@ export class Handle implements Owner {
     return valueRead(this.native.getSync(family, key, options));
   }
 
-  /** The same, shown by memory that the next one that is borrowed takes. */
+  /** The same, but the value is borrowed: it lies in memory that the next borrowed value overwrites. */
   getBorrowed(family: number, key: Key, options: ReadArgument | undefined): Read {
     return valueBorrowed(this.native.getSync(family, key, options, borrowedMemory));
   }
 
-  /** The values of many keys; `utf8` is what the options say of their encoding. */
+  /** The values of many keys. `utf8` must be what the options say about the encoding. */
   getMany(
     family: number,
     keys: readonly Key[],
@@ -77,8 +77,9 @@ export class Handle implements Owner {
   }
 
   /**
-   * The first write is made at once, and those after it are collected until this thread gets to its next task. Only those to
-   * one family: if it is dropped, no other's fail.
+   * Whether a write to this family is to be collected. The first write is made at once. Those after it are collected until this thread gets
+   * to its next microtask. Only writes to one family are collected together: if that family was dropped, no write to another one fails with
+   * it.
    */
   #collects(family: number): boolean {
     if (this.#collecting) {

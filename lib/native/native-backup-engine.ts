@@ -1,4 +1,4 @@
-// What binding/napi/backup/backup_engine.cc gives to lib. Types only; nothing of this is public.
+// The interface between binding/napi/backup/backup_engine.cc and lib. Types only; nothing here is public.
 
 import type {
   BackupInfo,
@@ -11,7 +11,7 @@ import type {
 } from './backup-info.js';
 
 export interface NativeOperation {
-  /** False when it is past the point of no return. */
+  /** Returns false if the operation is past the point of no return. */
   stop(): boolean;
 }
 
@@ -28,30 +28,33 @@ export interface NativeRateLimiter {
   setBytesPerSecond(bytesPerSecond: number): void;
 }
 
-/** What writes to the directory and was called later waits until it is released, or forgotten. */
+/** A turn in the repository's queue of writes. Writes that were called later wait until the turn is released or garbage-collected. */
 export interface NativeWriteTurn {
   release(): void;
 }
 
 export interface NativeStateLock {
   release(): void;
-  /** Throws LOCK_LOST when its file was removed: others may have taken another. */
+  /** Throws LOCK_LOST if the lock's file was removed: others may have taken the lock on a new file. */
   assertHeld(): void;
 }
 
-/** `Db` is the native database of lib/native/binding.ts. An option object holds only what its option table knows. */
+/**
+ * `Db` is the native database of lib/native/binding.ts. An option object may hold only the options that its option table in native code
+ * knows.
+ */
 export interface NativeBackupEngine<Db = unknown> {
   readonly token: string;
   readonly location: string;
   readonly readOnly: boolean;
   createBackup(db: Db, operation: NativeOperation, options: object): Promise<BackupInfo>;
   verifyBackup(backupId: number, operation: NativeOperation, options: object): Promise<void>;
-  /** backupId 0: the latest. */
+  /** backupId 0 means the latest backup. */
   restoreBackup(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestoreResult>;
   planRestore(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestorePlan>;
   survey(options: object): Promise<BackupSurvey>;
   getBackupInfos(options: object): Promise<BackupInfo[]>;
-  /** backupId 0: the latest. */
+  /** backupId 0 means the latest backup. */
   getBackupInfo(backupId: number, options: object): Promise<BackupInfo | undefined>;
   getCorruptedBackups(): Promise<number[]>;
   openBackup(backupId: number): Promise<Db>;
@@ -64,9 +67,9 @@ export interface NativeBackupEngine<Db = unknown> {
 }
 
 export interface NativeBackupModule<Db = unknown> {
-  /** Throws what openBackupEngine would about its options, and does nothing. */
+  /** Throws the same errors about the options as openBackupEngine, and does nothing else. */
   checkEngineOptions(options: object): void;
-  /** The same of createBackup. */
+  /** Throws the same errors about the options as createBackup, and does nothing else. */
   checkCreateOptions(options: object): void;
   openBackupEngine(location: string, options: object): Promise<NativeBackupEngine<Db>>;
   planBackup(db: Db, location: string, engineOptions: object, options: object): Promise<NativeBackupPlan>;
@@ -74,9 +77,12 @@ export interface NativeBackupModule<Db = unknown> {
   stopBackup(token: string): boolean;
   newOperation(onProgress?: (progress: Progress) => void): NativeOperation;
   newRateLimiter(options: object): NativeRateLimiter;
-  /** Why this process may not read a path: which part of it denies that, whose that is, and its mode. */
+  /**
+   * Why this process may not read a path: which part of the path denies it, who owns that part, and its mode. Undefined if nothing denies
+   * it.
+   */
   whyDenied(path: string): string | undefined;
-  /** Undefined while another process, or another holder in this one, has it. */
+  /** Returns undefined while another process, or another holder in this process, has the lock. */
   tryLockState(location: string): NativeStateLock | undefined;
   findRestoreLeftovers(directory: string, options: { remove: boolean }): Promise<RestoreLeftover[]>;
 }

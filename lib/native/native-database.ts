@@ -1,25 +1,25 @@
-// What binding/napi/database/database.cc and its neighbours give to lib. Types only; nothing of this is public.
+// The interface between binding/napi/database/ (database.cc and the files beside it) and lib. Types only; nothing here is public.
 
 import type { RocksDBError } from '../base/errors.js';
 import type { Key } from './options.js';
 import type { Snapshot } from './snapshot.js';
 
-/** A result that needed no waiting comes as it is. */
+/** A result. It is returned directly if nothing had to wait, otherwise as a promise. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** Options of a read, or in their place an encoding alone, which is faster. */
+/** Options of a read. An encoding alone may stand in place of the object; that is faster. */
 export type ReadArgument = object | 'utf8';
 
-/** One JS thread's handle on a database. `family` is the id of a column family. */
+/** A handle of one JS thread on a database. `family` is the id of a column family. */
 export interface NativeDatabase {
   readonly path: string;
   readonly token: string;
   readonly mode: 'readWrite' | 'readOnly' | 'secondary';
   readonly identity: string;
   readonly latestSequenceNumber: bigint;
-  /** A number is a place in the read pool: see lib/native/reads.ts, which also knows what `getMany` gives. */
+  /** A number is a position in the read pool. See lib/native/reads.ts, which also knows the result format of `getMany`. */
   get(family: number, key: Key, options?: ReadArgument): MaybePromise<Buffer | string | undefined | number>;
-  /** With memory, puts the value there and gives its length, if it is large enough. */
+  /** With `into`, copies the value there and returns its length, if `into` is large enough for it. */
   getSync(family: number, key: Key, options?: ReadArgument, into?: Buffer): Buffer | string | undefined | number;
   getMany(
     family: number,
@@ -50,10 +50,10 @@ export interface NativeDatabase {
   property(family: number, name: string): string | undefined;
   checkpoint(path: string): Promise<void>;
   tryCatchUpWithPrimary(): Promise<void>;
-  /** Names what the database holds: see lib/manager/database-content.ts. `tables` is empty where it is not known. */
+  /** Identifies what the database contains: see lib/manager/database-content.ts. `tables` is empty if it is not known. */
   content(tables: boolean): Promise<{ state: Buffer; tables: Buffer; inMemory: boolean }>;
   resume(): Promise<void>;
-  /** One listener for each handle; undefined takes it away. */
+  /** One listener for each handle. Undefined removes it. */
   onEvent(listener: DatabaseListener | undefined): void;
   close(): Promise<void>;
 }
@@ -76,21 +76,24 @@ export interface NativeWriteBatch {
 }
 
 export interface NativeIterator {
-  /** A block, laid out as binding/core/database/iterator.h says. With memory, may put it there and give its length. */
+  /**
+   * Returns a block; its layout is described in binding/core/database/iterator.h. With `into`, it may put the block there and return its
+   * length.
+   */
   next(maxEntries: number, maxBytes: number, target?: Key): MaybePromise<Buffer>;
   next(maxEntries: number, maxBytes: number, target?: Key, into?: Buffer): MaybePromise<Buffer | number>;
   close(): void;
 }
 
-/** What the engine of this package is and can do. */
+/** Version and features of the RocksDB in this package. */
 export interface EngineInfo {
-  /** RocksDB's version, `9.7.4` for instance. */
+  /** RocksDB's version, for example `9.7.4`. */
   rocksdb: string;
-  /** The compressions that are linked in, by the names that options take. */
+  /** The compressions that are built in, with the names that options use. */
   compressions: string[];
   /**
-   * What not every RocksDB that this package builds with can do: `ioBufferSize`, `atomicFlush`,
-   * `levelDBTables` (a LevelDB database can be opened to read).
+   * The features that not every RocksDB has with which this package can be built: `ioBufferSize`, `atomicFlush`, `levelDBTables` (a LevelDB
+   * database can be opened for reading).
    */
   features: string[];
 }
@@ -105,7 +108,7 @@ export interface NativeDatabaseModule {
   };
   Snapshot: { prototype: Snapshot };
   setReadPool(pool: Buffer): void;
-  /** The last one that was set. */
+  /** The pool that was set last. */
   readPool?: Buffer;
   engineInfo(): EngineInfo;
   setErrorClass(errorClass: unknown): void;

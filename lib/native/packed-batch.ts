@@ -4,13 +4,12 @@ import type { Key, WriteOptions } from './options.js';
 import { PackedWrites } from './packed-writes.js';
 
 /**
- * A batch whose puts and deletes cross to native code together: what all kinds of batches are made of. A family is named by
- * its id.
+ * A batch whose puts and deletes cross to native code together. All kinds of batches are built on it. A column family is given by its id.
  */
 export class PackedBatch {
   readonly #handle: Handle;
   readonly #native: NativeWriteBatch;
-  readonly #packed = new PackedWrites(); // what comes after what the native batch has
+  readonly #packed = new PackedWrites(); // these writes come after those in the native batch
 
   constructor(handle: Handle) {
     this.#handle = handle;
@@ -19,7 +18,7 @@ export class PackedBatch {
 
   put(family: number, key: Key, value: Key): void {
     if (!this.#handle.isOpen || !this.#packed.put(family, key, value)) {
-      this.native.put(family, key, value); // which tells what is wrong, if something is
+      this.native.put(family, key, value); // it throws if something is wrong with them
     }
   }
 
@@ -29,7 +28,7 @@ export class PackedBatch {
     }
   }
 
-  /** The native batch, with everything in it. */
+  /** The native batch, with all writes in it. */
   get native(): NativeWriteBatch {
     const { count, words, bytes, used } = this.#packed;
     if (count > 0) {
@@ -44,22 +43,22 @@ export class PackedBatch {
     this.#native.clear();
   }
 
-  /** Writes it all, after the writes that came before, and leaves the batch empty. */
+  /** Writes the batch, after all writes that were made before, and leaves the batch empty. */
   write(options?: WriteOptions): MaybePromise<void> {
     return this.#whole().write(options);
   }
 
-  /** The same, waiting on this thread. */
+  /** The same, but blocks this thread until it is done. */
   writeSync(options?: WriteOptions): void {
     this.#whole().writeSync(options);
   }
 
   #whole(): NativeWriteBatch {
-    void this.#handle.native; // which writes what came before
+    void this.#handle.native; // this getter writes what was collected before
     try {
       return this.native;
     } catch (error) {
-      this.clear(); // all or none
+      this.clear(); // either all writes of the batch are made, or none
       throw error;
     }
   }

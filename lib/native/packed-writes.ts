@@ -1,37 +1,38 @@
 import type { Key } from './options.js';
 
-/** What a packed write does: as binding/napi/database/packed_writes.h has it. */
+/** Kinds of packed writes. The numbers are those of binding/napi/database/packed_writes.h. */
 const PUT = 0;
 const DELETE = 1;
 
-/** Three words a write: what it does and to which family, the size of the key, the size of the value. */
+/** Each write has three words: its kind and its column family, the size of the key, the size of the value. */
 const WORDS = 3;
 const FIRST_BYTES = 1 << 10;
 const FIRST_WRITES = 16;
 
-/** Larger ones are not packed: copying them twice costs more than a call. */
+/** Larger keys and values are not packed: copying them twice costs more than a call into native code. */
 const MAX_PART_BYTES = 16 << 10;
 
-/** A loop over so many characters is faster than a call. */
+/** Up to this many characters, a loop over them is faster than a call. */
 const SHORT_TEXT = 48;
 
-/** What a pack may keep of its memory when it is emptied. */
+/** How much memory an emptied pack may keep for its next use. */
 const KEPT_BYTES = 256 << 10;
 
-/**
- * Writes that are collected here and cross to native code at once: most of what a small write costs is the way there.
- */
+/** Collects writes, which then cross to native code in one call: for a small write, the call costs more than the write itself. */
 export class PackedWrites {
-  /** How many there are. */
+  /** How many writes were collected. */
   count = 0;
-  /** What their keys and values are, one after the other. */
+  /** Their keys and values, one after the other. */
   bytes: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
-  /** How much of `bytes` is used. */
+  /** How many bytes of `bytes` are in use. */
   used = 0;
-  /** What is to be done with them. */
+  /** The description of the writes: three words for each. */
   words = new Uint32Array(FIRST_WRITES * WORDS);
 
-  /** Returns false, and does nothing, if it cannot be packed: then it goes its own way, where what is wrong is told. */
+  /**
+   * Returns false and changes nothing if the write cannot be packed. The caller must then call native code directly, which throws if
+   * something is wrong with the arguments.
+   */
   put(family: number, key: Key, value: Key): boolean {
     const used = this.used;
     const keySize = this.#add(key);
@@ -46,7 +47,7 @@ export class PackedWrites {
     return false;
   }
 
-  /** As `put`. */
+  /** Like `put`. */
   delete(family: number, key: Key): boolean {
     const keySize = this.#add(key);
     if (keySize < 0) {
@@ -78,7 +79,7 @@ export class PackedWrites {
     this.count++;
   }
 
-  /** Adds a key or a value; tells its size, or -1. */
+  /** Adds a key or a value. Returns its size, or -1 if it cannot be packed. */
   #add(part: Key): number {
     if (typeof part === 'string') {
       return this.#addText(part);

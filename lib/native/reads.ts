@@ -5,8 +5,8 @@ import type { MaybePromise } from './native-database.js';
 import { isPromise } from './settle.js';
 
 /**
- * Small values that native code read on this thread are put here, one after the other: making a Buffer for each of them
- * there takes longer than reading it. The sizes are those of binding/napi/runtime/read_pool.h.
+ * Native code puts small values that it reads on this thread into this pool, one after the other: making a Buffer for each value in native
+ * code takes longer than reading the value. The sizes are those of binding/napi/runtime/read_pool.h.
  */
 const POOL_BYTES = 32 << 10;
 const SIZE_BITS = 13;
@@ -14,9 +14,9 @@ const MAX_POOLED_BYTES = 4096;
 
 function renew(): void {
   const pool = Buffer.allocUnsafeSlow(POOL_BYTES);
-  markAsUntransferable(pool.buffer); // as node's own pool: a transfer of one value would take all others along
+  markAsUntransferable(pool.buffer); // like Node's own pool: a transfer of one value would take all others with it
   native.setReadPool(pool);
-  native.readPool = pool; // there, and not here, for every copy of this file that a thread may have
+  native.readPool = pool; // kept there and not here, because a thread may have several copies of this file
 }
 if (native.readPool === undefined) {
   renew();
@@ -35,27 +35,27 @@ function pooled(place: number): Buffer {
 /** A value that was read. */
 export type Read = Buffer | string | undefined;
 
-/** What `getSync` of a native database gave. */
+/** Converts the result of a native database's `getSync`. */
 export function valueRead(result: Read | number): Read {
   return typeof result === 'number' ? pooled(result) : result;
 }
 
-/** What `get` of a native database gave. */
+/** Converts the result of a native database's `get`. */
 export function valueReadSoon(result: MaybePromise<Read | number>): MaybePromise<Read> {
   return isPromise(result) ? (result as Promise<Read>) : valueRead(result);
 }
 
 const BORROWED_BYTES = 64 << 10;
 
-/** The lengths for which a Buffer is kept, to be lent again and again. */
+/** For values shorter than this, the Buffer is kept and used again for the next value of the same length. */
 const KEPT_LENGTHS = 4096;
 
-/** What `getSync` puts values into that are borrowed. */
+/** The memory into which native `getSync` puts borrowed values. */
 export const borrowedMemory = Buffer.allocUnsafeSlow(BORROWED_BYTES);
 markAsUntransferable(borrowedMemory.buffer);
 const borrowed: (Buffer | undefined)[] = new Array(KEPT_LENGTHS);
 
-/** What `getSync` of a native database gave that was told to use `borrowedMemory`. */
+/** Converts the result of a native database's `getSync` that was given `borrowedMemory`. */
 export function valueBorrowed(result: Read | number): Read {
   if (typeof result !== 'number') {
     return result;
@@ -73,7 +73,10 @@ export function valueBorrowed(result: Read | number): Read {
 
 const MISSING = 0xffff_ffff;
 
-/** What `getMany` of a native database gave: values, or one piece of memory, laid out as binding/napi/database/database_data.cc says. */
+/**
+ * Converts the result of a native database's `getMany`: values, or one piece of memory with the layout described in
+ * binding/napi/database/database_data.cc.
+ */
 export function valuesRead(result: Buffer | Read[], utf8: boolean): Read[] {
   if (Array.isArray(result)) {
     return result;

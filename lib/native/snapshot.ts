@@ -1,6 +1,6 @@
 /**
- * A view of the whole database, all column families, as it was at one moment. Goes into the options of reads and iterators.
- * While a snapshot lives the database keeps what it shows, so release it, or let `using` do that.
+ * A view of the whole database, with all column families, as it was at one moment. Pass it in the options of reads and iterators. While a
+ * snapshot exists, the database must keep the data that it shows, so release it, or let `using` do that.
  *
  * @example
  * using snapshot = db.snapshot();
@@ -8,8 +8,8 @@
  * await db.get('k', { snapshot }); // what it was before
  */
 export interface Snapshot extends Disposable {
-  /** The number of the last write that the snapshot shows. */
+  /** The sequence number of the last write that the snapshot shows. */
   readonly sequenceNumber: bigint;
-  /** Ends the snapshot. Reads that have begun are not disturbed. Again does nothing. */
+  /** Ends the snapshot. Reads that have already begun continue normally. A second call does nothing. */
   release(): void;
 }

@@ -1,9 +1,9 @@
-/** Whatever is of a database, as far as that is known. */
+/** Anything that belongs to a database, as far as that is known. */
 interface OfDatabase {
   databaseId?: string | undefined;
 }
 
-/** Those of one database, and those of which nothing tells the database; all if it is not known which. */
+/** The backups of one database, and those whose database is not known. All backups if `databaseId` is undefined. */
 export function ownBackups<B extends OfDatabase>(backups: readonly B[], databaseId: string | undefined): B[] {
   return backups.filter(
     (backup) => databaseId === undefined || backup.databaseId === undefined || backup.databaseId === databaseId,
@@ -11,8 +11,8 @@ export function ownBackups<B extends OfDatabase>(backups: readonly B[], database
 }
 
 /**
- * Backups by the databases that they are of, in the order of the first of each. One of which nothing tells the database is of the
- * only one that there is; where there are several, such ones stand for themselves, under undefined.
+ * Groups backups by their databases, in the order of the first backup of each. If there is only one database, backups whose database is not
+ * known count as its backups. If there are several, such backups form a group of their own, under undefined.
  */
 export function byDatabase<B extends OfDatabase>(backups: readonly B[]): [databaseId: string | undefined, own: B[]][] {
   const known = new Set(backups.map(({ databaseId }) => databaseId).filter((id) => id !== undefined));

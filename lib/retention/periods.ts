@@ -1,7 +1,7 @@
-/** The periods that retention rules know, the shortest first. */
+/** The periods of retention rules, the shortest first. */
 export const PERIODS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 
-/** A rule by its period. */
+/** The name of a rule for a period. */
 export type Period = (typeof PERIODS)[number];
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -9,9 +9,8 @@ const DAY = 24 * 60 * 60 * 1000;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 /**
- * The hour, day, ISO week, month or year of a time in a time zone, by a name that no other has: '2026-11-20 03:00',
- * '2026-11-20', '2026-W47', '2026-11', '2026'. Outside UTC hours name their offset: where clocks are set back, an hour comes
- * twice.
+ * The hour, day, ISO week, month or year that contains a time in a time zone, as a unique name: '2026-11-20 03:00', '2026-11-20',
+ * '2026-W47', '2026-11', '2026'. Names of hours outside UTC include the offset, because an hour comes twice when clocks are set back.
  */
 export function periodOf(time: Date, period: Period, timezone: string): string {
   const local = localTime(time, timezone);
@@ -71,7 +70,7 @@ function offset(local: Date, time: Date): string {
   return `${minutes < 0 ? '-' : '+'}${two(Math.abs(minutes) / 60)}:${two(Math.abs(minutes) % 60)}`;
 }
 
-/** Weeks begin on Monday, and belong to the year that has their Thursday. */
+/** ISO weeks begin on Monday. A week belongs to the year that contains its Thursday. */
 function isoWeek(local: Date): string {
   const daysSinceMonday = (local.getUTCDay() + 6) % 7;
   const thursday = new Date(local.getTime() + (3 - daysSinceMonday) * DAY);

@@ -4,40 +4,41 @@ import { unknownOption } from '../base/unknown-option.js';
 import { PERIODS, type Period, periodOf } from './periods.js';
 
 /**
- * What is to be kept. Where a directory has backups of several databases, the policy is for each of them: every number in it
- * counts one database's backups. The rules `last`, `within`, `hourly` ... `yearly` are a union: a backup stays if any of them keeps it.
- * Without any such rule all stay. What the caps (`maxBackups`, `maxBytes`) do not allow goes after that, oldest first.
+ * Which backups to keep. If a repository has backups of several databases, the policy applies to each database separately: every number in
+ * it counts the backups of one database. The rules `last`, `within`, `hourly` ... `yearly` add up: a backup stays if at least one of them
+ * keeps it. If no such rule is given, all backups stay. After that, the caps (`maxBackups`, `maxBytes`) delete the oldest backups until the
+ * caps hold.
  */
 export interface RetentionPolicy {
-  /** The newest so many. @default 0 */
+  /** Keeps this many of the newest backups. @default 0 */
   last?: number | undefined;
-  /** The newest of each of the last so many hours that have backups. @default 0 */
+  /** Keeps the newest backup of each hour, for this many of the latest hours that have backups. @default 0 */
   hourly?: number | undefined;
-  /** The newest of each of the last so many days that have backups. @default 0 */
+  /** Keeps the newest backup of each day, for this many of the latest days that have backups. @default 0 */
   daily?: number | undefined;
-  /** The newest of each of the last so many weeks (ISO: from Monday) that have backups. @default 0 */
+  /** Keeps the newest backup of each week (ISO: from Monday), for this many of the latest weeks that have backups. @default 0 */
   weekly?: number | undefined;
-  /** The newest of each of the last so many months that have backups. @default 0 */
+  /** Keeps the newest backup of each month, for this many of the latest months that have backups. @default 0 */
   monthly?: number | undefined;
-  /** The newest of each of the last so many years that have backups. @default 0 */
+  /** Keeps the newest backup of each year, for this many of the latest years that have backups. @default 0 */
   yearly?: number | undefined;
   /**
-   * All that are at most so much older than the newest one: '7d', or milliseconds. Not older than now: a service that stood
-   * still for a week does not come back to an empty history. @default 0
+   * Keeps all backups that are at most this much older than the newest one: '7d', or milliseconds. The age is counted from the newest
+   * backup and not from now: so a service that was stopped for a week does not lose its whole history. @default 0
    */
   within?: string | number | undefined;
-  /** So many backups at most. @default no limit */
+  /** The maximum number of backups. @default no limit */
   maxBackups?: number | undefined;
-  /** So many bytes at most, '50GB' or a number; a file that several backups share counts once. @default no limit */
+  /** The maximum total size: '50GB', or a number of bytes. A file that several backups share counts once. @default no limit */
   maxBytes?: number | string | undefined;
-  /** Whose hours, days, weeks, months and years: 'Europe/Vienna'. @default 'UTC' */
+  /** The time zone for hours, days, weeks, months and years, for example 'Europe/Vienna'. @default 'UTC' */
   timezone?: string | undefined;
 }
 
 const COUNTS = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 const FIELDS: ReadonlySet<string> = new Set([...COUNTS, 'within', 'maxBackups', 'maxBytes', 'timezone']);
 
-/** A policy that has been checked, in numbers. */
+/** A policy that has been checked, with all values as numbers. */
 export interface Rules {
   last: number;
   periods: { period: Period; count: number }[];
@@ -50,7 +51,7 @@ export interface Rules {
 }
 
 /**
- * Checks a policy: unknown names, wrong values, and one that would keep nothing, are an INVALID_OPTION.
+ * Checks a policy. Throws INVALID_OPTION if it has unknown names or wrong values, or if it would keep nothing.
  *
  * @example
  * checkRetentionPolicy({ daily: 7, weekly: 4 });
@@ -59,7 +60,7 @@ export function checkRetentionPolicy(policy: RetentionPolicy): void {
   readPolicy(policy);
 }
 
-/** The rules of a policy that is given by a user; throws INVALID_OPTION. */
+/** Converts a user's policy to rules. Throws INVALID_OPTION if it is wrong. */
 export function readPolicy(policy: RetentionPolicy): Rules {
   if (typeof policy !== 'object' || policy === null || Array.isArray(policy)) {
     throw invalidOption(TypeError, 'retention', 'an object such as { daily: 7, weekly: 4 }', describe(policy));

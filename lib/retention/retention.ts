@@ -7,69 +7,77 @@ import { Usage } from './usage.js';
 
 export { checkRetentionPolicy, type RetentionPolicy } from './policy.js';
 
-/** What {@link planRetention} has to know of a backup. The records of {@link readInventory} have it. */
+/** The information about a backup that {@link planRetention} needs. The entries of {@link readInventory} contain it. */
 export interface RetentionBackup {
-  /** The order in which they were made. Timestamps are no order: a clock may have been set back. */
+  /** Gives the order in which the backups were made. Timestamps do not, because a clock may have been set back. */
   backupId: number;
-  /** Not known of backups that cannot be read. */
+  /** Undefined for backups that cannot be read. */
   timestamp?: Date | undefined;
-  /** `good`: verified. `corrupt`: cannot be read, or did not verify. */
+  /** `good`: verified. `corrupt`: cannot be read, or failed a verify. `unverified`: neither of these. */
   state: 'good' | 'unverified' | 'corrupt';
   /** Whether it is kept until it is unpinned. */
   pinned: boolean;
-  /** Which database it is of. Where that is not known, it counts with the only database there is, or else for itself. */
+  /**
+   * The id of the backup's database. If it is not known, the backup counts as one of the only database; if there are several databases, all
+   * such backups form a group of their own.
+   */
   databaseId?: string | undefined;
-  /** Its files, by names that tell which are the same. Needed for `maxBytes`. */
+  /** Its files. Equal names mean the same file. Needed for `maxBytes`. */
   files?: readonly { name: string; size: number }[] | undefined;
-  /** Bytes that it takes beside its files. @default 0 */
+  /** Bytes that the backup takes in addition to its files. @default 0 */
   metaSize?: number | undefined;
 }
 
 /** Options of {@link planRetention}. */
 export interface RetentionOptions {
-  /** Deletes nothing of a database unless its newest backup has verified. @default true */
+  /** Deletes no backups of a database unless its newest backup is verified. @default true */
   requireVerified?: boolean | undefined;
-  /** Deletes backups of this database only. @default of all */
+  /** Deletes only backups of this database. @default all databases */
   databaseId?: string | undefined;
-  /** Why nothing may be deleted at the moment, for a reason that is not in the backups. @default none */
+  /** Why nothing may be deleted at the moment, if the reason is not in the backups themselves. @default none */
   forbidden?: string | undefined;
 }
 
-/** What becomes of one backup, and why. */
+/** The decision about one backup, with its reasons. */
 export interface RetentionDecision {
   backupId: number;
   timestamp: Date | undefined;
   action: 'keep' | 'delete';
-  /** By which rules: 'last 3', 'daily 2026-11-20', 'pinned'; or for what it goes: 'no rule keeps it', 'over the limit of 50 GB'. */
+  /**
+   * If the backup is kept, the rules that keep it: 'last 3', 'daily 2026-11-20', 'pinned'. If it is deleted, the reason: 'no rule keeps
+   * it', 'over the limit of 50 GB'.
+   */
   rules: string[];
 }
 
-/** What {@link planRetention} decided. */
+/** The result of {@link planRetention}. */
 export interface RetentionPlan {
-  /** One for every backup, oldest first. */
+  /** One decision for every backup, oldest first. */
   decisions: RetentionDecision[];
   /** Ids of the backups that stay, oldest first. */
   keep: number[];
-  /** Ids of the backups that go, oldest first. */
+  /** Ids of the backups to delete, oldest first. */
   delete: number[];
-  /** Why nothing is deleted that the policy does not keep, or nothing of one database: one sentence. */
+  /** Why backups that the policy does not keep are not deleted, in one sentence. It may apply to all databases or only to one. */
   blocked?: string;
-  /** Backups, each the newest of its database, that must verify before others of theirs are deleted. */
+  /**
+   * Ids of backups that must be verified before other backups of the same database are deleted. Each is the newest backup of its database.
+   */
   verifyFirst: number[];
-  /** Which caps are exceeded all the same, and why: a sentence for each. */
+  /** The caps that are still exceeded afterwards, and why: one sentence for each. */
   exceeded: string[];
-  /** Bytes of all files now, those that are shared counted once. */
+  /** Total size of all files now, in bytes. Shared files count once. */
   bytesBefore: number;
-  /** The same afterwards. */
+  /** Total size of all files afterwards. */
   bytesAfter: number;
 }
 
 /**
- * Says for every backup whether it stays or goes, and by which rule. Decides only; deletes nothing, reads nothing.
+ * Decides for every backup whether it stays or is deleted, and by which rule. It only decides: it deletes nothing and reads nothing.
  *
- * Whatever the policy says: pinned backups, the newest one and the last good one stay; nothing goes while any backup is
- * corrupt, nor while the newest one is not verified. Backups whose timestamps lie in the future are kept by the rules that go
- * by time, and take no older one's place.
+ * These rules apply whatever the policy says. Pinned backups, the newest backup and the last good backup of each database stay. Nothing is
+ * deleted while any backup is corrupt. No backups of a database are deleted while its newest backup is not verified. A backup whose
+ * timestamp is in the future is kept by all rules about time, but does not take the place of an older one.
  *
  * @example
  * const plan = planRetention(backups, { daily: 7, weekly: 4, maxBytes: '100GB' }, new Date());
@@ -107,14 +115,14 @@ export function planRetention(
   return resultOf(ordered, plans);
 }
 
-/** What becomes of the backups of one database. */
+/** The decisions about the backups of one database. */
 interface DatabasePlan {
   reasons: Map<RetentionBackup, string[]>;
-  /** What no rule keeps, and why it would go. */
+  /** The backups that no rule keeps, and why they would be deleted. */
   wanted: Map<RetentionBackup, string>;
-  /** Why none of these go. */
+  /** Why none of them is deleted. */
   blocked: string | undefined;
-  /** Whether it goes once the newest has verified. */
+  /** The id of the newest backup, if it must be verified before others are deleted. */
   verifyFirst: number | undefined;
   exceeded: string[];
 }
@@ -139,7 +147,8 @@ function planOne(
   const exceeded = applyCaps(own, rules, wanted);
   const newest = own.at(-1);
   const unverified = requireVerified && newest !== undefined && newest.state !== 'good' ? newest.backupId : undefined;
-  // A corrupt one stays until somebody has looked at it; it would have gone, unless all stay.
+  // A corrupt backup stays until somebody has looked at it. Otherwise the policy would delete it, unless no keep-rule is set and all
+  // backups stay.
   const isHeld = rules.keepsByRule && own.some(({ state }) => state === 'corrupt');
   const blocked =
     wanted.size === 0 && !isHeld
@@ -165,7 +174,7 @@ function inOrder(backups: readonly RetentionBackup[]): RetentionBackup[] {
   return ordered;
 }
 
-/** By which keep-rules each one stays. */
+/** Finds the rules that keep each backup. */
 function keptByRules(ordered: RetentionBackup[], rules: Rules, now: Date): Map<RetentionBackup, string[]> {
   const reasons = new Map<RetentionBackup, string[]>(ordered.map((backup) => [backup, []]));
   const newestFirst = ordered.filter(({ state }) => state !== 'corrupt').reverse();
@@ -197,7 +206,7 @@ function keptByRules(ordered: RetentionBackup[], rules: Rules, now: Date): Map<R
 type Dated = RetentionBackup & { timestamp: Date };
 
 function isPast(backup: RetentionBackup, now: Date): backup is Dated {
-  // False for an invalid Date as well.
+  // This is also false for an invalid Date.
   return backup.timestamp !== undefined && backup.timestamp.getTime() <= now.getTime();
 }
 
@@ -214,7 +223,7 @@ function keepWithin(newestFirst: Dated[], rules: Rules, reasons: Map<RetentionBa
   }
 }
 
-/** Periods are in the order of their newest backups' ids, as everything is: a clock that was set back does not matter. */
+/** Periods are ordered by the ids of their newest backups, not by time. So it does not matter if the clock was set back. */
 function keepPeriods(
   newestFirst: Dated[],
   period: Period,
@@ -235,14 +244,14 @@ function keepPeriods(
   }
 }
 
-/** What stays whatever the policy says. */
+/** The backups that stay whatever the policy says. */
 function protectedOnes(ordered: RetentionBackup[]): [RetentionBackup, string][] {
   const found: [RetentionBackup, string][] = [];
   const readable = ordered.filter(({ state }) => state !== 'corrupt');
   const lastGood = readable.filter(({ state }) => state === 'good').at(-1);
   const newest = readable.at(-1);
   if (newest !== undefined) {
-    // Its id would be given again.
+    // If it were deleted, its id would be given again.
     found.push([newest, 'newest']);
   }
   if (lastGood !== undefined) {
@@ -259,7 +268,7 @@ function protectedOnes(ordered: RetentionBackup[]): [RetentionBackup, string][] 
   return found;
 }
 
-/** Adds to what goes, oldest first, until the caps hold. @returns a sentence for each cap that cannot be made to hold */
+/** Adds backups to those to delete, oldest first, until the caps hold. @returns a sentence for each cap that cannot be kept */
 function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<RetentionBackup, string>): string[] {
   const kept = protectedOnes(ordered).map(([backup]) => backup);
   const untouchable = new Set(kept);
@@ -296,7 +305,7 @@ function limitOf(backups: number): string {
   return `the limit of ${backups} ${backups === 1 ? 'backup' : 'backups'}`;
 }
 
-/** Why nothing of any database may go: deleting one backup makes RocksDB delete what it takes for nobody's. */
+/** Why nothing of any database may be deleted. When one backup is deleted, RocksDB also deletes all files that no readable backup uses. */
 function pruneBlocker(ordered: RetentionBackup[], { forbidden }: RetentionOptions): string | undefined {
   if (forbidden !== undefined) {
     return forbidden;

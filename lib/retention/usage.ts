@@ -1,10 +1,10 @@
-/** A backup's files, by names that tell which are the same, and the bytes that it takes beside them. */
+/** A backup's files (equal names mean the same file), and the bytes that it takes in addition to them. */
 interface Stored {
   files?: readonly { name: string; size: number }[] | undefined;
   metaSize?: number | undefined;
 }
 
-/** Bytes of the distinct files of backups, and of what tells of them. */
+/** Total size of the distinct files of backups, plus their metadata. */
 export class Usage {
   readonly #users = new Map<string, number>();
   bytes = 0;

@@ -1,5 +1,5 @@
-// Every option and argument of a backup engine, times every kind of wrong value: a TypeError or RangeError with the code
-// INVALID_OPTION, before anything is touched.
+// Passes every kind of wrong value to every option and argument of a backup engine. Each must fail with a TypeError or RangeError with the
+// code INVALID_OPTION, before anything is changed.
 
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -10,7 +10,7 @@ import { snapshotOf, tempDir } from '../fixtures/files.js';
 type Kind = typeof TypeError | typeof RangeError;
 type Wrong = [value: unknown, kind: Kind];
 
-const bare = Object.create(null); // an object that cannot be made a string
+const bare = Object.create(null); // an object that cannot be converted to a string
 const types = (...values: unknown[]): Wrong[] => values.map((value) => [value, TypeError]);
 const ranges = (...values: unknown[]): Wrong[] => values.map((value) => [value, RangeError]);
 
@@ -89,7 +89,7 @@ function describe(value: unknown): string {
   return String(value);
 }
 
-/** Calls with each wrong value, and looks at the error. A name that an option has must be in the message. */
+/** Calls with each wrong value and checks the error. If the value belongs to an option, the message must contain the option's name. */
 async function refuses(t: Test, name: string, wrong: Wrong[], call: (value: unknown) => Promise<unknown>) {
   for (const [value, Kind] of wrong) {
     const title = `${name}: ${describe(value)}`;
@@ -118,7 +118,7 @@ async function scene(t: Test) {
 t.test('wrong options of BackupEngine.open are refused before anything is touched', async (t) => {
   const { dir, untouched } = await scene(t);
   for (const [name, wrong] of Object.entries(engineOptions)) {
-    // After all that has an effect of its own.
+    // After options that have effects of their own.
     await refuses(t, name, wrong, (value) =>
       BackupEngine.open(dir('new'), { infoLog: dir('log'), destroyOldData: true, [name]: value } as object),
     );

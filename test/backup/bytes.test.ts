@@ -1,4 +1,4 @@
-// Progress of what is not plain: other layouts, excluded files, files of the same name; and an end at any event.
+// Progress in special cases: other layouts, excluded files, files of the same name; and stops at any event.
 
 import { rmSync } from 'node:fs';
 import t from 'tap';
@@ -113,8 +113,8 @@ t.test(
     const db = await openDatabase(t, dir('db'));
     await fill(db, 'a', { count: 100 });
     const contents = await contentsOf(db);
-    // A tenth of a second each, as JS is told of an event a moment after it. The first event is waited for: a stop there
-    // is never too late.
+    // A tenth of a second each, because JS is told of an event a moment later. The test waits for the first event: a stop there is never
+    // too late.
     const limit = new RateLimiter({ bytesPerSecond: 1_000_000, mode: 'all' });
     const engine = await openEngine(t, dir('backups'), { backupRateLimit: limit, restoreRateLimit: limit });
     await engine.createBackup(db);

@@ -1,4 +1,4 @@
-// Backups of databases of every kind, while they are written to, by several at a time, and after interrupted ones.
+// Backups of databases of every kind: while they are written to, several at a time, and after interrupted ones.
 
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import t from 'tap';

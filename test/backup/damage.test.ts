@@ -1,4 +1,4 @@
-// What was found damaged stays so, by file and for every backup that has the file, until it is read and found whole.
+// Damage that was found is remembered, by file and for every backup that has the file, until the file is read and found intact.
 
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { damages, tempDir } from '../fixtures/files.js';
 
 const now = Date.UTC(2026, 5, 1);
 
-/** Three backups, each with a table more than the one before: all have the first one's, which is kept aside. */
+/** Three backups. Each has one table more than the one before, so all have the first table. That one is kept aside. */
 async function scene(t: Test) {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'), { rocksdb: { disable_auto_compactions: true } });
@@ -105,11 +105,11 @@ t.test('a bit that flips in what is known of damage makes a restore go by what w
   const { dir, engine, state, last } = all;
   damages.changed(dir('backups', last));
   await t.rejects(verify(all, 3, 'every byte'), { code: 'BACKUP_CORRUPT' });
-  await state.update(() => undefined); // the file before this one tells of it too
+  await state.update(() => undefined); // the previous version of the file has it too
   const file = join(engine.location, STATE_FILE);
   const whole = readFileSync(file);
   const at = whole.indexOf(last) + last.length - 1;
-  whole[at]! ^= 1; // another file's name then
+  whole[at]! ^= 1; // now it is the name of another file
   writeFileSync(file, whole);
   t.match(await readKnownDamage(engine.location), [{ file: last, backupId: 3 }]);
 });
@@ -142,7 +142,7 @@ t.test('what is damaged in the private files of a backup, or in its meta, is dam
   t.match(await mayShare(state, engine), { suspects: { length: 1 }, spreads: false });
 });
 
-// ── What concerns whom, without a disk ──────────────────────────────────────────────────────────────────────────────
+// ── Which backups damage affects, without a disk ────────────────────────────────────────────────────────────────────
 
 function info(backupId: number, ...names: string[]): BackupInfo {
   const fileDetails = names.map((name) => ({ name, size: 1, shared: name.startsWith('shared'), backups: 1 }));

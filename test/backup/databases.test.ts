@@ -1,4 +1,4 @@
-// Databases of every kind come back from a backup with all that was in them.
+// Databases of every kind come back from a backup with everything that was in them.
 
 import { existsSync } from 'node:fs';
 import t from 'tap';
@@ -63,7 +63,7 @@ t.test(
     await db.merge('list', 'x');
     await counters.merge('n', one);
     await db.flush();
-    await db.merge('list', 'y'); // a merge is left to do, from table and log
+    await db.merge('list', 'y'); // a merge is still to be done, from a table and the log
     await counters.merge('n', one);
     const engine = await openEngine(t, dir('backups'));
     await engine.createBackup(db);

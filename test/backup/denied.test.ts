@@ -1,5 +1,5 @@
-// What may not be read is told as that, with owner and mode, and costs only the backups that it concerns. Root may read everything:
-// then it is somebody else who looks.
+// If a file may not be read, the error says so, with owner and mode, and only the backups that need the file are affected. Root may read
+// everything, so these tests run the commands as another user.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
@@ -20,7 +20,7 @@ t.before(async () => {
   scene = await cliScenes(t);
 });
 
-/** Everything is the user's own, but for what a test takes away. */
+/** Everything belongs to the user, except what a test takes away. */
 function own(t: Test): CliScene & { deny(...path: string[]): void } {
   const made = scene(t);
   const root = made.dir();
@@ -60,7 +60,7 @@ t.test('a private directory that may not be read costs its backup, and no other'
     deny(backups, what);
     const path = join(backups, what);
     if (what === 'private/2/CURRENT') {
-      // Its name and size can be seen; that it may not be read is told by whoever reads it.
+      // Its name and size can be seen. Only a command that reads it reports that it may not be read.
       const verified = await cli(t, ['verify', backups, '2', '--checksum'], who);
       t.match(verified, { code: 1, stderr: denied(path) });
       const all = ['verify', backups, '--all', '--checksum'];
@@ -177,7 +177,7 @@ t.test('an OPTIONS file that the disk does not give is named', async (t) => {
     .filter((name) => name.startsWith('OPTIONS-'))
     .slice(-1);
   rmSync(join(db, options!));
-  symlinkSync('/proc/self/mem', join(db, options!)); // reads of its beginning fail with EIO
+  symlinkSync('/proc/self/mem', join(db, options!)); // reading it from the beginning fails with EIO
   const ran = await cli(t, ['create', db, backups]);
   t.match(ran, { code: 1, stderr: new RegExp(`cannot read ${join(db, options!)}: EIO`) });
 });

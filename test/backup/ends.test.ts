@@ -1,4 +1,4 @@
-// How long operations end before their end: by AbortSignal, by stopBackup(), by callbacks that throw, by close().
+// The ways in which long operations are stopped: by AbortSignal, by stopBackup(), by callbacks that throw, by close().
 
 import { getEventListeners } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { type BackupEngine, type LongOperation, type Progress, RateLimiter, stop
 import { begun, contentsAt, contentsOf, fill, openDatabase, openEngine, SLOW, settled } from '../fixtures/backups.js';
 import { snapshotOf, tempDir } from '../fixtures/files.js';
 
-/** A slow engine with a whole backup, and a database that has something new for the next one. */
+/** A slow engine with an intact backup, and a database with new data for the next one. */
 async function slowScene(t: Test) {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'));
@@ -15,7 +15,7 @@ async function slowScene(t: Test) {
   const fast = await openEngine(t, dir('backups'));
   await fast.createBackup(db);
   await fill(db, 'b', { count: 200 });
-  // A verify reads under the limit of backups.
+  // A verify reads under the rate limit for backups.
   const engine = await openEngine(t, dir('backups'), {
     backupRateLimit: new RateLimiter({ bytesPerSecond: SLOW, mode: 'all' }),
     restoreRateLimit: SLOW,
@@ -33,7 +33,7 @@ const longOperations: Record<
   restoreLatestBackup: ({ engine, dir }, options) => engine.restoreLatestBackup(dir('restored'), options),
 };
 
-/** What a stopped operation must not have changed: all but the lock file, which names the last writer. */
+/** Everything that a stopped operation must not change: all files except the lock file, which names the last writer. */
 function world({ dir }: { dir: (...path: string[]) => string }): unknown {
   const backups = Object.entries(snapshotOf(dir('backups')))
     .filter(([path]) => path !== 'rocksdb-backup.lock')
@@ -44,7 +44,7 @@ function world({ dir }: { dir: (...path: string[]) => string }): unknown {
 t.test('what failed for a reason of its own while it was being aborted is told with that reason', async (t) => {
   const scene = await slowScene(t);
   const { signal } = new AbortController();
-  // It had failed when the signal was aborted, and nobody had looked yet.
+  // The operation had already failed when the signal was aborted, and nobody had looked at the result yet.
   let aborted = false;
   Object.defineProperty(signal, 'aborted', { get: () => aborted });
   Object.defineProperty(signal, 'reason', { get: () => new Error('the reason of the signal') });
@@ -167,7 +167,7 @@ t.test(
     const db = await openDatabase(t, dir('db'));
     const engine = await openEngine(t, dir('backups'));
     await fill(db, 'a', { count: 100 });
-    // At every event of a backup once, its last among them.
+    // Stop once at every event of a backup, including its last one.
     let ended = false;
     for (let at = 1; !ended; at++) {
       let events = 0;

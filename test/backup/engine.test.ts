@@ -1,4 +1,4 @@
-// What a backup is, how backups share files, and how they go: create, list, open in place, delete, purge.
+// What a backup is, how backups share files, and how they are deleted: create, list, open in place, delete, purge.
 
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -132,7 +132,7 @@ t.test('what is told of a backup is what is on the disk', async (t) => {
   t.same(await engine.getBackupInfo(), []);
   t.equal(await engine.getLatestBackupInfo(), undefined);
   await fill(db, 'a', { count: 100 });
-  // In whole seconds, and of a clock that may be some milliseconds behind ours.
+  // Timestamps are whole seconds, from a clock that may be some milliseconds behind ours.
   const before = Math.floor(Date.now() / 1000) * 1000 - 1000;
   const created = await engine.createBackup(db, { metadata: 'first' });
   const after = Date.now();
@@ -194,7 +194,7 @@ t.test('uniqueSize is what deleting a backup frees', async (t) => {
     await fill(db, prefix, { count: 100 });
     await engine.createBackup(db);
   }
-  await db.compactRange(); // the fourth shares nothing with those before it
+  await db.compactRange(); // the fourth backup shares nothing with those before it
   await engine.createBackup(db);
   const data = () => bytesBelow(dir('backups'), isPartOfBackup);
   for (const id of [4, 2, 1, 3]) {
@@ -267,7 +267,7 @@ t.test('a backup opens as a database, in place and for reading only, while its o
   const db = await openDatabase(t, dir('db'));
   const users = await db.createColumnFamily('users');
   const engine = await openEngine(t, dir('backups'));
-  await fill(db, 'a', { flush: false }); // in the log only
+  await fill(db, 'a', { flush: false }); // only in the log
   await users.put('ada', '1');
   const contents = await contentsOf(db);
   await engine.createBackup(db);

@@ -1,4 +1,4 @@
-// A disk that is full: that is when something has to be deleted.
+// A full disk. In this situation, something must be deleted.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { verifyAll } from '../fixtures/running.js';
 
 const MIB = 1024 * 1024;
 
-/** A file system of its own, of so many bytes; or why there is none. */
+/** Mounts a separate file system of this many bytes. Returns why, if that is not possible. */
 function smallDisk(t: Test, path: string, bytes: number): string | undefined {
   mkdirSync(path);
   const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path], {
@@ -28,7 +28,7 @@ function smallDisk(t: Test, path: string, bytes: number): string | undefined {
   return 'needs root to mount a tmpfs';
 }
 
-/** Leaves not a byte free. @returns what makes room again */
+/** Fills the disk to the last byte. @returns a function that makes room again */
 function fillUp(path: string): () => void {
   const filler = `${path}/filler`;
   const { bavail, bsize } = statfsSync(path);
@@ -45,7 +45,7 @@ t.before(async () => {
   scene = await cliScenes(t);
 });
 
-/** The backups of the scene on a disk that is full. */
+/** The backups of the scene on a full disk. */
 function fullDisk(t: Test): { db: string; backups: string; makeRoom: () => void } | undefined {
   const { db, dir, backups } = scene(t);
   const hindrance = smallDisk(t, dir('disk'), 4 * MIB);
@@ -149,7 +149,7 @@ t.test('damage that is found on a full disk and cannot be written down is told o
     const warnings = stderr.split('\n').filter((line) => line.startsWith('warning: '));
     const damage =
       /^warning: what was found damaged in .*backups was not remembered: .*ENOSPC.*\. Make room, and verify again$/;
-    // What is whole is read first, and only its record is missing.
+    // The intact one is read first, and only its history entry is missing.
     t.match(warnings, sharing === 2 ? [damage] : [/^warning: the history of .*backups could not be written: /, damage]);
     t.equal(warnings.length, sharing === 2 ? 1 : 2);
     t.notMatch(stderr, /tried again|restart|\(node:|\.\. |\.:/);

@@ -1,5 +1,4 @@
-// Directories of backups that somebody else wrote, by mistake or on purpose: typed errors, and nothing read or written
-// outside.
+// Repositories that somebody else wrote, by mistake or on purpose: they lead to typed errors, and nothing outside is read or written.
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -7,7 +6,7 @@ import { BackupEngine } from '../../lib/index.js';
 import { contentsAt, contentsOf, fill, openDatabase, openEngine, settled } from '../fixtures/backups.js';
 import { filesBelow, snapshotOf, tempDir } from '../fixtures/files.js';
 
-/** A backup, and a way to write its meta file anew. */
+/** A backup, and a function that replaces its meta file. */
 async function hostileScene(t: Test) {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'));
@@ -32,7 +31,7 @@ t.test('hostile names in a meta file are a typed error, and nothing outside is r
   cpSync(dir('backups', name), dir('backups', 'private', '1', 'sub', '000009.sst'));
   cpSync(dir('backups', name), dir('backups', 'private', '1', 'evil.sh'));
   const hostile = [
-    'shared_checksum/000009.sst', // no `_`: the engine throws std::out_of_range
+    'shared_checksum/000009.sst', // without `_`, the engine throws std::out_of_range
     'shared_checksum/plain',
     'private/1/evil.sh',
     'private/1/sub/000009.sst',
@@ -83,7 +82,7 @@ t.test('a meta file with any byte changed, or cut anywhere, never crashes, nor r
     await engine.getCorruptedBackups();
     const verified = await settled(engine.verifyBackup(1, { checksum: true }));
     const { value, error } = await settled(engine.restoreBackup(1, dir('restored'), { overwrite: true }));
-    // Over a changed time or metadata a restore gives the data back; a verify tells of it.
+    // If only the time or the metadata was changed, a restore still gives the data back, but a verify reports it.
     if (!/ is not as it was written: /.test(`${verified.error}`) || !value) {
       t.equal(verified.error?.code, error?.code, 'verify and restore agree');
     }

@@ -1,5 +1,5 @@
-// Which database a backup is of, and what follows from that: which database may be backed up to a directory that has backups
-// already, and that several in one directory are counted each for itself.
+// To which database a backup belongs, and the consequences: which database may be backed up to a repository that already has backups, and
+// that the backups of several databases in one repository are counted separately.
 
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -9,12 +9,12 @@ import { contentsAt, contentsOf, fill, openDatabase, openEngine } from '../fixtu
 import { cli, cliAnswer } from '../fixtures/cli.js';
 import { snapshotOf, tempDir } from '../fixtures/files.js';
 
-/** A RocksDB before 9.7 writes no id into its MANIFEST. */
+/** RocksDB before 9.7 writes no id into its MANIFEST. */
 const OLD: OpenOptions = { rocksdb: { write_dbid_to_manifest: false } };
 
 const recordOf = (directory: string, id: number) => `${directory}/private/${id}/rocksdb-backup.files`;
 
-/** Two databases, and a directory that has two backups of the first. */
+/** Two databases, and a repository with two backups of the first. */
 async function scene(t: Test) {
   const dir = tempDir(t);
   const [one, other] = [await openDatabase(t, dir('one')), await openDatabase(t, dir('other'))];
@@ -57,7 +57,7 @@ t.test('the first backup of another database needs leave, and is refused without
   const { dir, one, other, engine } = await scene(t);
   const look = () => {
     const { 'rocksdb-backup.lock': lock, ...rest } = snapshotOf(dir('backups'));
-    return rest; // who writes, or wants to, notes itself in the lock
+    return rest; // every writer, also a refused one, writes its name into the lock file
   };
   const before = look();
   await t.rejects(engine.createBackup(other), {
@@ -282,7 +282,7 @@ async function kindScene(t: Test) {
   const engine = await openEngine(t, dir('backups'));
   const kinds = async () => (await engine.getBackupInfo()).map(({ kind }) => kind);
   let before = 0;
-  /** Bytes that came into the directory since the last call. */
+  /** How many bytes were added to the repository since the last call. */
   const copied = async () => {
     const infos = await engine.getBackupInfo({ fileDetails: true });
     const sizes = new Map(infos.flatMap(({ fileDetails = [] }) => fileDetails.map(({ name, size }) => [name, size])));

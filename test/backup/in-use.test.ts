@@ -1,4 +1,4 @@
-// What is in use is not replaced and not deleted: here, in a Worker, in another process.
+// A database or backup that is in use is not replaced and not deleted: if it is used here, in a Worker, or in another process.
 
 import t, { type Test } from 'tap';
 import { type BackupEngine, Database, type OpenOptions } from '../../lib/index.js';
@@ -12,7 +12,7 @@ interface Scene {
   engine: BackupEngine;
 }
 
-/** Three backups of a database that is closed, and whose `key` has changed since. */
+/** Three backups of a database that is closed. Its `key` has changed since. */
 async function scene(t: Test, { restoreRateLimit = 0 } = {}): Promise<Scene> {
   const path = tempDir(t);
   const engine = await openEngine(t, path('backups'), { restoreRateLimit });
@@ -22,7 +22,7 @@ async function scene(t: Test, { restoreRateLimit = 0 } = {}): Promise<Scene> {
     await fillFiles(db, `part ${n}`, { files: 1, keys: 100, valueSize: 1000 });
     await engine.createBackup(db);
   }
-  await db.compactRange(); // an open database with more files than one may begin to compact them by itself
+  await db.compactRange(); // an open database with more than one file may start to compact them by itself
   await db.put('key', 'newer');
   await db.close();
   return { path, engine };
@@ -87,7 +87,7 @@ t.test('a restore over a database that another process writes to is refused, unt
 
 t.test('a database cannot be opened, here or in another process, while a restore replaces it', async (t) => {
   const set = await scene(t);
-  // Whether an open comes before, during or after the replacing is chance; what it sees must be one of the two databases.
+  // It is chance whether an open happens before, during or after the replacement. In every case it must see one of the two databases.
   const other = Agent.process(t);
   await other.call('process.cwd');
   const seen = new Set<string>();
@@ -117,7 +117,7 @@ t.test('a database cannot be opened, here or in another process, while a restore
   await assertRestores(t, set);
 });
 
-/** Deleting backup 2 is refused, and so is a purge that would; a purge that would not is not. */
+/** A delete of backup 2 is refused, and so is a purge that would delete it. A purge that would not is allowed. */
 async function assertKept(t: Test, { path, engine }: Scene): Promise<void> {
   const before = listing(path('backups'));
   await t.rejects(engine.deleteBackup(2), { code: 'BACKUP_IN_USE', message: /2/ });
@@ -132,7 +132,7 @@ async function assertDeletes(t: Test, { engine }: Scene): Promise<void> {
   t.same(await verifyAll(engine), [3]);
 }
 
-/** An engine of somebody else, who reads as slowly as that. */
+/** Opens an engine of another user, who reads as slowly as that. */
 async function openSlowly(other: Agent, { path }: Scene): Promise<void> {
   await other.call('agent.limiter', [{ bytesPerSecond: 5000, mode: 'all' }], 'limiter');
   const limits = { backupRateLimit: ref('limiter'), restoreRateLimit: ref('limiter') };

@@ -1,4 +1,4 @@
-// Directories of backups are RocksDB's own: other programs read ours, and theirs are read here.
+// Repositories have RocksDB's own format: other programs can read ours, and we can read theirs.
 
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
@@ -7,7 +7,7 @@ import { contentsAt, contentsOf, fill, openDatabase, openEngine } from '../fixtu
 import { snapshotOf, tempDir } from '../fixtures/files.js';
 import { baseline, noBaseline, noLdb } from '../fixtures/foreign.js';
 
-/** Runs a program of another's. */
+/** Runs another program. */
 function run(program: string, ...args: string[]): { status: number | null; output: string } {
   const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
   if (error) throw error;
@@ -101,7 +101,7 @@ t.test('ldb of an older RocksDB restores what was backed up here, and reads it',
     t.equal(restored!.status, 0, `${JSON.stringify(options)}: ${restored!.output}`);
     const scanned = run('ldb', `--db=${dir('by-ldb')}`, '--ignore_unknown_options', 'get', 'eve');
     t.match(scanned, { status: 0, output: /value of eve/ });
-    t.same(await contentsAt(dir('by-ldb')), await contentsOf(db)); // from here on its log is of a newer format
+    t.same(await contentsAt(dir('by-ldb')), await contentsOf(db)); // from here on, the log of this database has a newer format
   }
 });
 

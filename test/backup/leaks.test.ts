@@ -1,4 +1,4 @@
-// What is opened and closed many times leaves nothing open.
+// Things that are opened and closed many times leave nothing open.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { setTimeout as after } from 'node:timers/promises';
@@ -16,8 +16,8 @@ const count = () => ({
 });
 
 /**
- * The counts once they are no more than they may be, or those after ten seconds. A thread ends a moment after the promise
- * that it settled, and when that is, the scheduler says.
+ * Returns the counts as soon as they are not higher than allowed, or after ten seconds. A thread ends a moment after the promise that it
+ * settled; the scheduler decides when.
  */
 async function countDownTo(descriptors: number, threads: number): Promise<ReturnType<typeof count>> {
   const end = performance.now() + 10_000;

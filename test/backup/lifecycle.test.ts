@@ -1,4 +1,4 @@
-// Operation × state: open, busy, closing, closed. For engines, and for databases that are being backed up.
+// Every operation in every state: open, busy, closing, closed. For engines, and for databases that are being backed up.
 
 import t, { type Test } from 'tap';
 import { BackupEngine, Database, RateLimiter } from '../../lib/index.js';
@@ -14,7 +14,7 @@ interface Scene {
   limiter: RateLimiter;
 }
 
-/** Two old backups and much that is new: each would take a minute at the limiter's speed, which holds for reading too. */
+/** Two old backups and much new data. At the limiter's speed, which applies to reading too, each operation would take a minute. */
 async function scene(t: Test): Promise<Scene> {
   const path = tempDir(t);
   const db = await openDatabase(t, path('db'));
@@ -55,7 +55,7 @@ const WRITES: Record<string, Operation> = {
 const STOP: Record<string, Operation> = { stopBackup: (_, engine) => engine.stopBackup() };
 const ALL = { ...READS, ...RESTORES, ...WRITES, ...STOP };
 
-/** As a promise, whether it throws or rejects. */
+/** The result as a promise, whether the operation throws or rejects. */
 const perform = async (operation: Operation, set: Scene, engine: BackupEngine = set.engine) => operation(set, engine);
 
 t.test('every operation works on an open engine', async (t) => {
@@ -88,11 +88,11 @@ t.test('on a busy engine reads and restores work, and writes wait for their turn
   await t.rejects(backup.done, { code: 'BACKUP_STOPPED' });
   set.limiter.bytesPerSecond = UNLIMITED;
   for (const { name, done } of restores) {
-    // Backup 1 may go before the restore of it has begun, or be going.
+    // Backup 1 may be deleted before its restore begins, or while it begins.
     t.match(String(await done), /object|BACKUP_NOT_FOUND|BACKUP_IN_USE/, name);
   }
   for (const { name, done } of waiting) {
-    // While a restore reads backup 1 it is not deleted, and after one of the two deleted it, it is not there.
+    // While a restore reads backup 1, it is not deleted. After one of the two has deleted it, the other does not find it.
     t.match(String(await done), /undefined|BACKUP_IN_USE|BACKUP_NOT_FOUND/, name);
   }
   await t.resolves(perform(createBackup!, set));
@@ -234,7 +234,7 @@ t.test('handles that nobody keeps are closed with the garbage, and what they beg
     t.comment(
       `${await agent.call('agent.collectUntilClosed', [tokens, path('db')])} collections until both were closed`,
     );
-    // They are closed indeed: the database can be opened in this process.
+    // They are really closed: the database can be opened in this process.
     const db = await Database.open(path('db'));
     await fillFiles(db, `round ${round}`, { files: 1, keys: 100, valueSize: 300 });
     await db.close();

@@ -1,4 +1,4 @@
-// One writer in a backup directory: between engines, threads and processes, alive and dead.
+// A repository has only one writer at a time: among engines, threads and processes, alive and dead.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ interface Scene {
   limiter: RateLimiter;
 }
 
-/** A database with one old backup, and much that is new and would take half an hour at the limiter's speed. */
+/** A database with one old backup, and so much new data that a backup would take half an hour at the limiter's speed. */
 async function scene(t: Test): Promise<Scene> {
   const path = tempDir(t);
   const db = await openDatabase(t, path('db'));
@@ -30,12 +30,12 @@ async function scene(t: Test): Promise<Scene> {
   return { path, db, engine, limiter };
 }
 
-/** Asks for a write and gets BACKUP_LOCKED, with a message that says by whom. */
+/** A write must fail with BACKUP_LOCKED. The message must say which process has the lock. */
 async function assertLocked(t: Test, pid: number, what: string, write: Promise<unknown>): Promise<void> {
   await t.rejects(write, { code: 'BACKUP_LOCKED', message: new RegExp(`process ${pid} `) }, `${what} is refused`);
 }
 
-/** Everything that writes is refused to this engine, and everything that reads is not. */
+/** Everything that writes is refused to this engine, and everything that reads is allowed. */
 async function assertReadsOnly(t: Test, { path, db }: Scene, engine: BackupEngine, pid: number): Promise<void> {
   await assertLocked(t, pid, 'createBackup', engine.createBackup(db));
   await assertLocked(t, pid, 'deleteBackup', engine.deleteBackup(1));
@@ -53,7 +53,7 @@ async function assertReadsOnly(t: Test, { path, db }: Scene, engine: BackupEngin
   await inPlace.close();
 }
 
-/** A process that has such a backup under way in the same directory, of its own database. */
+/** A process that is making such a backup of its own database in the same repository. */
 async function otherProcess(t: Test, { path }: Scene) {
   const other = Agent.process(t);
   await other.call('Database.open', [path('other db')], 'db');
@@ -125,7 +125,7 @@ t.test('a process started during a backup inherits neither the lock nor a file o
   const set = await scene(t);
   const backup = runningBackup(set.engine, set.db);
   await backup.begun;
-  // Lives until its stdin closes.
+  // This child lives until its stdin closes.
   const child = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
   t.teardown(() => child.kill('SIGKILL'));
   await once(child, 'spawn');
@@ -168,7 +168,7 @@ t.test(
         await agent.call('BackupEngine.open', [path('backups')], 'engine');
       }),
     );
-    // They begin while a backup that would take an hour is in their way: else whether they ever meet is chance.
+    // They begin while a backup that would take an hour is running. Otherwise it would be chance whether they ever meet.
     await fillFiles(db, 'much', { files: 1, keys: 500, valueSize: 1000 });
     const first = await openEngine(t, path('backups'), { backupRateLimit: 100 });
     const inTheWay = runningBackup(first, db);
@@ -200,7 +200,7 @@ t.test(
       'each is there as it was reported',
     );
     t.equal((await verifyAll(engine)).length, made.length, 'each verifies');
-    // What a fighter put before a backup is in it.
+    // What a fighter put before a backup is in that backup.
     const last = made.at(-1)!;
     const inPlace = await engine.openBackup(last.backupId);
     t.equal(String(await inPlace.get(last.metadata)), last.metadata);

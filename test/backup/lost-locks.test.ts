@@ -1,4 +1,4 @@
-// The lock file is removed, or the directory moved, while somebody is at work there: he stops, and destroys nothing.
+// The lock file is removed, or the directory is moved, while an operation is running there. The operation stops and destroys nothing.
 
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -18,7 +18,7 @@ interface Scene {
   limiter: RateLimiter;
 }
 
-/** A database with one backup, and so much that is new that the next takes half an hour. */
+/** A database with one backup, and so much new data that the next backup takes half an hour. */
 async function scene(t: Test): Promise<Scene> {
   const path = tempDir(t);
   const db = await openDatabase(t, path('db'));
@@ -33,14 +33,14 @@ async function scene(t: Test): Promise<Scene> {
   return { path, db, engine, limiter };
 }
 
-/** As somebody does who takes them for left over. */
+/** Does what a user does who believes that the lock files are left over. */
 function removeLockFiles(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (name.endsWith('.lock')) rmSync(`${directory}/${name}`);
   }
 }
 
-/** What is in the files of a directory, but for those that say who is there. */
+/** The contents of a directory, without the lock files, which say who is there. */
 const filesOf = (directory: string) =>
   Object.entries(snapshotOf(directory)).filter(([name]) => name !== '' && !name.endsWith('.lock'));
 
@@ -152,7 +152,7 @@ t.test('a state whose lock file was removed is not written over what another wro
   const { path, engine } = await scene(t);
   const [info] = await engine.getBackupInfo();
   const slow = updateState(engine.location, (state) => {
-    // Between its reading and its writing, which takes a moment only.
+    // This is between reading and writing the state, which takes only a moment.
     removeLockFiles(path('backups'));
     native.tryLockState(engine.location)?.release();
     state.counters.n = 1;

@@ -1,4 +1,4 @@
-// Another program's lock: rocksdb-js takes flock on .backup.lock in the directory, exclusive to write, shared to restore.
+// The lock of another program: rocksdb-js takes flock on .backup.lock in the repository, exclusive for writing, shared for restoring.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -31,7 +31,7 @@ async function neighbour(t: Test, file: string, mode: Mode): Promise<{ end(): Pr
   };
 }
 
-/** Whether another program gets the lock at this moment. */
+/** Whether another program can get the lock at this moment. */
 const isFree = (file: string, mode: Mode) => spawnSync('flock', [`--${mode}`, '--nonblock', file, 'true']).status === 0;
 
 interface Scene {

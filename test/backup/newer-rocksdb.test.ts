@@ -1,4 +1,4 @@
-// Databases that a newer RocksDB wrote: told as what they are, and not as damaged.
+// Databases that a newer RocksDB wrote: errors say so, and do not call them damaged.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,15 +21,15 @@ async function closedDatabase(t: Test) {
   return { path, db: path('db'), contents };
 }
 
-/** A backup, whole to its checksums, of a database of a newer RocksDB. */
+/** A backup with correct checksums, of a database of a newer RocksDB. */
 async function backedUp(t: Test) {
   const path = tempDir(t);
   const db = await openDatabase(t, path('db'));
   await fill(db, 'a');
-  // While it is open: what is backed up are the files as they lie there.
+  // Change the files while the database is open: the backup copies them as they are.
   makeNewerTables(path('db'));
   noteNewerVersion(path('db'));
-  // Named so, its engine does not ask the tables which session wrote them.
+  // With this naming, the engine does not read the session id in the tables.
   const engine = await openEngine(t, path('backups'), { shareFilesWithChecksumNaming: 'legacyCrc32cAndFileSize' });
   await engine.createBackup(db);
   return { path, engine, backups: path('backups') };

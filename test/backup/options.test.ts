@@ -1,4 +1,4 @@
-// What each option of BackupEngine.open and createBackup does.
+// The effect of each option of BackupEngine.open and createBackup.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -14,7 +14,7 @@ async function scene(t: Test) {
   return { dir, db, contents: await contentsOf(db) };
 }
 
-/** What an engine of these options writes to its log while it is opened and makes a backup. */
+/** The log of an engine with these options, while it is opened and makes a backup. */
 async function logOf(t: Test, options: BackupEngineOptions): Promise<string> {
   const { dir, db } = await scene(t);
   const lines: string[] = [];
@@ -218,7 +218,7 @@ t.test('infoLog gives lines to a function until the engine is closed', async (t)
   const { dir, db } = await scene(t);
   const lines: LogLine[] = [];
   const engine = await openEngine(t, dir('backups'), { infoLog: (line) => lines.push(line) });
-  await engine.createBackup(db); // opening and listing open no engine of RocksDB's, which writes the lines
+  await engine.createBackup(db); // open and list use no RocksDB engine, and only that writes lines
   t.ok(lines.some((line) => /backup/i.test(line.message)));
   for (const { level, message, ...others } of lines) {
     t.match(level, /^(info|warn|error|fatal|header|debug)$/);
@@ -299,7 +299,7 @@ t.test('backgroundThreadCpuPriority lowers the threads that copy, and no others'
           .split(' ');
         return [{ main: Number(id) === process.pid, nice: Number(fields[16]), policy: Number(fields[38]) }];
       } catch {
-        return []; // it ended since
+        return []; // the thread has ended in the meantime
       }
     });
   const isLow = { normal: () => false, low: ({ nice = 0 }) => nice === 19, idle: ({ policy = 0 }) => policy === 5 };
@@ -315,7 +315,7 @@ t.test('backgroundThreadCpuPriority lowers the threads that copy, and no others'
         onProgress: ({ bytesDone }) => {
           if (bytesDone > 0) {
             seen ??= threads();
-            abort.abort(); // it was seen while it copied
+            abort.abort(); // it was observed while it copied
           }
         },
       }),

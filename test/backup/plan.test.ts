@@ -1,4 +1,4 @@
-// What a backup would copy, told without making one.
+// Says what a backup would copy, without making one.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';

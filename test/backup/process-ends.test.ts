@@ -1,4 +1,4 @@
-// Processes that end with work in flight, in every way a process ends.
+// Processes that end while operations are running, in every way in which a process can end.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -16,7 +16,7 @@ interface Scene {
   engine: BackupEngine;
 }
 
-/** Four backups, of two megabytes each, three quarters of which are shared. */
+/** Four backups of two megabytes each. Three quarters of the data are shared. */
 async function scene(t: Test): Promise<Scene> {
   const path = tempDir(t);
   const db = await openDatabase(t, path('db'));
@@ -30,7 +30,7 @@ async function scene(t: Test): Promise<Scene> {
 
 type Way = (agent: Agent, delay: number) => void;
 
-/** How a process ends, and what is seen of it from outside. */
+/** How a process ends, and how that looks from outside. */
 const WAYS: Record<string, { end: Way; expected: Pick<End, 'code' | 'signal'> }> = {
   'process.exit()': { end: (agent, ms) => agent.call('agent.end', ['exit', ms]), expected: { code: 7, signal: null } },
   'a natural end': {
@@ -55,7 +55,7 @@ const WAYS: Record<string, { end: Way; expected: Pick<End, 'code' | 'signal'> }>
   },
 };
 
-/** What it is in the middle of. All of it, where nothing keeps one from running beside another. */
+/** Starts the operations that the process will be busy with: all that can run at the same time. */
 async function start(agent: Agent, { path }: Scene, n: number, ids: number[]): Promise<void> {
   await agent.call('Database.open', [path(`db ${n}`)], 'db');
   await agent.call('BackupEngine.open', [path('backups'), { backupRateLimit: 5_000_000 }], 'engine');
@@ -105,13 +105,13 @@ for (const [name, { end, expected }] of Object.entries(WAYS)) {
           if (code !== expected.code || signal !== expected.signal) {
             t.fail(`process ${n} ended with ${code ?? signal}: ${stderr}`);
           }
-          // Its database is free and whole, and its restore is there or not, but not in part.
+          // Its database is free and intact. Its restore is either complete or not there at all.
           const own = await openDatabase(t, path(`db ${n}`));
           await own.put('key', 'x');
           await own.close();
           for (const restoredPath of ids.map((id) => path(`restored ${n} ${id}`)).filter(existsSync)) {
             const restored = await openDatabase(t, restoredPath, { createIfMissing: false });
-            const keys = ['part 0:4:99', 'theirs:1:99']; // of ours, or of a backup that such a process made
+            const keys = ['part 0:4:99', 'theirs:1:99']; // from our backups, or from one that such a process made
             t.ok((await restored.getMany(keys)).some(Boolean), 'a restore that is there is whole');
             await restored.close();
           }
@@ -141,7 +141,7 @@ t.test('a process with nothing but open handles ends by itself', async (t) => {
   await agent.call('db.put', ['key', 'value', { disableWAL: true }]);
   agent.call('agent.end', ['naturally', 0]);
   t.match(await agent.ended, { code: 0, signal: null });
-  // What is in no log is written out at the end of the process.
+  // Data that is in no log is flushed at the end of the process.
   const own = await openDatabase(t, path('own'), { createIfMissing: false });
   t.equal(String(await own.get('key')), 'value');
 });
@@ -174,7 +174,7 @@ t.test('process.exit() does not wait for a backup that would take hours', async 
   t.equal((await engine.createBackup(db)).backupId, 5);
 });
 
-/** A script that backs up and is asked which files to leave out, and what it does then. */
+/** A script that makes a backup with `excludeFiles`, and does something when it is asked. */
 function asked(path: (...parts: string[]) => string, n: number, answer: string): string {
   const library = JSON.stringify(require.resolve('../../lib/index.js'));
   return `
@@ -194,7 +194,7 @@ t.test('a process ends also in the middle of the question which files to leave o
   const answers: [string, number | null][] = [
     ['await engine.createBackup(db, { excludeFiles: () => process.exit(7) });', 7],
     ['await engine.createBackup(db, { excludeFiles: () => { throw new Error("mine"); } });', 1],
-    // The question is there, and waits for its turn.
+    // The question has arrived and waits for its turn.
     ['engine.createBackup(db, { excludeFiles: () => [] }); busy(700); process.exit(7);', 7],
     ['engine.createBackup(db, { excludeFiles: () => [] }); busy(700); throw new Error("mine");', 1],
     [

@@ -1,11 +1,11 @@
-// Progress to the byte: of backups, verifies and restores, small ones too.
+// Progress is exact to the byte: for backups, verifies and restores, also small ones.
 
 import t, { type Test } from 'tap';
 import type { LongOperation, Progress } from '../../lib/index.js';
 import { fill, isBackupData, openDatabase, openEngine } from '../fixtures/backups.js';
 import { bytesBelow, filesBelow, tempDir } from '../fixtures/files.js';
 
-/** Runs an operation and checks all that holds for every operation's events. */
+/** Runs an operation and checks everything that must hold for the events of every operation. */
 async function watch<T>(
   t: Test,
   start: (operation: LongOperation) => Promise<T>,
@@ -29,7 +29,7 @@ async function watch<T>(
       t.fail(`event ${n} is beyond the total`);
     if (!(event.secondsLeft >= 0) || !(event.bytesPerSecond >= 0)) t.fail(`event ${n} has an impossible speed`);
   }
-  // One for each phase, the first, the last, and twenty a second in between.
+  // One event for each phase, the first, the last, and twenty a second between them.
   t.ok(events.length <= elapsed / 50 + 6, `${events.length} events in ${elapsed} ms`);
   return { result, last, events };
 }
@@ -93,7 +93,7 @@ t.test('verify and restore tell exactly the bytes that they read and write', asy
   t.equal(bytesBelow(dir('restored')), size);
   const latest = await watch(t, (o) => engine.restoreLatestBackup(dir('latest'), o), /^restore,commit$/);
   t.equal(latest.last.bytesDone, size);
-  await watch(t, (o) => engine.verifyBackup(1, o), /^verify$/); // reads nothing, and still has a beginning and an end
+  await watch(t, (o) => engine.verifyBackup(1, o), /^verify$/); // it reads nothing, but still has a first and a last event
 });
 
 t.test('a slow backup tells its speed, the time left, and the file it is at', async (t) => {

@@ -1,11 +1,11 @@
-// One limit for one engine, or for several, while they run.
+// One rate limit for one engine or for several, while they run.
 
 import t from 'tap';
 import { BackupEngine, RateLimiter, type RateLimiterOptions } from '../../lib/index.js';
 import { begun, fill, openDatabase, openEngine, SLOW } from '../fixtures/backups.js';
 import { tempDir } from '../fixtures/files.js';
 
-/** Seconds that it takes. */
+/** How many seconds it takes. */
 async function secondsOf(run: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await run();
@@ -94,7 +94,7 @@ t.test('the mode says whether reads, writes or both go through the limiter', asy
     if (mode === 'writes') t.same(totals[mode], [size, size], 'every byte that is written, and no other');
   }
   for (const n of [0, 1] as const) {
-    // RocksDB asks for whole buffers when it reads.
+    // RocksDB requests whole buffers when it reads.
     t.ok(totals.reads![n] >= 0.9 * totals.writes![n], `${totals.reads![n]} bytes read`);
     t.equal(totals.all![n], totals.reads![n] + totals.writes![n]);
   }

@@ -139,7 +139,7 @@ t.test('while a backup cannot be read, what deletes refuses and says which, and 
   const expected: Record<string, string>[] = [];
   for (const prefix of ['a', 'b', 'c']) {
     await fill(db, prefix);
-    await db.compactRange(); // each backup has a table of its own
+    await db.compactRange(); // each backup has its own table
     await engine.createBackup(db);
     expected.push(await contentsOf(db));
   }
@@ -158,13 +158,13 @@ t.test('while a backup cannot be read, what deletes refuses and says which, and 
   }
   t.same(snapshotOf(dir('backups', 'shared_checksum')), before);
 
-  mkdirSync(dir('backups', 'private', '4')); // makes the engine collect its garbage when it creates
+  mkdirSync(dir('backups', 'private', '4')); // makes the engine collect its garbage in the next create
   await fill(db, 'd');
   await engine.createBackup(db);
   await fill(db, 'e', { count: 100 });
   const slow = await openEngine(t, dir('backups'), { backupRateLimit: SLOW });
   const { outcome } = await begun((options) => slow.createBackup(db, options));
-  slow.stopBackup(); // makes the engine clean up what failed
+  slow.stopBackup(); // makes the engine clean up the failed backup
   t.match((await outcome).error, { code: 'BACKUP_STOPPED' });
 
   for (const id of ['1', '2']) renameSync(dir(`meta-${id}`), dir('backups', 'meta', id));

@@ -9,7 +9,7 @@ import { Database } from '../../lib/index.js';
 import { contentsAt, contentsOf, fill, openDatabase, openEngine, settled } from '../fixtures/backups.js';
 import { filesBelow, snapshotOf, tempDir } from '../fixtures/files.js';
 
-/** Mounts a file system of its own; root can. Returns whether it did. */
+/** Mounts a separate file system; only root can. Returns whether it worked. */
 function mount(path: string, size: string): boolean {
   return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]).status === 0;
 }

@@ -1,4 +1,4 @@
-// How long a stopped backup takes to end, at any size and speed.
+// How long it takes to stop a backup, for all sizes and speeds.
 
 import { setTimeout as after } from 'node:timers/promises';
 import t from 'tap';
@@ -17,7 +17,7 @@ t.test('the time from a stop to BACKUP_STOPPED does not depend on size and rate'
     await t.test(shape, async (t) => {
       const set = await stopScene(t, shape);
       const { path, db, engine, limiter, before } = set;
-      // How long it takes where nothing limits it, elsewhere so that every one here has all to copy.
+      // How long a backup takes without a limit. It goes elsewhere, so that every backup here has everything to copy.
       const elsewhere = await openEngine(t, path('elsewhere'));
       const begin = performance.now();
       await elsewhere.createBackup(db);
@@ -49,7 +49,7 @@ t.test('the time from a stop to BACKUP_STOPPED does not depend on size and rate'
             `median ${median.toFixed(1)} ms, 95 % ${p95.toFixed(1)} ms, worst ${worst.toFixed(1)} ms ` +
             `(a whole backup without limit: ${whole.toFixed(0)} ms)`,
         );
-        // A disk that is slow or busy may take as long as all of the backup to write out what was copied already.
+        // On a slow or busy disk, it may take as long as a whole backup to write out what was already copied.
         t.ok(worst < 10_000 + (rate === 'no limit' ? 2 * whole : 0), 'far from what is left to copy');
       }
       await assertUsable(t, set);

@@ -1,4 +1,4 @@
-// Stopping a backup: from the thread that runs it, from another. And what stays untouched.
+// Stopping a backup, from the thread that runs it and from another one. And what a stop leaves untouched.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
@@ -120,7 +120,7 @@ t.test('backups are listed, verified, restored and opened while one runs', async
 
 t.test('a stop does not wait until the database has written out its memory, which goes on', async (t) => {
   const path = tempDir(t);
-  // So compressed, this takes seconds on any disk.
+  // With this compression, the flush takes seconds on any disk.
   const db = await openDatabase(t, path('db'), {
     compression: 'zstd',
     rocksdb: { write_buffer_size: 512 * MIB, compression_opts: '-14:22:0:0' },
@@ -150,7 +150,7 @@ t.test('what a stop answers is what happens, in 200 races', async (t) => {
   const random = Random.of(t);
   const { path, db, engine, before } = await stopScene(t, 'three keys');
   const worker = Agent.worker(t);
-  await worker.call('lib.stopBackup', [engine.token]); // it is up
+  await worker.call('lib.stopBackup', [engine.token]); // now the Worker has started
   const counts = { stopped: 0, finished: 0 };
   const first = performance.now();
   await engine.createBackup(db);
@@ -162,7 +162,7 @@ t.test('what a stop answers is what happens, in 200 races', async (t) => {
     const delay = random.next() * 1.2 * took;
     const stopHere = () => engine.stopBackup();
     const stopThere = () => worker.call<boolean>('lib.stopBackup', [engine.token]);
-    // Two that depend on no clock: with the call, and after the end.
+    // Two of the stops depend on no clock: one at the call, one after the end.
     const answer =
       round === 0
         ? Promise.resolve(stopHere())

@@ -1,4 +1,4 @@
-// Damage of every kind to every kind of file: who sees it, and what it does not reach.
+// Every kind of damage to every kind of file: which operations detect it, and which backups it does not affect.
 
 import { existsSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -12,7 +12,7 @@ interface Scene {
   contents: Record<string, string>[];
 }
 
-/** Two backups: the first table and blob file are in both. */
+/** Two backups. The first table and the first blob file are in both. */
 async function scene(t: Test): Promise<Scene> {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'), { rocksdb: { enable_blob_files: true, min_blob_size: 500 } });
@@ -27,7 +27,7 @@ async function scene(t: Test): Promise<Scene> {
   return { dir, engine, contents };
 }
 
-/** One file of each kind that backup 1 has. */
+/** One file of each kind in backup 1. */
 async function filesOf({ engine }: Scene): Promise<Record<string, string>> {
   const names = (await engine.getBackupInfo(1, { fileDetails: true })).fileDetails!.map((file) => file.name);
   const find = (pattern: RegExp) => names.find((name) => pattern.test(name))!;
@@ -64,7 +64,7 @@ for (const kind of ['manifest', 'current', 'options', 'log', 'table', 'blob']) {
 
       for (const id of affected) {
         await t.rejects(engine.verifyBackup(id, { checksum: true }), corrupt, 'by checksum');
-        // The metas hold no sizes, the records beside the private files do.
+        // The meta files contain no sizes. The records beside the private files do.
         if (damage !== 'changed') await t.rejects(engine.verifyBackup(id), corrupt, 'by size');
         else await t.resolves(engine.verifyBackup(id), 'the size alone does not tell');
         await t.rejects(engine.restoreBackup(id, dir('restored')), corrupt);
@@ -152,7 +152,7 @@ t.test('a wrong checksum in a meta file is found, although every file is whole',
   }
   await t.rejects(engine.restoreBackup(1, dir('restored')), { code: 'BACKUP_CORRUPT' });
   t.notOk(existsSync(dir('restored')));
-  // Without the record of what was written, the files tell.
+  // Without the record of what was written, the files themselves show the damage.
   unlinkSync(dir('backups', 'private', '1', 'rocksdb-backup.files'));
   await engine.verifyBackup(1);
   await t.rejects(engine.verifyBackup(1, { checksum: true }), { code: 'BACKUP_CORRUPT', message: name });

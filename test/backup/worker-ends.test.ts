@@ -1,4 +1,4 @@
-// Workers that are terminated in the middle of backups, restores and verifies.
+// Workers that are terminated during backups, restores and verifies.
 
 import t from 'tap';
 import { Agent, ref } from '../fixtures/agent.js';

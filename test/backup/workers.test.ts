@@ -1,4 +1,4 @@
-// Databases and engines across Workers: tokens, attaching, closing in any order, and what a dead Worker leaves.
+// Databases and engines in several Workers: tokens, attaching, closing in any order, and what remains after a Worker died.
 
 import t, { type Test } from 'tap';
 import { BackupEngine, type BackupInfo, Database, stopBackup } from '../../lib/index.js';
@@ -9,7 +9,7 @@ import { fillFiles, verifyAll } from '../fixtures/running.js';
 
 const text = (value: unknown) => Buffer.from(value as Uint8Array).toString();
 
-/** All orders of some things. */
+/** All orders of some values. */
 function orders<T>(values: T[]): T[][] {
   return values.length < 2
     ? [values]
@@ -41,7 +41,7 @@ t.test('the addon loads in 8 Workers at once, and each works on its own and on w
   }
 });
 
-/** Somebody with a handle on a database and one on an engine. */
+/** Somebody with a handle on a database and a handle on an engine. */
 interface User {
   use(): Promise<unknown>;
   list(): Promise<unknown[]>;
@@ -90,7 +90,7 @@ t.test('the handles of a database and of an engine close in any order; the last 
     t.throws(() => Database.attach(token), { code: 'DATABASE_CLOSED' }, 'its token names nothing any more');
     t.throws(() => BackupEngine.attach(engineToken), { code: 'ENGINE_CLOSED' });
     t.equal(stopBackup(engineToken), false);
-    // Were it not closed, opening it would be refused.
+    // If it were not closed, this open would be refused.
     await (await Database.open(path('db'))).close();
   }
 });

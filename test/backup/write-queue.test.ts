@@ -1,11 +1,11 @@
-// What writes to a directory of backups: one after the other in the order of the calls, and in nobody else's way.
+// Writes to a repository run one after the other, in the order of the calls, and block nothing else.
 
 import t from 'tap';
 import { Agent, ref } from '../fixtures/agent.js';
 import { runningBackup, UNLIMITED, verifyAll } from '../fixtures/running.js';
 import { assertUsable, stopScene } from '../fixtures/stop-scene.js';
 
-/** More than there are threads for long operations (binding/core/base/background.h). */
+/** More than the number of threads for long operations (binding/core/base/background.h). */
 const MANY = 40;
 
 t.test('creates, deletes and purges of one engine run in the order of their calls', async (t) => {
@@ -35,7 +35,7 @@ t.test('creates, deletes and purges of one engine run in the order of their call
 t.test('backups that wait for another hold up nothing else, however many they are', async (t) => {
   const set = await stopScene(t, '50 files');
   const { path, db, engine, limiter } = set;
-  limiter.bytesPerSecond = 1000; // the rest of an hour for the first
+  limiter.bytesPerSecond = 1000; // the first would take an hour for the rest
   const first = runningBackup(engine, db);
   await first.begun;
   const waiting = Array.from({ length: MANY }, () => runningBackup(engine, db));

@@ -1,4 +1,4 @@
-// What is remembered beside backups is read whole or not at all, written whole, and on the disk when that is said.
+// The files beside backups are read completely or not at all, written completely, and on the disk when a call says so.
 
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -27,7 +27,7 @@ const record = (backupId: number): NewRecord => ({
   backupId,
 });
 
-/** The lines of a log that are records, by the backups they are about; what is none is `?`. */
+/** The entries of a log, by the ids of their backups. A line that is not an entry becomes `?`. */
 const loggedIds = (path: string) =>
   readFileSync(path, 'utf8')
     .split('\n')
@@ -46,7 +46,7 @@ t.test('half of a state is not taken for a state, nor for a damaged one: no pin 
   await updateState(path, (state) => pin(state, seven));
   const calls = fileCalls(t);
   for (const part of [0, 1, 30]) {
-    // A disk or a network that gives a part, and then tells the end of the file.
+    // A disk or a network that returns a part of the file and then reports its end.
     calls.instead = (name, call, [into], handle) => {
       if (name !== STATE_FILE || !call.startsWith('read')) return undefined;
       const bytes = readFileSync(join(path, STATE_FILE)).subarray(0, part);

@@ -1,11 +1,11 @@
-// Durations, sizes and rates as people write them: read as they are meant, or refused with an example of how to write them.
+// Durations, sizes and rates as people write them. They are understood, or refused with an example of how to write them.
 
 import t, { type Test } from 'tap';
 import { formatDuration, formatRate, formatSize, parseDuration, parseRate, parseSize } from '../../lib/base/units.js';
 import { failureOf } from '../fixtures/databases.js';
 import { Random } from '../fixtures/random.js';
 
-/** What is given is refused, by the name of the option and with an example. */
+/** The values must be refused, with the name of the option and an example. */
 async function refuses(t: Test, parse: (value: never, name: string) => number, values: unknown[], example: string) {
   for (const value of values) {
     const failure = await failureOf(() => parse(value as never, 'keepFor'));

@@ -1,4 +1,5 @@
-// Snapshots appear whole, are told from everything else that may lie beside a database, and go only when they should.
+// Checkpoints appear only when they are complete, are not confused with other things beside a database, and are deleted only when they
+// should be.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -123,6 +124,7 @@ t.test('nothing but a snapshot is listed, deleted or pinned', async (t) => {
   await t.rejects(deleteSnapshot(dir('db'), '20200101T000000000Z'), { code: 'SNAPSHOT_NOT_FOUND' });
   await t.rejects(listSnapshots(''), { code: 'INVALID_OPTION' });
   await t.rejects(createSnapshot(db, { notes: 'x' } as object), { code: 'INVALID_OPTION' });
+  await t.rejects(listSnapshots(dir('db'), { note: 'x' } as object), { code: 'INVALID_OPTION' });
   await t.rejects(createSnapshot(db, { directory: '' }), { code: 'INVALID_OPTION' });
   t.same(snapshotOf(dir('elsewhere')), before);
   await deleteSnapshot(dir('db'), name);
@@ -156,6 +158,11 @@ t.test('a pinned one stays until it is unpinned', async (t) => {
   const { name } = await createSnapshot(db, { note: 'first' });
   await pinSnapshot(dir('db'), name);
   t.match(await listSnapshots(dir('db')), [{ pinned: true, note: 'first' }]);
+  await t.rejects(
+    pinSnapshot(dir('db'), name, { note: 5 } as object),
+    TypeError,
+    'what would be dropped when it is read is refused',
+  );
   await pinSnapshot(dir('db'), name, { note: 'the audit needs it' });
   t.match(await listSnapshots(dir('db')), [{ pinned: true, note: 'the audit needs it' }]);
   await t.rejects(deleteSnapshot(dir('db'), name), { code: 'SNAPSHOT_PINNED' });
@@ -178,7 +185,7 @@ t.test('pruning follows the order in which they were made, not the clock, and ke
   const { dir, db } = await scene(t);
   for (let n = 0; n < 5; n++) await createSnapshot(db);
   const made = await names(dir('db'));
-  // The clock was set back before the fourth.
+  // The clock was set back before the fourth was made.
   renameSync(dir('db.snapshots', made[3]!), dir('db.snapshots', '20200101T000000000Z'));
   t.same(await pruneSnapshots(dir('db'), { last: 2 }, new Date()), made.slice(0, 3));
   t.same(await names(dir('db')), ['20200101T000000000Z', made[4]]);
@@ -200,7 +207,7 @@ t.test('a snapshot that somebody reads is left for another time, and the others 
 t.test('what a killed process left is removed by the next one, and never listed', async (t) => {
   const { dir, db } = await scene(t);
   const place = dir('db.snapshots');
-  const gone = 2 ** 22 + 1; // no process has a pid as high
+  const gone = 2 ** 22 + 1; // no process has such a high pid
   const left = [
     `.making-20260101T000000000Z-${gone}-0123456789abcdef`,
     `.making-20260101T000000000Z-${gone}-0123456789abcdef.tmp`,

@@ -1,4 +1,4 @@
-// What the commands do with backups: each one's way when all is well, and when it is not.
+// What the commands do with backups, both when all is well and when it is not.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -61,7 +61,8 @@ t.test(
   async (t) => {
     const { dir, backups, contents } = scene(t);
     const { json } = await cliAnswer<{ backups: { timestamp: string }[] }>(t, ['list', backups]);
-    // The three were made within a second or two: the first has no older one, and whatever is before the last is found.
+    // The three were made within one or two seconds. No backup is older than the first one. Before the last one, there is always one to
+    // find.
     const before = await cliAnswer<{ backup: { backupId: number } }>(t, [
       'restore',
       backups,

@@ -1,4 +1,4 @@
-// Completion scripts, in the shells themselves where they are installed.
+// Completion scripts, run in the real shells if these are installed.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ t.test('the scripts know every command and every option', async (t) => {
   }
 });
 
-/** A directory in which `rocksdb-backup` is a command, and where there are backups. */
+/** A directory in which `rocksdb-backup` is a command, and a repository. */
 async function installed(t: Test) {
   const { dir, backups } = (await cliScenes(t))(t);
   mkdirSync(dir('bin'));

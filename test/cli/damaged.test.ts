@@ -1,4 +1,4 @@
-// Backups and states that are damaged: told, not made worse, and cleaned up when somebody says so.
+// Damaged backups and states: the commands report them, do not make them worse, and clean up when the user says so.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,7 +74,7 @@ t.test('damage that verify finds is shared by no later backup, whoever makes it'
   const made = await cli(t, ['create', db, backups, '--verify', 'checksum']);
   t.match(made, { code: 0, stdout: /^backup 4 .*\(full\)/, stderr: /backups 1, 2, 3 are damaged, or share a file/ });
   t.equal((await cli(t, ['delete', backups, '1', '2', '3', '--yes'])).code, 0);
-  // Backup 4 stands alone: 5 copies all again, and 6 shares with it.
+  // Backup 4 shares no files. So 5 copies everything again, and 6 shares with it.
   t.match(await cli(t, ['create', db, backups]), { code: 0, stdout: /^backup 5 .*\(full\)/ });
   t.match(await cli(t, ['create', db, backups]), { code: 0, stdout: /^backup 6 .*\(incremental\)/ });
 });

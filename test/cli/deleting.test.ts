@@ -141,7 +141,7 @@ t.test('while the pins cannot be read, backups are listed all the same, and noth
   const { backups } = scene(t);
   await cli(t, ['pin', backups, '2']);
   rmSync(join(backups, STATE_FILE));
-  mkdirSync(join(backups, STATE_FILE)); // what cannot be read, whoever reads
+  mkdirSync(join(backups, STATE_FILE)); // nobody can read it, not even root
   const told = /Which backups are pinned is not known until it can be read/;
   const { code, stderr } = await cli(t, ['verify', backups, '--all', '--checksum']);
   t.equal(code, 0);

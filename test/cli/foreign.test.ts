@@ -1,4 +1,4 @@
-// Databases and directories that are not ours alone: open in other processes, written by other programs, of any shape.
+// Databases and repositories that others use too: open in other processes, written by other programs, of any kind.
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -143,7 +143,7 @@ t.test('a restore with its log elsewhere is not backed up without it either', as
     /no write-ahead log in .*empty, but there is one in .*log;/,
   );
   t.equal((await cli(t, [...again, '--wal-dir', dir('log')])).code, 0);
-  // Restored to where a log is, it needs no option, wherever that was when it was backed up.
+  // After a restore with the log in the database's own directory, no option is needed, wherever the log was at the backup.
   t.equal((await cli(t, ['restore', dir('again'), dir('joined')])).code, 0);
   t.equal((await cli(t, ['create', dir('joined'), dir('last')])).code, 0);
   t.equal((await cli(t, ['restore', dir('last'), dir('end')])).code, 0);
@@ -176,7 +176,7 @@ t.test(
   },
 );
 
-// Root may write everywhere: then it is somebody else who looks.
+// Root may write everywhere, so as root the commands run as another user.
 const uid = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 const mayRun = spawnSync(process.execPath, [program, '--version'], uid).status === 0;
 

@@ -1,4 +1,4 @@
-// The command line itself: how it is taken apart, helped with, completed and documented.
+// The command line itself: parsing, help, completion and documentation.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -200,7 +200,7 @@ t.test('the table of commands is whole', async (t) => {
     }
     const shorts = new Set<string>();
     for (const [name, { type, short, choices, summary }] of Object.entries(optionsOf(command))) {
-      // Options are told from arguments before the command is known.
+      // The parser tells options from arguments before it knows the command.
       const kind = `${type === 'flag'} ${short}`;
       t.equal(kinds.get(name) ?? kind, kind, `--${name} is of one kind in all commands`);
       kinds.set(name, kind);

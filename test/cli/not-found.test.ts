@@ -1,4 +1,4 @@
-// What is not there: a typing error finds nothing and makes nothing.
+// Things that do not exist: a typing error finds nothing and creates nothing.
 
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

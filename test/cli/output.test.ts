@@ -1,4 +1,4 @@
-// How things are shown: text that is safe, tables, progress, colours, exit codes, signals.
+// Output: text that is safe, tables, progress, colours, exit codes, signals.
 
 import t from 'tap';
 import { codeOf, messageOf, StoppedError, UsageError } from '../../lib/cli/errors.js';
@@ -205,7 +205,7 @@ t.test('the first signal aborts, the second one exits with its number', async (t
   process.emit('SIGINT');
   t.ok(interrupts.signal.aborted);
   now += 100;
-  process.emit('SIGINT'); // as npx passes it on: the same Ctrl-C
+  process.emit('SIGINT'); // the same Ctrl-C again, as npx passes it on
   now += 1000;
   t.same([said, exits], [['stopping; Ctrl-C once more to exit at once'], []]);
   process.emit('SIGINT');

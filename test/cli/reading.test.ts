@@ -1,4 +1,4 @@
-// get, scan and diff read backups in place; whatever is in a database, a terminal is not harmed by it.
+// get, scan and diff read backups in place. No contents of a database can harm a terminal.
 
 import { spawnSync } from 'node:child_process';
 import t, { type Test } from 'tap';
@@ -12,7 +12,7 @@ const BINARY = Buffer.from([0, 0xff, 0x5c, 0x0a, 0x80]);
 let backups: string;
 let dir: (...path: string[]) => string;
 
-/** Backup 1, and backup 2 where one key was added, one changed, one removed, and a family was added. */
+/** Backup 1; and backup 2, in which one key was added, one changed, one removed, and a family was added. */
 t.before(async () => {
   dir = tempDir(t);
   backups = dir('backups');
@@ -37,7 +37,7 @@ t.before(async () => {
   await engine.close();
 });
 
-/** Nothing but line breaks and printable text; `allowed` is what a terminal itself needs. */
+/** The screen has only line breaks and printable text. `allowed` is what a terminal itself needs. */
 function assertHarmless(t: Test, screen: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
   t.notMatch(screen.replace(/\r\n/g, '\n'), /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);

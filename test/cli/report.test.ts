@@ -1,4 +1,4 @@
-// The report is one page that needs nothing else, and can be read: in Chromium, light and dark, on paper, on a phone.
+// The report is a single page that needs nothing else and is readable: in Chromium, light and dark, on paper, on a phone.
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -226,7 +226,7 @@ t.test('in Chromium every page is legible, fits, and asks for nothing', { skip }
   for (const [name, scene] of Object.entries(scenes)) {
     const file = dir(`${name}.html`);
     writeFileSync(file, renderReport(scene));
-    // Each in some ways, and the usual one in all of them.
+    // Each scene in some of the views, and the usual scene in all of them.
     const few = name === 'five hundred' ? views.slice(3) : views.slice(1, 3);
     for (const view of name === 'thirty' || process.env.REPORT_SCREENSHOTS ? views : few) {
       const how = `${name}, ${JSON.stringify(view)}`;
@@ -239,7 +239,7 @@ t.test('in Chromium every page is legible, fits, and asks for nothing', { skip }
       t.ok(scroll <= client, `${how}: ${scroll} of ${client} pixels`);
       t.same(await chromium.evaluate(MISPLACED), [], `${how}: nothing sticks out or lies over another`);
       t.same(await chromium.evaluate(FAINT_TEXTS), [], `${how}: all texts stand out`);
-      // For people: REPORT_SCREENSHOTS=/tmp/shots node dist/test/cli/report.test.js
+      // To look at the pages yourself: REPORT_SCREENSHOTS=/tmp/shots node dist/test/cli/report.test.js
       if (process.env.REPORT_SCREENSHOTS) {
         mkdirSync(process.env.REPORT_SCREENSHOTS, { recursive: true });
         const picture = `${name}-${view.scheme ?? 'light'}-${view.media ?? 'screen'}-${view.width}.png`.replaceAll(

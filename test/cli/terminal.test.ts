@@ -1,4 +1,4 @@
-// The commands as somebody at a terminal has them: questions, progress, colours, Ctrl-C.
+// The commands at a terminal: questions, progress, colours, Ctrl-C.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { type CliScene, cliScenes } from '../fixtures/cli-scene.js';
 import { filesBelow, tempDir } from '../fixtures/files.js';
 
 let scene: (t: Test) => CliScene;
-/** A database that takes long to back up at the rate of `slowly`. */
+/** A database whose backup takes long at the rate of `slowly`. */
 let large: string;
 const slowly = ['--rate-limit', '1MB/s'];
 
@@ -181,7 +181,7 @@ t.test('SIGTERM stops a backup as well, and the answer to a machine says so', as
 });
 
 t.test('a second signal ends the process at once', async (t) => {
-  // Whether it has stopped cleanly before the second one is seen is chance.
+  // It is chance whether the process has already stopped cleanly when it gets the second signal.
   const dir = tempDir(t);
   const run = start(t, ['create', large, dir('backups'), '--rate-limit', '1kB/s']);
   await copying(run);
@@ -203,7 +203,7 @@ t.test('a restore and a verify that are stopped leave all as it was', async (t) 
   t.equal((await restore.ended).code, 6);
   t.notOk(existsSync(dir('target')), 'no target');
   t.same(readdirSync(dir()).sort(), ['backups'], 'and nothing beside it');
-  // At this rate it takes five hours.
+  // At this rate it would take five hours.
   const verify = start(t, ['verify', dir('backups'), '--checksum', '--rate-limit', '1kB/s']);
   await verify.printed(/reading \d/);
   verify.child.kill('SIGINT');

@@ -1,4 +1,4 @@
-// `watch`: BackupManager in a process of its own, told by a file.
+// `watch`: BackupManager in its own process, configured by a file.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -51,7 +51,7 @@ t.test('watch backs up the databases of its file, as the file says, and ends cle
   const { code, stdout, stderr } = await run.ended;
   t.match({ code, stderr }, { code: 0, stderr: /stopping, because of SIGTERM/ });
   t.match(stdout, /users: stopped\n/);
-  // SIGTERM may come between a backup and its verify: what was told as verified is.
+  // SIGTERM may come between a backup and its verify. But a backup that was reported as verified is verified.
   const verified = [...stdout.matchAll(/users: backup (\d+) was made: .*, verified \(checksum\)/g)].at(-1)?.[1];
   const { json } = await cliAnswer<{ backups: { backupId: number }[]; corrupt: number[] }>(t, [
     'list',

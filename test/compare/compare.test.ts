@@ -1,4 +1,4 @@
-// Whether two databases have the same contents, and where not: against a model, for every kind of family and place.
+// Whether two databases have the same contents, and where they differ. Compared with a model, for all kinds of families and positions.
 
 import t, { type Test } from 'tap';
 import {
@@ -15,7 +15,7 @@ import { collect, openDb } from '../fixtures/databases.js';
 import { tempDir } from '../fixtures/files.js';
 import { Random } from '../fixtures/random.js';
 
-/** By family, by key, in latin1: the contents of a database. */
+/** The contents of a database: by family and by key, in latin1. */
 type Model = Record<string, Record<string, string>>;
 
 async function databaseOf(t: Test, path: string, model: Model, reversed: string[] = []): Promise<Database> {
@@ -40,7 +40,7 @@ async function diffOf(a: Database, b: Database, options?: DiffOptions): Promise<
   return (await collect(diffDatabases(a, b, options))).map(shown);
 }
 
-/** The same from the models. */
+/** The same, computed from the models. */
 function diffOfModels(a: Model, b: Model): string[] {
   const changes: string[] = [];
   for (const name of [...new Set([...Object.keys(a), ...Object.keys(b)])].sort()) {
@@ -98,7 +98,7 @@ function randomModel(random: Random, entries: number): Record<string, string> {
   return model;
 }
 
-/** Another with some keys removed, some changed, some added. */
+/** A copy in which some keys are removed, some changed, some added. */
 function altered(random: Random, model: Record<string, string>, one: number): Record<string, string> {
   const other: Record<string, string> = {};
   for (const [key, value] of Object.entries(model)) {
@@ -215,7 +215,7 @@ t.test('what is written meanwhile is not seen', async (t) => {
     if (seen === 3) break;
   }
   t.equal((await diffOf(copy, db)).length, 5001);
-  // A snapshot or an iterator that was left open would keep the database from closing.
+  // A snapshot or an iterator that is still open would keep the database from closing.
   await db.close();
 });
 

@@ -1,4 +1,4 @@
-// What is lent: entries of iterators and values of getSync that hold until the next one is read.
+// Borrowed data: entries of iterators and values of getSync that are valid until the next one is read.
 
 import t from 'tap';
 import { BorrowedEntry, type Database } from '../../lib/index.js';

@@ -1,4 +1,4 @@
-// Writes that nobody waits for one by one are collected and written together. Nothing else may tell.
+// Writes that nobody waits for one by one are collected and made together. A program must not be able to notice that.
 
 import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
@@ -162,7 +162,7 @@ t.test('transferring the memory of a value to another thread takes no other valu
   const { port1, port2 } = new MessageChannel();
   for (const value of [a, b, many[0]!, entry![1]]) {
     try {
-      port1.postMessage(value, [value.buffer as ArrayBuffer]); // newer versions of Node refuse, older ones copy
+      port1.postMessage(value, [value.buffer as ArrayBuffer]); // newer versions of Node refuse this, older ones copy
     } catch (error) {
       t.match(error, { name: 'DataCloneError' });
     }
@@ -178,7 +178,7 @@ t.test('reads go on when the memory of a value was taken away', async (t) => {
   const value = db.getSync('a')!;
   const memory = value.buffer as ArrayBuffer & { transfer?(): ArrayBuffer };
   try {
-    memory.transfer?.(); // old versions of Node cannot, new ones refuse
+    memory.transfer?.(); // old versions of Node do not have it, new ones refuse
   } catch (error) {
     t.match(error, { name: 'TypeError' });
   }

@@ -1,4 +1,4 @@
-// Reading and writing, and what else a database does.
+// Reading, writing, and everything else that a database does.
 
 import { existsSync, symlinkSync } from 'node:fs';
 import t from 'tap';
@@ -299,7 +299,7 @@ t.test('wrong arguments are TypeErrors and RangeErrors that say what was expecte
   await type(() => db.put('k', wrong({})), /^value must be .*, not an object$/);
   await type(() => db.getMany(['a', wrong(null)]), /^keys\[1\] must be .*, not null$/);
   await type(() => db.getMany(wrong('a')), /^keys must be an array/);
-  // And rejects nothing that nobody waits for.
+  // And there is no rejected promise that nobody handles.
   for (const keys of [undefined, null, 5, {}]) {
     await type(() => db.getMany(wrong(keys)), /^keys must be an array/);
     await type(() => db.hasMany(wrong(keys)), /^keys must be an array/);

@@ -1,5 +1,5 @@
-// RocksLevel, classic-level and a map in memory do the same 100,000 random operations and must always answer the same.
-// A run that fails prints the line that repeats it.
+// RocksLevel, classic-level and a map in memory do the same 100,000 random operations, and their answers must always be equal. A run that
+// fails prints the command that repeats it.
 
 import type { AbstractIterator, AbstractLevel, AbstractSnapshot, AbstractSublevel } from 'abstract-level';
 import { ClassicLevel } from 'classic-level';
@@ -19,7 +19,7 @@ type Sub = AbstractSublevel<Level, string | Buffer | Uint8Array, string, string>
 type Encoding = 'utf8' | 'buffer' | 'view';
 type Datum = string | Uint8Array;
 
-/** The same thing of all databases. */
+/** The same kind of object of all databases. */
 type Both<T> = readonly T[];
 
 interface OpenSnapshot {
@@ -53,7 +53,7 @@ class Run {
 
   async open(): Promise<void> {
     const [rocks, classic] = this.paths as [string, string];
-    // Small buffers, so that there are files to read from, too.
+    // Small buffers, so that some data must be read from files.
     this.levels = [
       new RocksLevel(rocks, { writeBufferSize: 64 << 10 }) as unknown as Level,
       new ClassicLevel(classic, { writeBufferSize: 64 << 10 }) as unknown as Level,
@@ -68,7 +68,7 @@ class Run {
     await Promise.all(this.levels.map((level) => level.close()));
   }
 
-  /** Does one operation everywhere. What comes back has to be the same, and the model's. */
+  /** Does one operation everywhere. All results must be equal to that of the model. */
   async step(): Promise<string> {
     const [name, operation] = this.#pickOperation();
     const [results, expected] = await operation();
@@ -98,7 +98,7 @@ class Run {
     return ['reopen', () => this.#reopen()];
   }
 
-  /** Not the empty one, which classic-level's clear leaves where it should not. */
+  /** Never the empty key: classic-level's clear wrongly leaves it. */
   #key(): string {
     return Array.from({ length: 1 + this.random.below(3) }, () => this.random.pick(characters)).join('');
   }
@@ -116,7 +116,7 @@ class Run {
     return this.random.below(3) === 0 ? { limit: this.random.below(30) - 1 } : {};
   }
 
-  /** A range as abstract-level takes it, and as the model does. */
+  /** A range in the form of abstract-level, and in that of the model. */
   #bounds(prefix: string, encoding: Encoding): [object, ModelRange] {
     const range: ModelRange = { ...this.#limit(), reverse: this.random.below(2) === 0 };
     for (const bounds of [['gt', 'gte'] as const, ['lt', 'lte'] as const]) {
@@ -139,14 +139,14 @@ class Run {
     return [given, modelled];
   }
 
-  /** The databases or their sublevels. */
+  /** The databases, or their sublevels. */
   #place(): { levels: Both<Level>; prefix: string } {
     return this.random.below(4) === 0
       ? { levels: this.subs as unknown as Both<Level>, prefix: PREFIX }
       : { levels: this.levels, prefix: '' };
   }
 
-  /** Now, or one of the snapshots: for each database the options that say so, and the model's view. */
+  /** The present, or one of the snapshots: the options for each database, and the model's view. */
   #moment(): { of(n: number): object; view: ModelView; snapshot?: OpenSnapshot } {
     if (this.snapshots.length === 0 || this.random.below(3) > 0) {
       return { of: () => ({}), view: this.model.view() };
@@ -275,8 +275,8 @@ class Run {
       real: levels.map((level, n) => level.iterator<Datum, Datum>({ ...given, ...moment.of(n) })),
       model: new ModelIterator(moment.view, modelled),
       strip: prefix.length,
-      // classic-level counts towards the limit what it has read ahead, also if a seek leaves it behind; and aborts the
-      // process if there is nothing at all to seek in.
+      // classic-level counts entries that it has read ahead towards the limit, even if a seek skips them. And it aborts the process if
+      // there is nothing at all to seek in.
       maySeek: modelled.limit === undefined && moment.view.map.size > 0,
       snapshot: moment.snapshot,
     });
@@ -300,7 +300,7 @@ class Run {
         }
         const taken: [Datum, Datum][] = [];
         for (;;) {
-          const more = await iterator.nextv(count - taken.length); // may give fewer than there are
+          const more = await iterator.nextv(count - taken.length); // may return fewer than there are
           taken.push(...more);
           if (more.length === 0 || taken.length === count) return taken;
         }
@@ -312,7 +312,7 @@ class Run {
   async #snapshot(): Promise<[Both<unknown>, unknown]> {
     if (this.snapshots.length >= 3) {
       const closing = this.snapshots.shift() as OpenSnapshot;
-      // Iterators on a snapshot are of no use after it.
+      // Iterators on a snapshot cannot be used after the snapshot is closed.
       const [ending, going] = [true, false].map((on) =>
         this.iterators.filter((it) => (it.snapshot === closing) === on),
       );
@@ -356,7 +356,7 @@ function decoded(data: Datum | undefined, encoding: Encoding): string | undefine
   return typeof data === 'string' ? data : Buffer.from(data).toString();
 }
 
-t.setTimeout(0); // the runner has one of its own
+t.setTimeout(0); // the runner has its own timeout
 const firstSeed = newSeed();
 for (let n = 0; n < RUNS; n++) {
   const seed = firstSeed + n;

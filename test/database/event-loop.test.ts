@@ -1,4 +1,4 @@
-// What is answered on the JS thread gives way to the event loop, by the clock: here by one that the tests move.
+// Results that are produced on the JS thread give the event loop its turn after some time. Here the tests control the clock.
 
 import t, { type Test } from 'tap';
 import { Pace, pace } from '../../lib/base/pace.js';
@@ -7,16 +7,16 @@ import { openDb } from '../fixtures/databases.js';
 import { tempDir } from '../fixtures/files.js';
 import { called, fillStore, numbered, openStore } from '../fixtures/stores.js';
 
-/** Milliseconds that nobody is kept waiting for longer. */
+/** The longest time in milliseconds for which the event loop may be blocked. */
 const MOST = 2;
 
-/** A clock that stands still, but for what tests say was worked, and for each look that is taken at it. */
+/** A clock that advances only when a test says that work was done, and by `eachLook` whenever it is read. */
 class MovedClock {
   time: number;
 
   constructor(t: Test, eachLook = 0) {
     const real = pace.now;
-    this.time = real(); // something may have begun by it
+    this.time = real(); // something may have begun with this time
     pace.now = () => {
       this.time += eachLook;
       return this.time;
@@ -30,7 +30,7 @@ class MovedClock {
     this.time += milliseconds;
   }
 
-  /** The longest time between two turns of the event loop while something runs, and how many there were. */
+  /** The longest time between two turns of the event loop while something runs, and the number of turns. */
   async turnsDuring(run: () => Promise<unknown>): Promise<{ turns: number; longest: number; all: number }> {
     await new Promise((resolve) => setImmediate(resolve));
     const began = this.time;
@@ -71,7 +71,7 @@ t.test('the event loop has its turn after so much time, however many results tha
       t.notOk(own.due(), 'and then it goes on');
       turned.shift()?.();
       await own.turn(); // there is nothing to wait for
-      time += 50; // the loop was about other things
+      time += 50; // the event loop was busy with other things
     }
   }
 });
@@ -80,7 +80,7 @@ t.test('results that take longer all at once are not overlooked', async (t) => {
   let time = 0;
   const own = new Pace(() => {});
   own.now = () => time;
-  for (let n = 0; n < 500; n++) own.due(); // in no time
+  for (let n = 0; n < 500; n++) own.due(); // these take no time at all
   const began = time;
   for (let results = 0; !own.due() && results < 100; results++) time += 0.1;
   t.ok(time - began <= MOST + 16 * 0.1, `${time - began} ms`);
@@ -196,7 +196,7 @@ t.test('a store of leveldown gives way: next, seek, get, getMany, put, batch', a
   const store = await openStore(t, tempDir(t)('db'));
   await fillStore(store, ENTRIES);
   const clock = new MovedClock(t);
-  /** Calls back again and again without ever leaving the thread, as code for leveldown does. */
+  /** Makes the next call in the callback of the previous one and never leaves the thread, as code for leveldown does. */
   const repeat = (call: (n: number, done: (error?: Error | null) => void) => void) =>
     called((done) => {
       let n = 0;

@@ -1,4 +1,4 @@
-// What a database tells of its own work, and how it goes on after that had failed.
+// What a database reports about its background work, and how it recovers after failures.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { Database, RocksDBError } from '../../lib/index.js';
 import { openDatabase } from '../fixtures/backups.js';
 import { tempDir } from '../fixtures/files.js';
 
-/** A small file system of its own, which only root can mount. */
+/** A separate small file system, which only root can mount. */
 function smallDisk(t: Test, dir: (...path: string[]) => string): boolean {
   mkdirSync(dir('disk'));
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', dir('disk')]).status !== 0) {
@@ -17,7 +17,7 @@ function smallDisk(t: Test, dir: (...path: string[]) => string): boolean {
   return true;
 }
 
-/** Takes all the space that there is. */
+/** Uses up all the free space. */
 function fillDisk(path: string): void {
   for (const size of [1 << 20, 1 << 16, 1 << 12]) {
     for (let n = 0; ; n++) {

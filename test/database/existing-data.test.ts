@@ -1,4 +1,5 @@
-// Databases that exist already: written by the other packages for Node, opened, backed up and restored here, and given back.
+// Databases that exist already: written by other packages for Node, opened, backed up and restored here, and then read by those packages
+// again.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -13,14 +14,14 @@ function node(...args: string[]): { status: number | null; stdout: string; stder
   return spawnSync(process.execPath, args, { encoding: 'utf8' });
 }
 
-/** What a package does in a process of its own. */
+/** Runs a package in its own process. */
 function run(name: string, mode: 'write' | 'read', path: string): Contents {
   const { status, stdout, stderr } = node(fixture, name, mode, path);
   if (status !== 0) throw new Error(`${name} could not ${mode}: ${stderr}`);
   return JSON.parse(stdout) as Contents;
 }
 
-/** Why a package cannot be asked here: it has binaries for few platforms. */
+/** Why a package cannot be used here: such packages have binaries for only a few platforms. */
 function missing(name: string): string | false {
   return node('-e', 'require(process.argv[1])', '--', join(__dirname, '..', '..', '..', 'node_modules', name))
     .status === 0
@@ -50,7 +51,7 @@ const cases: { name: string; options: OpenOptions }[] = [
   { name: 'rocksdb', options: { compatibility: '6.6' } },
   {
     name: '@nxtedition/rocksdb',
-    // Its own operator, maxRev, chooses as max does while revisions are as long as their numbers. Its tables are of format 6.
+    // Its own operator, maxRev, gives the same result as max while revisions are as long as their numbers. Its tables have format 6.
     options: {
       compression: 'zstd',
       rocksdb: { format_version: 6 },

@@ -1,4 +1,4 @@
-// Iterators, against a model in memory.
+// Iterators, compared with a model in memory.
 
 import t from 'tap';
 import type { Database, Key, RangeOptions } from '../../lib/index.js';
@@ -8,7 +8,7 @@ import { Random } from '../fixtures/random.js';
 
 type Pair = [Buffer, Buffer];
 
-/** What an iterator has to give. `sorted` is in the comparator's order. */
+/** The entries that an iterator must give. `sorted` is in the comparator's order. */
 function expected(sorted: Pair[], compare: (a: Buffer, b: Buffer) => number, range: RangeOptions): Pair[] {
   const is = (bound: Key | undefined, test: (order: number) => boolean) => (pair: Pair) =>
     bound === undefined || test(compare(pair[0], Buffer.from(bound as Uint8Array)));
@@ -117,7 +117,7 @@ for (const comparator of ['bytewise', 'reverseBytewise'] as const) {
   });
 }
 
-/** Fails on the first difference; t.same for each of thousands would be slow. */
+/** Fails at the first difference. Thousands of calls of t.same would be slow. */
 function same(got: unknown, want: unknown, what: string): void {
   if (JSON.stringify(got) !== JSON.stringify(want)) {
     throw new Error(`${what}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);

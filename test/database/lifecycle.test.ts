@@ -1,4 +1,4 @@
-// Operation × state of a database: open, busy, closing, closed. And what ends without anybody saying so.
+// Every operation of a database in every state: open, busy, closing, closed. And what ends without an explicit close.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -17,7 +17,7 @@ interface Scene {
 
 let copies = 0;
 
-/** Every operation of a database, with what it needs. */
+/** Every operation of a database, with its arguments. */
 const operations: Record<string, (scene: Scene) => unknown> = {
   get: ({ db }) => db.get('key 1'),
   'get, from a snapshot': ({ db, snapshot }) => db.get('key 1', { snapshot }),
@@ -62,7 +62,7 @@ const operations: Record<string, (scene: Scene) => unknown> = {
   attach: ({ db }) => Database.attach(db.token).close(),
 };
 
-/** What may be done in every state. */
+/** Operations that are allowed in every state. */
 const harmless: Record<string, (scene: Scene) => unknown> = {
   path: ({ db }) => db.path,
   token: ({ db }) => db.token,
@@ -86,7 +86,7 @@ async function scene(t: Test): Promise<Scene> {
   return { path, db, family, batch: db.batch(), snapshot: db.snapshot() };
 }
 
-/** Work that is in flight for a while: reads, synced writes, a flush, compactions, iterators. */
+/** Work that takes a while: reads, synced writes, a flush, compactions, iterators. */
 function load({ db, family }: Scene): Promise<PromiseSettledResult<unknown>[]> {
   return Promise.allSettled([
     ...Array.from({ length: 200 }, (_, i) => db.put(`load ${i}`, Buffer.alloc(1000), { sync: i % 10 === 0 })),
@@ -187,7 +187,7 @@ t.test(
   },
 );
 
-/** Collects garbage until `done` says so, for a minute at most: what is collected closes on threads of its own. */
+/** Collects garbage until `done` returns true, for at most a minute. Collected objects are closed on other threads. */
 async function collectGarbageUntil(done: () => Promise<boolean>): Promise<boolean> {
   setFlagsFromString('--expose-gc');
   const gc: () => void = runInNewContext('gc');

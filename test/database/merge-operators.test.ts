@@ -1,4 +1,4 @@
-// Merge operators of a database that others wrote.
+// Merge operators of databases that others wrote.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
@@ -6,7 +6,7 @@ import { BackupEngine, type ColumnFamilyOptions, Database } from '../../lib/inde
 import { failureOf } from '../fixtures/databases.js';
 import { tempDir } from '../fixtures/files.js';
 
-/** A database with merges that are in the write-ahead log only, by an operator of the default family that is then renamed. */
+/** A database with merges that are only in the write-ahead log. The name of the default family's operator is then changed. */
 async function writeForeign(path: string, mergeOperator: ColumnFamilyOptions['mergeOperator'], foreign: string) {
   const db = await Database.open(path, { mergeOperator });
   const plain = await db.createColumnFamily('plain');

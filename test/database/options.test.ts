@@ -1,4 +1,4 @@
-// The options of Database.open, each by what it does.
+// The effect of each option of Database.open.
 
 import { copyFileSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { failureOf, openDb } from '../fixtures/databases.js';
 import { bytesBelow, filesBelow, tempDir } from '../fixtures/files.js';
 import { engineIsAtLeast } from '../fixtures/newer-rocksdb.js';
 
-/** What RocksDB says that the database was opened with: the OPTIONS file, by section and name. */
+/** The options with which RocksDB opened the database, from the OPTIONS file, by section and name. */
 function optionsFile(path: string): Map<string, string> {
   const name = filesBelow(path)
     .filter((file) => file.startsWith('OPTIONS-'))
@@ -269,7 +269,7 @@ t.test('an unknown option, a wrong type and a value out of range are refused bef
   t.match(await bad([]), { name: 'TypeError' });
   t.match(await bad('x'), { name: 'TypeError' });
   t.same(filesBelow(path()), []);
-  // By RocksDB's names, RocksDB decides.
+  // Options with RocksDB's own names are checked by RocksDB.
   t.match(await bad({ rocksdb: { no_such_option: 1 } }), {
     name: 'RocksDBError',
     code: 'ROCKSDB_INVALID_ARGUMENT',
@@ -297,7 +297,7 @@ t.test('with keepOptionsFile the OPTIONS file stays as it is, also in backups an
         .filter((name) => name.startsWith('OPTIONS-'))
         .map((name) => [name, readFileSync(join(path, name), 'utf8')]),
     );
-  // As many as an open would leave two of.
+  // So many that an open would leave only two of them.
   for (const number of ['000001', '000002', '000003']) {
     copyFileSync(dir('db', Object.keys(files(dir('db'))).at(-1) as string), dir('db', `OPTIONS-${number}`));
   }
@@ -337,11 +337,11 @@ t.test('maxOpenFiles bounds how many files are open, also where it is small', as
       try {
         return readlinkSync(`/proc/self/fd/${fd}`).endsWith('.sst');
       } catch {
-        return false; // the listing's own
+        return false; // the descriptor of the directory listing itself
       }
     }).length;
   const db = await openDb(t, dir('db'), { maxOpenFiles: 20, disableAutoCompactions: true });
   for (let n = 0; n < TABLES; n++) t.ok(await db.get(`key ${n}`));
-  // RocksDB takes ten of them for what are no tables.
+  // RocksDB reserves ten of them for files that are not tables.
   t.ok(openTables() <= 20, `${openTables()} are open`);
 });

@@ -1,4 +1,4 @@
-// Reads are tried in memory first. What memory cannot tell must come from the disk.
+// Reads are tried in memory first. What is not in memory must come from the disk.
 
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
@@ -92,7 +92,7 @@ t.test('an iterator goes on in what it saw when it was made, from memory and the
   }
   await writer.close();
   const db = await openDb(t, path);
-  await db.get(key(0)); // its block is in memory, the next are not
+  await db.get(key(0)); // its block is in memory, the next blocks are not
   const iterator = db.iterator({ encoding: 'utf8' });
   const seen = [await iterator.next()].map((result) => result.value);
   for (let n = 0; n < 2000; n++) {
@@ -131,7 +131,7 @@ t.test('an iterator gives all keys, also of a family with a prefix extractor', a
     for (let n = 0; n < 50; n++) {
       const name = `p${String(prefix).padStart(3, '0')}:${String(n).padStart(3, '0')}`;
       want.push(name);
-      // One that is too large for the JS thread: the iterator goes on elsewhere from there.
+      // One value is too large for the JS thread: from there on, the iterator continues on another thread.
       await writer.put(name, n === 20 ? 'x'.repeat(300_000) : 'x');
     }
     await writer.flush();

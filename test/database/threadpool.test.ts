@@ -1,4 +1,4 @@
-// Long work and libuv's pool: the one never takes the other's threads, however few there are.
+// Long operations and libuv's pool never take each other's threads, however few threads there are.
 
 import t from 'tap';
 import type { BackupInfo } from '../../lib/index.js';
@@ -34,7 +34,7 @@ for (const size of ['1', '2', '4']) {
       );
     }
     await Promise.all(Object.values(begun).map((operation) => operation.begun));
-    // All four are at work, and will be for half a minute.
+    // All four are working, and will be for half a minute.
     await agent.call('fs.writeFile', [path('file'), 'contents']);
     t.equal(await agent.call('fs.readFile', [path('file'), 'utf8']), 'contents', 'fs calls go on');
     await agent.call('dns.lookup', ['localhost']);

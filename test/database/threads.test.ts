@@ -1,4 +1,4 @@
-// Databases across Workers, and Workers and processes that end with everything in flight.
+// Databases in several Workers, and Workers and processes that end while they are busy.
 
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { Random } from '../fixtures/random.js';
 const load = join(__dirname, '..', 'fixtures', 'database-load.js');
 const library = JSON.stringify(join(__dirname, '..', '..', 'lib', 'index.js'));
 
-/** A Worker that runs some code with `lib` and `data` and reports what it returns. */
+/** Runs code with `lib` and `data` in a Worker and returns its result. */
 async function inWorker(code: string, data?: unknown): Promise<unknown> {
   const worker = new Worker(
     `const { parentPort, workerData: data } = require('node:worker_threads');
@@ -120,7 +120,7 @@ t.test('a process that exits with everything in flight exits with its code, and 
 
 t.test('a database that another process has open is in use there, and can be read here', async (t) => {
   const path = tempDir(t)('db');
-  // One that has nothing under way: a compaction would delete files while the reader opens them.
+  // A process that does nothing else: a compaction would delete files while the reader opens them.
   const other = Agent.process(t);
   await other.call('Database.open', [path], 'db');
   await other.call('db.put', ['k', 'v']);

@@ -1,4 +1,4 @@
-// Workers that are terminated in the middle of what they do with databases.
+// Workers that are terminated while they work with databases.
 
 import t from 'tap';
 import { terminateWorkers } from '../fixtures/worker-ends.js';

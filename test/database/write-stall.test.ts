@@ -1,5 +1,5 @@
-// RocksDB stops writes when it cannot write out what is in memory as fast as more comes. A write then waits on another
-// thread: the event loop goes on.
+// RocksDB stops writes if it cannot flush its memory as fast as new data arrives. A write then waits on another thread, so that the event
+// loop continues.
 
 import t from 'tap';
 import type { Database } from '../../lib/index.js';
@@ -8,7 +8,7 @@ import { tempDir } from '../fixtures/files.js';
 
 const VALUE = Buffer.alloc(8 << 10, 'x');
 
-/** Writes until writes are stopped. */
+/** Writes until RocksDB stops writes. */
 async function stall(db: Database): Promise<void> {
   for (let n = 0; ; n++) {
     const error = await failureOf(() => db.put(`fill ${n % 100}`, VALUE, { noSlowdown: true })).catch(() => undefined);
@@ -36,7 +36,7 @@ for (const [name, write] of Object.entries(WRITES)) {
       rocksdb: { rate_limiter_bytes_per_sec: 256 << 10 },
     });
     let returned = false;
-    // Memory may be written out right between two lines of this: but not every time.
+    // The memory may happen to be flushed between two lines of this test, but not every time.
     for (let attempt = 0; attempt < 20 && !returned; attempt++) {
       await stall(db);
       const writing = write(db);

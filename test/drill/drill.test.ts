@@ -1,4 +1,4 @@
-// A restore drill passes when what is restored is what the backup has, fails when anything differs, and leaves nothing behind.
+// A restore drill succeeds if the restored database equals the backup, fails if anything differs, and leaves nothing behind.
 
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ interface Scene {
   engine: BackupEngine;
 }
 
-/** Two backups of a database with two families, partly in its log. */
+/** Two backups of a database with two families. Part of the data is only in the log. */
 async function scene(t: Test, slow = false): Promise<Scene> {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'));
@@ -38,7 +38,7 @@ async function scene(t: Test, slow = false): Promise<Scene> {
   return { dir, db, engine };
 }
 
-/** A drill whose restored database is changed before it is looked at. */
+/** Runs a drill in which `change` modifies the restored database before it is compared. */
 async function drillOf(engine: BackupEngine, change: (db: Database) => Promise<unknown>, options: DrillOptions = {}) {
   return failureOf(() =>
     drillWith(engine, 1, options, async (path) => {
@@ -253,7 +253,7 @@ for (const comparator of ['bytewise', 'reverseBytewise'] as const) {
   t.test(`samples are spread over the data, and in order: ${comparator}`, async (t) => {
     const random = Random.of(t);
     const db = await openDb(t, tempDir(t)('db'), { comparator, compression: 'none' });
-    // Keys that are bunched: most of them have a long prefix in common.
+    // Keys that are not spread evenly: most of them have a long common prefix.
     const keyOf = (n: number) => `tenant/0000000001/user/${String(n).padStart(8, '0')}`;
     for (let n = 0; n < 20_000; n += 1000) {
       const batch = db.batch();
@@ -300,9 +300,9 @@ t.test('what lies between two keys lies between them', async (t) => {
   t.equal(between(Buffer.from('a'), Buffer.from('a\0'), 0.5), undefined);
 });
 
-// ── What killed drills leave ────────────────────────────────────────────────────────────────────────────────────────
+// ── What killed drills leave behind ─────────────────────────────────────────────────────────────────────────────────
 
-const gone = 2 ** 22 + 1; // no process has a pid as high
+const gone = 2 ** 22 + 1; // no process has such a high pid
 
 function leftOver(parent: string, name: string, marker: unknown): string {
   mkdirSync(join(parent, name, 'db'), { recursive: true });

@@ -1,4 +1,4 @@
-// What RocksLevel adds to abstract-level, beyond abstract-level's own tests (level-suite.test.ts).
+// Features of RocksLevel in addition to abstract-level, which abstract-level's own tests do not cover (level-suite.test.ts).
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { ClassicLevel } from 'classic-level';
@@ -10,7 +10,7 @@ import { snapshotOf, tempDir } from '../fixtures/files.js';
 import { Model } from '../fixtures/level-model.js';
 import { Random } from '../fixtures/random.js';
 
-/** A RocksLevel that is open, and closed when the test ends. */
+/** Opens a RocksLevel. It is closed when the test ends. */
 async function openLevel<K = string, V = string>(
   t: Test,
   location: string | Database,
@@ -22,7 +22,7 @@ async function openLevel<K = string, V = string>(
   return db;
 }
 
-/** The error that opening had, below abstract-level's. */
+/** The error of an open: the cause of abstract-level's error. */
 async function openFailure(db: RocksLevel): Promise<Error & { code?: string }> {
   const error = await db.open().then(
     () => undefined,

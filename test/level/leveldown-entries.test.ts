@@ -85,7 +85,7 @@ t.test('an iterator that is ended while it reads gives what it was reading, and 
   await fillStore(before, 2000, 'x'.repeat(500));
   await called((done) => before.compactRange('a', 'z', done));
   await called((done) => before.close(done));
-  const db = await openStore(t, dir('db'), { cacheSize: 0 }); // nothing is in memory: so reading takes another thread
+  const db = await openStore(t, dir('db'), { cacheSize: 0 }); // nothing is in memory, so reading takes another thread
   const order: string[] = [];
   const iterator = db.iterator();
   iterator.next((error) => order.push(error ? 'error' : 'next'));
@@ -193,7 +193,7 @@ t.test('open takes the options of rocksdb, and those of Database.open', async (t
     bloomFilterBits: 0,
     rocksdb: { max_manifest_file_size: 4242 },
   };
-  // What stands above a store hands its own options down.
+  // Layers above a store pass their own options down.
   const db = await openStore(t, dir('db'), { ...options, keyEncoding: 'utf8' } as rocksdb.OpenOptions);
   const written = readFileSync(dir('db', readdirSync(dir('db')).find((name) => name.startsWith('OPTIONS')) as string));
   for (const line of [

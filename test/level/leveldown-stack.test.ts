@@ -1,4 +1,4 @@
-// Stores of rocksdb-backup/leveldown below levelup, encoding-down and subleveldown, as services have them; and their backups.
+// Stores of rocksdb-backup/leveldown below levelup, encoding-down and subleveldown, as services use them; and their backups.
 
 import type { AbstractLevelDOWN } from 'abstract-leveldown';
 import levelup, { type LevelUp } from 'levelup';
@@ -34,7 +34,7 @@ async function streamed(stream: NodeJS.ReadableStream): Promise<Entry[]> {
 
 t.test('levelup puts, gets, deletes and batches over a store: with promises, and with callbacks', async (t) => {
   const { db } = await opened(t, tempDir(t)('db'), { valueEncoding: 'json' });
-  await db.put('user:1', { name: 'Ada' }); // before it is open: levelup keeps it until then
+  await db.put('user:1', { name: 'Ada' }); // the store is not open yet; levelup defers the call
   t.same(await db.get('user:1'), { name: 'Ada' });
   await db.batch([
     { type: 'put', key: 'user:2', value: [1, 2] },

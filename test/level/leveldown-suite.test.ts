@@ -1,4 +1,4 @@
-// abstract-leveldown's suite: its assertions are counted as this test's own.
+// Runs abstract-leveldown's test suite. Its assertions are counted as those of this test.
 
 import { join } from 'node:path';
 import t from 'tap';

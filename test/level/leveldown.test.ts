@@ -128,7 +128,7 @@ t.test('an entry that was asked for before close comes before it', async (t) => 
   for (let round = 0; round < 20; round++) {
     const iterator = db.iterator({ highWaterMark: 1 });
     const ended: string[] = [];
-    // From the middle of the range on, so that it waits now and then for a block, or for its turn.
+    // From the middle of the range on, so that it sometimes waits for a block or for its turn.
     for (let n = 0; n < round * 7; n++) await called((ready) => iterator.next(ready));
     const next = called((ready) => iterator.next(ready)).then(
       () => ended.push('next'),

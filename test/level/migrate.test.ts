@@ -1,10 +1,10 @@
 // Runs every ```js and ```ts block of docs/migrate.md.
 //
-// A block is a program: an ES module, or CommonJS if it calls require(). The blocks of one `## ` section run one after the
-// other in the same directory, which is empty at first, so that one finds what an earlier one made. `rocksdb-backup` is this
-// package as it was built; other packages are those that this one depends on. What a section needs beforehand is made by
-// `prepared`, by its heading. A block that exits with an error fails the test; blocks of other languages are not run.
-// ts blocks are checked by tsc, strictly, and run as what it makes of them.
+// A block is a program: an ES module, or CommonJS if it calls require(). The blocks of one `## ` section run one after the other in the
+// same directory. The directory is empty at first, and a block finds what earlier blocks made. `rocksdb-backup` is this package as it was
+// built. Other packages are the dependencies of this one. `prepared` makes what a section needs beforehand, by its heading. A block that
+// exits with an error fails the test. Blocks in other languages are not run. tsc checks ts blocks strictly, and the JavaScript that it
+// makes of them is run.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ function sectionsOf(markdown: string): Section[] {
   return sections;
 }
 
-/** What a section's programs find in their directory. */
+/** What the programs of a section find in their directory. */
 const prepared: Record<string, (path: (...names: string[]) => string) => Promise<void>> = {
   'abstract-level users': async (path) => {
     const db = new ClassicLevel(path('leveldb'));
@@ -44,7 +44,7 @@ const prepared: Record<string, (path: (...names: string[]) => string) => Promise
   },
 };
 
-/** What has to be so when a section's programs have run. */
+/** What must be true after the programs of a section have run. */
 const then: Record<string, (t: Test, path: (...names: string[]) => string) => Promise<void>> = {
   'abstract-level users': async (t, path) => {
     const db = new RocksLevel(path('rocksdb'));

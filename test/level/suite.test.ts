@@ -1,4 +1,4 @@
-// RocksLevel against the tests that abstract-level brings for those who implement it.
+// Runs the tests that abstract-level provides for its implementations on RocksLevel.
 
 import { join } from 'node:path';
 import t from 'tap';

@@ -1,4 +1,4 @@
-// Restore drills and snapshots of a manager: on their schedules, on demand, and told.
+// Restore drills and checkpoints of a manager: on schedule, on demand, and with their events.
 
 import { existsSync, readdirSync } from 'node:fs';
 import t from 'tap';

@@ -1,4 +1,4 @@
-// What fails in a manager, how it is told, and that it goes on.
+// Failures in a manager: how it reports them, and that it continues.
 
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { damages, filesBelow } from '../fixtures/files.js';
 import { HOUR, MINUTE, managerScene, next, SECOND, start } from '../fixtures/managers.js';
 import { fillFiles, runningBackup } from '../fixtures/running.js';
 
-/** Warnings of the process during a test. */
+/** Collects the warnings of the process during a test. */
 function warnings(t: Test): string[] {
   const messages: string[] = [];
   const listener = ({ name, message }: Error) => name === 'BackupManagerWarning' && messages.push(message);
@@ -513,7 +513,7 @@ t.test('a manager and another process that write to one directory both come to t
   await other.call('Database.open', [dir('other db')], 'db');
   await other.call('BackupEngine.open', [dir('shared')], 'engine');
   const retry = { attempts: 1000, delay: 5, maxDelay: 20 };
-  // On the real clock: who holds the directory when is up to the system.
+  // This uses the real clock. The operating system decides who holds the repository at which time.
   const create = { allowOtherDatabase: true };
   const manager = new BackupManager({ db, location: dir('shared'), retry, create });
   const theirs = other.begin<{ made: { backupId: number }[] }>('agent.fight', [ref('engine'), ref('db'), 'they', 15]);

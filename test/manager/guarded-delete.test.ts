@@ -1,4 +1,4 @@
-// Deleting what was decided a moment ago, while others pin and delete.
+// Deletes backups that were chosen a moment ago, while others pin and delete.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,7 +74,7 @@ t.test('while it is not known what was pinned nothing is deleted, not even by it
 
 t.test('what a prune deletes in one pass it records one by one, with the bytes that each freed', async (t) => {
   const { db, engine, ids } = await scene(t, 2);
-  await db.compactRange(); // what follows shares nothing with the first two
+  await db.compactRange(); // the next backups share nothing with the first two
   for (let n = 0; n < 3; n++) await engine.createBackup(db);
   await engine.verifyBackup(5);
   const { location } = engine;

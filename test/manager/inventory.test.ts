@@ -1,4 +1,4 @@
-// One look at a directory of backups: what is there, what is shared, what is known of it.
+// An inventory of a repository: its backups, what they share, and what is known about them.
 
 import { rmSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -24,7 +24,7 @@ function emptyState(): DirectoryState {
   return { version: 1, pins: [], counters: {}, history: [], last: {}, manager: {} };
 }
 
-/** A backup of files `name: size`; those in `shared/` are shared. */
+/** A backup with files `name: size`. Files in `shared/` are shared. */
 function info(backupId: number, files: Record<string, number>): BackupInfo {
   const details = Object.entries(files).map(([name, size]) => ({
     name,
@@ -147,7 +147,7 @@ t.test('what was found damaged, or shares files with what was, is not the last g
 t.test('what cannot be read is in the same look as what can: nothing falls between two', async (t) => {
   const { backups, corrupt } = await readInventory({
     location: tempDir(t)(),
-    // Its metas became unreadable after somebody had asked which are.
+    // Its meta files became unreadable after somebody had asked which are corrupt.
     getCorruptedBackups: async () => [],
     getBackupInfo: async () => [],
     survey: async () => ({ backups: [], corrupt: [{ backupId: 1, reason: 'Permission denied' }] }),

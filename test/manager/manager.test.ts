@@ -1,4 +1,4 @@
-// BackupManager: when it makes backups, and that each has what it has to have.
+// BackupManager: when it makes backups, and that each contains what it must contain.
 
 import t from 'tap';
 import { BackupEngine, BackupManager, type BackupManagerOptions } from '../../lib/index.js';
@@ -100,7 +100,7 @@ t.test('changes make one backup, not sooner than minInterval after the last, and
   await advance(HOUR);
   t.equal(told.count('backup'), 2, 'and no other without a change');
 
-  // A change after the backup has taken its view of the database.
+  // A change that is made after the backup has taken its view of the database.
   manager.once('progress', () => {
     db.putSync('late', 'but not lost');
     manager.notifyChange();

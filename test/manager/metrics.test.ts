@@ -1,4 +1,4 @@
-// What Prometheus scrapes.
+// The metrics that Prometheus scrapes.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,7 +11,7 @@ import { openDatabase, settled } from '../fixtures/backups.js';
 import { tempDir } from '../fixtures/files.js';
 import { HOUR, managerScene } from '../fixtures/managers.js';
 
-/** The value of a metric by its name and labels, as it is scraped. */
+/** Returns the value of a metric by its name and labels, as Prometheus gets it. */
 async function scraped(register: Registry): Promise<(sample: string) => number | undefined> {
   const lines = (await register.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const values = new Map(

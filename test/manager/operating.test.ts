@@ -1,5 +1,5 @@
-// Everything that docs/operating.md shows is run, in its order: commands in a shell, code in this process. Paths are those of a
-// directory of the test's own.
+// Runs everything that docs/operating.md shows, in its order: commands in a shell, code in this process. Paths are moved to the test's own
+// directory.
 
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
@@ -18,7 +18,7 @@ interface Block {
   text: string;
 }
 
-/** The fenced blocks of the page, with the headings they are under. */
+/** The fenced blocks of the page, each with the heading above it. */
 function blocksOf(text: string): Block[] {
   const blocks: Block[] = [];
   let heading = '';
@@ -31,10 +31,10 @@ function blocksOf(text: string): Block[] {
 
 const blocks = blocksOf(page);
 
-/** A place for what a section needs. */
+/** An environment in which a section can run. */
 interface Sandbox {
   dir: (...path: string[]) => string;
-  /** Paths of the page are those below the directory. */
+  /** Changes the paths of the page to paths below the directory. */
   here(text: string): string;
   shell(text: string): Promise<void>;
   script(text: string, given: Record<string, unknown>): Promise<unknown>;
@@ -56,7 +56,7 @@ function sandbox(t: Test): Sandbox {
     async shell(text) {
       for (const line of text.trim().split('\n')) {
         const expected = Number(/# exits with (\d+)/.exec(line)?.[1] ?? 0);
-        // This process goes on meanwhile: its manager may hold what the command waits for.
+        // This process continues meanwhile: its manager may hold what the command waits for.
         const { code, said } = await runShell(here(line), `${dir('bin')}:${process.env.PATH}`);
         t.equal(code, expected, `${line}\n${said}`);
       }
@@ -88,7 +88,7 @@ function runShell(line: string, path: string): Promise<{ code: number | null; sa
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, said })));
 }
 
-/** Blocks of a section, one after the other. */
+/** Runs the blocks of a section, one after the other. */
 async function run(t: Test, heading: string, box: Sandbox, given: Record<string, unknown> = {}): Promise<void> {
   const found = blocks.filter((block) => block.heading === heading);
   t.ok(found.length > 0, `${heading} shows something`);
@@ -103,7 +103,7 @@ async function run(t: Test, heading: string, box: Sandbox, given: Record<string,
 
 const tried = new Set<string>();
 
-/** Three backups of a database; users are in the second and not in the third. */
+/** Three backups of a database. Users are in the second and not in the third. */
 async function history(box: Sandbox, { kinds = [true, false, false] } = {}): Promise<void> {
   const db = await Database.open(box.dir('data/users'));
   for (let n = 0; n < 100; n++) await db.put(`user:${n}`, `user ${n}`);
@@ -218,7 +218,7 @@ t.test('corrupt backups are found and deleted, and the good ones stay', async (t
   await run(t, 'A backup is corrupt', box, { manager });
   const { backups } = await manager.stats();
   t.equal(backups, 3);
-  await manager.backupNow(); // copies all once more: nothing shares with the full one
+  await manager.backupNow(); // copies everything again: nothing is shared with the full one
   await manager.backupNow();
   t.equal(manager.status().lastSuccess?.kind, 'incremental', 'then as before');
   await manager.stop();

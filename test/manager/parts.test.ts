@@ -1,4 +1,4 @@
-// Parts of a manager, each by itself: changes that are never lost, backups one after the other, waits that grow.
+// Tests single parts of a manager: changes are never lost, backups run one after the other, waits grow.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, rmdirSync } from 'node:fs';
@@ -54,11 +54,11 @@ t.test(
           began = clock.monotonic();
           backups++;
           watch.begun();
-          // Attempts: each takes its view anew.
+          // Attempts: each takes a new view of the database.
           if (random.below(4) === 0) clock.setTimeout(take, random.below(300));
           else clock.setTimeout(() => end(random.below(3) > 0), random.below(500));
         };
-        // Before it takes its view it may wait, or fail.
+        // Before it takes its view, it may wait or fail.
         clock.setTimeout(() => (random.below(5) === 0 ? end(false) : take()), random.below(200));
       };
       watch.start();
@@ -68,7 +68,7 @@ t.test(
           watch.notify();
         }
         if (random.below(6) === 0 && !running) backup();
-        // Without settling: nothing here is asynchronous but the clock.
+        // No need to settle promises: only the clock is asynchronous here.
         await clock.advance(random.below(700));
       }
       await clock.advance(60 * INTERVAL);
@@ -298,7 +298,7 @@ t.test('whatever stands in the state, what is remembered has the right form', as
   t.same(memoryOf({ ...empty, manager: odd }), nothing);
 });
 
-/** What a process says that has nothing to do but what it asks its manager for. */
+/** The output of a process that does nothing but what it asks its manager for. */
 async function saidByManager(t: Test, ask: string): Promise<string> {
   const dir = tempDir(t);
   const code = `

@@ -1,4 +1,4 @@
-// When things are due: by intervals on the monotonic clock, by cron expressions on a wall clock that may be set.
+// When work is due: by intervals on the monotonic clock, and by cron expressions on a wall clock that may be set.
 
 import t from 'tap';
 import { pause, SteadyClock, systemClock } from '../../lib/base/clock.js';
@@ -25,7 +25,7 @@ function ticking(schedule: unknown, start: string, options: Partial<TickerOption
   return {
     clock,
     ticker,
-    /** Those since the last time this was asked for. */
+    /** The times since the last call. */
     fired: () => fired.splice(0),
     advance: (ms: number) => clock.advance(ms),
   };

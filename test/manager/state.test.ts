@@ -1,4 +1,4 @@
-// What is remembered beside backups: never half written, never overwritten by another, and lost only with a word about it.
+// The state beside backups: it is never half written, never overwritten by somebody else, and never lost without a message.
 
 import { execFile, execFileSync } from 'node:child_process';
 import {
@@ -24,7 +24,7 @@ import { readState, updateState } from '../../lib/manager/state.js';
 import { native } from '../../lib/native/binding.js';
 import { tempDir } from '../fixtures/files.js';
 
-// As those who import from it see it.
+// The same object as in the modules that import it.
 const fileSystem = require('node:fs/promises') as typeof import('node:fs/promises');
 
 const seven = { backupId: 7, timestamp: new Date('2026-11-20T03:00:00Z') };
@@ -208,7 +208,7 @@ t.test(
     for (const lay of [
       (to: string) => symlinkSync(other, to),
       (to: string) => execFileSync('mkfifo', [to]),
-      (to: string) => writeFileSync(to, 'x'.repeat(10_000)), // of a process that was killed
+      (to: string) => writeFileSync(to, 'x'.repeat(10_000)), // left by a process that was killed
     ]) {
       lay(join(path, `${STATE_FILE}.tmp`));
       await updateState(path, (state) => pin(state, seven));

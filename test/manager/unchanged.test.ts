@@ -1,4 +1,4 @@
-// Backups of nothing new: which are left out, and what is never taken for nothing new.
+// Backups without new data: which are skipped, and which changes must always be noticed.
 
 import { truncateSync } from 'node:fs';
 import { Registry } from 'prom-client';
@@ -153,7 +153,7 @@ t.test('over restarts of manager and database too; a final backup is left out as
 });
 
 t.test('a database that was put back and written to again is not taken for what it was before', async (t) => {
-  // The numbers of writes and files come again after a restore, for other writes in other files.
+  // After a restore, the numbers of writes and files are used again, for other writes in other files.
   const dir = tempDir(t);
   const write = async (value: string) => {
     const db = await Database.open(dir('db'));

@@ -1,6 +1,6 @@
-// The packed package as its user gets it: installed from the tarball, without install scripts, compiler or cmake.
+// Tests the packed package as a user gets it: installed from the tarball, without install scripts, compiler or cmake.
 //
-// Run by node alone (`npm run test:pack`): tap's runner would slip a loader of its own into every process started here.
+// It runs with plain node (`npm run test:pack`), because tap's runner would put its own loader into every process that is started here.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -26,7 +26,7 @@ const app = join(folder, 'app');
 const bin = join(folder, 'bin');
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 
-/** npm's own JavaScript, so that no npm need be in PATH. */
+/** npm's own JavaScript, so that npm need not be in PATH. */
 function npmCli(): string {
   const candidates = [
     process.env.npm_execpath,
@@ -81,7 +81,7 @@ t.before(() => {
   mkdirSync(app);
   mkdirSync(bin);
   symlinkSync(process.execPath, join(bin, 'node'));
-  // Packing compiles nothing here: the scripts ran before this test.
+  // Packing compiles nothing here: the build scripts ran before this test.
   const [packed] = JSON.parse(
     node([npmCli(), 'pack', '--json', '--ignore-scripts', '--pack-destination', folder], root, process.env.PATH),
   ) as { filename: string }[];
@@ -123,7 +123,7 @@ t.test(
     const installed = join(app, 'node_modules', 'rocksdb-backup');
     for (const name of ['cli.md', 'operating.md', 'migrate.md', 'cli-schema.json', 'prometheus-rules.yml'])
       t.ok(existsSync(join(installed, 'docs', name)), name);
-    // There, relative links are taken to be of the repository that package.json names.
+    // On npm's website, relative links are taken as links into the repository in package.json.
     const { repository } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
       repository?: { url: string };
     };

@@ -1,4 +1,4 @@
-// How the sources under the binding are brought in, and what is said when a tool is missing.
+// How the sources below the binding are fetched, and the messages if a tool is missing.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -79,7 +79,7 @@ t.test('every library is pinned by version and sha512', async (t) => {
 });
 
 t.test('a missing cmake, compiler or make is told in one sentence', async (t) => {
-  // A PATH that has only the tools named.
+  // Makes a PATH with only the given tools.
   const toolsWith = (names: string[]) => {
     const bin = join(t.testdir({}), names.join('-') || 'none');
     mkdirSync(bin);

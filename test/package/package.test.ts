@@ -1,4 +1,4 @@
-// What package.json says, and what other packages and tools make of it.
+// What package.json says, and how other packages and tools understand it.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ interface Manifest {
 const manifest: Manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 t.test('TypeScript finds every part of the package also where it does not read "exports"', async (t) => {
-  // `module: commonjs` looks at "types" and "typesVersions" alone.
+  // `module: commonjs` looks only at "types" and "typesVersions".
   const found: Record<string, string | undefined> = { '.': manifest.types };
   for (const [name, [path]] of Object.entries(manifest.typesVersions['*'] ?? {})) found[`./${name}`] = path;
   const parts = Object.entries(manifest.exports).flatMap(([name, to]) =>
@@ -32,7 +32,7 @@ t.test('what it depends on is asked for as others ask for it, so that an applica
   for (const [name, range] of Object.entries(manifest.dependencies)) t.match(range, /^\^\d+\.\d+\.\d+$/, name);
 });
 
-// The compiler itself, not its wrapper: tap slips a loader of its own into every node that it starts.
+// Use the compiler itself and not its wrapper: tap puts its own loader into every node process that it starts.
 const nativeTypeScript = join(
   root,
   'node_modules',
@@ -42,7 +42,7 @@ const nativeTypeScript = join(
   'tsc',
 );
 
-/** What the compiler says of a program. */
+/** The messages of the compiler about a program. */
 function compiled(folder: string, source: string): string {
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
   for (const name of ['classic-level', 'abstract-level', '@types']) {
@@ -131,7 +131,7 @@ t.test('code that was bundled together with its caller says that it must not be'
   const said = run(dir('app', 'out', 'server', 'binding.js'));
   t.match(said, /was bundled into .*server.*mark it as external/);
   t.notMatch(said, /build:addon/);
-  // A bundle of ES modules has no __dirname.
+  // ES modules have no __dirname; a bundle may be one.
   const code = readFileSync(dir('app', 'out', 'server', 'binding.js'), 'utf8');
   const module = `import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\nconst exports = {};\n`;
   writeFileSync(dir('app', 'out', 'server', 'bundle.mjs'), module + code.replace(/^"use strict";/, ''));

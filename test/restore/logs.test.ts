@@ -1,4 +1,4 @@
-// Logs in a directory of their own, and logs that stay.
+// Logs in a separate directory, and logs that are kept.
 
 import { existsSync, readdirSync } from 'node:fs';
 import t from 'tap';

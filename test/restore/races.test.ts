@@ -8,7 +8,7 @@ import { Database, RateLimiter } from '../../lib/index.js';
 import { begun, contentsAt, contentsOf, fill, keyOf, openDatabase, openEngine, settled } from '../fixtures/backups.js';
 import { filesBelow, snapshotOf, tempDir } from '../fixtures/files.js';
 
-/** A backup, and an engine whose restores of it take a minute, to do something in between, until they are let go. */
+/** A backup, and an engine whose restores of it take a minute, so that a test can act in between, until the limit is removed. */
 async function scene(t: Test) {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('source'));
@@ -113,7 +113,7 @@ t.test('a database that is open in a folder of the target goes on as if nothing 
     await child.put(keyOf('k', written), Buffer.alloc(2000, written));
     written++;
     if (written % 20 === 0) await child.flush();
-    if (written > 2000) await after(10); // enough: each of its files is a descriptor
+    if (written > 2000) await after(10); // that is enough: each of its files needs a descriptor
   }
   t.equal((await restores).error, undefined);
   const expected = await contentsOf(child);

@@ -1,4 +1,4 @@
-// What a restore replaces, what it keeps, what it takes over, and what killed ones left: from JS and from the command line.
+// What a restore replaces, keeps and reuses, and what killed restores leave behind: from JS and from the command line.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ t.before(async () => {
   scenes = await cliScenes(t);
 });
 
-/** What looks like a database's files, in a folder that holds none. */
+/** Makes files that look like those of a database, in a folder that contains no database. */
 function noDatabase(path: string): void {
   mkdirSync(join(path, 'archive'), { recursive: true });
   for (const name of ['000123.log', 'LOG', 'LOG.old.123', 'IDENTITY', '000001.sst', 'archive/2024.log']) {
@@ -140,7 +140,7 @@ t.test('modes take over the tables that the replaced database has already', asyn
   });
 });
 
-/** What a restore leaves that is killed while it copies. */
+/** Makes what a restore leaves behind if it is killed while it copies. */
 function killed(path: string): void {
   mkdirSync(join(path, '.rocksdb-backup-staged'), { recursive: true });
   writeFileSync(join(path, '000008.sst'), 'half');

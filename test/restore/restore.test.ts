@@ -1,4 +1,4 @@
-// A restore takes its target's place when it is complete, and changes nothing when it is refused or fails.
+// A restore replaces its target only when it is complete, and changes nothing if it is refused or fails.
 
 import {
   appendFileSync,
@@ -66,7 +66,7 @@ t.test('a target that is not empty is refused without overwrite, whatever is in 
   t.same(snapshotOf(dir()), before, 'overwrite replaces no plain file');
 });
 
-// With folders of others in it a directory is replaced file by file, and else as a whole.
+// If the directory contains other folders, it is replaced file by file, otherwise as a whole.
 for (const folders of [false, true]) {
   t.test(
     `overwrite replaces the database, its log too, and keeps others’ files${folders ? ' and folders' : ''}`,

@@ -1,4 +1,5 @@
-// What stays and what goes: by hand for histories a person can look over, and for any history and policy that its rules hold.
+// Which backups are kept and which are deleted. Small histories are checked by hand. For random histories and policies, the rules
+// themselves are checked.
 
 import t, { type Test } from 'tap';
 import { formatSize } from '../../lib/base/units.js';
@@ -15,7 +16,7 @@ import { Random } from '../fixtures/random.js';
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** Backups of the given times, in that order. Good, not pinned, unless it is said otherwise by index. */
+/** Backups of the given times, in that order. They are good and not pinned, unless `more` says otherwise for an index. */
 function history(times: (string | number)[], more: Record<number, Partial<RetentionBackup>> = {}): RetentionBackup[] {
   return times.map((time, index) => ({
     backupId: index + 1,
@@ -67,7 +68,7 @@ t.test('hours, days and weeks over three months keep what one counts by hand', a
   const keptTimes = kept.keep.map((id) => new Date(times[id - 1] as number).toISOString().slice(0, 16));
   const hours = Array.from({ length: 24 }, (_, hour) => `2026-11-30T${String(hour).padStart(2, '0')}:00`);
   const days = ['24', '25', '26', '27', '28', '29'].map((day) => `2026-11-${day}T23:00`);
-  // Sundays; the last one, 29 November, is among the days already. The eighth week is that of 30 November itself.
+  // Sundays. The last one, 29 November, is already among the days. The eighth week is that of 30 November itself.
   const weeks = ['10-18', '10-25', '11-01', '11-08', '11-15', '11-22'].map((day) => `2026-${day}T23:00`);
   t.same(keptTimes, [...weeks, ...days, ...hours]);
   t.equal(kept.delete.length, times.length - keptTimes.length);
@@ -90,7 +91,7 @@ t.test(
 );
 
 t.test('weeks are those of ISO 8601, also around the turn of the year', async (t) => {
-  // Sunday, Monday, Thursday, Sunday, Monday around 1 January 2027, a Friday.
+  // Sunday, Monday, Thursday, Sunday, Monday around 1 January 2027, which is a Friday.
   const times = ['2026-12-27Z', '2026-12-28Z', '2026-12-31Z', '2027-01-03Z', '2027-01-04Z'];
   const kept = plan(history(times), { weekly: 5 });
   t.same(kept.keep, [1, 4, 5]);
@@ -106,7 +107,7 @@ t.test('days are those of the time zone', async (t) => {
 t.test(
   'where clocks are set back the hour that comes twice is two hours, and the day of 25 hours one day',
   async (t) => {
-    // On 25 October 2026 at 03:00 in Vienna it was 02:00 again.
+    // On 25 October 2026 at 03:00 in Vienna, clocks were set back to 02:00.
     const times = every(HOUR / 2, 12, Date.parse('2026-10-24T23:00Z'));
     const kept = plan(history(times), { hourly: 100, timezone: 'Europe/Vienna' });
     t.same(kept.keep, [2, 4, 6, 8, 10, 12]);
@@ -121,7 +122,7 @@ t.test(
       ['2026-10-24T21:00:00.000Z', '2026-10-25T22:00:00.000Z', '2026-10-26T22:00:00.000Z', '2026-10-27T21:00:00.000Z'],
       'the last hours of 24, 25 and 26 October in Vienna, and the newest',
     );
-    // Half an hour off the full hour of UTC.
+    // This time zone differs from UTC by half an hour.
     const india = plan(history(['2026-11-20T00:29Z', '2026-11-20T00:31Z', '2026-11-20T01:29Z']), {
       hourly: 9,
       timezone: 'Asia/Kolkata',
@@ -149,7 +150,7 @@ t.test('maxBytes counts shared files once, and deleting frees only what no kept 
   });
   const all = plan(backups, { maxBytes: 164 });
   t.same([all.bytesBefore, all.bytesAfter, all.delete], [164, 164, []]);
-  // Deleting 1 frees only p1, for 2 has a as well; then 2 has to go too, which frees a.
+  // Deleting 1 frees only p1, because 2 also has a. Then 2 must be deleted too, which frees a.
   const fewer = plan(backups, { maxBytes: '162' });
   t.same([fewer.bytesAfter, fewer.delete, fewer.exceeded], [62, [1, 2], []]);
   t.match(rulesOf(fewer), { 1: 'delete: over the limit of 162 B' });
@@ -259,7 +260,7 @@ t.test('no backups, no decisions', async (t) => {
   });
 });
 
-// ── Any history, any policy ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Random histories and policies ───────────────────────────────────────────────────────────────────────────────────
 
 interface Case {
   backups: RetentionBackup[];
@@ -307,7 +308,7 @@ function randomCase(random: Random): Case {
     });
     now = clock;
   }
-  // In any order: the plan's is that of the ids.
+  // Shuffle them: the plan uses the order of the ids.
   for (let at = backups.length - 1; at > 0 && random.below(2) === 0; at--) {
     const other = random.below(at + 1);
     [backups[at], backups[other]] = [backups[other]!, backups[at]!];
@@ -336,7 +337,7 @@ function spelled(time: Date, timeZone: string, options: Intl.DateTimeFormatOptio
   return format.format(time);
 }
 
-/** Which period a time is in, by other means than the planner's: en-CA writes dates as ISO does, and weeks are counted in days. */
+/** The period of a time, computed in a different way from the planner: en-CA writes dates as ISO does, and weeks are counted in days. */
 function periodBySpelling(time: Date, rule: string, timeZone = 'UTC'): string {
   const date = spelled(time, timeZone, { year: 'numeric', month: '2-digit', day: '2-digit' });
   switch (rule) {
@@ -353,7 +354,7 @@ function periodBySpelling(time: Date, rule: string, timeZone = 'UTC'): string {
   }
 }
 
-/** What one keep-rule alone keeps, by its definition. */
+/** What a single keep-rule keeps, by its definition. */
 function keptBy(rule: string, { backups, policy, now }: Case): Set<number> {
   const readable = backups.filter(({ state }) => state !== 'corrupt').sort((a, b) => b.backupId - a.backupId);
   const past = readable.filter(({ timestamp }) => timestamp! <= now);
@@ -495,7 +496,7 @@ t.test(
       if (blocked === undefined && exceeded.length > 0 && keep.length <= (policy.maxBackups ?? Infinity)) {
         if (bytesAfter <= Number(policy.maxBytes ?? Infinity)) return 'exceeded, and yet it is not';
       }
-      // Oldest first: whoever stays by a keep-rule alone is younger than all that a cap took.
+      // The oldest go first: a backup that only a keep-rule protects is newer than all that a cap deleted.
       const without = planOf({ ...made, policy: { ...policy, maxBackups: undefined, maxBytes: undefined } });
       const byCap = gone.filter((id) => without.keep.includes(id));
       if (without.blocked === undefined && byCap.length > 0) {

@@ -1,5 +1,5 @@
-// What the writer of the soak writes, and so what any consistent state of its database is: batch n follows from a seed and n, and
-// the state after n batches from those up to it.
+// What the writer of the soak writes, and so what every consistent state of its database is: batch n follows from a seed and n, and the
+// state after n batches follows from all batches up to n.
 
 import type { Database, WriteBatch } from '../../lib/index.js';
 import { Random } from '../fixtures/random.js';
@@ -7,7 +7,7 @@ import { Random } from '../fixtures/random.js';
 export const FAMILIES = ['default', 'users', 'journal'] as const;
 type Family = (typeof FAMILIES)[number];
 
-/** Under this key each batch puts its number. */
+/** Each batch puts its number under this key. */
 export const COUNT_KEY = 'soak:batch';
 
 const KEYS = 5000;
@@ -16,14 +16,14 @@ interface Operation {
   family: Family;
   kind: 'put' | 'delete' | 'deleteRange';
   key: string;
-  /** Of a deleteRange, where it ends. */
+  /** For a deleteRange: where it ends. */
   end?: string;
   size?: number;
 }
 
 const keyOf = (n: number) => `key:${String(n).padStart(6, '0')}`;
 
-/** What batch n does. */
+/** The operations of batch n. */
 export function operationsOf(seed: number, n: number): Operation[] {
   const random = new Random(Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(n, 0xc2b2ae35));
   return Array.from({ length: 1 + random.below(12) }, () => {
@@ -39,13 +39,13 @@ export function operationsOf(seed: number, n: number): Operation[] {
   });
 }
 
-/** A value tells which batch wrote it. */
+/** The value shows which batch wrote it. */
 export function valueAfter(n: number, key: string, size: number): string {
   const head = `${n}/${key}/`;
   return head + String.fromCharCode(97 + (n % 26)).repeat(size);
 }
 
-/** Puts what batch n does, and its number, into a batch of the database. */
+/** Puts the operations of batch n, and its number, into a batch of the database. */
 export function fillBatch(db: Database, seed: number, n: number): WriteBatch {
   const batch = db.batch();
   for (const { family, kind, key, end, size } of operationsOf(seed, n)) {
@@ -57,7 +57,7 @@ export function fillBatch(db: Database, seed: number, n: number): WriteBatch {
   return batch.put(COUNT_KEY, String(n));
 }
 
-/** The state after a number of batches, which can only grow. */
+/** The state after a number of batches. The number can only grow. */
 export class Model {
   readonly #seed: number;
   readonly #families = new Map<Family, Map<string, { n: number; size: number }>>(
@@ -82,7 +82,7 @@ export class Model {
     }
   }
 
-  /** Reads a whole database. @returns how many keys were compared; throws at the first that is not as it should be */
+  /** Reads a whole database. @returns how many keys were compared; throws at the first that is wrong */
   async compare(db: Database): Promise<number> {
     let compared = 0;
     const families = [...db.columnFamilies].sort().join(', ');

@@ -1,5 +1,5 @@
-// The service of the soak: writes without pause, and has a manager that backs up, prunes, verifies and drills. Its parent stops and
-// kills it. It tells what it does in lines of JSON.
+// The service of the soak: it writes without pause, and its manager backs up, prunes, verifies and drills. Its parent stops and kills it.
+// It reports what it does in lines of JSON.
 
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,16 +11,16 @@ export interface ServiceOptions {
   directory: string;
   seed: number;
   round: number;
-  /** A final backup when it is told to stop. */
+  /** Makes a final backup when it is told to stop. */
   finalBackup: boolean;
   minInterval: number;
   schedule: number;
   drill: number;
-  /** Does something wrong on purpose: leaves out what every tenth batch has to write. */
+  /** Makes a mistake on purpose: leaves out what every tenth batch must write. */
   tamper?: 'lost write' | undefined;
 }
 
-/** A line of the service's. */
+/** A line that the service prints. */
 export interface ServiceEvent {
   event: 'ready' | 'start' | 'backup' | 'pruned' | 'verified' | 'drilled' | 'failure' | 'stopped' | 'lost';
   [detail: string]: unknown;
@@ -28,7 +28,7 @@ export interface ServiceEvent {
 
 const tell = (line: ServiceEvent) => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
-/** The number of the last batch that was acknowledged: in a file, which outlives a killed process. */
+/** The number of the last batch that was acknowledged. It is in a file, which survives when the process is killed. */
 class Acknowledged {
   readonly #file: number;
   n: number;
@@ -105,7 +105,7 @@ async function main(options: ServiceOptions): Promise<void> {
     await batch.write();
     acknowledged.set(n);
     manager.notifyChange();
-    // Lets the rest of the service live.
+    // Lets the rest of the service run.
     if (n % 8 === 0) await new Promise<void>((resolve) => setImmediate(resolve));
   }
   await pinning;

@@ -1,4 +1,4 @@
-// A short soak; and that the soak finds what is wrong, when something is.
+// A short soak, and checks that the soak finds errors if there are any.
 
 import { join } from 'node:path';
 import t from 'tap';
@@ -29,7 +29,8 @@ t.test('the soak finds a damaged backup, a missing pin, and a missing backup', a
     [
       'a byte that changed',
       async (directory) => {
-        // How much was written, and whether it is in tables or in the log still, is chance: its largest file holds some.
+        // It is chance how much was written, and whether it is in tables or still in the log. But the largest file always contains some of
+        // it.
         const engine = await BackupEngine.open(join(directory, 'backups'), { readOnly: true });
         const { files } = (await readInventory(engine)).backups.at(-1)!;
         await engine.close();

@@ -1,7 +1,7 @@
 // npm run soak -- --minutes 60 --seed 5
 //
-// A service writes without pause while its manager backs up, prunes, verifies and drills; it is stopped and killed at random, and
-// started again. In the end every backup that was kept is restored and compared with what the writer knows.
+// A service writes without pause while its manager backs up, prunes, verifies and drills. It is stopped and killed at random, and started
+// again. In the end every backup that was kept is restored and compared with what the writer knows.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,12 +16,12 @@ import type { ServiceEvent, ServiceOptions } from './service.js';
 export interface SoakOptions {
   seed: number;
   directory: string;
-  /** Ends after so many rounds of the service's life ... */
+  /** Ends after this many lives of the service ... */
   rounds?: number | undefined;
-  /** ... or after so many milliseconds. */
+  /** ... or after this many milliseconds. */
   ms?: number | undefined;
   service?: Partial<ServiceOptions> | undefined;
-  /** Called before everything is checked: what spoils something then must be found. */
+  /** Called before everything is checked. If it damages something, the check must find that. */
   beforeCheck?: ((directory: string) => Promise<void>) | undefined;
   say?: ((line: string) => void) | undefined;
 }
@@ -40,7 +40,7 @@ export interface SoakSummary {
   keysCompared: number;
 }
 
-/** What was found that must not be. */
+/** Something was found that must not be. */
 export class Discrepancy extends Error {}
 
 type End = 'kill' | 'stop';
@@ -48,7 +48,7 @@ type End = 'kill' | 'stop';
 /** When and how a life of the service ends. */
 interface Fate {
   end: End;
-  /** At the nth event of this name, or after so many milliseconds. */
+  /** At the nth event of this name, or after this many milliseconds. */
   at: { event: 'backup' | 'start' | 'verified'; count: number } | { ms: number };
 }
 
@@ -114,7 +114,7 @@ function onLines(child: ChildProcess, listener: (line: string) => void): void {
   });
 }
 
-/** Runs it. Throws a {@link Discrepancy} if anything is not as it should be. */
+/** Runs the soak. Throws a {@link Discrepancy} if anything is wrong. */
 export async function soak(options: SoakOptions): Promise<SoakSummary> {
   const { seed, directory, rounds, ms = 0, say = () => {} } = options;
   const random = new Random(seed);
@@ -149,7 +149,7 @@ export async function soak(options: SoakOptions): Promise<SoakSummary> {
       `round ${round}: ${fate.end === 'kill' ? 'killed' : 'stopped'}; ${summary.made} backups, ${summary.pruned} pruned, ${summary.drills} drills`,
     );
   }
-  // The last life ends well, so that there is something of it to compare.
+  // The last life ends properly, so that there is something of it to compare.
   const last = { directory, seed, round: 0, finalBackup: true, minInterval: 500, schedule: 2000, drill: 3000 };
   await live({ ...last, ...options.service }, { end: 'stop', at: { event: 'backup', count: 1 } }, summary);
   await options.beforeCheck?.(directory);
@@ -157,7 +157,7 @@ export async function soak(options: SoakOptions): Promise<SoakSummary> {
   return summary;
 }
 
-/** Compares all that was kept with what the writer knows. */
+/** Compares everything that was kept with what the writer knows. */
 async function check(
   seed: number,
   directory: string,

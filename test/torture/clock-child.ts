@@ -1,4 +1,4 @@
-// What the experiment `clock` does in a process whose wall clock it sets: RocksDB's engine reads no other.
+// The part of the experiment `clock` that runs in a process whose wall clock it sets. RocksDB's engine reads only that clock.
 
 import { execFileSync } from 'node:child_process';
 import { openSync, rmSync, writeSync } from 'node:fs';
@@ -17,7 +17,7 @@ export interface ClockOptions {
   rounds: number;
 }
 
-/** A line of this process's. */
+/** A line that this process prints. */
 export type ClockLine = { held: boolean; what: string; seen?: unknown } | { figure: string; value: string | number };
 
 const say = (line: ClockLine) => void writeSync(1, `${JSON.stringify(line)}\n`);
@@ -26,7 +26,7 @@ const check = (held: boolean, what: string, seen?: unknown) => say({ held, what,
 const YEAR = 365 * DAY;
 const START = Date.parse('2026-03-01T12:00:00Z');
 
-/** Sets the wall clock of this process and of those it starts. */
+/** Sets the wall clock of this process and of the processes that it starts. */
 class WallClock {
   readonly #file: number;
 
@@ -41,7 +41,7 @@ class WallClock {
   }
 }
 
-/** The manager's clock; whoever looks at it makes the engine's the same. */
+/** The manager's clock. Whenever somebody reads it, the engine's clock is set to the same time. */
 class SharedClock extends FakeClock {
   readonly #wall: WallClock;
 
@@ -60,7 +60,7 @@ class SharedClock extends FakeClock {
 const jumpOf = (random: Random) =>
   random.pick([0, 1, -1]) * random.pick([SECOND, HOUR, 5 * HOUR, DAY, 40 * DAY, YEAR, 20 * YEAR]);
 
-/** Backups are in the order in which they were made, whatever time each was made at. */
+/** Checks that backups are in the order in which they were made, whatever their timestamps say. */
 async function engine(options: ClockOptions, random: Random, wall: WallClock): Promise<void> {
   const db = await Database.open(join(options.directory, 'db'));
   const location = join(options.directory, 'backups');
@@ -127,7 +127,7 @@ async function engine(options: ClockOptions, random: Random, wall: WallClock): P
 const WITHIN = 5 * HOUR;
 const LAST = 3;
 
-/** A manager through months in which the clock is set all the time. */
+/** Runs a manager for months, while the clock is set all the time. */
 async function manager(options: ClockOptions, random: Random, wall: WallClock): Promise<void> {
   const db = await Database.open(join(options.directory, 'managed'));
   await fill(db, 'a');
@@ -164,7 +164,7 @@ async function manager(options: ClockOptions, random: Random, wall: WallClock): 
       const newest = Math.max(...trueTimes.keys());
       for (const id of deleted) {
         pruned++;
-        // What was made while the clock was behind is as old as it says.
+        // The age of a backup that was made while the clock was behind is computed from its wrong timestamp.
         const age = (trueTimes.get(newest) as number) - (trueTimes.get(id) as number);
         const wrong = madeBehind.has(id);
         check(wrong || age > WITHIN - MINUTE, `${about}: backup ${id}, of ${(age / HOUR).toFixed(1)} h before, stays`);
@@ -189,7 +189,7 @@ async function manager(options: ClockOptions, random: Random, wall: WallClock): 
       offset += jump;
       jumps++;
     }
-    // With a clock that is ahead when it starts, it cannot know.
+    // A manager that starts while the clock is ahead cannot notice that.
     if (random.below(12) === 0 && offset <= 0) {
       await current.stop();
       current = make();

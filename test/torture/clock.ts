@@ -1,4 +1,4 @@
-// The wall clock set back and forth, by seconds and by years, under the engine and under a manager.
+// Sets the wall clock forward and back, by seconds and by years, while the engine and a manager work.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// A process that backs up, deletes, purges and restores while it writes, killed again and again in the middle of that.
+// A process backs up, deletes, purges and restores while it writes. It is killed again and again while it does that.
 
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { Oracle } from './crash/oracle.js';
 import { callOf, familyOptions, KINDS, type Kind, type Moment, paths, type World } from './crash/plan.js';
 import type { Experiment, Torture } from './experiment.js';
 
-/** The option sets. Each has a directory of its own, in which its deaths follow one another. */
+/** The sets of options. Each has its own directory, in which one child after another is killed. */
 function worlds(directory: string): World[] {
   const database = { ...familyOptions, writeBufferSize: 64 << 10, maxBackgroundJobs: 2 };
   const world = (name: string, rest: Partial<World>): World => ({
@@ -29,23 +29,23 @@ function worlds(directory: string): World[] {
     }),
     world('without logs', {
       engine: { backupLogFiles: false, shareFilesWithChecksumNaming: 'legacyCrc32cAndFileSize' },
-      // Without logs, families are flushed one after the other: only so do they agree.
+      // Without logs, families are flushed one after the other. Only with this option are they consistent with each other.
       database: { ...database, atomicFlush: true },
     }),
     { ...apart, database: { ...database, walDir: paths(apart).wal } },
   ];
 }
 
-/** More calls than anything takes. */
+/** More calls than any operation needs. */
 const UNCOUNTED = 1_000_000;
 
-/** Every kind in every world, mostly at a system call, sometimes when it comes. */
+/** Chooses when to kill. Every kind occurs in every world: mostly at a system call, sometimes at a time or an event. */
 function momentOf(torture: Torture, world: World, calls: number | undefined): Moment {
   const { random } = torture;
   const chance = random.below(10);
   if (chance === 0) return { at: 'time', ms: random.below(15) };
   if (chance === 1 && world.callbacks) return { at: 'event', nth: 1 + random.below(40) };
-  // Counted anew now and then: it comes to its end, and is done again with what is known then.
+  // Sometimes the calls are counted again: the operation then runs to its end, and is repeated with the number that is known then.
   const nth = calls === undefined || random.below(3) === 0 ? UNCOUNTED : callOf(random, calls);
   return { at: 'call', nth, where: random.pick(['before', 'after', 'torn']) };
 }
@@ -55,7 +55,7 @@ export const crash: Experiment = {
   about:
     'killed in the middle of anything, backups stay whole, the next one works, and restore targets are whole or none',
   async run(torture) {
-    // What a kill cannot take away needs no disk: this is about the order of things.
+    // This experiment is about the order of changes. What a process has written survives its death without a disk, so memory is enough.
     const directory = existsSync('/dev/shm') ? mkdtempSync('/dev/shm/rocksdb-backup-crash-') : torture.directory;
     const killer = buildKiller(torture.directory);
     const oracles = new Map<World, Oracle>();

@@ -1,4 +1,4 @@
-// A process that may open 64 files, of which node has some twenty.
+// A process that may open at most 64 files. Node itself needs about twenty of them.
 
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
@@ -18,7 +18,7 @@ interface Step {
   keys?: number | undefined;
 }
 
-/** Each of these succeeds, or fails with an error that says what to do; and the process goes on. */
+/** Each of these operations succeeds, or fails with an error that says what to do. The process continues in both cases. */
 async function child(path: string): Promise<void> {
   const tell = (step: Step) => void writeSync(1, `${JSON.stringify(step)}\n`);
   const attempt = async <T>(step: string, work: () => Promise<T>): Promise<T | undefined> => {
@@ -42,7 +42,7 @@ async function child(path: string): Promise<void> {
     const backup = await attempt('open the backup', () => engine.openBackup(made.backupId));
     await backup?.close();
   }
-  // All that is left is taken, and given back.
+  // Use up all remaining files, and then give them back.
   const taken: Database[] = [];
   for (let n = 0; n < 20; n++) {
     const { value, error } = await settled(Database.open(`${path}/more ${n}`));
@@ -60,7 +60,7 @@ async function child(path: string): Promise<void> {
   await attempt('create afterwards', () => engine.createBackup(db));
   await attempt('verify afterwards', () => engine.verifyBackup(1, { checksum: true }));
   await attempt('restore afterwards', () => engine.restoreBackup(1, `${path}/restored afterwards`));
-  // By their keys: an iterator would hold every table file open.
+  // Read single keys: an iterator would keep every table file open.
   let keys = 0;
   for (let n = 0; n < TABLES; n++) {
     for (const key of [keyOf(prefix(n), 0), keyOf(prefix(n), 1)]) {

@@ -1,4 +1,4 @@
-// A disk that is really full, and a process that may open no more files.
+// A disk that is really full, and a process that may not open more files.
 
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { Mounts } from './mounts.js';
 
 const KIB = 1024;
 const SIZE = 4096 * KIB;
-/** Of a database's first filling, and of what comes to it. */
+/** How many keys are in a database at first, and how many are added later. */
 const KEYS = 150;
 
 type Failure = RocksDBError & { path?: string };
@@ -20,7 +20,7 @@ type Failure = RocksDBError & { path?: string };
 interface Disk {
   torture: Torture;
   small: string;
-  /** Leaves so many bytes free, a page more or less. */
+  /** Leaves about this many bytes free, to within a page. */
   leave(bytes: number): void;
   free(): void;
   about: string;
@@ -31,7 +31,7 @@ const isFull = ({ code, subcode, message }: Failure) =>
   (code === 'ROCKSDB_IO_ERROR' && subcode === 'NO_SPACE') ||
   /No space left|ENOSPC/.test(message);
 
-/** Says what is full, which file or directory that hit, and how much there was where that was looked at. */
+/** Checks that an error says what is full, which file or directory is affected, and how much space there was if that was checked. */
 function checkFailure({ torture, small, about }: Disk, what: string, error: Failure): void {
   const { code, subcode, message } = error;
   const seen = { code, subcode, message };
@@ -114,7 +114,7 @@ async function tryRestore(disk: Disk, bytes: number, checkDiskSpace: boolean): P
   await engine.close();
 }
 
-/** Who has a full disk deletes; and looks. */
+/** On a full disk, users delete backups and list them. */
 async function tryDelete(disk: Disk): Promise<void> {
   const { torture, small, about } = disk;
   const location = join(small, 'backups');
@@ -161,7 +161,7 @@ async function tryDelete(disk: Disk): Promise<void> {
   await engine.close();
 }
 
-/** A database whose disk fills up while it is written. */
+/** A database whose disk becomes full while it is written to. */
 async function tryWrites(disk: Disk, bytes: number): Promise<void> {
   const { torture, small, about } = disk;
   const path = join(small, 'db');
@@ -185,7 +185,7 @@ async function tryWrites(disk: Disk, bytes: number): Promise<void> {
     torture.check(/opened again/.test(message), `${about}: a write that fails for good says what to do`, message);
   }
   const closed = await settled(db.close());
-  // What was not acknowledged could not be written out; that is told once more, and the database is closed.
+  // Writes that were not acknowledged could not be flushed. close() reports that once more, and closes the database.
   if (closed.error !== undefined) {
     const { message } = closed.error;
     torture.check(/closed all the same/.test(message), `${about}: the database closes`, message);
@@ -201,7 +201,7 @@ async function tryWrites(disk: Disk, bytes: number): Promise<void> {
   await again.close();
 }
 
-/** A manager tells of it, goes on living, and backs up when there is space. */
+/** A manager reports the full disk, continues to live, and makes a backup when there is space again. */
 async function tryManager(disk: Disk, bytes: number): Promise<void> {
   const { torture, small, about } = disk;
   const db = await Database.open(torture.path('db'));
@@ -236,7 +236,7 @@ export const disk: Experiment = {
         for (const kind of ['create', 'restore', 'delete', 'writes', 'manager'] as const) {
           const small = mounts.tmpfs(torture.path('small'), `size=${SIZE}`, 'a full disk');
           if (small === undefined) break;
-          // Of what is needed: nothing, or some of it.
+          // Leave nothing free, or a part of what is needed.
           const bytes = random.below(5) === 0 ? 0 : random.below(KEYS * 1000);
           const checked = random.below(2) === 0;
           const ballast = join(small, 'ballast');

@@ -5,11 +5,11 @@ export interface Ended {
   signal: NodeJS.Signals | null;
   out: string;
   err: string;
-  /** Both, in the order in which it came. */
+  /** Both outputs, in the order in which they arrived. */
   text: string;
 }
 
-/** Waits until a process has ended and all that it wrote to its pipes has come. */
+/** Waits until a process has ended and all its output has arrived. */
 export function ended(child: ChildProcess): Promise<Ended> {
   const said = { out: '', err: '', text: '' };
   for (const [name, stream] of [

@@ -1,4 +1,5 @@
-// What the experiment `environment` does in a process with another umask or another user: all there is, and what comes of it.
+// The part of the experiment `environment` that runs in a process with another umask or another user: it does everything and reports the
+// results.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -15,7 +16,7 @@ export interface Places {
   target: string;
 }
 
-/** Everything from the first write to the last delete; rejects where something is not as it should be. */
+/** A whole cycle from the first write to the last delete. Rejects if something is wrong. */
 export async function wholeCycle({ db: path, backups, target }: Places): Promise<void> {
   const db = await Database.open(path);
   await fill(db, 'a');
@@ -55,7 +56,7 @@ export interface Step {
   message?: string | undefined;
 }
 
-/** Each thing to do with a directory of backups that may not be written. */
+/** Every operation on a repository that may not be written to. */
 export async function readOnlySteps({ db: path, backups, target }: Places, elsewhere: string): Promise<Step[]> {
   const steps: Step[] = [];
   const attempt = async <T>(step: string, work: () => Promise<T>): Promise<T | undefined> => {
@@ -114,7 +115,7 @@ async function main(what: string, root: string): Promise<void> {
   }
 }
 
-/** In a process of its own. */
+/** Runs this file in its own process. */
 export function inProcess(args: string[], { umask, uid }: { umask?: string; uid?: number } = {}): Promise<Ended> {
   const command = `${umask === undefined ? '' : `umask ${umask} && `}exec "$0" "$@"`;
   return ended(

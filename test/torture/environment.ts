@@ -1,4 +1,4 @@
-// Where backups may lie and under which rights: read-only places, odd names, file systems, umasks.
+// Places for backups, and rights: read-only directories, odd names, file systems, umasks.
 
 import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -16,7 +16,7 @@ const placesIn = (root: string): Places => ({
   target: join(root, 'target'),
 });
 
-/** Two backups and a state, of a database that is closed. */
+/** Two backups and a state file, of a database that is closed. */
 async function makeBackups({ db: path, backups }: Places): Promise<void> {
   const db = await Database.open(path);
   const engine = await BackupEngine.open(backups);
@@ -130,7 +130,7 @@ async function names(torture: Torture): Promise<void> {
   await cycle(torture, 'with relative paths', { db: 'db', backups: './backups', target: '../here/target' });
   process.chdir(before);
 
-  // Too long, and no path at all: an error, and no crash.
+  // Paths that are too long or no paths at all must lead to an error, not to a crash.
   const deep = join(torture.path('deep'), ...Array.from({ length: 21 }, () => 'd'.repeat(200)));
   const bad = {
     'a name of 256': torture.path('b'.repeat(256)),
@@ -168,7 +168,7 @@ async function fileSystems(torture: Torture, mounts: Mounts): Promise<void> {
   const layers = torture.path('layers');
   const hindrance = mounts.mount(layers, 'tmpfs', 'size=128m');
   for (const name of ['lower', 'upper', 'work']) mkdirSync(join(layers, name));
-  // What is in the lower layer cannot be renamed as a directory.
+  // A directory in the lower layer cannot be renamed.
   const lower = placesIn(join(layers, 'lower'));
   await makeBackups(lower);
   const old = await Database.open(lower.target);

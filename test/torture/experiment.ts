@@ -1,4 +1,4 @@
-// What an experiment is, and what it is given.
+// What an experiment is, and what it gets.
 
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { Random } from '../fixtures/random.js';
 
 export interface Experiment {
   name: string;
-  /** What is done and what must hold, in a sentence. */
+  /** What is done and what must hold, in one sentence. */
   about: string;
   run(torture: Torture): Promise<void>;
 }
@@ -15,23 +15,23 @@ export interface Experiment {
 export interface TortureOptions {
   name: string;
   seed: number;
-  /** The long form: as often as the issue of trust asks for, and not as a check before every landing can afford. */
+  /** The long form. It has as many rounds as are needed for trust, which is too slow for a check before every landing. */
   full: boolean;
-  /** Replaces the number of rounds of either form. */
+  /** Replaces the number of rounds of both forms. */
   rounds?: number | undefined;
-  /** Leaves the directory where it is. */
+  /** Does not remove the directory afterwards. */
   keep?: boolean | undefined;
   say?: ((line: string) => void) | undefined;
 }
 
 const SHOWN_FAILURES = 50;
 
-/** One run of one experiment: its chance, its directory, its checks and its figures. */
+/** One run of one experiment: its random numbers, its directory, its checks and its figures. */
 export class Torture {
   readonly seed: number;
   readonly full: boolean;
   readonly random: Random;
-  /** Made for this run, and removed after it. */
+  /** Made for this run and removed after it. */
   readonly directory: string;
   #options: TortureOptions;
   #passed = 0;
@@ -62,19 +62,19 @@ export class Torture {
     return join(this.directory, ...names);
   }
 
-  /** How often to do it: in the short form, in the long one, or as was said with --rounds. */
+  /** The number of rounds: in the short form, in the long form, or as given with --rounds. */
   rounds(short: number, full: number): number {
     return this.#options.rounds ?? (this.full ? full : short);
   }
 
-  /** The command that does the same again. */
+  /** The command that repeats this run. */
   get replay(): string {
     const { name, seed, full, rounds } = this.#options;
     const more = `${full ? ' --full' : ''}${rounds !== undefined ? ` --rounds ${rounds}` : ''}`;
     return `npm run torture -- ${name} --seed ${seed}${more}`;
   }
 
-  /** Counts what held, and tells what did not. `what` is the sentence that should be true. */
+  /** Counts a check that succeeded, and reports one that failed. `what` is the sentence that should be true. */
   check(held: boolean, what: string, seen?: unknown): boolean {
     if (held) {
       this.#passed++;
@@ -96,12 +96,12 @@ export class Torture {
     this.#failed += failed;
   }
 
-  /** A number or word for the closing table. */
+  /** Adds a number or a word to the table at the end. */
   figure(what: string, value: string | number): void {
     this.#figures.set(what, String(value));
   }
 
-  /** The end of what a program said: indented, so that nobody counts its lines as ours. */
+  /** Prints the end of another program's output. It is indented, so that its lines are not counted as ours. */
   quote(text: string, lines: number): void {
     for (const line of text.trimEnd().split('\n').slice(-lines)) this.say(`  | ${line}`);
   }

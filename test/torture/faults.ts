@@ -6,7 +6,7 @@ export const faults: Experiment = {
   about:
     'every operation with the nth call of every kind failing: a typed error that names the file, or success, and nothing harmed',
   async run(torture) {
-    // Of each operation, so many cases, chosen at random; or all.
+    // For each operation, this many cases, chosen at random; or all cases.
     await runNative(torture, 'Faults.*', { rounds: torture.rounds(40, 1_000_000) });
   },
 };

@@ -1,4 +1,4 @@
-// One of those who fight for a backup directory: does what it can get, and tells of each call how it ended.
+// One of the processes that fight for a repository: it tries all operations and reports the result of each call.
 
 import { writeSync } from 'node:fs';
 import { BackupEngine, Database } from '../../lib/index.js';
@@ -15,7 +15,7 @@ export interface FightOptions {
 
 export type Call = 'create' | 'delete' | 'purge' | 'list' | 'verify' | 'restore' | 'collect';
 
-/** How a call ended. Times are of the clock that all processes share. */
+/** The result of a call. Its times come from the clock that all processes share. */
 export interface Told {
   call: Call;
   begin: number;

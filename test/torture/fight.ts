@@ -1,4 +1,4 @@
-// Two processes that fight for one backup directory.
+// Two processes that fight for one repository.
 
 import { fork } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { type Ended, ended } from './ended.js';
 import type { Experiment, Torture } from './experiment.js';
 import type { Call, FightOptions, Told } from './fight-child.js';
 
-/** What each call may be refused with: that somebody else was there. */
+/** The codes with which each call may be refused because another process was there. */
 const DOCUMENTED: Record<Call, string[]> = {
   create: ['BACKUP_LOCKED'],
   delete: ['BACKUP_LOCKED', 'BACKUP_NOT_FOUND', 'BACKUP_IN_USE'],
@@ -40,7 +40,7 @@ async function fightOver(torture: Torture, name: string, purges: boolean, ms: nu
       purges,
     }),
   );
-  // A third looks on, and must never see anything half.
+  // A third process watches, and must never see anything incomplete.
   const watcher = await BackupEngine.open(backups);
   let fighting = true;
   let looks = 0;
@@ -91,7 +91,7 @@ interface Life {
   until: number;
 }
 
-/** The times of the backups that had an id, one after the other, and are not there any more. */
+/** The lifetimes of the backups that had an id one after the other and do not exist any more. */
 function livesOf(creates: Told[], lastIsThere: boolean): Life[] {
   const lives = [...creates]
     .sort((a, b) => a.begin - b.begin)
@@ -100,7 +100,7 @@ function livesOf(creates: Told[], lastIsThere: boolean): Life[] {
   return lives;
 }
 
-/** Of those that were deleted one by one: each has a delete of its own. */
+/** The backups that were not deleted one by one: those for which there is no delete of their own. */
 function withoutDelete(lives: Life[], deletes: Told[]): Life[] {
   const left = [...deletes].sort((a, b) => a.end - b.end);
   return lives.filter(({ from, until }) => {
@@ -110,7 +110,7 @@ function withoutDelete(lives: Life[], deletes: Told[]): Life[] {
   });
 }
 
-/** Every backup that was made is there and whole, or was deleted. */
+/** Checks that every backup that was made exists and is intact, or was deleted. */
 async function account(torture: Torture, name: string, done: Told[], engine: BackupEngine): Promise<void> {
   const infos = await engine.getBackupInfo({ fileDetails: true });
   const made = done.filter(({ call }) => call === 'create');
@@ -129,7 +129,7 @@ async function account(torture: Torture, name: string, done: Told[], engine: Bac
         deletes,
       });
     } else {
-      // A purge that may have been in its time, with as many newer ones as it kept.
+      // A purge that may have run in its lifetime, when there were as many newer backups as it kept.
       const mayBePurged = ({ from, until }: Life) =>
         purges.some(({ begin, end, keep }) => {
           const newer = made.filter((told) => (told.id as number) > id && told.begin < end);

@@ -1,4 +1,4 @@
-// libFuzzer on what parses others' bytes: test/core/fuzz.
+// Runs libFuzzer on the code that parses data of others: test/core/fuzz.
 
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ const ROOT = join(__dirname, '..', '..', '..');
 
 interface Target {
   name: string;
-  /** Inputs tried: some 15 seconds in the short form, ten minutes in the long one. */
+  /** How many inputs to try: about 15 seconds in the short form, ten minutes in the long one. */
   short: number;
   full: number;
   longest: number;
@@ -25,7 +25,7 @@ const TARGETS: readonly Target[] = [
   { name: 'options_file', short: 1000, full: 50_000, longest: 16_384 },
 ];
 
-/** Backup directories as the product writes them, as inputs: a file each, "\x01<path>\n<contents>". */
+/** Repositories that this package wrote, as inputs: one file each, "\x01<path>\n<contents>". */
 async function seedDirectories(torture: Torture, corpus: string): Promise<void> {
   for (const schemaVersion of [1, 2] as const) {
     const db = await Database.open(torture.path(`database-${schemaVersion}`));
@@ -38,7 +38,7 @@ async function seedDirectories(torture: Torture, corpus: string): Promise<void> 
       const excludeFiles = schemaVersion === 2 && n === 3 ? (files: string[]) => files.slice(0, 1) : undefined;
       await engine.createBackup(db, { metadata, excludeFiles });
       const files = filesBelow(directory).filter((path) => /^(meta|private|shared)/.test(path));
-      // Only their sizes count before a restore: long contents are noise to a fuzzer.
+      // Before a restore, only the sizes of these files matter. Long contents would only distract a fuzzer.
       const whole = files.map((path) => [path, readFileSync(join(directory, path), 'latin1')] as const);
       const text = whole
         .filter(([path, contents]) => path.startsWith('meta/') || contents.length < 1200)
@@ -73,7 +73,7 @@ async function fuzzOne(torture: Torture, executable: string, target: Target, cor
   const began = performance.now();
   const child = spawn(executable, args, {
     stdio: ['ignore', 'ignore', 'pipe'],
-    // RocksDB's library is not instrumented: what it does to a string, the sanitizer has not seen.
+    // RocksDB's library is not instrumented, so the sanitizer does not see what that library does to a string.
     env: {
       ...process.env,
       ASAN_OPTIONS: 'detect_container_overflow=0:detect_odr_violation=0:detect_leaks=0:quarantine_size_mb=32',

@@ -1,4 +1,4 @@
-// Backup directories that somebody made to do harm. The cases are in test/core/torture/hostile.cc.
+// Repositories that somebody made to do harm. The cases are in test/core/torture/hostile.cc.
 
 import type { Experiment } from './experiment.js';
 import { runNative } from './native.js';

@@ -1,4 +1,5 @@
-// The process in which `leaks` does one thing many times, and looks at what it holds meanwhile. It is started with --expose-gc.
+// The process in which `leaks` repeats one kind of work many times and counts the resources it holds meanwhile. It must be started with
+// --expose-gc.
 //
 //   node leaks-child.js '{"work":"opens","directory":"...","rounds":1000,"seed":1}'
 
@@ -22,7 +23,7 @@ interface Work {
   end(): Promise<void>;
 }
 
-/** Opens and closes, nothing kept open over a round. Each round is one of a database and one of an engine. */
+/** Opens and closes; nothing stays open after a round. Each round opens one database and one engine. */
 function opens(path: (name: string) => string): Work {
   return {
     async round(n) {
@@ -32,7 +33,7 @@ function opens(path: (name: string) => string): Work {
       const engine = await BackupEngine.open(path('backups'));
       if (n === 0) await engine.createBackup(db);
       if (n % 100 === 0) {
-        await Database.open(path('db')).catch(() => undefined); // in use
+        await Database.open(path('db')).catch(() => undefined); // it is in use
         await BackupEngine.open('/dev/null/no').catch(() => undefined);
       }
       await Promise.all([engine.close(), db.close()]);
@@ -41,7 +42,7 @@ function opens(path: (name: string) => string): Work {
   };
 }
 
-/** Backups and all that goes with them, on one database and one engine that stay open. */
+/** Backups and everything around them, with one database and one engine that stay open. */
 async function backups(path: (name: string) => string, random: Random): Promise<Work> {
   const db = await Database.open(path('db'));
   const engine = await BackupEngine.open(path('backups'), { sync: false });
@@ -80,7 +81,7 @@ async function backups(path: (name: string) => string, random: Random): Promise<
           await iterator.next();
           await iterator.close();
           snapshot.release();
-          const left = db.iterator(); // left open: the collector takes it
+          const left = db.iterator(); // never closed: the garbage collector must close it
           await left.next();
           const batch = db.batch();
           batch.put('key', value).delete('other');
@@ -101,7 +102,7 @@ async function main({ work, directory, rounds, seed }: LeaksOrder): Promise<void
   const path = (name: string) => join(directory, name);
   const doing = work === 'opens' ? opens(path) : await backups(path, new Random(seed));
   const windows: Counts[] = [];
-  // The first two windows warm up: allocators, pools of threads, compiled code.
+  // The first two windows are for warming up: allocators, thread pools, compiled code.
   const size = Math.max(1, Math.floor(rounds / WINDOWS));
   let n = 0;
   for (let window = 0; window < WINDOWS; window++) {

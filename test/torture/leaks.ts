@@ -1,4 +1,4 @@
-// What is done thousands of times in one process leaves nothing behind in it.
+// Work that is repeated thousands of times in one process leaves nothing behind in it.
 
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -11,8 +11,8 @@ import type { Counts } from './process-counts.js';
 const MIB = 2 ** 20;
 
 /**
- * What memory may grow between two windows of rounds, whatever their length: arenas of the C library settle for long, and
- * heaps breathe. A leak of a kilobyte a round shows in the long form's thousands of rounds.
+ * How much memory may grow between two windows of rounds, however long they are: the C library's arenas take long to settle, and the size
+ * of heaps varies. In the thousands of rounds of the long form, a leak of one kilobyte in each round becomes visible.
  */
 const TOLERANCE = { anonymous: 8 * MIB, external: 1 * MIB, heap: 3 * MIB };
 
@@ -20,13 +20,13 @@ async function countsOf(order: LeaksOrder): Promise<{ rounds: number; windows: C
   const args = ['--expose-gc', join(__dirname, 'leaks-child.js'), JSON.stringify(order)];
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     maxBuffer: 16 * MIB,
-    // Freed memory goes back, and one thread's is another's: what grows is what is kept.
+    // With these settings, freed memory goes back to the system, and threads share arenas. So memory that grows is memory that is kept.
     env: { ...process.env, MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072' },
   });
   return JSON.parse(stdout);
 }
 
-/** The least of some windows: what is kept for good is in all of them, what comes and goes is not. */
+/** The smallest value of some windows. Memory that is kept for good is in all of them; memory that comes and goes is not. */
 function least(windows: Counts[], what: keyof Counts): number {
   return Math.min(...windows.map((counts) => counts[what]));
 }

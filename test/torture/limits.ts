@@ -1,4 +1,4 @@
-// Thousands of backups in a directory, and tens of thousands of table files in a database: what is done to them takes time in
+// Thousands of backups in a repository, and tens of thousands of table files in a database: the time for operations must grow in
 // proportion, and no more.
 
 import { randomBytes } from 'node:crypto';
@@ -6,7 +6,10 @@ import { rmSync } from 'node:fs';
 import { BackupEngine, Database } from '../../lib/index.js';
 import type { Experiment, Torture } from './experiment.js';
 
-/** Processor time, that in the program itself and by the clock, of something, each the best of several. */
+/**
+ * The cost of some work: processor time in the program itself, all processor time, and time by the clock. Each is the best of several
+ * attempts.
+ */
 interface Cost {
   user: number;
   cpu: number;
@@ -16,9 +19,9 @@ interface Cost {
 type Costs = Record<string, Cost>;
 
 /**
- * Twice as many take twice as long, and half of that again for caches that they no longer fit into, and other programs use.
- * Judged by the time of the processor, with or without the system's part: that of deleting a file differs tenfold from time to
- * time, and a short time is not told apart well. The milliseconds are for what does not grow.
+ * If there are twice as many, an operation may take twice as long, times 1.5, because they fit less well into caches, and other programs
+ * are running too. The measure is processor time, with or without the system's part. The system's part in deleting a file varies by a
+ * factor of ten, and short times cannot be measured well. SLACK, in milliseconds, is for the part that does not grow.
  */
 const FACTOR = 1.5;
 const SLACK = 5;
@@ -43,7 +46,10 @@ function tell(torture: Torture, what: string, count: number, costs: Costs): void
   torture.figure(`${count} ${what}, ms (of processor time)`, text.join(', '));
 }
 
-/** Of the whole range, so that one noisy moment in the middle is none: what is quadratic takes 16 times as long at its end. */
+/**
+ * Compares the two ends of the range, so that a single disturbance in the middle does not matter. At its end, quadratic cost would be 16
+ * times as high.
+ */
 function compare(torture: Torture, what: string, measured: { count: number; costs: Costs }[]): void {
   const [few, many] = [measured.at(0), measured.at(-1)] as [(typeof measured)[0], (typeof measured)[0]];
   const times = (many.count / few.count) ** (1 + Math.log2(FACTOR));
@@ -61,7 +67,7 @@ function compare(torture: Torture, what: string, measured: { count: number; cost
 const ATTEMPTS = 5;
 const COMPACTED_EVERY = 20;
 
-/** A service's directory: each backup has a new table file or two, and shares the others with those around it. */
+/** A service's repository: each backup has one or two new table files, and shares the others with its neighbours. */
 async function manyBackups(torture: Torture, counts: number[]): Promise<void> {
   const path = torture.path('backups');
   const db = await Database.open(torture.path('database'), { rocksdb: { disable_auto_compactions: true } });
@@ -141,7 +147,7 @@ async function manyTables(torture: Torture, counts: number[]): Promise<void> {
     const db = await Database.open(path, { maxOpenFiles: 200, rocksdb: { disable_auto_compactions: true } });
     const backups = torture.path(`backups-of-${count}`);
     const engine = await BackupEngine.open(backups, { sync: false });
-    // Each time into a directory of its own.
+    // Each time into a new directory.
     let other = 0;
     const first = await best(2, async () => {
       const into = await BackupEngine.open(torture.path(`others-${count}`, String(other++)), { sync: false });

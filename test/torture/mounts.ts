@@ -1,4 +1,4 @@
-// File systems of an experiment's own. Root can mount them, on Linux.
+// File systems for an experiment. On Linux, root can mount them.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -12,7 +12,7 @@ export class Mounts {
     this.#torture = torture;
   }
 
-  /** Mounts one at a path, which is made. @returns what hinders, or undefined */
+  /** Creates a directory and mounts a file system there. @returns the problem if that fails, otherwise undefined */
   mount(path: string, type: string, options: string, source = type): string | undefined {
     mkdirSync(path, { recursive: true });
     const args = type === 'bind' ? ['--bind', source, path] : ['-t', type, '-o', options, source, path];
@@ -22,7 +22,7 @@ export class Mounts {
     return undefined;
   }
 
-  /** A tmpfs, or undefined and a figure that says that it was skipped. */
+  /** Mounts a tmpfs. If that fails, returns undefined and adds a figure that says that the part was skipped. */
   tmpfs(path: string, options: string, what: string): string | undefined {
     const hindrance = this.mount(path, 'tmpfs', options);
     if (hindrance === undefined) return path;

@@ -1,4 +1,4 @@
-// Experiments that are written in C++: test/core/torture, built and run as test/core is.
+// Experiments that are written in C++: test/core/torture. They are built and run in the same way as test/core.
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import type { Torture } from './experiment.js';
 const ROOT = join(__dirname, '..', '..', '..');
 
 /**
- * Builds the GoogleTests of test/core/torture and runs those of a filter. They find their chance in TORTURE_SEED, the form in
- * TORTURE_FULL (1 or 0) and the number of rounds, where one was given, in TORTURE_ROUNDS. What they print as `figure: what = value`
- * comes into the closing table, with a `label` where one experiment runs them more than once.
+ * Builds the GoogleTests of test/core/torture and runs those that match a filter. TORTURE_SEED gives them their seed, TORTURE_FULL (1 or 0)
+ * the form, and TORTURE_ROUNDS, if set, the number of rounds. Lines that they print as `figure: what = value` go into the table at the end,
+ * with a `label` if one experiment runs them more than once.
  */
 export async function runNative(
   torture: Torture,

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../fixtures/random.js';
 
-/** What a getter, a proxy or a conversion of ours throws: it may come out as it is. */
+/** The error that our getters, proxies and conversions throw. It may come out unchanged. */
 export class Thrown extends Error {}
 
 const LIB = join(__dirname, '..', '..', 'lib');
@@ -19,7 +19,7 @@ function detached(): Uint8Array {
   return bytes;
 }
 
-/** Made anew each time: some are consumed by use. */
+/** Made again each time, because some values can be used only once. */
 export const values: readonly (readonly [string, () => unknown])[] = [
   ['undefined', () => undefined],
   ['null', () => null],
@@ -97,15 +97,14 @@ let declared: Map<string, string[]> | undefined;
 function declarations(): Map<string, string[]> {
   if (declared !== undefined) return declared;
   const own = new Map<string, { bases: string[]; members: string[] }>();
-  for (const folder of ['.', 'manager', 'level']) {
-    for (const file of readdirSync(join(LIB, folder)).filter((name) => name.endsWith('.d.ts'))) {
-      const text = readFileSync(join(LIB, folder, file), 'utf8');
-      for (const [, name, bases, body] of text.matchAll(DECLARATION)) {
-        own.set(name as string, {
-          bases: [...(bases ?? '').matchAll(/\b(\w+)\b/g)].map(([word]) => word),
-          members: [...(body as string).matchAll(MEMBER)].map(([, member]) => member as string),
-        });
-      }
+  const files = readdirSync(LIB, { recursive: true, encoding: 'utf8' });
+  for (const file of files.filter((name) => name.endsWith('.d.ts') && !name.startsWith('cli'))) {
+    const text = readFileSync(join(LIB, file), 'utf8');
+    for (const [, name, bases, body] of text.matchAll(DECLARATION)) {
+      own.set(name as string, {
+        bases: [...(bases ?? '').matchAll(/\b(\w+)\b/g)].map(([word]) => word),
+        members: [...(body as string).matchAll(MEMBER)].map(([, member]) => member as string),
+      });
     }
   }
   const all = (name: string): string[] => {
@@ -116,14 +115,14 @@ function declarations(): Map<string, string[]> {
   return declared;
 }
 
-/** The names of an options interface, with those it extends. */
+/** The names in an options interface, including those of the interfaces that it extends. */
 export function namesOf(options: string): string[] {
   const names = declarations().get(options) ?? [];
   if (names.length === 0) throw new Error(`no options are declared as ${options}`);
   return names;
 }
 
-/** An options object in which one name has a value, by one of the ways in which an object can have it. */
+/** Makes an options object in which one name has a value, in one of the ways in which an object can have it. */
 export function holding(random: Random, name: string, make: () => unknown): { how: string; options: object } {
   const value = make();
   switch (random.below(5)) {

@@ -1,5 +1,5 @@
-// Every option of every public function, with values of every type. Each call works, or fails with an error that has a type, and
-// names the option where the value is not what it takes.
+// Passes values of every type to every option of every public function. Each call must work, or fail with an error of a known type. If the
+// value is wrong, the error must name the option.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,21 +22,21 @@ import leveldown from '../../lib/level/leveldown.js';
 import type { Experiment, Torture } from './experiment.js';
 import { holding, namesOf, Thrown, throwing, values } from './option-values.js';
 
-/** A function and the options it takes. What is passed is not of their type: that is the point. */
+/** A function and the options it takes. What is passed has the wrong type on purpose. */
 interface Target {
   name: string;
   options: readonly string[];
   call(options: never): unknown;
-  /** What it needs beside the option that is tried. */
+  /** What the call needs besides the option that is tested. */
   base?: object;
-  /** Makes files, each time: fewer values are tried in the short form. */
+  /** The call makes files each time, so fewer values are tried in the short form. */
   slow?: boolean;
-  /** A function in place of its options is its callback. */
+  /** A function in place of its options is taken as its callback. */
   callback?: boolean;
 }
 
 const HANGS_AFTER = 60_000;
-// These are no more than a number to the database, and real work is done by it.
+// To the library a token is only a name, and a call with a valid one would do real work.
 const LEFT_OUT = new Set(['token']);
 
 async function close(thing: unknown): Promise<void> {
@@ -204,7 +204,7 @@ function targets({ db, engine, level, path }: Scene): Target[] {
   ];
 }
 
-/** Arguments by position: paths, ids, keys, values. */
+/** Positional arguments: paths, ids, keys, values. */
 function positions({ db, engine, path }: Scene): Target[] {
   const one = (name: string, call: (value: never) => unknown): Target => ({ name, options: [], call });
   return [
@@ -234,7 +234,7 @@ function positions({ db, engine, path }: Scene): Target[] {
   ];
 }
 
-/** What a call needs, over what is tried: seen by its name however it is held. */
+/** Adds what a call needs to the options that are tested. A tested option is found by its name, in whatever way the object has it. */
 function merged(tried: object, base: object): object {
   return new Proxy(base, {
     get: (_, name) => Reflect.get(name in tried ? tried : base, name),
@@ -248,7 +248,7 @@ function merged(tried: object, base: object): object {
   });
 }
 
-/** How a call ended: nothing said is well. */
+/** The result of a call. An empty object means that all is well. */
 async function outcome(start: () => unknown): Promise<{ error?: unknown; hung?: boolean }> {
   let timer: NodeJS.Timeout | undefined;
   const hang = new Promise<{ hung: boolean }>((done) => {
@@ -281,12 +281,12 @@ function hasCode(error: unknown): boolean {
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'string';
 }
 
-// What the language itself says of a value that cannot even be looked at, of a callback that is a class, of a key that
-// abstract-level cannot make a string, of bytes that are gone, and of frozen options, into which abstract-leveldown writes.
+// What the language itself says about values that cannot even be examined, callbacks that are classes, keys that abstract-level cannot
+// convert to strings, bytes that are gone, and frozen options into which abstract-leveldown writes.
 const BY_JS =
   /has been revoked|Class constructors? .*cannot be invoked|Cannot convert object to primitive value|not extensible|detached ArrayBuffer/;
 
-/** Says whether the error is about the option: a TypeError is to name it, another to say what it was about. */
+/** Whether the error is about the option: a TypeError must name it; other errors must say what they are about. */
 function names(error: Error, option: string): boolean {
   return !(error instanceof TypeError) || error.message.includes(option) || hasCode(error) || BY_JS.test(error.message);
 }

@@ -1,7 +1,7 @@
 import type { Experiment } from './experiment.js';
 import { runNative } from './native.js';
 
-/** Of one database. It grows with every round, and with it what each round takes. */
+/** Rounds for one database. The database grows with every round, and with it the time that a round takes. */
 const ROUNDS_AT_ONCE = 500;
 
 export const power: Experiment = {

@@ -1,10 +1,10 @@
-// What a process holds: memory, descriptors, threads, and handles of the event loop.
+// The resources of a process: memory, descriptors, threads, and handles of the event loop.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as after } from 'node:timers/promises';
 
 export interface Counts {
-  /** Bytes of the process that are in memory, of its own: what the allocators keep, and no pages of files. */
+  /** Bytes of the process's own memory that are resident: what the allocators keep, without pages of files. */
   anonymous: number;
   /** Bytes of ArrayBuffers and of other memory that JS objects keep. */
   external: number;
@@ -19,7 +19,7 @@ function field(name: string): number {
   return Number(found?.[1] ?? Number.NaN);
 }
 
-/** Collects garbage, and waits until what ends a moment after its promise has ended, as long as it takes up to ten seconds. */
+/** Collects garbage, and waits for things that end a moment after their promise, for up to ten seconds. */
 export async function countProcess(expected?: Counts): Promise<Counts> {
   const end = performance.now() + 10_000;
   for (;;) {

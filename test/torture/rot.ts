@@ -1,4 +1,4 @@
-// What a disk does to a backup directory over the years. The cases are in test/core/torture/rot.cc.
+// What a disk does to a repository over the years. The cases are in test/core/torture/rot.cc.
 
 import type { Experiment } from './experiment.js';
 import { runNative } from './native.js';

@@ -1,4 +1,4 @@
-// The tests of this package, with the addon and RocksDB under AddressSanitizer and UndefinedBehaviorSanitizer.
+// Runs the tests of this package with the addon and RocksDB under AddressSanitizer and UndefinedBehaviorSanitizer.
 
 import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import type { Experiment } from './experiment.js';
 
 const ROOT = join(__dirname, '..', '..', '..');
 
-/** The files that use most of the native code: what runs before every landing. */
+/** The test files that use most of the native code. They run before every landing. */
 const SHORT = [
   'backup/lifecycle',
   'database/database',
@@ -25,7 +25,7 @@ const SHORT = [
   'backup/worker-ends',
 ];
 
-/** Left out, and why. */
+/** Test files that are left out, and why. */
 const LEFT_OUT: Record<string, string> = {
   'backup/stop-latency': 'measures milliseconds, which the sanitizers multiply',
   'database/reads-from-memory': 'measures which reads wait',
@@ -46,7 +46,7 @@ function runTest(file: string, env: NodeJS.ProcessEnv): Promise<Ended> {
   );
 }
 
-/** What a sanitizer wrote while one file ran, and each report only once. */
+/** What a sanitizer wrote while one file ran. Each report is returned only once. */
 function newReports(folder: string, seen: Set<string>): string[] {
   const fresh = readdirSync(folder).filter((name) => !seen.has(name));
   for (const name of fresh) seen.add(name);

@@ -1,4 +1,5 @@
-// The harness of npm run torture: what does not hold is counted, told with the way to do it again, and ends in an exit code.
+// Tests the harness of npm run torture: it counts checks that fail, reports them with the command to repeat the run, and sets the exit
+// code.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

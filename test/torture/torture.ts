@@ -1,6 +1,6 @@
 // npm run torture -- [NAME ...] [--full] [--seed S] [--rounds N] [--keep]
 //
-// Without a name: the short form of every experiment, each in a process of its own. The seed that is printed does the same again.
+// Without a name, runs the short form of every experiment, each in its own process. The printed seed repeats a run.
 
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -44,7 +44,7 @@ function read(argv: string[]): Arguments {
   };
 }
 
-/** The line by which .ci/run counts. */
+/** The line that .ci/run reads to count the tests. */
 function totals(passed: number, failed: number): string {
   return `# { total: ${passed + failed}, pass: ${passed}, fail: ${failed} }`;
 }
@@ -67,7 +67,7 @@ async function runHere(experiment: Experiment, { full, seed, rounds, keep }: Arg
   return torture.failed === 0;
 }
 
-/** In a process of its own: what one experiment leaves in memory, or dies of, is not the next one's. */
+/** Runs an experiment in its own process, so that memory it leaves, or a crash, does not affect the next one. */
 async function runApart(experiment: Experiment, { full, seed, rounds, keep }: Arguments): Promise<boolean> {
   const args = [__filename, experiment.name, '--seed', String(seed)];
   if (full) args.push('--full');

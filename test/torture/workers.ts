@@ -1,4 +1,4 @@
-// Workers that come to their end in every way while everything they began is under way.
+// Workers that end in every way while everything they began is still running.
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as after } from 'node:timers/promises';
@@ -17,19 +17,19 @@ interface Held {
   descriptors: number;
 }
 
-/** Threads and descriptors of this process, but for the shared database's: its files become more. */
+/** Threads and descriptors of this process. Those of the shared database are left out, because its number of files grows. */
 function held(database: string): Held {
   const files = readdirSync('/proc/self/fd').filter((fd) => {
     try {
       return !readlinkSync(`/proc/self/fd/${fd}`).startsWith(database);
     } catch {
-      return false; // the listing's own
+      return false; // the descriptor of the listing itself
     }
   });
   return { threads: readdirSync('/proc/self/task').length, descriptors: files.length };
 }
 
-/** What is held when all that ends has ended: the least seen for a while. */
+/** What is still held when everything that ends has ended: the smallest values seen for a while. */
 async function heldInTheEnd(database: string, enough: Held): Promise<Held> {
   let least = held(database);
   for (let turn = 0; turn < 200; turn++) {
@@ -44,14 +44,14 @@ async function heldInTheEnd(database: string, enough: Held): Promise<Held> {
   return least;
 }
 
-/** One Worker's life: it works with what is shared and with what is its own, and ends in the middle. */
+/** The life of one Worker: it works with shared objects and with its own, and ends while it is busy. */
 async function live(torture: Torture, t: Teardown, scene: WorkerScene, n: number): Promise<string> {
   const { random } = torture;
   const work = random.pick(Object.keys(WORK));
   const end = random.pick(ENDS);
   const delay = random.below(60);
   const worker = Agent.worker(t);
-  if (random.next() < 0.9) await worker.call('process.cwd'); // else it is loading still
+  if (random.next() < 0.9) await worker.call('process.cwd'); // otherwise it is still loading
   const started = (WORK[work] as (typeof WORK)[string])(worker, scene, n).catch(() => undefined);
   await (delay === 0 ? new Promise((resolve) => setImmediate(resolve)) : after(delay));
   const what = `Worker ${n}, which ends by '${end}' in the middle of '${work}',`;
@@ -61,7 +61,7 @@ async function live(torture: Torture, t: Teardown, scene: WorkerScene, n: number
   const ended = await Promise.race([worker.ended, stuck]);
   if (!torture.check(ended !== 'stuck', `${what} ends within two minutes`) || ended === 'stuck') return end;
   const { code, error } = ended;
-  // One that is loading still, or through already, has nothing to terminate.
+  // A Worker that is still loading, or has already finished, has nothing to terminate.
   const expected = { terminate: [0, 1], exit: [7], throw: [1], naturally: [0] }[end];
   torture.check(
     expected.includes(code as number) && (error === undefined || /on purpose/.test(error.message)),

@@ -196,7 +196,7 @@ export const create = defineCommand({
   },
 });
 
-/** Whether a backup could take over a damaged file; says so. */
+/** Whether a new backup could reuse a damaged file. If so, prints a warning. */
 async function wouldShareDamage(context: Context, dir: string): Promise<boolean> {
   const damaged = await damagedToShare(context, dir);
   if (damaged.length === 0) {

@@ -195,14 +195,14 @@ export const purge = defineCommand({
   },
 });
 
-/** All but the latest of each database, as purgeOldBackups() counts. */
+/** All backups but the latest `keep` of each database, as purgeOldBackups() counts them. */
 function olderThanLatest<B extends BackupInfo>(backups: readonly B[], keep: number): B[] {
   return byDatabase(backups)
     .flatMap(([, own]) => own.slice(0, Math.max(0, own.length - keep)))
     .sort((a, b) => a.backupId - b.backupId);
 }
 
-/** Deletes all but the latest, if these are still those that were shown, and none of them was pinned since. */
+/** Deletes all backups but the latest, if they are still the ones that were shown and none of them was pinned in the meantime. */
 function purgeShown(engine: BackupEngine, shown: readonly BackupInfo[], keep: number, force: boolean): Promise<void> {
   return deletingUnpinned(engine, async (state, { purgeOldBackups }) => {
     const goes = olderThanLatest(await engine.getBackupInfo(), keep);

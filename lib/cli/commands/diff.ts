@@ -135,7 +135,7 @@ export const diff = defineCommand({
   },
 });
 
-/** A change in parts: of a large value there is never more than a part as text. */
+/** Writes a change in parts, so that never more than a part of a large value exists as text. */
 function* asJson({ columnFamily, change, key, ...of }: DatabaseChange, values: boolean): Generator<string> {
   yield `${JSON.stringify({ columnFamily, change }).slice(0, -1)},"key":`;
   yield* bytesAsJsonParts(key);

@@ -19,10 +19,10 @@ interface Stray {
 
 const counted = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`;
 
-/** What is written down of a backup's files, beside them: it goes with the backup. */
+/** The record of a backup lies beside the backup's files, and is deleted with the backup. */
 const RECORD = /^private\/(\d+)\/rocksdb-backup\.files$/;
 
-/** Files in the folders of backups that belong to no backup that can be read. */
+/** Finds files in the folders of backups that belong to no readable backup. */
 async function strayFiles(engine: BackupEngine): Promise<Stray[]> {
   const { location } = engine;
   const backups = await engine.getBackupInfo({ fileDetails: true });

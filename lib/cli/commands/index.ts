@@ -17,7 +17,7 @@ import { stats } from './stats.js';
 import { verify } from './verify.js';
 import { watch } from './watch.js';
 
-/** All commands, in the order in which help lists them. */
+/** All commands, in the order of the help text. */
 export const commands: readonly Command[] = [
   create,
   list,

@@ -80,7 +80,7 @@ export const prune = defineCommand({
         if (dryRun) {
           ({ plan } = await planned(context, engine, policy, auditLog, { requireVerified: false }));
         } else if (unverified.length > 0) {
-          // Nothing of a database goes before its newest has proved to be whole.
+          // No backup of a database is deleted before its newest backup is verified.
           const { checksum } = options;
           for (const newest of unverified) {
             await verifyOne(context, engine, newest, { checksum, auditLog });
@@ -105,7 +105,7 @@ export const prune = defineCommand({
           lines.push(...unverified.map(({ backupId }) => `Backup ${backupId}, the newest, would be verified first.`));
         }
         const isDamaged = inventory.corrupt.length > 0 || inventory.suspects.length > 0;
-        // Where nothing would go anyway, that a backup cannot be read is no success either.
+        // If nothing would be deleted anyway, an unreadable backup still makes the command fail.
         const isUnreadable = inventory.corrupt.length > 0 && plan.delete.length === 0;
         if (isUnreadable) {
           lines.push(context.out.style.bad(unreadableLine(inventory)));
@@ -145,14 +145,14 @@ async function planned(
   auditLog: string | undefined,
   options: RetentionOptions = {},
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
-  // On a full disk the verify that pruning needs cannot be written down; it counts all the same.
+  // On a full disk, the verify before a prune cannot be written to the history. The recorder knows it, so it counts all the same.
   const inventory = await readInventory(engine, context.recorder(engine.location, auditLog));
   return { plan: planOf(inventory, policy, context.now(), 'with --checksum', options), inventory };
 }
 
 /**
- * Deletes, the oldest first, what the plan says, unless somebody has pinned it since, or reads it. @returns what went, and how the
- * command ends when something did not
+ * Deletes the backups that the plan says, oldest first. Skips those that were pinned in the meantime or are being read. @returns the ids of
+ * the deleted backups, and the exit of the command if some could not be deleted
  */
 async function execute(
   context: Context,

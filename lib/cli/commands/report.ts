@@ -78,7 +78,7 @@ export const report = defineCommand({
   },
 });
 
-/** Whoever mistypes the name of a page must not lose another file. */
+/** Refuses to replace a file that is not a report, so that a mistyped name does not destroy another file. */
 async function checkReplaceable(file: string): Promise<void> {
   const existing = await open(file, 'r').catch(async (error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
@@ -113,7 +113,7 @@ async function checkDirectoryOf(file: string): Promise<undefined> {
   }
 }
 
-/** The page is written beside its place first: that name nobody knows. */
+/** writeDurably writes a temporary file first. The user does not know that name, so error messages must not contain it. */
 async function writePage(file: string, page: string): Promise<void> {
   await writeDurably(file, page).catch((cause: NodeJS.ErrnoException) => {
     const [, reason] = getSystemErrorMap().get(cause.errno ?? 0) ?? [cause.code, cause.message];

@@ -15,7 +15,7 @@ import { safe } from '../output/text.js';
 import { count, flag, number, object, oneOf, ref, text } from '../schema.js';
 import { localTime } from '../time.js';
 
-/** What --reuse says, as RocksDB calls it. */
+/** RocksDB's names for the values of --reuse. */
 const modes = {
   nothing: 'purgeAllFiles',
   identity: 'keepLatestDbSessionIdFiles',
@@ -232,7 +232,7 @@ export const restore = defineCommand({
   },
 });
 
-/** What is known to be damaged is restored if somebody names it: it fails if it still is. */
+/** A backup that is known to be damaged is restored if the user names it. The restore fails if it is still damaged. */
 async function warnOfDamage(context: Context, engine: BackupEngine, { backupId }: BackupInfo): Promise<void> {
   const damage = await readKnownDamage(engine.location);
   if (damage.length > 0) {
@@ -251,7 +251,7 @@ const backupOf = (engine: BackupEngine, { backup }: RestorePlan) =>
 const isAnother = ({ backup, targetDatabaseId }: RestorePlan) =>
   targetDatabaseId !== undefined && backup.databaseId !== undefined && targetDatabaseId !== backup.databaseId;
 
-/** What is there that is going to be replaced, and what becomes of it. */
+/** Says what at the target will be replaced, and what will happen to it. */
 function replaces(engine: BackupEngine, plan: RestorePlan, { keepOld }: RestoreBackupOptions): string {
   const what =
     plan.targetHolds === 'database'
@@ -263,7 +263,7 @@ function replaces(engine: BackupEngine, plan: RestorePlan, { keepOld }: RestoreB
 
 function planned(engine: BackupEngine, plan: RestorePlan, options: RestoreBackupOptions, durationMs: number) {
   const { target, targetHolds, bytesToCopy, bytesToReuse, filesToReuse, bytesFree } = plan;
-  // The text is asked for when the engine is closed.
+  // Make the lines now: text() is called after the engine is closed.
   const lines = [
     targetHolds === 'nothing'
       ? `This restores ${backupOf(engine, plan)}, to ${safe(target)}, where nothing is yet.`

@@ -111,7 +111,7 @@ async function* keysAsEntries(keys: AsyncIterable<Buffer>): AsyncGenerator<[Buff
   }
 }
 
-/** An entry in parts: of a large value there is never more than a part as text. */
+/** Writes an entry in parts, so that never more than a part of a large value exists as text. */
 function* entryAs(
   format: (typeof formats)[number],
   key: Buffer,

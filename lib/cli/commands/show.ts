@@ -48,7 +48,7 @@ export const show = defineCommand({
       const { location, backups, users } = await readInventory(engine);
       const backup = backups.find((candidate) => candidate.backupId === backupId);
       if (backup === undefined) {
-        // It went between two looks; this says so.
+        // The backup disappeared between two reads; this call throws the right error.
         await engine.getBackupInfo(backupId);
         throw new Error(`backup ${backupId} in ${location} was being changed; try again`);
       }

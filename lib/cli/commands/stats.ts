@@ -140,7 +140,10 @@ export const stats = defineCommand({
   },
 });
 
-/** What the history remembers, by operation, and the last of each for longer than that. */
+/**
+ * Counts the operations in the history by their kind. For each kind, it also takes the last operation, which is remembered longer than the
+ * history.
+ */
 function countOperations({ history, last }: DirectoryState): OperationCount[] {
   const counts = new Map<OperationName, OperationCount & { durations: number[] }>();
   const of = (operation: OperationName) => {
@@ -153,7 +156,7 @@ function countOperations({ history, last }: DirectoryState): OperationCount[] {
   }
   for (const { operation, ok, durationMs, detail } of history) {
     const known = of(operation);
-    // Backups that were left out one after the other have one record.
+    // Several backups in a row that were skipped share one history entry.
     known[ok ? 'ok' : 'failed'] += operation === 'skip' && typeof detail?.times === 'number' ? detail.times : 1;
     if (ok && operation !== 'skip') known.durations.push(durationMs);
   }

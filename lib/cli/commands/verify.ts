@@ -20,7 +20,7 @@ interface VerifyOptions {
   auditLog: string | undefined;
 }
 
-/** Checks one backup, and writes down how that ended. */
+/** Verifies one backup and records the result. */
 export function verifyOne(
   context: Context,
   engine: BackupEngine,
@@ -30,7 +30,7 @@ export function verifyOne(
   const { backupId, timestamp, size } = info;
   const verify = () =>
     context.long(`verify ${backupId}`, ({ signal, onProgress }) =>
-      // A look at names and sizes reads no bytes, and so has no progress.
+      // A check of names and sizes reads no bytes, so it has no progress.
       engine.verifyBackup(backupId, checksum ? { signal, onProgress, checksum } : { signal, checksum }),
     );
   return context.recorded(
@@ -97,7 +97,7 @@ export const verify = defineCommand({
       throw new UsageError(`--all and ${ID} contradict each other: name one backup, or all`);
     }
     const rate = options['rate-limit'];
-    // A limit that is a number is one of writing.
+    // A plain number would limit only writing, and a verify reads.
     const limits =
       rate === undefined ? {} : { backupRateLimit: new RateLimiter({ bytesPerSecond: rate, mode: 'reads' }) };
     const { location, results, failures } = await withDirectory(
@@ -109,7 +109,7 @@ export const verify = defineCommand({
         if (latest && !all && backups.length + corrupt.length === 0) {
           throw noneUsable(engine.location, []);
         }
-        // A backup that was to be checked and cannot even be read is no success.
+        // If a backup was to be verified but cannot even be read, the command must not succeed.
         const newest = backups.at(-1)?.backupId ?? 0;
         const unreadable = all ? corrupt : latest ? corrupt.filter(({ backupId }) => backupId > newest) : [];
         const results: Verified[] = [];
@@ -131,7 +131,7 @@ export const verify = defineCommand({
             await verifyOne(context, engine, info, { checksum, auditLog: options['audit-log'] });
             said({});
           } catch (error) {
-            // Of several, one that cannot be read is not the end of the others.
+            // If several backups are verified, an unreadable one does not stop the others.
             if (exitOf(error) !== 'corrupt' && (!all || exitOf(error) === 'stopped')) {
               throw error;
             }

@@ -89,7 +89,7 @@ export const watch = defineCommand({
         log(context, config.name, 'watching', meaningOf(config));
         if (config.backupOnStart) {
           const { skipUnchanged = true } = config.manager;
-          manager.backupNow({ skipUnchanged }).catch(() => undefined); // told as an event
+          manager.backupNow({ skipUnchanged }).catch(() => undefined); // a failure is reported by an event
         }
       }
       await aborted(context.signal);
@@ -100,7 +100,7 @@ export const watch = defineCommand({
   },
 });
 
-/** What is going to be done, in words. */
+/** Describes what will be done for a database. */
 function meaningOf({ path, manager: { location, schedule }, backupOnStart, finalBackup }: WatchedDatabase): string {
   const times = [
     ...(schedule === undefined ? [] : [`on the schedule ${JSON.stringify(schedule)}`]),
@@ -124,7 +124,7 @@ function newManager(config: WatchedDatabase, file: string, at: number): BackupMa
   }
 }
 
-/** Keeps the process alive until it is asked to stop: a manager's timers do not. */
+/** Waits for the signal and keeps the process alive until then; the timers of a manager do not. */
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((done) => {
     const alive = setInterval(() => undefined, 2 ** 30);
@@ -140,7 +140,10 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Stops all, with a last backup where that is wanted and watching had begun; also when one of them cannot make its last backup; that one is told as an event. */
+/**
+ * Stops all managers. Those that want it make a last backup, if watching had begun. If one cannot make its last backup, the others are
+ * stopped all the same, and an event reports the failure.
+ */
 async function stopAll(watched: readonly Watched[], isWatching: boolean): Promise<void> {
   const ends = watched.map(({ config, manager }) =>
     manager.stop(isWatching && config.finalBackup ? { finalBackup: true } : { abort: true }),
@@ -172,7 +175,7 @@ function listen(context: Context, name: string, manager: BackupManager): void {
   }
 }
 
-/** An event in words, and what machines may want of it. */
+/** Describes an event for people, with details for machines. */
 function describe(event: Told, args: unknown[]): { message: string; detail?: object } {
   const of = <K extends Told>() => args as unknown as ManagerEvents[K];
   switch (event) {
@@ -198,7 +201,7 @@ function describe(event: Told, args: unknown[]): { message: string; detail?: obj
         deleted.length > 0
           ? `deleted ${deleted.join(', ')}; ${plan.keep.length} stay`
           : plan.blocked === undefined
-            ? '' // as most often: not worth a line
+            ? '' // the most common case, which needs no line
             : `nothing is deleted: ${plan.blocked}`;
       return { message, detail: { deleted, keep: plan.keep, ...(plan.blocked && { blocked: plan.blocked }) } };
     }

@@ -1,6 +1,6 @@
 const CHUNK = 65_536;
 
-/** Many small parts, written as a few large ones. */
+/** Collects many small parts and writes them as a few large ones. */
 export class Chunks {
   readonly #out: { stream(part: Uint8Array): Promise<void> };
   #parts: Buffer[] = [];

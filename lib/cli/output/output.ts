@@ -4,7 +4,7 @@ import { type Exit, exitCodes, exitOf } from '../exit-codes.js';
 import { type ColorChoice, type Style, styleFor } from './style.js';
 import { safeLines } from './text.js';
 
-/** A stream that is written to: stdout and stderr, or what a test has. */
+/** A stream for output: stdout, stderr, or a stream of a test. */
 export interface Sink extends NodeJS.WritableStream {
   isTTY?: boolean;
   columns?: number;
@@ -19,23 +19,23 @@ export interface OutputOptions {
   env: NodeJS.ProcessEnv;
 }
 
-/** What a command found out: one JSON value for machines, lines for people. */
+/** The answer of a command: one JSON value for machines, lines for people. */
 export interface Result {
   json: unknown;
-  /** Lines for people, made when they are wanted. Text from elsewhere is made safe by who makes the line. */
+  /** Lines for people, made only when they are needed. The code that makes a line must make text from elsewhere safe. */
   text?: () => readonly string[];
-  /** Printed with --quiet, where the answer is what was asked for. */
+  /** Lines for --quiet, if the user asked for exactly this answer. */
   quiet?: () => readonly string[];
   exit?: Exit;
 }
 
-/** What a command prints: answers on stdout, everything else on stderr. */
+/** What a command prints: the answer on stdout, everything else on stderr. */
 export class Output {
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Colours of stdout. */
+  /** The colours for stdout. */
   readonly style: Style;
   readonly #errorStyle: Style;
   #streamed = false;
@@ -49,19 +49,19 @@ export class Output {
     this.#errorStyle = styleFor(stderr, color, env);
   }
 
-  /** Whether people look at stdout. */
+  /** Whether stdout is a terminal. */
   get isTerminal(): boolean {
     return this.stdout.isTTY === true;
   }
 
-  /** Something to know on the way, on stderr. Not part of the answer. */
+  /** Prints information on stderr. It is not part of the answer. */
   note(text: string): void {
     if (!this.quiet) {
       this.stderr.write(`${safeLines(text)}\n`);
     }
   }
 
-  /** Something that is wrong and does not stop the command. Also with --quiet. */
+  /** Prints a warning on stderr: something is wrong, but the command continues. Also with --quiet. */
   warn(text: string): void {
     this.stderr.write(`${this.#errorStyle.warn('warning:')} ${safeLines(text)}\n`);
   }
@@ -77,7 +77,7 @@ export class Output {
     }
   }
 
-  /** Writes a part of a long answer, and waits for a reader who is slow. */
+  /** Writes a part of a long answer. Waits if the reader is slow. */
   async stream(part: string | Uint8Array): Promise<void> {
     this.#streamed = true;
     if (!this.stdout.write(part)) {
@@ -85,7 +85,7 @@ export class Output {
     }
   }
 
-  /** What went wrong: a sentence for people, an object for machines if they have got nothing yet. */
+  /** Reports an error: a sentence for people, and an object for machines, unless they have already got a part of the answer. */
   failure(error: unknown, { onlyForPeople = false } = {}): void {
     const message = messageOf(error);
     const exit = exitOf(error);
@@ -102,7 +102,7 @@ export class Output {
   }
 }
 
-/** What machines are told about an error. */
+/** An error as JSON. */
 export function errorAsJson(error: unknown): { code: string; message: string; exitCode: number } {
   return { code: codeOf(error), message: messageOf(error), exitCode: exitCodes[exitOf(error)].number };
 }

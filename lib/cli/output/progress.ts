@@ -2,33 +2,33 @@ import { formatDuration, formatRate, formatSize } from '../../base/units.js';
 import type { Progress } from '../../native/backup-info.js';
 import { safe, width } from './text.js';
 
-/** Where progress goes: stderr, as a rule. */
+/** Where progress is printed, usually stderr. */
 export interface ProgressStream {
   isTTY?: boolean;
   columns?: number;
   write(text: string): unknown;
 }
 
-/** How far something is, for a person. */
+/** How far an operation is, in words for people. */
 export interface Told {
   words: string;
   /** From 0 to 1. */
   share: number;
-  /** Whether it has begun in earnest: before, no line is printed. */
+  /** Whether the main work has begun. Before that, no line is printed. */
   begun: boolean;
 }
 
-/** Tells how far something is. */
+/** Shows how far an operation is. */
 export interface ProgressReporter {
   update(told: Told): void;
-  /** Ends the bar and gives the cursor back. Again does nothing. */
+  /** Removes the bar and shows the cursor again. A second call does nothing. */
   end(): void;
 }
 
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
 const CLEAR_LINE = '\r\x1b[K';
-/** How often a line is printed where there is no terminal. */
+/** How often a line is printed if there is no terminal. */
 const LINE_EVERY_MS = 5000;
 
 const doing: Record<Progress['phase'], string> = {
@@ -39,7 +39,7 @@ const doing: Record<Progress['phase'], string> = {
   restore: 'restoring',
 };
 
-/** A bar on a terminal, a line every few seconds elsewhere, or nothing. */
+/** Makes a reporter: a bar on a terminal, a line every few seconds elsewhere, or nothing at all. */
 export function reporterFor(
   stream: ProgressStream,
   label: string,
@@ -51,7 +51,7 @@ export function reporterFor(
   return stream.isTTY ? bar(stream, label) : lines(stream, label, now);
 }
 
-/** What is known, in words: `copying 1.2 GB of 5 GB, 50 MB/s, 1 min 20 s left`. */
+/** Describes progress in words: `copying 1.2 GB of 5 GB, 50 MB/s, 1 min 20 s left`. */
 export function inWords(progress: Progress): string {
   const { phase, bytesDone, bytesTotal, bytesPerSecond, secondsLeft } = progress;
   if (phase === 'flush' || phase === 'commit') {
@@ -71,12 +71,12 @@ function share({ phase, bytesDone, bytesTotal }: Progress): number {
   return phase === 'commit' ? 1 : bytesTotal === 0 ? 0 : Math.min(1, bytesDone / bytesTotal);
 }
 
-/** A progress event of the library, for a person. */
+/** Converts a progress event of the library. */
 export function told(progress: Progress): Told {
   return { words: inWords(progress), share: share(progress), begun: progress.phase !== 'flush' };
 }
 
-/** The line of a bar, no wider than the terminal. */
+/** The line with the bar, not wider than the terminal. */
 export function barLine(label: string, { words, share }: Told, columns: number): string {
   const percent = `${String(Math.floor(share * 100)).padStart(3)}%`;
   const room = columns - 1;
@@ -95,7 +95,7 @@ function bar(stream: ProgressStream, label: string): ProgressReporter {
     update(told) {
       if (!shown) {
         shown = true;
-        process.once('exit', show); // also when somebody exits at once
+        process.once('exit', show); // also if something exits the process at once
         stream.write(HIDE_CURSOR);
       }
       stream.write(CLEAR_LINE + barLine(safe(label), told, stream.columns || 80));
@@ -116,7 +116,7 @@ function lines(stream: ProgressStream, label: string, now: () => number): Progre
     update({ words, share, begun }) {
       const time = now();
       if (next === 0) {
-        // The first line says that it has begun, and how much there is to do.
+        // The first line says that the work has begun, and how much there is to do.
         if (!begun) return;
         next = time + LINE_EVERY_MS;
       } else if (time < next) {

@@ -1,4 +1,4 @@
-/** Colours, or none. */
+/** Functions that add colours to text, or leave it as it is. */
 export interface Style {
   bold(text: string): string;
   dim(text: string): string;
@@ -22,7 +22,7 @@ const colors: Style = {
 };
 const none: Style = { bold: plain, dim: plain, good: plain, bad: plain, warn: plain };
 
-/** Colours on a terminal that has them, unless NO_COLOR says otherwise; --color always or never overrules both. */
+/** With `auto`, colours are used on a terminal that supports them, unless NO_COLOR is set. --color always or never overrides both. */
 export function styleFor(stream: { isTTY?: boolean }, choice: ColorChoice, env: NodeJS.ProcessEnv): Style {
   const auto = stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
   return choice === 'always' || (choice === 'auto' && auto) ? colors : none;

@@ -1,12 +1,12 @@
 import { width } from './text.js';
 
-/** A column of a table. Cells are safe text, styled or not. */
+/** A column of a table. The text of its cells must be safe to print; it may have colours. */
 export interface Column {
   title: string;
   align?: 'left' | 'right';
 }
 
-/** Rows under headings. Nothing is cut off; columns without any content are left out. */
+/** Formats rows under headings. Nothing is cut off. Columns without any content are left out. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const shown = columns
     .map((_, at) => at)
@@ -26,7 +26,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   return [line(columns.map(({ title }) => title)), ...rows.map(line)];
 }
 
-/** Names and values, one pair a line. */
+/** Formats names and values, one pair on each line. */
 export function pairs(entries: readonly (readonly [name: string, value: string | undefined])[]): string[] {
   const shown = entries.filter(
     (entry): entry is readonly [string, string] => entry[1] !== undefined && entry[1] !== '',

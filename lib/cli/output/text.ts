@@ -1,7 +1,7 @@
-// Text that comes from elsewhere (keys, metadata, file names) never reaches a terminal as it is: it could move the cursor,
-// change the title, or look like what it is not.
+// Text from elsewhere (keys, metadata, file names) must never be printed to a terminal unchanged: it could move the cursor, change the
+// title, or look like something else.
 
-/** Control characters, those that change the direction of writing, and halves of surrogate pairs. */
+/** Control characters, characters that change the direction of writing, and halves of surrogate pairs. */
 const unsafe =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
@@ -9,8 +9,8 @@ const unsafe =
 const escapeOf: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * Text made safe for a terminal and for one line: what is not to be shown is shown as an escape. From 0x80 on, `\\xNN` is a byte
- * that is no character: see {@link bytesAsText}.
+ * Makes text safe for a terminal and for a single line: unsafe characters become escapes. From 0x80 on, `\\xNN` stands for a byte that is
+ * not part of a character: see {@link bytesAsText}.
  */
 export function safe(text: string): string {
   return text.replace(unsafe, (character) => {
@@ -22,14 +22,14 @@ export function safe(text: string): string {
   });
 }
 
-/** As {@link safe}, of several lines. */
+/** Like {@link safe}, for text of several lines. */
 export function safeLines(text: string): string {
   return text.split('\n').map(safe).join('\n');
 }
 
 /**
- * Bytes as text of one line that stands for these bytes only: UTF-8 where they are, `\xNN` where they are not, and `\\` for a
- * backslash.
+ * Converts bytes to text of one line, in such a way that different bytes give different texts: valid UTF-8 stays as it is, other bytes
+ * become `\xNN`, and a backslash becomes `\\`.
  */
 export function bytesAsText(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -37,7 +37,7 @@ export function bytesAsText(bytes: Uint8Array): string {
   if (!text.includes('\ufffd') || Buffer.from(text, 'utf8').equals(buffer)) {
     return safe(text.replaceAll('\\', '\\\\'));
   }
-  // Whole characters where there are some, single bytes in between.
+  // Take whole characters where possible, and single bytes between them.
   let result = '';
   for (let at = 0; at < buffer.length; ) {
     const length = characterLength(buffer, at);
@@ -50,7 +50,7 @@ export function bytesAsText(bytes: Uint8Array): string {
   return result;
 }
 
-/** The bytes that {@link bytesAsText} shows as this text; undefined if it shows none so. */
+/** The reverse of {@link bytesAsText}. Undefined if no bytes give this text. */
 export function textAsBytes(text: string): Buffer | undefined {
   const parts: Buffer[] = [];
   let rest = text;
@@ -71,8 +71,8 @@ export function textAsBytes(text: string): Buffer | undefined {
 const characterOf: Record<string, string> = { n: '\n', r: '\r', t: '\t' };
 
 /**
- * Bytes as text in parts, for a value that is too large to be several strings at once. Together they are what {@link bytesAsText}
- * makes of it.
+ * Converts bytes to text in parts, for a value that is too large for several strings of its size. Joined together, the parts are the result
+ * of {@link bytesAsText}.
  */
 export function* bytesAsTextParts(bytes: Uint8Array): Generator<string> {
   for (const part of partsOf(bytes)) {
@@ -82,11 +82,11 @@ export function* bytesAsTextParts(bytes: Uint8Array): Generator<string> {
 
 const PART = 65_536;
 
-/** Parts of bytes that end where a UTF-8 character does, if there are any. */
+/** Splits bytes into parts that end at the end of a UTF-8 character, if there are any characters. */
 export function* partsOf(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; ) {
     let end = Math.min(bytes.length, at + PART);
-    // A character has at most three bytes after its first; where there are more, they are none.
+    // A character has at most three bytes after its first one. If there are more such bytes, they are no character.
     for (let back = 0; back < 3 && end < bytes.length && (bytes[end]! & 0xc0) === 0x80; back++) {
       end--;
     }
@@ -95,7 +95,7 @@ export function* partsOf(bytes: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** Bytes of the well-formed UTF-8 character at a place; 0 if there is none. */
+/** The length of the well-formed UTF-8 character at an offset. 0 if there is none. */
 function characterLength(bytes: Buffer, at: number): number {
   const first = bytes[at]!;
   const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
@@ -106,7 +106,7 @@ function characterLength(bytes: Buffer, at: number): number {
   return Buffer.from(character.toString('utf8'), 'utf8').equals(character) ? length : 0;
 }
 
-/** How many columns a terminal takes for a text. Wide characters of East Asia and emoji take two. */
+/** How many columns a text takes on a terminal. Wide East Asian characters and emoji take two. */
 export function width(text: string): number {
   let columns = 0;
   for (const character of unstyled(text)) {
@@ -119,7 +119,7 @@ export function width(text: string): number {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what sets colours begins with one
 const styles = /\u001b\[[0-9;]*m/g;
 
-/** A line without its colours. */
+/** Removes the colours from a line. */
 export function unstyled(line: string): string {
   return line.replace(styles, '');
 }
@@ -138,7 +138,7 @@ function isWide(code: number): boolean {
   );
 }
 
-/** Text broken into lines of so many columns at most, between words. */
+/** Breaks text between words into lines of at most this many columns. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -153,7 +153,7 @@ export function wrap(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** `1-4, 7`. */
+/** Formats numbers as ranges: `1-4, 7`. */
 export function ranges(ids: readonly number[]): string {
   const sorted = [...ids].sort((a, b) => a - b);
   const parts: string[] = [];

@@ -8,10 +8,10 @@ import { missingPinsLine } from '../removal.js';
 import type { ReportInput } from './gather.js';
 import { showAge, showCount, showRanges } from './words.js';
 
-/** Something that somebody should look at. */
+/** A problem that somebody should look at. */
 export interface Finding {
   level: 'bad' | 'warn';
-  /** What is the matter. */
+  /** What is wrong. */
   what: string;
   /** What to do about it. */
   todo: string;
@@ -19,7 +19,7 @@ export interface Finding {
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** What needs attention, the worst first. */
+/** Everything that needs attention, the worst first. */
 export function findings(input: ReportInput): Finding[] {
   const all = [...ofBackups(input), ...ofDrills(input), ...ofRecords(input), ...ofRetention(input)];
   return [...all.filter(({ level }) => level === 'bad'), ...all.filter(({ level }) => level === 'warn')];
@@ -96,14 +96,14 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
   }
 }
 
-/** The first damaged files, by name. */
+/** The names of the first damaged files. */
 function ofFiles(backups: readonly BackupRecord[]): string {
   const files = new Set(backups.flatMap(({ damage }) => damage.flatMap(({ file }) => file ?? [])));
   const shown = [...files].slice(0, 3).join(', ');
   return files.size === 0 ? '' : `: ${shown}${files.size > 3 ? ` and ${files.size - 3} more` : ''}`;
 }
 
-/** The median of the times between the last backups. */
+/** The median of the times between the latest backups. */
 function usualInterval(times: readonly number[]): number | undefined {
   const last = times.slice(-11);
   const gaps = last.slice(1).map((time, n) => time - (last[n] as number));

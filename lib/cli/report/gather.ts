@@ -7,46 +7,46 @@ import type { OperationRecord } from '../../manager/operation-record.js';
 import { planOf } from '../../manager/pruner.js';
 import type { RetentionPlan, RetentionPolicy } from '../../retention/retention.js';
 
-/** Everything that a report is made of. */
+/** All data for a report. */
 export interface ReportInput {
   inventory: Inventory;
-  /** What was done, oldest first. */
+  /** The operations, oldest first. */
   records: OperationRecord[];
-  /** Lines of the audit log that are no records. */
+  /** How many lines of the audit log could not be read. */
   unreadableLines: number;
   policy?: RetentionPolicy;
-  /** What the policy makes of the backups. */
+  /** The decisions of the policy about the backups. */
   plan?: RetentionPlan;
   /** When the report was made. */
   now: Date;
-  /** In which times are shown. */
+  /** The time zone for all times in the report. */
   timezone: string;
   host: string;
 }
 
 /** Options of {@link gatherReport}. */
 export interface GatherOptions {
-  /** Shows what would become of each backup. @default none */
+  /** Shows what this policy would do with each backup. @default none */
   policy?: RetentionPolicy | undefined;
-  /** An audit log, whose records are shown beside those of the history. @default none */
+  /** An audit log. Its entries are shown together with those of the history. @default none */
   auditLog?: string | undefined;
   /** When the report is made. @default now */
   now?: Date | undefined;
-  /** In which times are shown. @default 'UTC' */
+  /** The time zone for all times in the report. @default 'UTC' */
   timezone?: string | undefined;
 }
 
-/** A log of years may be longer; what is older than these is not shown. */
+/** An audit log of many years may have more entries than this. Older ones are not shown. */
 const MOST_RECORDS = 5000;
 
-/** Looks at a directory of backups for a report. Changes nothing. */
+/** Reads a repository for a report. Changes nothing. */
 export async function gatherReport(engine: BackupEngine, options: GatherOptions = {}): Promise<ReportInput> {
   const { policy, auditLog, now = new Date(), timezone = 'UTC' } = options;
   const found = await readInventory(engine);
   const log = auditLog === undefined ? { records: [], unreadableLines: 0 } : await readAuditLog(auditLog);
   const records = merged([...Object.values(found.state.last), ...found.state.history, ...log.records]);
   return {
-    // The log may know of verifies that the history has forgotten. What is pruned goes by the history alone.
+    // The log may contain verifies that the history has forgotten. But a prune uses only the history.
     inventory: buildInventory(found.location, found.backups, found.corrupt, { ...found.state, history: records }),
     records,
     unreadableLines: log.unreadableLines,
@@ -54,7 +54,7 @@ export async function gatherReport(engine: BackupEngine, options: GatherOptions 
       ? {}
       : {
           policy,
-          // Whoever prunes verifies the newest first, by itself: that this has not been done yet blocks nothing.
+          // A prune verifies the newest backup itself. So it is no obstacle that this has not been done yet.
           plan: planOf(found, policy, now, 'with --checksum', { requireVerified: false }),
         }),
     now,
@@ -63,7 +63,7 @@ export async function gatherReport(engine: BackupEngine, options: GatherOptions 
   };
 }
 
-/** The records of an audit log, oldest first. What is no record is counted: a line may be torn by a full disk. */
+/** Reads the entries of an audit log, oldest first. Counts lines that cannot be read: on a full disk, a line may be incomplete. */
 export async function readAuditLog(path: string): Promise<{ records: OperationRecord[]; unreadableLines: number }> {
   const records: OperationRecord[] = [];
   let unreadableLines = 0;
@@ -99,7 +99,7 @@ function isShown(record: unknown): record is OperationRecord {
   return typeof operation === 'string' && typeof ok === 'boolean' && !Number.isNaN(Date.parse(String(at)));
 }
 
-/** Each once, in the order in which they began. */
+/** Removes duplicates and sorts by the time at which the operations began. */
 function merged(records: readonly OperationRecord[]): OperationRecord[] {
   const once = new Map(
     records.map((record) => {

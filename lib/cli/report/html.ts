@@ -1,6 +1,6 @@
 import { safe } from '../output/text.js';
 
-/** A piece of a page, whose texts are escaped already. */
+/** A part of a page. The text in it is escaped already. */
 export class Html {
   constructor(readonly text: string) {}
 }
@@ -8,7 +8,8 @@ export class Html {
 type Part = Html | string | number | undefined | false | readonly Part[];
 
 /**
- * HTML with values in it. What is not {@link Html} is text, and only ever text: there is no way to put it in unescaped.
+ * Makes HTML with values in it. Every value that is not {@link Html} is treated as text and escaped. There is no way to insert unescaped
+ * text.
  *
  * @example
  * html`<td title="${note}">${note}</td>`;
@@ -29,7 +30,7 @@ function render(part: Part): string {
 
 const NAMES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** What would not be seen, or would turn the text around it, is shown as an escape, as on a terminal. */
+/** Characters that are invisible or change the direction of the text become escapes, as on a terminal. */
 function escapeText(text: string): string {
   return safe(text).replace(/[&<>"']/g, (character) => NAMES[character] as string);
 }

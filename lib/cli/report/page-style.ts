@@ -1,4 +1,4 @@
-/** The page's style: light and dark as the reader's system has it, one column on a narrow page, plain on paper. */
+/** The style of the page: light or dark as set in the reader's system, one column on a narrow page, plain on paper. */
 export const PAGE_STYLE = `
 :root {
   color-scheme: light dark;

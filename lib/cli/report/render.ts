@@ -11,8 +11,8 @@ import { timeline } from './timeline.js';
 import { showAge, showCount, showTime } from './words.js';
 
 /**
- * A report on a directory of backups as one page of HTML that needs nothing else: no script, no network. Whatever is shown of
- * backups and records is text, and can be nothing else.
+ * Makes a report on a repository as one page of HTML. The page needs no script and no network. Everything in it that comes from backups and
+ * history entries is inserted as text only.
  */
 export function renderReport(input: ReportInput): string {
   const { inventory, now, timezone, host } = input;

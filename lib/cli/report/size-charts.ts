@@ -3,19 +3,19 @@ import type { Inventory } from '../../manager/inventory.js';
 import { type Html, html } from './html.js';
 import { round, showCount } from './words.js';
 
-/** What one backup put into the directory. */
+/** How much one backup added to the repository. */
 export interface Growth {
   backupId: number;
-  /** Bytes that a restore writes. */
+  /** How many bytes a restore writes. */
   size: number;
-  /** Bytes of files that no earlier backup has. */
+  /** Bytes of the files that no earlier backup has. */
   added: number;
-  /** Sums up to this backup. */
+  /** Sums of all backups up to this one. */
   logical: number;
   onDisk: number;
 }
 
-/** How the directory grew from backup to backup. */
+/** How the repository grew from backup to backup. */
 export function growthOf({ backups, users }: Inventory): Growth[] {
   let logical = 0;
   let onDisk = 0;
@@ -32,7 +32,7 @@ export function growthOf({ backups, users }: Inventory): Growth[] {
 
 const HEIGHT = 120;
 
-/** Each backup: what a restore writes, and what of it was new. */
+/** A chart with a bar for each backup: how much a restore writes, and how much of that was new. */
 export function sizesOfBackups(growth: readonly Growth[]): Html {
   const most = Math.max(1, ...growth.map(({ size }) => size));
   const step = 100 / growth.length;
@@ -51,14 +51,14 @@ ${growth.map(
 </svg>`;
 }
 
-/** All backups so far: the sum of what restores write, and what they take on the disk together. */
+/** A chart of all backups so far: how much restores of all of them would write, and how much they take on the disk together. */
 export function sizesTogether(growth: readonly Growth[]): Html {
   const last = growth.at(-1);
   const most = Math.max(1, last?.logical ?? 0);
   const x = (n: number) => round(growth.length === 1 ? 1000 * n : (1000 * n) / (growth.length - 1));
   const y = (bytes: number) => round(HEIGHT - (bytes / most) * (HEIGHT - 4));
   const points = (bytes: (at: Growth) => number) => {
-    // One backup alone is a line all the same.
+    // Duplicate a single backup, so that it also gives a line.
     const at = growth.length === 1 ? [...growth, ...growth] : growth;
     return at.map((sum, n) => `${x(n)},${y(bytes(sum))}`).join(' ');
   };

@@ -7,21 +7,21 @@ import type { ReportInput } from './gather.js';
 import { type Html, html } from './html.js';
 import { shorten, showCount, showRanges, showTime } from './words.js';
 
-/** So many rows are seen at once; older ones can be unfolded. */
+/** This many rows are shown at once. Older ones can be unfolded. */
 const ROWS_SHOWN = 40;
 
 interface Column<T> {
   title: string;
   cell: (row: T) => Html | string | undefined;
-  /** Numbers, aligned on the right. */
+  /** A column of numbers, aligned to the right. */
   number?: boolean;
-  /** Text that wants room. */
+  /** Text that needs much space. */
   wide?: boolean;
-  /** A time, which is not broken into lines. */
+  /** A time, which must not be broken into lines. */
   time?: boolean;
 }
 
-/** A table whose rows become cards on a narrow page. Rows come newest first. */
+/** Makes a table whose rows become cards on a narrow page. The rows must be sorted newest first. */
 function table<T>(what: string, columns: readonly Column<T>[], rows: readonly T[], group: (row: T) => string): Html {
   const shown = rows.length <= ROWS_SHOWN + 10 ? rows : rows.slice(0, ROWS_SHOWN);
   const older = rows.slice(shown.length);
@@ -55,7 +55,10 @@ function rowsOf<T>(columns: readonly Column<T>[], rows: readonly T[]): Html {
 </table>`;
 }
 
-/** All backups, newest first: how large, what is shared with whom, how they were checked, what retention makes of them. */
+/**
+ * All backups, newest first: their sizes, what they share with other backups, how they were verified, and what the retention policy
+ * decides.
+ */
 export function backupsTable(input: ReportInput): Html {
   const { inventory, plan, timezone } = input;
   const decisions = new Map(plan?.decisions.map((decision) => [decision.backupId, decision]));
@@ -90,8 +93,9 @@ function stateOf({ state, kind, lastVerify, lastDrill }: BackupRecord): Html {
 }
 
 /**
- * Tells of a backup which others have a file in common with it, oldest first. A file lies in runs of backups that follow each other, few
- * of them: to look at each backup of each file of each backup would take seconds with some hundred of them.
+ * Returns a function that tells which other backups share a file with a backup, oldest first. The backups that have a file form runs of
+ * consecutive backups, and there are only few runs for each file. Working with runs is fast. Looking at each backup for each file of each
+ * backup would take seconds if there are some hundred backups.
  */
 export function othersSharing({ backups, users }: Inventory): (backup: BackupRecord) => number[] {
   const places = new Map(backups.map(({ backupId }, place) => [backupId, place]));
@@ -151,7 +155,7 @@ function notesOf({ pinned, pinNote, appMetadata }: BackupRecord): Html | undefin
   return html`${pinned && html`<span class="badge pinned">pinned</span> ${shorten(pinNote ?? '')}${metadata !== '' && html`<br>`}`}${metadata !== '' && html`<code>${metadata}</code>`}`;
 }
 
-/** Verifies and drills, newest first. */
+/** All verifies and drills, newest first. */
 export function proofsTable({ records, timezone }: ReportInput): Html | undefined {
   const proofs = records.filter(({ operation }) => operation === 'verify' || operation === 'drill').reverse();
   if (proofs.length === 0) {
@@ -182,7 +186,7 @@ export function proofsTable({ records, timezone }: ReportInput): Html | undefine
   );
 }
 
-/** Whatever failed, newest first. */
+/** All failures, newest first. */
 export function failuresTable({ records, timezone }: ReportInput): Html | undefined {
   const failed = records.filter(({ ok }) => !ok).reverse();
   if (failed.length === 0) {

@@ -7,7 +7,7 @@ import { round, showCount, showTime } from './words.js';
 const LANE = 46;
 const TOP = 6;
 
-/** Maps times to places from left to right, in percent; what cannot be a time of a backup goes to the edge. */
+/** Maps times to positions from left to right, in percent. A time that cannot be right for a backup is put at the edge. */
 class Scale {
   readonly from: number;
   readonly to: number;
@@ -25,18 +25,20 @@ class Scale {
   }
 }
 
-/** Clocks without a battery begin in 1970. */
+/** Clocks without a battery start in 1970. */
 function isPossible(time: number, now: number): boolean {
   return time > Date.UTC(2000, 0) && time <= now;
 }
 
-/** Backups and what proved them, in the order of time. Places are percentages: it fits every width, and nothing is distorted. */
+/**
+ * A timeline of the backups and of the operations that proved them. Positions are percentages, so it fits every width without distortion.
+ */
 export function timeline(input: ReportInput): Html {
   const { inventory, records, now, timezone, plan } = input;
   const { backups } = inventory;
   const begun = (record: OperationRecord) => Date.parse(record.at);
   const oldest = Math.min(...backups.map(({ timestamp }) => timestamp.getTime()));
-  // What was done to backups that are gone would only push the others together.
+  // Operations on backups that are gone would only squeeze the others together.
   const recent = records.filter((record) => begun(record) >= oldest);
   const scale = new Scale(
     backups.map(({ timestamp }) => timestamp.getTime()),

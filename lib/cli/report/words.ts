@@ -2,7 +2,7 @@ import { formatDuration } from '../../base/units.js';
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** A time as '2026-11-20 03:00'. */
+/** Formats a time as '2026-11-20 03:00'. */
 export function showTime(time: Date | string | undefined, timezone: string): string {
   const date = new Date(time ?? Number.NaN);
   if (Number.isNaN(date.getTime())) {
@@ -10,25 +10,25 @@ export function showTime(time: Date | string | undefined, timezone: string): str
   }
   let format = formats.get(timezone);
   if (format === undefined) {
-    // Sweden writes dates as ISO 8601 does.
+    // The Swedish date format is ISO 8601.
     format = new Intl.DateTimeFormat('sv-SE', { timeZone: timezone, dateStyle: 'short', timeStyle: 'short' });
     formats.set(timezone, format);
   }
   return format.format(date);
 }
 
-/** How long ago a time was: '3 d 4 h ago'. */
+/** Formats how long ago a time was: '3 d 4 h ago'. */
 export function showAge(time: Date | string, now: Date): string {
   const age = now.getTime() - new Date(time).getTime();
   return age < 0 ? `in ${formatDuration(-age)}` : `${formatDuration(Math.max(age, 1000))} ago`;
 }
 
-/** '1 backup', '2 backups'. */
+/** Formats a count: '1 backup', '2 backups'. */
 export function showCount(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
-/** Numbers with what follows each other put together: '1–4, 7, 9–12'. */
+/** Formats numbers with ranges: '1–4, 7, 9–12'. */
 export function showRanges(numbers: readonly number[]): string {
   const ranges: [number, number][] = [];
   for (const number of [...numbers].sort((a, b) => a - b)) {
@@ -42,12 +42,12 @@ export function showRanges(numbers: readonly number[]): string {
   return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(', ');
 }
 
-/** Text that is not longer than a page can bear. */
+/** Cuts text off that is too long for a page. */
 export function shorten(text: string, length = 300): string {
   return text.length <= length ? text : `${text.slice(0, length)}… (${text.length} characters)`;
 }
 
-/** A number for an attribute of SVG. */
+/** Rounds a number for an attribute in SVG. */
 export function round(value: number): number {
   return Math.round(value * 100) / 100;
 }

@@ -1,4 +1,4 @@
-// The child of the crash experiment: writes to the live database without pause, and does what it was told to until it is killed.
+// The child of the crash experiment: writes to the live database without pause, and does what it was told until it is killed.
 
 import { openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,11 +8,11 @@ import { Random } from '../../fixtures/random.js';
 import { COUNT_KEY, fillBatch } from '../../soak/model.js';
 import { callOf, countOf, isRestore, type Kind, type Line, type Plan, paths, target, type World } from './plan.js';
 
-// By one write call each: what was told before the death is in the pipe.
+// One write call for each line. So everything that was reported before the death is in the pipe.
 const tell = (line: Line) => void writeSync(1, `${JSON.stringify(line)}\n`);
 const dieNow = () => process.kill(process.pid, 'SIGKILL');
 
-/** The order to kill_at_call.cc. */
+/** Passes orders to kill_at_call.cc. */
 class Killer {
   readonly #file: number | undefined;
 
@@ -77,7 +77,7 @@ class Child {
       for (let i = 0; i < 3; i++) await this.#do(kind, true);
     } else {
       let nth = moment.nth;
-      // Where it needs fewer calls than it was to die at, what is known now is tried.
+      // If the operation needs fewer calls than that, try again with the number that is known now.
       for (let i = 0; i < 4; i++) nth = callOf(this.#random, Math.max(1, await this.#do(kind, true, nth)));
     }
     tell({ event: 'survived' });
@@ -114,7 +114,7 @@ class Child {
     return calls;
   }
 
-  /** What comes to nothing without backups is preceded by what makes them; that is not what it is to be killed in. */
+  /** Makes backups first if the operation needs them. The child is not to be killed in this preparation. */
   async #prepare(kind: Kind): Promise<{
     about: { ids?: number[]; id?: number; stateCount?: number };
     run: () => Promise<{ id?: number; stateCount?: number } | undefined>;
@@ -184,7 +184,7 @@ class Child {
         const id = random.pick(ids);
         const { dbDir, ...options } = target(this.#world, kind);
         if (kind === 'restore') {
-          rmSync(join(dbDir, 'CURRENT'), { force: true }); // killed in the middle of this, no database is left either
+          rmSync(join(dbDir, 'CURRENT'), { force: true }); // after a death in this removal, no database may be left either
           rmSync(dbDir, { recursive: true, force: true });
         }
         return {

@@ -1,4 +1,4 @@
-// Starts children of the crash experiment ahead of time, with what kills them at a system call loaded into them.
+// Starts children of the crash experiment ahead of time. A library is loaded into them that kills them at a system call.
 
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -7,14 +7,14 @@ import type { Line, Plan } from './plan.js';
 
 const SOURCE = join(__dirname, '..', '..', '..', '..', 'test', 'torture', 'crash', 'kill_at_call.cc');
 
-/** Compiles it. @returns its path */
+/** Compiles the library. @returns its path */
 export function buildKiller(directory: string): string {
   const library = join(directory, 'kill_at_call.so');
   execFileSync(process.env.CXX ?? 'c++', ['-std=c++20', '-O1', '-Wall', '-shared', '-fPIC', '-o', library, SOURCE]);
   return library;
 }
 
-/** What a child told until it died. */
+/** What a child reported until it died. */
 export interface Life {
   lines: Line[];
   signal: NodeJS.Signals | null;
@@ -61,7 +61,7 @@ export class KilledChild {
     });
   }
 
-  /** Lets it live by a plan, until it is dead. */
+  /** Lets the child live by a plan until it is dead. */
   async live(plan: Plan): Promise<Life> {
     await this.#ready;
     const { moment } = plan;

@@ -1,4 +1,4 @@
-// What the parent of the crash experiment knows of one world, and holds against what it finds after each death.
+// What the parent of the crash experiment knows about one world, and checks after each death.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { Torture } from '../experiment.js';
 import type { Life } from './killed-child.js';
 import { countOf, familyOptions, isRestore, type Kind, paths, target, type World } from './plan.js';
 
-/** How many batches a backup has: between these. */
+/** The number of batches in a backup is between these two. */
 interface Known {
   from: number;
   to: number;
@@ -22,11 +22,11 @@ export class Oracle {
   readonly #torture: Torture;
   readonly #engine: BackupEngine;
   #backups = new Map<number, Known>();
-  /** Of the restore targets that are there: what may be in them. */
+  /** For each restore target that exists: what may be in it. */
   #targets = new Map<string, Known[]>();
   #model = new Model(5);
   #stateCount = [0, 0];
-  /** What interrupted backups left at most, seen after the next one. */
+  /** The largest number of files that interrupted backups have left, counted after the next backup. */
   mostLeft = 0;
   compared = 0;
   #round = '';
@@ -49,7 +49,7 @@ export class Oracle {
     await live.close();
     const oracle = new Oracle(torture, world, engine);
     oracle.#backups.set(backupId, { from: 0, to: 0 });
-    // Somebody's own folder in a target: files are moved one by one there.
+    // A user's own folder in a target: there, a restore moves files one by one.
     const { dbDir: inside } = target(world, 'restore inside');
     await engine.restoreBackup(backupId, inside);
     oracle.#targets.set(inside, [{ from: 0, to: 0 }]);
@@ -77,7 +77,7 @@ export class Oracle {
     }
   }
 
-  /** After a death: everything that must hold then. */
+  /** Checks everything that must hold after a death. */
   async inspect(round: string, life: Life): Promise<void> {
     this.#round = round;
     const failure = life.lines.find((line) => line.event === 'failure');
@@ -93,7 +93,7 @@ export class Oracle {
     await this.#state();
   }
 
-  /** Takes in what the child told. What it had only begun is returned. */
+  /** Processes what the child reported. Returns what it had only begun. */
   #hear(life: Life, acknowledged: number) {
     const going = new Set<number>();
     let coming: Known | undefined;
@@ -155,7 +155,7 @@ export class Oracle {
     }
   }
 
-  /** Compares all there is in a database; throws where it is none of what is known. */
+  /** Compares everything in a database. Throws if it equals none of the known states. */
   async #compare(db: Database, known: Known[]): Promise<number> {
     const n = await countOf(db, COUNT_KEY);
     if (!known.some(({ from, to }) => from <= n && n <= to)) {
@@ -167,7 +167,7 @@ export class Oracle {
     return n;
   }
 
-  /** The live database has all that was acknowledged, and can be backed up. */
+  /** Checks that the live database has everything that was acknowledged, and can be backed up. */
   async #database(acknowledged: number): Promise<void> {
     const db = await this.#try('the live database opens', () =>
       Database.open(paths(this.world).db, { ...this.world.database, createIfMissing: false }),
@@ -189,7 +189,7 @@ export class Oracle {
     await db.close();
   }
 
-  /** What nobody needs: bounded after a backup, nothing after a garbage collection. */
+  /** Checks the files that nobody needs: there are few after a backup, and none after a garbage collection. */
   async #leftovers(): Promise<void> {
     const left = await this.#unneeded();
     this.mostLeft = Math.max(this.mostLeft, left.length);
@@ -209,7 +209,7 @@ export class Oracle {
     const needed = new Set(infos.flatMap(({ fileDetails = [] }) => fileDetails.map(({ name }) => name)));
     for (const { backupId } of infos) {
       const own = `private/${backupId}`;
-      needed.add(`meta/${backupId}`).add(own).add(`${own}/rocksdb-backup.files`); // what a verify without checksums goes by
+      needed.add(`meta/${backupId}`).add(own).add(`${own}/rocksdb-backup.files`); // a verify without checksums needs these
     }
     const { backups } = paths(this.world);
     return ['meta', 'private', 'shared', 'shared_checksum'].flatMap((part) =>
@@ -221,7 +221,9 @@ export class Oracle {
     );
   }
 
-  /** A restore target is absent, or complete, or refuses to open; and the next restore to it works and cleans up. */
+  /**
+   * Checks that a restore target does not exist, or is complete, or cannot be opened; and that the next restore to it works and cleans up.
+   */
   async #target(kind: Kind): Promise<void> {
     const { restored } = paths(this.world);
     const { dbDir, ...options } = target(this.world, kind);
@@ -244,7 +246,7 @@ export class Oracle {
         this.#check(kind === 'restore with logs apart', `the target of '${kind}' opens where it has a CURRENT`, why);
       }
     }
-    // Into a fresh name nothing is to be overwritten: what is there is whole.
+    // A restore to a fresh name replaces nothing. So what is there is complete.
     const id = Math.max(...this.#backups.keys());
     await this.#try(`the next '${kind}' works`, async () => {
       await this.#engine.restoreBackup(id, dbDir, { ...options, overwrite: true });

@@ -1,11 +1,11 @@
-// What the parent of the crash experiment tells its child to do, and what the child says of it.
+// What the parent of the crash experiment tells its child to do, and what the child reports.
 
 import { join } from 'node:path';
 import type { BackupEngineOptions, Database, OpenOptions, WriteOptions } from '../../../lib/index.js';
 import type { Random } from '../../fixtures/random.js';
 import { FAMILIES } from '../../soak/model.js';
 
-/** What a child can be killed in. */
+/** The operations in which a child can be killed. */
 export const KINDS = [
   'create',
   'delete',
@@ -20,7 +20,10 @@ export const KINDS = [
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** Where in the nth system call that changes a file; or when somebody outside kills it; or at the nth event that reaches JS. */
+/**
+ * When to kill: at the nth system call that changes a file, and where in it; or after a time, from outside; or at the nth event that
+ * reaches JS.
+ */
 export type Moment =
   | { at: 'call'; nth: number; where: 'before' | 'after' | 'torn' }
   | { at: 'time'; ms: number }
@@ -30,7 +33,7 @@ export interface World {
   name: string;
   directory: string;
   engine: BackupEngineOptions;
-  /** Asks for progress and for RocksDB's log, so that callbacks are under way. */
+  /** Asks for progress and for RocksDB's log, so that callbacks are running. */
   callbacks: boolean;
   database: OpenOptions;
   writes: WriteOptions;
@@ -39,13 +42,13 @@ export interface World {
 export interface Plan {
   world: World;
   seed: number;
-  /** Done first, to the end. */
+  /** Operations that are done completely before that. */
   before: Kind[];
   kind: Kind;
   moment: Moment;
 }
 
-/** A line of the child's. What is told has happened, what `begin` names may have happened in part. */
+/** A line that the child prints. What it reports has happened. What `begin` names may have happened partly. */
 export type Line =
   | { event: 'ready' }
   | { event: 'begin'; kind: Kind; armed: boolean; ids?: number[]; id?: number; n: number; stateCount?: number }
@@ -61,7 +64,7 @@ export const paths = (world: World) => ({
   acknowledged: join(world.directory, 'acknowledged'),
 });
 
-/** Where each kind of restore goes. What lies there already is the parent's affair. */
+/** The target of each kind of restore. The parent decides what is already there. */
 export const target = (world: World, kind: Kind) => {
   const { restored } = paths(world);
   switch (kind) {
@@ -82,12 +85,15 @@ export const familyOptions: OpenOptions = {
 
 export const isRestore = (kind: Kind) => kind.startsWith('restore');
 
-/** How many batches a database has. */
+/** How many batches a database contains. */
 export async function countOf(db: Database, key: string): Promise<number> {
   return Number((await db.get(key, { encoding: 'utf8' })) ?? 0);
 }
 
-/** At which of so many calls to die: any, and as often one of the last, where things take each other's place. */
+/**
+ * At which of `calls` calls to die: half of the time at any call, half of the time at one of the last ones, where files are moved into
+ * place.
+ */
 export function callOf(random: Random, calls: number): number {
   return random.below(2) === 0 ? 1 + random.below(calls) : calls - random.below(Math.min(calls, 20));
 }
