@@ -17,7 +17,7 @@
 namespace rocksdb_backup {
 namespace {
 
-// setErrorClass(RocksDBError): the class that ToJs makes errors of.
+// setErrorClass(RocksDBError): the class of the errors that ToJs makes.
 void SetErrorClass(const Args& args) {
   if (!args[0].IsFunction()) {
     ThrowWrongType(args.Env(), "errorClass", "a class", args[0]);
@@ -25,7 +25,7 @@ void SetErrorClass(const Args& args) {
   AddonData::Of(args.Env()).error_class = Napi::Persistent(args[0].As<Napi::Function>());
 }
 
-// setReadPool(buffer): where small values go.
+// setReadPool(buffer): the memory that small values are copied into.
 void SetReadPool(const Args& args) { AddonData::Of(args.Env()).read_pool.Use(args.Env(), args[0]); }
 
 Napi::Value EngineInfoToJs(const Args& args) {
@@ -43,7 +43,7 @@ void StopEverything() {
   Database::ShutDownAll();
 }
 
-// Once per env: the main thread and every Worker that loads the addon.
+// Runs once for each env: the main thread, and every Worker that loads the addon.
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   PinLibrary();
   static std::once_flag once;

@@ -18,7 +18,7 @@ t.test('a database that another process has open is refused, with what to do', a
   await other.call('Database.open', [dir('db')], 'db');
   await other.call('db.put', ['key', 'value']);
   const { stderr } = await refused(t, ['create', dir('db'), dir('backups')], 4, /is open in process \d+/);
-  t.match(stderr, /back it up from inside that process with BackupManager, or stop the service first/);
+  t.match(stderr, /Back it up from inside that process with BackupManager, or stop the service first/);
   t.notOk(existsSync(dir('backups')));
   const { json, code } = await cliAnswer(t, ['create', dir('db'), dir('backups')]);
   t.match({ code, json }, { code: 4, json: { error: { code: 'DATABASE_IN_USE', exitCode: 4 } } });

@@ -123,10 +123,11 @@ t.test("a program written for classic-level's types compiles with one line chang
 
 t.test('code that was bundled together with its caller says that it must not be', async (t) => {
   const dir = tempDir(t);
-  mkdirSync(dir('app', 'out', 'server'), { recursive: true });
+  mkdirSync(dir('app', 'out'), { recursive: true });
   writeFileSync(dir('app', 'package.json'), JSON.stringify({ name: 'app' }));
-  for (const file of ['binding.js', 'errors.js'])
-    cpSync(join(root, 'dist', 'lib', file), dir('app', 'out', 'server', file));
+  cpSync(join(root, 'dist', 'lib', 'native', 'binding.js'), dir('app', 'out', 'server', 'binding.js'));
+  for (const file of ['errors.js', 'advice.js'])
+    cpSync(join(root, 'dist', 'lib', 'base', file), dir('app', 'out', 'base', file));
   const run = (file: string) => spawnSync(process.execPath, [file], { encoding: 'utf8' }).stderr;
   const said = run(dir('app', 'out', 'server', 'binding.js'));
   t.match(said, /was bundled into .*server.*mark it as external/);

@@ -24,7 +24,7 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Status;
 
-// Where a backup may lie as seen from its database: beside it, or in a directory of its own below it.
+// Checks where the repository lies. It may lie beside its database, or in a directory of its own below it.
 Error CheckPlace(const std::string& backup_dir, const BackupSource& source) {
   const std::string backup = RealPath(backup_dir);
   for (const std::string& database : {source.path, source.wal_dir}) {
@@ -53,8 +53,8 @@ Error CheckPlace(const std::string& backup_dir, const BackupSource& source) {
   return Error();
 }
 
-// What the engine will copy, told apart from what earlier backups have already: announced before the first byte, and
-// corrected when the engine decides otherwise.
+// What the BackupEngine will copy, apart from what earlier backups already have. The plan is announced before the first
+// byte is copied, and corrected if the BackupEngine decides otherwise.
 class CopyPlan : public FileObserver {
  public:
   // `picture` may be null.
@@ -80,7 +80,7 @@ class CopyPlan : public FileObserver {
     operation_->Begin(Phase::kCopy, bytes, count);
   }
 
-  // What the engine will write.
+  // How many bytes the BackupEngine will write.
   uint64_t new_bytes() {
     uint64_t bytes = 0;
     const std::lock_guard lock(mutex_);
@@ -90,7 +90,7 @@ class CopyPlan : public FileObserver {
     return bytes;
   }
 
-  // Whether a file of an earlier backup is part of this one.
+  // Whether this backup takes over a file of an earlier backup.
   bool TakesOver() {
     const std::lock_guard lock(mutex_);
     return std::any_of(planned_.begin(), planned_.end(), [](const auto& named) { return !named.second.copied; });
@@ -122,7 +122,7 @@ class CopyPlan : public FileObserver {
     operation_->AdjustTotals(copied ? size : -size, copied ? 1 : -1);
   }
 
-  // `…/shared_checksum/.000007_s3AB_1040.sst.tmp` is 000007.sst.
+  // Makes 000007.sst of `…/shared_checksum/.000007_s3AB_1040.sst.tmp`.
   static std::string PlannedName(const std::string& path) {
     const std::string clean = CleanPath(path);
     std::string name = NameOf(clean);
@@ -139,7 +139,7 @@ class CopyPlan : public FileObserver {
   std::unordered_map<std::string, Planned> planned_;
 };
 
-// Free space that cannot be told never stands in the way.
+// If the free space cannot be found out, the backup goes on.
 Error CheckSpace(const EngineSettings& settings, uint64_t needed) {
   uint64_t free = 0;
   const std::string& directory = settings.engine.backup_dir;
@@ -154,7 +154,7 @@ Error CheckSpace(const EngineSettings& settings, uint64_t needed) {
   return Error();
 }
 
-// A field that not every RocksDB has.
+// Sets a field that not every RocksDB has.
 template <typename Options>
 void SetAtomicFlush(bool atomic, Options* options) {
   if constexpr (requires { options->atomic_flush; }) {
@@ -162,12 +162,13 @@ void SetAtomicFlush(bool atomic, Options* options) {
   }
 }
 
-// `on_excluded` hears which files are left out, before anything that could be is copied.
+// `on_excluded` gets the names of the files that are left out, before any file that could be left out is copied.
 rocksdb::CreateBackupOptions EngineOptions(const CreateRequest& request, Operation& operation, bool backup_log_files,
                                            std::function<Error(const std::vector<std::string>&)> on_excluded,
                                            Error* callback_error) {
   rocksdb::CreateBackupOptions options;
-  // What was written without the log is in no backup without a flush, whatever was asked for.
+  // Data that was written without the log gets into a backup only by a flush, so it is flushed whatever the request
+  // says.
   options.flush_before_backup =
       request.source.needs_flush || request.flush_before_backup.value_or(request.atomic_flush || !backup_log_files);
   SetAtomicFlush(request.atomic_flush, &options);
@@ -196,23 +197,24 @@ rocksdb::CreateBackupOptions EngineOptions(const CreateRequest& request, Operati
         *callback_error = on_excluded(excluded_names);
       }
       if (!callback_error->ok()) {
-        throw std::runtime_error(callback_error->message());  // the one way to tell the engine
+        throw std::runtime_error(callback_error->message());  // the only way to tell the BackupEngine
       }
     };
   }
   return options;
 }
 
-// The engine's own flush cannot be stopped, and a database may hold gigabytes in memory. So they are written out before
-// it, by the database's own threads, which go on after a stop; what remains for the engine is what was written
-// meanwhile.
+// The BackupEngine's own flush cannot be stopped, and a database may hold gigabytes in memory. So its data is written
+// out before that flush by the database's own threads, which go on after a stop. The BackupEngine then flushes only
+// what was written in the meantime.
 Status FlushUnlessStopped(const BackupSource& source, const Operation& operation) {
   constexpr std::chrono::milliseconds kInterval{5};
   if (!source.start_flush) {
     return Status::OK();
   }
   source.start_flush();
-  // Memory is written out in order: when as many tables went as there were, ours did. Others may follow all the time.
+  // Tables in memory are written out in order. When as many were written as there were at first, ours are done. New
+  // tables may be added all the time.
   uint64_t left = 0;
   uint64_t before = 0;
   for (bool first = true;; first = false) {
@@ -225,7 +227,7 @@ Status FlushUnlessStopped(const BackupSource& source, const Operation& operation
     left = first ? now : left - std::min(left, before - std::min(before, now));
     before = now;
     if (left == 0 || now == 0 || errors > 0) {
-      return Status::OK();  // an error is for the engine's flush to tell
+      return Status::OK();  // the BackupEngine's flush reports an error
     }
     if (operation.stopped()) {
       return StoppedStatus();
@@ -234,7 +236,7 @@ Status FlushUnlessStopped(const BackupSource& source, const Operation& operation
   }
 }
 
-// The id that the engine will give.
+// The id that the BackupEngine will give.
 Error NewId(const BackupEngineSession& session, const std::string& directory, uint32_t* id) {
   uint32_t latest = 0;
   for (const auto* known : {&session.ids(), &session.corrupt_ids()}) {
@@ -242,7 +244,7 @@ Error NewId(const BackupEngineSession& session, const std::string& directory, ui
       latest = std::max(latest, other);
     }
   }
-  // The last id has no follower, and the one before it means "the latest" to the engine.
+  // No id follows the last one, and to the BackupEngine the id before the last means "the latest".
   if (latest >= std::numeric_limits<uint32_t>::max() - 2) {
     return Error("BACKUP_CORRUPT", MetaPath(directory, latest) +
                                        " uses up the last backup id there is, so no other can follow. No BackupEngine "
@@ -252,8 +254,9 @@ Error NewId(const BackupEngineSession& session, const std::string& directory, ui
   return Error();
 }
 
-// A directory that two databases share by mistake mixes their histories: a restore may put one in the place of the
-// other. So the first backup of each needs leave. Backups of which nothing tells the database do not stand in the way.
+// If two databases share a repository by mistake, their histories mix: a restore may put one database in the place of
+// the other. So the first backup of each further database needs permission. Backups whose database is not known do not
+// prevent anything.
 Error CheckDatabase(BackupEngineSession& session, const std::string& directory, const CreateRequest& request,
                     const std::string& database) {
   std::map<std::string, std::vector<uint32_t>> others;
@@ -284,8 +287,8 @@ Error CheckDatabase(BackupEngineSession& session, const std::string& directory, 
       .Advise("shareRepository");
 }
 
-// With all files of their own, so that it takes over none. The first one in a directory does that anyway: where backups
-// share files, so that later ones need not copy them again.
+// Makes a backup keep all its files to itself, so that it takes over none. The first backup in a repository takes over
+// none anyway. It writes its files where backups share them, so that later backups need not copy them again.
 void StandAlone(EngineSettings* settings) {
   std::vector<std::string> metas;
   const std::string directory = settings->engine.backup_dir + "/meta";
@@ -296,7 +299,8 @@ void StandAlone(EngineSettings* settings) {
   }
 }
 
-// Sizes as the engine knows them from having written the files, and not as they are found afterwards.
+// Records the sizes that the BackupEngine knows from writing the files, not the sizes that are found on the disk
+// afterwards.
 void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, uint32_t id,
                  const BackupOrigin& origin) {
   rocksdb::BackupInfo info;
@@ -321,7 +325,7 @@ void RemoveTemporaryMetas(const EngineSettings& settings) {
   for (const auto& child : children) {
     if (child.size() > 5 && child.front() == '.' && child.substr(child.size() - 4) == ".tmp" &&
         child.find_first_not_of("0123456789", 1) == child.size() - 4) {
-      // Best effort: it is a few hundred bytes, and the next create tries again.
+      // Best effort: the file has a few hundred bytes, and the next create tries again.
       storage->DeleteFile(meta + "/" + child, IOOptions(), nullptr).PermitUncheckedError();
     }
   }
@@ -393,7 +397,7 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
 
   std::shared_ptr<const DirectoryPicture> picture = LookAt(settings, Records::kRead);
   if (picture != nullptr && !picture->AsWritten()) {
-    picture.reset();  // what is hidden from the engine then is told by who opens it
+    picture.reset();  // OpenWriter then hides changed meta files from the BackupEngine
   }
   CopyPlan plan(settings, picture, operation);
   std::shared_ptr<BackupEngineSession> session;

@@ -18,40 +18,41 @@ namespace rocksdb_backup {
 struct BackupSource {
   rocksdb::DB* db = nullptr;
   std::string path;     // real path
-  std::string wal_dir;  // real path; `path` where it is not set apart
-  // Data was written without the write-ahead log since the last flush: only a flush brings it into a backup.
+  std::string wal_dir;  // real path; the same as `path` if the log has no directory of its own
+  // Data was written without the write-ahead log since the last flush. Only a flush brings such data into a backup.
   bool needs_flush = false;
-  // Begins to flush all of it and does not wait. May be empty: then a stop waits for the flush.
+  // Starts to flush everything and does not wait. May be empty; then a stop has to wait for the flush.
   std::function<void()> start_flush;
 };
 
 struct CreateRequest {
   BackupSource source;
-  // Default: when the backup would miss data without it. What was written without the log is flushed in any case.
+  // Default: flush if the backup would miss data without it. Data that was written without the log is flushed in any
+  // case.
   std::optional<bool> flush_before_backup;
-  bool atomic_flush = false;          // all families at one moment; flushes
+  bool atomic_flush = false;          // saves all families as of one moment; by default, this flushes
   bool full = false;                  // takes over no file of an earlier backup
-  bool allow_other_database = false;  // than those that the directory has backups of
+  bool allow_other_database = false;  // even if the repository only has backups of other databases
   std::string app_metadata;
-  // Given the names of the files that could be left out, tells which to leave out. Ends soon once the operation is
-  // stopped: whoever would have to answer may be waiting for that.
+  // Gets the names of the files that may be left out, and says which of them to leave out. Must end soon after the
+  // operation is stopped, because the code that has to answer may itself be waiting for the stop.
   std::function<Error(Operation& operation, const std::vector<std::string>& files, std::vector<bool>* excluded)>
       exclude_files;
   std::optional<rocksdb::CpuPriority> cpu_priority;
   bool check_disk_space = true;
 };
 
-inline constexpr size_t kMaxAppMetadata = size_t{1} << 20;  // the engine's limit
+inline constexpr size_t kMaxAppMetadata = size_t{1} << 20;  // RocksDB's limit
 
-// Removes the temporary metas of interrupted creates, which the engine never collects. The caller holds the directory's
-// writer lock.
+// Removes the temporary meta files of interrupted creates, which the BackupEngine never removes. The caller holds the
+// repository's writer lock.
 void RemoveTemporaryMetas(const EngineSettings& settings);
 
-// What a backup would copy now, without making one, or the directory. Needs no lock: it changes nothing, and is as it
-// was at one moment. What the log holds counts as log, also where the backup will be flushed first.
+// Finds out what a backup would copy now. Makes no backup and no repository. Needs no lock, because it changes nothing
+// and shows one moment. What is in the log counts as log, even if the backup will flush first.
 Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPlan* plan);
 
-// Makes one backup. The caller holds the directory's writer lock and has checked nothing else.
+// Makes one backup. The caller holds the repository's writer lock and has checked nothing else.
 Error CreateBackup(EngineSettings settings, const CreateRequest& request, const std::shared_ptr<Operation>& operation,
                    BackupDescription* created);
 

@@ -26,7 +26,7 @@ Error OpenError(const std::string& directory, const rocksdb::Status& status) {
   return Error::From(status, "cannot open the backup directory " + directory);
 }
 
-// The backups there are by their meta files' names, as the engine reads them.
+// The ids of the existing backups, read from the names of their meta files as the BackupEngine reads them.
 std::vector<uint32_t> MetaIds(rocksdb::FileSystem& storage, const std::string& directory) {
   std::vector<std::string> names;
   storage.GetChildren(directory + "/meta", rocksdb::IOOptions(), &names, nullptr).PermitUncheckedError();
@@ -48,7 +48,7 @@ std::shared_ptr<ConfinedFileSystem> StorageOf(const EngineSettings& settings) {
 }
 
 BackupEngineSession::~BackupEngineSession() {
-  // The engine joins its threads, which hold our file systems.
+  // Destroying the BackupEngine joins its threads, which use our file systems.
   writer_.reset();
   reader_.reset();
 }
@@ -62,7 +62,7 @@ BackupEngineOptions BackupEngineSession::OptionsFor(const EngineSettings& settin
   options.backup_env = backup_env_.get();
   options.info_log = info_log_.get();
   options.destroy_old_data = false;
-  // A listing reads metas through these, and would wait behind the backup that is running.
+  // A listing reads meta files through these limiters, and would have to wait for the running backup.
   options.backup_rate_limit = 0;
   options.restore_rate_limit = 0;
   options.backup_rate_limiter.reset();
@@ -70,7 +70,7 @@ BackupEngineOptions BackupEngineSession::OptionsFor(const EngineSettings& settin
   return options;
 }
 
-// The metas that are not as they were written, and how they differ.
+// The meta files that are not as they were written, and how they differ.
 std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas(const EngineSettings& settings) {
   std::map<uint32_t, std::string> changed;
   for (const auto* ids : {&ids_, &corrupt_ids_}) {
@@ -89,12 +89,13 @@ std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas(const EngineSe
   return changed;
 }
 
-// What a damaged meta says of a file that others have too, the engine takes for true, and the others for corrupt: those
-// that it reads later. So where backups are corrupt, the engine is shown metas that are not as they were written as
-// what they are, one by one, where others can be used instead.
+// If a damaged meta file says something wrong about a shared file, the BackupEngine believes it. It then takes those
+// other backups for corrupt that it reads later. So if there are corrupt backups, the changed meta files are shown to
+// the BackupEngine as damaged, one by one, wherever that makes other backups usable.
 //
-// A create takes the checksums of files that it need not copy from the metas that have them, be it one alone: the new
-// backup would have a wrong one for good, in its record too. It sees no changed meta at all.
+// A create takes the checksums of files that it need not copy from the meta files that name them, even if only one
+// does. With a damaged meta file, the new backup would have a wrong checksum for good, in its record too. So a create
+// sees no changed meta file at all.
 template <class Open>
 Error BackupEngineSession::OpenPastChangedMetas(const EngineSettings& settings, bool to_create,
                                                 ConfinedFileSystem& storage, Open open) {
@@ -116,7 +117,7 @@ Error BackupEngineSession::OpenPastChangedMetas(const EngineSettings& settings, 
     hidden[id] = std::move(difference);
     storage.SetUnreadable(hidden);
     if (error = open(); !error.ok() || ids_.size() >= usable) {
-      continue;  // another can be used instead
+      continue;  // another backup can be used instead
     }
     hidden.erase(id);
     storage.SetUnreadable(hidden);
@@ -187,7 +188,7 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
       options.restore_rate_limiter = std::make_shared<StoppableRateLimiter>(settings.restore_limiter, operation);
     }
   } else if (count_backup == Count::kNothing) {
-    options.max_background_operations = 1;  // nothing will be read or copied; engines from 10 on verify in parallel
+    options.max_background_operations = 1;  // nothing is read or copied; from RocksDB 10 on, a verify runs in parallel
   }
   if (options.max_valid_backups_to_open == 0) {
     options.max_valid_backups_to_open = std::numeric_limits<int>::max();  // 0 lists placeholders without an id
@@ -208,8 +209,8 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
   }
   const auto open = [&] {
     rocksdb::IOStatus status;
-    // A delete by somebody else between the listing of the metas and their reading makes the open fail, or a backup
-    // look corrupt; what is the same the next time is the truth.
+    // If another process deletes a backup between the listing and the reading of the meta files, the open fails, or a
+    // backup looks corrupt. A result that is the same twice in a row is true.
     std::vector<uint32_t> corrupt_before;
     for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
       const std::vector<uint32_t> metas = MetaIds(*storage, session->directory_);
@@ -252,7 +253,8 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
   }
   const auto storage = StorageOf(settings);
   session->confined_ = storage;
-  // Whoever creates looks on. A backup that cannot be read for now keeps nobody from another; its files are protected.
+  // Only a create passes an observer. A backup that cannot be read at the moment must not prevent a new one; the files
+  // of such a backup are protected.
   storage->SpareTheOthers(observer != nullptr && picture == nullptr);
   session->protected_fs_ = std::make_shared<ProtectedFileSystem>(std::make_shared<ParallelDeletes>(storage, operation),
                                                                  operation, settings.engine.backup_dir);
@@ -310,7 +312,8 @@ Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std:
   });
 }
 
-// `metas` was listed before the engine was opened: a backup that was made since is not missing.
+// `metas` was listed before the BackupEngine was opened, so a backup that was made since then does not count as
+// missing.
 void BackupEngineSession::Survey(const EngineSettings& settings, const std::vector<uint32_t>& metas) {
   ids_.clear();
   corrupt_ids_.clear();
@@ -321,7 +324,7 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
   reader().GetCorruptedBackups(&corrupt_ids_);
   for (const auto& info : infos) {
     if (info.backup_id == 0) {
-      continue;  // stands for one without files, of which the engine does not say the id
+      continue;  // stands for a backup without files; the BackupEngine does not say its id
     }
     if (catalog_->Confirm(info)) {
       ids_.push_back(info.backup_id);
@@ -343,7 +346,7 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
   }
   std::sort(ids_.begin(), ids_.end());
   std::sort(corrupt_ids_.begin(), corrupt_ids_.end());
-  // An engine that was told to open the latest few does not know the others.
+  // If the BackupEngine was told to open only the latest backups, it does not know the older ones.
   const uint32_t oldest = settings.engine.max_valid_backups_to_open > 0 &&
                                   settings.engine.max_valid_backups_to_open < std::numeric_limits<int>::max() &&
                                   !ids_.empty()
@@ -478,7 +481,7 @@ std::string BackupEngineSession::ReasonOf(uint32_t corrupt_id) {
   BackupInfo none;
   const auto reason = reasons_.find(corrupt_id);
   std::string text = reason != reasons_.end() ? reason->second : Worded(reader().GetBackupInfo(corrupt_id, &none));
-  // The engine calls missing what it could not look at.
+  // The BackupEngine calls a file missing that it could not look at.
   if (const std::string why = confined_ != nullptr ? confined_->WhyUnseen(text) : ""; !why.empty()) {
     text += " (" + why + ")";
   }

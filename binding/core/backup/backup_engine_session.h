@@ -21,71 +21,74 @@
 namespace rocksdb_backup {
 
 struct BackupFile {
-  std::string name;  // relative to the backup directory
+  std::string name;  // relative to the repository
   uint64_t size = 0;
-  bool shared = false;   // kept where backups share files
-  uint32_t backups = 0;  // how many backups use it, this one included
+  bool shared = false;   // lies where backups share files
+  uint32_t backups = 0;  // how many backups use the file, including this one
 };
 
 struct BackupDescription {
   uint32_t id = 0;
   int64_t timestamp = 0;  // seconds since 1970, by the clock of the machine that made it
   uint64_t size = 0;
-  uint64_t unique_size = 0;  // what deleting it frees, `meta_size` included
-  uint64_t meta_size = 0;    // of its meta file and its record
+  uint64_t unique_size = 0;  // what deleting the backup frees, including `meta_size`
+  uint64_t meta_size = 0;    // size of its meta file and its record
   uint32_t number_files = 0;
   std::string app_metadata;
-  std::string newer_rocksdb;  // the version without which what was backed up cannot be opened; empty: this one will do
-  std::string database;       // its id, see core/backup/database_identity.h; empty where nothing tells
-  // When it was made every file of it was copied, none taken over from an earlier backup. Of a backup without a record
-  // of that: none of its files lies where backups share files.
+  std::string newer_rocksdb;  // the RocksDB version that is needed to open the backup; empty: this RocksDB can open it
+  std::string database;       // id of its database, see core/backup/database_identity.h; empty if it is not known
+  // Whether every file was copied when the backup was made, and none was taken over from an earlier backup. If no
+  // record says it: whether none of its files lies where backups share files.
   bool full = false;
-  uint64_t log_bytes = 0;             // of `size`, of the write-ahead log, which every backup copies anew
-  std::vector<BackupFile> files;      // when asked for
-  std::vector<std::string> excluded;  // when asked for
+  uint64_t log_bytes = 0;             // part of `size`: the write-ahead log, which every backup copies anew
+  std::vector<BackupFile> files;      // if asked for
+  std::vector<std::string> excluded;  // if asked for
 };
 
-// What a repository's engines are opened with.
+// The settings with which a repository's BackupEngines are opened.
 struct EngineSettings {
-  // Directory, sharing, naming, sync and so on. Env, log and limiters are set for each session from what follows.
+  // Directory, sharing, naming, sync and so on. Env, log and limiters are set for each session, from the members below.
   rocksdb::BackupEngineOptions engine{""};
   std::shared_ptr<rocksdb::RateLimiter> backup_limiter;
   std::shared_ptr<rocksdb::RateLimiter> restore_limiter;
   std::shared_ptr<rocksdb::Logger> info_log;
-  // Where backups live. Null: the machine's own file system. The one place to put another storage, or encryption, in.
+  // The file system where backups live. Null: the machine's own file system. This is the one place to put in another
+  // storage, or encryption.
   std::shared_ptr<rocksdb::FileSystem> storage;
-  // The storage is a layer over the machine's own file system: what is there can be seen without it.
+  // The storage is a layer over the machine's own file system, so its files can also be seen without it.
   bool storage_is_disk = false;
-  // Nothing is written to the directory, not even a lock file.
+  // Nothing is written to the repository, not even a lock file.
   bool read_only = false;
 };
 
-// What there is of it is seen as core/storage/confined_fs.h tells.
+// The file system of the repository, confined as core/storage/confined_fs.h describes.
 std::shared_ptr<ConfinedFileSystem> StorageOf(const EngineSettings& settings);
 
-// One engine, opened for one operation and closed after it. That costs a look at the directory, and buys: the engine
-// never acts on an outdated picture of it (a stale writer gives an id twice and destroys a backup), a stop never
-// poisons what comes later, listing never waits for a running backup, and every operation has its own progress.
+// One BackupEngine, opened for one operation and closed after it. The cost is a look at the repository for each
+// operation. There are four gains. The BackupEngine never acts on an outdated view of the repository; with an outdated
+// view, a writer gives an id twice and destroys a backup. A stop never affects later operations. A listing never waits
+// for a running backup. And every operation has its own progress.
 //
-// Where a picture can be taken (core/backup/directory_look.h), it answers what can be answered without an engine, and
-// the engine sees only the backups that the operation is about (core/backup/condensed_fs.h). Else it reads all.
+// If a picture of the repository can be taken (core/backup/directory_look.h), the picture answers what needs no
+// BackupEngine, and the BackupEngine sees only the backups that the operation is about (core/backup/condensed_fs.h).
+// Otherwise the BackupEngine reads all backups.
 class BackupEngineSession {
  public:
   ~BackupEngineSession();
 
-  // Without an engine: for what the picture answers.
+  // A session without a BackupEngine, for questions that the picture answers.
   static std::shared_ptr<BackupEngineSession> Of(const EngineSettings& settings,
                                                  std::shared_ptr<const DirectoryPicture> picture);
 
-  // For everything that does not change the directory. With a picture and one of its backups, that one can be read, and
-  // all can be described. What is counted is what will be moved: a verify reads the
-  // backup, a restore writes the database.
+  // For all operations that do not change the repository. With a picture and the id of one of its backups, that backup
+  // can be read, and all backups can be described. Progress counts the bytes that the operation moves: a verify reads
+  // the backup, a restore writes the database.
   static Error OpenReader(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
                           ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database,
                           std::shared_ptr<BackupEngineSession>* session,
                           const std::shared_ptr<const DirectoryPicture>& picture = nullptr, uint32_t id = 0);
-  // With the directory's writer lock held. `database_fs` is where a create reads. With a picture, those in `gone` have
-  // been deleted since.
+  // The repository's writer lock must be held. A create reads from `database_fs`. With a picture, `gone` are the
+  // backups that were deleted since it was taken.
   static Error OpenWriter(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
                           const std::shared_ptr<rocksdb::FileSystem>& database_fs, FileObserver* observer,
                           std::shared_ptr<BackupEngineSession>* session,
@@ -97,28 +100,29 @@ class BackupEngineSession {
   bool has_engine() const { return writer_ != nullptr || reader_ != nullptr; }
   void GuardCreate(uint32_t new_id, bool protect, bool sync) { protected_fs_->Guard(new_id, protect, sync); }
 
-  // What is to be read to its end, and how long it is.
+  // Says which files will be read to their end, and how long they are.
   void ExpectBackupFiles(const BackupDescription& backup);
   void ExpectDatabaseFile(const std::string& path, uint64_t size) { database_fs_->ExpectSize(path, size); }
-  // What a restore writes need not outlive a power cut.
+  // What a restore writes need not survive a power cut, so syncs are skipped.
   void SpareDatabaseSyncs() { database_fs_->SpareSyncs(); }
-  // What went wrong on the storage of the backups since the last ForgetFailure(), if anything.
+  // The first failure of the repository's storage since the last ForgetFailure(), if any.
   rocksdb::IOStatus failure() const { return backup_fs_->failure(); }
   void ForgetFailure() { backup_fs_->ForgetFailure(); }
 
-  // Ids of all backups that can be used, oldest first.
+  // The ids of all backups that can be used, oldest first.
   const std::vector<uint32_t>& ids() const { return ids_; }
-  // Those that cannot: what the engine found unreadable, what makes it throw, and what it keeps silent about.
+  // The ids of the backups that cannot be used: those that the BackupEngine finds unreadable, those that make it throw
+  // an exception, and those that it does not report.
   const std::vector<uint32_t>& corrupt_ids() const { return corrupt_ids_; }
   Error Describe(uint32_t id, bool details, BackupDescription* description);
-  // The same for a backup that this session has just made.
+  // The same, for a backup that this session has just made.
   Error DescribeNew(uint32_t id, BackupDescription* description);
-  // What made a backup corrupt.
+  // The reason why a backup is corrupt.
   std::string ReasonOf(uint32_t corrupt_id);
-  // That there is no such backup, and which there are.
+  // The error that there is no such backup. Its message names the backups that exist.
   Error NotFound(uint32_t id) const;
   Error DescribeAll(bool details, std::vector<BackupDescription>* descriptions);
-  // The database that a usable backup is of; empty where nothing tells.
+  // The id of the database that a usable backup belongs to. Empty if it is not known.
   std::string DatabaseOf(uint32_t id);
 
  private:
@@ -129,26 +133,26 @@ class BackupEngineSession {
   template <class Open>
   Error OpenPastChangedMetas(const EngineSettings& settings, bool to_create, ConfinedFileSystem& storage, Open open);
   void Survey(const EngineSettings& settings, const std::vector<uint32_t>& metas);
-  // Whether the engine has read so many backups, and this one as it is in the picture.
+  // Whether the BackupEngine has read exactly this many backups, and the backup `id` as it is in the picture.
   bool HasRead(size_t backups, uint32_t id = 0);
   Error DescribeKnown(uint32_t id, bool details, BackupDescription* description);
   std::string NewerRocksDbOf(const BackupDescription& backup);
-  // What the record says, or else the files.
+  // What the record says, or, without a record, what the files say.
   const BackupOrigin& OriginOf(uint32_t id);
 
   EngineSettings settings_;
   std::string directory_;
-  std::shared_ptr<rocksdb::FileSystem> storage_;     // of the backups
-  std::shared_ptr<const DirectoryPicture> picture_;  // or null: then the engine has all
+  std::shared_ptr<rocksdb::FileSystem> storage_;     // of the repository
+  std::shared_ptr<const DirectoryPicture> picture_;  // null: the BackupEngine has all backups
   std::vector<uint32_t> ids_;
   std::vector<uint32_t> corrupt_ids_;
-  std::map<uint32_t, std::string> reasons_;   // why a backup is among the corrupt ones, where the engine does not know
-  std::map<uint32_t, BackupOrigin> origins_;  // as far as asked for
-  // Declared in the order in which they depend on each other: the engine goes first.
+  std::map<uint32_t, std::string> reasons_;   // why a backup is corrupt, if the BackupEngine does not know
+  std::map<uint32_t, BackupOrigin> origins_;  // those that were asked for
+  // Declared in the order of their dependencies, so that the BackupEngine is destroyed first.
   std::shared_ptr<rocksdb::Logger> info_log_;
   std::shared_ptr<ConfinedFileSystem> confined_;
   std::shared_ptr<ProtectedFileSystem> protected_fs_;
-  std::shared_ptr<MetaCatalog> catalog_;  // without a picture
+  std::shared_ptr<MetaCatalog> catalog_;  // only without a picture
   std::shared_ptr<ObservedFileSystem> database_fs_;
   std::shared_ptr<ObservedFileSystem> backup_fs_;
   std::unique_ptr<rocksdb::Env> database_env_;
@@ -157,13 +161,14 @@ class BackupEngineSession {
   std::unique_ptr<rocksdb::BackupEngine> writer_;
 };
 
-// Runs a call into the engine. Hostile meta files make it throw; here that becomes an error that names the directory.
+// Runs a call into the BackupEngine. Hostile meta files make it throw an exception; here that becomes an error that
+// names the repository.
 template <class Call>
 Error Guarded(const std::string& directory, Call call) {
   try {
     return call();
   } catch (const std::bad_alloc&) {
-    throw;  // says nothing about the directory
+    throw;  // says nothing about the repository
   } catch (const std::exception& exception) {
     return Error("BACKUP_CORRUPT", "the backup directory " + directory +
                                        " has contents that no BackupEngine writes: " + exception.what() + ".")
@@ -172,7 +177,7 @@ Error Guarded(const std::string& directory, Call call) {
   }
 }
 
-// "1, 2 and 7".
+// Text such as "1, 2 and 7".
 std::string JoinIds(const std::vector<uint32_t>& ids);
 
 }  // namespace rocksdb_backup

@@ -5,10 +5,10 @@
 
 namespace rocksdb_backup {
 
-// What only whoever makes a backup knows of it. Records of before do not have it.
+// What only the program that makes a backup knows about it. Records of older versions do not have it.
 struct BackupOrigin {
-  std::string database;      // its id, see core/backup/database_identity.h; empty where it is not known
-  std::optional<bool> full;  // no file of it was there before, in an earlier backup
+  std::string database;      // id of the database, see core/backup/database_identity.h; empty if it is not known
+  std::optional<bool> full;  // no file of it was already there, in an earlier backup
   bool operator==(const BackupOrigin&) const = default;
 };
 

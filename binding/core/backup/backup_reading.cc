@@ -13,7 +13,8 @@ namespace {
 
 using Count = ObservedFileSystem::Count;
 
-// The meta names what was written. It need not be the same to a byte: a restore does without its other lines.
+// Checks that the meta file names the files that were written. The meta file may differ in other lines, which a restore
+// does not need.
 Error CheckListed(const EngineSettings& settings, const BackupDescription& backup, const BackupRecord& record) {
   const auto names_of = [](const auto& files) {
     std::set<std::string> names;
@@ -115,7 +116,7 @@ Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup
 Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation, Count count_backup,
                  Count count_database, uint32_t wanted, DirectoryLock* lock,
                  std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup, bool engine) {
-  // 0: to find out which there are.
+  // With 0, finds out which backups there are.
   const auto open = [&](uint32_t of) {
     session->reset();
     auto picture = LookAt(settings);
@@ -143,7 +144,7 @@ Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation
       return error;
     }
     Error error = (*session)->Describe(id, true, backup);
-    // The latest may have been deleted since: then another is the latest.
+    // The latest backup may have been deleted in the meantime. Then another backup is the latest.
     if (wanted == 0 && error.code() == "BACKUP_NOT_FOUND") {
       continue;
     }

@@ -11,31 +11,33 @@
 
 namespace rocksdb_backup {
 
-// What restore and verify begin with.
+// The first steps of a restore and of a verify.
 
-// A backup is damaged: `damaged_files` of it, where that is known.
+// The error that a backup is damaged. `damaged_files` are its damaged files, if they are known.
 Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why,
                    std::vector<std::string> damaged_files = {});
 
-// The engine ends at the first damage it finds, and does not always say where. All that is found, or the first that is:
-// `first` where nothing is.
+// The BackupEngine stops at the first damage that it finds, and does not always say where it is. This function looks
+// for all damage, or for the first damage, and returns an error that names it. Returns `first` if it finds none.
 enum class Damage { kAll, kFirst };
 Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,
                  const std::shared_ptr<Operation>& to_read, Damage damage, Error first);
 
-// Opens an engine on a backup that stays while `lock` is held: locked first and looked at then, as whoever deletes it,
-// and gives its id to another, may do so in between. 0 is the latest that is readable. Without `engine` the session has
-// one only where it cannot do without.
+// Opens a BackupEngine on a backup that stays as long as `lock` is held. The backup is locked before it is looked at,
+// because in between another process may delete it and give its id to another backup. `wanted` 0 means the latest
+// readable backup. If `engine` is false, the session has a BackupEngine only if it cannot do without one.
 Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
                  ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database, uint32_t wanted,
                  DirectoryLock* lock, std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup,
                  bool engine = true);
 
-// What looks like damage may be that the backup is not there any more: then that.
+// An error that looks like damage may mean that the backup is not there any more. Then returns that error, otherwise
+// `error`.
 Error LossOr(const DirectoryLock& reading, Error error);
 
-// Names that no engine writes make the engine throw, or write where it should not. And the sizes of the files, as they
-// were recorded; where there is no record, the size in a shared file's name is the one trace of it, as metas hold none.
+// Checks the names and sizes of a backup's files. Names that no BackupEngine writes make it throw an exception, or
+// write where it should not. Sizes are compared with the record. Without a record, only the names of shared files tell
+// a size, because meta files hold no sizes.
 Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup,
                  const std::optional<BackupRecord>& record);
 

@@ -21,7 +21,7 @@ using rocksdb::IOStatus;
 
 constexpr const char* kTemporaryName = ".rocksdb-backup.files.tmp";
 constexpr std::string_view kFormat = "rocksdb-backup files 1";
-constexpr size_t kMaxBytes = size_t{256} << 20;  // two million files; what is larger no program of ours wrote
+constexpr size_t kMaxBytes = size_t{256} << 20;  // two million files; no program of ours wrote a larger record
 constexpr size_t kMaxTold = 20;
 constexpr int64_t kReadBytes = 64 << 10;
 
@@ -106,9 +106,9 @@ BackupOrigin ParseOrigin(std::string_view text) {
   return origin;
 }
 
-// A line for each file, `<size> <checksum or -> <name>`, the meta's first and the text's own checksum last. What else
-// is known of the backup follows the word `meta`: readers of before take it for the meta's name, which they do not use,
-// and a word that is not known is passed over.
+// One line for each file, `<size> <checksum or -> <name>`. The line of the meta file comes first, and the checksum of
+// the text itself comes last. What else is known about the backup follows the word `meta`. Older readers take it for
+// the name of the meta file, which they do not use. Unknown words are ignored.
 std::string Format(uint32_t id, const BackupRecord& record) {
   std::string text = Header(id) + "\n" + std::to_string(record.meta_size) + " " + std::to_string(record.meta_checksum) +
                      " meta" + Format(record.origin) + "\n";
@@ -126,7 +126,7 @@ bool ParseFile(std::string_view line, RecordedFile* file) {
   return ToNumber(size, &file->size.emplace()) && (checksum == "-" || ToNumber(checksum, &file->checksum.emplace()));
 }
 
-// Leaves the lines of the files.
+// Leaves the lines of the files in `text`.
 bool ParseHead(uint32_t id, std::string_view* text, BackupRecord* record) {
   if (text->size() < 2 || text->back() != '\n') {
     return false;
@@ -157,7 +157,7 @@ bool Parse(uint32_t id, std::string_view text, BackupRecord* record) {
   return true;
 }
 
-// With the sizes that shared files have in their names.
+// The sizes are those that shared files have in their names.
 std::vector<RecordedFile> FilesOfMeta(std::string_view text) {
   std::vector<RecordedFile> files;
   for (const auto& entry : ParseMeta(text).entries) {
@@ -174,7 +174,7 @@ std::vector<RecordedFile> FilesOfMeta(std::string_view text) {
   return files;
 }
 
-// What is wrong with a file, and nothing where it is as it should be. `damaged` says whether that is sure.
+// Says what is wrong with a file. Empty if nothing is. `damaged` says whether it is certain.
 std::string DifferenceIn(rocksdb::FileSystem& storage, const std::string& path, const RecordedFile& file,
                          const EngineSettings& settings, const std::shared_ptr<Operation>& to_read, bool* damaged) {
   *damaged = true;
@@ -281,7 +281,7 @@ uint64_t MetaSize(const EngineSettings& settings, uint32_t id) {
 
 void RemoveBackupRecord(const EngineSettings& settings, uint32_t id) {
   const auto storage = StorageOf(settings);
-  // What stays is removed with the directory, at the price of a look through all of them.
+  // If a file cannot be removed, it is removed with the directory. That costs a look through all directories.
   for (const char* name : {kRecordName, kTemporaryName}) {
     storage->DeleteFile(DirectoryOf(settings, id) + "/" + name, IOOptions(), nullptr).PermitUncheckedError();
   }
@@ -294,7 +294,7 @@ void RemoveTemporaryRecords(const EngineSettings& settings) {
       .PermitUncheckedError();
   for (const std::string& name : directories) {
     if (const uint32_t id = BackupIdOf(name); id != 0) {
-      // Best effort: it is small, belongs to nobody, and goes with its backup at the latest.
+      // Best effort: the file is small, belongs to nobody, and goes with its backup at the latest.
       storage->DeleteFile(DirectoryOf(settings, id) + "/" + kTemporaryName, IOOptions(), nullptr)
           .PermitUncheckedError();
     }

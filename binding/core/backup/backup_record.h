@@ -12,15 +12,16 @@
 
 namespace rocksdb_backup {
 
-// What a backup was when it was made: size and checksum of each of its files, its meta file included. The engine's
-// own metas hold no sizes, so that a file that was cut off looks whole to whoever opens the directory anew.
+// The record: what a backup was when it was made. It has the size and checksum of each of its files, including its meta
+// file. RocksDB's own meta files hold no sizes, so a file that was cut off looks intact when the repository is opened
+// anew.
 //
-// It lies in the backup's private directory, which decides whose it is: an engine, of whatever program, that gives an
-// id again has to make that directory anew, and one that deletes the backup removes the directory with all that is in
-// it. What lies there beside the files that the meta names is read by none of them. A record that is damaged itself (it
-// ends with its own checksum), or of another format, is as good as none.
+// The record lies in the private directory of its backup. So it always belongs to that backup: a BackupEngine, of any
+// program, that uses an id again has to make that directory anew, and one that deletes the backup removes the directory
+// and everything in it. In that directory, BackupEngines read only the files that the meta file names. A record counts
+// as missing if it is damaged itself (it ends with its own checksum), or if it has another format.
 struct RecordedFile {
-  std::string name;  // relative to the backup directory
+  std::string name;  // relative to the repository
   std::optional<uint64_t> size;
   std::optional<uint32_t> checksum;  // CRC32C
 };
@@ -34,48 +35,49 @@ struct BackupRecord {
   std::vector<RecordedFile> files;
 };
 
-// Written after the backup, by write, sync and rename: where it is missing, as after a crash in between, a verify sees
-// what the engine sees. So a failure is no failure of the backup.
+// The record is written after the backup, by write, sync and rename. If it is missing, for example after a crash in
+// between, a verify sees only what the BackupEngine sees. So a failure to write it is not a failure of the backup.
 rocksdb::IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const BackupOrigin& origin,
                                     const std::vector<rocksdb::BackupFileInfo>& files);
 
-// Of a record's text, without its files. Nothing where it is not whole.
+// Reads a record's text, but not its files. nullopt if the text is not intact.
 std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text);
 
-// Nothing where there is none that is whole.
+// nullopt if there is no intact record.
 std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id);
 
-// Bytes of the backup's meta file and its record, as far as they are there.
+// The size of the backup's meta file and of its record, as far as they exist.
 uint64_t MetaSize(const EngineSettings& settings, uint32_t id);
 
-// Whoever deletes a backup removes this first, and leaves the directory to the engine as the engine knows it.
+// Removes a backup's record. Call it before the backup is deleted, so that the BackupEngine finds only what it knows in
+// the directory.
 void RemoveBackupRecord(const EngineSettings& settings, uint32_t id);
 
-// What processes left that died while they wrote a record. Under the writer's lock.
+// Removes incomplete records of processes that died while they wrote them. The writer's lock must be held.
 void RemoveTemporaryRecords(const EngineSettings& settings);
 
-// The files of the record. Without one: those that the meta file names, with the sizes that shared files have in their
-// names, or none where it cannot be read.
+// The files of the record. Without a record: the files that the meta file names, with the sizes that shared files have
+// in their names; empty if the meta file cannot be read.
 std::vector<RecordedFile> KnownFiles(const EngineSettings& settings, uint32_t id,
                                      const std::optional<BackupRecord>& record);
 
-// What is not as it was written, as text, and the names of the files that are damaged. Those that could not be looked
-// at are in the text alone: they are not damaged for that.
+// Says, as text, what is not as it was written, and names the files that are damaged. A file that could not be looked
+// at is only in the text: that does not mean that it is damaged.
 struct Difference {
-  std::string text;  // empty where there is none
+  std::string text;  // empty if there is no difference
   std::vector<std::string> files;
 
   bool empty() const { return text.empty(); }
   void Add(std::string_view more) { text.append(text.empty() ? "" : "; ").append(more); }
 };
 
-// Each file that is gone or has another size, with both sizes. With an operation, which can be stopped, every file is
-// read, and those whose checksum is another are named too. Ends after so many as are asked for.
+// Finds each file that is missing or has another size, and tells both sizes. With `to_read`, an operation that can be
+// stopped, it also reads every file and finds those with another checksum. Ends after `most` files.
 Difference DifferenceInFiles(const EngineSettings& settings, const std::vector<RecordedFile>& files,
                              const std::shared_ptr<Operation>& to_read = nullptr,
                              size_t most = std::numeric_limits<size_t>::max());
 
-// How the meta file differs from what was written, as text; empty where it does not.
+// How the meta file differs from what was written, as text. Empty if it does not differ.
 std::string DifferenceInMeta(const EngineSettings& settings, uint32_t id, const BackupRecord& record);
 
 }  // namespace rocksdb_backup

@@ -15,8 +15,9 @@ using Count = ObservedFileSystem::Count;
 
 namespace {
 
-// Which files of a backup an error is about that the disk does not give, or not to this user. RocksDB tells a file in
-// words only. Too many open files, or no memory, are not the backup's fault.
+// The files of a backup that an error is about, if the disk cannot read them, or if this user may not read them.
+// RocksDB names the file only in the text of its message. Too many open files, or too little memory, are not the
+// backup's fault.
 std::vector<std::string> FilesUnread(const EngineSettings& settings, const BackupDescription& backup,
                                      const Error& error) {
   std::vector<std::string> files;
@@ -57,7 +58,7 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
   if (!unopened.ok()) {
     return with_all_damage(std::move(unopened));
   }
-  // Checking sizes reads nothing: only the end of it can be told.
+  // A check of sizes reads nothing, so only its end can be reported.
   operation->Begin(Phase::kVerify, checksum ? backup.size : 0, checksum ? backup.number_files : 0);
   if (Error error = CheckFiles(settings, backup, record); !error.ok()) {
     return with_all_damage(std::move(error));
@@ -74,7 +75,7 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
     error = Guarded(settings.engine.backup_dir, [&] {
       const rocksdb::IOStatus status = session->reader().VerifyBackup(backup_id, checksum);
       if (const rocksdb::IOStatus failure = session->failure(); !status.ok() && !failure.ok()) {
-        // What could not be looked at is not damaged for that.
+        // A file that could not be looked at is not damaged for that reason.
         return Error::From(failure,
                            "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
       }

@@ -7,7 +7,7 @@
 
 namespace rocksdb_backup {
 
-// Whether a backup could be restored, as far as reading it tells.
+// Checks whether a backup could be restored, as far as reading it can show.
 Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
                    const std::shared_ptr<Operation>& operation);
 

@@ -54,7 +54,7 @@ IOStatus CondensedFileSystem::GetChildren(const std::string& path, const IOOptio
   return status;
 }
 
-// The engine asks for sizes while it is opened. Those of the picture are a moment old.
+// The BackupEngine asks for these sizes while it is opened, so the picture is only a moment old.
 IOStatus CondensedFileSystem::GetChildrenFileAttributes(const std::string& path, const IOOptions& options,
                                                         std::vector<FileAttributes>* children, IODebugContext* debug) {
   const std::string clean = CleanPath(path);

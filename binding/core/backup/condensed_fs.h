@@ -9,18 +9,20 @@
 
 namespace rocksdb_backup {
 
-// A backup directory with fewer backups than it has, for an engine that is to do something with one or a few of them:
-// opening costs it what reading their metas does, and not what reading all does.
+// Shows a repository with fewer backups than it has, to a BackupEngine that works on one or a few of them. Opening the
+// BackupEngine then costs only the reading of their meta files, not of all meta files.
 //
-// What it must know of the others it is shown as one backup, under the highest of their ids: that has every shared file
-// which any of them has. So it copies none of these again, finds none of them unreferenced, and gives the id that
-// follows. The private directories of the others it does not see, and what is theirs cannot be deleted through here.
+// What the BackupEngine must know about the other backups is shown as one backup, under the highest of their ids. That
+// backup has every shared file that any of them has. So the BackupEngine copies none of these files again, finds none
+// of them unreferenced, and gives the next id. It does not see the private directories of the others, and their files
+// cannot be deleted through this class.
 class CondensedFileSystem : public rocksdb::FileSystemWrapper {
  public:
-  // What the engine is to see of the backups that it is not to see.
+  // What the BackupEngine sees of the other backups.
   enum class Others { kNothing, kAsOne };
 
-  // `shown`: in ascending order, those that it sees as they are, were they deleted since.
+  // `shown`, in ascending order: the backups that the BackupEngine sees as they are on the disk, even if they were
+  // deleted since the picture was taken.
   CondensedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::string backup_dir,
                       std::shared_ptr<const DirectoryPicture> picture, const std::vector<uint32_t>& shown,
                       Others others);
@@ -46,7 +48,7 @@ class CondensedFileSystem : public rocksdb::FileSystemWrapper {
   const std::shared_ptr<const DirectoryPicture> picture_;
   const DirectoryPicture::Remainder others_;
   const Others show_others_;
-  std::string meta_of_others_;  // its path
+  std::string meta_of_others_;  // path of the meta file that stands for the others
 };
 
 }  // namespace rocksdb_backup

@@ -16,13 +16,13 @@ namespace {
 using rocksdb::FileOptions;
 using rocksdb::IOOptions;
 
-// A MANIFEST is a log of edits, in blocks. RocksDB writes an edit with the id first.
+// A MANIFEST is a log of edits, in blocks. RocksDB writes an edit that has the id first.
 constexpr size_t kBlockBytes = 32768;
 constexpr size_t kHeaderBytes = 7;  // checksum, length, type
 constexpr char kWholeRecord = 1;
 constexpr uint32_t kDatabaseIdTag = (1 << 13) + 1;
 
-// How many tables are asked at most for one that tells.
+// How many tables are read at most to find one that has an id.
 constexpr size_t kTablesAsked = 8;
 constexpr size_t kOwnTablesAsked = 64;
 
@@ -34,7 +34,7 @@ uint32_t Fixed32(std::string_view bytes) {
   return value;
 }
 
-// As RocksDB keeps a checksum beside what it is of.
+// The form in which RocksDB stores a checksum beside its data.
 uint32_t Masked(uint32_t checksum) { return ((checksum >> 15) | (checksum << 17)) + 0xa282ead8U; }
 
 bool TakeVarint(std::string_view* bytes, uint32_t* value) {
@@ -60,7 +60,7 @@ std::string IdInEdit(std::string_view edit) {
   return has_id && length <= edit.size() ? IdOrNone(edit.substr(0, length)) : "";
 }
 
-// Of a table that a database wrote itself.
+// Only for a table that a database wrote itself.
 std::string IdInTable(rocksdb::Env* env, const std::string& path) {
   rocksdb::Options options;
   options.env = env;
@@ -71,7 +71,7 @@ std::string IdInTable(rocksdb::Env* env, const std::string& path) {
     }
     return IdOrNone(reader.GetTableProperties()->db_id);  // others have "SST Writer" or "DB Repairer"
   } catch (const std::exception&) {
-    return "";  // a file that somebody made up can claim to have blocks of any size
+    return "";  // a forged file can claim to have blocks of any size
   }
 }
 
@@ -94,10 +94,10 @@ std::string WithoutNewline(std::string text) {
 
 bool IsTable(std::string_view name) { return name.ends_with(".sst"); }
 
-// `000123.sst` is older than `1000000.sst`.
+// By number: `000123.sst` is older than `1000000.sst`.
 bool IsNewer(const std::string& a, const std::string& b) { return a.size() == b.size() ? a > b : a.size() > b.size(); }
 
-// `tables` are names and directories. The oldest are asked: those that were there when the database was restored.
+// `tables` are names and directories. The oldest tables are read: those that were there when the database was restored.
 bool AnyWrittenUnder(rocksdb::Env* env, std::vector<std::pair<std::string, std::string>> tables,
                      const std::vector<std::string>& ids) {
   std::sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) { return IsNewer(b.first, a.first); });
@@ -111,7 +111,7 @@ bool AnyWrittenUnder(rocksdb::Env* env, std::vector<std::pair<std::string, std::
 }  // namespace
 
 bool IsDatabaseId(std::string_view id) {
-  constexpr size_t kLongest = 128;  // RocksDB's own have 36 characters
+  constexpr size_t kLongest = 128;  // RocksDB's own ids have 36 characters
   return !id.empty() && id.size() <= kLongest &&
          std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
@@ -142,7 +142,7 @@ std::string DatabaseIdInManifest(rocksdb::FileSystem& files, const std::string& 
 std::string DatabaseIdOfFiles(const EngineSettings& settings, const std::vector<std::string>& names) {
   const auto storage = StorageOf(settings);
   const std::string directory = settings.engine.backup_dir + "/";
-  std::vector<std::pair<std::string, std::string>> tables;  // as the database names them, and here
+  std::vector<std::pair<std::string, std::string>> tables;  // names in the database, and in the repository
   for (const auto& name : names) {
     const std::string file = DatabaseFileName(name);
     if (file.starts_with("MANIFEST-")) {

@@ -32,13 +32,13 @@ namespace {
 using Picture = DirectoryPicture;
 using PicturePtr = std::shared_ptr<const DirectoryPicture>;
 
-constexpr size_t kMaxDirectories = 8;              // that are remembered
-constexpr size_t kMaxMetaBytes = size_t{8} << 20;  // of one that is; others are for an engine
+constexpr size_t kMaxDirectories = 8;              // how many repositories are remembered
+constexpr size_t kMaxMetaBytes = size_t{8} << 20;  // larger meta files and records are left to a BackupEngine
 constexpr size_t kMostMetadataKept = size_t{16} << 10;
 constexpr size_t kMostThreads = 8;
 constexpr size_t kTasksPerThread = 32;
 constexpr size_t kSpareNames = 10'000;
-// How coarse a file system's clock may be: two seconds on FAT, and a server's own on a network.
+// How coarse the clock of a file system may be: two seconds on FAT. On a network it is the server's own clock.
 constexpr std::time_t kClockSeconds = 3;
 
 class Descriptor {
@@ -61,7 +61,7 @@ class Descriptor {
   int fd_;
 };
 
-// What tells a file from what it was before.
+// Tells whether a file is still what it was.
 struct Stamp {
   dev_t device = 0;
   ino_t inode = 0;
@@ -76,7 +76,7 @@ struct Stamp {
     return device == other.device && inode == other.inode && size == other.size && same(modified, other.modified) &&
            same(changed, other.changed);
   }
-  // Long enough ago that a change from now on would have another time.
+  // Whether the last change is long enough ago that a change from now on would get another time.
   bool IsSettled(std::time_t now) const { return std::max(modified.tv_sec, changed.tv_sec) + kClockSeconds < now; }
 };
 
@@ -88,12 +88,12 @@ Stamp StampOf(const struct stat& found) {
 #endif
 }
 
-// Links are not followed: what they lead to is for an engine, under core/storage/confined_fs.h.
+// Links are not followed. What they lead to is left to a BackupEngine, under core/storage/confined_fs.h.
 Descriptor OpenDirectory(int parent, const char* name, int follow = O_NOFOLLOW) {
   return Descriptor(openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow));
 }
 
-// Calls `found(name)` for each entry. False where the directory could not be read to its end.
+// Calls `found(name)` for each entry. False if the directory could not be read to its end.
 template <class Found>
 bool ForEachName(Descriptor directory, Found found) {
   DIR* const opened = fdopendir(directory.get());
@@ -115,12 +115,12 @@ bool ForEachName(Descriptor directory, Found found) {
   }
 }
 
-// Calls `found(stamp)` if this is a plain file. What is none is left out: a backup that has it is out of the ordinary.
+// Calls `found(stamp)` if this is a plain file. Anything else is left out, so a backup that names it counts as unusual.
 template <class Found>
 bool IfPlainFile(int directory, const char* file, Found found) {
   struct stat status = {};
   if (fstatat(directory, file, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    return errno == ENOENT;  // it was there a moment ago; whoever needs it finds it missing
+    return errno == ENOENT;  // it existed a moment ago; code that needs it will find it missing
   }
   if (S_ISREG(status.st_mode)) {
     found(StampOf(status));
@@ -163,7 +163,7 @@ bool ReadWhole(int parent, const std::string& name, size_t max_bytes, std::strin
   return fstat(file.get(), &after) == 0 && StampOf(after) == *stamp;
 }
 
-// Calls `task(i)` for each i below count, on several threads where that is worth it, until one returns false.
+// Calls `task(i)` for each i below `count` until one call returns false. Uses several threads if that is worth it.
 bool ForEach(size_t count, const std::function<bool(size_t)>& task) {
   std::atomic<size_t> next{0};
   std::atomic<bool> good{true};
@@ -182,7 +182,7 @@ bool ForEach(size_t count, const std::function<bool(size_t)>& task) {
       threads.emplace_back(work);
     }
   } catch (const std::system_error&) {
-    // No more threads to be had: those there are do it.
+    // The system has no more threads. The existing ones do the work.
   }
   work();
   for (auto& thread : threads) {
@@ -200,7 +200,7 @@ class Directory {
     Stamp stamp;
     bool settled = false;
     std::shared_ptr<const Picture::Meta> meta;
-    std::optional<std::string> database;  // by the files, where it was asked for
+    std::optional<std::string> database;  // found from the files, if it was asked for
   };
   struct KeptRecord {
     Stamp stamp;
@@ -208,7 +208,8 @@ class Directory {
     std::optional<Picture::WrittenMeta> written;
     BackupOrigin origin;
   };
-  // What is in a directory of one backup. Its stamp tells whether there are other names now; of files, nothing.
+  // The names in the directory of one backup. The stamp shows whether there are other names now; it says nothing about
+  // the files themselves.
   struct KeptNames {
     Stamp stamp;
     bool settled = false;
@@ -217,7 +218,7 @@ class Directory {
   // A backup as it is listed now.
   struct Listed {
     uint32_t id = 0;
-    std::optional<KeptNames> names;  // if they were read anew
+    std::optional<KeptNames> names;  // set if they were read anew
     Stamp meta;
     std::optional<Stamp> record;
     Picture::Backup backup;
@@ -234,7 +235,7 @@ class Directory {
   std::map<uint32_t, KeptMeta> metas_;
   std::map<uint32_t, KeptRecord> records_;
   std::map<uint32_t, KeptNames> names_of_;
-  // The last picture, and whether it has what records say.
+  // The last picture, and whether it includes what the records say.
   PicturePtr last_;
   bool last_has_records_ = false;
 };
@@ -245,7 +246,7 @@ PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::ti
   if (!directory.ok()) {
     return nullptr;
   }
-  // Metas first: files are there before the meta that names them, and gone after it.
+  // The meta files come first: a backup's files exist before the meta file that names them, and are removed after it.
   std::vector<Listed> listed;
   Descriptor metas = OpenDirectory(directory.get(), "meta");
   if (!metas.ok() || !ForEachName(std::move(metas), [&](int fd, const char* name) {
@@ -255,7 +256,7 @@ PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::ti
           return true;
         }
         if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-          return errno == ENOENT;  // deleted since
+          return errno == ENOENT;  // deleted in the meantime
         }
         if (!S_ISREG(status.st_mode)) {
           return false;
@@ -312,7 +313,7 @@ PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::ti
   return picture;
 }
 
-// The files of one backup. On several threads at once: what is kept does not change meanwhile.
+// Lists the files of one backup. Several threads do this at once; the kept members do not change meanwhile.
 bool Directory::ListFiles(int directory, std::time_t now, Listed* backup) const {
   const std::string own = std::to_string(backup->id);
   struct stat status = {};
@@ -377,7 +378,8 @@ bool Directory::ReadMetas(int directory, std::time_t now, std::vector<Listed>* l
     meta->bytes = task.text.size();
     meta->checksum = task.checksum;
     const bool settled = task.stamp.IsSettled(now) && meta->app_metadata.size() <= kMostMetadataKept;
-    // The same again, as it will be for some seconds: then the picture is the same, too.
+    // For some seconds after a change, the same content is read again. The old object is kept then, so that the picture
+    // stays the same, too.
     KeptMeta& kept = metas_[task.backup->id];
     if (kept.meta == nullptr || !(*kept.meta == *meta)) {
       kept.meta = std::move(meta);
@@ -430,7 +432,7 @@ bool Directory::ReadRecords(int directory, std::time_t now, std::vector<Listed>*
   return good;
 }
 
-// Of backups whose record does not tell, once for as long as the meta stays what it is.
+// For backups whose record does not name the database. Looks once, for as long as the meta file stays the same.
 void Directory::FindDatabases(const EngineSettings& settings, std::vector<Listed>* listed) {
   for (Listed& backup : *listed) {
     if (!backup.backup.origin.database.empty()) {
@@ -457,7 +459,7 @@ void Directory::ForgetOthersThan(const std::vector<Listed>& listed) {
   std::erase_if(metas_, is_gone);
   std::erase_if(records_, is_gone);
   std::erase_if(names_of_, is_gone);
-  // Names of files that went with their backups would pile up for ever.
+  // Otherwise the names of files of deleted backups would pile up for ever.
   if (last_ != nullptr && names_.names.size() > 2 * last_->number_of_files() + kSpareNames) {
     names_ = {};
     metas_.clear();
@@ -465,7 +467,7 @@ void Directory::ForgetOthersThan(const std::vector<Listed>& listed) {
   }
 }
 
-// Those that were looked at last come first. Never destroyed: threads may outlive main().
+// The repositories that were looked at last come first. Never destroyed, because threads may outlive main().
 struct Directories {
   std::mutex mutex;
   std::list<std::pair<std::string, std::shared_ptr<Directory>>> known;

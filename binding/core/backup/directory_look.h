@@ -11,13 +11,13 @@ struct EngineSettings;
 
 enum class Records { kLeaveOut, kRead };
 
-// Looks at a directory of backups: one listing, and a read of the metas (and records) that are new or have changed
-// since this process last looked. A file counts as unchanged while size, times and inode are, and one that was changed
-// so shortly before it was read that a clock would not tell another change is read again the next time. So what this
-// returns is the directory of now, for every engine of the process, whoever has changed it.
+// Looks at a repository. It lists the repository once, and reads the meta files (and records) that are new or have
+// changed since this process last looked. A file counts as unchanged if its size, times and inode are unchanged. If a
+// file was changed so shortly before it was read that the clock would not show another change, it is read again the
+// next time. So the result is the repository as it is now, for every engine of the process, no matter who changed it.
 //
-// Null where only an engine can tell what is there: core/backup/directory_picture.h. Also while somebody else changes
-// the directory, and on a storage that is no file system of this machine.
+// Null if only a BackupEngine can tell what is there: see core/backup/directory_picture.h. Also null while another
+// process changes the repository, or if the storage is not a file system of this machine.
 std::shared_ptr<const DirectoryPicture> LookAt(const EngineSettings& settings, Records records = Records::kRead,
                                                std::time_t now = std::time(nullptr));
 

@@ -10,8 +10,8 @@
 namespace rocksdb_backup {
 namespace {
 
-// A file in the directory of this backup itself, or where backups share files. An engine takes others too, over some of
-// which it throws when it is asked for them.
+// Whether the file lies in this backup's private directory, or where backups share files. A BackupEngine accepts other
+// names too, but it throws an exception over some of them later.
 bool IsOfBackup(std::string_view name, std::string_view own_directory) {
   const size_t slash = name.find_last_of('/');
   const std::string_view directory = name.substr(0, slash + 1);
@@ -84,7 +84,7 @@ bool DirectoryPicture::Compose(const Names& names) {
       files_[found->second].shared = true;
     }
   }
-  // By number: the last backup that has been found to have the file.
+  // By number: the last backup that was found to have the file.
   std::vector<uint32_t> taken_by(files_.size(), 0);
   for (const Backup& backup : backups_) {
     if (!Take(backup, names, &taken_by)) {
@@ -105,7 +105,7 @@ bool DirectoryPicture::Compose(const Names& names) {
 
 bool DirectoryPicture::Take(const Backup& backup, const Names& names, std::vector<uint32_t>* taken_by) {
   if (backup.meta == nullptr || backup.meta->files.empty()) {
-    return false;  // an engine knows nothing of a backup without files
+    return false;  // the BackupEngine ignores a backup without files
   }
   const std::string own_directory = OwnDirectory(backup.id);
   for (const auto& [name, size] : backup.private_files) {

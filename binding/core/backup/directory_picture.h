@@ -16,17 +16,17 @@ namespace rocksdb_backup {
 struct BackupDescription;
 struct BackupMeta;
 
-// A directory of backups as it was at one moment: what an engine that is opened on it finds out by reading every meta
-// file, known without an engine. There is one only of directories in which nothing is out of the ordinary: every meta
-// is as engines write them, every file that one names is there, no two disagree. What to make of any other directory
-// only the engine itself can tell.
+// A repository as it was at one moment. It tells what a BackupEngine finds out by reading every meta file when it is
+// opened, but it needs no BackupEngine. A picture exists only of a repository in which nothing is unusual: every meta
+// file is as BackupEngines write it, every file that a meta file names exists, and no two meta files disagree. For any
+// other repository, only the BackupEngine itself can tell what is in it.
 //
-// It never changes.
+// A picture never changes.
 class DirectoryPicture {
  public:
   using FileNumber = uint32_t;
 
-  // What is kept of a meta file that was read; the numbers are of the names in the picture.
+  // What is kept of a meta file that was read. The file numbers refer to the names in the picture.
   struct Meta {
     struct File {
       FileNumber number = 0;
@@ -35,15 +35,15 @@ class DirectoryPicture {
       bool operator==(const File&) const = default;
     };
     bool operator==(const Meta&) const = default;
-    uint64_t bytes = 0;     // its own size
-    uint32_t checksum = 0;  // and checksum
+    uint64_t bytes = 0;     // size of the meta file
+    uint32_t checksum = 0;  // checksum of the meta file
     int64_t timestamp = 0;
     std::string app_metadata;
     std::vector<File> files;
-    std::vector<std::pair<FileNumber, uint64_t>> sizes;  // of the files whose size it says
+    std::vector<std::pair<FileNumber, uint64_t>> sizes;  // the files whose size the meta file says
     std::vector<std::string> excluded;
   };
-  // What the record beside a backup says of its meta.
+  // What the record beside a backup says about its meta file.
   struct WrittenMeta {
     uint64_t bytes = 0;
     uint32_t checksum = 0;
@@ -54,44 +54,45 @@ class DirectoryPicture {
     std::shared_ptr<const Meta> meta;
     std::optional<WrittenMeta> written;
     uint64_t record_bytes = 0;
-    BackupOrigin origin;                                          // by the record, or else by its files
-    std::vector<std::pair<std::string, uint64_t>> private_files;  // names and sizes, in its own directory
+    BackupOrigin origin;                                          // from the record, or else from its files
+    std::vector<std::pair<std::string, uint64_t>> private_files;  // names and sizes, in its private directory
   };
-  // Of the files of the directories `shared` and `shared_checksum`: relative to the backup directory, with sizes.
+  // The files in the directories `shared` and `shared_checksum`: names relative to the repository, and sizes.
   using SharedFiles = std::vector<std::pair<std::string, uint64_t>>;
-  // The names of files by number. Kept by whoever reads metas; a picture copies what it needs.
+  // The names of files by number. The code that reads meta files keeps them; a picture copies what it needs.
   struct Names {
     std::vector<std::shared_ptr<const std::string>> names;
     std::unordered_map<std::string_view, FileNumber> numbers;
     FileNumber NumberOf(std::string_view name);
   };
 
-  // Null where no engine would have written this for this backup.
+  // Null if no BackupEngine would have written this meta file for this backup.
   static std::shared_ptr<Meta> Read(uint32_t id, const BackupMeta& parsed, Names* names);
-  // Backups in ascending order of ids. Null where an engine has to look.
+  // `backups` are in ascending order of ids. Null if a BackupEngine has to look.
   static std::shared_ptr<const DirectoryPicture> Make(const Names& names, std::vector<Backup> backups,
                                                       SharedFiles shared_files);
 
-  // Whether a picture of these would be the same; with what the records say, or whatever they say.
+  // Whether a picture of these would be the same. If `records` is false, what the records say is not compared.
   bool IsOf(const std::vector<Backup>& backups, const SharedFiles& shared_files, bool records) const;
 
-  // Oldest first.
+  // The ids, oldest first.
   const std::vector<uint32_t>& ids() const { return ids_; }
   bool Has(uint32_t id) const { return Find(id) != nullptr; }
   BackupDescription Describe(uint32_t id, bool details) const;
   // How many backups have this file.
   uint32_t UsesOf(const std::string& name) const;
-  // Whether every meta is as it was written, as far as records tell.
+  // Whether every meta file is as it was written, as far as there are records to tell.
   bool AsWritten() const;
 
-  // A picture as it remains without some of its backups.
+  // What remains of a picture without some of its backups.
   class Remainder {
    public:
     Remainder(std::shared_ptr<const DirectoryPicture> picture, const std::vector<uint32_t>& without);
     const std::vector<uint32_t>& ids() const { return ids_; }
-    // Whether a backup that remains has this file.
+    // Whether a remaining backup has this file.
     bool Has(const std::string& name) const;
-    // The text of a meta file that has all shared files of all that remain, and the files of the latest itself.
+    // The text of a meta file that has all shared files of all remaining backups, and the private files of the latest
+    // one.
     std::string MetaOfAll() const;
 
    private:
@@ -102,7 +103,7 @@ class DirectoryPicture {
 
   const SharedFiles& shared_files() const { return shared_files_; }
   const std::vector<Backup>& backups() const { return backups_; }
-  // How many different files all backups have.
+  // How many different files all backups have together.
   size_t number_of_files() const { return numbers_.size(); }
 
  private:

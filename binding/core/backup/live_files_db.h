@@ -9,14 +9,15 @@
 
 namespace rocksdb_backup {
 
-// The database as the engine sees it during a create. It lets us see the very list of files that the engine is about to
-// copy, before it copies the first: what the work is, and whether the destination has room for it.
+// The database that the BackupEngine sees during a create. Through it we see the list of files that the BackupEngine is
+// about to copy, before it copies the first one. So we know how much work there is, and whether the destination has
+// room for it.
 class LiveFilesDb : public rocksdb::StackableDB {
  public:
   using Files = std::vector<rocksdb::LiveFileStorageInfo>;
 
   struct Hooks {
-    // Not OK: the backup ends here, nothing copied.
+    // If a hook returns an error, the backup ends there, with nothing copied.
     std::function<rocksdb::Status()> before_flush;
     std::function<rocksdb::Status(const Files&)> on_files;
   };
@@ -32,7 +33,7 @@ class LiveFilesDb : public rocksdb::StackableDB {
     }
     rocksdb::Status status = StackableDB::GetLiveFilesStorageInfo(options, files);
     if (status.IsNotFound()) {
-      // RocksDB's word for a directory that it may not list.
+      // RocksDB returns NotFound for a directory that it may not list.
       status = rocksdb::Status::IOError("cannot list the files of " + GetName(), "Permission denied, or not found");
     }
     return status.ok() ? hooks_.on_files(*files) : status;

@@ -19,11 +19,11 @@ using rocksdb::Slice;
 
 namespace {
 
-constexpr size_t kMostNoted = size_t{8} << 20;  // of a meta; of longer ones the engine tells the files
+constexpr size_t kMostNoted = size_t{8} << 20;  // of a meta file; for a longer one, the BackupEngine lists the files
 
 }  // namespace
 
-// Passes a meta on to the engine and notes the files in it.
+// Passes a meta file on to the BackupEngine and notes the files in it.
 class MetaCatalog::MetaReader : public rocksdb::FSSequentialFileOwnerWrapper {
  public:
   MetaReader(std::unique_ptr<FSSequentialFile> target, MetaCatalog* catalog, uint32_t id)
@@ -63,7 +63,7 @@ class MetaCatalog::MetaReader : public rocksdb::FSSequentialFileOwnerWrapper {
       }
       const auto listed = catalog_->sizes_.find(std::string(entry.name));
       if (listed == catalog_->sizes_.end()) {
-        return;  // not as the engine will have it: then there is a file too few
+        return;  // the BackupEngine will not have it either; Confirm() finds a file too few
       }
       catalog_->noted_[id_].push_back(catalog_->NumberOf(entry.name, listed->second));
     }
@@ -73,7 +73,7 @@ class MetaCatalog::MetaReader : public rocksdb::FSSequentialFileOwnerWrapper {
   const uint32_t id_;
   uint64_t size_ = 0;
   Checksum checksum_;
-  std::string text_;  // as far as it has been read
+  std::string text_;  // what has been read so far
 };
 
 MetaCatalog::MetaCatalog(const std::shared_ptr<rocksdb::FileSystem>& base, std::string backup_dir)

@@ -37,7 +37,8 @@ bool IsPlainName(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char byte) { return byte > ' ' && byte < 0x7f; });
 }
 
-// [schema_version 2.…]  time  sequence number  [metadata HEX]  number of files. Takes these lines off the text.
+// The lines are: [schema_version 2.…], time, sequence number, [metadata HEX], number of files. Removes them from the
+// text.
 bool ParseHead(std::string_view* text, BackupMeta* meta, bool* fields, uint32_t* files) {
   constexpr std::string_view kVersion = "schema_version ";
   constexpr std::string_view kMetadata = "metadata ";
@@ -64,8 +65,8 @@ bool ParseHead(std::string_view* text, BackupMeta* meta, bool* fields, uint32_t*
   return ToNumber(line, files);
 }
 
-// `name crc32 N`, and with `fields` also `name[ size N][ temp T][ ni::excluded true]` in any order. False for any other
-// line, of which as much is taken as there is.
+// Parses `name crc32 N`; with `fields` also `name[ size N][ temp T][ ni::excluded true]` in any order. Returns false
+// for any other line, after taking from it what can be read.
 bool ParseEntry(std::string_view line, bool fields, BackupMeta::Entry* entry) {
   entry->name = TakeUntil(' ', &line);
   bool plain = IsPlainName(entry->name) && (line.empty() || line.back() != ' ');
@@ -120,7 +121,7 @@ BackupMeta ParseMeta(std::string_view text) {
   }
   size_t included = 0;
   while (!text.empty()) {
-    // An engine ignores what follows the last newline.
+    // A BackupEngine ignores what follows the last newline.
     BackupMeta::Entry entry;
     meta.plain &= ParseEntry(TakeUntil('\n', &text), fields, &entry);
     if (entry.name.find('/') == std::string_view::npos) {

@@ -8,17 +8,17 @@
 
 namespace rocksdb_backup {
 
-// What the meta file of a backup says. The one reader of metas here; the engine's own is RocksDB's.
+// What the meta file of a backup says. This is the only parser of meta files here; RocksDB has its own.
 struct BackupMeta {
   struct Entry {
-    std::string_view name;             // relative to the backup directory; in the text that was read
+    std::string_view name;             // relative to the repository; points into the text that was read
     std::optional<uint32_t> checksum;  // CRC32C
-    std::optional<uint64_t> size;      // newer engines may write it
+    std::optional<uint64_t> size;      // newer BackupEngines may write it
     bool excluded = false;             // not in the backup
   };
 
-  // All of it is as engines write it: then an engine takes it, and reads the same. Of others no more is known than that
-  // some lines name files; what an engine makes of them, only the engine can tell.
+  // The whole file is as BackupEngines write it. Then a BackupEngine accepts it and reads the same. If false, it is
+  // only known that some lines name files. Only the BackupEngine itself can tell what it makes of such a file.
   bool plain = false;
   int64_t timestamp = 0;
   std::string app_metadata;

@@ -10,9 +10,10 @@
 
 namespace rocksdb_backup {
 
-// RocksDB's rate limiter, whose limit holds from the moment it is lowered. RocksDB's own first gives away what is left
-// of its last refill: after "as fast as you can", hours of data. So a lower limit gets a new limiter; who waits in the
-// old one gets through with its next refill.
+// A RocksDB rate limiter with one difference: a lowered limit takes effect at once. RocksDB's own limiter first gives
+// out what is left of its last refill. After a limit of "as fast as possible", that can be hours of data. So this class
+// makes a new limiter when the limit is lowered. A thread that still waits in the old limiter gets through with the old
+// limiter's next refill.
 class AdjustableRateLimiter : public rocksdb::RateLimiter {
  public:
   struct Settings {
@@ -30,7 +31,7 @@ class AdjustableRateLimiter : public rocksdb::RateLimiter {
     const std::lock_guard lock(mutex_);
     const bool raised = bytes_per_second >= settings_.bytes_per_second;
     settings_.bytes_per_second = bytes_per_second;
-    // One that tunes itself keeps the upper bound that it was made with.
+    // A limiter that tunes itself keeps the upper bound that it was made with.
     if (raised && !settings_.auto_tuned) {
       limiter_->SetBytesPerSecond(bytes_per_second);
       return;
@@ -45,7 +46,7 @@ class AdjustableRateLimiter : public rocksdb::RateLimiter {
   using RateLimiter::Request;
   void Request(int64_t bytes, rocksdb::Env::IOPriority priority, rocksdb::Statistics* statistics) override {
     const std::shared_ptr<RateLimiter> limiter = Current();
-    // A limit that was lowered meanwhile makes smaller bursts.
+    // If the limit was lowered in the meantime, a single burst is smaller, so the request is split.
     while (bytes > 0) {
       const int64_t part = std::min(bytes, limiter->GetSingleBurstBytes());
       limiter->Request(part, priority, statistics);
@@ -75,10 +76,10 @@ class AdjustableRateLimiter : public rocksdb::RateLimiter {
     return limiter_;
   }
 
-  mutable std::mutex mutex_;  // for all below
+  mutable std::mutex mutex_;  // guards all members below
   Settings settings_;
   std::shared_ptr<RateLimiter> limiter_;
-  std::array<int64_t, rocksdb::Env::IO_TOTAL + 1> earlier_bytes_{};  // by priority; what went through earlier limiters
+  std::array<int64_t, rocksdb::Env::IO_TOTAL + 1> earlier_bytes_{};  // by priority, of earlier limiters
   std::array<int64_t, rocksdb::Env::IO_TOTAL + 1> earlier_requests_{};
 };
 

@@ -29,7 +29,7 @@ void Serve() {
     queue.waiting.pop_front();
     lock.unlock();
     work();
-    work = nullptr;  // what it captured dies before the next wait, not after
+    work = nullptr;  // destroys what it captured now, before the next wait
     lock.lock();
   }
   --queue.threads;
@@ -51,12 +51,12 @@ void RunInBackground(std::function<void()> work) {
       return;
     } catch (const std::system_error&) {
       if (queue.threads > 1) {
-        --queue.threads;  // another thread takes it up
+        --queue.threads;  // another thread takes the work
         return;
       }
     }
   }
-  // The system gives us no thread at all: late and here is better than never.
+  // The system gives us no thread at all. Running the work here, late, is better than never running it.
   Serve();
 }
 

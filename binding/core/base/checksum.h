@@ -8,12 +8,12 @@
 
 namespace rocksdb_backup {
 
-// CRC32C, as RocksDB's metas hold it.
+// A CRC32C checksum, in the form in which RocksDB's meta files hold it.
 class Checksum {
  public:
   Checksum() : generator_(rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator({})) {}
   void Add(std::string_view bytes) { generator_->Update(bytes.data(), bytes.size()); }
-  // Of all that was added; the end of it.
+  // The checksum of everything that was added. Call it once, at the end.
   uint32_t Value() {
     generator_->Finalize();
     uint32_t value = 0;

@@ -99,7 +99,7 @@ constexpr char kTooManyFiles[] =
     ". This process may not open more files: raise its limit (ulimit -n), or open databases with a smaller "
     "maxOpenFiles (--max-open-files on the command line).";
 
-// What RocksDB's words leave open: what to do.
+// Says what to do about an error, because RocksDB's message does not.
 const char* Advice(const rocksdb::Status& status, const std::string& text) {
   if (status.severity() == Status::kHardError) {
     return ". The database takes no writes until its resume() succeeds, once the cause is gone, or until it is closed "
@@ -108,7 +108,7 @@ const char* Advice(const rocksdb::Status& status, const std::string& text) {
   if (status.severity() == Status::kFatalError) {
     return ". The database takes no writes until it is closed and opened again; what it has can be read.";
   }
-  // There is no subcode for it; the words are the system's own.
+  // RocksDB has no subcode for this error, so it is found by the operating system's own message.
   if (status.IsIOError() && text.find(std::strerror(EMFILE)) != std::string::npos) {
     return kTooManyFiles;
   }
@@ -126,7 +126,8 @@ std::string Worded(const rocksdb::Status& status) {
       }
     }
   }
-  // What the disk did not give is not damaged for that.
+  // "Corruption: IO error: " means that the disk could not be read. That does not mean that the data is damaged, so the
+  // word "Corruption" is removed.
   constexpr std::string_view kDamaged = "Corruption: ";
   for (size_t at = text.find("Corruption: IO error: "); at != std::string::npos;
        at = text.find("Corruption: IO error: ", at)) {

@@ -11,29 +11,32 @@
 
 namespace rocksdb_backup {
 
-// A status as text. RocksDB wraps one in another of the same kind, which need be said once: "Corruption: Corruption: ".
+// A status as text. RocksDB often wraps a status in another of the same kind ("Corruption: Corruption: "); the text
+// names the kind once.
 std::string Worded(const rocksdb::Status& status);
 
-// What went wrong, in the words of the API: a stable code, a sentence that names the file, and RocksDB's subcode and
-// severity when the engine had them. A default-constructed Error means success. Errors are values; nothing here throws.
+// An error in the terms of the API: a stable code, a sentence that names the file, and RocksDB's subcode and severity
+// if RocksDB gave them. A default-constructed Error means success. Errors are values; nothing here throws.
 class [[nodiscard]] Error {
  public:
   Error() = default;
   Error(std::string code, std::string message) : code_(std::move(code)), message_(std::move(message)) {}
 
-  // An engine's status as an Error: code ROCKSDB_<STATUS>. `context` says what was being done, to which file.
+  // Makes an Error of a RocksDB status, with the code ROCKSDB_<STATUS>. `context` says what was being done, and to
+  // which file.
   static Error From(const rocksdb::Status& status, std::string_view context = {});
 
-  // A failed call of the system. `doing` names the file.
+  // A failed system call. `doing` says what was being done and names the file.
   static Error System(std::string_view doing, int error_number);
 
-  // The same, with more at the end of its message.
+  // The same error, with `more` added at the end of its message.
   Error And(std::string_view more) && {
     message_ += more;
     return std::move(*this);
   }
 
-  // The same, of a backup whose files these are, relative to its directory of backups, that were found damaged.
+  // The same error, with the files of a backup that were found damaged. Their paths are relative to the backup's
+  // repository.
   Error In(std::vector<std::string> damaged_files) && {
     damaged_files_ = std::move(damaged_files);
     return std::move(*this);
@@ -56,8 +59,8 @@ class [[nodiscard]] Error {
   bool ok() const { return code_.empty(); }
   const std::string& code() const { return code_; }
   const std::string& message() const { return message_; }
-  const std::string& subcode() const { return subcode_; }    // empty: none
-  const std::string& severity() const { return severity_; }  // empty: none
+  const std::string& subcode() const { return subcode_; }    // empty: no subcode
+  const std::string& severity() const { return severity_; }  // empty: no severity
   const std::vector<std::string>& damaged_files() const { return damaged_files_; }
   const std::string& advice() const { return advice_; }  // empty: none
   const std::vector<std::pair<std::string, Fact>>& facts() const { return facts_; }

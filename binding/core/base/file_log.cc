@@ -48,7 +48,8 @@ Error OpenFileLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log
   const std::shared_ptr<std::FILE> file(opened, [](std::FILE* old) { std::fclose(old); });
   *log = std::make_shared<FunctionLogger>(
       rocksdb::InfoLogLevel::INFO_LEVEL, [file](rocksdb::InfoLogLevel level, const std::string& line) {
-        // One call, so that lines of different threads do not mix; a log that cannot be written stops no backup.
+        // One call for each line, so that lines of different threads do not mix. Errors are ignored: a log that cannot
+        // be written must not stop a backup.
         std::fprintf(file.get(), "%s %s %s\n", TimeNow().c_str(), LevelName(level), line.c_str());
         std::fflush(file.get());
       });

@@ -8,8 +8,8 @@
 
 namespace rocksdb_backup {
 
-// A RocksDB log that is appended to a file, line by line with date and level. RocksDB's own file logger starts the file
-// anew each time, and engines here are opened for every operation.
+// Opens a RocksDB log that appends to a file. Each line gets a date and a level. RocksDB's own file logger is not used,
+// because it starts a new file each time it is opened, and BackupEngines here are opened for every operation.
 Error OpenFileLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log);
 
 }  // namespace rocksdb_backup

@@ -11,7 +11,7 @@
 
 namespace rocksdb_backup {
 
-// RocksDB's log, line by line, to whatever wants it. Lines come from any thread.
+// Gives each line of RocksDB's log to a function. Lines come from any thread.
 class FunctionLogger : public rocksdb::Logger {
  public:
   using Sink = std::function<void(rocksdb::InfoLogLevel level, const std::string& line)>;

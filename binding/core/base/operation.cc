@@ -8,7 +8,7 @@ namespace rocksdb_backup {
 namespace {
 
 constexpr std::chrono::milliseconds kEmitInterval{50};
-// The speed shown is that of about the last three seconds.
+// The reported speed is about the speed of the last three seconds.
 constexpr double kSpeedMemorySeconds = 3.0;
 
 std::string BaseName(const std::string& path) {
@@ -98,7 +98,7 @@ void Operation::Touch(const std::string& path) {
   if (!sink_) {
     return;
   }
-  // A busy lock means that another thread is telling already; its event is as good as ours.
+  // If the lock is taken, another thread is already reporting. Its event is as good as ours.
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock() || !begun_) {
     return;
@@ -134,7 +134,7 @@ void Operation::Emit(Clock::time_point now) {
   Progress progress;
   progress.phase = phase_;
   progress.bytes_done = done;
-  // A write-ahead log may grow while it is copied: what was copied is then more than what was announced.
+  // A write-ahead log may grow while it is copied. Then more was copied than was announced.
   progress.bytes_total = std::max(done, static_cast<uint64_t>(std::max<int64_t>(0, bytes_total_)));
   progress.files_done = files_done_;
   progress.files_total = std::max(files_done_, static_cast<uint32_t>(std::max<int64_t>(0, files_total_)));

@@ -17,46 +17,49 @@ struct Progress {
   uint64_t bytes_total = 0;
   uint32_t files_done = 0;
   uint32_t files_total = 0;
-  std::string file;             // the one that moved last, as it is named in its directory
+  std::string file;             // name of the file that moved last, without its directory
   double bytes_per_second = 0;  // 0: not known yet
   double seconds_left = -1;     // negative: not known yet
 };
 
-// One create, verify or restore while it runs: whether it was asked to stop, and how far it is. Thread-safe; the
-// engine's copy threads call it for every buffer.
+// The state of one running create, verify or restore: whether it was asked to stop, and how far it is. Thread-safe. The
+// BackupEngine's copy threads call it for every buffer.
 //
-// A stop that arrives before Commit() or Fail() wins, one that arrives after it is refused, and nothing lies between:
-// so what RequestStop() returned is what happens.
+// A stop that arrives before Commit() or Fail() wins; a stop that arrives after it is refused. There is no third case,
+// so the result of RequestStop() says what will happen.
 class Operation {
  public:
-  // Called at most about 20 times a second, and always at 0 and at the end, from any thread, one call at a time.
+  // Called at most about 20 times a second, and always at 0 and at the end. Called from any thread, one call at a time.
   using Sink = std::function<void(const Progress&)>;
 
   explicit Operation(Sink sink = {});
 
-  // Asks the operation to end. True: it will fail as stopped. False: it is past the point of no return, or has failed.
+  // Asks the operation to end. True: it will fail as stopped. False: it has passed the point of no return, or has
+  // failed.
   bool RequestStop();
-  // Calls `then` once it is stopped, on the thread that stops it, or at once if it was. One only; it must not block.
+  // Calls `then` when the operation is stopped, on the thread that stops it. If it is already stopped, calls `then` at
+  // once. Only one `then` is kept. It must not block.
   void WhenStopped(std::function<void()> then);
   bool stopped() const { return state_.load(std::memory_order_acquire) == State::kStopRequested; }
-  // Passes the point of no return. False when a stop came first: then fail.
+  // Passes the point of no return. False when a stop came first: the operation must then fail.
   bool Commit();
-  // It failed of itself: what is still queued shall move nothing. False when a stop came first: then it was stopped.
+  // The operation failed by itself, so copy work that is still queued must not move anything. False when a stop came
+  // first: the operation then counts as stopped.
   bool Fail();
-  // Stopped or failed: nothing is worth moving any more.
+  // Stopped or failed: moving more data is of no use.
   bool ended() const {
     const State state = state_.load(std::memory_order_acquire);
     return state == State::kStopRequested || state == State::kFailed;
   }
 
-  // Announces the work; the first event, at 0.
+  // Announces the work and sends the first event, at 0.
   void Begin(Phase phase, uint64_t bytes_total, uint32_t files_total);
   void SetPhase(Phase phase);
-  // Corrects the announced work once the engine is seen to decide otherwise.
+  // Corrects the announced work, when it is seen that the BackupEngine does more or less than was expected.
   void AdjustTotals(int64_t bytes, int files);
   void AddBytes(const std::string& path, uint64_t bytes);
   void AddFile(const std::string& path);
-  // All is done; the last event, at 100 %.
+  // The work is done. Sends the last event, at 100 %.
   void Finish();
 
   uint64_t bytes_done() const { return bytes_done_.load(std::memory_order_relaxed); }
@@ -75,7 +78,7 @@ class Operation {
   std::mutex when_stopped_mutex_;
   std::function<void()> when_stopped_;
 
-  std::mutex mutex_;  // for all below, and held during sink_ so that events keep their order
+  std::mutex mutex_;  // guards all members below; held during sink_ so that events keep their order
   Phase phase_ = Phase::kCopy;
   bool begun_ = false;
   int64_t bytes_total_ = 0;

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 bool HasPrefix(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
-// `<number>.<one of the endings>`.
+// Whether `name` is decimal digits followed by `ending`.
 bool IsNumbered(std::string_view name, std::string_view ending) {
   return name.size() > ending.size() && name.substr(name.size() - ending.size()) == ending &&
          AllDigits(name.substr(0, name.size() - ending.size()));
@@ -123,7 +123,7 @@ uint64_t SizeInName(const std::string& backup_relative_path) {
   const size_t first = backup_relative_path.find('_', sizeof("shared_checksum"));
   const size_t last = backup_relative_path.find_last_of('_');
   const size_t dot = backup_relative_path.find_last_of('.');
-  // One underscore alone divides a number from a session: there is no size then.
+  // A name with only one underscore consists of a number and a session id, without a size.
   if (first == std::string::npos || first == last || dot == std::string::npos || dot < last) {
     return kNoSizeInName;
   }
@@ -135,7 +135,7 @@ uint64_t SizeInName(const std::string& backup_relative_path) {
 }
 
 std::string HumanBytes(uint64_t bytes) {
-  // Decimal, with three digits, as lib/base/units.ts shows sizes.
+  // Decimal units with three digits, as lib/base/units.ts shows sizes.
   static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
   double value = static_cast<double>(bytes);
   size_t unit = 0;

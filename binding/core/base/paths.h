@@ -6,13 +6,14 @@
 
 namespace rocksdb_backup {
 
-// A path without doubled and trailing slashes and without `.` and `..`, as text: nothing on the disk is asked.
+// The path without double and trailing slashes and without `.` and `..`. Works on the text only, without looking at the
+// disk.
 std::string CleanPath(const std::string& path);
 
-// The absolute path a name leads to: links are followed as far as the path exists, the rest is taken as written.
+// The absolute path that a name leads to. Links are followed as far as the path exists; the rest is taken as written.
 std::string RealPath(const std::string& path);
 
-// Whether `path` lies below `directory`. Both clean.
+// Whether `path` lies below `directory`. Both must be clean paths.
 bool IsInside(const std::string& path, const std::string& directory);
 
 std::string ParentOf(const std::string& clean_path);
@@ -20,29 +21,31 @@ std::string NameOf(const std::string& clean_path);
 
 bool AllDigits(std::string_view text);
 
-// Of the backup with this id in a backup directory.
+// The paths of the backup `id` in the repository at `backup_dir`.
 std::string MetaPath(const std::string& backup_dir, uint32_t id);
 std::string PrivatePath(const std::string& backup_dir, uint32_t id);
-// Its meta file, relative to the backup directory.
+// The path of the backup's meta file, relative to the repository.
 std::string MetaName(uint32_t id);
 
-// The id of the backup whose meta file has this name, or 0: what the engine takes for no id is none.
+// The id of the backup whose meta file has this name. Returns 0 if the name is not a valid backup id.
 uint32_t BackupIdOf(const std::string& name);
 
-// Whether RocksDB makes files of this name in a database's directory. A restore replaces these and leaves all others.
+// Whether RocksDB makes files with this name in a database's directory. A restore replaces these files and leaves all
+// others alone.
 bool IsDatabaseFileName(const std::string& name);
 bool IsWalFileName(const std::string& name);
 
-// The database's name of a file in a backup: `shared_checksum/000007_s3AB_1040.sst` is `000007.sst`. Empty where a name
-// follows no scheme of the engine's: the engine would throw over it while restoring.
+// The name that a backup's file has in the database: `shared_checksum/000007_s3AB_1040.sst` becomes `000007.sst`. Empty
+// if the name does not follow RocksDB's naming scheme: RocksDB would throw an exception over such a name during a
+// restore.
 std::string DatabaseFileName(const std::string& backup_relative_path);
 
-// The size the engine put into the name of a shared file, `000007_s3AB_1040.sst` or `000007_<crc>_1040.sst`, or
-// kNoSizeInName.
+// The size that RocksDB put into the name of a shared file, such as `000007_s3AB_1040.sst` or `000007_<crc>_1040.sst`.
+// kNoSizeInName if the name has no size.
 uint64_t SizeInName(const std::string& backup_relative_path);
 inline constexpr uint64_t kNoSizeInName = UINT64_MAX;
 
-// For messages: bytes in human units.
+// A number of bytes for messages, in units that people read.
 std::string HumanBytes(uint64_t bytes);
 
 }  // namespace rocksdb_backup

@@ -10,7 +10,8 @@
 namespace rocksdb_backup {
 namespace {
 
-// The one process-wide table. Weak: a token keeps nothing open. Never destroyed: threads may outlive main().
+// The only process-wide table. Its pointers are weak, so a token keeps nothing open. It is never destroyed, because
+// threads may outlive main().
 struct Registry {
   std::mutex mutex;
   std::unordered_map<std::string, std::weak_ptr<Resource>> by_token;
@@ -26,7 +27,8 @@ void Unregister(const std::string& token) {
   TheRegistry().by_token.erase(token);
 }
 
-// Random, so that a token kept from another process, or from before a restart, never names the wrong object.
+// The token has a random part. So a token kept from another process, or from before a restart, never names the wrong
+// object.
 std::string NewToken(const char* kind) {
   static std::atomic<uint64_t> counter{0};
   static const uint64_t salt = (static_cast<uint64_t>(std::random_device{}()) << 32) | std::random_device{}();
@@ -102,7 +104,7 @@ void Resource::RemoveHandle(Done done) {
     if (done) {
       waiting_.push_back(std::move(done));
     }
-    ++leases_;  // ours, until Stop() has been called: Free() must not run beside it
+    ++leases_;  // our own lease until Stop() has returned: Free() must not run at the same time
   }
   Unregister(token_);
   Stop();

@@ -13,19 +13,20 @@
 
 namespace rocksdb_backup {
 
-// A native object that several handles, in several threads, share: a database, a backup repository.
+// A native object that several handles in several threads share: a database, or a backup repository.
 //
 //   Open -> Closing -> Closed
 //
-// Every JS object is one handle (AddHandle, RemoveHandle). Every operation holds a Lease from before it is queued until
-// it ended, also when its completion is skipped. The last handle that goes makes the resource Closing: no new leases,
-// Stop() asks what runs to end. The last lease that goes makes it Closed: Free() runs on a background thread, never on
-// a JS thread, and then everybody who waited is told. There is no timeout anywhere.
+// Each JS object is one handle (AddHandle, RemoveHandle). Each operation holds a Lease from before it is queued until
+// it has ended, even if its completion is skipped. When the last handle is removed, the resource becomes Closing: it
+// gives out no new leases, and Stop() asks running operations to end. When the last lease is released, the resource is
+// freed: Free() runs on a background thread, never on a JS thread. Then the resource is Closed, and every caller that
+// waits for it is told. There is no timeout anywhere.
 class Resource : public std::enable_shared_from_this<Resource> {
  public:
   using Done = std::function<void(const Error&)>;
 
-  // Keeps the resource usable while it lives. Empty when the resource was not open any more.
+  // Keeps the resource usable while the lease lives. Empty if the resource was no longer open.
   class [[nodiscard]] Lease {
    public:
     Lease() = default;
@@ -48,30 +49,31 @@ class Resource : public std::enable_shared_from_this<Resource> {
   Resource(const Resource&) = delete;
   Resource& operator=(const Resource&) = delete;
 
-  // Names this object in every thread of the process, for as long as it is open.
+  // The token names this object for all threads of the process, as long as the object is open.
   const std::string& token() const { return token_; }
 
   Lease Acquire();
 
-  // False when the resource is closing or closed.
+  // False if the resource is closing or closed.
   bool AddHandle();
 
-  // `done` (may be empty) is called when this handle is gone and, if it was the last, when the resource is closed. It
-  // runs on a background thread, or on this one when there is nothing to wait for.
+  // Removes one handle. `done` may be empty. If other handles remain, `done` is called at once, on this thread. If this
+  // was the last handle, `done` is called when the resource is closed, on a background thread.
   void RemoveHandle(Done done);
 
-  // Calls `stop` once when the resource starts closing, unless what is returned was dropped before: how an operation
-  // that leases several resources learns that one of them wants to close. `stop` must not block.
+  // Calls `stop` once when the resource starts closing, or at once if it is closing already. Dropping the returned
+  // pointer before that cancels the call. An operation that leases several resources learns in this way that one of
+  // them wants to close. `stop` must not block.
   [[nodiscard]] std::shared_ptr<void> WhenClosing(std::function<void()> stop);
 
-  // Waits until the resource is closed if it is closing; returns at once while other handles keep it open. For clean-up
-  // hooks only: everywhere else RemoveHandle tells.
+  // If the resource is closing, waits until it is closed. Returns at once while other handles keep it open. Only for
+  // clean-up hooks: all other code uses `done` of RemoveHandle.
   void WaitIfClosing();
 
  protected:
-  // Asks running operations to end soon. Called once, with no lock held; must not block.
+  // Asks running operations to end soon. Called once, with no lock held. Must not block.
   virtual void Stop() {}
-  // Frees everything. Called once, with no lease out, on a background thread.
+  // Frees everything. Called once, on a background thread, when no lease is left.
   virtual Error Free() = 0;
 
  private:
@@ -89,10 +91,10 @@ class Resource : public std::enable_shared_from_this<Resource> {
   uint64_t last_stop_ = 0;
 };
 
-// The open resource of that token, or null. The caller adds a handle to it, or takes a lease.
+// The open resource with this token, or null. The caller must add a handle to it or acquire a lease.
 std::shared_ptr<Resource> FindResource(const std::string& token);
 
-// Makes a resource findable by its token from now until it closes.
+// Makes a resource findable by its token, from now until it closes.
 void RegisterResource(const std::shared_ptr<Resource>& resource);
 
 }  // namespace rocksdb_backup

@@ -10,8 +10,9 @@
 
 namespace rocksdb_backup {
 
-// One operation's way to a rate limiter that others may share. Waiting in it ends soon after the operation is stopped,
-// whatever the rate: only one of the operation's threads is in the limiter's queue at a time, for a part of a burst.
+// One operation's access to a rate limiter that other operations may share. When the operation is stopped, waiting in
+// the limiter ends soon, whatever the rate is: only one of the operation's threads waits in the limiter's queue at a
+// time, and only for a part of a burst.
 class StoppableRateLimiter : public rocksdb::RateLimiter {
  public:
   StoppableRateLimiter(std::shared_ptr<rocksdb::RateLimiter> limiter, std::shared_ptr<Operation> operation)
@@ -28,16 +29,17 @@ class StoppableRateLimiter : public rocksdb::RateLimiter {
       if (operation_->ended()) {
         return;
       }
-      // A part of a burst: several operations that share the limiter get through in one of its periods, and a request
-      // that waits when the limit is lowered is small enough not to wait for long.
+      // Each request is only a part of a burst. So several operations that share the limiter can get through in one of
+      // its periods. And a request that already waits when the limit is lowered is small enough not to wait for long.
       const int64_t part = std::min(bytes, std::clamp<int64_t>(limiter_->GetSingleBurstBytes() / 8, 1, kMaxPart));
       limiter_->Request(part, priority, statistics, type);
       bytes -= part;
     }
   }
 
-  // The engine takes this for its copy buffer, once for each file: a limit of gigabytes a second must not make it hold
-  // hundreds of megabytes, and one that is raised later must not leave it copying a hundred bytes at a time.
+  // The BackupEngine reads this once for each file and uses it as the size of its copy buffer. The upper bound: a limit
+  // of gigabytes a second must not make it hold hundreds of megabytes. The lower bound: if a low limit is raised later,
+  // the BackupEngine must not go on copying a hundred bytes at a time.
   int64_t GetSingleBurstBytes() const override {
     return std::clamp<int64_t>(limiter_->GetSingleBurstBytes(), kMinBurst, kMaxBurst);
   }

@@ -32,7 +32,7 @@ void WriteQueue::Start(Work work) {
   RunInBackground([self = shared_from_this(), work = std::move(work)]() mutable {
     Turn turn(self.get(), [self](void*) { self->StartNext(); });
     work(turn);
-    work = nullptr;  // what it captured is gone before the next begins
+    work = nullptr;  // destroys what it captured before the next work begins
     turn.reset();
   });
 }

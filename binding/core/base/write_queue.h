@@ -10,17 +10,19 @@
 
 namespace rocksdb_backup {
 
-// Works that run one at a time on the background threads, in the order in which they came. Those that wait hold no
-// thread, of which there are few (core/base/background.h), and leave the queue once their operation is stopped.
+// Runs pieces of work one at a time on the background threads, in the order in which they came. Work that waits holds
+// no thread, because there are few threads (core/base/background.h). Work leaves the queue when its operation is
+// stopped.
 class WriteQueue : public std::enable_shared_from_this<WriteQueue> {
  public:
-  // The next work begins when nobody has this one's turn any more.
+  // The next work begins when the last copy of this work's Turn is released.
   using Turn = std::shared_ptr<void>;
 
-  // `work` must not throw. Once `operation` is stopped it may run beside others, so it has to look at that first.
+  // `work` must not throw. If `operation` is stopped, `work` may run beside other work, so it has to check first
+  // whether the operation is stopped.
   void Run(std::function<void()> work, Operation& operation);
-  // The same for a work that may go on after its function has returned, as long as it keeps its turn. Null when the
-  // operation is stopped.
+  // The same for work that may go on after its function has returned: it goes on as long as it keeps its Turn. The Turn
+  // is null if the operation was stopped while the work waited.
   void Take(std::function<void(Turn)> work, Operation& operation);
 
  private:

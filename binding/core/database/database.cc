@@ -13,7 +13,7 @@
 namespace rocksdb_backup {
 namespace {
 
-// Every open database, for the end of the process. Never destroyed: it is used then.
+// All open databases, for the end of the process. Never destroyed, because it is used at the end of the process.
 struct Databases {
   std::mutex mutex;
   std::condition_variable none_freeing;
@@ -41,7 +41,7 @@ void Database::ShutDownAll() {
 }
 
 Database::~Database() {
-  // An opened database that never got a handle.
+  // This database was opened, but never got a handle.
   if (db_ != nullptr) {
     (void)Free();
   }
@@ -130,7 +130,7 @@ bool Database::GetNow(rocksdb::ReadOptions options, const Family& family, const 
   return !status->IsIncomplete();
 }
 
-// So many bytes of values are read at once at most while a JS thread waits.
+// At most this many bytes of values are read at once while a JS thread waits.
 static constexpr uint64_t kMaxBytesNow = uint64_t{256} << 10;
 
 bool Database::MultiGetNow(rocksdb::ReadOptions options, const Family& family, const std::vector<rocksdb::Slice>& keys,
@@ -142,7 +142,7 @@ bool Database::MultiGetNow(rocksdb::ReadOptions options, const Family& family, c
     return !no_wait.missed() &&
            std::none_of(statuses->begin(), statuses->end(), [](const auto& status) { return status.IsAborted(); });
   }
-  // MultiGet reads the disk in any tier.
+  // MultiGet reads from the disk in every tier.
   for (size_t i = 0; i < keys.size(); ++i) {
     if (!GetNow(options, family, keys[i], &(*values)[i], &(*statuses)[i])) {
       return false;
@@ -186,7 +186,7 @@ Error Database::Flush(const FamilyPtr& family) {
     return Error::From(db_->Flush(options, family->handle), "flush " + path_);
   }
   const std::vector<FamilyPtr> families = AllFamilies();
-  // Counted before: a write that comes while we flush may or may not be included.
+  // Counted before the flush: a write that comes during the flush may or may not be included.
   const uint64_t unlogged = unlogged_writes_;
   const rocksdb::Status status = db_->Flush(options, HandlesOf(families));
   if (status.ok()) {
@@ -240,14 +240,14 @@ Error Database::Checkpoint(const std::string& to) {
 }
 
 Error Database::Content(ContentParts parts, DatabaseContent* content) const {
-  // The families stay while they are looked at.
+  // Holding the families keeps them alive while they are examined.
   const std::vector<FamilyPtr> families = AllFamilies();
   return DescribeContent(db_.get(), HandlesOf(families), parts, content);
 }
 
 Error Database::Resume() {
-  // RocksDB tries by itself where space was missing, every five seconds, and lets nobody try in between: then its next
-  // try is waited for.
+  // If space was missing, RocksDB tries by itself every five seconds, and does not allow another try in between. Then
+  // we wait for its next try.
   constexpr std::chrono::seconds kOneTry{7};
   const uint64_t recoveries = events_->recoveries();
   const rocksdb::Status status = db_->Resume();
@@ -270,7 +270,7 @@ void Database::AddChild(Child* child) {
 }
 
 void Database::EndChild(Child* child) {
-  // Under the lock, so that Free cannot go on to delete the database before the child has ended.
+  // This holds the lock, so that Free cannot go on to delete the database before the child has ended.
   const std::lock_guard lock(children_mutex_);
   child->End();
   children_.erase(child);
@@ -290,7 +290,7 @@ Error Database::Free() {
   {
     const std::lock_guard lock(all.mutex);
     if (all.exiting) {
-      // Static objects may be going already: leave everything to the operating system.
+      // Static objects may be destroyed already, so everything is left to the operating system.
       default_family_ = nullptr;
       new auto(std::move(families_));
       (void)db_.release();
@@ -324,7 +324,7 @@ Error Database::Free() {
   return Error::From(status, "closing " + path_ + ", which is closed all the same and can be opened again");
 }
 
-// Adopts a freshly opened database. Last step of OpenIn, in database_open.cc.
+// Takes over a database that was just opened. Last step of OpenIn, in database_open.cc.
 void Database::Opened(std::unique_ptr<rocksdb::DB> db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
   db_ = std::move(db);
   for (rocksdb::ColumnFamilyHandle* handle : handles) {

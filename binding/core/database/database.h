@@ -19,25 +19,25 @@
 
 namespace rocksdb_backup {
 
-// One open database: RocksDB's DB, its column families, and what was opened on it. All methods but those marked may be
-// called from any thread by whoever holds a lease, or by the thread of an open handle while it does not close that
-// handle.
+// One open database: RocksDB's DB, its column families, and the children that were opened on it. Unless a method says
+// otherwise, any thread may call it while it holds a lease. The thread of an open handle may call it too, as long as it
+// does not close that handle meanwhile.
 class Database : public Resource {
  public:
-  // Something that lives on a DB and must end before it: an iterator, a snapshot.
+  // An object that lives on a DB and must end before it: an iterator or a snapshot.
   class Child {
    public:
     virtual ~Child() = default;
-    // Ends it and makes the database forget it. A child's destructor does that first.
+    // Ends the child and makes the database forget it. A child's destructor does this first.
     virtual void Close() = 0;
 
    protected:
     friend class Database;
-    // May come at any time, from any thread, and again. Called by the database alone.
+    // Only the database calls this. It may call it at any time, from any thread, and more than once.
     virtual void End() = 0;
   };
 
-  // A column family. An operation holds it while it runs, so that dropping the family meanwhile is safe.
+  // A column family. An operation holds it while it runs, so that the family may safely be dropped meanwhile.
   struct Family {
     Family(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* handle) : db(db), handle(handle) {}
     ~Family() { db->DestroyColumnFamilyHandle(handle).PermitUncheckedError(); }
@@ -50,12 +50,12 @@ class Database : public Resource {
 
   static Error ClosedError() { return Error("DATABASE_CLOSED", "the database is closed"); }
 
-  // Opens the database in directory `path` with every column family it has. Families named in the options that it lacks
-  // are created if create_if_missing is set, and so are missing parent directories. A comparator or merge operator that
-  // the options do not name is the one the database was last written with, as its OPTIONS file tells.
+  // Opens the database in directory `path`, with every column family it has. If create_if_missing is set, families that
+  // are named in the options but missing are created, and so are missing parent directories. If the options name no
+  // comparator or merge operator, the database gets the one it was last written with, according to its OPTIONS file.
   static Error Open(const std::string& path, const DatabaseOptions& options, std::shared_ptr<Database>* database);
 
-  // Opens to read what `env` shows at `path`, a backup. `keep_alive` goes after the database is closed.
+  // Opens a backup to read. `env` shows its files at `path`. `keep_alive` is released after the database is closed.
   static Error OpenBackup(std::shared_ptr<rocksdb::Env> env, std::shared_ptr<void> keep_alive, const std::string& path,
                           const DatabaseOptions& options, std::shared_ptr<Database>* database);
 
@@ -63,20 +63,21 @@ class Database : public Resource {
   static Error Destroy(const std::string& path, const DatabaseOptions& options);
   static Error Repair(const std::string& path, const DatabaseOptions& options);
 
-  // At the end of the process: ends the background work of every open database, which flushes what is in no WAL.
+  // Called at the end of the process. Ends the background work of every open database, which flushes data that is in no
+  // WAL.
   static void ShutDownAll();
 
   ~Database() override;
 
   rocksdb::DB* db() const { return db_.get(); }
   const std::string& path() const { return path_; }  // absolute, links resolved
-  std::string wal_dir() const;                       // where the WAL is: `path` unless configured
+  std::string wal_dir() const;                       // the directory of the WAL: `path` unless configured
   DatabaseOptions::Mode mode() const { return mode_; }
 
-  // What the database was opened with for families that were not named: what a new family starts from.
+  // The options for families that were not named when the database was opened. A new family starts from them.
   const FamilyOptions& family_options() const { return family_options_; }
 
-  // Null if there is no such family (any more). Ids are never used again; the default family's is 0.
+  // Null if there is no such family, or if it was dropped. Ids are never used again; the default family has the id 0.
   FamilyPtr FamilyById(uint32_t id) const;
   FamilyPtr FamilyByName(const std::string& name) const;
   std::vector<std::string> FamilyNames() const;
@@ -88,20 +89,21 @@ class Database : public Resource {
 
   Error Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch);
 
-  // Reads a key if that takes no waiting for the disk; returns false if it would.
+  // Reads a key if that needs no wait for the disk. Returns false if it would have to wait.
   bool GetNow(rocksdb::ReadOptions options, const Family& family, const rocksdb::Slice& key,
               rocksdb::PinnableSlice* value, rocksdb::Status* status) const;
-  // The same for many keys; `values` and `statuses` are as many.
+  // The same for many keys. `values` and `statuses` must have as many elements as `keys`.
   bool MultiGetNow(rocksdb::ReadOptions options, const Family& family, const std::vector<rocksdb::Slice>& keys,
                    std::vector<rocksdb::PinnableSlice>* values, std::vector<rocksdb::Status>* statuses) const;
 
-  // Whether a NoWait works on this database. Otherwise, what can be read without waiting is the block cache.
+  // Whether a NoWait works on this database. If not, only the block cache can be read without waiting.
   bool reads_without_waiting() const { return reads_without_waiting_; }
 
-  // Whether there are writes that are neither in the WAL nor in a table file: a backup must flush first.
+  // Whether there are writes that are neither in the WAL nor in a table file. If so, a backup must flush first.
   bool NeedsFlushBeforeBackup() const { return unlogged_writes_ != flushed_unlogged_writes_; }
 
-  // While another thread writes, a write call can wait for it, for an fsync even: a JS thread must not call one then.
+  // Marks a write by another thread. While one is marked, a write call may have to wait for it, and even for an fsync,
+  // so a JS thread must not make a write call.
   class BlockingWrite {
    public:
     explicit BlockingWrite(std::shared_ptr<Database> database) : database_(std::move(database)) {
@@ -119,26 +121,27 @@ class Database : public Resource {
   };
   bool HasBlockingWrites() const { return blocking_writes_ > 0; }
 
-  // All families, or one.
+  // Flushes `family`, or all families if it is null.
   Error Flush(const FamilyPtr& family);
-  // Begins to flush all families and does not wait for it. What goes wrong shows in the next flush.
+  // Starts to flush all families and does not wait. If it fails, the next flush returns the error.
   void StartFlush();
 
-  // Ends soon when `canceled` becomes true, or the database closes.
+  // Ends soon after `canceled` becomes true or the database closes.
   Error CompactRange(const FamilyPtr& family, const rocksdb::Slice* begin, const rocksdb::Slice* end,
                      rocksdb::CompactRangeOptions options, const std::shared_ptr<std::atomic<bool>>& canceled);
 
-  // What the keys from `start` up to `end` take on the disk and in memory, about.
+  // The approximate size of the keys from `start` up to `end`, on the disk and in memory.
   Error ApproximateSize(const FamilyPtr& family, const rocksdb::Slice& start, const rocksdb::Slice& end,
                         uint64_t* size);
 
-  // A copy in a new directory, of hard links where the file system has them.
+  // Makes a copy in a new directory, with hard links if the file system supports them.
   Error Checkpoint(const std::string& path);
 
-  // Names what it holds.
+  // Describes what the database holds.
   Error Content(ContentParts parts, DatabaseContent* content) const;
 
-  // Takes writes again after background work had failed, once what it failed of is over.
+  // Makes the database take writes again after background work had failed. Succeeds only when the cause of the failure
+  // is gone.
   Error Resume();
 
   const std::shared_ptr<DatabaseEvents>& events() const { return events_; }
@@ -155,7 +158,7 @@ class Database : public Resource {
   Database() : Resource("database") {}
 
   struct Environment {
-    std::shared_ptr<rocksdb::Env> env;  // null: the default one
+    std::shared_ptr<rocksdb::Env> env;  // null: the default environment
     std::shared_ptr<void> keep_alive;
   };
   std::vector<FamilyPtr> AllFamilies() const;
@@ -165,7 +168,7 @@ class Database : public Resource {
 
   DatabaseOptions::Mode mode_ = DatabaseOptions::Mode::kReadWrite;
   std::string path_;
-  DatabaseClaim claim_;  // order: the database goes first, then its environment, then the claims
+  DatabaseClaim claim_;  // the order counts: the database is destroyed first, then its environment, then the claims
   DatabaseClaim wal_claim_;
   Environment environment_;
   bool reads_without_waiting_ = false;

@@ -15,7 +15,7 @@ using rocksdb::ColumnFamilyHandle;
 using rocksdb::DB;
 using rocksdb::Status;
 
-// A line of words; names may hold anything, so their length goes before them.
+// Adds a line of words. Each word is preceded by its length, because names may contain any character.
 void Add(std::string* text, std::initializer_list<std::string> words) {
   for (const std::string& word : words) {
     *text += std::to_string(word.size()) + ":" + word + " ";
@@ -26,7 +26,7 @@ void Add(std::string* text, std::initializer_list<std::string> words) {
 bool HasInMemory(DB* db, ColumnFamilyHandle* family) {
   for (const char* property : {"rocksdb.num-entries-active-mem-table", "rocksdb.num-entries-imm-mem-tables"}) {
     uint64_t entries = 0;
-    // What cannot be told may be there.
+    // If RocksDB cannot tell, there may be entries.
     if (!db->GetIntProperty(family, property, &entries) || entries > 0) {
       return true;
     }
@@ -34,7 +34,7 @@ bool HasInMemory(DB* db, ColumnFamilyHandle* family) {
   return false;
 }
 
-// The files of a family by level, in the order in which they are read.
+// Adds the files of a family by level, in the order in which they are read.
 void AddFiles(DB* db, ColumnFamilyHandle* family, std::string* text) {
   rocksdb::ColumnFamilyMetaData meta;
   db->GetColumnFamilyMetaData(family, &meta);
@@ -48,7 +48,7 @@ void AddFiles(DB* db, ColumnFamilyHandle* family, std::string* text) {
   }
 }
 
-// The file that a backup takes along: see kept_options.h for why it is the newest that is there.
+// Adds the OPTIONS file that a backup includes. kept_options.h says why that is the newest file that exists.
 Status AddOptions(DB* db, std::string* text) {
   std::string name;
   Status status = rocksdb::GetLatestOptionsFileName(db->GetName(), db->GetEnv(), &name);
@@ -63,7 +63,7 @@ Status AddOptions(DB* db, std::string* text) {
   return status;
 }
 
-// False if some table has no name of its own.
+// Sets *known to false if some table has no session and number of its own.
 Status AddTables(DB* db, ColumnFamilyHandle* family, bool* known, std::string* text) {
   rocksdb::TablePropertiesCollection tables;
   Status status = db->GetPropertiesOfAllTables(family, &tables);
@@ -97,7 +97,7 @@ Error DescribeContent(DB* db, const std::vector<ColumnFamilyHandle*>& families, 
   }
   std::string state;
   Add(&state, {"identity", identity});
-  // First: what is written while the rest is looked at shows in the next look.
+  // Read first: what is written while the rest is examined then shows in the next comparison.
   Add(&state, {"sequence", std::to_string(db->GetLatestSequenceNumber())});
   bool in_memory = false;
   for (ColumnFamilyHandle* family : families) {
@@ -123,7 +123,7 @@ Error DescribeContent(DB* db, const std::vector<ColumnFamilyHandle*>& families, 
         return Error::From(status, doing);
       }
     }
-    // Empty means that it is not known; a database without tables is known.
+    // An empty text means "not known". A database without tables is known.
     tables = known ? "tables\n" + tables : "";
   }
   content->in_memory = in_memory;

@@ -8,18 +8,18 @@
 
 namespace rocksdb_backup {
 
-// Names what a database holds, so that two moments can be compared: where both parts are equal, a backup made at one
-// of them has all that the database holds at the other. Something that does not change what can be read (a flush, a
-// compaction) may change the names.
+// A description of what a database holds, for comparing two moments. If `state` and `tables` are equal at two moments,
+// a backup made at one of them has everything that the database holds at the other. An action that does not change what
+// can be read, such as a flush or a compaction, may still change the description.
 struct DatabaseContent {
-  // Its identity, the number of its last write, its column families, their files, and its OPTIONS file. While there is
-  // something in memory, also the session that wrote it: numbers of writes are given again after a restore. Costs no
-  // read of a table file.
+  // The database's identity, the sequence number of its last write, its column families, their files, and its OPTIONS
+  // file. If something is in memory, also the session that wrote it, because sequence numbers are used again after a
+  // restore. Computing it reads no table file.
   std::string state;
-  // Which tables these are: RocksDB gives file numbers again after a restore too, but never a session and number.
-  // Empty if that is not known, as with tables of RocksDB before 6.12: such databases cannot be compared.
+  // Which tables these are. After a restore RocksDB uses file numbers again too, but it never uses a session and number
+  // again. Empty if that is not known, as for tables of RocksDB before 6.12; such databases cannot be compared.
   std::string tables;
-  // Whether some of it is in memory, and in a log or nowhere else.
+  // Whether some of the content is in memory, and apart from that in a log or nowhere.
   bool in_memory = false;
 };
 

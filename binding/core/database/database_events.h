@@ -14,22 +14,22 @@
 
 namespace rocksdb_backup {
 
-// What a database tells of the work that it does by itself, when that fails.
+// What a database reports when the work that it does by itself fails, or recovers.
 struct DatabaseEvent {
   enum class Kind {
-    kError,      // background work failed; with a hard error the database takes no writes any more
-    kRecovered,  // RocksDB got over an error by itself, or was told to resume
+    kError,      // background work failed; after a hard error the database takes no more writes
+    kRecovered,  // RocksDB recovered from an error by itself, or was told to resume
   };
   Kind kind = Kind::kError;
   std::string during;  // "flush", "compaction" ...; empty for kRecovered
-  Error error;         // for kRecovered, the one that is over
+  Error error;         // for kRecovered: the error that is over
 };
 
-// Hands a database's events to those who subscribed. Given to RocksDB when the database is opened.
+// Passes a database's events to its subscribers. It is given to RocksDB when the database is opened.
 class DatabaseEvents final : public rocksdb::EventListener {
  public:
-  // Called on a thread of RocksDB's, in the order of the events, while `Unsubscribe` waits. Must not block, nor use the
-  // database.
+  // Called on one of RocksDB's threads, in the order of the events. `Unsubscribe` waits until the call has returned.
+  // Must not block, and must not use the database.
   using Subscriber = std::function<void(const DatabaseEvent&)>;
 
   explicit DatabaseEvents(std::string path) : path_(std::move(path)) {}
@@ -39,9 +39,10 @@ class DatabaseEvents final : public rocksdb::EventListener {
   uint64_t Subscribe(Subscriber subscriber);
   void Unsubscribe(uint64_t id);
 
-  // How often RocksDB got over an error so far.
+  // How often RocksDB has recovered from an error so far.
   uint64_t recoveries();
-  // Waits until it did so more often than this. False if it takes too long, or EndWaits was called.
+  // Waits until RocksDB has recovered more often than `more_than`. False if that takes too long, or if EndWaits was
+  // called.
   bool WaitForRecovery(uint64_t more_than, std::chrono::milliseconds at_most);
   void EndWaits();
 

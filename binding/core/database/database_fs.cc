@@ -27,16 +27,17 @@ IOStatus Noted(IOStatus status) {
   return status;
 }
 
-// RocksDB subtracts the time of an archived log from its own without a look at which is greater: after a clock was set
-// back, and within the second in which a log was written, a log is so old then that it is deleted, whatever
-// WAL_ttl_seconds is. A log whose time cannot be told stays until the next look.
+// RocksDB computes the age of an archived log as its own time minus the log's time, without checking which is greater.
+// If the log's time is greater, the log seems so old that RocksDB deletes it, whatever WAL_ttl_seconds is. That happens
+// after a clock was set back, and within the second in which a log was written. If the log's time cannot be read, the
+// log stays until RocksDB's next check.
 bool IsOfTheFuture(uint64_t time) {
-  constexpr uint64_t kLongestLook = 2;  // seconds since RocksDB looked at the clock
+  constexpr uint64_t kLongestLook = 2;  // seconds that may have passed since RocksDB read the clock
   int64_t now = 0;
   return rocksdb::SystemClock::Default()->GetCurrentTime(&now).ok() && time + kLongestLook > static_cast<uint64_t>(now);
 }
 
-// Fails where its file ends before the size that the directory gives it.
+// A file that fails to read if it ends before the size that its directory entry gives.
 class WholeFile final : public rocksdb::FSSequentialFileOwnerWrapper {
  public:
   WholeFile(std::unique_ptr<FSSequentialFile> target, std::string path, uint64_t size)
@@ -73,7 +74,7 @@ class Watched final : public rocksdb::FileSystemWrapper {
 
   IOStatus NewSequentialFile(const std::string& path, const FileOptions& options,
                              std::unique_ptr<FSSequentialFile>* file, IODebugContext* debug) override {
-    // Before it is opened: it may grow meanwhile, and does not shrink.
+    // The size is read before the file is opened: the file may grow in between, but it does not shrink.
     uint64_t size = 0;
     const bool known = watch != nullptr && !options.use_direct_reads &&
                        target()->GetFileSize(path, options.io_options, &size, debug).ok();

@@ -6,11 +6,11 @@
 
 namespace rocksdb_backup {
 
-// The storage under every database that is opened here. RocksDB tells some failures of an open as something else,
-// without a name: a CURRENT that could not be read as direct I/O that is not supported, a directory that may not be
-// listed as not found. And it takes an early end of a log for the end, and drops for good what is behind it. While one
-// of these lives, its thread's reads through a WatchedFileSystem fail where a file ends before its size, and what
-// failed is known.
+// Finds out why an open failed. During an open, RocksDB reports some failures as another error that names no file: a
+// CURRENT that could not be read as "direct I/O is not supported", and a directory that may not be listed as "not
+// found". It also takes an early end of a log for its normal end, and drops everything behind it for good. While an
+// OpenWatch lives, it sees what its thread does through a WatchedFileSystem, the file system under every database that
+// is opened here. A read fails if the file ends before its size, and the first failure is remembered.
 class OpenWatch {
  public:
   OpenWatch();
@@ -18,7 +18,8 @@ class OpenWatch {
   OpenWatch(const OpenWatch&) = delete;
   OpenWatch& operator=(const OpenWatch&) = delete;
 
-  // The error of an open that ended with this status: with what the storage said, where RocksDB does not.
+  // The error for an open that ended with this status. If RocksDB does not report the failure of the file system, the
+  // error includes that failure.
   Error Explain(const rocksdb::Status& status, const std::string& doing) const;
   void Note(const rocksdb::IOStatus& status);
 
@@ -28,7 +29,7 @@ class OpenWatch {
 
 std::shared_ptr<rocksdb::FileSystem> WatchedFileSystem(std::shared_ptr<rocksdb::FileSystem> storage);
 
-// The default storage, watched, whose table files know NoWait where the system can do that. Lives for ever.
+// The default file system, watched. Its table files support NoWait if the operating system does. It lives for ever.
 rocksdb::Env* DatabaseEnv();
 
 }  // namespace rocksdb_backup

@@ -1,4 +1,4 @@
-// Opening a database, and what is done to one that is not open.
+// Opens databases. Also has the operations on a database that is not open.
 
 #include <algorithm>
 #include <cstring>
@@ -74,7 +74,8 @@ Error Describe(const std::string& path, const DatabaseOptions& options, const st
         resolved.merge_operator = family.options.merge_operator;
       }
       if (resolved.merge_operator == nullptr && !family.merge_operator.empty()) {
-        // RocksDB takes the first merge in the write-ahead log for damage then, and drops it with all that follows.
+        // Without a merge operator, RocksDB takes the first merge in the write-ahead log for damage, and drops it with
+        // everything that follows.
         return Error(
                    "MERGE_OPERATOR_UNKNOWN",
                    "open " + path + ": the column family \"" + name + "\" was written with the merge operator \"" +
@@ -90,7 +91,8 @@ Error Describe(const std::string& path, const DatabaseOptions& options, const st
   return Error();
 }
 
-// The Options of destroy and repair, which take no separate column families. What is destroyed need not be readable.
+// The Options for destroy and repair, which take no separate column families. A database that is destroyed need not be
+// readable.
 Error ResolveWhole(const DatabaseOptions& options, const std::string& path, bool must_be_readable,
                    rocksdb::Options* whole) {
   rocksdb::DBOptions db_options = options.db;
@@ -120,8 +122,8 @@ Error ResolveWhole(const DatabaseOptions& options, const std::string& path, bool
   return error;
 }
 
-// A directory of its own for the log is the database's too: no restore may replace it, and no other database write
-// there.
+// If the log has its own directory, that directory belongs to the database too: no restore may replace it, and no other
+// database may write there.
 Error ClaimWalDirectory(const std::string& real_path, const DatabaseOptions& options, DatabaseClaim::Kind kind,
                         DatabaseClaim* claim) {
   const auto raw = options.family.raw.find("wal_dir");
@@ -132,14 +134,15 @@ Error ClaimWalDirectory(const std::string& real_path, const DatabaseOptions& opt
   return DatabaseClaim::Take(RealPath(directory), kind, claim);
 }
 
-// What may not be looked at is for RocksDB to tell of.
+// Also true if the path cannot be looked at: RocksDB then reports the reason.
 bool Exists(const std::string& path) {
   std::error_code error;
   return std::filesystem::exists(path, error) || error;
 }
 
-// RocksDB takes a LevelDB database for one of its own of long ago, and LevelDB cannot open it any more. Told by what
-// LevelDB alone writes and by what only RocksDB does. Asked before a directory is written to.
+// RocksDB takes a LevelDB database for a very old database of its own, and afterwards LevelDB cannot open it any more.
+// The two are told apart by files that only LevelDB writes and files that only RocksDB writes. Checked before anything
+// is written to the directory.
 Error CheckNotLevelDb(const std::string& path, const char* what) {
   bool has_current = false;
   bool has_ldb = false;
@@ -167,7 +170,7 @@ Error CheckNotLevelDb(const std::string& path, const char* what) {
       .Advise(kReadsLevelDbTables ? "orOpenReadOnly" : "");
 }
 
-// Where reading beside a writer would cost the writer its tables.
+// For RocksDB versions in which a reader deletes the writer's table files when it closes.
 Error CheckNotWritten(const std::string& path) {
   const Error in_use = CheckNotLockedElsewhere(path);
   return in_use.ok()
@@ -203,7 +206,7 @@ Error Database::Open(const std::string& path, const DatabaseOptions& options, st
     }
   }
   if (options.mode == Mode::kReadWrite && !options.db.create_if_missing && !Exists(real_path + "/CURRENT")) {
-    // RocksDB would say so too, but make the directory first.
+    // RocksDB would also report this, but it would make the directory first.
     return Error("ROCKSDB_INVALID_ARGUMENT",
                  "open " + real_path + ": the database does not exist (there is no file CURRENT)")
         .With("path", real_path)
@@ -228,11 +231,12 @@ Error Database::Open(const std::string& path, const DatabaseOptions& options, st
   Error error = OpenIn({}, real_path, options, &opened);
   for (int attempt = 0; attempt < 2 && options.mode == Mode::kReadWrite && error.code() == "ROCKSDB_IO_ERROR";
        ++attempt) {
-    // Asked only after the failure: while a database is open here, asking would drop its lock.
+    // Checked only after the failure: while a database is open here, this check would drop its lock.
     if (Error in_use = CheckNotLockedElsewhere(real_path); !in_use.ok()) {
       return in_use;
     }
-    // Whoever was in the way a moment ago is not any more: another process's restore that has just ended, for instance.
+    // The process that was in the way a moment ago has gone, for instance another process's restore that has just
+    // ended.
     error = OpenIn({}, real_path, options, &opened);
   }
   if (!error.ok()) {
@@ -278,7 +282,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   const auto storage = db_options.env->GetFileSystem();
   const NewerRocksDb newer(*storage, path, files);
   if (exists) {
-    // RocksDB itself looks at some of the tables only.
+    // RocksDB itself checks only some of the tables.
     if (Error error = newer.CheckTables(doing); !error.ok()) {
       return error;
     }
@@ -297,7 +301,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   }
   db_options.create_missing_column_families = db_options.create_if_missing;
   if (exists) {
-    // RocksDB looks again whether CURRENT is there, and takes "permission denied" for no: it would write a new one.
+    // RocksDB checks again whether CURRENT exists, and takes "permission denied" for no. It would then write a new one.
     db_options.create_if_missing = false;
   }
 
@@ -359,7 +363,7 @@ Error Database::Repair(const std::string& path, const DatabaseOptions& options) 
     return error;
   }
   if (!Exists(real_path)) {
-    // RocksDB would create the directory and call it repaired.
+    // RocksDB would create the directory and report success.
     return Error("ROCKSDB_IO_ERROR", "repair " + real_path + ": no such directory");
   }
   if (Error error = CheckNotLockedElsewhere(real_path); !error.ok()) {
@@ -368,7 +372,7 @@ Error Database::Repair(const std::string& path, const DatabaseOptions& options) 
   if (Error error = CheckNotLevelDb(real_path, "repair"); !error.ok()) {
     return error;
   }
-  // It would put the tables that it cannot read aside, and go on with the rest.
+  // A repair would put aside the tables that it cannot read, and go on with the rest.
   std::vector<std::string> files;
   if (Error error = ListDatabase(real_path, DatabaseEnv(), &files); !error.ok()) {
     return error;

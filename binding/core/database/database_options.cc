@@ -24,7 +24,7 @@ rocksdb::ConfigOptions Config() {
   return config;
 }
 
-// RocksDB's status does not tell an unknown name from a bad value. A name that RocksDB itself writes is not unknown.
+// RocksDB's status does not distinguish an unknown name from a bad value. A name that RocksDB itself writes is known.
 bool HasName(const std::string& serialized, const std::string& name) {
   OptionMap map;
   return rocksdb::StringToMap(serialized, &map).ok() && map.contains(name);
@@ -99,7 +99,8 @@ Error Resolve(const FamilyOptions& options, const std::shared_ptr<rocksdb::Cache
     table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(options.bloom_filter_bits));
   }
 
-  // Each shard of the table cache keeps a file open, whatever the limit: with 64 of them a small one would be none.
+  // Each shard of the table cache keeps a file open, whatever the limit is. With 64 shards, a small limit would have no
+  // effect.
   if (db != nullptr && db->max_open_files > 0) {
     constexpr int kFilesPerShard = 8;
     while (db->table_cache_numshardbits > 0 && db->max_open_files < kFilesPerShard << db->table_cache_numshardbits) {
@@ -107,7 +108,8 @@ Error Resolve(const FamilyOptions& options, const std::shared_ptr<rocksdb::Cache
     }
   }
 
-  // Table options first: the factory is made of them, and an option of the family may change or replace the factory.
+  // Table options are applied first: the factory is made from them, and an option of the family may change or replace
+  // the factory.
   std::vector<std::pair<std::string, std::string>> of_family;
   rocksdb::DBOptions ignored;
   for (const auto* raw : {&options.common_raw, &options.raw}) {

@@ -10,20 +10,20 @@
 
 namespace rocksdb_backup {
 
-// The options of one column family, with the parts from which its table factory is made.
+// The options of one column family, and the parts of which its table factory is made.
 struct FamilyOptions {
   rocksdb::ColumnFamilyOptions family;
   rocksdb::BlockBasedTableOptions table;
-  double bloom_filter_bits = 10;  // per key; 0: no filter
-  // What was not said is taken from the database itself: see Database::Open.
+  double bloom_filter_bits = 10;  // bits for each key; 0: no filter
+  // If false, the database's own comparator or merge operator is used: see Database::Open.
   bool has_comparator = false;
   bool has_merge_operator = false;
-  // Options by RocksDB's own names, applied last: what was said for the whole database, then what was said for the
-  // family.
+  // Options by RocksDB's own names. They are applied last: first the options for the whole database, then the options
+  // for this family.
   std::map<std::string, std::string> common_raw;
   std::map<std::string, std::string> raw;
 
-  // For a family of its own options: all of this, until it says otherwise.
+  // For a family with options of its own: a copy of these options, to start from.
   FamilyOptions Inherited() const {
     FamilyOptions options = *this;
     options.common_raw.merge(options.raw);
@@ -40,10 +40,10 @@ struct DatabaseOptions {
   rocksdb::DBOptions db;
   bool keep_options_file = false;        // see kept_options.h
   size_t cache_size = size_t{32} << 20;  // RocksDB's default; one cache for all families
-  FamilyOptions family;                  // of every family that is not named here:
+  FamilyOptions family;                  // for every family that is not in `families`
   std::map<std::string, FamilyOptions> families;
 
-  // As many open files as fit: see OpenFilesThatFit.
+  // Keep as many files open as fit: see OpenFilesThatFit.
   static constexpr int kMaxOpenFilesByLimit = -2;
 
   DatabaseOptions() {
@@ -52,13 +52,14 @@ struct DatabaseOptions {
   }
 };
 
-// How many files a database with these files keeps open if nobody said: all of them (-1), which is fastest, while it
-// could have four times as many; otherwise half of what the process may open, as it has other files too.
+// How many files a database with these files keeps open if the options do not say it. All files (-1), which is fastest,
+// as long as the process may open four times as many. Otherwise half of what the process may open, because it has other
+// files open too.
 int OpenFilesThatFit(const std::vector<std::string>& files);
 
-// Makes RocksDB's options out of ours. Options by name go where RocksDB has one of that name: the database, the family
-// or its block-based tables. An unknown one, or a bad value, is RocksDB's own error. `db` is null for a family of its
-// own options, which cannot change the database's.
+// Makes RocksDB's options from ours. An option given by name is applied where RocksDB has an option of that name: the
+// database, the family, or its block-based tables. For an unknown name or a bad value, RocksDB's own error is returned.
+// `db` is null for a family with options of its own, which cannot change the database's options.
 Error Resolve(const FamilyOptions& options, const std::shared_ptr<rocksdb::Cache>& cache, rocksdb::DBOptions* db,
               rocksdb::ColumnFamilyOptions* resolved);
 

@@ -13,15 +13,16 @@ using rocksdb::Slice;
 
 namespace {
 
-// After so many seeks in a row to what was not in memory, so many do not look there.
+// After kMaxMisses seeks in a row that memory could not answer, the next kSkipAfterMisses seeks do not try memory.
 constexpr int kMaxMisses = 3;
 constexpr int kSkipAfterMisses = 8;
 
-// A JS thread copies no entry that is larger.
+// A JS thread copies no larger entry than this.
 constexpr size_t kMaxEntryFromMemory = size_t{256} << 10;
 
-// Entries that are deleted but still there take time and give nothing. A JS thread passes so many on the way to the
-// next one that is not, and works on a block no longer than this, which it looks at every so many entries.
+// Deleted entries that still exist take time and give no result. A JS thread skips at most kMaxSkippedInMemory of them
+// on the way to the next existing entry. It works on one block for at most kMaxTimeInMemory, and reads the clock once
+// in every kEntriesBetweenLooks entries.
 constexpr uint64_t kMaxSkippedInMemory = 2000;
 constexpr auto kMaxTimeInMemory = std::chrono::microseconds(500);
 constexpr uint32_t kEntriesBetweenLooks = 16;
@@ -30,8 +31,8 @@ constexpr uint32_t kEntriesBetweenLooks = 16;
 
 std::shared_ptr<Iterator> Iterator::New(const std::shared_ptr<Database>& database, const Database::FamilyPtr& family,
                                         rocksdb::ReadOptions read, Snapshot::Pin pin, Options options) {
-  read.background_purge_on_iterator_cleanup = true;  // it may end on a JS thread
-  read.total_order_seek = true;                      // all keys, whatever prefix extractor the family has
+  read.background_purge_on_iterator_cleanup = true;  // the iterator may end on a JS thread
+  read.total_order_seek = true;                      // all keys, even if the family has a prefix extractor
   const bool try_memory = read.read_tier == rocksdb::kReadAllTier;
   if (!pin && try_memory) {
     pin = Snapshot::Take(*database);
@@ -85,8 +86,8 @@ void Iterator::SetBounds() {
     upper_ = range.lt;
     upper_open_ = true;
   }
-  // RocksDB's lower bound includes its key, its upper bound does not. Ours are checked as well (InRange), so RocksDB's
-  // may let one key too many through.
+  // RocksDB's lower bound includes its key, and its upper bound does not. InRange also checks our own bounds, so
+  // RocksDB's bounds may let one key too many through.
   if (lower_) {
     lower_slice_ = *lower_;
     read_.iterate_lower_bound = &lower_slice_;
@@ -139,7 +140,7 @@ bool Iterator::InRange(const rocksdb::Iterator& at) const {
     return lower_open_ ? order > 0 : order >= 0;
   }
   if (!upper_ || upper_open_) {
-    return true;  // an open upper bound is RocksDB's as well
+    return true;  // RocksDB checks an open upper bound itself
   }
   return comparator_->Compare(at.key(), *upper_) <= 0;
 }
@@ -150,13 +151,14 @@ bool Iterator::IsOutside(const std::string& key) const {
   return from_lower < 0 || (from_lower == 0 && lower_open_) || from_upper > 0 || (from_upper == 0 && upper_open_);
 }
 
-// One reads at a time, and the end waits for him.
+// A turn of reading. Only one thread reads at a time. If the iterator is ended during a read, it is released when the
+// read is over.
 class Iterator::Turn {
  public:
   explicit Turn(Iterator& iterator) : iterator_(iterator) {
     const std::lock_guard lock(iterator_.mutex_);
     if (iterator_.ended_) {
-      error_ = Database::ClosedError();  // with which it ended: nobody reads from an iterator he closed
+      error_ = Database::ClosedError();  // the database closed: nobody reads from an iterator that he closed himself
     } else if (iterator_.reading_) {
       error_ = Error("ITERATOR_BUSY", "the iterator is reading already");
     } else {
@@ -253,7 +255,7 @@ Error Iterator::NextFromMemory(uint32_t max_entries, size_t max_bytes, const std
   if (incomplete && count_ == 0) {
     return Error();
   }
-  // What there is, is good.
+  // The entries that were collected are valid.
   positioned_ = true;
   *answered = true;
   PutTogether(finished && !incomplete, max_bytes, block);
@@ -312,7 +314,7 @@ void Iterator::PutTogether(bool finished, size_t max_bytes, std::string* block) 
   put(ends_.data(), ends_.size() * sizeof(uint32_t));
   put(bytes_.data(), bytes_.size());
   if (bytes_.capacity() > 4 * max_bytes) {
-    bytes_ = {};  // after a giant value
+    bytes_ = {};  // frees the memory of a very large value
   }
 }
 

@@ -20,8 +20,8 @@ using rocksdb::Status;
 
 bool IsOptionsFile(const std::string& path) { return IsOptionsFileName(NameOf(path)); }
 
-// RocksDB syncs the directory of a file that it has renamed; on btrfs it opens and syncs the file instead, which is not
-// there.
+// RocksDB syncs the directory after it has renamed a file. On btrfs it opens and syncs the renamed file instead, and
+// here that file does not exist.
 class KeptOptionsDirectory final : public rocksdb::FSDirectoryWrapper {
  public:
   using FSDirectoryWrapper::FSDirectoryWrapper;
@@ -33,8 +33,8 @@ class KeptOptionsDirectory final : public rocksdb::FSDirectoryWrapper {
   }
 };
 
-// An open that cannot write its options fails. So they are written under their temporary name, and that is removed
-// where RocksDB gives them their own.
+// RocksDB's open fails if it cannot write its options. So RocksDB may write them under their temporary name. When it
+// renames that file to its final name, the file is removed instead.
 class KeptOptionsFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   using FileSystemWrapper::FileSystemWrapper;
@@ -46,7 +46,7 @@ class KeptOptionsFileSystem final : public rocksdb::FileSystemWrapper {
                              : target()->RenameFile(from, to, options, debug);
   }
 
-  // RocksDB removes those that are older than what it believes to have written.
+  // RocksDB removes OPTIONS files that are older than the file it believes it has written.
   IOStatus DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) override {
     return IsOptionsFile(path) ? IOStatus::OK() : target()->DeleteFile(path, options, debug);
   }
@@ -75,7 +75,7 @@ class KeptOptionsDb final : public rocksdb::StackableDB {
     rocksdb::LiveFileStorageInfo info;
     status = rocksdb::GetLatestOptionsFileName(GetName(), GetEnv(), &info.relative_filename);
     if (status.IsNotFound()) {
-      return Status::OK();  // one of long ago has none
+      return Status::OK();  // a very old database has no OPTIONS file
     }
     if (status.ok()) {
       info.directory = GetName();

@@ -8,14 +8,15 @@
 
 namespace rocksdb_backup {
 
-// RocksDB writes the options of every open into a new OPTIONS file, which programs may take theirs from when they open
-// the database next. Who opens one of which he does not know the options, a command line for instance, opens it so:
+// RocksDB writes the options of every open into a new OPTIONS file. Other programs may take their options from that
+// file when they open the database next. So a program that does not know a database's options, such as a command line,
+// opens it with the two functions below, which keep the OPTIONS file as it is.
 
-// The default storage, but OPTIONS files do not come and do not go.
+// The default file system, except that OPTIONS files are neither added nor removed.
 std::shared_ptr<rocksdb::Env> KeptOptionsEnv();
 
-// RocksDB lists the OPTIONS file that it believes to have written: here the newest that is there takes its place among
-// the live files, for backups and checkpoints.
+// Corrects the list of live files, for backups and checkpoints. RocksDB lists the OPTIONS file that it believes it has
+// written; the list is changed to name the newest OPTIONS file that exists.
 std::unique_ptr<rocksdb::DB> WithKeptOptions(std::unique_ptr<rocksdb::DB> db);
 
 }  // namespace rocksdb_backup

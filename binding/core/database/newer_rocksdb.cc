@@ -29,7 +29,7 @@ std::string VersionText(const VersionNumbers& version) {
   return std::to_string(version[0]) + "." + std::to_string(version[1]) + "." + std::to_string(version[2]);
 }
 
-// All zero where there is none.
+// All zero if the text names no version.
 VersionNumbers VersionInOptions(std::string_view options) {
   constexpr std::string_view kName = "rocksdb_version=";
   constexpr uint32_t kLimit = 1'000'000;
@@ -51,7 +51,7 @@ VersionNumbers VersionInOptions(std::string_view options) {
   return version;
 }
 
-// Where RocksDB writes the version.
+// The start of an OPTIONS file, where RocksDB writes the version.
 std::string HeadOfOptions(FileSystem& storage, const std::string& path) {
   constexpr size_t kHead = 1024;
   std::unique_ptr<rocksdb::FSSequentialFile> file;
@@ -66,7 +66,7 @@ std::string HeadOfOptions(FileSystem& storage, const std::string& path) {
   return head.ToString();
 }
 
-// RocksDB tells it to nobody, but refuses to write what it does not know.
+// RocksDB does not say which formats it knows, but it refuses to write a format that it does not know.
 uint32_t LatestTableFormat() {
   static const uint32_t latest = [] {
     rocksdb::BlockBasedTableOptions options;
@@ -93,8 +93,8 @@ uint64_t LittleEndian(const char* bytes, size_t count) {
   return value;
 }
 
-// Of a table in blocks, RocksDB's own kind: its last twelve bytes are the format and a number that says what it is.
-// 0 where it is another kind, of long ago, or cannot be read.
+// The format of a block-based table, RocksDB's usual kind. Its last twelve bytes are the format and a number that names
+// the kind. 0 if the table is of another, very old kind, or cannot be read.
 uint32_t TableFormatOf(FileSystem& storage, const std::string& path) {
   constexpr uint64_t kBlockBasedTable = 0x88e241b785f4cff7;
   constexpr size_t kFormat = sizeof(uint32_t);
@@ -133,7 +133,7 @@ std::optional<std::string> NewerVersionOf(FileSystem& storage, const std::vector
 }
 
 std::string UnknownTableAmong(FileSystem& storage, std::vector<std::string> tables) {
-  // Those of the highest numbers were written last.
+  // The tables with the highest numbers were written last, so they are checked first.
   std::sort(tables.begin(), tables.end(), std::greater<>());
   for (const auto& path : tables) {
     if (const uint32_t format = TableFormatOf(storage, path); format > LatestTableFormat()) {
@@ -152,7 +152,7 @@ struct KnownVersion {
   std::string version;
 };
 
-// Never destroyed: threads may outlive main().
+// Never destroyed, because threads may outlive main().
 struct KnownDirectories {
   std::mutex mutex;
   std::map<std::string, std::map<uint32_t, KnownVersion>> directories;

@@ -12,47 +12,50 @@
 
 namespace rocksdb_backup {
 
-// What a newer RocksDB wrote, this one opens where it can read it, and takes for damaged where it cannot: tables of a
-// format that it does not know, for instance. Who wrote it says the OPTIONS file; what it needs say the tables.
+// This RocksDB opens what a newer RocksDB wrote, as far as it can read it. What it cannot read, for instance tables of
+// an unknown format, it takes for damaged. The OPTIONS file says which version wrote a database. The tables say which
+// format a reader must know.
 
 bool IsOptionsFileName(std::string_view name);
 
-// The newest version that these OPTIONS files name: empty where that is not newer than this RocksDB, nothing where none
-// of them can be read.
+// The newest version that these OPTIONS files name. Empty if that version is not newer than this RocksDB. nullopt if
+// none of the files can be read.
 std::optional<std::string> NewerVersionOf(rocksdb::FileSystem& storage, const std::vector<std::string>& options_files);
 
-// "000012.sst is a table of format 7, and ...", of the first of these files that this RocksDB has no format for. Empty:
-// none.
+// A text such as "000012.sst is a table of format 7, and ...", for one of these files that has a format unknown to this
+// RocksDB. Empty if there is no such file.
 std::string UnknownTableAmong(rocksdb::FileSystem& storage, std::vector<std::string> tables);
 
-// What has been found of the backups of this process's directories, so that it is looked for once.
+// Remembers what was found about the backups in the repositories of this process, so that each backup is examined only
+// once.
 class KnownVersions {
  public:
-  // `find` looks, if it is not known: nothing where that failed. A backup's id is given again, with another time or
-  // size.
+  // If the version is not known, `find` looks for it; `find` returns nullopt if it failed. Time and size are compared
+  // too, because the id of a deleted backup may be given to a new one.
   static std::string Of(const std::string& directory, uint32_t id, int64_t timestamp, uint64_t size,
                         const std::function<std::optional<std::string>()>& find);
-  // Forgets all others of the directory. `ids` are sorted.
+  // Forgets all other backups of the repository. `ids` are sorted.
   static void Keep(const std::string& directory, const std::vector<uint32_t>& ids);
 };
 
-// A database's directory as it was listed, before it is opened.
+// Examines a database's directory, as it was listed, before the database is opened.
 class NewerRocksDb {
  public:
   NewerRocksDb(rocksdb::FileSystem& storage, const std::string& directory, const std::vector<std::string>& names);
 
-  // NEWER_ROCKSDB if there are tables that only a newer RocksDB reads. `doing` names the database.
+  // NEWER_ROCKSDB if there are tables that only a newer RocksDB can read. `doing` names the database.
   Error CheckTables(const std::string& doing) const;
-  // NEWER_ROCKSDB in place of damage to what says what the database consists of.
+  // Replaces an error by NEWER_ROCKSDB if a newer RocksDB wrote the database. For damage to the files that say what the
+  // database consists of.
   Error Explain(Error error, const std::string& doing) const;
-  // Other damage may be none: says so.
+  // Adds to an error that means other damage that the data may not be damaged at all.
   Error Hint(Error error) const;
 
  private:
   Error Unreadable(const std::string& doing, const std::string& why) const;
 
   rocksdb::FileSystem& storage_;
-  std::string version_;  // empty: no newer RocksDB was at work
+  std::string version_;  // empty: no newer RocksDB wrote this database
   std::vector<std::string> tables_;
 };
 

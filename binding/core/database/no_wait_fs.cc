@@ -18,7 +18,6 @@
 namespace rocksdb_backup {
 namespace {
 
-// Of this thread.
 thread_local bool no_wait = false;
 thread_local bool no_wait_missed = false;
 
@@ -45,8 +44,8 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-// Incomplete is what RocksDB itself says of a block that is not in its cache when it must not read: its iterators read
-// such a block anew when they come by again, while any other error stays with them.
+// RocksDB itself returns Incomplete for a block that is not in its cache if it must not read from the disk. Its
+// iterators read such a block again when they come to it again. Any other error stays with the iterator.
 IOStatus Missed() {
   no_wait_missed = true;
   IOStatus missed;
@@ -60,8 +59,8 @@ IOStatus Failed(const std::string& what, const std::string& path, int code) {
   return code == ENOENT ? IOStatus::PathNotFound(context, reason) : IOStatus::IOError(context, reason);
 }
 
-// RocksDB's own file of this kind cannot be asked for its descriptor, and a second one for each file would be too many.
-// So this does what that does.
+// RocksDB's own class for this kind of file does not give its file descriptor, and a second descriptor for each file
+// would be too many. So this class does what that one does.
 class NoWaitFile final : public FSRandomAccessFile {
  public:
   NoWaitFile(std::string path, int fd, uint64_t size, bool in_memory)
@@ -87,7 +86,7 @@ class NoWaitFile final : public FSRandomAccessFile {
                    : Failed("reading " + std::to_string(size) + " bytes at " + std::to_string(offset), path_, code);
       }
       if (got == 0) {
-        if (now && offset + done < size_) {  // Linux 5.9 and 5.10 say so of what they do not have in memory
+        if (now && offset + done < size_) {  // Linux 5.9 and 5.10 return 0 for data that is not in memory
           *result = Slice(scratch, 0);
           return Missed();
         }
@@ -127,7 +126,7 @@ class NoWaitFile final : public FSRandomAccessFile {
   }
 
  private:
-  // Advice that is not taken does no harm.
+  // Errors are ignored: advice that is not taken does no harm.
   void Advise(size_t offset, size_t length, int advice) const {
     posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(length), advice);
   }

@@ -6,10 +6,10 @@
 
 namespace rocksdb_backup {
 
-// While one of these lives, its thread reads table files only as far as the operating system has them in memory: a read
-// that would have to wait for the disk fails instead, and so does opening a file. That lets a JS thread read what needs
-// no waiting, RocksDB's block cache or not, and leave the rest to another thread. Concerns databases opened with
-// DatabaseEnv().
+// While a NoWait lives, its thread reads table files only as far as the operating system has them in memory. A read
+// that would have to wait for the disk fails instead, and so does opening a file. So a JS thread can read what needs no
+// waiting, even if it is not in RocksDB's block cache, and leave the rest to another thread. Works for databases opened
+// with DatabaseEnv().
 class NoWait {
  public:
   NoWait();
@@ -17,11 +17,12 @@ class NoWait {
   NoWait(const NoWait&) = delete;
   NoWait& operator=(const NoWait&) = delete;
 
-  // Whether a read failed for that reason: what RocksDB answered then says nothing.
+  // Whether a read failed for that reason. If so, RocksDB's answer means nothing.
   bool missed() const;
 };
 
-// The default storage whose table files know NoWait; lives for ever. Null where the system has no such reads.
+// The default file system, with table files that support NoWait. It lives for ever. Null if the operating system has no
+// such reads.
 const std::shared_ptr<rocksdb::FileSystem>& NoWaitFileSystem();
 
 }  // namespace rocksdb_backup

@@ -22,7 +22,7 @@ struct Entry {
   DatabaseClaim::Kind kind;
 };
 
-// Never destroyed: threads may outlive main().
+// Never destroyed, because threads may outlive main().
 struct Record {
   std::mutex mutex;
   std::map<int, Entry> entries;
@@ -34,7 +34,7 @@ Record& TheRecord() {
   return *record;
 }
 
-// By text, for a directory that does not exist yet, and by what the file system says.
+// Compares the text, for a directory that does not exist yet, and then asks the file system.
 bool SameDirectory(const std::string& a, const std::string& b) {
   std::error_code ignored;
   return a == b || std::filesystem::equivalent(a, b, ignored);
@@ -108,7 +108,7 @@ Error CheckNotLockedElsewhere(const std::string& path) {
 #else
   const int fd = open(lock_path.c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) {
-    return Error();  // no lock there, or none that we may ask about
+    return Error();  // there is no lock file, or we may not open it
   }
   struct flock lock = {};
   lock.l_type = F_WRLCK;

@@ -6,15 +6,15 @@
 
 namespace rocksdb_backup {
 
-// The process-wide record of the directories of open databases. RocksDB's LOCK is a POSIX lock, which does not hold
-// against the process that took it, and RocksDB's own record compares paths as text: a second path to the same
-// directory (a link, a mount) would open it twice and ruin it.
+// The process-wide list of the directories of open databases. RocksDB's LOCK is a POSIX lock, which does not protect
+// against the process that holds it. RocksDB's own list compares paths as text, so a second path to the same directory
+// (a link, a mount) would open the database twice and ruin it.
 class DatabaseClaim {
  public:
   enum class Kind {
-    kShared,     // opened to read beside whoever writes: read-only, secondary
+    kShared,     // opened to read, while another may write: read-only, secondary
     kExclusive,  // opened to write
-    kAlone,      // nobody else at all: destroy, repair
+    kAlone,      // nobody else may have it open: destroy, repair
   };
 
   DatabaseClaim() = default;
@@ -24,8 +24,8 @@ class DatabaseClaim {
   DatabaseClaim& operator=(const DatabaseClaim&) = delete;
   ~DatabaseClaim();
 
-  // Before the database is opened, so that two threads cannot open one directory. DATABASE_IN_USE if the record forbids
-  // it. `path` is a real path (RealPath).
+  // Call it before the database is opened, so that two threads cannot open the same directory. DATABASE_IN_USE if
+  // another claim forbids it. `path` is a real path (RealPath).
   static Error Take(const std::string& path, Kind kind, DatabaseClaim* claim);
 
   void Release();
@@ -35,11 +35,12 @@ class DatabaseClaim {
   int id_ = 0;
 };
 
-// Whether a database of this directory is open in this process, in any mode.
+// Whether a database in this directory is open in this process, in any mode.
 bool IsDatabaseOpenHere(const std::string& path);
 
-// DATABASE_IN_USE if another process holds the database's LOCK. Only asks: takes no lock. Must be called only while no
-// database of the directory is open to write in this process, as looking at a file drops this process's locks on it.
+// DATABASE_IN_USE if another process holds the database's LOCK. Only looks; takes no lock. Must be called only while
+// this process has no database of the directory open to write, because looking at the file drops this process's locks
+// on it.
 Error CheckNotLockedElsewhere(const std::string& path);
 
 Error DatabaseInUseError(const std::string& path, const std::string& by_whom);

@@ -6,8 +6,8 @@
 
 namespace rocksdb_backup {
 
-// RocksDB's openers fill a raw pointer in old versions and a unique_ptr in new ones: `opener` is called with whichever
-// of the two it takes.
+// RocksDB's functions that open a database fill a raw pointer in old versions and a unique_ptr in new versions.
+// `opener` is called with the type that it accepts.
 //
 //     OpenInto(&db, [&](auto* out) -> decltype(DB::Open(options, path, out)) { return DB::Open(options, path, out); });
 template <typename Opener>

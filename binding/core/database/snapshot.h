@@ -8,23 +8,23 @@
 
 namespace rocksdb_backup {
 
-// A view of the database as it was when the snapshot was made. Whoever reads from it holds its Pin meanwhile, so that
-// releasing it during a read is safe.
+// A view of the database as it was when the snapshot was made. A reader holds its Pin while it reads, so that the
+// snapshot may safely be released during a read.
 class Snapshot final : public Database::Child {
  public:
   using Pin = std::shared_ptr<const rocksdb::Snapshot>;
 
-  // Null where the database makes none (a secondary).
+  // Null if the database makes no snapshots (a secondary).
   static std::shared_ptr<Snapshot> New(const std::shared_ptr<Database>& database);
 
-  // A pin alone, for a child of the database: who lets it go holds a lease or ends it, so that the database is open
-  // then. Null where the database makes none.
+  // Takes only a pin, for a child of the database. The database must be open when the pin is dropped, so the child
+  // drops it while a lease is held, or when the database ends the child. Null if the database makes no snapshots.
   static Pin Take(const Database& database);
   ~Snapshot() override;
 
   const Database* database() const { return database_.get(); }
   uint64_t sequence_number() const { return sequence_number_; }
-  // Null after the end.
+  // Null after the snapshot has ended.
   Pin pin();
   void Close() override { database_->EndChild(this); }
 

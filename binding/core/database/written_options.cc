@@ -16,7 +16,8 @@ namespace {
 
 constexpr int kReadAttempts = 5;
 
-// The ids of the families' merge operators in the text of an OPTIONS file, in its order: "Name" or "{id=Name;...}".
+// The ids of the families' merge operators in the text of an OPTIONS file, in the order of the file. An id is written
+// as "Name" or "{id=Name;...}".
 std::vector<std::string> MergeOperatorsIn(const std::string& text) {
   constexpr std::string_view kOption = "merge_operator=";
   std::vector<std::string> ids;
@@ -57,7 +58,8 @@ Error ReadWrittenOptions(const std::string& path, rocksdb::Env* env, const Famil
   if (Error error = ListDatabase(path, env, &names); !error.ok()) {
     return error;
   }
-  // What has another ending is half of one: a process died while it opened the database, the first time if it is alone.
+  // An OPTIONS file with another ending is incomplete: a process died while it opened the database. If there is no
+  // complete file, that was the first open.
   if (std::none_of(names.begin(), names.end(), IsOptionsFileName)) {
     return Error();
   }
@@ -81,7 +83,7 @@ Error ReadWrittenOptions(const std::string& path, rocksdb::Env* env, const Famil
       status = rocksdb::LoadOptionsFromFile(config, path + "/" + name, &db_options, &descriptors);
     }
     if (!status.IsNotFound() && !status.IsPathNotFound()) {
-      break;  // one that is gone was replaced by whoever has the database open
+      break;  // a missing file was replaced by the process that has the database open
     }
   }
   if (!status.ok()) {

@@ -11,19 +11,19 @@
 
 namespace rocksdb_backup {
 
-// What the OPTIONS file says about a family, of what data depends on.
+// What the OPTIONS file says about a family, as far as the data depends on it.
 struct WrittenFamily {
   rocksdb::ColumnFamilyOptions options;
-  std::string merge_operator;  // its id, also if RocksDB has none of that id
+  std::string merge_operator;  // its id, even if RocksDB has no merge operator of that id
 };
 using WrittenOptions = std::map<std::string, WrittenFamily>;
 
-// Nothing where there is no such directory.
+// The names in the directory. Empty if the directory does not exist.
 Error ListDatabase(const std::string& path, rocksdb::Env* env, std::vector<std::string>* names);
 
-// Fails where there are options and they cannot be read: without them, a database that was written with a merge
-// operator opens as if nothing were wrong, and what is in its log from the first merge on is lost. A file that can be
-// read and makes no sense stands in nobody's way who names a merge operator himself.
+// Fails if there is an OPTIONS file and it cannot be read. Without the options, a database that was written with a
+// merge operator opens as if nothing were wrong, but everything in its log from the first merge on is lost. If the file
+// can be read but makes no sense, the call succeeds only if `said` names a merge operator.
 Error ReadWrittenOptions(const std::string& path, rocksdb::Env* env, const FamilyOptions& said,
                          WrittenOptions* written);
 

@@ -48,7 +48,7 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
   directory = RealPath(directory);
   options.settings.read_only = options.read_only;
   if (!options.read_only) {
-    // RocksDB's engine ignores it where it may write.
+    // RocksDB's BackupEngine ignores this option if it may write.
     options.settings.engine.max_valid_backups_to_open = std::numeric_limits<int>::max();
   }
   const bool destroy = options.destroy_old_data;
@@ -65,7 +65,7 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
       return error;
     }
   }
-  // What cannot be read fails here, and not in the middle of the first backup.
+  // A repository that cannot be read fails here, and not in the middle of the first backup.
   std::shared_ptr<BackupEngineSession> session;
   if (Error error = repository->OpenSession(&session); !error.ok()) {
     return error;
@@ -143,7 +143,7 @@ Error BackupRepository::Create(const CreateRequest& request, const std::shared_p
     const Held held(settings_, lock);
     error = held.LossOr(doing, CreateBackup(held.settings, request, operation, created));
   }
-  // Where the lock was lost nothing could be removed again, so that comes before a stop.
+  // If the lock was lost, nothing could be removed, so that error is more important than a stop.
   if (!error.ok() && !operation->Fail() && error.code() != "LOCK_LOST") {
     return Error("BACKUP_STOPPED", doing + " was stopped; what it had copied is removed again");
   }
@@ -228,7 +228,7 @@ Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
       !error.ok()) {
     return error;
   }
-  // RocksDB takes an early end of a log for its end.
+  // RocksDB takes an early end of a log for its normal end.
   kept->session->ExpectBackupFiles(backup);
   return Guarded(directory(), [&] {
     rocksdb::BackupInfo info;
@@ -287,7 +287,8 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     if (status.ok() && !failed.ok() && ids.empty()) {
       status = failed;
     } else if (status.ok() && picture != nullptr) {
-      // Whatever is of no backup any more is garbage to an engine that is opened now: one pass, however many went.
+      // For a BackupEngine that is opened now, all files without a backup are garbage. One pass removes them, however
+      // many backups were deleted.
       if (Error error = open(&session, picture, ids); !error.ok()) {
         return error;
       }
@@ -300,9 +301,10 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   return held.LossOr(what, Guarded(directory(), remove_all));
 }
 
-// Where the engine cannot delete a backup's meta it still deletes its files, and leaves a backup that is corrupt. So
-// does a power cut that undoes the one and not the other: the metas must be gone for good before any file is. Leaves
-// the ids of those whose meta is gone; `failed` is of the others.
+// If the BackupEngine cannot delete a backup's meta file, it still deletes the backup's files, and leaves a corrupt
+// backup. A power cut can do the same if it undoes the deletion of the meta file but not the deletion of the files. So
+// the meta files must be gone for good before any file is deleted. Afterwards `ids` has only the ids whose meta file is
+// gone; `failed` is the error for the others.
 rocksdb::IOStatus BackupRepository::DeleteMetas(const EngineSettings& settings, std::vector<uint32_t>* ids,
                                                 rocksdb::IOStatus* failed) {
   const auto storage = StorageOf(settings);
@@ -317,7 +319,7 @@ rocksdb::IOStatus BackupRepository::DeleteMetas(const EngineSettings& settings, 
   return settings.engine.sync && !ids->empty() ? SyncNames(*storage, directory() + "/meta") : rocksdb::IOStatus::OK();
 }
 
-// With an engine that knows all backups. It deletes what each of these has and no other.
+// Needs a BackupEngine that knows all backups. It deletes the files that only these backups have.
 rocksdb::IOStatus BackupRepository::DeleteFiles(const EngineSettings& settings, rocksdb::BackupEngine& engine,
                                                 const std::vector<uint32_t>& ids) {
   rocksdb::IOStatus result;
@@ -351,13 +353,14 @@ Error BackupRepository::Delete(const std::vector<uint32_t>& backup_ids, bool for
       });
 }
 
-// The engine's own purge counts backups without files among those it keeps, and then deletes others than were asked
-// for.
+// The BackupEngine's own purge also counts backups without files as kept, and then deletes other backups than it
+// should.
 Error BackupRepository::PurgeOld(uint32_t keep, bool force) {
   return RemoveUnderLock(
       force, "purging old backups",
       [keep](BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
-        // Each database for itself. A backup of which nothing tells the database counts with the only one there is.
+        // Each database is purged separately. Backups whose database is not known count with the only known database,
+        // if there is just one.
         std::map<std::string, std::vector<uint32_t>> of_databases;
         for (const uint32_t id : session.ids()) {
           of_databases[session.DatabaseOf(id)].push_back(id);
@@ -390,7 +393,7 @@ Error BackupRepository::CollectGarbage(bool force) {
       });
 }
 
-// What waits in line leaves it when it is stopped: not with our mutex held.
+// A stopped operation leaves the queue at once, so RequestStop() must not be called with our mutex held.
 bool BackupRepository::StopBackup() {
   std::vector<std::shared_ptr<Operation>> creates;
   {

@@ -19,15 +19,15 @@
 
 namespace rocksdb_backup {
 
-// A backup opened for reading in place, and what must stay while it is: the engine whose file system it is read
-// through, and the lock that keeps the backup from being deleted.
+// A backup that is opened for reading in place, and what must live as long: the BackupEngine whose file system it is
+// read through, and the lock that prevents the deletion of the backup.
 struct OpenedBackup {
-  std::shared_ptr<void> keep_alive;  // goes last
+  std::shared_ptr<void> keep_alive;  // released last
   std::string path;
   std::shared_ptr<rocksdb::Env> env;
 };
 
-// The backups of a directory at one moment: those that can be used, and those that cannot, with the reason.
+// The backups of a repository at one moment: those that can be used, and those that cannot, with the reason.
 struct BackupSurvey {
   struct Corrupt {
     uint32_t id = 0;
@@ -37,9 +37,9 @@ struct BackupSurvey {
   std::vector<Corrupt> corrupt;
 };
 
-// One backup directory, as this process uses it. Writes (create, delete, purge, collect) run under the directory's
-// lock, each on an engine of its own that is opened for it, and are refused while another writes: who calls from
-// several threads lets them pass through writes(). Reads run beside them and each other.
+// One repository, as this process uses it. Writes (create, delete, purge, collect) run under the repository's writer
+// lock, and each opens a BackupEngine of its own. A write is refused while another one runs, so code that calls from
+// several threads queues its writes in writes(). Reads run beside writes and beside each other.
 class BackupRepository : public Resource {
  public:
   enum class Kind { kCreate, kOther };
@@ -50,8 +50,8 @@ class BackupRepository : public Resource {
     bool destroy_old_data = false;
   };
 
-  // An operation that close() and, if it creates, StopBackup() can end, for as long as this object lives. Made before
-  // the work is queued, so that a stop right after the call finds it.
+  // An operation that can be ended while this object lives: by close() and, if it is a create, by StopBackup(). The
+  // object is made before the work is queued, so that a stop right after the call finds the operation.
   class Tracked {
    public:
     Tracked(std::shared_ptr<BackupRepository> repository, Kind kind, std::shared_ptr<Operation> operation);
@@ -73,7 +73,7 @@ class BackupRepository : public Resource {
   const EngineSettings& settings() const { return settings_; }
   bool read_only() const { return read_only_; }
 
-  // What calls Create, Delete, PurgeOld or CollectGarbage waits its turn here.
+  // Code that calls Create, Delete, PurgeOld or CollectGarbage waits for its turn here.
   WriteQueue& writes() { return *writes_; }
 
   Error Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation, BackupDescription* created);
@@ -82,22 +82,23 @@ class BackupRepository : public Resource {
   Error Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation, RestoreResult* restored);
 
   Error List(bool details, std::vector<BackupDescription>* descriptions);
-  // 0: the latest; its id stays 0 where there is none.
+  // 0 means the latest backup. The id in `description` stays 0 if there is no backup.
   Error Describe(uint32_t backup_id, bool details, BackupDescription* description);
   Error CorruptIds(std::vector<uint32_t>* ids);
-  // All there is, in one look.
+  // All backups, usable and corrupt, in one look.
   Error Look(bool details, BackupSurvey* survey);
   Error OpenBackup(uint32_t backup_id, OpenedBackup* opened);
 
-  // These run the engine's clean-up, which deletes whatever no readable backup refers to. While a backup is unreadable
-  // they refuse with BACKUP_CORRUPT, unless forced.
-  // All of them or, while one is not there or is being read, none.
+  // The following run the BackupEngine's clean-up, which deletes every file that no readable backup refers to. While a
+  // backup is unreadable, they refuse with BACKUP_CORRUPT, unless `force` is set.
+  //
+  // Delete removes all of the backups. It removes none if one of them does not exist or is being read.
   Error Delete(const std::vector<uint32_t>& backup_ids, bool force);
   Error Delete(uint32_t backup_id, bool force) { return Delete(std::vector<uint32_t>{backup_id}, force); }
   Error PurgeOld(uint32_t keep, bool force);
   Error CollectGarbage(bool force);
 
-  // Stops the running create and those waiting behind it. Whether there was one that will end as stopped.
+  // Stops the running create and the creates that wait behind it. True if at least one will end as stopped.
   bool StopBackup();
 
  protected:
@@ -108,16 +109,17 @@ class BackupRepository : public Resource {
   explicit BackupRepository(Options options);
   Error OpenSession(std::shared_ptr<BackupEngineSession>* session);
 
-  // What changes the directory under a writer's lock goes by these settings: nothing is changed once it is lost.
+  // The settings for changes under a writer's lock. With these settings, nothing is changed after the lock is lost.
   struct Held {
     Held(const EngineSettings& plain, const DirectoryLock& lock);
-    // That the lock was lost, if an error came of that.
+    // If the error came from the loss of the lock, returns an error that says so.
     Error LossOr(const std::string& doing, Error error) const;
     EngineSettings settings;
     std::shared_ptr<LockedFileSystem> storage;
   };
   Error AcquireWriter(const Operation& operation, DirectoryLock* lock) const;
-  // Runs `remove` on a writer engine once nobody reads the ids it will delete and no unreadable backup forbids it.
+  // Opens a writing BackupEngine and runs `remove`, if nobody reads the backups to delete and no unreadable backup
+  // forbids it.
   template <class IdsToDelete, class Remove>
   Error RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove);
   rocksdb::IOStatus DeleteMetas(const EngineSettings& settings, std::vector<uint32_t>* ids, rocksdb::IOStatus* failed);
@@ -128,7 +130,7 @@ class BackupRepository : public Resource {
   const bool read_only_;
   const std::shared_ptr<WriteQueue> writes_ = std::make_shared<WriteQueue>();
 
-  std::mutex mutex_;  // for all below
+  std::mutex mutex_;  // guards all members below
   std::multiset<std::shared_ptr<Operation>> creates_;
   std::multiset<std::shared_ptr<Operation>> others_;
   bool stopping_ = false;

@@ -15,7 +15,7 @@ namespace {
 
 using Count = ObservedFileSystem::Count;
 
-// What a restore will write: the backup's files, and those left out of it from where they are found.
+// What a restore will write: the backup's files, and the files that were left out of it, wherever they are found.
 void CountWork(const EngineSettings& settings, const RestoreRequest& request, const BackupDescription& backup,
                uint64_t* bytes, uint32_t* files) {
   *bytes = backup.size;
@@ -45,7 +45,7 @@ RestoreTarget::Options TargetOptions(const EngineSettings& settings, const Resto
           .sync = settings.engine.sync};
 }
 
-// A restore up to its first byte.
+// The state of a restore before its first byte.
 struct Begun {
   Begun(const EngineSettings& settings, const RestoreRequest& request) : target(TargetOptions(settings, request)) {}
 
@@ -54,12 +54,12 @@ struct Begun {
   BackupDescription backup;
   std::optional<BackupRecord> record;
   RestoreTarget target;
-  uint64_t bytes = 0;  // of all that the restored database will have
+  uint64_t bytes = 0;  // of everything that the restored database will have
   uint32_t files = 0;
   std::string target_database;
 };
 
-// Over another database a backup is restored with leave only: it is more often the wrong path.
+// A restore over another database needs permission, because usually it means that the path is wrong.
 Error CheckReplacedDatabase(const EngineSettings& settings, const BackupDescription& backup, const std::string& target,
                             const std::string& there) {
   if (there.empty() || backup.database.empty() || there == backup.database ||
@@ -107,8 +107,8 @@ Error BeginRestore(const EngineSettings& settings, const RestoreRequest& request
   return Error();
 }
 
-// Files of the database that is there and that are the backup's. What excludeFiles left out of the backup is searched
-// for by the engine, among all backups: then it is left to copy everything.
+// Finds files of the target's database that the backup has too. If excludeFiles left files out of the backup, the
+// BackupEngine searches all backups for them. Then it has to see all backups, so it copies everything.
 std::vector<ReusableFile> FindReusable(const EngineSettings& settings, RestoreMode mode, const Begun& begun,
                                        Operation& operation, const PlaceFile& place) {
   if (mode == RestoreMode::kPurgeAllFiles || begun.target.contents().holds != TargetHolds::kDatabase ||
@@ -128,7 +128,8 @@ uint64_t SizeOf(const std::vector<ReusableFile>& files) {
   return size;
 }
 
-// Links them into the fresh directory, out of the engine's way, and opens an engine that sees the rest of the backup.
+// Links the reusable files into the fresh directory, out of the BackupEngine's way, and opens a BackupEngine that sees
+// the rest of the backup.
 Error TakeOver(const EngineSettings& settings, const RestoreRequest& request,
                const std::shared_ptr<Operation>& operation, Begun* begun, std::vector<ReusableFile>* reused) {
   if (request.mode == RestoreMode::kVerifyChecksum) {
@@ -141,7 +142,7 @@ Error TakeOver(const EngineSettings& settings, const RestoreRequest& request,
   if (request.mode != RestoreMode::kVerifyChecksum) {
     operation->Begin(Phase::kRestore, begun->bytes - size, begun->files - static_cast<uint32_t>(reused->size()));
   } else {
-    // Those that were read and are another's are copied besides.
+    // Files that were read but proved to be different are copied as well.
     operation->AdjustTotals(static_cast<int64_t>(operation->bytes_done() - before) - static_cast<int64_t>(size), 0);
     operation->SetPhase(Phase::kRestore);
   }
@@ -203,7 +204,7 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
     }
     return error;
   };
-  // Where something can be reused it is not known yet how much.
+  // If files can be reused, it is not known yet how many.
   if (Error error = request.mode == RestoreMode::kPurgeAllFiles ? check_space(0) : Error(); !error.ok()) {
     return error;
   }
@@ -216,7 +217,7 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
     }
     alternates.push_back(std::move(opened));
   }
-  // A forward list is filled from behind to keep the order of search.
+  // push_front fills the list from its end, which keeps the order of the search.
   for (auto alternate = alternates.rbegin(); alternate != alternates.rend(); ++alternate) {
     options.alternate_dirs.push_front(&(*alternate)->reader());
   }
@@ -240,14 +241,16 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
     const rocksdb::IOStatus status =
         session->reader().RestoreDBFromBackup(options, id, target.staged_database_dir(), target.staged_wal_dir());
     if (status.IsCorruption()) {
-      // RocksDB does not say here which file it is: what was read a moment ago is read again, up to that file.
+      // RocksDB does not say here which file is damaged. So the files that were just read are read again, up to that
+      // file.
       return NameDamage(settings, id, begun.record, operation, Damage::kFirst,
                         Unrestorable(settings, id, Worded(status)))
           .And(". The target is as it was. Restore another backup.");
     }
     return Error::From(status, doing);
   });
-  // The engine's copy threads may still hold queued files; they must be gone before their directory is, and soon.
+  // The BackupEngine's copy threads may still hold queued files. These must be gone, soon, before their directory is
+  // removed.
   if (!error.ok()) {
     (void)operation->Fail();
   }

@@ -34,13 +34,13 @@ IOStatus ReadToEnd(FSSequentialFile& file, std::string* text) {
 
 }  // namespace
 
-// Time, sequence number, fields, the number of files, and then a line for each file that begins with its name. A file
-// that is marked as excluded is not counted, and is not among those to leave out.
+// A meta file has the time, the sequence number, fields, the number of files, and then a line for each file, which
+// begins with its name. A file that is marked as excluded is not counted, and is never in `left_out`.
 std::string MetaWithout(const std::string& meta, const std::set<std::string>& left_out) {
   std::vector<std::string_view> lines;
   size_t count_line = 0;
   uint64_t removed = 0;
-  size_t numbers = 0;  // lines of digits alone: the third is the number of files
+  size_t numbers = 0;  // how many lines of digits only; the third is the number of files
   for (std::string_view rest = meta; !rest.empty();) {
     const size_t end = std::min(rest.find('\n'), rest.size() - 1) + 1;
     const std::string_view line = rest.substr(0, end);

@@ -9,8 +9,8 @@
 
 namespace rocksdb_backup {
 
-// A backup directory as if it had one backup, and this one no more files than an engine is to copy: its meta file is
-// read without the lines of the others. Of the files themselves, nothing changes.
+// Shows a repository as if it had only one backup, and that backup had only the files that the BackupEngine is to copy:
+// its meta file is read without the lines of its other files. The files themselves do not change.
 class OneBackupFileSystem : public rocksdb::FileSystemWrapper {
  public:
   OneBackupFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, const std::string& backup_dir, uint32_t id,
@@ -30,11 +30,11 @@ class OneBackupFileSystem : public rocksdb::FileSystemWrapper {
 
  private:
   const std::string meta_;  // the directory of meta files
-  const std::string name_;  // of the one
+  const std::string name_;  // name of the backup's meta file
   const std::set<std::string> left_out_;
 };
 
-// The text of a meta file without the files of these names, and with their number corrected.
+// The text of a meta file without the files that have these names, and with the number of files corrected.
 std::string MetaWithout(const std::string& meta, const std::set<std::string>& left_out);
 
 }  // namespace rocksdb_backup

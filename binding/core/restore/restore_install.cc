@@ -1,4 +1,4 @@
-// What is staged takes the target's place, and what was there stays or comes back.
+// Puts what is staged into the target's place. What was there is kept, or comes back after a failure.
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,8 +26,8 @@ std::string FirstPart(const std::string& relative_path) { return relative_path.s
 
 }  // namespace
 
-// The logs that are in the target go on beside the restored files, archived ones among them, as RocksDB's
-// keep_log_files has it. Where the backup has one of the same name, the backup's stays.
+// Keeps the target's logs beside the restored files, also archived logs, as RocksDB's keep_log_files does. If the
+// backup has a log of the same name, the backup's log stays.
 Error RestoreTarget::KeepLogFiles() {
   const std::string from = separate_wal_         ? wal_.target
                            : wal_inside_.empty() ? database_.target
@@ -55,7 +55,7 @@ Error RestoreTarget::KeepLogFiles() {
           return Error::System("cannot keep the log " + source, error.value());
         }
         if (Error unsynced = syncs() ? SyncFile(destination) : Error(); !unsynced.ok()) {
-          return unsynced;  // the one that was copied is removed afterwards
+          return unsynced;  // the log that it was copied from will be removed
         }
       }
     }
@@ -69,15 +69,15 @@ Error RestoreTarget::Install() {
       return error;
     }
   }
-  // Somebody may have made a database there since, or put something else there.
+  // Since Prepare(), somebody may have made a database there, or put something else there.
   if (Error error = LockDatabase(); !error.ok()) {
     return error;
   }
   if (Error error = CheckContents(); !error.ok()) {
     return error;
   }
-  // Logs first: a database whose CURRENT is in place must find them. And not the database's that was there: it would
-  // open with the new logs, should this process or the power end in between.
+  // Logs come first: a database whose CURRENT is in place must find them. The old database must not find them: if this
+  // process or the power ended in between, it would open with the new logs. So its CURRENT is hidden.
   Error error = RemoveSigns();
   if (error.ok() && separate_wal_) {
     error = SyncBegun();
@@ -111,8 +111,8 @@ Error RestoreTarget::Install() {
 
 Error RestoreTarget::Sync(const std::string& directory) const { return syncs() ? SyncDirectory(directory) : Error(); }
 
-// From here on, what is staged takes a place: before, it was ours to remove, and from now on it is seen that a restore
-// had begun to.
+// From here on, what is staged takes its place. Without the sign it is no longer ours to remove, and it shows that this
+// restore had begun to install.
 Error RestoreTarget::RemoveSigns() {
   for (const Directory* directory : {&wal_, &database_}) {
     const std::string sign = directory->staged + "/" + kStagedSign;
@@ -123,8 +123,8 @@ Error RestoreTarget::RemoveSigns() {
   return Error();
 }
 
-// Before the first of the two has taken its place: else logs could be there after a power cut, and nothing that tells
-// whose they are.
+// Called before the first of the two directories takes its place. Otherwise, after a power cut, logs could be there
+// without anything that shows to which database they belong.
 Error RestoreTarget::SyncBegun() {
   for (const std::string& directory : {database_.staged, database_.place.parent}) {
     if (Error error = Sync(directory); !error.ok()) {
@@ -134,7 +134,8 @@ Error RestoreTarget::SyncBegun() {
   return Error();
 }
 
-// Beside the target, where that can be written and is on the same file system, else in it.
+// Where to keep what is replaced: beside the target if that can be written and is on the same file system, otherwise in
+// it. Empty if there is nothing to keep.
 std::string RestoreTarget::PlaceToKeep(const Directory& directory, bool is_database) const {
   std::vector<std::string> names;
   (void)ListNames(directory.target, &names);
@@ -160,7 +161,7 @@ Error RestoreTarget::HideCurrent() {
   return Sync(database_.target);
 }
 
-// Of the database that is kept, as it was before HideCurrent().
+// Undoes HideCurrent() for the database that is kept.
 Error RestoreTarget::ShowCurrent(const std::string& directory) {
   std::error_code ignored;
   if (!fs::exists(directory + "/CURRENT.tmp", ignored)) {
@@ -189,7 +190,7 @@ Error RestoreTarget::TakeBack(Error why) {
     }
   }
   if (!stuck.empty()) {
-    // Who can tell then what is whose? All stays where it is.
+    // It is no longer clear what belongs to which database, so everything stays where it is.
     std::string places;
     for (Directory* directory : {&database_, &wal_}) {
       for (const std::string& place : {directory->staged, directory->replaced, directory->kept}) {
@@ -207,14 +208,14 @@ Error RestoreTarget::TakeBack(Error why) {
     if (directory->staged.empty()) {
       continue;
     }
-    mkdir((directory->staged + "/" + kStagedSign).c_str(), 0777);  // so that it goes as a whole
+    mkdir((directory->staged + "/" + kStagedSign).c_str(), 0777);  // so that it is removed as a whole
     for (const std::string& emptied : {directory->replaced, directory->kept}) {
       if (emptied != directory->staged) {
         RemoveDatabase(emptied, directory == &database_ ? wal_inside_ : "");
       }
     }
     if (directory->existed) {
-      mkdir(directory->target.c_str(), 0777);  // an empty one was renamed over
+      mkdir(directory->target.c_str(), 0777);  // the rename had replaced an empty target
     }
   }
   return why;
@@ -236,12 +237,12 @@ Error RestoreTarget::Place(Directory* directory, bool is_database) {
   return Sync(directory->inside ? directory->target : ParentOf(directory->target));
 }
 
-// The whole directory takes the target's place, in one step where the system can.
+// The whole directory takes the target's place, in one step if the system can do that.
 Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
   const std::string& target = directory->target;
   const std::string& staged = directory->staged;
   if (!directory->existed || !options_.overwrite) {
-    // The system itself refuses where something has come there meanwhile.
+    // The system itself refuses the rename if something has appeared there in the meantime.
     const Error error = Rename(staged, target);
     std::error_code ignored;
     return error.ok() || !fs::exists(target, ignored)
@@ -255,8 +256,8 @@ Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
     directory->replaced = staged;
     moves_.push_back({staged, target, true});
   } else if (errno == EXDEV) {
-    // In a lower layer of an overlay, where what a container's image brought lies, files can be renamed, and no
-    // directory.
+    // In a lower layer of an overlay, which holds the files of a container's image, files can be renamed, but
+    // directories cannot.
     directory->inside = true;
     return PlaceFiles(directory, is_database);
   } else {
@@ -278,7 +279,7 @@ Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
   return error;
 }
 
-// The target was exchanged as a whole; what is not the database's goes back to where it was.
+// The target was exchanged as a whole. Moves back what is not the database's.
 Error RestoreTarget::ReturnOthersFiles(const std::string& from, const std::string& to, bool is_database,
                                        const std::string& wal_inside) {
   std::vector<std::string> names;
@@ -302,8 +303,8 @@ Error RestoreTarget::ReturnOthersFiles(const std::string& from, const std::strin
   return Error();
 }
 
-// The directory itself stays. Out with the old, CURRENT first; in with the new, CURRENT last: at no moment does a
-// mixture open.
+// The directory itself stays. The old files move out, CURRENT first; then the new files move in, CURRENT last. So a
+// mixture of old and new files can never be opened.
 Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
   const std::string& target = directory->target;
   const std::string& staged = directory->staged;
@@ -316,7 +317,7 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
     }
   }
   if (struct stat was = {}; stat(target.c_str(), &was) == 0) {
-    (void)chmod(directory->replaced.c_str(), was.st_mode & 07777);  // no wider open than the database was
+    (void)chmod(directory->replaced.c_str(), was.st_mode & 07777);  // no more permissions than the database had
   }
   std::vector<std::string> old_names;
   std::vector<std::string> new_names;
@@ -345,7 +346,8 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
       old_names.push_back("/" + name);
     }
   }
-  // CURRENT first. The others by number and the archive last: so what is left after a crash is seen to be a database's.
+  // CURRENT goes first. The others go by number, and the archive last: so after a crash, what is left is recognized as
+  // a database's.
   const auto rank = [&](const std::string& name) {
     return name == "/CURRENT" ? 0 : IsDirectory(target + name) ? UINT64_MAX : 1 + NumberIn(NameOf(name));
   };
@@ -364,7 +366,7 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
       return error;
     }
     if (name == "/CURRENT") {
-      // Out for good, before anything that it needs is.
+      // CURRENT must be out for good before anything that it needs moves out.
       if (Error error = Sync(target); !error.ok()) {
         return error;
       }

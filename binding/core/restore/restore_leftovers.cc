@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// `.NAME.restoring-PID-N`, or without the name in a target that cannot be replaced as a whole.
+// `.NAME.restoring-PID-N`; without `.NAME` if the target cannot be replaced as a whole.
 bool IsStagedName(std::string_view name) {
   const size_t mark = name.rfind(kStagedMark);
   if (mark == std::string_view::npos || name.front() != '.') {
@@ -58,11 +58,11 @@ void RemoveStale(const std::string& parent, const std::string& prefix, const std
     }
     std::error_code ignored;
     if (!locked) {
-      // Somebody may be at work in it, as far as can be known here.
+      // Somebody may be working in it; without locks this cannot be known.
     } else if (!name.ends_with(kReplacedMark) && HasSign(path)) {
       RemoveStaged(path);
     } else {
-      // It died after the exchange: what is not the database's belongs back into the target.
+      // That restore died after the exchange. What is not the database's belongs back into the target.
       for (const auto& entry : NamesIn(path)) {
         if (!BelongsToDatabase(path, entry) && !fs::exists(fs::symlink_status(target + "/" + entry, ignored))) {
           fs::rename(path + "/" + entry, target + "/" + entry, ignored);
@@ -107,7 +107,7 @@ Error FindLeftovers(const std::string& parent, Leftovers what, std::vector<Resto
     bool locked = false;
     const int fd = TryLockDirectory(StagedOf(path), &locked);
     if (fd < 0) {
-      continue;  // of a restore that is running
+      continue;  // belongs to a running restore
     }
     if (locked) {
       RestoreLeftover left{path, BytesIn(path), !name.ends_with(kReplacedMark) && HasSign(path), false};

@@ -8,29 +8,31 @@
 
 namespace rocksdb_backup {
 
-// What restores left whose processes died. A running one holds a lock on its staged directory.
+// What was left by restores whose processes died. A running restore holds a lock on its staged directory.
 
-// What becomes of a database that was in the target, where its restore died after the exchange.
+// What happens to the database that was in the target, if its restore died after the exchange.
 enum class Replaced { kRemoved, kKept };
 
-// Left by restores to `target`, with a name in `parent` that begins so: also what died while files took their places,
-// which may be all that there is of a database. That is for who has put another in place.
+// Removes what restores to `target` left in `parent` under names that begin with `prefix`. That includes what a restore
+// left that died while it moved files into place, which may be all that is left of a database. So this may only be
+// called after another database was put in place.
 void RemoveStale(const std::string& parent, const std::string& prefix, const std::string& target, Replaced old);
 
 struct RestoreLeftover {
   std::string path;
   uint64_t bytes = 0;
-  // It had changed nothing yet, so it is only a copy. Else it died while files took their places, and what lies here
-  // may be all that there is of a database: then it is for the next restore to the same target.
+  // True if the restore had changed nothing yet, so that this is only a copy. False if it died while it moved files
+  // into place: what lies here may be all that is left of a database, and it is left to the next restore to the same
+  // target.
   bool unfinished = false;
   bool removed = false;
 };
 
-// Left in `parent` by restores to whatever target in it; and what is unfinished of it is removed.
+// Finds what restores to any target in `parent` left there. kRemove removes what is unfinished.
 enum class Leftovers { kList, kRemove };
 Error FindLeftovers(const std::string& parent, Leftovers what, std::vector<RestoreLeftover>* found);
 
-// A name in `parent` for a replaced database that is kept: nothing has it yet.
+// A name in `parent` that nothing has yet, for a replaced database that is kept.
 std::string NameToKeep(const std::string& parent, const std::string& target);
 
 }  // namespace rocksdb_backup

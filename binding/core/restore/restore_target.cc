@@ -71,14 +71,14 @@ Error RestoreTarget::Prepare(const std::string& backup_dir) {
       return error;
     }
   }
-  // Of a database that is open, with the leave to replace it, that is what is told.
+  // With permission to overwrite, the contents are checked later, so that an open database is reported as open.
   if (Error error = options_.overwrite ? Error() : CheckContents(); !error.ok()) {
     return error;
   }
   if (Error error = ClaimDatabase(); !error.ok()) {
     return error;
   }
-  // Replacing the logs of another database would lose what is only in them.
+  // Replacing the logs of another database would lose data that is only in them.
   std::error_code ignored;
   if (wal != database_.target && fs::exists(wal + "/CURRENT", ignored)) {
     return Error("INVALID_OPTION", "walDir must be a directory for logs, not " + wal + ", where another database is");
@@ -115,7 +115,7 @@ Error RestoreTarget::PrepareDirectory(const std::string& path, const std::string
   return Error();
 }
 
-// Also right before what is there is replaced: somebody may have put something there since.
+// Also called right before the target is replaced, because somebody may have put something there since.
 Error RestoreTarget::CheckContents() {
   if (Error error = LookAtTarget(database_.target, database_.place, database_.staged, &contents_); !error.ok()) {
     return error;
@@ -126,8 +126,8 @@ Error RestoreTarget::CheckContents() {
   return separate_wal_ ? CheckLogs() : Error();
 }
 
-// Logs that lie apart are those of the database that is replaced, as far as can be known. Where there is none they are
-// somebody's.
+// Logs in a directory of their own belong to the database that is replaced, as far as can be known. If no database is
+// replaced, they belong to somebody else.
 Error RestoreTarget::CheckLogs() const {
   TargetContents logs;
   if (Error error = LookAtTarget(wal_.target, wal_.place, wal_.staged, &logs); !error.ok()) {
@@ -170,7 +170,7 @@ Error RestoreTarget::ClaimDatabase() {
 
 namespace {
 
-// RocksDB has no code for it; the words are the system's own, and RocksDB's where this process has the lock.
+// RocksDB has no code for this. The texts are the system's own, and RocksDB's own if this process holds the lock.
 bool IsHeldLock(const rocksdb::Status& status) {
   const std::string text = status.ToString();
   const auto says = [&text](const char* words) { return text.find(words) != std::string::npos; };
@@ -180,7 +180,7 @@ bool IsHeldLock(const rocksdb::Status& status) {
 }  // namespace
 
 Error RestoreTarget::LockDatabase() {
-  // A lock file nobody wrote says that no database was ever open here; making one would leave a file behind.
+  // If there is no lock file, no database was ever open here, and locking would leave a file behind.
   const std::string lock_path = database_.target + "/LOCK";
   std::error_code ignored;
   if (lock_ != nullptr || !fs::exists(lock_path, ignored)) {
@@ -198,13 +198,13 @@ Error RestoreTarget::LockDatabase() {
                                         "Close it first; nothing was changed. (" +
                                         Worded(status) + ")");
   }
-  // Whether it is open cannot be told: that is not to say that it is.
+  // It is not known whether the database is open, so the error must not say that it is.
   const std::string doing = "cannot restore to " + database_.target + ": whether a database there is open is not known";
   return denial.empty() ? Error::From(status, doing) : Error("ROCKSDB_IO_ERROR", doing + ": " + denial);
 }
 
 std::optional<uint64_t> RestoreTarget::FreeSpace() const {
-  // The nearest directory that exists is on the file system that will be written.
+  // The nearest existing directory lies on the file system that will be written.
   std::string directory = database_.target;
   while (directory != "/" && directory != "." && !IsDirectory(directory)) {
     directory = ParentOf(directory);
@@ -246,7 +246,7 @@ Error RestoreTarget::StageDirectory(Directory* directory) {
   }
   std::vector<RestoreLeftover> ignored;
   (void)FindLeftovers(parent, Leftovers::kRemove, &ignored);
-  // Until it is locked, another restore may take it for a stale one.
+  // Until the directory is locked, another restore may take it for a stale one.
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts && directory->staged_fd < 0; ++attempt) {
     const std::string staged = parent + "/" + prefix + (options_.keep_old ? kKeepMark : "") + std::to_string(getpid()) +
@@ -275,7 +275,7 @@ Error RestoreTarget::StageDirectory(Directory* directory) {
     return Error::System("cannot create a directory beside " + directory->target, EEXIST);
   }
   if (struct stat was = {}; directory->existed && stat(directory->target.c_str(), &was) == 0) {
-    // Who could open the database that was there can open the one that takes its place. Best effort: only root can.
+    // Users who could open the old database can open the new one. Best effort: only root can do that.
     if (fchmod(directory->staged_fd, was.st_mode & 07777) != 0 ||
         fchown(directory->staged_fd, was.st_uid, was.st_gid) != 0) {
       errno = 0;
@@ -309,7 +309,7 @@ Error RestoreTarget::TakeLinked(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const std::string from = sign + "/" + name;
     const std::string to = database_.staged + "/" + name;
-    // A restore before this one may have been told to spare its syncs.
+    // An earlier restore may have been told to skip syncs.
     if (Error error = syncs() ? SyncFile(from) : Error(); !error.ok()) {
       return error;
     }

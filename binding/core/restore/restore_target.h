@@ -12,17 +12,18 @@
 
 namespace rocksdb_backup {
 
-// Where a restore goes. The engine's own restore deletes every file in the target first and copies then; whoever had a
-// database there, open or not, has lost it when the backup turns out to be bad. Here the engine restores into a fresh
-// directory, and only when that is whole and on the disk does it take the target's place.
+// Where a restore goes. RocksDB's own restore first deletes every file in the target and then copies. If the backup
+// turns out to be bad, a database that was there is lost, whether it was open or not. Here the BackupEngine restores
+// into a fresh directory. That directory takes the target's place only when it is complete and on the disk.
 //
-//   Prepare   checks the target and locks the database in it; nothing is changed yet. Nothing but a database is
-//   replaced Stage     makes the fresh directory Install   puts it in place: one atomic exchange where the system has
-//   one; all or nothing (destructor) removes what is left of a restore that did not come to Install
+//   Prepare       checks the target and locks the database in it; changes nothing. Only a database is replaced
+//   Stage         makes the fresh directory
+//   Install       puts it in place: in one atomic exchange if the system has one; all or nothing
+//   (destructor)  removes what is left of a restore that did not reach Install
 //
-// Files in the target that are not the database's stay there. Where the target cannot be replaced as a whole, because
-// it is a mount point, its parent is not ours to write, or somebody's folder lies in it, such as the backups, the fresh
-// directory lies inside it and files are moved one by one, CURRENT out first and in last.
+// Files in the target that are not the database's stay there. The target cannot be replaced as a whole if it is a mount
+// point, if its parent is not ours to write, or if it holds somebody's folder, such as the repository. Then the fresh
+// directory lies inside the target, and files are moved one by one: CURRENT moves out first and in last.
 class RestoreTarget {
  public:
   struct Options {
@@ -30,8 +31,8 @@ class RestoreTarget {
     std::string wal_dir;  // empty: the database's directory
     bool overwrite = false;
     bool keep_log_files = false;
-    bool keep_old = false;  // what is replaced stays, beside the target
-    // Makes what is restored outlive a power cut. Done all the same where a database is removed for it.
+    bool keep_old = false;  // what is replaced is kept, beside the target
+    // Makes the restored database survive a power cut. Done in any case if a database is removed for it.
     bool sync = true;
   };
 
@@ -41,48 +42,49 @@ class RestoreTarget {
   RestoreTarget& operator=(const RestoreTarget&) = delete;
 
   Error Prepare(const std::string& backup_dir);
-  // Where the target is to be; nothing where the system does not say.
+  // At the place of the target. nullopt if the system does not say.
   std::optional<uint64_t> FreeSpace() const;
   Error CheckSpace(uint64_t bytes) const;
-  // What restores to targets beside this one left that died before they changed anything.
+  // Removes what restores left beside this target if they died before they changed anything.
   void RemoveLeftovers() const;
   Error Stage();
   Error Install();
 
-  // A file of the database in the target becomes one of the restored one, too: another name of the same file, first
-  // out of the engine's way, and with the others once the engine is done. Where it is meanwhile, or empty where that
-  // cannot be: on a file system without such names, or where the file may not have another. After Stage().
+  // Makes a file of the target's database also a file of the restored one, as another name of the same file. At first
+  // that name lies out of the BackupEngine's way; TakeLinked() moves it to the others when the BackupEngine is done.
+  // Returns its path. Empty if the file system has no such names, or if the file may not have another name. Call it
+  // after Stage().
   std::string Link(const std::string& name);
-  // Those of these names; the others that were linked are given up.
+  // Takes the linked files with these names. Other linked files are given up.
   Error TakeLinked(const std::vector<std::string>& names);
 
-  // Where the engine restores to. After Stage().
+  // Where the BackupEngine restores to. Call it after Stage().
   const std::string& staged_database_dir() const { return database_.staged; }
   const std::string& staged_wal_dir() const { return separate_wal_ ? wal_.staged : staged_wal_inside_; }
   const std::string& database_dir() const { return database_.target; }
-  // Where the log will be; empty where that is the database's directory.
+  // Where the log will be. Empty if that is the database's directory.
   std::string separate_wal_dir() const;
-  // After Prepare().
+  // Call it after Prepare().
   const TargetContents& contents() const { return contents_; }
   bool syncs() const { return options_.sync || (contents_.holds != TargetHolds::kNothing && !options_.keep_old); }
-  // Where what was replaced has been left: the database, and its logs where they lay apart. After Install(); empty
-  // where nothing was.
+  // Where the replaced database is kept, and its logs if they had a directory of their own. Empty if nothing is kept.
+  // Call them after Install().
   const std::string& kept() const { return database_.kept; }
   const std::string& kept_logs() const { return wal_.kept; }
 
  private:
   struct Directory {
     std::string target;    // real path
-    StagingPlace place;    // of the fresh directory
+    StagingPlace place;    // where the fresh directory is made
     std::string staged;    // the fresh directory
-    int staged_fd = -1;    // locked while it is in use
-    std::string replaced;  // what was in the target, once it is out of the way, to be removed
+    int staged_fd = -1;    // holds the lock while the directory is in use
+    std::string replaced;  // what was in the target, after it was moved away, to be removed
     std::string kept;      // the same, to be kept
     bool existed = false;
     bool inside = false;  // staged inside the target
   };
 
-  // A change that can be taken back.
+  // A change that can be undone.
   struct Move {
     std::string from;
     std::string to;
@@ -108,14 +110,14 @@ class RestoreTarget {
   Error ReturnOthersFiles(const std::string& from, const std::string& to, bool is_database,
                           const std::string& wal_inside);
   Error Rename(const std::string& from, const std::string& to);
-  // After `why`.
+  // Undoes all moves, after the error `why`.
   Error TakeBack(Error why);
 
   const Options options_;
   Directory database_;
   Directory wal_;
-  bool separate_wal_ = false;  // the WALs' directory lies outside the database's
-  std::string wal_inside_;     // its path relative to the database's directory where it lies inside
+  bool separate_wal_ = false;  // the directory of the logs lies outside the database's directory
+  std::string wal_inside_;     // its path relative to the database's directory, if it lies inside
   std::string staged_wal_inside_;
   TargetContents contents_;
   std::vector<Move> moves_;

@@ -14,7 +14,7 @@ constexpr std::string_view kPrefix = "OPTIONS-";
 constexpr std::string_view kSection = "[DBOptions]\n";
 constexpr std::string_view kField = "  wal_dir=";
 
-// The path of the newest; stays empty where there is none.
+// Sets *path to the newest OPTIONS file. It stays empty if there is none.
 Error FindOptionsFile(const std::string& directory, std::string* path) {
   std::string newest;
   std::error_code failed;
@@ -23,7 +23,7 @@ Error FindOptionsFile(const std::string& directory, std::string* path) {
     const std::string name = entry->path().filename().string();
     const std::string_view number = std::string_view(name).substr(std::min(kPrefix.size(), name.size()));
     if (name.rfind(kPrefix, 0) == 0 && number.find_first_not_of("0123456789") == std::string_view::npos &&
-        // Their numbers have no bounds, and may have zeros in front.
+        // The numbers have no upper bound and may begin with zeros.
         (number.size() > newest.size() || (number.size() == newest.size() && number > newest))) {
       newest = number;
     }
@@ -37,7 +37,7 @@ Error FindOptionsFile(const std::string& directory, std::string* path) {
   return Error();
 }
 
-// As RocksDB writes a value that has what would end it.
+// Escapes the characters that would end a value, as RocksDB does.
 std::string Escaped(const std::string& value) {
   std::string escaped;
   for (const char c : value) {
@@ -52,7 +52,7 @@ std::string Escaped(const std::string& value) {
   return escaped;
 }
 
-// RocksDB notes the place only where it is not the database's directory.
+// RocksDB writes the place of the log only if it is not the database's directory.
 std::string WithPlaceOfLog(std::string text, const std::string& wal_dir) {
   const std::string line = wal_dir.empty() ? "" : std::string(kField) + Escaped(wal_dir) + "\n";
   if (const size_t field = text.find(kField); field != std::string::npos) {
@@ -77,7 +77,7 @@ Error NotePlaceOfLog(const std::string& database_dir, const std::string& wal_dir
   rocksdb::Status status = rocksdb::ReadFileToString(env, path, &text);
   const std::string changed = status.ok() ? WithPlaceOfLog(text, wal_dir) : text;
   if (changed != text) {
-    const std::string temporary = path + ".dbtmp";  // which RocksDB removes should it stay
+    const std::string temporary = path + ".dbtmp";  // RocksDB removes this file if it is left behind
     status = rocksdb::WriteStringToFile(env, changed, temporary, sync);
     if (status.ok()) {
       status = env->RenameFile(temporary, path);

@@ -21,10 +21,10 @@ bool IsPlainFileOf(const std::string& path, uint64_t size) {
   return lstat(path.c_str(), &file) == 0 && S_ISREG(file.st_mode) && static_cast<uint64_t>(file.st_size) == size;
 }
 
-// Empty where the table does not say, or cannot be read, or what it says does not settle what is in it.
+// Empty if the table cannot be read, does not say its identity, or if its identity does not determine its contents.
 std::string IdentityOf(const std::string& table, rocksdb::Env* env, bool take_external) {
   rocksdb::BlockBasedTableOptions format;
-  format.cache_index_and_filter_blocks = true;  // only the properties are wanted
+  format.cache_index_and_filter_blocks = true;  // only the properties are needed
   format.no_block_cache = false;
   rocksdb::Options options;
   options.env = env;
@@ -43,7 +43,7 @@ std::string IdentityOf(const std::string& table, rocksdb::Env* env, bool take_ex
   return identity;
 }
 
-// Nothing where it cannot be read to its end, or the operation ended.
+// nullopt if the file cannot be read to its end, or if the operation ended.
 std::optional<uint32_t> ChecksumOfFile(const std::string& path, Operation& operation) {
   constexpr size_t kPiece = 1 << 20;
   std::unique_ptr<rocksdb::FSSequentialFile> file;

@@ -21,10 +21,10 @@ Error NamesManifest(const std::string& directory, const char* current, bool* nam
   const std::string path = directory + "/" + current;
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) {
-    // A link is none of RocksDB's.
+    // RocksDB never makes CURRENT a link.
     return errno == ENOENT || errno == ELOOP ? Error() : Error::System("cannot look at " + path, errno);
   }
-  // "MANIFEST-000005\n"; more than a file of this kind ever has is another kind of file.
+  // It has text such as "MANIFEST-000005\n". A longer file is not a CURRENT.
   constexpr size_t kLongest = 64;
   char bytes[kLongest];
   struct stat file = {};
@@ -60,7 +60,7 @@ Error NamesManifest(const std::string& directory, const char* current, bool* nam
              : Error();
 }
 
-// A restore that had begun to put its files in place, and died there.
+// Whether a restore had begun to move its files into place here, and died.
 bool IsDeadInstall(const std::string& path) {
   if (!IsDirectory(path) || HasSign(path)) {
     return false;
@@ -106,7 +106,7 @@ Error LookAtTarget(const std::string& target, const StagingPlace& staging, const
     }
   }
   std::sort(contents->names.begin(), contents->names.end());
-  (void)ListNames(staging.parent, &names);  // where it cannot be seen, nothing in the target may be removed
+  (void)ListNames(staging.parent, &names);  // if it cannot be listed, nothing in the target may be removed
   contents->unfinished = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     const std::string path = staging.parent + "/" + name;
     return name.starts_with(staging.prefix) && path != ours && IsDeadInstall(path);

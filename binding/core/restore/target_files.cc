@@ -29,8 +29,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A directory of RocksDB's own below a database: nothing in it but archived logs. The database counts its files
-// upwards: it has archived no log whose number it has not yet reached. (`archive/2024.log` may be anybody's.)
+// Whether this is RocksDB's own directory below a database, which holds only archived logs. A database counts its files
+// upwards, so it has archived no log whose number it has not reached yet. (`archive/2024.log` may be somebody else's.)
 bool IsArchive(const std::string& path) {
   if (NameOf(path) != "archive" || !IsDirectory(path)) {
     return false;
@@ -52,7 +52,7 @@ bool IsArchive(const std::string& path) {
 }
 
 #if defined(__linux__)
-// A directory bound to another of the same file system is a mount point, too, which only this list tells.
+// A directory that is bound to another one of the same file system is a mount point, too. Only this list shows it.
 bool IsListedMountPoint(const std::string& directory) {
   std::ifstream mounts("/proc/self/mountinfo");
   for (std::string line; std::getline(mounts, line);) {
@@ -129,7 +129,7 @@ bool IsDirectory(const std::string& path) {
 
 uint64_t NumberIn(const std::string& name) {
   const size_t begin = name.find_first_of("0123456789");
-  // LOG.old.<microseconds> is not counted as the others are.
+  // The number in LOG.old.<microseconds> does not count files.
   return begin == std::string::npos || name.starts_with("LOG") ? 0 : strtoull(name.c_str() + begin, nullptr, 10);
 }
 
@@ -171,7 +171,7 @@ bool IsMountPointOrFixed(const std::string& directory) {
     return true;
   }
 #endif
-  // As in /tmp: only its owner, the parent's or root may rename it.
+  // The parent is like /tmp: only the directory's owner, the parent's owner or root may rename it.
   return (parent.st_mode & S_ISVTX) != 0 && geteuid() != 0 && self.st_uid != geteuid() && parent.st_uid != geteuid();
 }
 
@@ -179,7 +179,7 @@ bool ExchangeNames(const std::string& a, const std::string& b) {
 #if defined(RENAME_EXCHANGE)
   return renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 #elif defined(__linux__) && defined(SYS_renameat2)
-  constexpr unsigned kExchange = 2;  // a C library without a function for it
+  constexpr unsigned kExchange = 2;  // for a C library without a function for it
   return syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), kExchange) == 0;
 #elif defined(RENAME_SWAP)
   return renamex_np(a.c_str(), b.c_str(), RENAME_SWAP) == 0;
@@ -214,7 +214,7 @@ void RemoveDatabaseFiles(const std::string& directory) {
   for (const auto& name : NamesIn(directory)) {
     const std::string path = directory + "/" + name;
     if (BelongsToDatabase(directory, name)) {
-      // The archive first: that it is the database's is seen by the other files.
+      // The archive is removed first, because the other files show that it is the database's.
       removed.insert(IsDirectory(path) ? removed.begin() : removed.end(), path);
     } else if (IsDirectory(path) && NamesIn(path).empty()) {
       fs::remove(path, ignored);
@@ -252,12 +252,12 @@ int TryLockDirectory(const std::string& path, bool* locked) {
 }
 
 void UnlockDirectory(int fd) {
-  flock(fd, LOCK_UN);  // said, because a process forked a moment ago has the file, too
+  flock(fd, LOCK_UN);  // explicitly, because a process that was forked a moment ago has the file open, too
   close(fd);
 }
 
 std::string Shortened(const std::string& name) {
-  constexpr size_t kLongest = 180;  // of the 255 bytes that file systems give
+  constexpr size_t kLongest = 180;  // of the 255 bytes that file systems allow
   if (name.size() <= kLongest) {
     return name;
   }
@@ -267,7 +267,7 @@ std::string Shortened(const std::string& name) {
   }
   size_t end = kLongest;
   while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) {
-    --end;  // not in the middle of a character
+    --end;  // must not end in the middle of a character
   }
   char number[24];
   snprintf(number, sizeof(number), "~%016llx", static_cast<unsigned long long>(hash));

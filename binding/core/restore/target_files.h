@@ -8,68 +8,70 @@
 
 namespace rocksdb_backup {
 
-// What lies where a restore goes, and beside it: whose it is, what may be removed, and what can be moved.
+// For what lies where a restore goes, and beside it: to whom it belongs, what may be removed, and what can be moved.
 
-// In the name of a directory that takes a target's place once it is whole.
+// Part of the name of a directory that takes a target's place when it is complete.
 inline constexpr char kStagedMark[] = ".restoring-";
-// Behind that: the database that is in the target is kept. So what dies right after the exchange keeps it, too.
+// Comes after kStagedMark if the database in the target is to be kept. So it is also kept if the restore dies right
+// after the exchange.
 inline constexpr char kKeepMark[] = "keep-";
-// Behind a staged directory's name: what it takes the place of.
+// Comes after the name of a staged directory: what that directory has replaced.
 inline constexpr char kReplacedMark[] = ".replaced";
-// In a staged directory until it takes the target's place: all beside it is ours to remove. A directory, because the
-// engine's restore begins with deleting every file.
+// Lies in a staged directory until that takes the target's place. While it is there, everything beside it is ours to
+// remove. It is a directory, because the BackupEngine's restore begins by deleting every file.
 inline constexpr char kStagedSign[] = ".rocksdb-backup-staged";
 
 bool HasSign(const std::string& staged);
-// Removes it, its sign last: what is left of it when that is interrupted is still seen to be ours.
+// Removes a staged directory, its sign last. If that is interrupted, the rest is still recognized as ours.
 void RemoveStaged(const std::string& staged);
-// The staged directory that this one, which has its name and kReplacedMark, belongs to; else the directory itself. It
-// is locked while its restore lives.
+// If `path` is the name of a staged directory with kReplacedMark, returns that staged directory. Otherwise returns
+// `path`. The staged directory is locked while its restore lives.
 std::string StagedOf(const std::string& path);
 
-// `lost+found` is the file system's own and says nothing about a directory's use.
+// Leaves out `lost+found`, which belongs to the file system and says nothing about the use of the directory.
 Error ListNames(const std::string& directory, std::vector<std::string>* names);
-// The same where the worst of not seeing a file is that it stays.
+// The same, for cases in which the worst effect of missing a file is that the file stays.
 std::vector<std::string> NamesIn(const std::string& directory);
 
-// A link to one is none.
+// A symlink to a directory does not count.
 bool IsDirectory(const std::string& path);
 
-// The number in the name of a database's file; 0 where there is none.
+// The number in the name of a database's file. 0 if there is none.
 uint64_t NumberIn(const std::string& name);
 
 bool BelongsToDatabase(const std::string& directory, const std::string& name);
 bool BelongsToLogs(const std::string& directory, const std::string& name);
 
-// What works in a folder of its own below a database's directory must not see it vanish, as it would for a moment while
-// two directories change places. `wal_inside`: the path in it of a directory for logs, or empty.
+// Whether the database's directory holds a folder that is not the database's. A program that works in such a folder
+// must not see it vanish, as it would for a moment while two directories are exchanged. `wal_inside` is the path, in
+// the database's directory, of a directory for logs, or empty.
 bool HasOthersFolder(const std::string& directory, const std::string& wal_inside);
 
-// Whether it can only be filled, and not be replaced: a mount point, or in a directory that is not ours to write.
+// Whether the directory can only be filled and not replaced: it is a mount point, or its parent is not ours to write.
 bool IsMountPointOrFixed(const std::string& directory);
 
-// Puts each in the other's place in one step. False where the system cannot.
+// Exchanges two names in one step. False if the system cannot do that.
 bool ExchangeNames(const std::string& a, const std::string& b);
 
-// So that names in it outlive a power cut.
+// Syncs a directory, so that the names in it survive a power cut.
 Error SyncDirectory(const std::string& path);
-// The same of what is in a file.
+// The same for the contents of a file.
 Error SyncFile(const std::string& path);
 
-// Removes what is the database's, in the logs' directory in it first, and then what is empty: never anybody else's
-// file.
+// Removes the database's files, those in its directory for logs first, and then the directories that are empty. Never
+// removes anybody else's file.
 void RemoveDatabase(const std::string& directory, const std::string& wal_inside);
 
-// Removes what is the database's in this directory, and the directory if it is empty then.
+// Removes the database's files in this directory, and then the directory if it is empty.
 void RemoveDatabaseFiles(const std::string& directory);
 
-// The directory, locked, or -1 where somebody else has the lock or there is no such directory. Where the file system
-// has no such locks it is open and not locked.
+// Opens and locks a directory. -1 if another process has the lock, or if there is no such directory. If the file system
+// has no such locks, the directory is open but not locked.
 int TryLockDirectory(const std::string& path, bool* locked = nullptr);
 void UnlockDirectory(int fd);
 
-// The beginning of a name that is made of `name` and must fit where `name` fits: cut short it ends in a number made of
-// all of it, always the same one.
+// The first part of a name that is made from `name` and must fit where `name` fits. If it is cut short, it ends in a
+// number computed from the whole name, so it is always the same for the same name.
 std::string Shortened(const std::string& name);
 
 }  // namespace rocksdb_backup

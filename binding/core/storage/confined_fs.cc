@@ -17,7 +17,8 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-// Two million lines of a meta; app metadata has at most one MiB. Lines are read whole.
+// Enough for two million lines of a meta file; app metadata has at most one MiB. The limit exists because lines are
+// read whole.
 constexpr uint64_t kMaxMeta = uint64_t{256} << 20;
 
 IOStatus Outside(const std::string& path) {
@@ -46,7 +47,8 @@ bool ConfinedFileSystem::IsWithin(const std::string& real) const {
   return !error && (real == directory || IsInside(real, directory.string()));
 }
 
-// What is not there, or on a storage that is no file system of this machine, leads nowhere.
+// A path that does not exist, or that lies on a storage which is not a file system of this machine, leads nowhere and
+// passes.
 IOStatus ConfinedFileSystem::CheckDirectory(const std::string& path) {
   const std::string clean = CleanPath(path);
   {
@@ -107,8 +109,8 @@ bool ConfinedFileSystem::IsOneBackups(const std::string& clean) const {
   return (parent == private_ || parent == meta_) && AllDigits(NameOf(clean));
 }
 
-// An engine that cannot read one backup's directory or meta file does not open at all, unless it is told that this is
-// damage: then it is that backup that cannot be used.
+// If a BackupEngine cannot read the directory or the meta file of one backup, it does not open at all, unless the error
+// says that this is damage. Then only that backup cannot be used.
 IOStatus ConfinedFileSystem::OfOneBackup(const std::string& path, IOStatus status) const {
   if (!spares_others_ || status.ok() || status.IsNotFound() || status.IsPathNotFound() || status.IsCorruption() ||
       !IsOneBackups(CleanPath(path))) {
@@ -148,7 +150,7 @@ std::string ConfinedFileSystem::WhyUnseen(const std::string& text) const {
 
 namespace {
 
-// A meta that ends in a bad sector is the damage of one backup, too.
+// A bad sector inside a meta file counts as damage of that one backup, too.
 class MetaFile : public rocksdb::FSSequentialFileOwnerWrapper {
  public:
   MetaFile(std::unique_ptr<rocksdb::FSSequentialFile> target, std::string path)
@@ -236,14 +238,15 @@ IOStatus ConfinedFileSystem::GetChildren(const std::string& path, const IOOption
   if (status.ok()) {
     status = Looked(path, FileSystemWrapper::GetChildren(path, options, children, debug));
     if (spares_others_ && status.IsIOError() && IsShared(CleanPath(path))) {
-      // It concerns the backups that have files there.
+      // This concerns only the backups that have files there.
       NoteUnseen(path, status);
       children->clear();
       return IOStatus::OK();
     }
     status = OfOneBackup(path, std::move(status));
   }
-  // Of these the engine's clean-up reads the number before `.tmp`, and deletes what the backup of that number has.
+  // For names such as `7.tmp`, the BackupEngine's clean-up reads the number before `.tmp` and deletes the files of the
+  // backup with that number. So only plain numbers are listed.
   if (status.ok() && CleanPath(path) == private_) {
     std::erase_if(*children, [](const std::string& name) { return !AllDigits(name) || name.front() == '0'; });
   }
@@ -262,8 +265,8 @@ IOStatus ConfinedFileSystem::GetChildrenFileAttributes(const std::string& path, 
     }
     const std::string child = path + "/" + name;
     uint64_t size = 0;
-    // What has no size, such as a link that leads in a circle, is missing to the backups that have it, and not the end
-    // of the whole listing.
+    // A name without a size, such as a link that leads in a circle, counts as missing for the backups that refer to it.
+    // It does not end the whole listing.
     if (const IOStatus sized = Looked(child, FileSystemWrapper::GetFileSize(child, options, &size, debug));
         sized.ok()) {
       children->push_back({std::move(name), size});

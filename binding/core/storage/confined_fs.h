@@ -13,24 +13,28 @@
 
 namespace rocksdb_backup {
 
-// A backup directory as an engine may see it, whoever has written it: nothing outside of it is read, written or deleted
-// by way of links in it, nothing that is no plain file is opened (a FIFO would hold up the engine for ever), and what
-// is wrong with one backup is not taken for a failure of all. The directory itself may be reached by links.
+// The file system through which a BackupEngine sees a repository, so that no content of the repository can do harm, no
+// matter who wrote it. Links in the repository do not make it read, write or delete anything outside. Only plain files
+// are opened, because opening a FIFO would block the BackupEngine for ever. A problem with one backup does not count as
+// a failure of the whole repository. The repository itself may be reached by links.
 class ConfinedFileSystem : public rocksdb::FileSystemWrapper {
  public:
   ConfinedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::string backup_dir);
 
-  // For opening an engine to read or to create: what cannot be read for now, a meta, a directory of one backup or one
-  // that backups share, is as damage of the backups that need it, and the others can be used. Not for whoever deletes
-  // what no readable backup has, which may be told to do so by force, and not for what is done to the one backup then:
-  // what could not be looked at is not damaged for that.
+  // Set it while a BackupEngine is opened to read or to create. What cannot be read at the moment (a meta file, the
+  // directory of one backup, or a directory that backups share) then counts as damage of the backups that need it, and
+  // the other backups can be used. Do not set it for an operation that deletes files which no readable backup refers
+  // to, because such an operation may be forced to delete. Do not set it for the work on the one backup that follows
+  // either: a file is not damaged just because it could not be looked at.
   void SpareTheOthers(bool spare) { spares_others_ = spare; }
 
-  // Why what the engine says of a backup is so, where it calls missing what could not be looked at. Empty if it is not.
+  // `text` is what the BackupEngine says about a backup. If it calls a file missing that could not be looked at,
+  // returns the reason why it could not. Empty otherwise.
   std::string WhyUnseen(const std::string& text) const;
   void ForgetUnseen();
 
-  // Metas that are not worth reading, with the reason: for who reads them they are damaged.
+  // Meta files that must not be read, by backup id, with the reason. A read of such a meta file fails as if it were
+  // damaged.
   void SetUnreadable(std::map<uint32_t, std::string> metas);
 
   static const char* kClassName() { return "ConfinedFileSystem"; }
@@ -68,12 +72,12 @@ class ConfinedFileSystem : public rocksdb::FileSystemWrapper {
 
  private:
   bool IsWithin(const std::string& real) const;
-  // Of the directory that a path lies in, which is asked of the disk once.
+  // Checks the directory that a path lies in. The disk is asked only once for each directory.
   rocksdb::IOStatus CheckParent(const std::string& path);
-  // Of a path that is about to be read.
+  // Checks a path that is about to be read.
   rocksdb::IOStatus CheckFile(const std::string& path);
   rocksdb::IOStatus CheckDirectory(const std::string& path);
-  // One backup's directory or meta file, of which nothing else hangs.
+  // Whether the path is the directory or the meta file of one backup. No other backup depends on it.
   bool IsOneBackups(const std::string& clean) const;
   rocksdb::IOStatus OfOneBackup(const std::string& path, rocksdb::IOStatus status) const;
   bool IsShared(const std::string& clean) const;
@@ -85,8 +89,8 @@ class ConfinedFileSystem : public rocksdb::FileSystemWrapper {
   std::atomic<bool> spares_others_{false};
   mutable std::mutex mutex_;
   std::map<std::string, std::string> unreadable_;  // by path
-  std::map<std::string, std::string> unseen_;      // by path: why it could not be looked at
-  std::unordered_set<std::string> within_;         // directories that were found to lie inside
+  std::map<std::string, std::string> unseen_;      // by path: the reason why it could not be looked at
+  std::unordered_set<std::string> within_;         // directories that are known to lie inside
 };
 
 }  // namespace rocksdb_backup

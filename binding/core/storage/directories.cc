@@ -21,8 +21,8 @@ bool Denies(const std::string& path, int mode) {
   return faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) != 0 && errno == EACCES;
 }
 
-// The first part of a path that this process may not pass, or the path itself if that denies what is wanted. Empty
-// where none does. Where nothing is there, the directory that it would be made in is asked.
+// The first part of a path that this process may not pass, or the path itself if it denies what is wanted. Empty if no
+// part denies it. If nothing is at the path, its parent directory, where it would be made, is checked.
 std::string DenyingPart(const std::string& path, Wanted wanted) {
   struct stat found = {};
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {

@@ -7,17 +7,18 @@
 
 namespace rocksdb_backup {
 
-// Makes a directory and whatever is missing above it.
+// Makes a directory and all missing directories above it.
 Error CreateDirectories(const std::string& path);
 
-// How looking at a path ended: listing a directory, opening a file, asking whether something is there. RocksDB's own
-// storage says "not found" of what it may not look at: then all that is in it would be missing. Here that is an I/O
-// error, and one for lack of rights says whose the path is, its mode, and who asks.
+// Corrects the status of an access to a path: listing a directory, opening a file, or asking whether a file exists.
+// RocksDB's own file system says "not found" if the process has no right to look. All files in such a directory would
+// then count as missing. This function returns an I/O error in that case. If rights are missing, the error names the
+// path's owner and mode, and the user of this process.
 enum class Wanted { kToRead, kToWrite };
 rocksdb::IOStatus Looked(const std::string& path, rocksdb::IOStatus status, Wanted wanted = Wanted::kToRead);
 
-// Why this process may not read a path, or write there: which part of it denies that, whose that is, and its mode.
-// Empty where it may.
+// The reason why this process may not read a path, or may not write there: the part of the path that denies it, that
+// part's owner and its mode. Empty if access is allowed.
 std::string Denial(const std::string& path, Wanted wanted = Wanted::kToRead);
 
 }  // namespace rocksdb_backup

@@ -15,13 +15,13 @@
 namespace rocksdb_backup {
 namespace {
 
-// Beyond every backup id.
+// Larger than every backup id.
 constexpr int64_t kWriterByte = int64_t{1} << 40;
 constexpr int64_t kStateByte = kWriterByte - 1;
 constexpr int64_t kRestoreByte = kWriterByte - 2;
 
-// How often it is tried again when a file was removed between its opening and its locking, or a lock was given up
-// between two looks at it.
+// How often a lock is tried again if the file was removed between opening and locking it, or if a lock was given up
+// between two checks of it.
 constexpr int kLockAttempts = 10;
 
 std::string ReadHolder(int fd) {
@@ -43,7 +43,7 @@ void WriteHolder(int fd) {
   gmtime_r(&now, &utc);
   strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &utc);
   const std::string text = "process " + std::to_string(getpid()) + " on " + host + ", since " + since + "\n";
-  // Best effort: it only makes a message better.
+  // Best effort: the text only makes a message better.
   if (ftruncate(fd, 0) == 0 && pwrite(fd, text.data(), text.size(), 0) < 0) {
     errno = 0;
   }
@@ -60,7 +60,7 @@ Error Lost(const std::string& path) {
 
 }  // namespace
 
-// What this process holds. Never destroyed: threads may outlive main().
+// The locks that this process holds. Never destroyed, because threads may outlive main().
 struct DirectoryLock::Table {
   std::mutex mutex;
   std::multiset<Claim> claims;
@@ -114,7 +114,8 @@ DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
 DirectoryLock::~DirectoryLock() { Release(); }
 
 void DirectoryLock::Release() {
-  // First the other programs' lock: who finds it held and none of us there takes the holder for such a program.
+  // The other programs' lock is closed first. A process that finds that lock held, and none of our bytes held,
+  // concludes that another program holds it.
   others_.Close();
   backup_.Close();
   file_.Close();
@@ -205,19 +206,19 @@ Error DirectoryLock::AcquireReader(const std::string& directory, uint32_t backup
   DirectoryLock taken;
   Outcome outcome = taken.TakeFirst(directory, O_RDWR | (may_create ? O_CREAT : 0), backup_id, false);
   if (outcome == Outcome::kFailed && !taken.file_.is_open()) {
-    // Sharing a lock needs to read the file only.
+    // Read access to the file is enough for a shared lock.
     outcome = taken.TakeFirst(directory, O_RDONLY, backup_id, false);
   }
   if (outcome == Outcome::kHeldByOther) {
     return taken.IsBeingDeleted(backup_id);
   }
-  // What passes is told: else somebody else could delete what is being read. On a disk that is dying, say, reading goes
-  // on.
+  // A failure that will pass, such as too many open files, is reported: without a lock, another process could delete
+  // what is being read. After other failures, for example on a dying disk, reading goes on.
   if (outcome == Outcome::kFailed && (taken.file_.is_open() || errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
     return taken.Failure(errno);
   }
   if (FileIdentity any; !IdentityAt(directory, true, &any)) {
-    return Error();  // the engine says what is missing
+    return Error();  // the BackupEngine reports what is missing
   }
   if (taken.LockBackup(backup_id) == Outcome::kHeldByOther) {
     return taken.IsBeingDeleted(backup_id);
@@ -226,7 +227,7 @@ Error DirectoryLock::AcquireReader(const std::string& directory, uint32_t backup
   return Error();
 }
 
-// Where it cannot be, there is no such backup, or none that can be read.
+// Fails if there is no such backup, or none that can be read.
 DirectoryLock::Outcome DirectoryLock::LockBackup(uint32_t backup_id) {
   for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
     backup_ = LockFile::Open(MetaPath(directory_, backup_id), O_RDONLY);
@@ -259,8 +260,9 @@ Error DirectoryLock::AcquireState(const std::string& directory, DirectoryLock* l
 }
 
 Error DirectoryLock::ExcludeReaders(uint32_t backup_id) {
-  // Who reads it since before the lock file was removed, and made anew, is seen here only. Who comes later finds the
-  // byte locked: so this need not be held, and thousands of backups can go without a file open for each.
+  // Locking the meta file finds readers that started before the lock file was removed and made anew. Only this check
+  // finds them. Readers that come later find the byte locked. So the meta file's lock need not be kept, and thousands
+  // of backups can be deleted without an open file for each.
   const std::string path = MetaPath(directory_, backup_id);
   LockFile meta = LockFile::Open(path, O_RDWR);
   if (!meta.is_open()) {
@@ -289,12 +291,13 @@ Error DirectoryLock::KeepOtherProgramsOut(bool may_create) {
   return LockAgainstOtherPrograms(false, may_create);
 }
 
-// Held by a writer of ours, the other programs' lock would keep our restores out, and the other way round. These see
-// each other by bytes of our own file, which are taken before that lock and given up after it: so it is known whether
-// one of ours is the one who holds it.
+// If one of our writers holds the other programs' lock, that lock would keep our restores out, and the other way round.
+// Our writers and restores see each other by bytes of our own lock file. They take these bytes before the other
+// programs' lock, and give them up after it. So it is known whether one of ours holds that lock.
 Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
   const std::string path = directory_ + "/" + kOtherLockFileName;
-  // Where it cannot be made for want of space, others cannot make it either, and something may have to be deleted.
+  // If the lock file cannot be made because the disk is full, other programs cannot make it either. And a delete must
+  // go on, to make room.
   const auto unless_full = [&](int error) {
     return exclusive && error != ENOSPC && error != EDQUOT
                ? Error::System("writing to a backup directory needs to lock " + path, error)
@@ -351,7 +354,7 @@ Presence DirectoryLock::Look(std::string* path) const {
       return presence;
     }
     if (file == &backup_) {
-      break;  // it alone keeps a reader safe
+      break;  // only this lock protects a reader
     }
   }
   return Presence::kThere;

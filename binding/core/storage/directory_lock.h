@@ -10,26 +10,29 @@
 
 namespace rocksdb_backup {
 
-// Who may change a backup directory. RocksDB has no lock here: two engines that create at once leave no usable backup.
+// The lock that decides who may change a repository. RocksDB has no such lock: two BackupEngines that create at the
+// same time leave no usable backup.
 //
-// One file in the directory, locked by byte ranges that belong to the open file, so they hold between processes,
-// between threads, and between two engines of one thread, and the kernel frees them when the holder dies, however it
-// dies. Where the system or the file system has no such locks, a table of this process's own keeps at least its engines
-// apart.
-//   - the writer holds the last byte: one at a time creates, deletes and collects;
-//   - a reader of backup N (restore, verify, a backup opened in place) shares byte N: nobody deletes N meanwhile;
-//   - who changes what is remembered beside the backups (lib/manager/state.ts) holds the byte before the writer's, for
-//     the time of that change;
-//   - restores share the byte before that.
-// The file's text names the writer, for messages only.
+// The lock is one file in the repository. Byte ranges of it are locked. Such locks belong to the open file, so they
+// work between processes, between threads, and between two engines of one thread. The kernel frees them when the holder
+// dies, however it dies. If the operating system or the file system has no such locks, a table in this process at least
+// keeps the engines of this process apart.
+// - The writer holds the last byte. Only one writer at a time creates, deletes and collects garbage.
+// - A reader of backup N (restore, verify, a backup opened in place) shares byte N. Nobody deletes backup N meanwhile.
+// - A process that changes the state beside the backups (lib/manager/state.ts) holds the byte before the writer's byte,
+//   for as long as the change takes.
+// - Restores share the byte before that.
 //
-// The file may be removed, or the directory moved away, while a lock is held: then others lock another file, and do not
-// see this one. So whoever holds it looks before each change whether it is still the file that others find:
-// StillHeld(). A reader cannot be kept safe by that, as it is the others who delete. So it locks its backup's meta
-// file, too, which is there as long as the backup is.
+// The file's text names the writer. It is used for messages only.
 //
-// rocksdb-js locks another file by flock(): exclusive to write, shared to restore. So do we, to see it and be seen.
-// Between our own writers and restores that lock decides nothing: they may run beside each other.
+// The lock file may be removed, or the repository moved away, while a lock is held. Then other processes lock another
+// file and do not see this lock. So before each change the holder of a writer's lock checks that its file is still the
+// file that others find: StillHeld(). This check cannot protect a reader, because it is the others who delete. So a
+// reader also locks the meta file of its backup, which exists as long as the backup does.
+//
+// rocksdb-js locks another file with flock(): exclusive to write, shared to restore. We take that lock too, so that we
+// see rocksdb-js and it sees us. That lock decides nothing between our own writers and restores: they may run at the
+// same time.
 class DirectoryLock {
  public:
   DirectoryLock() = default;
@@ -39,27 +42,29 @@ class DirectoryLock {
   DirectoryLock& operator=(const DirectoryLock&) = delete;
   ~DirectoryLock();
 
-  // BACKUP_LOCKED when another writer holds it, or another program that writes or restores.
+  // BACKUP_LOCKED if another writer holds the lock, or if another program is writing or restoring.
   static Error AcquireWriter(const std::string& directory, DirectoryLock* lock);
-  // Succeeds without a lock on what is not there and cannot be made; with `may_create` false, no file is made. Then
-  // nobody who deletes there has worked in that directory yet. BACKUP_IN_USE when the backup is being deleted.
+  // BACKUP_IN_USE if the backup is being deleted. Succeeds without a lock if there is no lock file and it cannot be
+  // made. If `may_create` is false, no lock file is made. Without a lock file, no process that deletes has worked in
+  // that repository yet.
   static Error AcquireReader(const std::string& directory, uint32_t backup_id, bool may_create, DirectoryLock* lock);
-  // STATE_LOCKED when another holds it.
+  // STATE_LOCKED if another holder has it.
   static Error AcquireState(const std::string& directory, DirectoryLock* lock);
-  // On a writer's lock: BACKUP_IN_USE when somebody reads the backup. Holds until the lock is released.
+  // Needs a writer's lock. BACKUP_IN_USE if the backup is being read. Keeps readers out until the lock is released.
   Error ExcludeReaders(uint32_t backup_id);
-  // On a reader's lock, for a restore: other programs write nothing meanwhile. BACKUP_LOCKED when one does.
+  // Needs a reader's lock; used by a restore. Other programs write nothing meanwhile. BACKUP_LOCKED if another program
+  // is writing.
   Error KeepOtherProgramsOut(bool may_create);
 
-  // LOCK_LOST when what was locked is not at its path any more, or what is there is something else: others may have
-  // come since. Another error when that cannot be looked at. Of a lock that was never taken there is nothing to lose.
-  // Looks at the disk; takes some microseconds.
+  // LOCK_LOST if the locked file or directory is no longer at its path, or if something else is there: others may have
+  // come since. Another error if it cannot be looked at. Always succeeds for a lock that was never taken. Looks at the
+  // disk, which takes some microseconds.
   Error StillHeld() const;
 
   void Release();
 
  private:
-  // The lock file, whatever it is called, and the byte in it.
+  // The identity of the lock file, whatever its name is, and the byte in it.
   struct Claim {
     FileIdentity file;
     int64_t byte;
@@ -71,13 +76,14 @@ class DirectoryLock {
   struct Table;
   using Outcome = LockFile::Outcome;
 
-  // Opens the lock file and takes a byte of it. Leaves it closed where there is none and none may be made.
+  // Opens the lock file and takes one byte of it. If there is no lock file and none may be made, the file stays closed.
   Outcome TakeFirst(const std::string& directory, int flags, int64_t byte, bool exclusive);
   Outcome Take(int64_t byte, bool exclusive);
   bool IsHeldByAnother(int64_t byte, bool exclusive) const;
   Outcome LockBackup(uint32_t backup_id);
   Error LockAgainstOtherPrograms(bool exclusive, bool may_create);
-  // Whether all that is held is still what others find. Puts the path of the first that is not into *path.
+  // Whether all locked files are still the files that others find. Sets *path to the first path for which that is not
+  // so.
   Presence Look(std::string* path) const;
   Error Failure(int error) const;
   Error IsBeingDeleted(uint32_t backup_id) const;
@@ -85,14 +91,14 @@ class DirectoryLock {
   std::string directory_;
   FileIdentity directory_identity_;
   LockFile file_;
-  LockFile others_;  // the other programs'
-  LockFile backup_;  // a reader's: the meta of its backup
+  LockFile others_;  // the lock file of other programs
+  LockFile backup_;  // for a reader: the meta file of its backup
   std::vector<Claim> claims_;
 };
 
-// The lock file's name in a backup directory. The engine ignores it.
+// The name of the lock file in a repository. The BackupEngine ignores this file.
 inline constexpr char kLockFileName[] = "rocksdb-backup.lock";
-// The one that rocksdb-js uses.
+// The name of the lock file that rocksdb-js uses.
 inline constexpr char kOtherLockFileName[] = ".backup.lock";
 
 }  // namespace rocksdb_backup

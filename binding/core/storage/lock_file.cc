@@ -15,7 +15,7 @@ namespace {
 constexpr int kSetLock = F_OFD_SETLK;
 constexpr int kGetLock = F_OFD_GETLK;
 #else
-// Locks of the process: within it, the table of DirectoryLock alone keeps engines apart.
+// These locks belong to the process. Inside the process, only the table of DirectoryLock keeps engines apart.
 constexpr int kSetLock = F_SETLK;
 constexpr int kGetLock = F_GETLK;
 #endif
@@ -24,7 +24,7 @@ FileIdentity IdentityOf(const struct stat& file) {
   return {static_cast<uint64_t>(file.st_dev), static_cast<uint64_t>(file.st_ino)};
 }
 
-// `length` 0: to the end of all bytes.
+// `length` 0 means up to the end of the file, however long it becomes.
 struct flock RangeOf(int type, off_t byte, off_t length) {
   struct flock range = {};
   range.l_type = static_cast<decltype(range.l_type)>(type);
@@ -123,7 +123,8 @@ void LockFile::Close() {
   if (fd_ < 0) {
     return;
   }
-  // Said, and not left to close(): a process forked a moment ago, which has not run its program yet, has the file too.
+  // The locks are given up explicitly, not by close() alone: a process that was forked a moment ago and has not yet
+  // started its program still has the file open.
   SetLock(fd_, RangeOf(F_UNLCK, 0, 0));
   flock(fd_, LOCK_UN);
   close(std::exchange(fd_, -1));

@@ -8,7 +8,7 @@
 
 namespace rocksdb_backup {
 
-// A file or directory by what it is, and not by its name.
+// Identifies a file or directory itself, independent of its name.
 struct FileIdentity {
   uint64_t device = 0;
   uint64_t file = 0;
@@ -18,19 +18,20 @@ struct FileIdentity {
   }
 };
 
-// Whether something that is known is at a path.
+// Whether a known file or directory is at a path.
 enum class Presence {
   kThere,
-  kGone,    // nothing is there, or something else
-  kUnknown  // it cannot be looked at: errno says why
+  kGone,    // nothing is at the path, or something else
+  kUnknown  // the path cannot be looked at: errno says why
 };
 Presence IsAt(const std::string& path, bool follow, const FileIdentity& known);
 
-// What is at a path. `follow`: behind links, too. False where nothing is, or it cannot be looked at: errno says why.
+// The identity of what is at a path. `follow`: follows links. False if nothing is there, or if it cannot be looked at:
+// errno says why.
 bool IdentityAt(const std::string& path, bool follow, FileIdentity* identity);
 
-// An open file that is locked, and the path where it was found. The kernel frees all locks with their holder, however
-// it ends.
+// An open file that can be locked, and the path where it was found. The kernel frees all its locks when the holder
+// ends, however it ends.
 class LockFile {
  public:
   enum class Outcome {
@@ -46,27 +47,28 @@ class LockFile {
   LockFile& operator=(const LockFile&) = delete;
   ~LockFile() { Close(); }
 
-  // A plain file only, and never by a link: a link would lead to a file that is not ours to write to, and opening a
-  // FIFO may take for ever. When it fails is_open() is false, and errno says why.
+  // Opens only a plain file, and never through a link. A link could lead to a file that we must not write to, and
+  // opening a FIFO may block for ever. If it fails, is_open() is false and errno says why.
   static LockFile Open(std::string path, int flags);
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
   const std::string& path() const { return path_; }
   const FileIdentity& identity() const { return identity_; }
 
-  // Whether who opens the path gets this very file. It may have been removed, or moved together with its directory;
-  // then whoever comes locks another one, and the lock on this one keeps nobody out.
+  // Whether a process that opens the path now gets this very file. The file may have been removed, or moved together
+  // with its directory. Then others lock another file, and the lock on this file keeps nobody out.
   Presence AtPath() const { return IsAt(path_, false, identity_); }
 
-  // One byte of the file, for this open file: it keeps off others of this process, too, where the system can do that.
+  // Locks one byte of the file for this open file. If the operating system supports it, the lock also works against
+  // other open files of this process.
   Outcome LockByte(off_t byte, bool exclusive);
-  // Whether somebody else holds the byte so that `exclusive` or shared locking it would fail. False where that cannot
-  // be told.
+  // Whether another holder has the byte, so that locking it (exclusive or shared) would fail. False if that cannot be
+  // found out.
   bool IsByteHeld(off_t byte, bool exclusive) const;
-  // All of the file by flock(), which knows nothing of locks of bytes. It does not wait.
+  // Locks the whole file with flock(), which is independent of locks of bytes. Does not wait.
   Outcome LockAll(bool exclusive);
 
-  // Gives up all locks, and closes the file.
+  // Gives up all locks and closes the file.
   void Close();
 
  private:
@@ -75,7 +77,8 @@ class LockFile {
   FileIdentity identity_;
 };
 
-// Some network and user-space file systems have no locks: then this process is the only one that we can speak for.
+// Whether the error means that the file system has no locks. Some network and user-space file systems have none; then
+// we can keep apart only what runs in this process.
 bool LocksAreUnsupported(int error);
 
 }  // namespace rocksdb_backup

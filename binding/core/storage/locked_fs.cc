@@ -19,7 +19,7 @@ IOStatus LockedFileSystem::CheckHeld() {
   if (lost_.ok()) {
     Error error = lock_.StillHeld();
     if (!error.ok() && error.code() != "LOCK_LOST") {
-      return IOStatus::IOError(error.message());  // it may be seen again
+      return IOStatus::IOError(error.message());  // not remembered: the lock may be visible again later
     }
     lost_ = std::move(error);
   }
@@ -32,7 +32,7 @@ IOStatus LockedFileSystem::NewWritableFile(const std::string& path, const FileOp
     return status;
   }
   if (FileSystemWrapper::FileExists(path, options.io_options, debug).ok()) {
-    // What cannot be removed, opening it tells.
+    // If the file cannot be removed, opening it below reports the error.
     FileSystemWrapper::DeleteFile(path, options.io_options, debug).PermitUncheckedError();
   }
   return FileSystemWrapper::NewWritableFile(path, options, file, debug);

@@ -9,25 +9,27 @@
 
 namespace rocksdb_backup {
 
-// A backup directory as its writer sees it: whatever changes it is done only while the writer's lock is held. Once that
-// was lost nothing is changed any more, neither by the engine's clean-up, which would delete what another writer makes.
+// The file system through which a writer changes a repository. Each change is made only while the writer's lock is
+// held. Once the lock was lost, nothing is changed any more. That includes the BackupEngine's clean-up, which would
+// delete what another writer makes.
 //
-// It is looked for right before each change. What happens between the look and the change is not seen: a process that
-// is held up just there, for as long as another takes to make a backup, can still do that one change.
+// The lock is checked right before each change. A change of ownership between the check and the change is not seen: a
+// process that pauses exactly there, for as long as another process takes to make a backup, can still make that one
+// change.
 class LockedFileSystem : public rocksdb::FileSystemWrapper {
  public:
-  // The lock must live as long as this does.
+  // The lock must live as long as this object.
   LockedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, const DirectoryLock& lock)
       : FileSystemWrapper(base), lock_(lock) {}
 
-  // How the lock was lost, if a change has found it so.
+  // The error that says how the lock was lost, if a change found it lost.
   Error lost();
 
   static const char* kClassName() { return "LockedFileSystem"; }
   const char* Name() const override { return kClassName(); }
 
-  // What is there is removed, and not written over: another writer, who came when he could not see this one, may be
-  // writing to it, and would spoil the new file.
+  // Removes an existing file instead of writing over it. Another writer, who started when it could not see this
+  // writer's lock, may still be writing to the existing file, and would spoil the new one.
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* debug) override;

@@ -18,7 +18,7 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-// A pointer to the operation where this file's bytes count, and where to ask about stopping.
+// What a wrapped file needs: the operation, which counts bytes and says whether to stop, and whether this file counts.
 struct Watch {
   std::shared_ptr<Operation> operation;
   bool counts;
@@ -89,7 +89,8 @@ class WritableFile : public rocksdb::FSWritableFileOwnerWrapper {
   bool closed_ = false;
 };
 
-// The engine's own bookkeeping: written or read beside the data, and not part of a backup's size.
+// Meta files are RocksDB's own bookkeeping. They are written or read beside the data and do not count towards the size
+// of a backup.
 bool IsMetaFile(const std::string& path) {
   const size_t slash = path.find_last_of('/');
   return slash != std::string::npos && slash >= 5 && path.compare(slash - 5, 5, "/meta") == 0;
@@ -250,13 +251,14 @@ IOStatus ObservedFileSystem::NewWritableFile(const std::string& path, const File
     observer_->OnCreate(path);
   }
   if (count_ == Count::kWrites && IsMetaFile(path)) {
-    operation_->SetPhase(Phase::kCommit);  // the data is there; what makes it a backup follows
+    operation_->SetPhase(Phase::kCommit);  // the data is written; what makes it a backup comes next
   }
   IOStatus status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
   if (status.ok()) {
     *file = std::make_unique<WritableFile>(std::move(*file), Watch{operation_, counts, path, spares_syncs_});
   } else if (status.IsPathNotFound()) {
-    // Engines before 10.5.1 take PathNotFound here for "try the source again" and then use a file they do not have.
+    // RocksDB before 10.5.1 takes PathNotFound here for "try the source again", and then uses a file that it does not
+    // have.
     status = IOStatus::IOError("directory is missing for " + path);
   }
   return status;

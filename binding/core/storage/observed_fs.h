@@ -14,34 +14,36 @@
 
 namespace rocksdb_backup {
 
-// Sees the engine decide about a file of its destination, before it acts.
+// Is told what the BackupEngine is about to do with a file of its destination, before it does it.
 class FileObserver {
  public:
   virtual ~FileObserver() = default;
-  virtual void OnFound(const std::string& path) = 0;   // it exists already
-  virtual void OnCreate(const std::string& path) = 0;  // it is about to be written
+  virtual void OnFound(const std::string& path) = 0;   // the file exists already
+  virtual void OnCreate(const std::string& path) = 0;  // the file is about to be written
 };
 
-// The file system an operation runs on: counts its bytes and ends it. The engine has no progress for restore and verify
-// and cannot stop them, and its own StopBackup poisons the object it is called on; through here all three behave alike.
+// The file system that an operation runs on. It counts the operation's bytes, and it can end the operation. RocksDB's
+// BackupEngine reports no progress of a restore or a verify and cannot stop them. Its own StopBackup makes its object
+// unusable. With this file system, create, restore and verify all report progress and stop in the same way.
 //
-// After a stop or a failure, whatever would move data fails with Incomplete. Listing, deleting and renaming go on,
-// because the engine uses them to clean up.
+// After a stop or a failure, every call that would move data fails with Incomplete. Listing, deleting and renaming
+// still work, because the BackupEngine needs them to clean up.
 class ObservedFileSystem : public rocksdb::FileSystemWrapper {
  public:
-  // Which bytes are the operation's progress: those written here, those read here, or none (the other end counts).
+  // Which bytes count as the operation's progress: those written here, those read here, or none (because another file
+  // system of the operation counts them).
   enum class Count { kNothing, kReads, kWrites };
 
   ObservedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::shared_ptr<Operation> operation,
                      Count count, FileObserver* observer = nullptr);
 
-  // A file that is to be read to its end has this many bytes. The engine takes an early end for the end, and would make
-  // a backup of what it got.
+  // The file will be read to its end and must have this many bytes. Without this check, the BackupEngine would take an
+  // early end of the file for the normal end, and would make a backup of the part it got.
   void ExpectSize(const std::string& path, uint64_t size);
-  // What is written from now on need not outlive a power cut.
+  // What is written from now on need not survive a power cut, so syncs are skipped.
   void SpareSyncs() { spares_syncs_ = true; }
-  // The first thing that could not be listed, opened or read, other than because it is not there. The engine passes
-  // over some of these, and calls missing what it did not see.
+  // The first failure to list, open or read anything, except that it does not exist. The BackupEngine ignores some of
+  // these failures, and calls a file missing that it could not see.
   rocksdb::IOStatus failure() const;
   void ForgetFailure();
 
@@ -71,7 +73,7 @@ class ObservedFileSystem : public rocksdb::FileSystemWrapper {
                                               rocksdb::IODebugContext* debug) override;
 
  private:
-  // Shared with the files, which may outlive the file system.
+  // Shared with the open files, which may outlive this file system.
   struct Failures {
     std::mutex mutex;
     rocksdb::IOStatus first;
@@ -89,10 +91,11 @@ class ObservedFileSystem : public rocksdb::FileSystemWrapper {
   std::unordered_map<std::string, uint64_t> expected_sizes_;
 };
 
-// Syncs a directory: the names in it are there after a power cut. RocksDB's own word of a failure names no directory.
+// Syncs a directory, so that the names in it survive a power cut. The error names the directory, which RocksDB's own
+// error does not.
 rocksdb::IOStatus SyncNames(rocksdb::FileSystem& storage, const std::string& directory);
 
-// What a stopped operation's file system answers.
+// The status that the file system of a stopped operation returns.
 rocksdb::IOStatus StoppedStatus();
 
 }  // namespace rocksdb_backup

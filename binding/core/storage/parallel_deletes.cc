@@ -11,7 +11,7 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
 namespace {
-constexpr size_t kMaxThreads = 16;  // they wait for the disk, not for a core
+constexpr size_t kMaxThreads = 16;  // the threads wait for the disk, not for a core
 constexpr size_t kFilesPerThread = 4;
 }  // namespace
 
@@ -59,7 +59,7 @@ IOStatus ParallelDeletes::DeleteFile(const std::string& path, const IOOptions& o
       try {
         threads_.emplace_back([this] { Serve(); });
       } catch (const std::system_error&) {
-        // No more threads to be had: those there are do it, or this one does.
+        // The system has no more threads. The existing threads do the work, or this thread does.
       }
     }
     if (!threads_.empty()) {

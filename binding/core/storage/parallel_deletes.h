@@ -13,13 +13,13 @@
 
 namespace rocksdb_backup {
 
-// Deletes what an ended operation made on several threads. The engine's clean-up deletes one file after the other, and
-// a file system answers each when its journal comes round: 3,000 files took 7 seconds in which a stopped backup had not
-// stopped. Beside each other they are a matter of milliseconds.
+// After an operation has ended, deletes the files that it made on several threads. The BackupEngine's clean-up deletes
+// one file after another, and a file system answers each delete only when its journal is written. 3,000 files took 7
+// seconds, so a stopped backup took 7 seconds to stop. In parallel, the deletes take milliseconds.
 //
-// While the operation runs, deletes are done in place: their order matters then. Whatever looks at the directory, or
-// removes one, waits for the deletes before it, and so does the destructor. A delete that fails leaves its file to the
-// next clean-up, as the engine would.
+// While the operation runs, deletes are done at once, because their order matters then. Calls that look at a directory,
+// or remove one, wait for all earlier deletes, and so does the destructor. If a delete fails, its file is left to the
+// next clean-up. The BackupEngine does the same.
 class ParallelDeletes : public rocksdb::FileSystemWrapper {
  public:
   ParallelDeletes(const std::shared_ptr<rocksdb::FileSystem>& base, std::shared_ptr<Operation> operation);
@@ -47,7 +47,7 @@ class ParallelDeletes : public rocksdb::FileSystemWrapper {
   void Settle();
 
   const std::shared_ptr<Operation> operation_;
-  std::mutex mutex_;  // for all below
+  std::mutex mutex_;  // guards all members below
   std::condition_variable changed_;
   std::deque<std::string> waiting_;
   size_t unfinished_ = 0;

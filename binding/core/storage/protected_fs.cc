@@ -101,7 +101,8 @@ IOStatus ProtectedFileSystem::HaveSameContents(const std::string& a, const std::
 IOStatus ProtectedFileSystem::SyncFiles() {
   for (const std::string& directory : {private_path_, backup_dir_ + "/private", backup_dir_ + "/shared",
                                        backup_dir_ + "/shared_checksum", backup_dir_}) {
-    // Not every backup has both of those for shared files. The slash asks for a directory, as the engine asks.
+    // Not every repository has both directories for shared files. The slash asks for a directory, as the BackupEngine
+    // does.
     if (FileSystemWrapper::FileExists(directory + "/", IOOptions(), nullptr).IsNotFound()) {
       continue;
     }
@@ -130,7 +131,7 @@ IOStatus ProtectedFileSystem::RenameFile(const std::string& from, const std::str
     if (!same) {
       return IOStatus::Aborted("not replaced, because an unreadable backup may need it: " + to);
     }
-    return FileSystemWrapper::DeleteFile(from, options, debug);  // what is there is what was to come there
+    return FileSystemWrapper::DeleteFile(from, options, debug);  // the same contents are there already
   }
   IOStatus status = FileSystemWrapper::RenameFile(from, to, options, debug);
   if (status.ok() && protect_) {

@@ -9,21 +9,23 @@
 
 namespace rocksdb_backup {
 
-// What a backup in progress may change in its directory. The engine's clean-up deletes every file that no readable
-// backup refers to, and it runs whenever a create fails or finds traces of one that did. While a backup is unreadable,
-// be it for an hour, that clean-up would destroy its files. So while any is, only what this operation made, and what
-// interrupted creates left under the new backup's own number, may be deleted, and no file may be replaced by one that
-// differs.
+// Decides what a running create may change in its repository. The BackupEngine's clean-up deletes every file that no
+// readable backup refers to. It runs whenever a create fails, or finds traces of a create that failed. If a backup is
+// unreadable, even for only an hour, that clean-up would destroy its files. So while any backup is unreadable, two
+// rules hold. Only two kinds of files may be deleted: files that this operation made, and files that interrupted
+// creates left under the id of the new backup. And no file may be replaced by a file with other contents.
 //
-// Also holds the point of no return: the rename that makes the backup exist. The engine syncs the directories after it:
-// the power may go in between, and leave a backup whose files have no names. So they are synced before it, too.
+// This class also holds the point of no return: the rename that makes the backup exist. The BackupEngine syncs the
+// directories after that rename. A power cut in between could leave a backup whose files have no names. So this class
+// syncs the directories before the rename, too.
 class ProtectedFileSystem : public rocksdb::FileSystemWrapper {
  public:
   ProtectedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::shared_ptr<Operation> operation,
                       std::string backup_dir);
 
-  // Before the create: the id it will have, whether any backup is unreadable, and whether a backup that was reported
-  // must be there after a power cut. Opening an engine changes nothing.
+  // Called before the create. `new_id` is the id of the new backup. `protect`: some backup is unreadable. `sync`: a
+  // backup that was reported as made must survive a power cut. Until this call nothing is protected, because opening a
+  // BackupEngine changes nothing.
   void Guard(uint32_t new_id, bool protect, bool sync);
 
   static const char* kClassName() { return "ProtectedFileSystem"; }

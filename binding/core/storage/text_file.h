@@ -9,7 +9,7 @@
 
 namespace rocksdb_backup {
 
-// A file that an engine reads, whose text is in memory.
+// A file with its text in memory, for a BackupEngine to read.
 class TextFile : public rocksdb::FSSequentialFile {
  public:
   explicit TextFile(std::string text) : text_(std::move(text)) {}

@@ -35,8 +35,8 @@ class BackupEngineHandle : public Handle<BackupRepository> {
   Napi::Value Location(const Args& args) { return Napi::String::New(args.Env(), resource(args.Env()).directory()); }
   Napi::Value ReadOnly(const Args& args) { return Napi::Boolean::New(args.Env(), resource(args.Env()).read_only()); }
 
-  // (database, location, engine options, options): what a backup there would copy. Of a database that is open for
-  // reading only too.
+  // (database, location, engine options, options): returns what a backup there would copy. The database may be open for
+  // reading only.
   static Napi::Value PlanBackup(const Args& args) {
     const Napi::Env env = args.Env();
     auto* database_handle = Unwrap<DatabaseHandle>(env, args[0]);
@@ -73,7 +73,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     JsCallback exclude_files;
     ReadCreateOptions(env, args[2], &request, &exclude_files);
     const auto tracked = Track(repository, Kind::kCreate, handle);
-    // A database that wants to close does not wait for its backup.
+    // If the database wants to close, it stops this backup and does not wait until it is complete.
     const std::shared_ptr<void> watch =
         database->WhenClosing([operation = handle.operation()] { operation->RequestStop(); });
     return AsyncThrough<BackupDescription>(
@@ -164,7 +164,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         });
   }
 
-  // (id or 0 for the latest, { fileDetails }); undefined where there is no latest
+  // (id or 0 for the latest, { fileDetails }); undefined if there is no latest backup
   Napi::Value GetBackupInfo(const Args& args) {
     const bool latest = args[0].IsNumber() && args[0].As<Napi::Number>().DoubleValue() == 0;
     const uint32_t id = latest ? 0 : BackupIdArgument(args.Env(), args[0]);
@@ -209,7 +209,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         });
   }
 
-  // A turn in the line of what writes, for what is done in it.
+  // Takes a turn in the queue of writes, and returns it for what will be done in it.
   Napi::Value TakeTurn(const Args& args) {
     const Repository repository = shared_resource(args.Env());
     const auto operation = std::make_shared<Operation>();
@@ -285,7 +285,8 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     return lease;
   }
 
-  // Known to the repository from the call on, not from when a thread takes it up: so a stop right after it finds it.
+  // The repository knows the operation from the call on, not only when a thread begins it. So a stop right after the
+  // call finds it.
   static std::shared_ptr<BackupRepository::Tracked> Track(const Repository& repository, Kind kind,
                                                           const OperationHandle& handle) {
     return std::make_shared<BackupRepository::Tracked>(repository, kind, handle.operation());
@@ -301,7 +302,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     source->wal_dir = database.wal_dir();
   }
 
-  // Asked as late as possible: writes without a log may arrive until the backup begins.
+  // Checked as late as possible, because writes without a log may arrive until the backup begins.
   static Error SourceOf(Database& database, BackupSource* source) {
     if (database.mode() != DatabaseOptions::Mode::kReadWrite) {
       return Error("ROCKSDB_NOT_SUPPORTED",
@@ -341,7 +342,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         [repository, call = std::move(call)](T& result) { return call(*repository, result); }, std::move(convert));
   }
 
-  // In the turn that is given, or in one of its own.
+  // Runs in the given turn, or in a turn of its own.
   template <typename Call>
   Napi::Value Write(Napi::Env env, Napi::Value given, Call call) {
     const Repository repository = shared_resource(env);
@@ -370,7 +371,8 @@ Napi::Value WrapEngine(Napi::Env env, Repository repository, JsCallback info_log
   return Wrap(env, std::make_unique<BackupEngineHandle>(std::move(repository), std::move(info_log)));
 }
 
-// checkEngineOptions(options), checkCreateOptions(options): throw what opening and creating would, and do nothing.
+// checkEngineOptions(options), checkCreateOptions(options): throw what opening and creating would throw. They do
+// nothing else.
 void CheckEngineOptions(const Args& args) {
   OpenEngineOptions options;
   ReadOpenEngineOptions(args.Env(), args[0], &options);
@@ -401,7 +403,7 @@ Napi::Value OpenBackupEngine(const Args& args) {
         }
         Error error = BackupRepository::Open(std::move(repository_options), &repository);
         if (error.ok()) {
-          repository->AddHandle();  // for the object that Convert makes
+          repository->AddHandle();  // for the object that WrapEngine makes
         }
         return error;
       },
@@ -451,7 +453,7 @@ Napi::Value StopBackupByToken(const Args& args) {
   return Napi::Boolean::New(args.Env(), repository != nullptr && repository->StopBackup());
 }
 
-// (path) -> why this process may not read it, or undefined
+// (path) -> the reason why this process may not read it, or undefined
 Napi::Value WhyDenied(const Args& args) {
   const std::string why = Denial(PathArgument(args.Env(), args[0], "path"));
   return why.empty() ? args.Env().Undefined() : Napi::String::New(args.Env(), why).As<Napi::Value>();

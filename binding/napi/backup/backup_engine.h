@@ -7,11 +7,12 @@
 
 namespace rocksdb_backup {
 
-// What lib/backup/backup-engine.ts is made of: openBackupEngine, attachBackupEngine, stopBackup and the class they
-// return.
+// The native part of lib/backup/backup-engine.ts: openBackupEngine, attachBackupEngine, stopBackup, and the class that
+// they return.
 void RegisterBackupEngine(Napi::Env env, Napi::Object exports);
 
-// The repository of a native BackupEngine passed as an argument; throws where it is none or closed.
+// The repository of a native BackupEngine that was passed as an argument. Throws if it is not a BackupEngine, or if it
+// is closed.
 BackupRepository& EngineArgument(Napi::Env env, Napi::Value value, std::string_view name);
 
 }  // namespace rocksdb_backup

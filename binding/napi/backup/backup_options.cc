@@ -24,7 +24,8 @@ using rocksdb::InfoLogLevel;
 
 Engine& EngineOf(OpenEngineOptions* options) { return options->repository.settings.engine; }
 
-// A field of RocksDB's own struct, which lies inside ours. In newer versions it is a base of that struct that has some.
+// A field of RocksDB's own struct, which is inside our struct. In newer versions some fields are in a base of RocksDB's
+// struct.
 template <typename M, typename Base>
 Option<OpenEngineOptions> EngineField(const char* name, M Base::*member, Range range = {}) {
   return Custom<OpenEngineOptions>(
@@ -129,8 +130,9 @@ const OptionTable<OpenEngineOptions>& OpenTable() {
   return *table;
 }
 
-// Excluding files asks JS in the middle of the engine's work: the engine's thread waits for the answer. None can come
-// if the env ends: that stops the backup and waits for it, also in the middle of the question.
+// Excluding files asks JS in the middle of the BackupEngine's work, and the BackupEngine's thread waits for the answer.
+// If the env ends, no answer can come. The end of the env stops the backup and waits for it, even in the middle of the
+// question.
 class Question {
  public:
   struct State {
@@ -170,7 +172,7 @@ Error AskForExclusions(const JsCallback::Caller& call, Operation& operation, con
     for (size_t i = 0; i < files.size(); ++i) {
       list.Set(static_cast<uint32_t>(i), files[i]);
     }
-    // Nobody stands above this to catch an exception: an answer that is none is the end of the backup.
+    // No caller above this can catch an exception. If the answer is not an array of strings, the backup is aborted.
     const Napi::Value result = function.Call({list});
     if (!result.IsArray()) {
       return;
@@ -295,7 +297,7 @@ const OptionTable<RestoreRequest>& RestoreTable() {
 }  // namespace
 
 void ReadOpenEngineOptions(Napi::Env env, Napi::Value value, OpenEngineOptions* options) {
-  // RocksDB's default is one thread; a backup is mostly waiting for disks.
+  // RocksDB's default is one thread, but a backup mostly waits for disks.
   EngineOf(options).max_background_operations =
       static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
   OpenTable().Read(env, value, options);

@@ -12,12 +12,12 @@
 
 namespace rocksdb_backup {
 
-// The options of BackupEngine's methods, as lib passes them.
+// The options of the methods of BackupEngine, as lib passes them.
 
 struct OpenEngineOptions {
   BackupRepository::Options repository;
-  JsCallback info_log;        // kept by the handle that opened the engine
-  std::string info_log_path;  // opened with the engine: reading options changes nothing on the disk
+  JsCallback info_log;        // the handle that opened the engine keeps it
+  std::string info_log_path;  // opened with the engine, because reading options changes nothing on the disk
 };
 
 void ReadOpenEngineOptions(Napi::Env env, Napi::Value value, OpenEngineOptions* options);
@@ -25,14 +25,14 @@ void ReadCreateOptions(Napi::Env env, Napi::Value value, CreateRequest* request,
 void ReadRestoreOptions(Napi::Env env, Napi::Value value, RestoreRequest* request);
 
 uint32_t BackupIdArgument(Napi::Env env, Napi::Value value);
-// An option object of one boolean: `{ force: true }`, `{ checksum: true }`.
+// Reads an object with one boolean option: `{ force: true }`, `{ checksum: true }`.
 bool ReadFlag(Napi::Env env, const char* what, const char* name, Napi::Value value);
 
 Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details);
 Napi::Value ToJs(Napi::Env env, const RestoreResult& result);
 Napi::Value ToJs(Napi::Env env, const RestorePlan& plan);
-// Of several backups: what they share is one object, in the list of each. There may be half a million entries of some
-// thousand files.
+// For several backups: a file that they share is one JS object, which is in the list of each backup. There may be half
+// a million list entries for a few thousand files.
 using JsFiles = std::unordered_map<std::string_view, Napi::Value>;
 Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known);
 

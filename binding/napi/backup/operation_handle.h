@@ -9,8 +9,8 @@
 
 namespace rocksdb_backup {
 
-// What lib holds of a create, verify or restore under way: it can stop it, and it is told of its progress. Made before
-// the call and passed to it, so that an AbortSignal has something to stop from the first moment.
+// What lib holds of a running create, verify or restore. lib can stop it, and is told of its progress. It is made
+// before the call and passed to it, so that an AbortSignal has something to stop from the first moment on.
 class OperationHandle : public Wrapped {
  public:
   OperationHandle(std::shared_ptr<Operation> operation, JsCallback on_progress)
@@ -33,7 +33,7 @@ class OperationHandle : public Wrapped {
 
 void RegisterOperation(Napi::Env env, Napi::Object exports);
 
-// The operation of a call's argument; throws where there is none.
+// The operation that was passed as an argument. Throws if there is none.
 OperationHandle& OperationArgument(Napi::Env env, Napi::Value value);
 
 }  // namespace rocksdb_backup

@@ -19,7 +19,8 @@ const OptionTable<LimiterOptions>& Table() {
       "rate limiter options",
       {
           Field("bytesPerSecond", &LimiterOptions::bytes_per_second, {.min = 1}),
-          // A thread in the limiter waits for up to one refill, and nothing can wake it: the bound keeps stops quick.
+          // A thread in the limiter waits for up to one refill, and nothing can wake it. The upper bound makes sure
+          // that stops are quick.
           Field("refillPeriodMicros", &LimiterOptions::refill_period_micros, {.min = 1000, .max = 250 * 1000}),
           Field("fairness", &LimiterOptions::fairness, {.min = 1, .max = 1000}),
           Choice("mode", &LimiterOptions::mode,
@@ -31,10 +32,10 @@ const OptionTable<LimiterOptions>& Table() {
   return *table;
 }
 
-// RocksDB's limiter gives out whole bytes, once in each period. Less than one would be none for ever, and who waits for
-// it could not even be stopped.
+// RocksDB's limiter gives out whole bytes, once in each period. With less than one byte a period it would give out none
+// for ever, and a thread that waits for it could not even be stopped.
 void CheckRate(Napi::Env env, std::string_view name, Napi::Value value, int64_t rate, const LimiterOptions& options) {
-  // One that tunes itself goes down to a twentieth.
+  // A limiter that tunes itself goes down to a twentieth of its rate.
   const int64_t bytes_in_period = options.auto_tuned ? 20 : 1;
   const int64_t least = (bytes_in_period * 1'000'000 + options.refill_period_micros - 1) / options.refill_period_micros;
   if (rate < least) {

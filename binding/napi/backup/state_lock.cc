@@ -15,7 +15,7 @@ class StateLockHandle : public Wrapped {
   explicit StateLockHandle(DirectoryLock lock) : Wrapped(TypeId<StateLockHandle>::id()), lock_(std::move(lock)) {}
 
   void Release(const Args& /*args*/) { lock_.Release(); }
-  // Throws LOCK_LOST when others may have taken it meanwhile.
+  // Throws LOCK_LOST if others may have taken the lock in the meantime.
   void AssertHeld(const Args& args) {
     if (const Error error = lock_.StillHeld(); !error.ok()) {
       Throw(args.Env(), error);
@@ -26,7 +26,8 @@ class StateLockHandle : public Wrapped {
   DirectoryLock lock_;
 };
 
-// (location). Undefined while another has it. On the JS thread: it takes two system calls that wait for nobody.
+// (location). Returns undefined while another has the lock. Runs on the JS thread: it takes two system calls, which
+// wait for nobody.
 Napi::Value TryLockState(const Args& args) {
   DirectoryLock lock;
   const Error error = DirectoryLock::AcquireState(PathArgument(args.Env(), args[0], "location"), &lock);

@@ -4,7 +4,7 @@
 
 namespace rocksdb_backup {
 
-// tryLockState(location) of lib/manager/state.ts.
+// Defines tryLockState(location), for lib/manager/state.ts.
 void RegisterStateLock(Napi::Env env, Napi::Object exports);
 
 }  // namespace rocksdb_backup

@@ -7,8 +7,8 @@
 
 namespace rocksdb_backup {
 
-// A turn in the line of what writes to a backup directory, in the hands of JS: what comes behind it waits until it is
-// released, or forgotten.
+// A turn in the queue of writes to a repository, held by JS. The writes behind it wait until the turn is released or
+// garbage collected.
 class WriteTurnHandle : public Wrapped {
  public:
   explicit WriteTurnHandle(WriteQueue::Turn turn) : Wrapped(TypeId<WriteTurnHandle>::id()), turn_(std::move(turn)) {}
@@ -18,7 +18,7 @@ class WriteTurnHandle : public Wrapped {
   }
 
   void Release(const Args& /*args*/) { turn_.reset(); }
-  // Null once it was released.
+  // Null after it was released.
   const WriteQueue::Turn& turn() const { return turn_; }
 
  private:

@@ -65,7 +65,7 @@ void CheckSnapshot(Napi::Env env, const ReadCall& call, const Database& database
 
 ReadCall ReadCallOf(Napi::Env env, Napi::Value value) {
   ReadCall call;
-  if (value.IsString()) {  // in place of options: an encoding alone, which is faster
+  if (value.IsString()) {  // only an encoding instead of options, which is faster
     call.encoding = EncodingOf(env, value);
     return call;
   }

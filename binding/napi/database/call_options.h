@@ -10,23 +10,23 @@
 
 namespace rocksdb_backup {
 
-// The options of a read: RocksDB's and ours.
+// The options of a read: RocksDB's own and ours.
 struct ReadCall {
   rocksdb::ReadOptions options;
-  Snapshot::Pin pin;  // what options.snapshot points to
+  Snapshot::Pin pin;  // the snapshot that options.snapshot points to
   Encoding encoding = Encoding::kBuffer;
   const Database* snapshot_of = nullptr;
 };
 
 const OptionTable<ReadCall>& ReadTable();
 
-// `value` as the options of a read. Getters in it may do anything: close the database, take away the memory of a key.
-// So options are read first, and everything else after them.
+// Reads `value` as the options of a read. Getters in it may do anything, for example close the database or take away
+// the memory of a key. So options are read before everything else.
 ReadCall ReadCallOf(Napi::Env env, Napi::Value value);
-// The snapshot, if there is one, must be of this database.
+// If there is a snapshot, it must belong to this database.
 void CheckSnapshot(Napi::Env env, const ReadCall& call, const Database& database);
 
-// The same of a write.
+// Reads `value` as the options of a write; the same warning holds.
 rocksdb::WriteOptions WriteOptionsOf(Napi::Env env, Napi::Value value);
 
 }  // namespace rocksdb_backup

@@ -209,14 +209,14 @@ Napi::Value DatabaseHandle::snapshot(const Args& args) {
   return Wrap(env, std::make_unique<SnapshotHandle>(std::move(snapshot)));
 }
 
-// columnFamily(name): its id, or undefined.
+// columnFamily(name): returns its id, or undefined.
 Napi::Value DatabaseHandle::columnFamily(const Args& args) {
   const Napi::Env env = args.Env();
   const Database::FamilyPtr family = resource(env).FamilyByName(StringArgument(env, args[0], "name"));
   return family == nullptr ? env.Undefined() : Napi::Number::New(env, family->handle->GetID()).As<Napi::Value>();
 }
 
-// Names in the order of creation.
+// The names, in the order of creation.
 Napi::Value DatabaseHandle::columnFamilies(const Args& args) {
   return ToJs(args.Env(), resource(args.Env()).FamilyNames());
 }
@@ -224,7 +224,7 @@ Napi::Value DatabaseHandle::columnFamilies(const Args& args) {
 // createColumnFamily(name, options): its id.
 Napi::Value DatabaseHandle::createColumnFamily(const Args& args) {
   const Napi::Env env = args.Env();
-  const std::shared_ptr<Database> database = shared_resource(env);  // a getter in the options may close it
+  const std::shared_ptr<Database> database = shared_resource(env);  // a getter in the options may close the handle
   const std::string name = StringArgument(env, args[0], "name");
   CheckNewFamilyName(env, name);
   return Async<uint32_t>(
@@ -242,7 +242,7 @@ Napi::Value DatabaseHandle::dropColumnFamily(const Args& args) {
                [database, name = StringArgument(env, args[0], "name")] { return database->DropFamily(name); });
 }
 
-// flush(family): all families if undefined.
+// flush(family): flushes all families if `family` is undefined.
 Napi::Value DatabaseHandle::flush(const Args& args) {
   const Napi::Env env = args.Env();
   const std::shared_ptr<Database>& database = shared_resource(env);
@@ -311,7 +311,8 @@ Napi::Value DatabaseHandle::tryCatchUpWithPrimary(const Args& args) {
   });
 }
 
-// content(tables): { state, tables, inMemory }, names of what the database holds. See core/database/database_content.h.
+// content(tables): { state, tables, inMemory }, a description of what the database holds. See
+// core/database/database_content.h.
 Napi::Value DatabaseHandle::content(const Args& args) {
   const Napi::Env env = args.Env();
   const std::shared_ptr<Database>& database = shared_resource(env);
@@ -334,7 +335,8 @@ Napi::Value DatabaseHandle::resume(const Args& args) {
   return Async(env, Lane::kLong, Leases(LeaseOf(env)), [database] { return database->Resume(); });
 }
 
-// onEvent(listener | undefined): who is called with (kind, during, error) from now on, in place of who was before.
+// onEvent(listener | undefined): the listener is called with (kind, during, error) from now on. It replaces the
+// listener before.
 void DatabaseHandle::onEvent(const Args& args) {
   const Napi::Env env = args.Env();
   const std::shared_ptr<DatabaseEvents> events = resource(env).events();

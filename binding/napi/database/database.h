@@ -10,13 +10,13 @@
 
 namespace rocksdb_backup {
 
-// The native half of lib/database/database.ts and lib/database/column-family.ts: one JS thread's handle on a Database.
-// Methods that work on a column family take its id first; 0 is the default one. get, getMany, put and the like may
-// return their result itself instead of a promise of it, when there was nothing to wait for.
+// The native half of lib/database/database.ts: one JS thread's handle on a Database. Methods that work on a column
+// family take its id as the first argument; the default family's is 0. If there is nothing to wait for, get, getMany,
+// put and similar methods may return their result itself instead of a promise.
 class DatabaseHandle final : public Handle<Database> {
  public:
   static void Define(Napi::Env env, Napi::Object exports);
-  // A handle on `database`, for JS. Throws if it is closing.
+  // A handle on `database`, for JS. Throws if the database is closing.
   static Napi::Object New(Napi::Env env, std::shared_ptr<Database> database);
 
   explicit DatabaseHandle(std::shared_ptr<Database> database)
@@ -27,7 +27,7 @@ class DatabaseHandle final : public Handle<Database> {
   void BeforeClose() override;
 
  private:
-  // napi/database/database_data.cc: reading and writing.
+  // Reading and writing, in napi/database/database_data.cc.
   Napi::Value get(const Args& args);
   Napi::Value getSync(const Args& args);
   Napi::Value getMany(const Args& args);
@@ -42,7 +42,7 @@ class DatabaseHandle final : public Handle<Database> {
   Napi::Value deleteRange(const Args& args);
   Napi::Value merge(const Args& args);
 
-  // napi/database/database.cc: all else.
+  // Everything else, in napi/database/database.cc.
   Napi::Value batch(const Args& args);
   Napi::Value iterator(const Args& args);
   Napi::Value snapshot(const Args& args);
@@ -72,16 +72,16 @@ class DatabaseHandle final : public Handle<Database> {
   template <auto kOperation, bool kTwo, bool kNow>
   Napi::Value WriteOne(const Args& args);
 
-  // What this handle opened and must end with it, even while other handles keep the database open.
+  // Adds what this handle opened. It must end with this handle, even while other handles keep the database open.
   void AddChild(const std::shared_ptr<Database::Child>& child);
 
   const std::shared_ptr<bool> open_ = std::make_shared<bool>(true);
   std::vector<std::weak_ptr<Database::Child>> children_;
-  // Who hears of the database's own errors; it lives as long as this handle is open.
+  // The listener for errors that the database has by itself. It lives as long as this handle is open.
   JsCallback on_event_;
   std::shared_ptr<DatabaseEvents> subscribed_;
   uint64_t subscription_ = 0;
-  // How many reads go to the pool without being tried here first.
+  // How many of the next reads go to the pool without being tried here first.
   int skip_direct_reads_ = 0;
 };
 

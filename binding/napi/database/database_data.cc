@@ -1,7 +1,7 @@
-// DatabaseHandle's reading and writing.
+// The reads and writes of DatabaseHandle.
 //
-// A promise costs a way to another thread and back, many times what RocksDB needs for a key in memory. So reads first
-// try here, without the disk; and writes are done here if that needs no waiting.
+// A promise costs a trip to another thread and back. That takes many times as long as RocksDB needs for a key in
+// memory. So a read is first tried here, without the disk, and a write is done here if it needs no waiting.
 
 #include <algorithm>
 #include <cstring>
@@ -24,20 +24,21 @@ using rocksdb::PinnableSlice;
 using rocksdb::Slice;
 using rocksdb::Status;
 
-// A value that is copied here, on the JS thread, delays everything else. After a larger one the next reads go to the
-// pool.
+// Copying a value here, on the JS thread, delays everything else. After a value larger than this, the next reads go to
+// the pool.
 constexpr size_t kLargeValue = size_t{64} << 10;
 constexpr int kReadsAfterLargeValue = 32;
 constexpr uint32_t kMaxDirectKeys = 256;
 
-// Values of getMany up to this size in all cross as one piece of memory, which they then share.
+// Values of getMany with up to this many bytes in total cross as one piece of memory, which they then share.
 constexpr size_t kMaxPackedBytes = size_t{256} << 10;
 
 Error ReadError(const Status& status, const Database& database) {
   return Error::From(status, "read from " + database.path());
 }
 
-// What a read found: for Buffers its place in the read pool if it is small. Or an error thrown. NotFound is undefined.
+// Converts what a read found. For Buffers, a small value becomes its place in the read pool. NotFound becomes
+// undefined. Other errors are thrown.
 Napi::Value FoundOrUndefined(Napi::Env env, const Database& database, const Status& status, const PinnableSlice& value,
                              Encoding encoding) {
   if (status.ok()) {
@@ -53,17 +54,17 @@ Napi::Value FoundOrUndefined(Napi::Env env, const Database& database, const Stat
   Throw(env, ReadError(status, database));
 }
 
-// Many values as one piece of memory:
+// Holds many values in one piece of memory:
 //
 //   uint32 count, uint32 sizes[count], bytes
 //
-// where a size of 2^32 - 1 stands for a key that is not there.
+// A size of 2^32 - 1 stands for a missing key.
 class PackedValues {
  public:
   explicit PackedValues(uint32_t count) : bytes_((size_t{1} + count) * sizeof(uint32_t), '\xff') {
     std::memcpy(bytes_.data(), &count, sizeof(count));
   }
-  // In the order of `index`.
+  // Must be called in the order of `index`.
   void Add(uint32_t index, const Slice& value) {
     const auto size = static_cast<uint32_t>(value.size());
     std::memcpy(bytes_.data() + (size_t{1} + index) * sizeof(size), &size, sizeof(size));
@@ -85,7 +86,7 @@ struct Value {
   }
 };
 
-// Calls back with (index, whether it was found, value) for each key.
+// Calls `each(index, whether it was found, value)` for each key.
 template <typename Each>
 Error ReadEach(const Database& database, const rocksdb::ReadOptions& options, const Database::FamilyPtr& family,
                const std::vector<std::string>& keys, Each each) {
@@ -93,7 +94,7 @@ Error ReadEach(const Database& database, const rocksdb::ReadOptions& options, co
   std::vector<PinnableSlice> found(keys.size());
   std::vector<Status> statuses(keys.size());
   if (options.read_tier == rocksdb::kBlockCacheTier) {
-    // In this tier MultiGet reads the disk all the same, and gives empty values for what it cannot tell.
+    // In this tier, MultiGet reads the disk anyway, and gives empty values for what it cannot tell.
     for (size_t i = 0; i < keys.size(); ++i) {
       statuses[i] = database.db()->Get(options, family->handle, slices[i], &found[i]);
     }
@@ -121,7 +122,7 @@ Error ReadValues(const Database& database, const rocksdb::ReadOptions& options, 
   });
 }
 
-// Reads many keys, if they can be read without waiting and do not take long; else false.
+// Reads many keys if they can be read without waiting and do not take long. Returns false otherwise.
 bool ReadManyNow(Napi::Env env, const Database& database, const Database::Family& family,
                  const std::vector<std::string>& keys, const ReadCall& call, std::vector<PinnableSlice>* found,
                  std::vector<Status>* statuses) {
@@ -142,7 +143,7 @@ bool ReadManyNow(Napi::Env env, const Database& database, const Database::Family
   return true;
 }
 
-// All values, if they can be read without waiting and do not take long; else an empty Value.
+// All values if they can be read without waiting and do not take long. An empty Value otherwise.
 Napi::Value GetManyNow(Napi::Env env, const Database& database, const Database::Family& family,
                        const std::vector<std::string>& keys, const ReadCall& call) {
   std::vector<PinnableSlice> found;
@@ -173,7 +174,7 @@ Napi::Value FoundToJs(Napi::Env env, size_t count, IsFound is_found) {
   return array;
 }
 
-// One piece of memory if they are small, else an array.
+// Makes one piece of memory if the values are small, otherwise an array.
 Napi::Value ValuesToJs(Napi::Env env, std::vector<Value>& values, Encoding encoding) {
   size_t size = 0;
   for (const Value& each : values) {
@@ -248,7 +249,7 @@ Napi::Value DatabaseHandle::getSync(const Args& args) {
   return FoundOrUndefined(env, database, status, value, call.encoding);
 }
 
-// getMany(family, keys, options): an array, or PackedValues.
+// getMany(family, keys, options): returns an array, or PackedValues.
 Napi::Value DatabaseHandle::getMany(const Args& args) {
   const Napi::Env env = args.Env();
   ReadCall call = ReadCallOf(env, args[2]);
@@ -327,7 +328,7 @@ Napi::Value DatabaseHandle::hasMany(const Args& args) {
       });
 }
 
-// (family, key, options), or (family, key, value, options) if it takes two.
+// (family, key, options), or (family, key, value, options) if the operation takes two.
 template <auto kOperation, bool kTwo, bool kNow>
 Napi::Value DatabaseHandle::WriteOne(const Args& args) {
   const Napi::Env env = args.Env();

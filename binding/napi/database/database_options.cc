@@ -41,7 +41,7 @@ void ReadMergeOperator(Napi::Env env, std::string_view name, Napi::Value value, 
   out->has_merge_operator = true;
 }
 
-// { name: string | number | boolean }, by RocksDB's names, as RocksDB's option strings.
+// { name: string | number | boolean }, with RocksDB's names and values, as in RocksDB's option strings.
 void ReadRaw(Napi::Env env, std::string_view name, Napi::Value value, FamilyOptions* out) {
   for (const auto& [key, entry] : ReadEntries(env, name, value)) {
     const std::string full_name = std::string(name) + "." + key;
@@ -128,13 +128,13 @@ void ReadWalDir(Napi::Env env, std::string_view name, Napi::Value value, Databas
   out->db.wal_dir = PathArgument(env, value, name);
 }
 
-// What RocksDB writes by default changes with its versions; old ones refuse what they do not know. Files that are there
-// already stay as they are. These are defaults: what is said beside them holds.
+// RocksDB's defaults for what it writes change with its versions, and old versions reject what they do not know.
+// Existing files stay as they are. The values here are defaults: options that are given besides have priority.
 void ReadCompatibility(Napi::Env env, Napi::Value value, DatabaseOptions* out) {
   if (!value.IsUndefined() && ReadChoice<bool>(env, "compatibility", value, {{"latest", false}, {"6.6", true}})) {
-    out->family.table.format_version = 5;                          // 6: 8.6
-    out->family.table.checksum = rocksdb::kCRC32c;                 // XXH3: 6.27
-    out->family.family.compression = rocksdb::kSnappyCompression;  // LZ4, which not all were built with: 11.5
+    out->family.table.format_version = 5;                          // 6 came with RocksDB 8.6
+    out->family.table.checksum = rocksdb::kCRC32c;                 // XXH3 came with 6.27
+    out->family.family.compression = rocksdb::kSnappyCompression;  // 11.5 changed it to LZ4, which not all builds have
   }
 }
 
@@ -195,7 +195,7 @@ DatabaseOptions DatabaseOptionsOf(Napi::Env env, Napi::Value value) {
   if (!value.IsObject()) {
     return options;
   }
-  // Families start from what was said for all, in whatever order it was said.
+  // Families start from the options for all families, no matter in which order the options were given.
   const Napi::Value families = value.As<Napi::Object>().Get("columnFamilies");
   if (families.IsUndefined() || (families.IsString() && families.As<Napi::String>().Utf8Value() == "all")) {
     return options;

@@ -7,13 +7,13 @@
 
 namespace rocksdb_backup {
 
-// The options of Database.open, and of one column family: lib/database/database-options.ts says what each means.
+// The options of Database.open, and of one column family. lib/database/database-options.ts says what each one means.
 DatabaseOptions DatabaseOptionsOf(Napi::Env env, Napi::Value value);
 
-// What `value` says, over what `base` says.
+// The options in `base`, changed by the options in `value`.
 FamilyOptions FamilyOptionsOf(Napi::Env env, Napi::Value value, const FamilyOptions& base);
 
-// Throws over the empty name: RocksDB makes such a family, and has lost what is in it when the database is opened
+// Throws if the name is empty. RocksDB would make such a family, but its data is lost when the database is opened
 // again.
 void CheckNewFamilyName(Napi::Env env, const std::string& name);
 

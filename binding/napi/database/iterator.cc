@@ -44,7 +44,7 @@ const OptionTable<IteratorCall>& IteratorTable() {
                                    [](Napi::Env env, std::string_view name, Napi::Value value, IteratorCall* call) {
                                      call->options.seeks_inside_only = ReadBool(env, name, value);
                                    }),
-              // For JS alone.
+              // Only used in JS.
               Custom<IteratorCall>("limit", {}),
           })
           .With(ReadTable().Within<IteratorCall>([](IteratorCall* call) { return &call->read; })));
@@ -69,8 +69,8 @@ std::shared_ptr<Iterator> IteratorHandle::Open(Napi::Env env, const std::shared_
   return Iterator::New(database, family, call.read.options, std::move(call.read.pin), std::move(call.options));
 }
 
-// next(maxEntries, maxBytes, target?, into?): the next block, or a promise of it. Its layout is described at
-// Iterator::Next.
+// next(maxEntries, maxBytes, target?, into?): returns the next block, or a promise of it. Iterator::Next describes its
+// layout.
 Napi::Value IteratorHandle::next(const Args& args) {
   const Napi::Env env = args.Env();
   const auto max_entries = ReadValue<uint32_t>(env, "maxEntries", args[0], {});

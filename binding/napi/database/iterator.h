@@ -12,8 +12,8 @@ class IteratorHandle final : public Wrapped {
  public:
   static void Define(Napi::Env env, Napi::Object exports);
 
-  // An iterator over a family of `database`, with the options of lib/database/iterator.ts. The caller makes it end with
-  // its handle.
+  // An iterator over a family of `database`, with the options of lib/database/iterator.ts. The caller must make it end
+  // with its handle.
   static std::shared_ptr<Iterator> Open(Napi::Env env, const std::shared_ptr<Database>& database,
                                         const Database::FamilyPtr& family, Napi::Value options);
 

@@ -17,7 +17,7 @@ struct Pack {
   size_t used;
 };
 
-// lib made it; what is checked is what would be read out of bounds otherwise.
+// The arguments come from lib, so only those are checked that could lead to reads out of bounds.
 Pack PackOf(const Args& args) {
   const Napi::Env env = args.Env();
   const auto count = ReadValue<uint32_t>(env, "count", args[0], {});

@@ -9,7 +9,8 @@
 namespace rocksdb_backup {
 namespace {
 
-// What the JS thread writes itself. Larger writes go to the pool: copying them takes longer than the way there.
+// The largest write that the JS thread makes itself. Larger writes go to the pool, because copying them takes longer
+// than going there.
 constexpr size_t kMaxDirectBytes = size_t{64} << 10;
 
 }  // namespace
@@ -38,7 +39,7 @@ Status SingleDelete(WriteBatch* batch, ColumnFamilyHandle* family, const Slice& 
 }
 
 Status DeleteRange(WriteBatch* batch, ColumnFamilyHandle* family, const Slice& start, const Slice& end) {
-  // A batch would take it, and the tombstone would hide nothing or the wrong keys.
+  // A batch would accept this, and the tombstone would hide nothing or the wrong keys.
   if (family->GetComparator()->Compare(start, end) > 0) {
     return Status::InvalidArgument("deleteRange: the end comes before the start");
   }
@@ -138,7 +139,7 @@ Napi::Value WriteBatchHandle::size(const Args& args) {
   return Napi::Number::New(args.Env(), static_cast<double>(batch_.GetDataSize()));
 }
 
-// Both leave the batch empty, whatever becomes of the write.
+// Both methods leave the batch empty, whether the write succeeds or not.
 Napi::Value WriteBatchHandle::write(const Args& args) {
   const Napi::Env env = args.Env();
   const rocksdb::WriteOptions options = WriteOptionsOf(env, args[0]);

@@ -8,7 +8,7 @@
 
 namespace rocksdb_backup {
 
-// Puts one operation into a batch. The arguments start at `first`; the family is the argument before.
+// Adds one operation to a batch.
 using BatchOperation = rocksdb::Status (*)(rocksdb::WriteBatch* batch, rocksdb::ColumnFamilyHandle* family,
                                            const rocksdb::Slice& key, const rocksdb::Slice& value);
 
@@ -23,23 +23,24 @@ rocksdb::Status DeleteRange(rocksdb::WriteBatch*, rocksdb::ColumnFamilyHandle*, 
                             const rocksdb::Slice&);
 }  // namespace batch_operation
 
-// The column family of `database` that an argument names by id; throws if it was dropped.
+// The column family of `database` whose id is the argument. Throws if it was dropped.
 Database::FamilyPtr FamilyOf(Napi::Env env, const Database& database, Napi::Value id);
 
 // Writes `batch` now, on this thread.
 void WriteNow(Napi::Env env, const std::shared_ptr<Database>& database, const rocksdb::WriteOptions& options,
               rocksdb::WriteBatch* batch);
 
-// Writes `batch`: now if that needs no waiting, else on the pool. Returns undefined, or a promise of it.
+// Writes `batch`: now if that needs no waiting, otherwise on the pool. Returns undefined, or a promise of undefined.
 Napi::Value WriteSoon(Napi::Env env, const std::shared_ptr<Database>& database, const rocksdb::WriteOptions& options,
                       rocksdb::WriteBatch batch);
 
-// The native half of lib/database/write-batch.ts. Methods take the id of a column family first, as DatabaseHandle's do.
+// The native half of lib/database/write-batch.ts. Methods take the id of a column family first, like those of
+// DatabaseHandle.
 class WriteBatchHandle final : public Wrapped {
  public:
   static void Define(Napi::Env env, Napi::Object exports);
 
-  // `open` tells whether the handle that made the batch is open still.
+  // `open` tells whether the handle that made the batch is still open.
   WriteBatchHandle(std::shared_ptr<Database> database, std::shared_ptr<const bool> open)
       : Wrapped(TypeId<WriteBatchHandle>::id()), database_(std::move(database)), open_(std::move(open)) {}
 
@@ -53,7 +54,8 @@ class WriteBatchHandle final : public Wrapped {
   Napi::Value write(const Args& args);
   Napi::Value writeSync(const Args& args);
 
-  // The database while the handle is open, which on this thread means that it stays open during the call.
+  // The database, if the handle is open. As this runs on the handle's thread, the database then stays open during the
+  // call.
   Database& OpenDatabase(Napi::Env env) const;
 
   const std::shared_ptr<Database> database_;

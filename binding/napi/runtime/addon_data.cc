@@ -10,7 +10,8 @@ AddonData& AddonData::Create(Napi::Env env) {
   auto* data = new AddonData(env);
   napi_set_instance_data(
       env, data, [](napi_env, void* pointer, void*) { delete static_cast<AddonData*>(pointer); }, nullptr);
-  // After the channel's own hook was added: hooks run last added first, so the channel still works in ours.
+  // Hooks run in the reverse order of their registration. This hook is added after the channel's own hook, so the
+  // channel still works in it.
   napi_add_env_cleanup_hook(
       env, [](void* pointer) { static_cast<AddonData*>(pointer)->EnvEnds(); }, data);
   return *data;
@@ -44,7 +45,7 @@ void AddonData::EnvEnds() {
       resource->WaitIfClosing();
     }
   }
-  // Nobody posts any more. What was posted dies here, on the JS thread.
+  // No thread posts any more. What was posted is destroyed here, on the JS thread.
   channel_->Close();
   classes.clear();
   error_class.Reset();

@@ -16,15 +16,16 @@ namespace rocksdb_backup {
 
 class Wrapped;
 
-// What belongs to one env, that is to one JS thread: the main thread, or a Worker.
+// The data of one env, that is, of one JS thread: the main thread or a Worker.
 //
-// When an env ends, Node waits for the libuv pool, then runs our clean-up hook, then finalisers. The hook makes
-// `await worker.terminate()` mean that nothing of the Worker is running or open any more: it cancels the env's long
-// tasks and waits for them (each stops within one I/O buffer), drops the env's handles and waits for what thereby
-// closes. process.exit() on the main thread runs no hook; an exit handler then stops what runs in the process.
+// When an env ends, Node waits for the libuv pool, then runs our clean-up hook, then runs finalizers. Because of the
+// hook, after `await worker.terminate()` nothing of the Worker is running or open. The hook cancels the env's long
+// tasks and waits for them; each stops within one I/O buffer. Then it drops the env's handles, and waits for the
+// resources that close as a result. process.exit() on the main thread runs no hook; an exit handler then stops what
+// runs in the process.
 class AddonData {
  public:
-  // At module initialisation, once per env.
+  // Called at module initialization, once for each env.
   static AddonData& Create(Napi::Env env);
   static AddonData& Of(Napi::Env env);
 
@@ -35,10 +36,10 @@ class AddonData {
   const std::shared_ptr<JsChannel>& channel() const { return channel_; }
   const std::shared_ptr<LongTasks>& long_tasks() const { return long_tasks_; }
 
-  // Removes a handle of this env from its resource, and remembers the resource so that the env's end waits for it.
+  // Removes a handle of this env from its resource. Remembers the resource, so that the end of the env waits for it.
   void RemoveHandle(const std::shared_ptr<Resource>& resource, Resource::Done done);
 
-  // The env's wrapped objects and classes; napi/runtime/wrap.h is their only user.
+  // The env's wrapped objects and classes. Only napi/runtime/wrap.h uses them.
   void AddWrapped(Wrapped* wrapped) { wrapped_.insert(wrapped); }
   void RemoveWrapped(Wrapped* wrapped) { wrapped_.erase(wrapped); }
   bool IsWrapped(const void* pointer) const { return wrapped_.contains(static_cast<const Wrapped*>(pointer)); }

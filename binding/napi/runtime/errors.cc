@@ -48,7 +48,7 @@ std::string MustBe(std::string_view name, std::string_view expected, Napi::Value
   return text;
 }
 
-// How many letters are to be left out, put in, changed, or swapped with their neighbour.
+// How many letters must be removed, added, changed, or swapped with their neighbor.
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::vector<size_t>> edits(a.size() + 1, std::vector<size_t>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) {

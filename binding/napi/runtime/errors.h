@@ -9,10 +9,10 @@
 
 namespace rocksdb_backup {
 
-// Error -> JS. The class RocksDBError lives in lib/base/errors.ts and is handed over once per thread, by
-// `setErrorClass`.
+// Turns an Error into a JS error. The class RocksDBError is defined in lib/base/errors.ts and is passed to the addon
+// once for each thread, by `setErrorClass`.
 
-// A new RocksDBError with code, subcode and severity (undefined when there is none). `error` must not be ok.
+// A new RocksDBError with code, subcode and severity; these are undefined if there is none. `error` must not be ok.
 Napi::Value ToJs(Napi::Env env, const Error& error);
 
 [[noreturn]] void Throw(Napi::Env env, const Error& error);
@@ -23,11 +23,11 @@ inline void ThrowIfError(Napi::Env env, const Error& error) {
   }
 }
 
-// The three ways in which an argument is wrong; each gets code INVALID_OPTION. `name` is what the caller wrote ("sync",
-// "key"), `expected` completes the sentence 'name must be ...'.
+// The three ways in which an argument can be wrong. Each gets the code INVALID_OPTION. `name` is what the caller wrote
+// ("sync", "key"); `expected` completes the sentence 'name must be ...'.
 [[noreturn]] void ThrowWrongType(Napi::Env env, std::string_view name, std::string_view expected, Napi::Value actual);
 [[noreturn]] void ThrowOutOfRange(Napi::Env env, std::string_view name, std::string_view expected, Napi::Value actual);
-// Asks whether one of the known options was meant, as lib/base/unknown-option.ts does.
+// Asks in its message whether one of the known options was meant, as lib/base/unknown-option.ts does.
 [[noreturn]] void ThrowUnknownOption(Napi::Env env, std::string_view what, std::string_view name,
                                      const std::vector<std::string>& known = {});
 

@@ -10,11 +10,12 @@
 
 namespace rocksdb_backup {
 
-// A JS function that other threads call. Whoever keeps a JsCallback keeps it on the JS thread; what runs elsewhere has
-// only the Caller, which does nothing once the function is gone.
+// A JS function that other threads call. The JsCallback itself is kept on the JS thread. Other threads only have the
+// Caller, which does nothing after the function is gone.
 class JsCallback {
  public:
-  // Builds the arguments, on the JS thread, and calls the function with them. What JS throws is thrown out of it.
+  // Builds the arguments, on the JS thread, and calls the function with them. An exception of the function leaves
+  // `Invoke`.
   using Invoke = std::function<void(Napi::Env, const Napi::Function&)>;
 
   class Caller {
@@ -23,7 +24,7 @@ class JsCallback {
     Caller(std::weak_ptr<Napi::FunctionReference> function, std::shared_ptr<JsChannel> channel)
         : function_(std::move(function)), channel_(std::move(channel)) {}
 
-    // Any thread. If the function is gone or the env ends, `invoke` is destroyed without being called.
+    // May be called on any thread. If the function is gone or the env ends, `invoke` is destroyed without being called.
     void operator()(Invoke invoke) const {
       channel_->Post([function = function_, invoke = std::move(invoke)](Napi::Env env) {
         if (const auto alive = function.lock()) {

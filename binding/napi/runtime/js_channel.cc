@@ -53,7 +53,7 @@ void JsChannel::Wake(napi_env env, napi_value, void* context, void*) {
   if (env == nullptr) {
     return;  // the env is ending
   }
-  // A copy: the context may go while a call runs.
+  // A copy, because the context may be destroyed while a call runs.
   const std::shared_ptr<JsChannel> self = *static_cast<std::shared_ptr<JsChannel>*>(context);
   self->Drain(env);
 }
@@ -72,7 +72,7 @@ void JsChannel::Drain(Napi::Env env) {
     try {
       call(env);
     } catch (const Napi::Error& error) {
-      // As if thrown from a timer: 'uncaughtException'. Fails silently, as it should, in an ending Worker.
+      // The same as an exception in a timer: 'uncaughtException'. In an ending Worker it fails silently, as it should.
       napi_fatal_exception(env, error.Value());
     }
   }

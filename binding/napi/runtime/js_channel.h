@@ -9,26 +9,27 @@
 
 namespace rocksdb_backup {
 
-// The way from any thread into one env's JS thread. The queue is ours and Node's thread-safe function only rings the
-// bell: so a burst of posts costs one wake-up, and what was posted to an ending env can be destroyed on its JS thread
-// while references into it are still valid.
+// Carries calls from any thread to the JS thread of one env. The queue is our own; Node's thread-safe function only
+// wakes the JS thread. So a burst of posts costs one wake-up. And calls that were posted to an ending env can be
+// destroyed on its JS thread, while references into the env are still valid.
 //
-// An idle channel does not keep the event loop alive; Ref does, once per pending operation.
+// An idle channel does not keep the event loop alive. Ref does; it is called once for each pending operation.
 class JsChannel : public std::enable_shared_from_this<JsChannel> {
  public:
   using Call = std::function<void(Napi::Env)>;
 
   static std::shared_ptr<JsChannel> New(Napi::Env env);
 
-  // Any thread. Once the channel is closed the call is dropped and destroyed at once, on this thread: calls that hold
-  // JS references belong to long tasks, for which the env waits before it closes the channel.
+  // May be called on any thread. After the channel is closed, the call is dropped and destroyed at once, on this
+  // thread. That is safe, because calls that hold JS references belong to long tasks, and the env waits for those
+  // before it closes the channel.
   void Post(Call call);
 
-  // JS thread.
+  // JS thread only.
   void Ref(Napi::Env env);
   void Unref(Napi::Env env);
 
-  // JS thread, when the env ends: what was posted and did not run is destroyed.
+  // JS thread only, when the env ends. Destroys the calls that were posted and did not run.
   void Close();
 
  private:

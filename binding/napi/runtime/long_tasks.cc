@@ -6,7 +6,7 @@
 namespace rocksdb_backup {
 namespace {
 
-// Never destroyed: it is used while the process exits.
+// Never destroyed, because it is used while the process exits.
 struct Registered {
   std::mutex mutex;
   std::vector<std::weak_ptr<LongTasks>> tasks;
@@ -26,7 +26,7 @@ uint64_t LongTasks::Add(std::function<void()> cancel) {
 }
 
 void LongTasks::Remove(uint64_t id) {
-  std::function<void()> dropped;  // outlives the lock: what it captured may take others
+  std::function<void()> dropped;  // destroyed after the lock: what it captured may take other locks
   const std::lock_guard lock(mutex_);
   auto found = cancels_.find(id);
   if (found != cancels_.end()) {

@@ -9,20 +9,20 @@
 
 namespace rocksdb_backup {
 
-// The long operations that one env has under way, from when they are queued until their completion was posted.
+// The long operations of one env. An operation counts from when it is queued until its completion was posted.
 class LongTasks {
  public:
-  // `cancel` asks the operation to end soon; it may be called from any thread, at most once, also before the operation
-  // started and after it ended, and must not block. May be empty.
+  // `cancel` asks the operation to end soon. It may be called on any thread, at most once, also before the operation
+  // has started and after it has ended. It must not block. It may be empty.
   uint64_t Add(std::function<void()> cancel);
   void Remove(uint64_t id);
 
-  // True from when CancelAndWait was called: what did not start yet must not.
+  // True after CancelAndWait was called: operations that have not started must not start.
   bool ending();
 
   void CancelAndWait();
 
-  // Makes `tasks` part of what StopAllLongTasks stops, for as long as it lives.
+  // StopAllLongTasks stops `tasks` too, for as long as that object lives.
   static void Register(const std::shared_ptr<LongTasks>& tasks);
 
  private:
@@ -33,7 +33,7 @@ class LongTasks {
   bool ending_ = false;
 };
 
-// CancelAndWait for every env of the process.
+// Calls CancelAndWait for every env of the process.
 void StopAllLongTasks();
 
 }  // namespace rocksdb_backup

@@ -1,7 +1,7 @@
 #pragma once
 
-// The sole include of napi.h, so that every file sees it with the same settings. The build defines them too; these are
-// for editors and for compiling a single file.
+// The only include of napi.h, so that every file sees it with the same settings. The build defines these settings too.
+// The definitions here are for editors, and for compiling a single file.
 
 #ifndef NAPI_VERSION
 #define NAPI_VERSION 8
@@ -12,7 +12,7 @@
 #ifndef NODE_ADDON_API_DISABLE_DEPRECATED
 #define NODE_ADDON_API_DISABLE_DEPRECATED
 #endif
-// Without it, ending a Worker while async work is in flight aborts the process.
+// Without this setting, ending a Worker during async work aborts the process.
 #ifndef NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #endif

@@ -19,7 +19,7 @@ void PinLibrary() {
     dlopen(info.dli_fname, RTLD_LAZY | RTLD_NODELETE | RTLD_NOLOAD);  // the handle is never closed, on purpose
   }
 #endif
-  // On Linux the linker's -z nodelete does it.
+  // On Linux, the linker option -z nodelete does this.
 }
 
 }  // namespace rocksdb_backup

@@ -9,8 +9,8 @@
 
 namespace rocksdb_backup {
 
-// Memory of JS (lib/native/reads.ts) that small values are copied into, one after the other. JS gives a new one before
-// this one is full.
+// Memory from JS (lib/native/reads.ts) that small values are copied into, one after another. JS gives new memory before
+// this is full.
 class ReadPool {
  public:
   static constexpr size_t kMaxValue = 4096;
@@ -32,12 +32,12 @@ class ReadPool {
     size_ = used_ = 0;
   }
 
-  // Copies a value and returns its place for lib/native/reads.ts; or an empty Value if it does not fit.
+  // Copies a value and returns its place, for lib/native/reads.ts. Returns an empty Value if the value does not fit.
   Napi::Value Put(Napi::Env env, const rocksdb::Slice& value) {
     if (size_ == 0 || value.size() > kMaxValue || value.size() > size_ - used_) {
       return {};
     }
-    if (memory_.Value().IsDetached()) {  // somebody transferred the memory of a value: it is not ours any more
+    if (memory_.Value().IsDetached()) {  // JS code transferred the memory of a value, so it is no longer ours
       Release();
       return {};
     }

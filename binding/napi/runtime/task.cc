@@ -9,7 +9,7 @@
 namespace rocksdb_backup {
 namespace {
 
-// Settled from outside.
+// A task that is settled by a call from outside.
 class CompletionTask final : public Task {
  public:
   using Task::Task;
@@ -20,8 +20,8 @@ class CompletionTask final : public Task {
   Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
 };
 
-// Posts the settling of a long task and then forgets the task, in this order: when an env ends it waits for its tasks
-// to be forgotten, and destroys on its JS thread what was posted.
+// Posts the settling of a long task, and then removes the task from the list. The order matters: when an env ends, it
+// waits until its tasks are removed, and then destroys what was posted on its JS thread.
 void PostSettle(const std::shared_ptr<JsChannel>& channel, const std::shared_ptr<LongTasks>& tasks, uint64_t id,
                 std::shared_ptr<Task> task) {
   channel->Post([task = std::move(task), channel = channel.get()](Napi::Env env) {
@@ -46,13 +46,13 @@ void Task::Guard(const std::function<Error()>& work) noexcept {
     } catch (const std::bad_alloc&) {
       error_ = Error("ROCKSDB_ABORTED", "not enough memory");
     } catch (const std::exception& error) {
-      // RocksDB does not throw by design, but what it reads from damaged files can make the standard library throw.
+      // RocksDB itself does not throw, but what it reads from damaged files can make the standard library throw.
       error_ = Error("ROCKSDB_ABORTED", std::string("internal error: ") + error.what());
     } catch (...) {
       error_ = Error("ROCKSDB_ABORTED", "internal error");
     }
   } catch (...) {
-    std::terminate();  // no memory even for the sentence
+    std::terminate();  // not even enough memory for the message
   }
 }
 
@@ -73,7 +73,7 @@ void Task::Settle(Napi::Env env) noexcept {
   if (value == nullptr) {
     napi_get_undefined(env, &value);
   }
-  // In an ending env these do nothing.
+  // In an ending env, these calls do nothing.
   if (failed) {
     napi_reject_deferred(env, deferred_, value);
   } else {

@@ -14,7 +14,8 @@
 
 namespace rocksdb_backup {
 
-// Everything asynchronous is an Async call: what to do on another thread, and what to make of its result for JS.
+// Every asynchronous function is an Async call. It says what to do on another thread, and how to turn the result into a
+// JS value.
 //
 //     return Async<std::string>(env, Lane::kShort, Leases(lease),
 //         [db, key](std::string& value) { return db->Get(key, &value); },
@@ -22,11 +23,11 @@ namespace rocksdb_backup {
 
 enum class Lane {
   kShort,  // libuv's pool: get, put, a block of an iterator
-  kLong,   // threads of our own (why: core/base/background.h): open, close, flush, compaction, backups. Keeps the event
+  kLong,   // our own threads (why: core/base/background.h): open, close, flush, compaction, backups. Keeps the event
            // loop alive, and is cancelled and waited for when its env ends.
 };
 
-// What a task keeps open until its work ended, also if its completion is then skipped.
+// The leases that a task holds until its work has ended, even if its completion is skipped afterwards.
 class Leases {
  public:
   Leases() = default;
@@ -38,10 +39,11 @@ class Leases {
   std::array<Resource::Lease, 3> leases_;
 };
 
-// Calls what it is given once, later, on a thread of core/base/background.h.
+// Calls its argument once, later, on a thread of core/base/background.h.
 using Runner = std::function<void(std::function<void()>)>;
 
-// One promise and what settles it. Created, settled and destroyed on the JS thread; Execute runs elsewhere.
+// One promise, and what settles it. It is created, settled and destroyed on the JS thread. Execute runs on another
+// thread.
 class Task {
  public:
   explicit Task(Napi::Env env);
@@ -51,14 +53,14 @@ class Task {
 
   napi_value promise() const { return promise_; }  // valid in the scope that created the task
   virtual void Execute() noexcept = 0;
-  // Instead of Execute: the env ends before the work began.
+  // Called instead of Execute if the env ends before the work began.
   virtual void Cancel() noexcept = 0;
   void Settle(Napi::Env env) noexcept;
   void Fail(Error error) { error_ = std::move(error); }
 
  protected:
   virtual Napi::Value Result(Napi::Env env) = 0;
-  // Runs `work`; whatever it throws becomes an Error.
+  // Runs `work`. An exception of it becomes an Error.
   void Guard(const std::function<Error()>& work) noexcept;
 
  private:
@@ -83,7 +85,7 @@ class AsyncTask final : public Task {
 
   void Execute() noexcept override {
     Guard([this] { return (*work_)(result_); });
-    work_.reset();  // what it captured is of the leased resources: it goes before the leases
+    work_.reset();  // what it captured belongs to the leased resources, so it is destroyed before the leases
     leases_.Release();
   }
   void Cancel() noexcept override {
@@ -103,10 +105,10 @@ class AsyncTask final : public Task {
 };
 
 // `work`: Error(T&), on another thread. `convert`: Napi::Value(Napi::Env, T&), on the JS thread, if the work succeeded.
-// `cancel` (long lane only): asks the work to end soon, because its env ends; any thread, must not block.
-// JS references may be captured by `convert`, never by `work` or `cancel`.
+// `cancel` (long lane only): asks the work to end soon, because its env ends; called on any thread, must not block.
+// `convert` may capture JS references; `work` and `cancel` must not.
 //
-// AsyncThrough is of the long lane, and begins when `run` says.
+// AsyncThrough uses the long lane, and begins when `run` starts it.
 template <typename T, typename Work, typename Convert>
 Napi::Value AsyncThrough(Napi::Env env, const Runner& run, Leases leases, Work work, Convert convert,
                          std::function<void()> cancel = {}) {
@@ -127,7 +129,7 @@ Napi::Value Async(Napi::Env env, Lane lane, Leases leases, Work work, Convert co
   return Napi::Value(env, TaskRunner::RunShort(env, std::move(task)));
 }
 
-// The same for work that has no result: Error(). The promise resolves with undefined.
+// The same for work without a result: Error(). The promise resolves with undefined.
 template <typename Work>
 Napi::Value Async(Napi::Env env, Lane lane, Leases leases, Work work, std::function<void()> cancel = {}) {
   struct Nothing {};
@@ -136,8 +138,8 @@ Napi::Value Async(Napi::Env env, Lane lane, Leases leases, Work work, std::funct
       [](Napi::Env env, Nothing&) { return env.Undefined(); }, std::move(cancel));
 }
 
-// A promise that whoever gets the returned function settles: once, from any thread. Until then it counts as a long
-// task.
+// Makes a promise that is settled by calling the returned function, once, from any thread. Until then it counts as a
+// long task.
 Resource::Done Completion(Napi::Env env, Napi::Promise* promise, std::function<void()> cancel = {});
 
 }  // namespace rocksdb_backup

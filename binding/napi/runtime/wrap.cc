@@ -81,7 +81,7 @@ napi_value Wrapping::Failed(napi_env env, bool reject, const std::exception& err
   try {
     return Failed(env, reject, ToJs(env, Error("ROCKSDB_ABORTED", error.what())));
   } catch (...) {
-    return nullptr;  // nothing can be told to JS any more: the env is ending
+    return nullptr;  // the env is ending, so nothing can be reported to JS
   }
 }
 

@@ -14,11 +14,11 @@
 
 namespace rocksdb_backup {
 
-// JS classes over C++ objects. Leaner than Napi::ObjectWrap, and safe against a wrong `this`: the wrapped pointer is
-// used only if it is one of this env's live objects and of the right class. (Type tags would do the same for the price
-// of another property lookup per call.)
+// JS classes over C++ objects. They cost less than Napi::ObjectWrap, and they are safe against a wrong `this`: the
+// wrapped pointer is used only if it is a live object of this env and of the right class. (Type tags would do the same,
+// for the price of another property lookup for each call.)
 
-// The arguments of a call. A missing one reads as undefined.
+// The arguments of a call. A missing argument reads as undefined.
 class Args {
  public:
   static constexpr size_t kMax = 8;
@@ -37,14 +37,15 @@ class Args {
   std::span<const napi_value> values_;
 };
 
-// The address of a type's tag is its id.
+// The id of a type is the address of its tag.
 template <typename T>
 struct TypeId {
   static inline const char tag = 0;
   static const void* id() { return &tag; }
 };
 
-// One JS object. Lives as long as it; created, used and destroyed on its env's JS thread.
+// The C++ side of one JS object, which lives as long as that object. It is created, used and destroyed on its env's JS
+// thread.
 class Wrapped {
  public:
   virtual ~Wrapped();
@@ -53,14 +54,14 @@ class Wrapped {
 
   const void* type_id() const { return type_id_; }
 
-  // The env ends: let go of everything that is shared with other threads. The destructor, which follows some time
-  // later, must not use AddonData any more.
+  // The env ends: gives up everything that is shared with other threads. The destructor runs some time later and must
+  // not use AddonData any more.
   void EnvEnds() { Detach(*std::exchange(addon_, nullptr)); }
 
  protected:
   explicit Wrapped(const void* type_id) : type_id_(type_id) {}
   virtual void Detach(AddonData& /*addon*/) {}
-  // Null when the env is ending.
+  // Null if the env is ending.
   AddonData* addon() const { return addon_; }
 
  private:
@@ -69,7 +70,7 @@ class Wrapped {
   AddonData* addon_ = nullptr;
 };
 
-// The part of the machinery that needs no template.
+// The part of the code that needs no template.
 class Wrapping {
  public:
   using Function = napi_value (*)(napi_env, napi_callback_info);
@@ -77,11 +78,11 @@ class Wrapping {
   static Napi::Function Define(Napi::Env env, const char* name, const void* type_id,
                                std::span<const napi_property_descriptor> properties);
   static Napi::Object Wrap(Napi::Env env, std::unique_ptr<Wrapped> object);
-  // Null when `value` is not such an object.
+  // Null if `value` is not such an object.
   static Wrapped* Unwrap(Napi::Env env, napi_value value, const void* type_id);
   [[noreturn]] static void ThrowWrongReceiver(Napi::Env env);
 
-  // Runs `body` with the arguments of the call; whatever it throws becomes a JS exception, or a rejected promise.
+  // Runs `body` with the arguments of the call. An exception of it becomes a JS exception or a rejected promise.
   template <typename Body>
   static napi_value Call(napi_env env, napi_callback_info info, bool reject, Body&& body) noexcept {
     try {
@@ -103,13 +104,13 @@ class Wrapping {
   static napi_value Failed(napi_env env, bool reject, const std::exception& error) noexcept;
 };
 
-// Hands a new C++ object to JS. Its class was defined by DefineClass.
+// Gives a new C++ object to JS. DefineClass must have defined its class.
 template <typename T>
 Napi::Object Wrap(Napi::Env env, std::unique_ptr<T> object) {
   return Wrapping::Wrap(env, std::move(object));
 }
 
-// The C++ object of a JS value, or null when the value is not a T.
+// The C++ object of a JS value. Null if the value is not a T.
 template <typename T>
 T* Unwrap(Napi::Env env, napi_value value) {
   return static_cast<T*>(Wrapping::Unwrap(env, value, TypeId<T>::id()));
@@ -149,7 +150,7 @@ napi_value InvokeFunction(napi_env env, napi_callback_info info) {
   });
 }
 
-// T::method(const Args&); exceptions are thrown into JS.
+// T::method(const Args&). Its exceptions are thrown into JS.
 template <auto kMethod>
 napi_property_descriptor Method(const char* name) {
   return {
@@ -157,7 +158,7 @@ napi_property_descriptor Method(const char* name) {
       nullptr};
 }
 
-// The same for a method that returns a promise: exceptions reject it.
+// The same for a method that returns a promise. Its exceptions reject the promise.
 template <auto kMethod>
 napi_property_descriptor AsyncMethod(const char* name) {
   return {name,   nullptr, MethodTraits<kMethod>::template Invoke<true>, nullptr, nullptr, nullptr, napi_default_method,
@@ -176,7 +177,7 @@ napi_property_descriptor Getter(const char* name) {
           nullptr};
 }
 
-// A free function(const Args&) as a static method.
+// A free function(const Args&), as a static method.
 template <auto kFunction>
 napi_property_descriptor Static(const char* name) {
   return {name,
@@ -201,14 +202,14 @@ napi_property_descriptor AsyncStatic(const char* name) {
           nullptr};
 }
 
-// Defines the JS class of T. `new` from JS throws; objects come from Wrap.
+// Defines the JS class of T. `new` in JS throws; objects are made by Wrap.
 template <typename T>
 Napi::Function DefineClass(Napi::Env env, const char* name,
                            std::initializer_list<napi_property_descriptor> properties) {
   return Wrapping::Define(env, name, TypeId<T>::id(), {properties.begin(), properties.size()});
 }
 
-// A free function(const Args&) as a JS function.
+// A free function(const Args&), as a JS function.
 template <auto kFunction, bool kReject = false>
 Napi::Function MakeFunction(Napi::Env env, const char* name) {
   napi_value function = nullptr;
@@ -216,12 +217,13 @@ Napi::Function MakeFunction(Napi::Env env, const char* name) {
   return Napi::Function(env, function);
 }
 
-// A JS object's share in a Resource: the base of every class over one. Closing drops the share; the resource closes
-// with its last one.
+// A JS object's share in a Resource. It is the base of every class over a resource. Closing drops the share, and the
+// resource closes with its last share.
 template <typename R>
 class Handle : public Wrapped {
  public:
-  // Garbage collected while open. A derived class that overrides BeforeClose does the same in its own destructor.
+  // The object was garbage collected while it was open. A derived class that overrides BeforeClose must do the same in
+  // its own destructor.
   ~Handle() override {
     if (resource_ != nullptr && addon() != nullptr) {
       addon()->RemoveHandle(std::exchange(resource_, nullptr), {});
@@ -230,7 +232,7 @@ class Handle : public Wrapped {
 
   bool open() const { return resource_ != nullptr; }
 
-  // The resource, or an error thrown into JS when this handle was closed.
+  // The resource. Throws an error into JS if this handle was closed.
   R& resource(Napi::Env env) const {
     if (resource_ == nullptr) {
       Throw(env, R::ClosedError());
@@ -242,8 +244,8 @@ class Handle : public Wrapped {
     return resource_;
   }
 
-  // A promise of the resource's end if this was its last handle, of nothing otherwise. A second close waits for the
-  // first.
+  // If this was the last handle, the promise resolves when the resource is closed. Otherwise it waits for nothing. A
+  // second close returns the promise of the first.
   Napi::Value CloseHandle(Napi::Env env) {
     if (resource_ != nullptr) {
       BeforeClose();
@@ -256,10 +258,10 @@ class Handle : public Wrapped {
   }
 
  protected:
-  // `resource` must have got a handle for this object by AddHandle.
+  // AddHandle of `resource` must have succeeded for this object.
   Handle(const void* type_id, std::shared_ptr<R> resource) : Wrapped(type_id), resource_(std::move(resource)) {}
 
-  // Ends what this handle opened: iterators, snapshots. JS thread; must not block.
+  // Ends what this handle opened, such as iterators and snapshots. Runs on the JS thread; must not block.
   virtual void BeforeClose() {}
 
   void Detach(AddonData& addon) override {

@@ -7,8 +7,8 @@
 
 namespace rocksdb_backup {
 
-// Copies bytes to where a Buffer begins, and gives their number. An empty Value if there is no Buffer, or too little
-// room.
+// Copies bytes to the beginning of a Buffer and returns their number. Returns an empty Value if there is no Buffer, or
+// if it is too small.
 inline Napi::Value CopyInto(Napi::Env env, Napi::Value buffer, const rocksdb::Slice& bytes) {
   void* data = nullptr;
   size_t size = 0;

@@ -16,7 +16,8 @@
 
 namespace rocksdb_backup {
 
-// Option tables: which JS option goes into which field of which struct, once for reading and writing.
+// Option tables say which JS option goes into which field of which struct. They are written once, for reading and
+// writing.
 //
 //     const OptionTable<rocksdb::WriteOptions> kWriteOptions("write options", {
 //         Field("sync", &rocksdb::WriteOptions::sync),
@@ -26,7 +27,8 @@ namespace rocksdb_backup {
 //     kWriteOptions.Read(env, args[2], &options);
 //
 // An option that is absent or undefined changes nothing. An unknown key, a wrong type or an unknown name of a choice is
-// a TypeError, a number out of range a RangeError; both say which option, what was expected and what was given.
+// a TypeError. A number out of range is a RangeError. Both say which option it is, what was expected and what was
+// given.
 
 template <typename S>
 struct Option {
@@ -35,7 +37,7 @@ struct Option {
   std::function<Napi::Value(Napi::Env, const S&)> write;                        // empty: not written
 };
 
-// What a number may be, beyond what its type can hold.
+// The limits of a number, in addition to those of its type.
 struct Range {
   std::optional<int64_t> min = {};
   std::optional<int64_t> max = {};
@@ -44,10 +46,10 @@ struct Range {
 bool ReadBool(Napi::Env env, std::string_view name, Napi::Value value);
 double ReadDouble(Napi::Env env, std::string_view name, Napi::Value value, Range range);
 std::string ReadString(Napi::Env env, std::string_view name, Napi::Value value);
-// A number without fraction or a bigint, within both ranges.
+// A number without fraction, or a bigint, within both ranges.
 int64_t ReadInt64(Napi::Env env, std::string_view name, Napi::Value value, int64_t min, int64_t max);
 uint64_t ReadUint64(Napi::Env env, std::string_view name, Napi::Value value, uint64_t min, uint64_t max);
-// A number, or a bigint where a number would lose digits.
+// A number, or a bigint if a number would lose digits.
 Napi::Value WriteInt64(Napi::Env env, int64_t value);
 Napi::Value WriteUint64(Napi::Env env, uint64_t value);
 
@@ -87,7 +89,7 @@ Napi::Value WriteValue(Napi::Env env, const M& value) {
   }
 }
 
-// Field and Choice return these, which become an Option of any struct that has, or inherits, the member.
+// Field and Choice return these structs. They convert to an Option of any struct that has, or inherits, the member.
 template <typename M, typename B>
 struct FieldSpec {
   const char* name;
@@ -158,30 +160,30 @@ ChoiceSpec<M, B> Choice(const char* name, M B::*member, std::type_identity_t<Cho
   return {name, member, std::move(choices)};
 }
 
-// Anything else: a reader of one's own, void(Napi::Env, std::string_view name, Napi::Value, S*).
+// For any other option: a reader of its own, void(Napi::Env, std::string_view name, Napi::Value, S*).
 template <typename S>
 Option<S> Custom(const char* name, decltype(Option<S>::read) read, decltype(Option<S>::write) write = {}) {
   return {name, std::move(read), std::move(write)};
 }
 
-// The object's own and inherited enumerable string keys with their values, undefined values left out. Throws a
-// TypeError if `value` is not a plain object.
+// The object's enumerable string keys, its own and inherited ones, with their values. Undefined values are left out.
+// Throws a TypeError if `value` is not a plain object.
 std::vector<std::pair<std::string, Napi::Value>> ReadEntries(Napi::Env env, std::string_view what, Napi::Value value);
 
 template <typename S>
 class OptionTable {
  public:
-  // `what` starts a sentence about an unknown key: "write options".
+  // `what` begins a sentence about an unknown key: "write options".
   OptionTable(const char* what, std::initializer_list<Option<S>> options) : what_(what), options_(options) {}
 
-  // All of this and of `other`.
+  // A table with all options of this table and of `other`.
   OptionTable With(const OptionTable& other) const {
     OptionTable table = *this;
     table.options_.insert(table.options_.end(), other.options_.begin(), other.options_.end());
     return table;
   }
 
-  // The same options for a struct that has an S as a part: `part` finds it.
+  // The same options, for a struct that has an S as a part. `part` returns that part.
   template <typename Whole>
   OptionTable<Whole> Within(S* (*part)(Whole*)) const {
     OptionTable<Whole> table(what_, {});
@@ -201,7 +203,7 @@ class OptionTable {
     return table;
   }
 
-  // Undefined reads as no options at all.
+  // Undefined means that there are no options.
   void Read(Napi::Env env, Napi::Value value, S* out) const {
     if (value.IsEmpty() || value.IsUndefined()) {
       return;

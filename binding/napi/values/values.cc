@@ -7,7 +7,7 @@
 namespace rocksdb_backup {
 namespace {
 
-// From here on memory is handed over to JS instead of being copied. lib/native/block.ts knows this number.
+// From this size on, memory is handed over to JS instead of being copied. lib/native/block.ts knows this number.
 constexpr size_t kHandOver = size_t{1} << 20;
 
 }  // namespace
@@ -18,7 +18,7 @@ Bytes::Bytes(Napi::Env env, Napi::Value value, std::string_view name, int64_t in
     void* data = nullptr;
     size_t size = 0;
     napi_get_buffer_info(env, value, &data, &size);
-    // An empty array has no memory; RocksDB wants a pointer.
+    // An empty array has no memory, but RocksDB needs a pointer.
     slice_ = size == 0 ? rocksdb::Slice(inline_, 0) : rocksdb::Slice(static_cast<const char*>(data), size);
     return;
   }
@@ -27,7 +27,7 @@ Bytes::Bytes(Napi::Env env, Napi::Value value, std::string_view name, int64_t in
     const std::string full_name = std::string(name) + (index < 0 ? "" : "[" + std::to_string(index) + "]");
     ThrowWrongType(env, full_name, "a string, a Buffer or a Uint8Array", value.IsEmpty() ? env.Undefined() : value);
   }
-  if (size < kInline - 4) {  // a character has up to four bytes, so nothing was cut off
+  if (size < kInline - 4) {  // a character has at most four bytes, so nothing was cut off
     slice_ = rocksdb::Slice(inline_, size);
     return;
   }
@@ -63,14 +63,14 @@ Napi::Value ToJs(Napi::Env env, std::string&& bytes, Encoding encoding) {
   }
   auto owned = std::make_unique<std::string>(std::move(bytes));
   napi_value buffer = nullptr;
-  // Some hosts (Electron) allow no foreign memory.
+  // Some hosts (Electron) do not allow memory from outside.
   const napi_status status = napi_create_external_buffer(
       env, owned->size(), owned->data(), [](napi_env, void*, void* hint) { delete static_cast<std::string*>(hint); },
       owned.get(), &buffer);
   if (status != napi_ok) {
     return ToJs(env, rocksdb::Slice(*owned), encoding);
   }
-  (void)owned.release();  // the Buffer has it now
+  (void)owned.release();  // the Buffer owns it now
   return Napi::Value(env, buffer);
 }
 
