@@ -10,6 +10,7 @@ import type {
 } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 import type { NativeBackupEngine, NativeOperation } from '../native/native-backup-engine.js';
+import type { Storage } from '../storage/storage.js';
 import { damageInWords, damageLookup, readKnownDamage } from './known-damage.js';
 import { nativeLimiter, RateLimiter } from './rate-limiter.js';
 
@@ -248,6 +249,11 @@ export class BackupEngine implements AsyncDisposable {
     return this.#native.location;
   }
 
+  /** @internal The place where the repository lives. */
+  get storage(): Storage {
+    return this.#native.storage;
+  }
+
   /** Whether the engine was opened with `readOnly`. */
   get readOnly(): boolean {
     return this.#native.readOnly;
@@ -314,7 +320,7 @@ export class BackupEngine implements AsyncDisposable {
 
   /** Correct names and sizes prove nothing about a file whose contents are already known to be damaged. */
   async #refuseKnownDamage(backupId: number): Promise<void> {
-    const damage = await readKnownDamage(this.location);
+    const damage = await readKnownDamage(this.storage);
     if (damage.length === 0) {
       return;
     }
@@ -388,7 +394,7 @@ export class BackupEngine implements AsyncDisposable {
 
   /** Returns 0 if no damage is known, or if there is no backup to choose: then native code chooses, or reports that there is none. */
   async #latestWhole(): Promise<number> {
-    const damage = await readKnownDamage(this.location);
+    const damage = await readKnownDamage(this.storage);
     if (damage.length === 0) {
       return 0;
     }

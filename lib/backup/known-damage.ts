@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { readPlainFile } from '../base/plain-file.js';
+import type { Storage } from '../storage/storage.js';
 import { PREVIOUS_STATE_FILE, parseWritten, STATE_FILE } from './state-file.js';
 
 /** Damage that was found. It is remembered until the file is read again and found intact. */
@@ -85,10 +84,10 @@ export function parseDamage(value: unknown): KnownDamage[] {
  * Reads which damage BackupManager or the command line have found in a repository. If that file cannot be read, it returns an empty list:
  * the list only helps to choose a good backup.
  */
-export async function readKnownDamage(location: string): Promise<KnownDamage[]> {
+export async function readKnownDamage(storage: Storage): Promise<KnownDamage[]> {
   for (const name of [STATE_FILE, PREVIOUS_STATE_FILE]) {
-    const text = await readPlainFile(join(location, name)).catch(() => '');
-    const state = parseWritten(text);
+    const file = await storage.readSmall(name).catch(() => undefined);
+    const state = parseWritten(file?.text ?? '');
     if (state !== undefined) {
       return parseDamage((state.manager as { damage?: unknown } | undefined)?.damage);
     }

@@ -6,7 +6,7 @@ import { native } from '../native/binding.js';
 export async function alone<T>(directory: string, change: () => Promise<T>): Promise<T> {
   const giveUp = performance.now() + 60_000;
   for (;;) {
-    const lock = native.tryLockState(directory);
+    const lock = native.tryLockDirectory(directory);
     if (lock !== undefined) {
       try {
         return await change();

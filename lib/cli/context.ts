@@ -131,7 +131,8 @@ export class Context {
     if (recorder === undefined) {
       // Loaded only when it is needed, because it loads the engine too.
       const { Recorder } = require('../manager/recorder.js') as typeof import('../manager/recorder.js');
-      recorder = new Recorder(location, {
+      const { openStorage } = require('../storage/storage.js') as typeof import('../storage/storage.js');
+      recorder = new Recorder(openStorage(location), {
         auditLog,
         onProblem: ({ to, cause }) =>
           this.warnOnce([reasonOf(cause)], `${to} of ${location} could not be written: ${reasonOf(cause)}`),

@@ -3,6 +3,7 @@ import { readKnownDamage } from '../backup/known-damage.js';
 import * as manager from '../manager/damage.js';
 import { ManagerState } from '../manager/manager-state.js';
 import type { BackupInfo } from '../native/backup-info.js';
+import { openStorage } from '../storage/storage.js';
 import type { Context } from './context.js';
 import { withDirectory } from './directory.js';
 import { isFullDisk, reasonOf } from './errors.js';
@@ -17,7 +18,7 @@ export async function notingDamage<T>(
 ): Promise<T> {
   let found = 'whole';
   const { location } = engine;
-  const state = new ManagerState(location, (failed, cause) => {
+  const state = new ManagerState(engine.storage, (failed, cause) => {
     if (failed === 'read') {
       tellUnread(context, location, cause);
       return;
@@ -39,12 +40,12 @@ export async function notingDamage<T>(
 
 /** Ids of the backups that are or may be damaged, if a new backup could get their damage by sharing a file. */
 export async function damagedToShare(context: Context, dir: string): Promise<number[]> {
-  if ((await readKnownDamage(dir)).length === 0) {
+  if ((await readKnownDamage(openStorage(dir))).length === 0) {
     return []; // also if the repository does not exist yet
   }
   const { suspects, spreads } = await withDirectory(dir, (engine) => {
     const { location } = engine;
-    const state = new ManagerState(location, (failed, cause) =>
+    const state = new ManagerState(engine.storage, (failed, cause) =>
       failed === 'read'
         ? tellUnread(context, location, cause)
         : context.warnOnce([reasonOf(cause)], `the state of ${location} could not be written: ${reasonOf(cause)}`),

@@ -98,7 +98,7 @@ export async function findBackup(
 
 /** Ids of the readable backups that are known to be damaged. */
 export async function knownDamaged(engine: BackupEngine): Promise<number[]> {
-  const damage = await readKnownDamage(engine.location);
+  const damage = await readKnownDamage(engine.storage);
   const damageOf = damageLookup(damage);
   const backups = damage.length === 0 ? [] : await engine.getBackupInfo({ fileDetails: true });
   return backups.filter((backup) => damageOf(backup).length > 0).map(({ backupId }) => backupId);

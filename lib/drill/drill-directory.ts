@@ -56,7 +56,7 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
     }
   };
   try {
-    lock = native.tryLockState(path);
+    lock = native.tryLockDirectory(path);
     await writeFile(join(path, MARKER), JSON.stringify({ drill: id, pid: process.pid, host: hostname() }));
   } catch (error) {
     await remove();
@@ -116,7 +116,7 @@ async function isAbandoned(path: string, name: string): Promise<boolean> {
     return false;
   }
   // The pid may come from another container on this machine and then means nothing here. The lock works in any case.
-  const lock = native.tryLockState(path);
+  const lock = native.tryLockDirectory(path);
   lock?.release();
   return lock !== undefined;
 }

@@ -212,7 +212,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     this.#assertUsable();
     const backup = await this.#work.find(backupId);
     let wasPinned = false;
-    await updateState(this.location, (state) => {
+    await updateState(this.#work.storage, (state) => {
       wasPinned = unpin(state, backup);
     });
     await this.#work.note('unpin', backup);

@@ -126,7 +126,7 @@ export function deletingUnpinned<T>(
   decide: (state: DirectoryState, turn: WriteTurn) => Promise<T>,
 ): Promise<T> {
   return engine.inTurn((turn) =>
-    holdingState(engine.location, (state, assertHeld) =>
+    holdingState(engine.storage, (state, assertHeld) =>
       decide(state, {
         deleteBackups: async (backupIds, options) => {
           assertHeld();
@@ -143,10 +143,10 @@ export function deletingUnpinned<T>(
 
 /** Pins a backup. If it was deleted in the meantime, it is not pinned, and this rejects with BACKUP_NOT_FOUND. */
 export async function pinBackup(engine: BackupEngine, backup: BackupRef, note?: string): Promise<void> {
-  const { location } = engine;
-  await updateState(location, (state) => pin(state, backup, note));
+  const { location, storage } = engine;
+  await updateState(storage, (state) => pin(state, backup, note));
   if (!(await engine.getBackupInfo()).some((other) => isSameBackup(other, backup))) {
-    await updateState(location, (state) => void unpin(state, backup));
+    await updateState(storage, (state) => void unpin(state, backup));
     throw new RocksDBError(
       `backup ${backup.backupId} in ${location} was deleted before it could be pinned`,
       'BACKUP_NOT_FOUND',

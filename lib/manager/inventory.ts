@@ -72,7 +72,7 @@ export async function readInventory(
   memory?: { damage: readonly KnownDamage[] },
 ): Promise<Inventory> {
   const { backups, corrupt } = await engine.survey({ fileDetails: true });
-  const state = await lookAtState(engine.location);
+  const state = await lookAtState(engine.storage);
   return buildInventory(engine.location, backups, corrupt, recorder?.withUnwritten(state) ?? state, memory);
 }
 

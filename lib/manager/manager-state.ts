@@ -1,4 +1,5 @@
 import { type KnownDamage, parseDamage } from '../backup/known-damage.js';
+import type { Storage } from '../storage/storage.js';
 import type { BackedUpContent } from './database-content.js';
 import type { DirectoryState } from './directory-state.js';
 import { warn } from './manager-events.js';
@@ -39,14 +40,17 @@ export type OnStateProblem = (failed: 'read' | 'write', cause: unknown) => void;
  * has in memory.
  */
 export class ManagerState {
-  readonly #location: string;
+  readonly #storage: Storage;
   readonly #onProblem: OnStateProblem;
   #memory: ManagerMemory = memoryOf({ manager: {} });
   /** Whether the memory has changes that could not be written to the file. */
   #isAhead = false;
 
-  constructor(location: string, onProblem: OnStateProblem = (failed, cause) => warnOfState(location, failed, cause)) {
-    this.#location = location;
+  constructor(
+    storage: Storage,
+    onProblem: OnStateProblem = (failed, cause) => warnOfState(storage.name, failed, cause),
+  ) {
+    this.#storage = storage;
     this.#onProblem = onProblem;
   }
 
@@ -57,7 +61,7 @@ export class ManagerState {
   /** Reads the state again, because others may have changed it. */
   async load(): Promise<DirectoryState | undefined> {
     try {
-      const state = await readState(this.#location);
+      const state = await readState(this.#storage);
       this.#memory = this.#known(state);
       return state;
     } catch (error) {
@@ -85,7 +89,7 @@ export class ManagerState {
 
   async update(change: (memory: ManagerMemory, counters: Record<string, number>) => void): Promise<void> {
     try {
-      const { manager } = await updateState(this.#location, (state) => {
+      const { manager } = await updateState(this.#storage, (state) => {
         const memory = this.#known(state);
         change(memory, state.counters);
         state.manager = { ...state.manager, ...memory };

@@ -4,6 +4,7 @@ import { errorCode, RocksDBError } from '../base/errors.js';
 import type { BackupInfo, Progress } from '../native/backup-info.js';
 import { ownBackups } from '../retention/databases.js';
 import type { RetentionPlan, RetentionPolicy } from '../retention/retention.js';
+import { openStorage, type Storage } from '../storage/storage.js';
 import { BackupQueue } from './backup-queue.js';
 import { BackupRunner, type Job, type JobResult, type RunnerParts, verifyAndRecord } from './backup-runner.js';
 import { ChangeWatch } from './change-watch.js';
@@ -43,6 +44,7 @@ export class ManagerWork {
   readonly clock: Clock;
   readonly steady: SteadyClock;
   readonly location: string;
+  readonly storage: Storage;
   readonly state: ManagerState;
   readonly queue: BackupQueue<JobResult>;
   readonly changes: ChangeWatch;
@@ -80,10 +82,11 @@ export class ManagerWork {
     this.clock = clock;
     this.steady = new SteadyClock(clock);
     this.location = typeof location === 'string' ? location : location.location;
+    this.storage = typeof location === 'string' ? openStorage(location) : location.storage;
     this.database = new DatabaseAccess(settings.db);
     this.engines = new ManagerEngines(location, engine);
-    this.state = new ManagerState(this.location);
-    this.recorder = new Recorder(this.location, {
+    this.state = new ManagerState(this.storage);
+    this.recorder = new Recorder(this.storage, {
       auditLog,
       onProblem: (problem) => warn('a record is missing', problem),
     });

@@ -1,4 +1,5 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
+import type { Storage } from '../storage/storage.js';
 import type { DirectoryState } from './directory-state.js';
 import { HISTORY_LENGTH, remember } from './history.js';
 import { type NewRecord, type OperationRecord, ownRecord } from './operation-record.js';
@@ -35,11 +36,11 @@ const MOST_UNWRITTEN = HISTORY_LENGTH;
  * backup is verified, work on a full disk too: see {@link withUnwritten}.
  *
  * @example
- * const recorder = new Recorder('/backups/users', { auditLog: '/var/log/backups.jsonl' });
+ * const recorder = new Recorder(engine.storage, { auditLog: '/var/log/backups.jsonl' });
  * await recorder.record({ operation: 'verify', at, ok: true, durationMs: 812, backupId: 7 });
  */
 export class Recorder {
-  readonly #location: string;
+  readonly #storage: Storage;
   readonly #auditLog: string | undefined;
   readonly #onProblem: (problem: UnwrittenRecord) => void;
   /** The entries that are not written yet, oldest first. */
@@ -47,8 +48,8 @@ export class Recorder {
   #unremembered: OperationRecord[] = [];
   #logging: Promise<void> = Promise.resolve();
 
-  constructor(location: string, options: RecorderOptions = {}) {
-    this.#location = location;
+  constructor(storage: Storage, options: RecorderOptions = {}) {
+    this.#storage = storage;
     this.#auditLog = options.auditLog;
     this.#onProblem = options.onProblem ?? ((problem) => process.emitWarning(problem));
   }
@@ -83,7 +84,7 @@ export class Recorder {
   async #remember(records: readonly OperationRecord[]): Promise<void> {
     this.#unremembered = [...this.#unremembered, ...records].slice(-MOST_UNWRITTEN);
     let written: OperationRecord[] = [];
-    await updateState(this.#location, (state) => {
+    await updateState(this.#storage, (state) => {
       written = this.#unremembered;
       for (const each of written) remember(state, each);
     });
@@ -122,7 +123,7 @@ export class Recorder {
     try {
       await write();
     } catch (cause) {
-      this.#onProblem(new UnwrittenRecord(to, this.#location, cause as Error));
+      this.#onProblem(new UnwrittenRecord(to, this.#storage.name, cause as Error));
     }
   }
 }

@@ -1,23 +1,22 @@
-import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { STATE_FILE } from '../backup/state-file.js';
 import { RocksDBError } from '../base/errors.js';
-import { native } from '../native/binding.js';
-import type { NativeStateLock } from '../native/native-backup-engine.js';
+import type { StateLock, Storage } from '../storage/storage.js';
 
 /** Locks the state. If somebody else is changing it, waits; that takes only milliseconds. */
-export async function lockState(location: string): Promise<NativeStateLock> {
+export async function lockState(storage: Storage): Promise<StateLock> {
   const giveUp = performance.now() + 30_000;
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
-    const lock = native.tryLockState(location);
+    const lock = await storage.tryLockState();
     if (lock !== undefined) {
       return lock;
     }
     if (performance.now() > giveUp) {
+      const path = `${storage.name}/${STATE_FILE}`;
       throw new RocksDBError(
-        `${join(location, STATE_FILE)} has been locked by another process for 30 seconds; it may hang. Nothing was changed.`,
+        `${path} has been locked by another process for 30 seconds; it may hang. Nothing was changed.`,
         'STATE_LOCKED',
-        { path: join(location, STATE_FILE) },
+        { path },
       );
     }
     await after(wait);

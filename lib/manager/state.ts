@@ -1,9 +1,6 @@
-import { rename } from 'node:fs/promises';
-import { join } from 'node:path';
 import { PREVIOUS_STATE_FILE, STATE_FILE, writtenText } from '../backup/state-file.js';
-import { NotDurable, writeDurably } from '../base/durable-file.js';
 import { errorCode, RocksDBError } from '../base/errors.js';
-import { readPlainFile } from '../base/plain-file.js';
+import { ANY_VERSION, type SmallFile, type Storage } from '../storage/storage.js';
 import { type DirectoryState, emptyState, parseState } from './directory-state.js';
 import { lockState } from './state-lock.js';
 
@@ -14,10 +11,10 @@ const DAMAGED_STATE_FILE = 'rocksdb-backup.state.damaged.json';
  * Reads the state of a repository. If the repository has none, the state is empty.
  *
  * @example
- * const { pins } = await readState('/backups/users');
+ * const { pins } = await readState(engine.storage);
  */
-export async function readState(location: string): Promise<DirectoryState> {
-  return (await load(location)).state;
+export async function readState(storage: Storage): Promise<DirectoryState> {
+  return (await load(storage)).state;
 }
 
 /**
@@ -25,42 +22,48 @@ export async function readState(location: string): Promise<DirectoryState> {
  * happen in between, in this process or another.
  *
  * @example
- * await updateState('/backups/users', (state) => pin(state, info, 'before the upgrade'));
+ * await updateState(engine.storage, (state) => pin(state, info, 'before the upgrade'));
  */
-export async function updateState(location: string, change: (state: DirectoryState) => void): Promise<DirectoryState> {
-  const lock = await lockState(location);
+export async function updateState(storage: Storage, change: (state: DirectoryState) => void): Promise<DirectoryState> {
+  const lock = await lockState(storage);
   try {
-    const { state, damaged } = await load(location);
+    const loaded = await load(storage);
+    const { state } = loaded;
     const pinsBefore = JSON.stringify(state.pins);
     change(state);
-    const path = join(location, STATE_FILE);
-    const write = (aside: string) =>
-      writeDurably(path, writtenText(state), () => {
-        lock.assertHeld();
-        return renameIfThere(path, join(location, aside));
-      });
-    const writeAll = async () => {
-      await write(damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE);
-      if (JSON.stringify(state.pins) !== pinsBefore) {
-        // The previous file then has the same pins. So if one of the two files is damaged, no pin is lost.
-        await write(PREVIOUS_STATE_FILE);
-      }
-    };
-    await writeAll().catch((error: Error) => {
-      if (errorCode(error) === 'LOCK_LOST') {
-        throw error;
-      }
-      const what = 'the pins and the history of the backups beside it';
-      const message =
-        error instanceof NotDurable
-          ? `${path} was changed, and may be as it was again after a power cut: ${error.message}. It holds ${what}.`
-          : `${path} cannot be written: ${error.message}. It holds ${what}, and is as it was.`;
-      throw Object.assign(new RocksDBError(message, 'STATE_UNWRITABLE', { path }), { cause: error });
-    });
+    lock.assertHeld();
+    // The previous file always has the same pins as the state file. So if one of the two is damaged, no pin is lost.
+    const pinsChanged = JSON.stringify(state.pins) !== pinsBefore;
+    await write(storage, loaded, writtenText(state), pinsChanged).catch(throwForState);
     return state;
   } finally {
     lock.release();
   }
+}
+
+async function write(storage: Storage, { file, damaged }: Loaded, text: string, pinsChanged: boolean): Promise<void> {
+  if (file !== undefined) {
+    await storage.replaceSmall(damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE, ANY_VERSION, file.text);
+  }
+  await storage.replaceSmall(STATE_FILE, file?.version, text);
+  if (pinsChanged) {
+    await storage.replaceSmall(PREVIOUS_STATE_FILE, ANY_VERSION, text);
+  }
+}
+
+/** Adds to the error of a small file what the file holds. */
+function throwForState(cause: unknown): never {
+  const { message, path } = cause as RocksDBError;
+  const holds = {
+    STATE_UNREADABLE: 'It holds the pins of the backups beside it.',
+    STATE_UNWRITABLE: 'It holds the pins and the history of the backups beside it, and is as it was.',
+    STATE_NOT_DURABLE: 'It holds the pins and the history of the backups beside it.',
+  }[errorCode(cause) ?? ''];
+  if (holds === undefined) {
+    throw cause;
+  }
+  const code = errorCode(cause) === 'STATE_UNREADABLE' ? 'STATE_UNREADABLE' : 'STATE_UNWRITABLE';
+  throw Object.assign(new RocksDBError(`${message} ${holds}`, code, { path }), { cause });
 }
 
 /**
@@ -69,44 +72,55 @@ export async function updateState(location: string, change: (state: DirectorySta
  * others who want to change the state wait for it.
  */
 export async function holdingState<T>(
-  location: string,
+  storage: Storage,
   use: (state: DirectoryState, assertHeld: () => void) => Promise<T>,
 ): Promise<T> {
-  const lock = await lockState(location);
+  const lock = await lockState(storage);
   try {
-    return await use((await load(location)).state, () => lock.assertHeld());
+    return await use((await load(storage)).state, () => lock.assertHeld());
   } finally {
     lock.release();
   }
 }
 
-async function load(location: string): Promise<{ state: DirectoryState; damaged: boolean }> {
-  const path = join(location, STATE_FILE);
-  const current = await readOne(path);
-  if (typeof current === 'object') {
-    return { state: current, damaged: false };
+interface Loaded {
+  state: DirectoryState;
+  /** The state file as it was read. Undefined if there is none. */
+  file: SmallFile | undefined;
+  /** Whether the state file cannot be parsed. */
+  damaged: boolean;
+}
+
+async function load(storage: Storage): Promise<Loaded> {
+  const read = async (name: string) => {
+    const file = await storage.readSmall(name).catch(throwForState);
+    return { file, parsed: file && parseState(file.text, `${storage.name}/${name}`) };
+  };
+  const { file, parsed } = await read(STATE_FILE);
+  if (typeof parsed === 'object') {
+    return { state: parsed, file, damaged: false };
   }
-  const previous = await readOne(join(location, PREVIOUS_STATE_FILE));
+  const { parsed: previous } = await read(PREVIOUS_STATE_FILE);
   if (typeof previous === 'object') {
-    return { state: previous, damaged: current !== undefined };
+    return { state: previous, file, damaged: file !== undefined };
   }
   const state = emptyState();
-  const problem = current ?? previous;
+  const problem = parsed ?? previous;
   if (problem !== undefined) {
     state.pinsLost =
       `${problem}; which backups were pinned is not known any more. Pin again those that are to be kept, then say so: ` +
-      `rocksdb-backup unpin ${location} --acknowledge-lost-pins`;
+      `rocksdb-backup unpin ${storage.name} --acknowledge-lost-pins`;
   }
-  return { state, damaged: current !== undefined };
+  return { state, file, damaged: file !== undefined };
 }
 
 /**
  * Like readState(), for code that only looks. If the state cannot be read, it returns one without pins that says so. Nothing is deleted
  * then, as after a loss of pins.
  */
-export async function lookAtState(location: string): Promise<DirectoryState> {
+export async function lookAtState(storage: Storage): Promise<DirectoryState> {
   try {
-    return await readState(location);
+    return await readState(storage);
   } catch (error) {
     const { code, message } = error as RocksDBError;
     if (code !== 'STATE_UNREADABLE') {
@@ -115,31 +129,4 @@ export async function lookAtState(location: string): Promise<DirectoryState> {
     const pinsLost = `${message} Which backups are pinned is not known until it can be read`;
     return { ...emptyState(), pinsLost };
   }
-}
-
-/** Reads one state file. Returns the state, or a message if the file is damaged, or undefined if there is no file. */
-async function readOne(path: string): Promise<DirectoryState | string | undefined> {
-  let text: string;
-  try {
-    text = await readPlainFile(path);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      return undefined;
-    }
-    throw new RocksDBError(
-      `${path} cannot be read: ${message}. It holds the pins of the backups beside it.`,
-      'STATE_UNREADABLE',
-      { path },
-    );
-  }
-  return parseState(text, path);
-}
-
-async function renameIfThere(from: string, to: string): Promise<void> {
-  await rename(from, to).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') {
-      throw error;
-    }
-  });
 }

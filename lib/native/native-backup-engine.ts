@@ -9,6 +9,7 @@ import type {
   RestorePlan,
   RestoreResult,
 } from './backup-info.js';
+import type { NativeStorage } from './native-storage.js';
 
 export interface NativeOperation {
   /** Returns false if the operation is past the point of no return. */
@@ -33,12 +34,6 @@ export interface NativeWriteTurn {
   release(): void;
 }
 
-export interface NativeStateLock {
-  release(): void;
-  /** Throws LOCK_LOST if the lock's file was removed: others may have taken the lock on a new file. */
-  assertHeld(): void;
-}
-
 /**
  * `Db` is the native database of lib/native/binding.ts. An option object may hold only the options that its option table in native code
  * knows.
@@ -47,6 +42,7 @@ export interface NativeBackupEngine<Db = unknown> {
   readonly token: string;
   readonly location: string;
   readonly readOnly: boolean;
+  readonly storage: NativeStorage;
   createBackup(db: Db, operation: NativeOperation, options: object): Promise<BackupInfo>;
   verifyBackup(backupId: number, operation: NativeOperation, options: object): Promise<void>;
   /** backupId 0 means the latest backup. */
@@ -82,7 +78,5 @@ export interface NativeBackupModule<Db = unknown> {
    * it.
    */
   whyDenied(path: string): string | undefined;
-  /** Returns undefined while another process, or another holder in this process, has the lock. */
-  tryLockState(location: string): NativeStateLock | undefined;
   findRestoreLeftovers(directory: string, options: { remove: boolean }): Promise<RestoreLeftover[]>;
 }

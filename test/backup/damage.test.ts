@@ -10,6 +10,7 @@ import { mayShare, notingDamage, type Proof, whatIsDamaged } from '../../lib/man
 import { readInventory } from '../../lib/manager/inventory.js';
 import { ManagerState } from '../../lib/manager/manager-state.js';
 import { readState } from '../../lib/manager/state.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { contentsAt, contentsOf, fill, openDatabase, openEngine } from '../fixtures/backups.js';
 import { damages, tempDir } from '../fixtures/files.js';
 
@@ -29,7 +30,14 @@ async function scene(t: Test) {
   const [first] = await shared(1);
   const last = (await shared(3)).find(({ backups }) => backups === 1);
   copyFileSync(dir('backups', first!.name), dir('whole'));
-  return { dir, db, engine, state: new ManagerState(engine.location), first: first!.name, last: last!.name };
+  return {
+    dir,
+    db,
+    engine,
+    state: new ManagerState(openStorage(engine.location)),
+    first: first!.name,
+    last: last!.name,
+  };
 }
 
 type Scene = Awaited<ReturnType<typeof scene>>;
@@ -69,8 +77,8 @@ t.test('a file is damaged in every backup that has it, until it is read by way o
   t.same(await states(engine), corrupt, 'it was read before the damage was found');
   await verify(all, 3, 'every byte');
   t.match(await states(engine), [['unverified'], ['unverified'], ['unverified']]);
-  t.same((await readState(engine.location)).manager.damage, []);
-  t.same((await readState(engine.location)).manager.suspects, []);
+  t.same((await readState(openStorage(engine.location))).manager.damage, []);
+  t.same((await readState(openStorage(engine.location))).manager.suspects, []);
   await verify(all, 1, 'sizes');
 });
 
@@ -111,7 +119,7 @@ t.test('a bit that flips in what is known of damage makes a restore go by what w
   const at = whole.indexOf(last) + last.length - 1;
   whole[at]! ^= 1; // now it is the name of another file
   writeFileSync(file, whole);
-  t.match(await readKnownDamage(engine.location), [{ file: last, backupId: 3 }]);
+  t.match(await readKnownDamage(openStorage(engine.location)), [{ file: last, backupId: 3 }]);
 });
 
 t.test('damage goes with the last backup that has the file, and spreads as long as one has it', async (t) => {
@@ -124,7 +132,11 @@ t.test('damage goes with the last backup that has the file, and spreads as long 
   t.match(there, { spreads: true, suspects: [{ backupId: 3, isDamaged: true }] });
   await engine.deleteBackup(3);
   t.match(await mayShare(state, engine), { damage: [], suspects: [], spreads: false });
-  t.match((await readState(engine.location)).manager, { damage: [], suspects: [] }, 'and is written down so');
+  t.match(
+    (await readState(openStorage(engine.location))).manager,
+    { damage: [], suspects: [] },
+    'and is written down so',
+  );
 });
 
 t.test('what is damaged in the private files of a backup, or in its meta, is damage of no other', async (t) => {

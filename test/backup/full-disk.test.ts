@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { STATE_FILE } from '../../lib/backup/state-file.js';
 import { BackupManager, drillBackup } from '../../lib/index.js';
 import { readState } from '../../lib/manager/state.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { openDatabase, openEngine } from '../fixtures/backups.js';
 import { cli, cliAnswer } from '../fixtures/cli.js';
 import { type CliScene, cliScenes } from '../fixtures/cli-scene.js';
@@ -68,7 +69,7 @@ t.test('prune verifies and deletes on a full disk, and writes that down as soon 
   t.match(pruned, { code: 0, json: { deleted: [1, 2] } });
   t.match(pruned.stderr, /the history of .* could not be written/, 'what could not be written down is told');
   t.equal((await cli(t, ['list', backups, '-q'])).stdout, '3\n');
-  const { history } = await readState(backups);
+  const { history } = await readState(openStorage(backups));
   t.same(
     history.map(({ operation, backupId }) => [operation, backupId]),
     [
@@ -116,7 +117,7 @@ t.test('where the lock of other programs cannot be made for want of space, delet
   t.equal((await cli(t, ['delete', disk.backups, '1', '--yes'])).code, 0);
   disk.makeRoom();
   t.equal((await cli(t, ['pin', disk.backups, '2'])).code, 0);
-  t.match(await readState(disk.backups), { pins: [{ backupId: 2 }] }, STATE_FILE);
+  t.match(await readState(openStorage(disk.backups)), { pins: [{ backupId: 2 }] }, STATE_FILE);
 });
 
 t.test('a drill for which there is no room says how much it needs, and advises an option that it has', async (t) => {

@@ -7,6 +7,7 @@ import { deleteUnlessPinned } from '../../lib/manager/guarded-delete.js';
 import { pin } from '../../lib/manager/pins.js';
 import { readState, updateState } from '../../lib/manager/state.js';
 import { native } from '../../lib/native/binding.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { begun, contentsAt, contentsOf, fill, openDatabase, openEngine, settled } from '../fixtures/backups.js';
 import { snapshotOf, tempDir } from '../fixtures/files.js';
 import { fillFiles, runningBackup, UNLIMITED, verifyAll } from '../fixtures/running.js';
@@ -151,15 +152,15 @@ t.test('a restore or a verify whose directory was moved says so, and tells of no
 t.test('a state whose lock file was removed is not written over what another wrote', async (t) => {
   const { path, engine } = await scene(t);
   const [info] = await engine.getBackupInfo();
-  const slow = updateState(engine.location, (state) => {
+  const slow = updateState(openStorage(engine.location), (state) => {
     // This is between reading and writing the state, which takes only a moment.
     removeLockFiles(path('backups'));
-    native.tryLockState(engine.location)?.release();
+    native.tryLockDirectory(engine.location)?.release();
     state.counters.n = 1;
   });
   await t.rejects(slow, { code: 'LOCK_LOST' });
-  await updateState(engine.location, (state) => pin(state, info!));
-  t.match(await readState(engine.location), {
+  await updateState(openStorage(engine.location), (state) => pin(state, info!));
+  t.match(await readState(openStorage(engine.location)), {
     pins: [{ backupId: 1 }],
     counters: {},
   });

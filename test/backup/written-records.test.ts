@@ -8,6 +8,7 @@ import type { NewRecord } from '../../lib/manager/operation-record.js';
 import { isPinned, pin } from '../../lib/manager/pins.js';
 import { Recorder } from '../../lib/manager/recorder.js';
 import { readState, updateState } from '../../lib/manager/state.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { fileCalls } from '../fixtures/file-calls.js';
 import { tempDir } from '../fixtures/files.js';
 
@@ -42,8 +43,8 @@ const loggedIds = (path: string) =>
 
 t.test('half of a state is not taken for a state, nor for a damaged one: no pin is lost', async (t) => {
   const path = directory(t);
-  await updateState(path, () => undefined);
-  await updateState(path, (state) => pin(state, seven));
+  await updateState(openStorage(path), () => undefined);
+  await updateState(openStorage(path), (state) => pin(state, seven));
   const calls = fileCalls(t);
   for (const part of [0, 1, 30]) {
     // A disk or a network that returns a part of the file and then reports its end.
@@ -63,28 +64,28 @@ t.test('half of a state is not taken for a state, nor for a damaged one: no pin 
       code: 'STATE_UNREADABLE',
       message: new RegExp(`only ${part} of its \\d+ bytes could be read`),
     };
-    await t.rejects(readState(path), told);
+    await t.rejects(readState(openStorage(path)), told);
     await t.rejects(
-      updateState(path, () => undefined),
+      updateState(openStorage(path), () => undefined),
       told,
     );
   }
   delete calls.instead;
-  t.ok(isPinned(await readState(path), seven));
+  t.ok(isPinned(await readState(openStorage(path)), seven));
 });
 
 t.test('a state that comes in pieces is read whole', async (t) => {
   const path = directory(t);
-  await updateState(path, (state) => pin(state, seven, 'ä'.repeat(100)));
+  await updateState(openStorage(path), (state) => pin(state, seven, 'ä'.repeat(100)));
   const calls = fileCalls(t);
   calls.instead = (_name, call, [into, offset, , position], handle) =>
     call === 'read' ? handle.read(into as Buffer, offset as number, 1, position as number) : undefined;
-  t.equal((await readState(path)).pins[0]?.note, 'ä'.repeat(100));
+  t.equal((await readState(openStorage(path))).pins[0]?.note, 'ä'.repeat(100));
 });
 
 t.test('a state is on the disk before it takes the place of the one before, and then its name is', async (t) => {
   const path = directory(t);
-  await updateState(path, () => undefined);
+  await updateState(openStorage(path), () => undefined);
   const calls = fileCalls(t);
   const write = [
     `write ${STATE_FILE}.tmp`,
@@ -93,33 +94,33 @@ t.test('a state is on the disk before it takes the place of the one before, and 
     `rename ${STATE_FILE}`,
     `sync ${basename(path)}`,
   ];
-  await updateState(path, (state) => {
+  await updateState(openStorage(path), (state) => {
     state.counters.some = 1;
   });
   t.same(calls.done, write);
   calls.done.length = 0;
-  await updateState(path, (state) => pin(state, seven));
+  await updateState(openStorage(path), (state) => pin(state, seven));
   t.same(calls.done, [...write, ...write], 'a pin is in the file before, too');
 });
 
 t.test('a state that was not written whole does not take the place of the one before', async (t) => {
   const path = directory(t);
-  await updateState(path, (state) => pin(state, seven));
+  await updateState(openStorage(path), (state) => pin(state, seven));
   const calls = fileCalls(t);
   calls.instead = (_name, call, [text], handle) =>
     call === 'writeFile' ? handle.writeFile((text as string).slice(0, 40)) : undefined;
   await t.rejects(
-    updateState(path, () => undefined),
+    updateState(openStorage(path), () => undefined),
     { code: 'STATE_UNWRITABLE', message: /has 40 bytes/ },
   );
   delete calls.instead;
-  t.ok(isPinned(await readState(path), seven));
+  t.ok(isPinned(await readState(openStorage(path)), seven));
 });
 
 t.test('a record of the audit log is on the disk when that is said', async (t) => {
   const path = directory(t);
   const calls = fileCalls(t);
-  await new Recorder(path, { auditLog: join(path, 'audit.jsonl') }).record(record(1));
+  await new Recorder(openStorage(path), { auditLog: join(path, 'audit.jsonl') }).record(record(1));
   t.same(
     calls.done.filter((call) => call.endsWith('audit.jsonl')),
     ['write audit.jsonl', 'sync audit.jsonl'],
@@ -130,7 +131,7 @@ t.test('a record that a full disk takes half of is told, written again, and glue
   const path = directory(t);
   const auditLog = join(path, 'audit.jsonl');
   const problems: string[] = [];
-  const recorder = new Recorder(path, {
+  const recorder = new Recorder(openStorage(path), {
     auditLog,
     onProblem: ({ message }) => problems.push(message),
   });
@@ -151,7 +152,7 @@ t.test('a record that a full disk takes half of is told, written again, and glue
   await recorder.record(record(4));
   t.same(loggedIds(auditLog), [1, '?', 2, 3, 4], 'what was half written is a line by itself');
   appendFileSync(auditLog, '{"of a process that was killed":');
-  await new Recorder(path, { auditLog }).record(record(5));
+  await new Recorder(openStorage(path), { auditLog }).record(record(5));
   t.same(loggedIds(auditLog), [1, '?', 2, 3, 4, '?', 5]);
 });
 
@@ -163,7 +164,7 @@ t.test('a record that is written in pieces is there whole', async (t) => {
     name === 'audit.jsonl' && call === 'write'
       ? handle.write(Buffer.from(bytes as Buffer | string).subarray(0, 7))
       : undefined;
-  await new Recorder(path, { auditLog }).record(record(1));
+  await new Recorder(openStorage(path), { auditLog }).record(record(1));
   t.same(loggedIds(auditLog), [1]);
 });
 
@@ -172,7 +173,7 @@ t.test(
   async (t) => {
     const path = directory(t);
     const problems: string[] = [];
-    const recorder = new Recorder(path, {
+    const recorder = new Recorder(openStorage(path), {
       onProblem: ({ message }) => problems.push(message),
     });
     const calls = fileCalls(t);
@@ -182,15 +183,15 @@ t.test(
     await Promise.all([recorder.record(record(2)), recorder.record(record(3))]);
     t.equal(problems.length, 3);
     t.match(problems[0], /the history of .*ENOSPC/);
-    const state = await readState(path);
+    const state = await readState(openStorage(path));
     t.same(state.history, []);
     const ids = (of: typeof state) => of.history.map(({ backupId }) => backupId);
     t.same(ids(recorder.withUnwritten(state)), [1, 2, 3]);
     t.same(state.history, [], 'which is not changed by that');
     delete calls.instead;
     await Promise.all([recorder.record(record(4)), recorder.record(record(5))]);
-    t.same(ids(await readState(path)), [1, 2, 3, 4, 5]);
-    t.same(ids(recorder.withUnwritten(await readState(path))), [1, 2, 3, 4, 5]);
+    t.same(ids(await readState(openStorage(path))), [1, 2, 3, 4, 5]);
+    t.same(ids(recorder.withUnwritten(await readState(openStorage(path)))), [1, 2, 3, 4, 5]);
     t.equal(problems.length, 3);
   },
 );

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readState } from '../../lib/manager/state.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { contentsAt } from '../fixtures/backups.js';
 import { cli, cliAnswer } from '../fixtures/cli.js';
 import { type CliScene, cliScenes, refused } from '../fixtures/cli-scene.js';
@@ -67,7 +68,7 @@ t.test('damage that verify finds is shared by no later backup, whoever makes it'
   const files = (await cliAnswer<{ files: { name: string }[] }>(t, ['show', backups, '1'])).json.files;
   damages.changed(join(backups, files.find(({ name }) => name.startsWith('shared'))!.name));
   t.equal((await cli(t, ['verify', backups, '1', '--checksum'])).code, 5);
-  t.match((await readState(backups)).manager, {
+  t.match((await readState(openStorage(backups))).manager, {
     damage: [{ backupId: 1, file: /^shared_checksum/ }],
     suspects: [{ backupId: 1 }, { backupId: 2 }, { backupId: 3 }],
   });

@@ -15,6 +15,7 @@ import { sharedWith } from '../../lib/manager/inventory.js';
 import { ownRecord } from '../../lib/manager/operation-record.js';
 import { updateState } from '../../lib/manager/state.js';
 import type { RetentionPolicy } from '../../lib/retention/retention.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { fill, openDatabase, openEngine } from '../fixtures/backups.js';
 import { Chromium, findChromium, type View } from '../fixtures/chromium.js';
 import { cli, cliAnswer } from '../fixtures/cli.js';
@@ -173,10 +174,10 @@ t.test('what prune would not delete because of damage, the report does not annou
   const at = '2026-11-20T00:00:00.000Z';
   const named = ({ backupId, timestamp }: typeof second) => ({ backupId, timestamp: timestamp.toISOString() });
   const verified = ownRecord({ operation: 'verify', at, ok: true, durationMs: 1, checksum: true, ...named(third) });
-  await updateState(dir('backups'), (state) => remember(state, verified));
+  await updateState(openStorage(dir('backups')), (state) => remember(state, verified));
   t.same((await gatherReport(engine, { policy: { last: 1 } })).plan?.delete, [1, 2]);
   for (const found of [{ file: 'meta/2' }, { drill: true }]) {
-    await updateState(dir('backups'), (state) => {
+    await updateState(openStorage(dir('backups')), (state) => {
       state.manager.damage = [{ ...named(second), ...found, since: at }];
     });
     const { plan } = await gatherReport(engine, { policy: { last: 1 } });

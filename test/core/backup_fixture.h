@@ -21,6 +21,8 @@
 #include "core/base/paths.h"
 #include "core/database/open_rocksdb.h"
 #include "core/repository/backup_repository.h"
+#include "core/storage/directory_lock.h"
+#include "core/storage/local_storage.h"
 #include "rocksdb/db.h"
 #include "rocksdb/rate_limiter.h"
 
@@ -62,6 +64,16 @@ inline Error InTurn(BackupRepository& repository, const std::function<Error()>& 
   Operation operation;
   return InTurn(repository, operation, write);
 }
+
+// A directory whose files are seen only through a file system of the test.
+class StorageThrough : public LocalStorage {
+ public:
+  using LocalStorage::LocalStorage;
+  const std::string& local_directory() const override { return nowhere_; }
+
+ private:
+  const std::string nowhere_;
+};
 
 // A temporary directory. In memory where there is one: nothing here depends on a disk, and syncing one takes its time.
 class ScratchTest : public ::testing::Test {
@@ -169,13 +181,13 @@ class BackupTest : public ScratchTest {
 
   BackupRepository::Options OptionsFor(const std::string& directory) const {
     BackupRepository::Options options;
-    options.settings.engine.backup_dir = path(directory);
+    options.settings.storage = std::make_shared<LocalStorage>(RealPath(path(directory)));
     return options;
   }
 
   std::shared_ptr<BackupRepository> OpenRepository(BackupRepository::Options options = {}) {
-    if (options.settings.engine.backup_dir.empty()) {
-      options.settings.engine.backup_dir = path("backups");
+    if (options.settings.storage == nullptr) {
+      options.settings.storage = OptionsFor("backups").settings.storage;
     }
     std::shared_ptr<BackupRepository> repository;
     const Error error = BackupRepository::Open(std::move(options), &repository);
@@ -187,10 +199,10 @@ class BackupTest : public ScratchTest {
     return repository;
   }
 
-  // One whose directory lies on this storage.
-  std::shared_ptr<BackupRepository> OpenRepositoryOn(std::shared_ptr<rocksdb::FileSystem> storage) {
-    auto options = OptionsFor("backups");
-    options.settings.storage = std::move(storage);
+  // One whose directory is seen through this file system.
+  std::shared_ptr<BackupRepository> OpenRepositoryOn(std::shared_ptr<rocksdb::FileSystem> files) {
+    BackupRepository::Options options;
+    options.settings.storage = std::make_shared<StorageThrough>(RealPath(path("backups")), std::move(files));
     return OpenRepository(std::move(options));
   }
 

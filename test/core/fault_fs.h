@@ -49,7 +49,8 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
   // Sees every operation before it is done. Not OK: it fails so.
   using Hook = std::function<rocksdb::IOStatus(Kind, const std::string& path)>;
 
-  FaultFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  explicit FaultFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base = rocksdb::FileSystem::Default())
+      : FileSystemWrapper(base) {}
 
   static const char* kClassName() { return "FaultFileSystem"; }
   const char* Name() const override { return kClassName(); }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { BackupEngine, BackupManager, type OperationRecord } from '../../lib/index.js';
 import { readState } from '../../lib/manager/state.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { Agent, ref } from '../fixtures/agent.js';
 import { contentsAt, contentsOf, fill, openEngine, settled } from '../fixtures/backups.js';
 import { settleAll, until } from '../fixtures/fake-clock.js';
@@ -280,7 +281,7 @@ t.test(
 t.test('a snapshot before the first backup is written down', async (t) => {
   const { manager, dir } = await managerScene(t);
   await manager.snapshot();
-  t.match((await readState(dir('backups'))).history, [{ operation: 'snapshot', ok: true }]);
+  t.match((await readState(openStorage(dir('backups')))).history, [{ operation: 'snapshot', ok: true }]);
 });
 
 t.test('a suspect that is read and found whole is none any more', async (t) => {
@@ -549,7 +550,7 @@ t.test(
     rmdirSync(inTheWay);
     await t.rejects(manager.backupNow());
     t.same(counted, [1, 2, 3, 4, 5]);
-    t.match((await readState(dir('backups'))).manager, { consecutiveFailures: { create: 5 } });
+    t.match((await readState(openStorage(dir('backups')))).manager, { consecutiveFailures: { create: 5 } });
     error = undefined;
     await manager.backupNow();
     t.equal(manager.consecutiveFailures, 0);

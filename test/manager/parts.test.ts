@@ -13,6 +13,7 @@ import type { BackupResult } from '../../lib/manager/manager-events.js';
 import { ManagerState, memoryOf } from '../../lib/manager/manager-state.js';
 import { backoff, mayPass, toError } from '../../lib/manager/retries.js';
 import { percentile } from '../../lib/manager/statistics.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { FakeClock, settleAll } from '../fixtures/fake-clock.js';
 import { tempDir } from '../fixtures/files.js';
 import { Random } from '../fixtures/random.js';
@@ -133,8 +134,8 @@ t.test('damage that others note while a manager cannot write its state is not fo
     );
     return memory.suspects.map(({ backupId }) => backupId);
   };
-  const one = new ManagerState(path);
-  const other = new ManagerState(path);
+  const one = new ManagerState(openStorage(path));
+  const other = new ManagerState(openStorage(path));
   const obstacle = join(path, 'rocksdb-backup.state.json.tmp');
   mkdirSync(obstacle);
   await one.update((memory) => {

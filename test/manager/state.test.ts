@@ -22,6 +22,7 @@ import { acknowledgeLostPins, isPinned, pin, unpin } from '../../lib/manager/pin
 import { Recorder } from '../../lib/manager/recorder.js';
 import { readState, updateState } from '../../lib/manager/state.js';
 import { native } from '../../lib/native/binding.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { tempDir } from '../fixtures/files.js';
 
 // The same object as in the modules that import it.
@@ -41,28 +42,35 @@ function record(more: Partial<NewRecord> = {}): NewRecord {
 
 t.test('a directory without a state has an empty one, and reading it makes no file', async (t) => {
   const path = directory(t);
-  t.same(await readState(path), { version: 1, pins: [], counters: {}, history: [], last: {}, manager: {} });
-  t.same(await readState(join(path, 'missing')), await readState(path));
+  t.same(await readState(openStorage(path)), {
+    version: 1,
+    pins: [],
+    counters: {},
+    history: [],
+    last: {},
+    manager: {},
+  });
+  t.same(await readState(openStorage(join(path, 'missing'))), await readState(openStorage(path)));
   t.same(readdirSync(path), []);
 });
 
 t.test('a pin is of one backup, and not of a later one that was given the same id', async (t) => {
   const path = directory(t);
-  await updateState(path, (state) => pin(state, seven, 'before the upgrade'));
-  const state = await readState(path);
+  await updateState(openStorage(path), (state) => pin(state, seven, 'before the upgrade'));
+  const state = await readState(openStorage(path));
   t.ok(isPinned(state, seven));
   t.ok(isPinned(state, { ...seven, timestamp: seven.timestamp.toISOString() }), 'a timestamp is a Date or its text');
   t.notOk(isPinned(state, { ...seven, timestamp: new Date('2026-11-21T03:00:00Z') }));
   t.equal(state.pins[0]?.note, 'before the upgrade');
-  await updateState(path, (state) => pin(state, seven, 'another note'));
+  await updateState(openStorage(path), (state) => pin(state, seven, 'another note'));
   t.same(
-    (await readState(path)).pins.map(({ note }) => note),
+    (await readState(openStorage(path))).pins.map(({ note }) => note),
     ['another note'],
     'pinning again changes the note',
   );
-  await updateState(path, (state) => t.ok(unpin(state, seven)));
-  await updateState(path, (state) => t.notOk(unpin(state, seven)));
-  t.notOk(isPinned(await readState(path), seven));
+  await updateState(openStorage(path), (state) => t.ok(unpin(state, seven)));
+  await updateState(openStorage(path), (state) => t.notOk(unpin(state, seven)));
+  t.notOk(isPinned(await readState(openStorage(path)), seven));
 });
 
 t.test('changes made at once by many, in this process and others, are all there', async (t) => {
@@ -79,52 +87,52 @@ t.test('changes made at once by many, in this process and others, are all there'
     })();`;
   await Promise.all([
     ...[1, 2, 3].map(() => promisify(execFile)(process.execPath, ['-e', child])),
-    ...Array.from({ length: 20 }, () => updateState(path, count)),
+    ...Array.from({ length: 20 }, () => updateState(openStorage(path), count)),
   ]);
-  t.equal((await readState(path)).counters.n, 80);
+  t.equal((await readState(openStorage(path))).counters.n, 80);
 });
 
 t.test('a change that throws changes nothing and leaves no lock', async (t) => {
   const path = directory(t);
-  await updateState(path, (state) => pin(state, seven));
+  await updateState(openStorage(path), (state) => pin(state, seven));
   const fail = () => {
     throw new Error('on purpose');
   };
-  await t.rejects(updateState(path, fail), { message: 'on purpose' });
-  await updateState(path, (state) => t.ok(isPinned(state, seven)));
+  await t.rejects(updateState(openStorage(path), fail), { message: 'on purpose' });
+  await updateState(openStorage(path), (state) => t.ok(isPinned(state, seven)));
 });
 
 t.test('a damaged state is set aside, and the one before it is used', async (t) => {
   const path = directory(t);
-  await updateState(path, (state) => pin(state, seven));
-  await updateState(path, (state) => {
+  await updateState(openStorage(path), (state) => pin(state, seven));
+  await updateState(openStorage(path), (state) => {
     state.counters.n = 1;
   });
   for (const damage of ['', '{"version":1,"pins":[{"ba', '[]', '{"version":1,"pins":[{"backupId":"7"}]}', '\0\0\0\0']) {
     writeFileSync(join(path, STATE_FILE), damage);
-    const state = await readState(path);
+    const state = await readState(openStorage(path));
     t.ok(isPinned(state, seven), `the pin outlives ${JSON.stringify(damage)}`);
     t.equal(state.pinsLost, undefined);
-    await updateState(path, () => undefined);
-    t.ok(isPinned(await readState(path), seven));
+    await updateState(openStorage(path), () => undefined);
+    t.ok(isPinned(await readState(openStorage(path)), seven));
     t.equal(readFileSync(join(path, 'rocksdb-backup.state.damaged.json'), 'utf8'), damage);
   }
 });
 
 t.test('any bit that flips in a state is seen, and no pin is lost by it', async (t) => {
   const path = directory(t);
-  await updateState(path, (state) => pin(state, { ...seven, backupId: 3 }, 'first'));
-  await updateState(path, (state) => pin(state, seven, 'kept'));
+  await updateState(openStorage(path), (state) => pin(state, { ...seven, backupId: 3 }, 'first'));
+  await updateState(openStorage(path), (state) => pin(state, seven, 'kept'));
   const file = join(path, STATE_FILE);
   const whole = readFileSync(file);
-  const pins = (await readState(path)).pins;
+  const pins = (await readState(openStorage(path))).pins;
   t.equal(pins.length, 2);
   let seen = 0;
   for (let bit = 0; bit < whole.length * 8; bit++) {
     const flipped = Buffer.from(whole);
     flipped[bit >> 3]! ^= 1 << (bit & 7);
     writeFileSync(file, flipped);
-    const state = await readState(path);
+    const state = await readState(openStorage(path));
     if (JSON.stringify(state.pins) !== JSON.stringify(pins) || state.pinsLost !== undefined) {
       t.fail(`bit ${bit} changed the pins to ${JSON.stringify(state.pins)}`);
       break;
@@ -136,11 +144,11 @@ t.test('any bit that flips in a state is seen, and no pin is lost by it', async 
 
 t.test('between the two renames of a change, readers find the state', async (t) => {
   const path = directory(t);
-  await updateState(path, (state) => pin(state, seven));
-  await updateState(path, () => undefined);
+  await updateState(openStorage(path), (state) => pin(state, seven));
+  await updateState(openStorage(path), () => undefined);
   rmSync(join(path, STATE_FILE));
   t.ok(existsSync(join(path, PREVIOUS_STATE_FILE)));
-  t.ok(isPinned(await readState(path), seven));
+  t.ok(isPinned(await readState(openStorage(path)), seven));
 });
 
 t.test(
@@ -148,12 +156,12 @@ t.test(
   async (t) => {
     const path = directory(t);
     writeFileSync(join(path, STATE_FILE), 'nothing of sense');
-    t.match((await readState(path)).pinsLost, STATE_FILE);
-    await updateState(path, (state) => pin(state, seven));
-    t.match((await readState(path)).pinsLost, STATE_FILE, 'a change does not hide it');
-    await updateState(path, acknowledgeLostPins);
-    t.equal((await readState(path)).pinsLost, undefined);
-    t.ok(isPinned(await readState(path), seven));
+    t.match((await readState(openStorage(path))).pinsLost, STATE_FILE);
+    await updateState(openStorage(path), (state) => pin(state, seven));
+    t.match((await readState(openStorage(path))).pinsLost, STATE_FILE, 'a change does not hide it');
+    await updateState(openStorage(path), acknowledgeLostPins);
+    t.equal((await readState(openStorage(path))).pinsLost, undefined);
+    t.ok(isPinned(await readState(openStorage(path)), seven));
   },
 );
 
@@ -171,7 +179,7 @@ t.test('what somebody made of records and notes has the right form when it is re
   const pins = [{ backupId: 7, timestamp: seven.timestamp, note: { a: 1 }, at: seven.timestamp }];
   const history = [record, ...wrong.map((part) => ({ ...record, ...part }))];
   writeFileSync(join(path, STATE_FILE), JSON.stringify({ version: 1, pins, history, last: { verify: history[1] } }));
-  const state = await readState(path);
+  const state = await readState(openStorage(path));
   t.same([state.history, state.last], [[record], {}]);
   t.ok(isPinned(state, seven), 'a note that is no text takes no pin away');
   t.equal(state.pins[0]?.note, undefined);
@@ -191,7 +199,10 @@ t.test('what is no file, or has no end, is not read', { skip: process.platform =
   ];
   for (const one of lay) {
     one();
-    for (const use of [() => readState(path), () => updateState(path, (state) => pin(state, seven))]) {
+    for (const use of [
+      () => readState(openStorage(path)),
+      () => updateState(openStorage(path), (state) => pin(state, seven)),
+    ]) {
       await t.rejects(use(), { code: 'STATE_UNREADABLE', message: file });
     }
     rmSync(file, { recursive: true });
@@ -211,8 +222,8 @@ t.test(
       (to: string) => writeFileSync(to, 'x'.repeat(10_000)), // left by a process that was killed
     ]) {
       lay(join(path, `${STATE_FILE}.tmp`));
-      await updateState(path, (state) => pin(state, seven));
-      t.ok(isPinned(await readState(path), seven));
+      await updateState(openStorage(path), (state) => pin(state, seven));
+      t.ok(isPinned(await readState(openStorage(path)), seven));
       t.equal(readFileSync(other, 'utf8'), 'of others');
     }
   },
@@ -222,9 +233,9 @@ t.test('a state of a newer version is neither read nor overwritten', async (t) =
   const path = directory(t);
   const newer = '{"version":2,"pins":"elsewhere"}';
   writeFileSync(join(path, STATE_FILE), newer);
-  await t.rejects(readState(path), { code: 'STATE_NEWER', message: STATE_FILE });
+  await t.rejects(readState(openStorage(path)), { code: 'STATE_NEWER', message: STATE_FILE });
   await t.rejects(
-    updateState(path, () => undefined),
+    updateState(openStorage(path), () => undefined),
     { code: 'STATE_NEWER' },
   );
   t.equal(readFileSync(join(path, STATE_FILE), 'utf8'), newer);
@@ -244,7 +255,7 @@ t.test('what is not as it should be in a state that can be read is left out', as
       manager: [],
     }),
   );
-  t.same(await readState(path), {
+  t.same(await readState(openStorage(path)), {
     version: 1,
     pins: [],
     counters: { good: 1 },
@@ -256,13 +267,13 @@ t.test('what is not as it should be in a state that can be read is left out', as
 
 t.test('the history is bounded, and remembers the last of each', async (t) => {
   const path = directory(t);
-  const recorder = new Recorder(path);
+  const recorder = new Recorder(openStorage(path));
   await recorder.record(record({ operation: 'drill' }));
-  await updateState(path, (state) => {
+  await updateState(openStorage(path), (state) => {
     state.history = Array.from({ length: HISTORY_LENGTH }, () => ({ ...record(), pid: 1, host: 'h' }));
   });
   await recorder.record(record({ backupId: 9, ok: false, error: { code: 'NO_SPACE', message: 'full' } }));
-  const { history, last } = await readState(path);
+  const { history, last } = await readState(openStorage(path));
   t.equal(history.length, HISTORY_LENGTH);
   t.match(history.at(-1), { backupId: 9, ok: false, pid: process.pid });
   t.match(last, { drill: { operation: 'drill' }, createFailed: { backupId: 9, error: { code: 'NO_SPACE' } } });
@@ -272,7 +283,7 @@ t.test('the history is bounded, and remembers the last of each', async (t) => {
 t.test('the audit log has a line for each record, from however many at once', async (t) => {
   const path = directory(t);
   const auditLog = join(path, 'audit.jsonl');
-  const recorder = new Recorder(path, { auditLog });
+  const recorder = new Recorder(openStorage(path), { auditLog });
   await Promise.all(Array.from({ length: 20 }, (_, i) => recorder.record(record({ backupId: i + 1 }))));
   const lines = readFileSync(auditLog, 'utf8').trimEnd().split('\n');
   const ids = lines.map((line) => (JSON.parse(line) as { backupId: number }).backupId);
@@ -280,13 +291,13 @@ t.test('the audit log has a line for each record, from however many at once', as
     ids.sort((a, b) => a - b),
     Array.from({ length: 20 }, (_, i) => i + 1),
   );
-  t.equal((await readState(path)).history.length, 20);
+  t.equal((await readState(openStorage(path))).history.length, 20);
 });
 
 t.test('a record that cannot be written fails nothing, and is told', async (t) => {
   const path = directory(t);
   const problems: string[] = [];
-  const recorder = new Recorder(join(path, 'missing'), {
+  const recorder = new Recorder(openStorage(join(path, 'missing')), {
     auditLog: join(path, 'also', 'missing.jsonl'),
     onProblem: ({ message }) => problems.push(message),
   });
@@ -296,12 +307,12 @@ t.test('a record that cannot be written fails nothing, and is told', async (t) =
 
 t.test('the lock is held by one, and freed when its holder is forgotten', async (t) => {
   const path = directory(t);
-  const first = native.tryLockState(path);
+  const first = native.tryLockDirectory(path);
   t.ok(first);
-  t.equal(native.tryLockState(path), undefined);
+  t.equal(native.tryLockDirectory(path), undefined);
   first?.release();
   first?.release();
-  const second = native.tryLockState(path);
+  const second = native.tryLockDirectory(path);
   t.ok(second, 'releasing twice is releasing once');
   second?.release();
 });
@@ -314,9 +325,9 @@ t.test('a state that was changed but not brought to the disk is not told to be a
   t.teardown(() => {
     fileSystem.open = open;
   });
-  const changed = updateState(path, (state) => pin(state, seven));
+  const changed = updateState(openStorage(path), (state) => pin(state, seven));
   const error = (await changed.catch((thrown: unknown) => thrown)) as RocksDBError;
   t.equal(error.code, 'STATE_UNWRITABLE');
   t.match(error.message, /was changed, and may be as it was again after a power cut: EIO/);
-  t.equal((await readState(path)).pins.length, 1);
+  t.equal((await readState(openStorage(path))).pins.length, 1);
 });

@@ -11,6 +11,7 @@ import {
   type DatabaseOpener,
 } from '../../lib/index.js';
 import { readState } from '../../lib/manager/state.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { fill, openEngine } from '../fixtures/backups.js';
 import { filesBelow, tempDir } from '../fixtures/files.js';
 import { MINUTE, managerScene, start, Told } from '../fixtures/managers.js';
@@ -43,7 +44,7 @@ t.test('a scheduled backup of an unchanged database is left out, told, and count
     msSinceLastGoodBackup: 5 * MINUTE,
     lastCurrent: new Date(+lastCurrent!),
   });
-  const { history, last } = await readState(dir('backups'));
+  const { history, last } = await readState(openStorage(dir('backups')));
   t.match(
     history.filter(({ operation }) => operation === 'skip'),
     [

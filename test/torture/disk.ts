@@ -4,6 +4,7 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupEngine, BackupManager, Database, type RocksDBError } from '../../lib/index.js';
 import { readState, updateState } from '../../lib/manager/state.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { contentsAt, contentsOf, fill, settled } from '../fixtures/backups.js';
 import { filesBelow } from '../fixtures/files.js';
 import { fewFiles } from './disk-files.js';
@@ -126,7 +127,7 @@ async function tryDelete(disk: Disk): Promise<void> {
   }
   await engine.close();
   await db.close();
-  await updateState(location, (state) => {
+  await updateState(openStorage(location), (state) => {
     state.counters.torture = 1;
   });
   disk.leave(0);
@@ -140,13 +141,13 @@ async function tryDelete(disk: Disk): Promise<void> {
   await step('a backup opens', async () => (await engine.openBackup(1)).close());
   await step('a backup is restored elsewhere', () => engine.restoreBackup(2, torture.path('elsewhere')));
   const { error } = await settled(
-    updateState(location, (state) => {
+    updateState(openStorage(location), (state) => {
       state.counters.torture = 2;
     }),
   );
   if (error === undefined) torture.figure('state on a full disk', 'could be written');
   else checkFailure(disk, 'a change of the state', error as Failure);
-  const { counters, pinsLost } = await readState(location);
+  const { counters, pinsLost } = await readState(openStorage(location));
   torture.check(counters.torture === (error ? 1 : 2) && pinsLost === undefined, `${about}: the state is as it was`);
   torture.check(!filesBelow(location).some((name) => name.endsWith('.tmp')), `${about}: no temporary state is left`);
   await step('a backup is deleted', () => engine.deleteBackup(2));

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { BackupEngine, createSnapshot, Database } from '../../lib/index.js';
 import { pin } from '../../lib/manager/pins.js';
 import { readState, updateState } from '../../lib/manager/state.js';
+import { openStorage } from '../../lib/storage/storage.js';
 import { contentsAt, contentsOf, fill, settled } from '../fixtures/backups.js';
 import { type Ended, ended } from './ended.js';
 
@@ -25,8 +26,8 @@ export async function wholeCycle({ db: path, backups, target }: Places): Promise
   await fill(db, 'b', { flush: false });
   const contents = JSON.stringify(await contentsOf(db));
   const { backupId } = await engine.createBackup(db);
-  await updateState(backups, (state) => pin(state, first));
-  if ((await readState(backups)).pins.length !== 1) throw new Error('the pin is not there');
+  await updateState(openStorage(backups), (state) => pin(state, first));
+  if ((await readState(openStorage(backups))).pins.length !== 1) throw new Error('the pin is not there');
   await db.close();
   for (const { backupId } of await engine.getBackupInfo()) await engine.verifyBackup(backupId, { checksum: true });
   const same = async (what: string, found: Promise<Record<string, string>>) => {
@@ -75,7 +76,7 @@ export async function readOnlySteps({ db: path, backups, target }: Places, elsew
     await backup?.close();
     await attempt(`corrupt ones, ${how}`, () => engine.getCorruptedBackups());
   }
-  await attempt('read state', () => readState(backups));
+  await attempt('read state', () => readState(openStorage(backups)));
   const db = await Database.open(join(elsewhere, 'db'));
   await fill(db, 'a');
   if (writing !== undefined) {
@@ -86,7 +87,7 @@ export async function readOnlySteps({ db: path, backups, target }: Places, elsew
     await attempt('REFUSED restore there', () => writing.restoreBackup(1, target));
   }
   await attempt('REFUSED state', () =>
-    updateState(backups, (state) => {
+    updateState(openStorage(backups), (state) => {
       state.counters.x = 1;
     }),
   );

@@ -24,33 +24,9 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Status;
 
-// Checks where the repository lies. It may lie beside its database, or in a directory of its own below it.
-Error CheckPlace(const std::string& backup_dir, const BackupSource& source) {
-  const std::string backup = RealPath(backup_dir);
-  for (const std::string& database : {source.path, source.wal_dir}) {
-    if (backup == database) {
-      return Error("INVALID_OPTION",
-                   "the backup directory " + backup +
-                       " is the database's own directory. Give it one of its own, best on another disk");
-    }
-    if (IsInside(backup, database)) {
-      const std::string below = backup.substr(database.size() + 1);
-      const std::string first = below.substr(0, below.find('/'));
-      if (first == "archive" || first == "lost" || IsDatabaseFileName(first)) {
-        return Error("INVALID_OPTION", "the backup directory " + backup + " lies where RocksDB keeps the files of " +
-                                           database + ". Give it another place, best on another disk");
-      }
-    }
-    for (const char* part : {"/meta", "/private", "/shared", "/shared_checksum"}) {
-      if (database == backup + part || IsInside(database, backup + part)) {
-        return Error("INVALID_OPTION", "the database " + database + " lies inside the backup directory " + backup +
-                                           ": it may be a backup itself.")
-            .With("path", database)
-            .Advise("openInPlace");
-      }
-    }
-  }
-  return Error();
+Error CheckPlace(const Storage& storage, const BackupSource& source) {
+  Error error = storage.CheckSource(source.path);
+  return error.ok() ? storage.CheckSource(source.wal_dir) : error;
 }
 
 // What the BackupEngine will copy, apart from what earlier backups already have. The plan is announced before the first
@@ -141,14 +117,13 @@ class CopyPlan : public FileObserver {
 
 // If the free space cannot be found out, the backup goes on.
 Error CheckSpace(const EngineSettings& settings, uint64_t needed) {
-  uint64_t free = 0;
-  const std::string& directory = settings.engine.backup_dir;
-  if (StorageOf(settings)->GetFreeSpace(directory, IOOptions(), &free, nullptr).ok() && free < needed) {
-    return Error("NO_SPACE", "the backup would write " + HumanBytes(needed) + " to " + directory + ", where " +
-                                 HumanBytes(free) + " are free. Nothing of it is kept.")
-        .With("path", directory)
+  const std::optional<uint64_t> free = settings.storage->FreeSpace();
+  if (free && *free < needed) {
+    return Error("NO_SPACE", "the backup would write " + HumanBytes(needed) + " to " + settings.name() + ", where " +
+                                 HumanBytes(*free) + " are free. Nothing of it is kept.")
+        .With("path", settings.name())
         .With("bytesNeeded", needed)
-        .With("bytesFree", free)
+        .With("bytesFree", *free)
         .Advise("freeSpaceForBackup");
   }
   return Error();
@@ -237,7 +212,7 @@ Status FlushUnlessStopped(const BackupSource& source, const Operation& operation
 }
 
 // The id that the BackupEngine will give.
-Error NewId(const BackupEngineSession& session, const std::string& directory, uint32_t* id) {
+Error NewId(const EngineSettings& settings, const BackupEngineSession& session, uint32_t* id) {
   uint32_t latest = 0;
   for (const auto* known : {&session.ids(), &session.corrupt_ids()}) {
     for (const uint32_t other : *known) {
@@ -246,11 +221,20 @@ Error NewId(const BackupEngineSession& session, const std::string& directory, ui
   }
   // No id follows the last one, and to the BackupEngine the id before the last means "the latest".
   if (latest >= std::numeric_limits<uint32_t>::max() - 2) {
-    return Error("BACKUP_CORRUPT", MetaPath(directory, latest) +
+    return Error("BACKUP_CORRUPT", MetaPath(settings.root(), latest) +
                                        " uses up the last backup id there is, so no other can follow. No BackupEngine "
                                        "counts that far: remove this file, or back up to another directory.");
   }
   *id = latest + 1;
+  // A storage that lists a new backup too late would let this one take its place.
+  const std::string meta = MetaPath(settings.root(), *id);
+  if (settings.files()->FileExists(meta, IOOptions(), nullptr).ok()) {
+    return Error("STORAGE_INCONSISTENT",
+                 meta + " exists, but " + settings.name() +
+                     " does not list it. Nothing was written; try again when the listing is complete.")
+        .With("path", settings.name())
+        .With("backupId", uint64_t{*id});
+  }
   return Error();
 }
 
@@ -291,8 +275,8 @@ Error CheckDatabase(BackupEngineSession& session, const std::string& directory, 
 // none anyway. It writes its files where backups share them, so that later backups need not copy them again.
 void StandAlone(EngineSettings* settings) {
   std::vector<std::string> metas;
-  const std::string directory = settings->engine.backup_dir + "/meta";
-  const IOStatus status = StorageOf(*settings)->GetChildren(directory, IOOptions(), &metas, nullptr);
+  const std::string directory = settings->root() + "/meta";
+  const IOStatus status = settings->files()->GetChildren(directory, IOOptions(), &metas, nullptr);
   if (!status.ok() || std::any_of(metas.begin(), metas.end(), [](const auto& name) { return BackupIdOf(name) != 0; })) {
     settings->engine.share_table_files = false;
     settings->engine.share_files_with_checksum = false;
@@ -316,45 +300,40 @@ void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, u
 }  // namespace
 
 void RemoveTemporaryMetas(const EngineSettings& settings) {
-  const auto storage = StorageOf(settings);
-  const std::string meta = settings.engine.backup_dir + "/meta";
+  const auto files = settings.files();
+  const std::string meta = settings.root() + "/meta";
   std::vector<std::string> children;
-  if (!storage->GetChildren(meta, IOOptions(), &children, nullptr).ok()) {
+  if (!files->GetChildren(meta, IOOptions(), &children, nullptr).ok()) {
     return;
   }
   for (const auto& child : children) {
     if (child.size() > 5 && child.front() == '.' && child.substr(child.size() - 4) == ".tmp" &&
         child.find_first_not_of("0123456789", 1) == child.size() - 4) {
       // Best effort: the file has a few hundred bytes, and the next create tries again.
-      storage->DeleteFile(meta + "/" + child, IOOptions(), nullptr).PermitUncheckedError();
+      files->DeleteFile(meta + "/" + child, IOOptions(), nullptr).PermitUncheckedError();
     }
   }
 }
 
 Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPlan* plan) {
-  const std::string& directory = settings.engine.backup_dir;
-  if (Error error = CheckPlace(directory, request.source); !error.ok()) {
+  if (Error error = CheckPlace(*settings.storage, request.source); !error.ok()) {
     return error;
   }
   settings.read_only = true;
-  const auto storage = StorageOf(settings);
-  const bool is_there = storage->FileExists(directory + "/meta", IOOptions(), nullptr).ok();
+  const bool is_there = settings.files()->FileExists(settings.root() + "/meta", IOOptions(), nullptr).ok();
   std::shared_ptr<const DirectoryPicture> picture;
   *plan = {};
   plan->database = DatabaseIdOf(*request.source.db);
   if (is_there) {
-    using Count = ObservedFileSystem::Count;
     picture = LookAt(settings);
     std::shared_ptr<BackupEngineSession> session;
     if (picture != nullptr) {
       session = BackupEngineSession::Of(settings, picture);
-    } else if (Error error = BackupEngineSession::OpenReader(settings, std::make_shared<Operation>(), Count::kNothing,
-                                                             Count::kNothing, &session);
-               !error.ok()) {
+    } else if (Error error = BackupEngineSession::Open(settings, {}, &session); !error.ok()) {
       return error;
     }
     if (!request.allow_other_database) {
-      if (Error error = CheckDatabase(*session, directory, request, plan->database); !error.ok()) {
+      if (Error error = CheckDatabase(*session, settings.name(), request, plan->database); !error.ok()) {
         return error;
       }
     }
@@ -369,21 +348,14 @@ Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPl
     return Error::From(status, "listing the files of " + request.source.path);
   }
   plan->files = PlanFiles(files, settings.engine.backup_log_files, SharedFilesIn(settings, picture.get()));
-  const auto base = settings.storage ? settings.storage : rocksdb::FileSystem::Default();
-  std::string place = directory;
-  while (place.size() > 1 && base->FileExists(place, IOOptions(), nullptr).IsNotFound()) {
-    place = ParentOf(place);
-  }
-  if (uint64_t free = 0; base->GetFreeSpace(place, IOOptions(), &free, nullptr).ok()) {
-    plan->free_bytes = free;
-  }
+  plan->free_bytes = settings.storage->FreeSpace();
   return Error();
 }
 
 Error CreateBackup(EngineSettings settings, const CreateRequest& request, const std::shared_ptr<Operation>& operation,
                    BackupDescription* created) {
-  const std::string& directory = settings.engine.backup_dir;
-  if (Error error = CheckPlace(directory, request.source); !error.ok()) {
+  const std::string& directory = settings.name();
+  if (Error error = CheckPlace(*settings.storage, request.source); !error.ok()) {
     return error;
   }
   if (request.app_metadata.size() > kMaxAppMetadata) {
@@ -401,8 +373,13 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
   }
   CopyPlan plan(settings, picture, operation);
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = BackupEngineSession::OpenWriter(settings, operation, request.source.db->GetEnv()->GetFileSystem(),
-                                                    &plan, &session, picture);
+  if (Error error = BackupEngineSession::Open(settings,
+                                              {.purpose = Purpose::kCreate,
+                                               .operation = operation,
+                                               .database_fs = request.source.db->GetEnv()->GetFileSystem(),
+                                               .observer = &plan,
+                                               .picture = picture},
+                                              &session);
       !error.ok()) {
     return error;
   }
@@ -410,7 +387,7 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
   return Guarded(directory, [&] {
     const std::vector<uint32_t>& corrupt = session->corrupt_ids();
     uint32_t id = 0;
-    if (Error error = NewId(*session, directory, &id); !error.ok()) {
+    if (Error error = NewId(settings, *session, &id); !error.ok()) {
       return error;
     }
     const std::string of = DatabaseIdOf(*request.source.db);

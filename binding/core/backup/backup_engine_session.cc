@@ -11,8 +11,6 @@
 #include "core/base/paths.h"
 #include "core/base/stoppable_rate_limiter.h"
 #include "core/database/newer_rocksdb.h"
-#include "core/storage/confined_fs.h"
-#include "core/storage/parallel_deletes.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -21,6 +19,7 @@ using rocksdb::BackupEngine;
 using rocksdb::BackupEngineOptions;
 using rocksdb::BackupEngineReadOnly;
 using rocksdb::BackupInfo;
+using Count = ObservedFileSystem::Count;
 
 Error OpenError(const std::string& directory, const rocksdb::Status& status) {
   return Error::From(status, "cannot open the backup directory " + directory);
@@ -42,45 +41,56 @@ std::vector<uint32_t> MetaIds(rocksdb::FileSystem& storage, const std::string& d
 
 }  // namespace
 
-std::shared_ptr<ConfinedFileSystem> StorageOf(const EngineSettings& settings) {
-  return std::make_shared<ConfinedFileSystem>(settings.storage ? settings.storage : rocksdb::FileSystem::Default(),
-                                              settings.engine.backup_dir);
-}
-
 BackupEngineSession::~BackupEngineSession() {
   // Destroying the BackupEngine joins its threads, which use our file systems.
   writer_.reset();
   reader_.reset();
 }
 
-BackupEngineOptions BackupEngineSession::OptionsFor(const EngineSettings& settings) {
-  settings_ = settings;
-  directory_ = settings.engine.backup_dir;
-  storage_ = StorageOf(settings);
-  info_log_ = settings.info_log;
-  BackupEngineOptions options = settings.engine;
+BackupEngineOptions BackupEngineSession::OptionsFor(const SessionRequest& request) const {
+  BackupEngineOptions options = settings_.engine;
+  options.backup_dir = settings_.root();
   options.backup_env = backup_env_.get();
-  options.info_log = info_log_.get();
+  options.info_log = settings_.info_log.get();
   options.destroy_old_data = false;
   // A listing reads meta files through these limiters, and would have to wait for the running backup.
   options.backup_rate_limit = 0;
   options.restore_rate_limit = 0;
   options.backup_rate_limiter.reset();
   options.restore_rate_limiter.reset();
+  const bool reads_backup = request.purpose != Purpose::kRead || request.count_backup == Count::kReads;
+  if (reads_backup && settings_.backup_limiter) {
+    options.backup_rate_limiter = std::make_shared<StoppableRateLimiter>(settings_.backup_limiter, request.operation);
+  }
+  if (request.purpose != Purpose::kRead) {
+    return options;
+  }
+  if (request.count_database == Count::kWrites) {
+    options.sync = true;  // unless SpareDatabaseSyncs()
+    if (settings_.restore_limiter) {
+      options.restore_rate_limiter =
+          std::make_shared<StoppableRateLimiter>(settings_.restore_limiter, request.operation);
+    }
+  } else if (request.count_backup == Count::kNothing) {
+    options.max_background_operations = 1;  // nothing is read or copied; from RocksDB 10 on, a verify runs in parallel
+  }
+  if (options.max_valid_backups_to_open == 0) {
+    options.max_valid_backups_to_open = std::numeric_limits<int>::max();  // 0 lists placeholders without an id
+  }
   return options;
 }
 
 // The meta files that are not as they were written, and how they differ.
-std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas(const EngineSettings& settings) {
+std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas() {
   std::map<uint32_t, std::string> changed;
   for (const auto* ids : {&ids_, &corrupt_ids_}) {
     for (const uint32_t id : *ids) {
-      const auto record = ReadBackupRecord(settings, id);
+      const auto record = ReadBackupRecord(settings_, id);
       if (record && !record->origin.database.empty()) {
         origins_[id] = record->origin;
       }
-      if (record && !catalog_->HasRead(id, record->meta_size, record->meta_checksum)) {
-        if (std::string difference = DifferenceInMeta(settings, id, *record); !difference.empty()) {
+      if (record && !layers_.catalog->HasRead(id, record->meta_size, record->meta_checksum)) {
+        if (std::string difference = DifferenceInMeta(settings_, id, *record); !difference.empty()) {
           changed[id] = std::move(difference);
         }
       }
@@ -96,15 +106,14 @@ std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas(const EngineSe
 // A create takes the checksums of files that it need not copy from the meta files that name them, even if only one
 // does. With a damaged meta file, the new backup would have a wrong checksum for good, in its record too. So a create
 // sees no changed meta file at all.
-template <class Open>
-Error BackupEngineSession::OpenPastChangedMetas(const EngineSettings& settings, bool to_create,
-                                                ConfinedFileSystem& storage, Open open) {
+Error BackupEngineSession::OpenPastChangedMetas(Purpose purpose, const std::function<Error()>& open) {
+  TolerantFileSystem& storage = *layers_.tolerant;
   Error error = open();
-  if (!error.ok() || (corrupt_ids_.empty() && !to_create)) {
+  if (!error.ok() || (corrupt_ids_.empty() && purpose != Purpose::kCreate)) {
     return error;
   }
-  std::map<uint32_t, std::string> changed = ChangedMetas(settings);
-  if (to_create) {
+  std::map<uint32_t, std::string> changed = ChangedMetas();
+  if (purpose == Purpose::kCreate) {
     if (!changed.empty()) {
       storage.SetUnreadable(std::move(changed));
       error = open();
@@ -135,8 +144,8 @@ constexpr int kOpenAttempts = 10;
 std::shared_ptr<BackupEngineSession> BackupEngineSession::Of(const EngineSettings& settings,
                                                              std::shared_ptr<const DirectoryPicture> picture) {
   std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
-  session->directory_ = settings.engine.backup_dir;
-  session->storage_ = StorageOf(settings);
+  session->settings_ = settings;
+  session->files_ = settings.files();
   session->ids_ = picture->ids();
   session->picture_ = std::move(picture);
   return session;
@@ -156,84 +165,29 @@ bool BackupEngineSession::HasRead(size_t backups, uint32_t id) {
          info.timestamp == expected.timestamp && info.app_metadata == expected.app_metadata;
 }
 
-Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
-                                      ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database,
-                                      std::shared_ptr<BackupEngineSession>* result,
-                                      const std::shared_ptr<const DirectoryPicture>& picture, uint32_t id) {
-  using Count = ObservedFileSystem::Count;
+Error BackupEngineSession::Open(const EngineSettings& settings, const SessionRequest& request,
+                                std::shared_ptr<BackupEngineSession>* result) {
   std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
-  const auto storage = StorageOf(settings);
-  storage->SpareTheOthers(picture == nullptr);
-  std::shared_ptr<rocksdb::FileSystem> seen;
-  if (picture != nullptr) {
-    session = Of(settings, picture);
-    seen = std::make_shared<CondensedFileSystem>(storage, settings.engine.backup_dir, picture,
-                                                 std::vector<uint32_t>{id}, CondensedFileSystem::Others::kNothing);
-  } else {
-    seen = session->catalog_ = std::make_shared<MetaCatalog>(storage, settings.engine.backup_dir);
+  if (request.picture != nullptr) {
+    session = Of(settings, request.picture);
   }
-  session->confined_ = storage;
-  session->backup_fs_ = std::make_shared<ObservedFileSystem>(seen, operation, count_backup);
+  session->settings_ = settings;
+  session->layers_ = MakeLayers(*settings.storage, request);
+  session->files_ = settings.files();
   session->database_fs_ =
-      std::make_shared<ObservedFileSystem>(rocksdb::FileSystem::Default(), operation, count_database);
-  session->backup_env_ = rocksdb::NewCompositeEnv(session->backup_fs_);
+      std::make_shared<ObservedFileSystem>(request.database_fs, request.operation, request.count_database);
+  session->backup_env_ = rocksdb::NewCompositeEnv(session->layers_.observed);
   session->database_env_ = rocksdb::NewCompositeEnv(session->database_fs_);
-  BackupEngineOptions options = session->OptionsFor(settings);
-  if (count_backup == Count::kReads && settings.backup_limiter) {
-    options.backup_rate_limiter = std::make_shared<StoppableRateLimiter>(settings.backup_limiter, operation);
-  }
-  if (count_database == Count::kWrites) {
-    options.sync = true;  // unless SpareDatabaseSyncs()
-    if (settings.restore_limiter) {
-      options.restore_rate_limiter = std::make_shared<StoppableRateLimiter>(settings.restore_limiter, operation);
-    }
-  } else if (count_backup == Count::kNothing) {
-    options.max_background_operations = 1;  // nothing is read or copied; from RocksDB 10 on, a verify runs in parallel
-  }
-  if (options.max_valid_backups_to_open == 0) {
-    options.max_valid_backups_to_open = std::numeric_limits<int>::max();  // 0 lists placeholders without an id
-  }
-  if (picture != nullptr) {
-    return Guarded(session->directory_, [&] {
-      BackupEngineReadOnly* engine = nullptr;
-      const rocksdb::IOStatus status = BackupEngineReadOnly::Open(options, session->database_env_.get(), &engine);
-      session->reader_.reset(engine);
-      if (status.ok() && session->HasRead(1, id)) {
-        session->ForgetFailure();
-        *result = std::move(session);
-        return Error();
-      }
+  return Guarded(settings.name(), [&] {
+    bool opened = true;
+    Error error = request.picture != nullptr ? session->OpenOnPicture(request, &opened) : session->OpenOnAll(request);
+    if (!opened) {
       session.reset();
-      return OpenReader(settings, operation, count_backup, count_database, result);
-    });
-  }
-  const auto open = [&] {
-    rocksdb::IOStatus status;
-    // If another process deletes a backup between the listing and the reading of the meta files, the open fails, or a
-    // backup looks corrupt. A result that is the same twice in a row is true.
-    std::vector<uint32_t> corrupt_before;
-    for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
-      const std::vector<uint32_t> metas = MetaIds(*storage, session->directory_);
-      session->catalog_->Begin();
-      session->ForgetFailure();
-      storage->ForgetUnseen();
-      BackupEngineReadOnly* engine = nullptr;
-      status = BackupEngineReadOnly::Open(options, session->database_env_.get(), &engine);
-      session->reader_.reset(engine);
-      if (status.ok()) {
-        session->Survey(settings, metas);
-      }
-      if (operation->ended() || (status.ok() && session->corrupt_ids_ == corrupt_before) ||
-          (status.IsNotFound() && attempt > 0)) {
-        break;
-      }
-      corrupt_before = status.ok() ? session->corrupt_ids_ : std::vector<uint32_t>();
+      SessionRequest on_all = request;
+      on_all.picture = nullptr;
+      on_all.ids.clear();
+      return Open(settings, on_all, result);
     }
-    return status.ok() ? Error() : OpenError(session->directory_, status);
-  };
-  return Guarded(session->directory_, [&] {
-    Error error = session->OpenPastChangedMetas(settings, false, *storage, open);
-    storage->SpareTheOthers(false);
     if (error.ok()) {
       *result = std::move(session);
     }
@@ -241,84 +195,70 @@ Error BackupEngineSession::OpenReader(const EngineSettings& settings, const std:
   });
 }
 
-Error BackupEngineSession::OpenWriter(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
-                                      const std::shared_ptr<rocksdb::FileSystem>& database_fs, FileObserver* observer,
-                                      std::shared_ptr<BackupEngineSession>* result,
-                                      const std::shared_ptr<const DirectoryPicture>& picture,
-                                      const std::vector<uint32_t>& gone) {
-  using Others = CondensedFileSystem::Others;
-  std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
-  if (picture != nullptr) {
-    session = Of(settings, picture);
+rocksdb::IOStatus BackupEngineSession::OpenEngine(const SessionRequest& request) {
+  reader_.reset();
+  writer_.reset();
+  const BackupEngineOptions options = OptionsFor(request);
+  if (request.purpose == Purpose::kRead) {
+    BackupEngineReadOnly* engine = nullptr;
+    rocksdb::IOStatus status = BackupEngineReadOnly::Open(options, database_env_.get(), &engine);
+    reader_.reset(engine);
+    return status;
   }
-  const auto storage = StorageOf(settings);
-  session->confined_ = storage;
-  // Only a create passes an observer. A backup that cannot be read at the moment must not prevent a new one; the files
-  // of such a backup are protected.
-  storage->SpareTheOthers(observer != nullptr && picture == nullptr);
-  session->protected_fs_ = std::make_shared<ProtectedFileSystem>(std::make_shared<ParallelDeletes>(storage, operation),
-                                                                 operation, settings.engine.backup_dir);
-  std::shared_ptr<rocksdb::FileSystem> seen;
-  if (picture != nullptr) {
-    seen = std::make_shared<CondensedFileSystem>(session->protected_fs_, settings.engine.backup_dir, picture, gone,
-                                                 Others::kAsOne);
-  } else {
-    seen = session->catalog_ = std::make_shared<MetaCatalog>(session->protected_fs_, settings.engine.backup_dir);
+  BackupEngine* engine = nullptr;
+  rocksdb::IOStatus status = BackupEngine::Open(options, database_env_.get(), &engine);
+  writer_.reset(engine);
+  return status;
+}
+
+// The picture may be outdated, or the BackupEngine may not read it as we do. Then `opened` becomes false.
+Error BackupEngineSession::OpenOnPicture(const SessionRequest& request, bool* opened) {
+  const bool reads = request.purpose == Purpose::kRead;
+  const bool shows_any = reads || request.ids.size() < picture_->ids().size();
+  *opened = OpenEngine(request).ok() && HasRead(shows_any ? 1 : 0, reads ? request.ids.front() : 0);
+  if (*opened && reads) {
+    ForgetFailure();
   }
-  session->backup_fs_ =
-      std::make_shared<ObservedFileSystem>(seen, operation, ObservedFileSystem::Count::kWrites, observer);
-  session->database_fs_ =
-      std::make_shared<ObservedFileSystem>(database_fs, operation, ObservedFileSystem::Count::kNothing);
-  session->backup_env_ = rocksdb::NewCompositeEnv(session->backup_fs_);
-  session->database_env_ = rocksdb::NewCompositeEnv(session->database_fs_);
-  BackupEngineOptions options = session->OptionsFor(settings);
-  if (settings.backup_limiter) {
-    options.backup_rate_limiter = std::make_shared<StoppableRateLimiter>(settings.backup_limiter, operation);
-  }
-  if (picture != nullptr) {
-    return Guarded(session->directory_, [&] {
-      BackupEngine* engine = nullptr;
-      const rocksdb::IOStatus status = BackupEngine::Open(options, session->database_env_.get(), &engine);
-      session->writer_.reset(engine);
-      if (status.ok() && session->HasRead(gone.size() < picture->ids().size() ? 1 : 0)) {
-        *result = std::move(session);
-        return Error();
-      }
-      session.reset();
-      return OpenWriter(settings, operation, database_fs, observer, result);
-    });
-  }
-  const auto open = [&] {
-    const std::vector<uint32_t> metas = MetaIds(*storage, session->directory_);
-    session->writer_.reset();
-    session->catalog_->Begin();
-    storage->ForgetUnseen();
-    BackupEngine* engine = nullptr;
-    const rocksdb::IOStatus status = BackupEngine::Open(options, session->database_env_.get(), &engine);
-    if (!status.ok()) {
-      return OpenError(session->directory_, status);
+  return Error();
+}
+
+Error BackupEngineSession::OpenOnAll(const SessionRequest& request) {
+  Error error = OpenPastChangedMetas(request.purpose, [&] { return OpenUntilSure(request); });
+  layers_.tolerant->SetTolerance(Tolerance::kNone);
+  return error;
+}
+
+// If another process deletes a backup between the listing and the reading of the meta files, the open fails, or a
+// backup looks corrupt. A result that is the same twice in a row is true. While a writer has its lock, nobody deletes.
+Error BackupEngineSession::OpenUntilSure(const SessionRequest& request) {
+  rocksdb::IOStatus status;
+  std::vector<uint32_t> corrupt_before;
+  const int attempts = request.purpose == Purpose::kRead ? kOpenAttempts : 1;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const std::vector<uint32_t> metas = MetaIds(*files_, settings_.root());
+    layers_.catalog->Begin();
+    ForgetFailure();
+    layers_.tolerant->ForgetUnseen();
+    status = OpenEngine(request);
+    if (status.ok()) {
+      Survey(metas);
     }
-    session->writer_.reset(engine);
-    session->Survey(settings, metas);
-    return Error();
-  };
-  return Guarded(session->directory_, [&] {
-    Error error = session->OpenPastChangedMetas(settings, observer != nullptr, *storage, open);
-    storage->SpareTheOthers(false);
-    if (error.ok()) {
-      *result = std::move(session);
+    if (request.operation->ended() || (status.ok() && corrupt_ids_ == corrupt_before) ||
+        (status.IsNotFound() && attempt > 0)) {
+      break;
     }
-    return error;
-  });
+    corrupt_before = status.ok() ? corrupt_ids_ : std::vector<uint32_t>();
+  }
+  return status.ok() ? Error() : OpenError(settings_.name(), status);
 }
 
 // `metas` was listed before the BackupEngine was opened, so a backup that was made since then does not count as
 // missing.
-void BackupEngineSession::Survey(const EngineSettings& settings, const std::vector<uint32_t>& metas) {
+void BackupEngineSession::Survey(const std::vector<uint32_t>& metas) {
   ids_.clear();
   corrupt_ids_.clear();
   reasons_.clear();
-  catalog_->End();
+  layers_.catalog->End();
   std::vector<BackupInfo> infos;
   reader().GetBackupInfo(&infos);
   reader().GetCorruptedBackups(&corrupt_ids_);
@@ -326,7 +266,7 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
     if (info.backup_id == 0) {
       continue;  // stands for a backup without files; the BackupEngine does not say its id
     }
-    if (catalog_->Confirm(info)) {
+    if (layers_.catalog->Confirm(info)) {
       ids_.push_back(info.backup_id);
       continue;
     }
@@ -334,7 +274,7 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
       BackupInfo details;
       const rocksdb::Status status = reader().GetBackupInfo(info.backup_id, &details, true);
       if (status.ok() && details.backup_id == info.backup_id) {
-        catalog_->Replace(details);
+        layers_.catalog->Replace(details);
         ids_.push_back(info.backup_id);
         continue;
       }
@@ -347,16 +287,16 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
   std::sort(ids_.begin(), ids_.end());
   std::sort(corrupt_ids_.begin(), corrupt_ids_.end());
   // If the BackupEngine was told to open only the latest backups, it does not know the older ones.
-  const uint32_t oldest = settings.engine.max_valid_backups_to_open > 0 &&
-                                  settings.engine.max_valid_backups_to_open < std::numeric_limits<int>::max() &&
+  const uint32_t oldest = settings_.engine.max_valid_backups_to_open > 0 &&
+                                  settings_.engine.max_valid_backups_to_open < std::numeric_limits<int>::max() &&
                                   !ids_.empty()
                               ? ids_.front()
                               : 0;
   for (const uint32_t id : metas) {
-    const std::string meta = MetaPath(directory_, id);
+    const std::string meta = MetaPath(settings_.root(), id);
     if (id > oldest && !std::binary_search(ids_.begin(), ids_.end(), id) &&
         std::find(corrupt_ids_.begin(), corrupt_ids_.end(), id) == corrupt_ids_.end() &&
-        StorageOf(settings)->FileExists(meta, rocksdb::IOOptions(), nullptr).ok()) {
+        files_->FileExists(meta, rocksdb::IOOptions(), nullptr).ok()) {
       corrupt_ids_.push_back(id);
       reasons_[id] = meta + " lists no files";
     }
@@ -365,11 +305,11 @@ void BackupEngineSession::Survey(const EngineSettings& settings, const std::vect
 }
 
 Error BackupEngineSession::Describe(uint32_t id, bool details, BackupDescription* description) {
-  return Guarded(directory_, [&] {
-    const std::string name = "backup " + std::to_string(id) + " in " + directory_;
+  return Guarded(settings_.name(), [&] {
+    const std::string name = "backup " + std::to_string(id) + " in " + settings_.name();
     if (std::binary_search(corrupt_ids_.begin(), corrupt_ids_.end(), id)) {
       return Error("BACKUP_CORRUPT", name + " cannot be used: " + ReasonOf(id))
-          .With("path", directory_)
+          .With("path", settings_.name())
           .With("backupId", uint64_t{id});
     }
     if (!std::binary_search(ids_.begin(), ids_.end(), id)) {
@@ -386,11 +326,11 @@ Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescri
     return Error();
   }
   BackupInfo info;
-  const MetaCatalog::Numbers* const files = catalog_->FilesOf(id);
+  const MetaCatalog::Numbers* const files = layers_.catalog->FilesOf(id);
   const rocksdb::Status status =
       files != nullptr ? reader().GetBackupInfo(id, &info, details) : rocksdb::Status::NotFound("Backup not found");
   if (!status.ok()) {
-    return Error::From(status, "reading backup " + std::to_string(id) + " in " + directory_);
+    return Error::From(status, "reading backup " + std::to_string(id) + " in " + settings_.name());
   }
   *description = {};
   description->id = info.backup_id;
@@ -400,7 +340,7 @@ Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescri
   description->app_metadata = std::move(info.app_metadata);
   bool any_shared = false;
   for (const MetaCatalog::FileNumber number : *files) {
-    const MetaCatalog::File& file = catalog_->file(number);
+    const MetaCatalog::File& file = layers_.catalog->file(number);
     const bool shared = MetaCatalog::IsShared(file.name);
     const uint32_t backups = shared ? file.uses : 1;
     if (backups == 1) {
@@ -434,9 +374,9 @@ std::string BackupEngineSession::NewerRocksDbOf(const BackupDescription& backup)
     std::vector<std::string> tables;
     const auto take = [&](const std::string& name) {
       if (IsOptionsFileName(NameOf(name))) {
-        options_files.push_back(directory_ + "/" + name);
+        options_files.push_back(settings_.root() + "/" + name);
       } else if (name.ends_with(".sst")) {
-        tables.push_back(directory_ + "/" + name);
+        tables.push_back(settings_.root() + "/" + name);
       }
     };
     if (picture_ != nullptr) {
@@ -444,14 +384,14 @@ std::string BackupEngineSession::NewerRocksDbOf(const BackupDescription& backup)
         take(file.name);
       }
     } else {
-      for (const MetaCatalog::FileNumber number : *catalog_->FilesOf(backup.id)) {
-        take(catalog_->file(number).name);
+      for (const MetaCatalog::FileNumber number : *layers_.catalog->FilesOf(backup.id)) {
+        take(layers_.catalog->file(number).name);
       }
     }
-    std::optional<std::string> version = NewerVersionOf(*storage_, options_files);
-    return version && !version->empty() && UnknownTableAmong(*storage_, std::move(tables)).empty() ? "" : version;
+    std::optional<std::string> version = NewerVersionOf(*files_, options_files);
+    return version && !version->empty() && UnknownTableAmong(*files_, std::move(tables)).empty() ? "" : version;
   };
-  return KnownVersions::Of(directory_, backup.id, backup.timestamp, backup.size, find);
+  return KnownVersions::Of(settings_.root(), backup.id, backup.timestamp, backup.size, find);
 }
 
 const BackupOrigin& BackupEngineSession::OriginOf(uint32_t id) {
@@ -461,11 +401,11 @@ const BackupOrigin& BackupEngineSession::OriginOf(uint32_t id) {
     if (const auto record = ReadBackupRecord(settings_, id)) {
       origin = record->origin;
     }
-    const MetaCatalog::Numbers* const files = catalog_ != nullptr ? catalog_->FilesOf(id) : nullptr;
+    const MetaCatalog::Numbers* const files = layers_.catalog != nullptr ? layers_.catalog->FilesOf(id) : nullptr;
     if (origin.database.empty() && files != nullptr) {
       std::vector<std::string> names;
       for (const MetaCatalog::FileNumber number : *files) {
-        names.push_back(catalog_->file(number).name);
+        names.push_back(layers_.catalog->file(number).name);
       }
       origin.database = DatabaseIdOfFiles(settings_, names);
     }
@@ -482,7 +422,7 @@ std::string BackupEngineSession::ReasonOf(uint32_t corrupt_id) {
   const auto reason = reasons_.find(corrupt_id);
   std::string text = reason != reasons_.end() ? reason->second : Worded(reader().GetBackupInfo(corrupt_id, &none));
   // The BackupEngine calls a file missing that it could not look at.
-  if (const std::string why = confined_ != nullptr ? confined_->WhyUnseen(text) : ""; !why.empty()) {
+  if (const std::string why = layers_.tolerant != nullptr ? layers_.tolerant->WhyUnseen(text) : ""; !why.empty()) {
     text += " (" + why + ")";
   }
   return text;
@@ -490,19 +430,19 @@ std::string BackupEngineSession::ReasonOf(uint32_t corrupt_id) {
 
 void BackupEngineSession::ExpectBackupFiles(const BackupDescription& backup) {
   for (const auto& file : backup.files) {
-    backup_fs_->ExpectSize(directory_ + "/" + file.name, file.size);
+    layers_.observed->ExpectSize(settings_.root() + "/" + file.name, file.size);
   }
 }
 
 Error BackupEngineSession::DescribeNew(uint32_t id, BackupDescription* description) {
-  return Guarded(directory_, [&] {
+  return Guarded(settings_.name(), [&] {
     BackupInfo info;
     if (const rocksdb::Status status = reader().GetBackupInfo(id, &info, true); !status.ok()) {
-      return Error::From(status, "reading backup " + std::to_string(id) + " in " + directory_);
+      return Error::From(status, "reading backup " + std::to_string(id) + " in " + settings_.name());
     }
     ids_.push_back(id);
     if (picture_ == nullptr) {
-      catalog_->Replace(info);
+      layers_.catalog->Replace(info);
       return DescribeKnown(id, false, description);
     }
     *description = {};
@@ -529,15 +469,15 @@ Error BackupEngineSession::DescribeNew(uint32_t id, BackupDescription* descripti
 
 Error BackupEngineSession::NotFound(uint32_t id) const {
   return Error("BACKUP_NOT_FOUND",
-               "there is no backup " + std::to_string(id) + " in " + directory_ +
+               "there is no backup " + std::to_string(id) + " in " + settings_.name() +
                    (ids_.empty() ? ": it has none that can be used." : ". It has " + JoinIds(ids_) + "."))
-      .With("path", directory_)
+      .With("path", settings_.name())
       .With("backupId", uint64_t{id});
 }
 
 Error BackupEngineSession::DescribeAll(bool details, std::vector<BackupDescription>* descriptions) {
-  KnownVersions::Keep(directory_, ids_);
-  return Guarded(directory_, [&] {
+  KnownVersions::Keep(settings_.root(), ids_);
+  return Guarded(settings_.name(), [&] {
     for (const uint32_t id : ids_) {
       if (Error error = DescribeKnown(id, details, &descriptions->emplace_back()); !error.ok()) {
         return error;

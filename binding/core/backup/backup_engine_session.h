@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <new>
@@ -8,14 +9,10 @@
 #include <vector>
 
 #include "core/backup/backup_origin.h"
-#include "core/backup/condensed_fs.h"
-#include "core/backup/directory_picture.h"
-#include "core/backup/meta_catalog.h"
+#include "core/backup/engine_layers.h"
 #include "core/base/error.h"
 #include "core/base/operation.h"
-#include "core/storage/confined_fs.h"
-#include "core/storage/observed_fs.h"
-#include "core/storage/protected_fs.h"
+#include "core/storage/storage.h"
 #include "rocksdb/utilities/backup_engine.h"
 
 namespace rocksdb_backup {
@@ -47,22 +44,22 @@ struct BackupDescription {
 
 // The settings with which a repository's BackupEngines are opened.
 struct EngineSettings {
-  // Directory, sharing, naming, sync and so on. Env, log and limiters are set for each session, from the members below.
+  // Where the repository lives.
+  std::shared_ptr<Storage> storage;
+  // Sharing, naming, sync and so on. Directory, Env, log and limiters are set for each session, from the other members.
   rocksdb::BackupEngineOptions engine{""};
   std::shared_ptr<rocksdb::RateLimiter> backup_limiter;
   std::shared_ptr<rocksdb::RateLimiter> restore_limiter;
   std::shared_ptr<rocksdb::Logger> info_log;
-  // The file system where backups live. Null: the machine's own file system. This is the one place to put in another
-  // storage, or encryption.
-  std::shared_ptr<rocksdb::FileSystem> storage;
-  // The storage is a layer over the machine's own file system, so its files can also be seen without it.
-  bool storage_is_disk = false;
   // Nothing is written to the repository, not even a lock file.
   bool read_only = false;
-};
 
-// The file system of the repository, confined as core/storage/confined_fs.h describes.
-std::shared_ptr<ConfinedFileSystem> StorageOf(const EngineSettings& settings);
+  // What messages call the repository, and its path in files().
+  const std::string& name() const { return storage->name(); }
+  const std::string& root() const { return storage->root(); }
+  std::shared_ptr<rocksdb::FileSystem> files() const { return storage->files(); }
+  Storage::Access access() const { return read_only ? Storage::Access::kRead : Storage::Access::kWrite; }
+};
 
 // One BackupEngine, opened for one operation and closed after it. The cost is a look at the repository for each
 // operation. There are four gains. The BackupEngine never acts on an outdated view of the repository; with an outdated
@@ -80,25 +77,13 @@ class BackupEngineSession {
   static std::shared_ptr<BackupEngineSession> Of(const EngineSettings& settings,
                                                  std::shared_ptr<const DirectoryPicture> picture);
 
-  // For all operations that do not change the repository. With a picture and the id of one of its backups, that backup
-  // can be read, and all backups can be described. Progress counts the bytes that the operation moves: a verify reads
-  // the backup, a restore writes the database.
-  static Error OpenReader(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
-                          ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database,
-                          std::shared_ptr<BackupEngineSession>* session,
-                          const std::shared_ptr<const DirectoryPicture>& picture = nullptr, uint32_t id = 0);
-  // The repository's writer lock must be held. A create reads from `database_fs`. With a picture, `gone` are the
-  // backups that were deleted since it was taken.
-  static Error OpenWriter(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
-                          const std::shared_ptr<rocksdb::FileSystem>& database_fs, FileObserver* observer,
-                          std::shared_ptr<BackupEngineSession>* session,
-                          const std::shared_ptr<const DirectoryPicture>& picture = nullptr,
-                          const std::vector<uint32_t>& gone = {});
+  static Error Open(const EngineSettings& settings, const SessionRequest& request,
+                    std::shared_ptr<BackupEngineSession>* session);
 
   rocksdb::BackupEngineReadOnlyBase& reader() { return writer_ != nullptr ? upcast(*writer_) : upcast(*reader_); }
   rocksdb::BackupEngine& writer() { return *writer_; }
   bool has_engine() const { return writer_ != nullptr || reader_ != nullptr; }
-  void GuardCreate(uint32_t new_id, bool protect, bool sync) { protected_fs_->Guard(new_id, protect, sync); }
+  void GuardCreate(uint32_t new_id, bool protect, bool sync) { layers_.protected_fs->Guard(new_id, protect, sync); }
 
   // Says which files will be read to their end, and how long they are.
   void ExpectBackupFiles(const BackupDescription& backup);
@@ -106,8 +91,8 @@ class BackupEngineSession {
   // What a restore writes need not survive a power cut, so syncs are skipped.
   void SpareDatabaseSyncs() { database_fs_->SpareSyncs(); }
   // The first failure of the repository's storage since the last ForgetFailure(), if any.
-  rocksdb::IOStatus failure() const { return backup_fs_->failure(); }
-  void ForgetFailure() { backup_fs_->ForgetFailure(); }
+  rocksdb::IOStatus failure() const { return layers_.observed->failure(); }
+  void ForgetFailure() { layers_.observed->ForgetFailure(); }
 
   // The ids of all backups that can be used, oldest first.
   const std::vector<uint32_t>& ids() const { return ids_; }
@@ -128,11 +113,14 @@ class BackupEngineSession {
  private:
   BackupEngineSession() = default;
   static rocksdb::BackupEngineReadOnlyBase& upcast(rocksdb::BackupEngineReadOnlyBase& engine) { return engine; }
-  rocksdb::BackupEngineOptions OptionsFor(const EngineSettings& settings);
-  std::map<uint32_t, std::string> ChangedMetas(const EngineSettings& settings);
-  template <class Open>
-  Error OpenPastChangedMetas(const EngineSettings& settings, bool to_create, ConfinedFileSystem& storage, Open open);
-  void Survey(const EngineSettings& settings, const std::vector<uint32_t>& metas);
+  rocksdb::BackupEngineOptions OptionsFor(const SessionRequest& request) const;
+  rocksdb::IOStatus OpenEngine(const SessionRequest& request);
+  Error OpenOnPicture(const SessionRequest& request, bool* opened);
+  Error OpenOnAll(const SessionRequest& request);
+  Error OpenUntilSure(const SessionRequest& request);
+  std::map<uint32_t, std::string> ChangedMetas();
+  Error OpenPastChangedMetas(Purpose purpose, const std::function<Error()>& open);
+  void Survey(const std::vector<uint32_t>& metas);
   // Whether the BackupEngine has read exactly this many backups, and the backup `id` as it is in the picture.
   bool HasRead(size_t backups, uint32_t id = 0);
   Error DescribeKnown(uint32_t id, bool details, BackupDescription* description);
@@ -141,20 +129,15 @@ class BackupEngineSession {
   const BackupOrigin& OriginOf(uint32_t id);
 
   EngineSettings settings_;
-  std::string directory_;
-  std::shared_ptr<rocksdb::FileSystem> storage_;     // of the repository
+  std::shared_ptr<rocksdb::FileSystem> files_;       // of the repository
   std::shared_ptr<const DirectoryPicture> picture_;  // null: the BackupEngine has all backups
   std::vector<uint32_t> ids_;
   std::vector<uint32_t> corrupt_ids_;
   std::map<uint32_t, std::string> reasons_;   // why a backup is corrupt, if the BackupEngine does not know
   std::map<uint32_t, BackupOrigin> origins_;  // those that were asked for
   // Declared in the order of their dependencies, so that the BackupEngine is destroyed first.
-  std::shared_ptr<rocksdb::Logger> info_log_;
-  std::shared_ptr<ConfinedFileSystem> confined_;
-  std::shared_ptr<ProtectedFileSystem> protected_fs_;
-  std::shared_ptr<MetaCatalog> catalog_;  // only without a picture
+  EngineLayers layers_;
   std::shared_ptr<ObservedFileSystem> database_fs_;
-  std::shared_ptr<ObservedFileSystem> backup_fs_;
   std::unique_ptr<rocksdb::Env> database_env_;
   std::unique_ptr<rocksdb::Env> backup_env_;
   std::unique_ptr<rocksdb::BackupEngineReadOnly> reader_;

@@ -22,8 +22,8 @@ SharedFiles SharedFilesIn(const EngineSettings& settings, const DirectoryPicture
     return shared;
   }
   std::vector<rocksdb::FileAttributes> children;
-  if (StorageOf(settings)
-          ->GetChildrenFileAttributes(settings.engine.backup_dir + "/" + part, rocksdb::IOOptions(), &children, nullptr)
+  if (settings.files()
+          ->GetChildrenFileAttributes(settings.root() + "/" + part, rocksdb::IOOptions(), &children, nullptr)
           .ok()) {
     for (const auto& child : children) {
       add(part + child.name, child.size_bytes);

@@ -11,8 +11,6 @@
 namespace rocksdb_backup {
 namespace {
 
-using Count = ObservedFileSystem::Count;
-
 // Checks that the meta file names the files that were written. The meta file may differ in other lines, which a restore
 // does not need.
 Error CheckListed(const EngineSettings& settings, const BackupDescription& backup, const BackupRecord& record) {
@@ -34,7 +32,7 @@ Error CheckListed(const EngineSettings& settings, const BackupDescription& backu
 Error Latest(BackupEngineSession& session, const EngineSettings& settings, uint32_t* id) {
   if (session.ids().empty()) {
     const std::vector<uint32_t>& corrupt = session.corrupt_ids();
-    const std::string& directory = settings.engine.backup_dir;
+    const std::string& directory = settings.name();
     if (corrupt.empty()) {
       return Error("BACKUP_NOT_FOUND", "there is no backup in " + directory);
     }
@@ -51,10 +49,9 @@ Error Latest(BackupEngineSession& session, const EngineSettings& settings, uint3
 
 Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::string& why,
                    std::vector<std::string> damaged_files) {
-  return Error("BACKUP_CORRUPT",
-               "backup " + std::to_string(id) + " in " + settings.engine.backup_dir + " is damaged: " + why)
+  return Error("BACKUP_CORRUPT", "backup " + std::to_string(id) + " in " + settings.name() + " is damaged: " + why)
       .In(std::move(damaged_files))
-      .With("path", settings.engine.backup_dir)
+      .With("path", settings.name())
       .With("backupId", uint64_t{id});
 }
 
@@ -76,8 +73,8 @@ Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optiona
   return all.empty() ? first : Unrestorable(settings, id, all.text, std::move(all.files));
 }
 
-Error LossOr(const DirectoryLock& reading, Error error) {
-  Error lost = error.ok() ? Error() : reading.StillHeld();
+Error LossOr(const BackupReading& reading, Error error) {
+  Error lost = error.ok() || reading.lock == nullptr ? Error() : reading.lock->StillHeld();
   return lost.code() == "LOCK_LOST" ? lost : error;
 }
 
@@ -113,39 +110,43 @@ Error CheckFiles(const EngineSettings& settings, const BackupDescription& backup
   return record ? CheckListed(settings, backup, *record) : Error();
 }
 
-Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation, Count count_backup,
-                 Count count_database, uint32_t wanted, DirectoryLock* lock,
-                 std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup, bool engine) {
+Error OpenBackup(const EngineSettings& settings, const ReadRequest& request, BackupReading* reading) {
+  std::shared_ptr<BackupEngineSession>& session = reading->session;
   // With 0, finds out which backups there are.
   const auto open = [&](uint32_t of) {
-    session->reset();
+    session.reset();
     auto picture = LookAt(settings);
-    if (picture != nullptr && (of == 0 || !engine || !picture->Has(of))) {
-      *session = BackupEngineSession::Of(settings, std::move(picture));
+    if (picture != nullptr && (of == 0 || !request.engine || !picture->Has(of))) {
+      session = BackupEngineSession::Of(settings, std::move(picture));
       return Error();
     }
-    return BackupEngineSession::OpenReader(settings, operation, count_backup, count_database, session, picture, of);
+    SessionRequest opening{
+        .operation = request.operation, .count_backup = request.count_backup, .count_database = request.count_database};
+    if (picture != nullptr) {
+      opening.picture = std::move(picture);
+      opening.ids = {of};
+    }
+    return BackupEngineSession::Open(settings, opening, &session);
   };
-  uint32_t id = wanted;
+  uint32_t id = request.backup_id;
   for (;;) {
-    if (wanted == 0) {
+    if (request.backup_id == 0) {
       if (Error error = open(0); !error.ok()) {
         return error;
       }
-      if (Error error = Latest(**session, settings, &id); !error.ok()) {
+      if (Error error = Latest(*session, settings, &id); !error.ok()) {
         return error;
       }
     }
-    if (Error error = DirectoryLock::AcquireReader(settings.engine.backup_dir, id, !settings.read_only, lock);
-        !error.ok()) {
+    if (Error error = settings.storage->LockReader(id, settings.access(), &reading->lock); !error.ok()) {
       return error;
     }
     if (Error error = open(id); !error.ok()) {
       return error;
     }
-    Error error = (*session)->Describe(id, true, backup);
+    Error error = session->Describe(id, true, &reading->backup);
     // The latest backup may have been deleted in the meantime. Then another backup is the latest.
-    if (wanted == 0 && error.code() == "BACKUP_NOT_FOUND") {
+    if (request.backup_id == 0 && error.code() == "BACKUP_NOT_FOUND") {
       continue;
     }
     return error;

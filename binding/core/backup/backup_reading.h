@@ -7,7 +7,6 @@
 
 #include "core/backup/backup_engine_session.h"
 #include "core/backup/backup_record.h"
-#include "core/storage/directory_lock.h"
 
 namespace rocksdb_backup {
 
@@ -23,17 +22,28 @@ enum class Damage { kAll, kFirst };
 Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,
                  const std::shared_ptr<Operation>& to_read, Damage damage, Error first);
 
-// Opens a BackupEngine on a backup that stays as long as `lock` is held. The backup is locked before it is looked at,
-// because in between another process may delete it and give its id to another backup. `wanted` 0 means the latest
-// readable backup. If `engine` is false, the session has a BackupEngine only if it cannot do without one.
-Error OpenBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation,
-                 ObservedFileSystem::Count count_backup, ObservedFileSystem::Count count_database, uint32_t wanted,
-                 DirectoryLock* lock, std::shared_ptr<BackupEngineSession>* session, BackupDescription* backup,
-                 bool engine = true);
+struct ReadRequest {
+  uint32_t backup_id = 0;  // 0 means the latest readable backup
+  std::shared_ptr<Operation> operation = std::make_shared<Operation>();
+  ObservedFileSystem::Count count_backup = ObservedFileSystem::Count::kNothing;
+  ObservedFileSystem::Count count_database = ObservedFileSystem::Count::kNothing;
+  bool engine = true;  // false: the session has a BackupEngine only if it cannot do without one
+};
+
+// A backup that stays as long as the lock is held.
+struct BackupReading {
+  std::unique_ptr<ReaderLock> lock;
+  std::shared_ptr<BackupEngineSession> session;
+  BackupDescription backup;
+};
+
+// Opens a BackupEngine on a backup. The backup is locked before it is looked at, because in between another process may
+// delete it and give its id to another backup.
+Error OpenBackup(const EngineSettings& settings, const ReadRequest& request, BackupReading* reading);
 
 // An error that looks like damage may mean that the backup is not there any more. Then returns that error, otherwise
 // `error`.
-Error LossOr(const DirectoryLock& reading, Error error);
+Error LossOr(const BackupReading& reading, Error error);
 
 // Checks the names and sizes of a backup's files. Names that no BackupEngine writes make it throw an exception, or
 // write where it should not. Sizes are compared with the record. Without a record, only the names of shared files tell

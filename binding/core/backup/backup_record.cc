@@ -25,11 +25,9 @@ constexpr size_t kMaxBytes = size_t{256} << 20;  // two million files; no progra
 constexpr size_t kMaxTold = 20;
 constexpr int64_t kReadBytes = 64 << 10;
 
-std::string MetaOf(const EngineSettings& settings, uint32_t id) { return MetaPath(settings.engine.backup_dir, id); }
+std::string MetaOf(const EngineSettings& settings, uint32_t id) { return MetaPath(settings.root(), id); }
 
-std::string DirectoryOf(const EngineSettings& settings, uint32_t id) {
-  return PrivatePath(settings.engine.backup_dir, id);
-}
+std::string DirectoryOf(const EngineSettings& settings, uint32_t id) { return PrivatePath(settings.root(), id); }
 
 IOStatus ReadAll(rocksdb::FileSystem& storage, const std::string& path, std::string* text) {
   uint64_t size = 0;
@@ -229,7 +227,7 @@ std::string DifferenceIn(rocksdb::FileSystem& storage, const std::string& path, 
 
 IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const BackupOrigin& origin,
                            const std::vector<rocksdb::BackupFileInfo>& files) {
-  const auto storage = StorageOf(settings);
+  const auto storage = settings.files();
   std::string meta;
   if (IOStatus status = ReadAll(*storage, MetaOf(settings, id), &meta); !status.ok()) {
     return status;
@@ -264,13 +262,13 @@ std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text) 
 std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id) {
   std::string text;
   BackupRecord record;
-  const bool whole = ReadAll(*StorageOf(settings), DirectoryOf(settings, id) + "/" + kRecordName, &text).ok() &&
-                     Parse(id, text, &record);
+  const bool whole =
+      ReadAll(*settings.files(), DirectoryOf(settings, id) + "/" + kRecordName, &text).ok() && Parse(id, text, &record);
   return whole ? std::optional(std::move(record)) : std::nullopt;
 }
 
 uint64_t MetaSize(const EngineSettings& settings, uint32_t id) {
-  const auto storage = StorageOf(settings);
+  const auto storage = settings.files();
   uint64_t total = 0;
   for (const std::string& path : {MetaOf(settings, id), DirectoryOf(settings, id) + "/" + kRecordName}) {
     uint64_t size = 0;
@@ -280,7 +278,7 @@ uint64_t MetaSize(const EngineSettings& settings, uint32_t id) {
 }
 
 void RemoveBackupRecord(const EngineSettings& settings, uint32_t id) {
-  const auto storage = StorageOf(settings);
+  const auto storage = settings.files();
   // If a file cannot be removed, it is removed with the directory. That costs a look through all directories.
   for (const char* name : {kRecordName, kTemporaryName}) {
     storage->DeleteFile(DirectoryOf(settings, id) + "/" + name, IOOptions(), nullptr).PermitUncheckedError();
@@ -288,10 +286,9 @@ void RemoveBackupRecord(const EngineSettings& settings, uint32_t id) {
 }
 
 void RemoveTemporaryRecords(const EngineSettings& settings) {
-  const auto storage = StorageOf(settings);
+  const auto storage = settings.files();
   std::vector<std::string> directories;
-  storage->GetChildren(settings.engine.backup_dir + "/private", IOOptions(), &directories, nullptr)
-      .PermitUncheckedError();
+  storage->GetChildren(settings.root() + "/private", IOOptions(), &directories, nullptr).PermitUncheckedError();
   for (const std::string& name : directories) {
     if (const uint32_t id = BackupIdOf(name); id != 0) {
       // Best effort: the file is small, belongs to nobody, and goes with its backup at the latest.
@@ -307,17 +304,16 @@ std::vector<RecordedFile> KnownFiles(const EngineSettings& settings, uint32_t id
   if (record) {
     return record->files;
   }
-  return ReadAll(*StorageOf(settings), MetaOf(settings, id), &meta).ok() ? FilesOfMeta(meta)
-                                                                         : std::vector<RecordedFile>();
+  return ReadAll(*settings.files(), MetaOf(settings, id), &meta).ok() ? FilesOfMeta(meta) : std::vector<RecordedFile>();
 }
 
 Difference DifferenceInFiles(const EngineSettings& settings, const std::vector<RecordedFile>& files,
                              const std::shared_ptr<Operation>& to_read, size_t most) {
-  const auto storage = StorageOf(settings);
+  const auto storage = settings.files();
   Difference difference;
   size_t found = 0;
   for (const auto& file : files) {
-    const std::string path = settings.engine.backup_dir + "/" + file.name;
+    const std::string path = settings.root() + "/" + file.name;
     bool damaged = false;
     const std::string what = DifferenceIn(*storage, path, file, settings, to_read, &damaged);
     if (what.empty()) {
@@ -342,7 +338,7 @@ Difference DifferenceInFiles(const EngineSettings& settings, const std::vector<R
 std::string DifferenceInMeta(const EngineSettings& settings, uint32_t id, const BackupRecord& record) {
   const std::string path = MetaOf(settings, id);
   std::string meta;
-  if (const IOStatus status = ReadAll(*StorageOf(settings), path, &meta); !status.ok()) {
+  if (const IOStatus status = ReadAll(*settings.files(), path, &meta); !status.ok()) {
     return Worded(status);
   }
   const uint32_t checksum = ChecksumOf(meta);

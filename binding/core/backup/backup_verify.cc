@@ -11,8 +11,6 @@
 
 namespace rocksdb_backup {
 
-using Count = ObservedFileSystem::Count;
-
 namespace {
 
 // The files of a backup that an error is about, if the disk cannot read them, or if this user may not read them.
@@ -24,7 +22,7 @@ std::vector<std::string> FilesUnread(const EngineSettings& settings, const Backu
   const auto says = [&](int number) { return error.message().find(std::strerror(number)) != std::string::npos; };
   if (error.code() == "ROCKSDB_IO_ERROR" && (says(EIO) || says(EACCES) || says(EPERM))) {
     for (const BackupFile& file : backup.files) {
-      if (error.message().find(settings.engine.backup_dir + "/" + file.name) != std::string::npos) {
+      if (error.message().find(settings.root() + "/" + file.name) != std::string::npos) {
         files.push_back(file.name);
       }
     }
@@ -37,13 +35,16 @@ std::vector<std::string> FilesUnread(const EngineSettings& settings, const Backu
 Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
                    const std::shared_ptr<Operation>& operation) {
   if (backup_id == 0) {
-    return Error("BACKUP_NOT_FOUND", "there is no backup 0 in " + settings.engine.backup_dir + ": ids begin at 1");
+    return Error("BACKUP_NOT_FOUND", "there is no backup 0 in " + settings.root() + ": ids begin at 1");
   }
-  DirectoryLock reading;
-  std::shared_ptr<BackupEngineSession> session;
-  BackupDescription backup;
-  Error unopened =
-      OpenBackup(settings, operation, Count::kReads, Count::kNothing, backup_id, &reading, &session, &backup, checksum);
+  BackupReading reading;
+  Error unopened = OpenBackup(settings,
+                              {.backup_id = backup_id,
+                               .operation = operation,
+                               .count_backup = ObservedFileSystem::Count::kReads,
+                               .engine = checksum},
+                              &reading);
+  const BackupDescription& backup = reading.backup;
   const std::optional<BackupRecord> record = ReadBackupRecord(settings, backup_id);
   const auto with_all_damage = [&](Error error) {
     if (error = LossOr(reading, std::move(error)); error.code() == "LOCK_LOST") {
@@ -69,20 +70,19 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
     }
   }
   Error error;
-  if (session->has_engine()) {
-    session->ExpectBackupFiles(backup);
-    session->ForgetFailure();
-    error = Guarded(settings.engine.backup_dir, [&] {
-      const rocksdb::IOStatus status = session->reader().VerifyBackup(backup_id, checksum);
-      if (const rocksdb::IOStatus failure = session->failure(); !status.ok() && !failure.ok()) {
+  if (reading.session->has_engine()) {
+    reading.session->ExpectBackupFiles(backup);
+    reading.session->ForgetFailure();
+    error = Guarded(settings.name(), [&] {
+      const rocksdb::IOStatus status = reading.session->reader().VerifyBackup(backup_id, checksum);
+      if (const rocksdb::IOStatus failure = reading.session->failure(); !status.ok() && !failure.ok()) {
         // A file that could not be looked at is not damaged for that reason.
-        return Error::From(failure,
-                           "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
+        return Error::From(failure, "verifying backup " + std::to_string(backup_id) + " in " + settings.name());
       }
       if (status.IsCorruption() || status.IsNotFound()) {
         return Unrestorable(settings, backup_id, Worded(status));
       }
-      return Error::From(status, "verifying backup " + std::to_string(backup_id) + " in " + settings.engine.backup_dir);
+      return Error::From(status, "verifying backup " + std::to_string(backup_id) + " in " + settings.name());
     });
   }
   if (!error.ok()) {

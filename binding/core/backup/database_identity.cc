@@ -140,13 +140,13 @@ std::string DatabaseIdInManifest(rocksdb::FileSystem& files, const std::string& 
 }
 
 std::string DatabaseIdOfFiles(const EngineSettings& settings, const std::vector<std::string>& names) {
-  const auto storage = StorageOf(settings);
-  const std::string directory = settings.engine.backup_dir + "/";
+  const auto files = settings.files();
+  const std::string directory = settings.root() + "/";
   std::vector<std::pair<std::string, std::string>> tables;  // names in the database, and in the repository
   for (const auto& name : names) {
     const std::string file = DatabaseFileName(name);
     if (file.starts_with("MANIFEST-")) {
-      if (std::string id = DatabaseIdInManifest(*storage, directory + name); !id.empty()) {
+      if (std::string id = DatabaseIdInManifest(*files, directory + name); !id.empty()) {
         return id;
       }
     } else if (IsTable(file)) {
@@ -156,7 +156,7 @@ std::string DatabaseIdOfFiles(const EngineSettings& settings, const std::vector<
   const size_t asked = std::min(tables.size(), kTablesAsked);
   std::partial_sort(tables.begin(), tables.begin() + static_cast<std::ptrdiff_t>(asked), tables.end(),
                     [](const auto& a, const auto& b) { return IsNewer(a.first, b.first); });
-  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(storage);
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
   for (size_t i = 0; i < asked; ++i) {
     if (std::string id = IdInTable(env.get(), directory + tables[i].second); !id.empty()) {
       return id;

@@ -88,7 +88,7 @@ Stamp StampOf(const struct stat& found) {
 #endif
 }
 
-// Links are not followed. What they lead to is left to a BackupEngine, under core/storage/confined_fs.h.
+// Links are not followed. What they lead to is left to a BackupEngine, under core/storage/local_fs.h.
 Descriptor OpenDirectory(int parent, const char* name, int follow = O_NOFOLLOW) {
   return Descriptor(openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow));
 }
@@ -242,7 +242,7 @@ class Directory {
 
 PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::time_t now) {
   const std::lock_guard lock(mutex_);
-  const Descriptor directory = OpenDirectory(AT_FDCWD, settings.engine.backup_dir.c_str(), 0);
+  const Descriptor directory = OpenDirectory(AT_FDCWD, settings.storage->local_directory().c_str(), 0);
   if (!directory.ok()) {
     return nullptr;
   }
@@ -493,11 +493,10 @@ std::shared_ptr<Directory> DirectoryAt(const std::string& path) {
 
 PicturePtr LookAt(const EngineSettings& settings, Records records, std::time_t now) {
   const int most = settings.engine.max_valid_backups_to_open;
-  if ((settings.storage != nullptr && !settings.storage_is_disk) ||
-      (most != 0 && most != std::numeric_limits<int>::max())) {
+  if (settings.storage->local_directory().empty() || (most != 0 && most != std::numeric_limits<int>::max())) {
     return nullptr;
   }
-  return DirectoryAt(settings.engine.backup_dir)->Look(settings, records == Records::kRead, now);
+  return DirectoryAt(settings.storage->local_directory())->Look(settings, records == Records::kRead, now);
 }
 
 }  // namespace rocksdb_backup

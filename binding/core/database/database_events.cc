@@ -5,7 +5,7 @@
 namespace rocksdb_backup {
 namespace {
 
-const char* NameOf(rocksdb::BackgroundErrorReason reason) {
+const char* ReasonName(rocksdb::BackgroundErrorReason reason) {
   using Reason = rocksdb::BackgroundErrorReason;
   switch (reason) {
     case Reason::kFlush:
@@ -56,7 +56,7 @@ void DatabaseEvents::EndWaits() {
 }
 
 void DatabaseEvents::OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) {
-  const std::string during = NameOf(reason);
+  const std::string during = ReasonName(reason);
   Tell({DatabaseEvent::Kind::kError, during, Error::From(*error, during + " in " + path_)});
 }
 

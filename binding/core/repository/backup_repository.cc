@@ -1,22 +1,16 @@
 #include "core/repository/backup_repository.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <limits>
 #include <map>
-#include <system_error>
 #include <utility>
 
 #include "core/backup/backup_reading.h"
 #include "core/backup/backup_record.h"
 #include "core/backup/directory_look.h"
 #include "core/base/paths.h"
-#include "core/restore/restore_target.h"
-#include "core/storage/directories.h"
 
 namespace rocksdb_backup {
-
-using Count = ObservedFileSystem::Count;
 
 BackupRepository::Tracked::Tracked(std::shared_ptr<BackupRepository> repository, Kind kind,
                                    std::shared_ptr<Operation> operation)
@@ -38,14 +32,9 @@ BackupRepository::BackupRepository(Options options)
     : Resource("engine"), settings_(std::move(options.settings)), read_only_(options.read_only) {}
 
 Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>* result) {
-  std::string& directory = options.settings.engine.backup_dir;
-  if (directory.empty()) {
-    return Error("INVALID_OPTION", "the path of a backup directory must not be empty");
-  }
   if (options.settings.engine.max_background_operations < 1) {
     return Error("INVALID_OPTION", "maxBackgroundOperations must be at least 1");
   }
-  directory = RealPath(directory);
   options.settings.read_only = options.read_only;
   if (!options.read_only) {
     // RocksDB's BackupEngine ignores this option if it may write.
@@ -54,14 +43,7 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
   const bool destroy = options.destroy_old_data;
   std::shared_ptr<BackupRepository> repository(new BackupRepository(std::move(options)));
   if (!repository->read_only_) {
-    std::error_code ignored;
-    if (std::filesystem::exists(repository->directory() + "/CURRENT", ignored) &&
-        !std::filesystem::exists(repository->directory() + "/meta", ignored)) {
-      return Error("INVALID_OPTION",
-                   "the backup directory " + repository->directory() +
-                       " is a database's own directory. Give it one of its own, best on another disk");
-    }
-    if (Error error = CreateDirectories(repository->directory() + "/meta"); !error.ok()) {
+    if (Error error = repository->settings_.storage->MakeReady(); !error.ok()) {
       return error;
     }
   }
@@ -95,11 +77,10 @@ Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* sessio
     *session = BackupEngineSession::Of(settings_, std::move(picture));
     return Error();
   }
-  Error error = BackupEngineSession::OpenReader(settings_, std::make_shared<Operation>(), Count::kNothing,
-                                                Count::kNothing, session);
+  Error error = BackupEngineSession::Open(settings_, {}, session);
   if (error.code() == "ROCKSDB_NOT_FOUND") {
-    std::error_code ignored;
-    const bool is_database = std::filesystem::exists(directory() + "/CURRENT", ignored);
+    const bool is_database =
+        settings_.files()->FileExists(settings_.root() + "/CURRENT", rocksdb::IOOptions(), nullptr).ok();
     return Error("DIRECTORY_NOT_FOUND",
                  directory() + " is not a backup directory: " +
                      (is_database ? "it holds a database. Did you swap the arguments?" : "it has no folder meta."))
@@ -109,20 +90,17 @@ Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* sessio
   return error;
 }
 
-BackupRepository::Held::Held(const EngineSettings& plain, const DirectoryLock& lock)
-    : settings(plain),
-      storage(
-          std::make_shared<LockedFileSystem>(plain.storage ? plain.storage : rocksdb::FileSystem::Default(), lock)) {
-  settings.storage = storage;
-  settings.storage_is_disk = plain.storage == nullptr || plain.storage_is_disk;
+BackupRepository::Held::Held(const EngineSettings& plain, const WriterLock& lock)
+    : settings(plain), files(std::make_shared<LockedFileSystem>(plain.files(), lock)) {
+  settings.storage = std::make_shared<LayeredStorage>(plain.storage, files);
 }
 
 Error BackupRepository::Held::LossOr(const std::string& doing, Error error) const {
-  const Error lost = error.ok() ? Error() : storage->lost();
+  const Error lost = error.ok() ? Error() : files->lost();
   return lost.ok() ? error : Error(lost.code(), doing + " was given up: " + lost.message());
 }
 
-Error BackupRepository::AcquireWriter(const Operation& operation, DirectoryLock* lock) const {
+Error BackupRepository::AcquireWriter(const Operation& operation, std::unique_ptr<WriterLock>* lock) const {
   if (read_only_) {
     return Error("READ_ONLY", "the backup engine on " + directory() + " was opened for reading only.")
         .With("path", directory())
@@ -131,16 +109,16 @@ Error BackupRepository::AcquireWriter(const Operation& operation, DirectoryLock*
   if (operation.stopped()) {
     return Error("BACKUP_STOPPED", "the operation on " + directory() + " was stopped before it began");
   }
-  return DirectoryLock::AcquireWriter(directory(), lock);
+  return settings_.storage->LockWriter(lock);
 }
 
 Error BackupRepository::Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation,
                                BackupDescription* created) {
   const std::string doing = "the backup of " + request.source.path + " to " + directory();
-  DirectoryLock lock;
+  std::unique_ptr<WriterLock> lock;
   Error error = AcquireWriter(*operation, &lock);
   if (error.ok()) {
-    const Held held(settings_, lock);
+    const Held held(settings_, *lock);
     error = held.LossOr(doing, CreateBackup(held.settings, request, operation, created));
   }
   // If the lock was lost, nothing could be removed, so that error is more important than a stop.
@@ -217,19 +195,12 @@ Error BackupRepository::Look(bool details, BackupSurvey* survey) {
 }
 
 Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
-  struct Kept {
-    DirectoryLock lock;
-    std::shared_ptr<BackupEngineSession> session;
-  };
-  auto kept = std::make_shared<Kept>();
-  BackupDescription backup;
-  if (Error error = rocksdb_backup::OpenBackup(settings_, std::make_shared<Operation>(), Count::kNothing,
-                                               Count::kNothing, backup_id, &kept->lock, &kept->session, &backup);
-      !error.ok()) {
+  auto kept = std::make_shared<BackupReading>();
+  if (Error error = rocksdb_backup::OpenBackup(settings_, {.backup_id = backup_id}, kept.get()); !error.ok()) {
     return error;
   }
   // RocksDB takes an early end of a log for its normal end.
-  kept->session->ExpectBackupFiles(backup);
+  kept->session->ExpectBackupFiles(kept->backup);
   return Guarded(directory(), [&] {
     rocksdb::BackupInfo info;
     const rocksdb::Status status = kept->session->reader().GetBackupInfo(backup_id, &info, true);
@@ -246,21 +217,19 @@ Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
 template <class IdsToDelete, class Remove>
 Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove) {
   const auto operation = std::make_shared<Operation>();
-  DirectoryLock lock;
+  std::unique_ptr<WriterLock> lock;
   if (Error error = AcquireWriter(*operation, &lock); !error.ok()) {
     return error;
   }
-  const Held held(settings_, lock);
+  const Held held(settings_, *lock);
   const std::string what = std::string(doing) + " in " + directory();
-  const auto open = [&](std::shared_ptr<BackupEngineSession>* session, const auto&... picture) {
-    return BackupEngineSession::OpenWriter(held.settings, operation, rocksdb::FileSystem::Default(), nullptr, session,
-                                           picture...);
-  };
   std::shared_ptr<BackupEngineSession> session;
   const std::shared_ptr<const DirectoryPicture> picture = LookAt(held.settings);
   if (picture != nullptr) {
     session = BackupEngineSession::Of(held.settings, picture);
-  } else if (Error error = open(&session); !error.ok()) {
+  } else if (Error error = BackupEngineSession::Open(held.settings,
+                                                     {.purpose = Purpose::kDelete, .operation = operation}, &session);
+             !error.ok()) {
     return held.LossOr(what, std::move(error));
   }
   const auto remove_all = [&] {
@@ -278,7 +247,7 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
       return error;
     }
     for (const uint32_t id : ids) {
-      if (Error error = lock.ExcludeReaders(id); !error.ok()) {
+      if (Error error = lock->ExcludeReaders(id); !error.ok()) {
         return error;
       }
     }
@@ -289,7 +258,10 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     } else if (status.ok() && picture != nullptr) {
       // For a BackupEngine that is opened now, all files without a backup are garbage. One pass removes them, however
       // many backups were deleted.
-      if (Error error = open(&session, picture, ids); !error.ok()) {
+      if (Error error = BackupEngineSession::Open(
+              held.settings, {.purpose = Purpose::kDelete, .operation = operation, .picture = picture, .ids = ids},
+              &session);
+          !error.ok()) {
         return error;
       }
       status = session->writer().GarbageCollect();
@@ -307,16 +279,16 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
 // gone; `failed` is the error for the others.
 rocksdb::IOStatus BackupRepository::DeleteMetas(const EngineSettings& settings, std::vector<uint32_t>* ids,
                                                 rocksdb::IOStatus* failed) {
-  const auto storage = StorageOf(settings);
+  const auto files = settings.files();
   std::erase_if(*ids, [&](uint32_t id) {
-    rocksdb::IOStatus status = storage->DeleteFile(MetaPath(directory(), id), rocksdb::IOOptions(), nullptr);
+    rocksdb::IOStatus status = files->DeleteFile(MetaPath(settings.root(), id), rocksdb::IOOptions(), nullptr);
     if (status.ok()) {
       return false;
     }
     *failed = std::move(status);
     return true;
   });
-  return settings.engine.sync && !ids->empty() ? SyncNames(*storage, directory() + "/meta") : rocksdb::IOStatus::OK();
+  return settings.engine.sync && !ids->empty() ? SyncNames(*files, settings.root() + "/meta") : rocksdb::IOStatus::OK();
 }
 
 // Needs a BackupEngine that knows all backups. It deletes the files that only these backups have.

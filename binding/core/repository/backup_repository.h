@@ -14,8 +14,8 @@
 #include "core/base/resource.h"
 #include "core/base/write_queue.h"
 #include "core/restore/backup_restore.h"
-#include "core/storage/directory_lock.h"
 #include "core/storage/locked_fs.h"
+#include "core/storage/storage.h"
 
 namespace rocksdb_backup {
 
@@ -69,7 +69,7 @@ class BackupRepository : public Resource {
   static Error Open(Options options, std::shared_ptr<BackupRepository>* repository);
   static Error ClosedError() { return Error("ENGINE_CLOSED", "this backup engine was closed; open it again"); }
 
-  const std::string& directory() const { return settings_.engine.backup_dir; }
+  const std::string& directory() const { return settings_.name(); }
   const EngineSettings& settings() const { return settings_; }
   bool read_only() const { return read_only_; }
 
@@ -111,13 +111,13 @@ class BackupRepository : public Resource {
 
   // The settings for changes under a writer's lock. With these settings, nothing is changed after the lock is lost.
   struct Held {
-    Held(const EngineSettings& plain, const DirectoryLock& lock);
+    Held(const EngineSettings& plain, const WriterLock& lock);
     // If the error came from the loss of the lock, returns an error that says so.
     Error LossOr(const std::string& doing, Error error) const;
     EngineSettings settings;
-    std::shared_ptr<LockedFileSystem> storage;
+    std::shared_ptr<LockedFileSystem> files;
   };
-  Error AcquireWriter(const Operation& operation, DirectoryLock* lock) const;
+  Error AcquireWriter(const Operation& operation, std::unique_ptr<WriterLock>* lock) const;
   // Opens a writing BackupEngine and runs `remove`, if nobody reads the backups to delete and no unreadable backup
   // forbids it.
   template <class IdsToDelete, class Remove>

@@ -23,8 +23,8 @@ void CountWork(const EngineSettings& settings, const RestoreRequest& request, co
   for (const auto& name : backup.excluded) {
     const auto add = [&](const EngineSettings& where) {
       uint64_t size = 0;
-      const std::string path = where.engine.backup_dir + "/" + name;
-      const bool found = StorageOf(where)->GetFileSize(path, rocksdb::IOOptions(), &size, nullptr).ok();
+      const std::string path = where.root() + "/" + name;
+      const bool found = where.files()->GetFileSize(path, rocksdb::IOOptions(), &size, nullptr).ok();
       *bytes += size;
       *files += found ? 1 : 0;
       return found;
@@ -49,9 +49,7 @@ RestoreTarget::Options TargetOptions(const EngineSettings& settings, const Resto
 struct Begun {
   Begun(const EngineSettings& settings, const RestoreRequest& request) : target(TargetOptions(settings, request)) {}
 
-  DirectoryLock reading;
-  std::shared_ptr<BackupEngineSession> session;
-  BackupDescription backup;
+  BackupReading reading;
   std::optional<BackupRecord> record;
   RestoreTarget target;
   uint64_t bytes = 0;  // of everything that the restored database will have
@@ -68,7 +66,7 @@ Error CheckReplacedDatabase(const EngineSettings& settings, const BackupDescript
   }
   return Error("DATABASE_DIFFERS",
                "cannot restore to " + target + ": it holds another database, whose id is " + there + "; backup " +
-                   std::to_string(backup.id) + " in " + settings.engine.backup_dir + " is of " + backup.database +
+                   std::to_string(backup.id) + " in " + settings.name() + " is of " + backup.database +
                    ". A database that was made anew in the place of a lost one is another one, too.")
       .With("path", target)
       .With("backupId", uint64_t{backup.id})
@@ -78,19 +76,20 @@ Error CheckReplacedDatabase(const EngineSettings& settings, const BackupDescript
 
 Error BeginRestore(const EngineSettings& settings, const RestoreRequest& request,
                    const std::shared_ptr<Operation>& operation, Begun* begun) {
-  if (Error error = OpenBackup(settings, operation, Count::kNothing, Count::kWrites, request.backup_id, &begun->reading,
-                               &begun->session, &begun->backup);
+  if (Error error = OpenBackup(
+          settings, {.backup_id = request.backup_id, .operation = operation, .count_database = Count::kWrites},
+          &begun->reading);
       !error.ok()) {
     return error;
   }
-  if (Error error = begun->reading.KeepOtherProgramsOut(!settings.read_only); !error.ok()) {
+  if (Error error = begun->reading.lock->KeepOtherProgramsOut(); !error.ok()) {
     return error;
   }
-  begun->record = ReadBackupRecord(settings, begun->backup.id);
-  if (Error error = CheckFiles(settings, begun->backup, begun->record); !error.ok()) {
+  begun->record = ReadBackupRecord(settings, begun->reading.backup.id);
+  if (Error error = CheckFiles(settings, begun->reading.backup, begun->record); !error.ok()) {
     return LossOr(begun->reading, std::move(error));
   }
-  if (Error error = begun->target.Prepare(settings.engine.backup_dir); !error.ok()) {
+  if (Error error = begun->target.Prepare(*settings.storage); !error.ok()) {
     return error;
   }
   if (begun->target.contents().holds == TargetHolds::kDatabase) {
@@ -98,12 +97,12 @@ Error BeginRestore(const EngineSettings& settings, const RestoreRequest& request
     begun->target_database = DatabaseIdAt(rocksdb::FileSystem::Default(), target);
     Error error = request.allow_other_database
                       ? Error()
-                      : CheckReplacedDatabase(settings, begun->backup, target, begun->target_database);
+                      : CheckReplacedDatabase(settings, begun->reading.backup, target, begun->target_database);
     if (!error.ok()) {
       return error;
     }
   }
-  CountWork(settings, request, begun->backup, &begun->bytes, &begun->files);
+  CountWork(settings, request, begun->reading.backup, &begun->bytes, &begun->files);
   return Error();
 }
 
@@ -112,12 +111,13 @@ Error BeginRestore(const EngineSettings& settings, const RestoreRequest& request
 std::vector<ReusableFile> FindReusable(const EngineSettings& settings, RestoreMode mode, const Begun& begun,
                                        Operation& operation, const PlaceFile& place) {
   if (mode == RestoreMode::kPurgeAllFiles || begun.target.contents().holds != TargetHolds::kDatabase ||
-      !begun.backup.excluded.empty()) {
+      !begun.reading.backup.excluded.empty()) {
     return {};
   }
-  return FindReusableFiles(
-      settings, begun.backup, KnownFiles(settings, begun.backup.id, begun.record), begun.target.database_dir(),
-      mode == RestoreMode::kVerifyChecksum ? Proof::kChecksum : Proof::kIdentity, operation, place);
+  return FindReusableFiles(settings, begun.reading.backup, KnownFiles(settings, begun.reading.backup.id, begun.record),
+                           begun.target.database_dir(),
+                           mode == RestoreMode::kVerifyChecksum ? Proof::kChecksum : Proof::kIdentity, operation,
+                           place);
 }
 
 uint64_t SizeOf(const std::vector<ReusableFile>& files) {
@@ -154,11 +154,12 @@ Error TakeOver(const EngineSettings& settings, const RestoreRequest& request,
     left_out.insert(file.in_backup);
   }
   EngineSettings rest = settings;
-  rest.storage = std::make_shared<OneBackupFileSystem>(
-      settings.storage != nullptr ? settings.storage : rocksdb::FileSystem::Default(), settings.engine.backup_dir,
-      begun->backup.id, std::move(left_out));
-  begun->session.reset();
-  return BackupEngineSession::OpenReader(rest, operation, Count::kNothing, Count::kWrites, &begun->session);
+  rest.storage = std::make_shared<LayeredStorage>(
+      settings.storage, std::make_shared<OneBackupFileSystem>(settings.files(), settings.root(),
+                                                              begun->reading.backup.id, std::move(left_out)));
+  begun->reading.session.reset();
+  return BackupEngineSession::Open(rest, {.operation = operation, .count_database = Count::kWrites},
+                                   &begun->reading.session);
 }
 
 }  // namespace
@@ -178,7 +179,7 @@ Error PlanRestore(const EngineSettings& settings, const RestoreRequest& request,
   if (Error error = request.check_disk_space ? begun.target.CheckSpace(plan->bytes_to_copy) : Error(); !error.ok()) {
     return error;
   }
-  plan->backup = std::move(begun.backup);
+  plan->backup = std::move(begun.reading.backup);
   plan->target = begun.target.database_dir();
   plan->contents = begun.target.contents();
   plan->target_database = std::move(begun.target_database);
@@ -194,8 +195,8 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
     return error;
   }
   RestoreTarget& target = begun.target;
-  std::shared_ptr<BackupEngineSession>& session = begun.session;
-  const uint32_t id = begun.backup.id;
+  std::shared_ptr<BackupEngineSession>& session = begun.reading.session;
+  const uint32_t id = begun.reading.backup.id;
   const auto check_space = [&](uint64_t reused) {
     Error error = request.check_disk_space ? target.CheckSpace(begun.bytes - reused) : Error();
     if (!error.ok()) {
@@ -211,8 +212,7 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
   rocksdb::RestoreOptions options;
   for (const EngineSettings& alternate : request.alternates) {
     std::shared_ptr<BackupEngineSession> opened;
-    if (Error error = BackupEngineSession::OpenReader(alternate, operation, Count::kNothing, Count::kNothing, &opened);
-        !error.ok()) {
+    if (Error error = BackupEngineSession::Open(alternate, {.operation = operation}, &opened); !error.ok()) {
       return error;
     }
     alternates.push_back(std::move(opened));
@@ -231,13 +231,13 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
   if (Error error = request.mode != RestoreMode::kPurgeAllFiles ? check_space(SizeOf(reused)) : Error(); !error.ok()) {
     return error;
   }
-  session->ExpectBackupFiles(begun.backup);
+  session->ExpectBackupFiles(begun.reading.backup);
   if (!target.syncs()) {
     session->SpareDatabaseSyncs();
   }
-  const std::string doing = "restore of backup " + std::to_string(id) + " from " + settings.engine.backup_dir + " to " +
-                            target.database_dir();
-  Error error = Guarded(settings.engine.backup_dir, [&] {
+  const std::string doing =
+      "restore of backup " + std::to_string(id) + " from " + settings.name() + " to " + target.database_dir();
+  Error error = Guarded(settings.name(), [&] {
     const rocksdb::IOStatus status =
         session->reader().RestoreDBFromBackup(options, id, target.staged_database_dir(), target.staged_wal_dir());
     if (status.IsCorruption()) {
@@ -277,8 +277,8 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
     return error;
   }
   operation->Finish();
-  begun.backup.files.clear();
-  restored->backup = std::move(begun.backup);
+  begun.reading.backup.files.clear();
+  restored->backup = std::move(begun.reading.backup);
   restored->bytes_reused = SizeOf(reused);
   restored->files_reused = static_cast<uint32_t>(reused.size());
   restored->bytes_copied = begun.bytes - restored->bytes_reused;

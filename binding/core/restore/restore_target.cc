@@ -39,21 +39,16 @@ RestoreTarget::~RestoreTarget() {
   }
 }
 
-Error RestoreTarget::Prepare(const std::string& backup_dir) {
+Error RestoreTarget::Prepare(const Storage& storage) {
   if (options_.database_dir.empty()) {
     return Error("INVALID_OPTION", "the path to restore to must not be empty");
   }
   database_.target = RealPath(options_.database_dir);
-  const std::string backup = RealPath(backup_dir);
+  const std::string& backup = storage.local_directory();
   const std::string wal = options_.wal_dir.empty() ? database_.target : RealPath(options_.wal_dir);
   for (const std::string& target : {database_.target, wal}) {
-    bool refused = target == backup;
-    for (const char* part : {"/meta", "/private", "/shared", "/shared_checksum"}) {
-      refused = refused || target == backup + part || IsInside(target, backup + part);
-    }
-    if (refused) {
-      return Error("INVALID_OPTION",
-                   "cannot restore to " + target + ": that is the backup directory itself or a part of it");
+    if (Error error = storage.CheckTarget(target); !error.ok()) {
+      return error;
     }
   }
   if (IsInside(database_.target, wal)) {
@@ -107,7 +102,7 @@ Error RestoreTarget::PrepareDirectory(const std::string& path, const std::string
     return Error("TARGET_EXISTS", "cannot restore to " + path + ": it exists and is not a directory");
   }
   directory->existed = true;
-  directory->inside = IsInside(backup_dir, path) || IsMountPointOrFixed(path) ||
+  directory->inside = (!backup_dir.empty() && IsInside(backup_dir, path)) || IsMountPointOrFixed(path) ||
                       HasOthersFolder(path, directory == &database_ ? wal_inside_ : "");
   if (directory->inside) {
     directory->place = {path, kStagedMark};

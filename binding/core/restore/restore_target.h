@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/database/open_databases.h"
 #include "core/restore/target_contents.h"
+#include "core/storage/storage.h"
 #include "rocksdb/env.h"
 
 namespace rocksdb_backup {
@@ -41,7 +42,7 @@ class RestoreTarget {
   RestoreTarget(const RestoreTarget&) = delete;
   RestoreTarget& operator=(const RestoreTarget&) = delete;
 
-  Error Prepare(const std::string& backup_dir);
+  Error Prepare(const Storage& storage);
   // At the place of the target. nullopt if the system does not say.
   std::optional<uint64_t> FreeSpace() const;
   Error CheckSpace(uint64_t bytes) const;

@@ -76,7 +76,7 @@ std::vector<ReusableFile> FindReusableFiles(const EngineSettings& settings, cons
   for (const RecordedFile& file : known) {
     checksums[file.name] = file.checksum;
   }
-  const std::unique_ptr<rocksdb::Env> backup_env = rocksdb::NewCompositeEnv(StorageOf(settings));
+  const std::unique_ptr<rocksdb::Env> backup_env = rocksdb::NewCompositeEnv(settings.files());
   std::vector<ReusableFile> files;
   for (const BackupFile& file : backup.files) {
     if (operation.ended()) {
@@ -95,8 +95,7 @@ std::vector<ReusableFile> FindReusableFiles(const EngineSettings& settings, cons
     }
     if (is_table) {
       const std::string identity = IdentityOf(path, rocksdb::Env::Default(), by_content);
-      if (identity.empty() ||
-          identity != IdentityOf(settings.engine.backup_dir + "/" + file.name, backup_env.get(), by_content)) {
+      if (identity.empty() || identity != IdentityOf(settings.root() + "/" + file.name, backup_env.get(), by_content)) {
         continue;
       }
     }

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <ctime>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "core/base/paths.h"
@@ -19,6 +21,7 @@ namespace {
 constexpr int64_t kWriterByte = int64_t{1} << 40;
 constexpr int64_t kStateByte = kWriterByte - 1;
 constexpr int64_t kRestoreByte = kWriterByte - 2;
+constexpr int64_t kSmallFilesByte = kWriterByte - 3;
 
 // How often a lock is tried again if the file was removed between opening and locking it, or if a lock was given up
 // between two checks of it.
@@ -245,9 +248,10 @@ DirectoryLock::Outcome DirectoryLock::LockBackup(uint32_t backup_id) {
   return Outcome::kFailed;
 }
 
-Error DirectoryLock::AcquireState(const std::string& directory, DirectoryLock* lock) {
+// For a lock that is held shortly, to change what is remembered about the backups.
+Error DirectoryLock::AcquireShortly(const std::string& directory, int64_t byte, DirectoryLock* lock) {
   DirectoryLock taken;
-  switch (taken.TakeFirst(directory, O_RDWR | O_CREAT, kStateByte, true)) {
+  switch (taken.TakeFirst(directory, O_RDWR | O_CREAT, byte, true)) {
     case Outcome::kFailed:
       return taken.Failure(errno);
     case Outcome::kHeldByOther:
@@ -257,6 +261,22 @@ Error DirectoryLock::AcquireState(const std::string& directory, DirectoryLock* l
   }
   *lock = std::move(taken);
   return Error();
+}
+
+Error DirectoryLock::AcquireState(const std::string& directory, DirectoryLock* lock) {
+  return AcquireShortly(directory, kStateByte, lock);
+}
+
+Error DirectoryLock::AcquireSmallFiles(const std::string& directory, DirectoryLock* lock) {
+  constexpr std::chrono::seconds kPatience{10};
+  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    Error error = AcquireShortly(directory, kSmallFilesByte, lock);
+    if (error.code() != "STATE_LOCKED" || std::chrono::steady_clock::now() > give_up) {
+      return error;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 Error DirectoryLock::ExcludeReaders(uint32_t backup_id) {

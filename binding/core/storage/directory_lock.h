@@ -22,6 +22,7 @@ namespace rocksdb_backup {
 // - A process that changes the state beside the backups (lib/manager/state.ts) holds the byte before the writer's byte,
 //   for as long as the change takes.
 // - Restores share the byte before that.
+// - A process that replaces a small file holds the byte before that, for milliseconds.
 //
 // The file's text names the writer. It is used for messages only.
 //
@@ -50,6 +51,8 @@ class DirectoryLock {
   static Error AcquireReader(const std::string& directory, uint32_t backup_id, bool may_create, DirectoryLock* lock);
   // STATE_LOCKED if another holder has it.
   static Error AcquireState(const std::string& directory, DirectoryLock* lock);
+  // Waits for others, who need milliseconds. STATE_LOCKED if one holds it for seconds.
+  static Error AcquireSmallFiles(const std::string& directory, DirectoryLock* lock);
   // Needs a writer's lock. BACKUP_IN_USE if the backup is being read. Keeps readers out until the lock is released.
   Error ExcludeReaders(uint32_t backup_id);
   // Needs a reader's lock; used by a restore. Other programs write nothing meanwhile. BACKUP_LOCKED if another program
@@ -79,6 +82,7 @@ class DirectoryLock {
   // Opens the lock file and takes one byte of it. If there is no lock file and none may be made, the file stays closed.
   Outcome TakeFirst(const std::string& directory, int flags, int64_t byte, bool exclusive);
   Outcome Take(int64_t byte, bool exclusive);
+  static Error AcquireShortly(const std::string& directory, int64_t byte, DirectoryLock* lock);
   bool IsHeldByAnother(int64_t byte, bool exclusive) const;
   Outcome LockBackup(uint32_t backup_id);
   Error LockAgainstOtherPrograms(bool exclusive, bool may_create);

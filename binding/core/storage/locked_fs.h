@@ -4,7 +4,7 @@
 #include <mutex>
 #include <string>
 
-#include "core/storage/directory_lock.h"
+#include "core/storage/storage.h"
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup {
@@ -19,7 +19,7 @@ namespace rocksdb_backup {
 class LockedFileSystem : public rocksdb::FileSystemWrapper {
  public:
   // The lock must live as long as this object.
-  LockedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, const DirectoryLock& lock)
+  LockedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, const StorageLock& lock)
       : FileSystemWrapper(base), lock_(lock) {}
 
   // The error that says how the lock was lost, if a change found it lost.
@@ -47,7 +47,7 @@ class LockedFileSystem : public rocksdb::FileSystemWrapper {
  private:
   rocksdb::IOStatus CheckHeld();
 
-  const DirectoryLock& lock_;
+  const StorageLock& lock_;
   std::mutex mutex_;
   Error lost_;
 };

@@ -9,10 +9,11 @@
 #include "core/base/paths.h"
 #include "core/restore/restore_leftovers.h"
 #include "core/storage/directories.h"
+#include "core/storage/local_storage.h"
 #include "napi/backup/backup_options.h"
 #include "napi/backup/operation_handle.h"
 #include "napi/backup/rate_limiter.h"
-#include "napi/backup/state_lock.h"
+#include "napi/backup/storage_handle.h"
 #include "napi/backup/write_turn.h"
 #include "napi/database/database.h"
 #include "napi/runtime/task.h"
@@ -33,6 +34,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
 
   Napi::Value Token(const Args& args) { return Napi::String::New(args.Env(), resource(args.Env()).token()); }
   Napi::Value Location(const Args& args) { return Napi::String::New(args.Env(), resource(args.Env()).directory()); }
+  Napi::Value StorageOf(const Args& args) { return WrapStorage(args.Env(), resource(args.Env()).settings().storage); }
   Napi::Value ReadOnly(const Args& args) { return Napi::Boolean::New(args.Env(), resource(args.Env()).read_only()); }
 
   // (database, location, engine options, options): returns what a backup there would copy. The database may be open for
@@ -45,7 +47,8 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     }
     const std::shared_ptr<Database> database = database_handle->shared_resource(env);
     OpenEngineOptions options;
-    options.repository.settings.engine.backup_dir = RealPath(PathArgument(env, args[1], "location"));
+    options.repository.settings.storage =
+        std::make_shared<LocalStorage>(RealPath(PathArgument(env, args[1], "location")));
     ReadOpenEngineOptions(env, args[2], &options);
     CreateRequest request;
     JsCallback exclude_files;
@@ -387,20 +390,21 @@ void CheckCreateOptions(const Args& args) {
 // (location, options)
 Napi::Value OpenBackupEngine(const Args& args) {
   OpenEngineOptions options;
-  options.repository.settings.engine.backup_dir = PathArgument(args.Env(), args[0], "location");
+  const std::string location = PathArgument(args.Env(), args[0], "location");
   ReadOpenEngineOptions(args.Env(), args[1], &options);
   if (options.repository.read_only && options.repository.destroy_old_data) {
     Throw(args.Env(), Error("INVALID_OPTION", "readOnly and destroyOldData contradict each other"));
   }
   return Async<Repository>(
       args.Env(), Lane::kLong, Leases(),
-      [repository_options = std::move(options.repository),
+      [location, repository_options = std::move(options.repository),
        log_path = std::move(options.info_log_path)](Repository& repository) mutable {
         if (!log_path.empty()) {
           if (Error error = OpenFileLog(log_path, &repository_options.settings.info_log); !error.ok()) {
             return error;
           }
         }
+        repository_options.settings.storage = std::make_shared<LocalStorage>(RealPath(location));
         Error error = BackupRepository::Open(std::move(repository_options), &repository);
         if (error.ok()) {
           repository->AddHandle();  // for the object that WrapEngine makes
@@ -476,6 +480,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
                      Getter<&E::Token>("token"),
                      Getter<&E::Location>("location"),
                      Getter<&E::ReadOnly>("readOnly"),
+                     Getter<&E::StorageOf>("storage"),
                      AsyncMethod<&E::CreateBackup>("createBackup"),
                      AsyncMethod<&E::VerifyBackup>("verifyBackup"),
                      AsyncMethod<&E::RestoreBackup>("restoreBackup"),
@@ -495,7 +500,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
   WriteTurnHandle::Register(env);
   RegisterOperation(env, exports);
   RegisterRateLimiter(env, exports);
-  RegisterStateLock(env, exports);
+  RegisterStorage(env, exports);
   exports.Set("checkEngineOptions", MakeFunction<&CheckEngineOptions>(env, "checkEngineOptions"));
   exports.Set("checkCreateOptions", MakeFunction<&CheckCreateOptions>(env, "checkCreateOptions"));
   exports.Set("openBackupEngine", MakeFunction<&OpenBackupEngine, true>(env, "openBackupEngine"));

@@ -90,7 +90,7 @@ export const unpin = defineCommand({
           : missingPins(await readInventory(engine)).find(({ backupId }) => String(backupId) === ID);
       if (gone !== undefined) {
         const { backupId, timestamp } = gone;
-        const drop = () => updateState(location, (state) => void unpinIn(state, gone));
+        const drop = () => updateState(engine.storage, (state) => void unpinIn(state, gone));
         await context.recorded('unpin', location, options['audit-log'], { backupId, timestamp }, drop);
         return {
           json: { location, pinned: false, wasPinned: true },
@@ -98,9 +98,9 @@ export const unpin = defineCommand({
         };
       }
       const info = ID === undefined ? undefined : await findBackup(context, engine, ID);
-      const wasPinned = info !== undefined && isPinned(await readState(location), info);
+      const wasPinned = info !== undefined && isPinned(await readState(engine.storage), info);
       const change = () =>
-        updateState(location, (state) => {
+        updateState(engine.storage, (state) => {
           if (info !== undefined) unpinIn(state, info);
           if (acknowledge) acknowledgeLostPins(state);
         });

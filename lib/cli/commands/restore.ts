@@ -234,7 +234,7 @@ export const restore = defineCommand({
 
 /** A backup that is known to be damaged is restored if the user names it. The restore fails if it is still damaged. */
 async function warnOfDamage(context: Context, engine: BackupEngine, { backupId }: BackupInfo): Promise<void> {
-  const damage = await readKnownDamage(engine.location);
+  const damage = await readKnownDamage(engine.storage);
   if (damage.length > 0) {
     const known = damageLookup(damage)(await engine.getBackupInfo(backupId, { fileDetails: true }));
     if (known.length > 0) {

@@ -329,7 +329,9 @@ class ExcludeTest : public BackupCreateTest {
                                                   std::shared_ptr<rocksdb::FileSystem> storage = nullptr) {
     auto options = OptionsFor(directory);
     options.settings.engine.schema_version = 2;
-    options.settings.storage = std::move(storage);
+    if (storage != nullptr) {
+      options.settings.storage = std::make_shared<StorageThrough>(path(directory), std::move(storage));
+    }
     return OpenRepository(std::move(options));
   }
 

@@ -214,7 +214,7 @@ TEST_F(BackupEngineSessionTest, OnlySoManyAreOpenedToReadAndNoPlaceholders) {
 TEST_F(BackupEngineSessionTest, AStopInTheMiddleOfOpeningIsAStop) {
   const auto storage = std::make_shared<FaultFileSystem>();
   auto options = OptionsFor("backups");
-  options.settings.storage = storage;
+  options.settings.storage = std::make_shared<StorageThrough>(path("backups"), storage);
   storage->Count();
   ASSERT_GOOD(Verify(*OpenRepository(options), 1, false));
   const int operations = storage->total();

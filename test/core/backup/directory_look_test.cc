@@ -556,9 +556,9 @@ TEST_F(DirectoryLookTest, OneBackupIsReadWithoutTheOthersMetas) {
   std::shared_ptr<BackupEngineSession> session;
   fs::rename(Meta(1), path("1"));
   fs::rename(Meta(3), path("3"));
-  ASSERT_GOOD(BackupEngineSession::OpenReader(OptionsFor("backups").settings, NewOperation(),
-                                              ObservedFileSystem::Count::kReads, ObservedFileSystem::Count::kNothing,
-                                              &session, picture, 2));
+  ASSERT_GOOD(BackupEngineSession::Open(
+      OptionsFor("backups").settings,
+      {.count_backup = ObservedFileSystem::Count::kReads, .picture = picture, .ids = {2}}, &session));
   EXPECT_TRUE(session->reader().VerifyBackup(2, true).ok());
   BackupDescription described;
   ASSERT_GOOD(session->Describe(2, true, &described));

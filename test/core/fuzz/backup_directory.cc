@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/repository/backup_repository.h"
+#include "core/storage/local_storage.h"
 #include "must.h"
 #include "rocksdb/env.h"
 
@@ -27,7 +28,7 @@ namespace {
 const std::string kDirectory = "/backups";
 
 // In memory, but for what a restore writes.
-std::shared_ptr<rocksdb::FileSystem> NewStorage(std::string_view input, std::unique_ptr<rocksdb::Env>* env) {
+std::shared_ptr<rocksdb::FileSystem> NewFiles(std::string_view input, std::unique_ptr<rocksdb::Env>* env) {
   env->reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
   const auto storage = (*env)->GetFileSystem();
   const rocksdb::IOOptions none;
@@ -53,6 +54,19 @@ std::shared_ptr<rocksdb::FileSystem> NewStorage(std::string_view input, std::uni
   }
   return storage;
 }
+
+// Its locks are made on the disk, where nothing is.
+class InMemory : public LocalStorage {
+ public:
+  explicit InMemory(std::shared_ptr<rocksdb::FileSystem> files)
+      : LocalStorage(kDirectory, files), files_(std::move(files)) {}
+  const std::string& local_directory() const override { return nowhere_; }
+  std::shared_ptr<rocksdb::FileSystem> files() const override { return files_; }
+
+ private:
+  const std::shared_ptr<rocksdb::FileSystem> files_;
+  const std::string nowhere_;
+};
 
 // What the engine itself says of a backup, where it does: over one damaged backup it may open none, or take others for
 // damaged, that are had here.
@@ -113,9 +127,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   std::unique_ptr<rocksdb::Env> env;
   BackupRepository::Options options;
-  options.settings.engine.backup_dir = kDirectory;
-  options.settings.storage = NewStorage(input, &env);
-  options.read_only = true;  // else its directory is made on the disk
+  options.settings.storage = std::make_shared<InMemory>(NewFiles(input, &env));
+  options.read_only = true;  // else a lock file is made on the disk
   std::shared_ptr<BackupRepository> repository;
   if (!BackupRepository::Open(options, &repository).ok()) {
     return 0;

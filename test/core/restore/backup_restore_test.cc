@@ -299,7 +299,7 @@ TEST_F(BackupRestoreTest, AFailedRestoreDoesNotCopyTheRestFirst) {
   ASSERT_GOOD(Create(*repository_));
   const auto storage = std::make_shared<FaultFileSystem>();
   auto options = OptionsFor("backups");
-  options.settings.storage = storage;
+  options.settings.storage = std::make_shared<StorageThrough>(path("backups"), storage);
   options.settings.engine.max_background_operations = 1;
   options.settings.restore_limiter.reset(rocksdb::NewGenericRateLimiter(10000));  // half a minute for all of it
   auto repository = OpenRepository(std::move(options));

@@ -255,7 +255,7 @@ TEST_F(RestoreReuseTest, HoweverTheBackupNamesItsFiles) {
     for (const RestoreMode mode : kModes) {
       RestoreResult restored;
       ASSERT_GOOD(OpenRepository(*each)->Restore(Over(mode), NewOperation(), &restored));
-      EXPECT_EQ(restored.files_reused, tables) << each->settings.engine.backup_dir;
+      EXPECT_EQ(restored.files_reused, tables) << each->settings.name();
       EXPECT_EQ(ContentsOf(path("db")), contents_);
     }
   }

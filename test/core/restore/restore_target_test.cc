@@ -13,6 +13,7 @@
 #include "backup_fixture.h"
 #include "child_process.h"
 #include "core/restore/restore_leftovers.h"
+#include "core/storage/local_storage.h"
 #include "system_calls.h"
 
 namespace rocksdb_backup::test {
@@ -46,7 +47,7 @@ class RestoreTargetTest : public ScratchTest {
     WriteFile(target.staged_wal_dir() + "/000007.log", "new");
   }
 
-  Error Prepare(RestoreTarget& target) const { return target.Prepare(path("backups")); }
+  Error Prepare(RestoreTarget& target) const { return target.Prepare(LocalStorage(path("backups"))); }
 
   Error PrepareAndStage(RestoreTarget& target) const {
     if (Error error = Prepare(target); !error.ok()) {
@@ -299,7 +300,7 @@ TEST_F(RestoreTargetTest, BackupsInTheTargetDoNotMove) {
   struct stat before = {};
   ASSERT_EQ(stat(path("db").c_str(), &before), 0);
   RestoreTarget target(To("db", true));
-  ASSERT_GOOD(target.Prepare(path("db/backups")));
+  ASSERT_GOOD(target.Prepare(LocalStorage(path("db/backups"))));
   ASSERT_GOOD(target.Stage());
   FillStaged(target);
   ASSERT_GOOD(target.Install());
@@ -315,7 +316,7 @@ TEST_F(RestoreTargetTest, BackupsInTheTargetDoNotMove) {
 class RestoreWaysTest : public RestoreTargetTest, public ::testing::WithParamInterface<bool> {
  protected:
   Error PrepareWay(RestoreTarget& target, const std::string& name) const {
-    return target.Prepare(GetParam() ? path(name + "/backups") : path("backups"));
+    return target.Prepare(LocalStorage(GetParam() ? path(name + "/backups") : path("backups")));
   }
   void MakeBackups(const std::string& name) const {
     if (GetParam()) {
@@ -724,7 +725,7 @@ TEST_F(RestoreTargetTest, DISABLED_ChildThatStages) {
   RestoreTarget::Options options;
   options.database_dir = getenv("TARGET");
   RestoreTarget target(options);
-  ASSERT_GOOD(target.Prepare(getenv("BACKUPS")));
+  ASSERT_GOOD(target.Prepare(LocalStorage(getenv("BACKUPS"))));
   ASSERT_GOOD(target.Stage());
   FillStaged(target);
   ChildProcess::Say("staged");
@@ -1113,7 +1114,7 @@ TEST_F(RestoreTargetTest, DISABLED_ChildThatRestoresIntoMountPoints) {
     options.database_dir = scratch + name;
     const auto restore = [&] {
       RestoreTarget target(options);
-      if (Error error = target.Prepare(scratch + "/backups"); !error.ok()) {
+      if (Error error = target.Prepare(LocalStorage(scratch + "/backups")); !error.ok()) {
         return error;
       }
       if (Error error = target.Stage(); !error.ok()) {
@@ -1135,7 +1136,7 @@ TEST_F(RestoreTargetTest, DISABLED_ChildThatRestoresIntoMountPoints) {
     expected.insert("notes.txt");
     EXPECT_EQ(FilesBelow(options.database_dir), expected);
     RestoreTarget target(options);
-    ASSERT_GOOD(target.Prepare(scratch + "/backups"));
+    ASSERT_GOOD(target.Prepare(LocalStorage(scratch + "/backups")));
     if (name == std::string("/tmpfs")) {
       const Error error = target.CheckSpace(uint64_t{1} << 30);
       EXPECT_EQ(error.code(), "NO_SPACE");
@@ -1155,7 +1156,7 @@ TEST_F(RestoreTargetTest, WhatADeadRestoreLeftInAMountPointMakesItNoOccupiedTarg
   fs::create_directories(path("db/.restoring-1-2.replaced"));
   WriteFile(path("db/.restoring-1-2.replaced/000009.sst"), "half");
   RestoreTarget target(To("db", true));
-  ASSERT_GOOD(target.Prepare(path("db/backups")));
+  ASSERT_GOOD(target.Prepare(LocalStorage(path("db/backups"))));
   ASSERT_GOOD(target.Stage());
   FillStaged(target);
   ASSERT_GOOD(target.Install());

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "backup_fixture.h"
+#include "core/storage/directory_lock.h"
 
 namespace rocksdb_backup::test {
 namespace {
@@ -16,8 +17,8 @@ class LockedFileSystemTest : public ScratchTest {
  protected:
   void SetUp() override {
     ScratchTest::SetUp();
-    ASSERT_GOOD(DirectoryLock::AcquireWriter(root_, &lock_));
-    fs_ = std::make_shared<LockedFileSystem>(FileSystem::Default(), lock_);
+    ASSERT_GOOD(LocalStorage(root_).LockWriter(&lock_));
+    fs_ = std::make_shared<LockedFileSystem>(FileSystem::Default(), *lock_);
     std::filesystem::create_directory(path("empty"));
     WriteFile(path("file"), "there before");
   }
@@ -26,7 +27,7 @@ class LockedFileSystemTest : public ScratchTest {
     return fs_->NewWritableFile(path(name), FileOptions(), file, nullptr);
   }
 
-  DirectoryLock lock_;
+  std::unique_ptr<WriterLock> lock_;
   std::shared_ptr<LockedFileSystem> fs_;
 };
 
@@ -64,7 +65,7 @@ TEST_F(LockedFileSystemTest, WithTheLockEverythingIsDoneAndOnceItIsLostNothing) 
     if (!back) {
       // Others may have come and gone in between: what was lost stays lost.
       std::filesystem::rename(path("elsewhere"), path(kLockFileName));
-      EXPECT_GOOD(lock_.StillHeld());
+      EXPECT_GOOD(lock_->StillHeld());
     }
   }
 }

@@ -124,7 +124,9 @@ class Faults : public BackupTest {
 
   BackupRepository::Options SceneOptions(bool share) const {
     auto options = OptionsFor("backups");
-    options.settings.storage = storage_;
+    if (storage_ != nullptr) {
+      options.settings.storage = std::make_shared<StorageThrough>(path("backups"), storage_);
+    }
     options.settings.engine.share_table_files = share;
     options.settings.engine.max_background_operations = 1;
     return options;

@@ -291,7 +291,7 @@ class Hostile : public BackupTest {
       }
     };
     BackupRepository::Options options;
-    options.settings.engine.backup_dir = directory;
+    options.settings.storage = std::make_shared<LocalStorage>(RealPath(directory));
     options.settings.engine.max_background_operations = 2;
     for (const bool read_only : {true, false}) {
       options.read_only = read_only;

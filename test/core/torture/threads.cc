@@ -47,7 +47,7 @@ class Threads : public ScratchTest {
  protected:
   Error OpenRepository(size_t place) {
     BackupRepository::Options options;
-    options.settings.engine.backup_dir = path("backups");
+    options.settings.storage = std::make_shared<LocalStorage>(path("backups"));
     options.settings.engine.max_background_operations = 2;
     std::shared_ptr<BackupRepository> repository;
     Error error = BackupRepository::Open(std::move(options), &repository);

@@ -4,6 +4,7 @@ import { openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupEngine, Database } from '../../../lib/index.js';
 import { updateState } from '../../../lib/manager/state.js';
+import { openStorage } from '../../../lib/storage/storage.js';
 import { Random } from '../../fixtures/random.js';
 import { COUNT_KEY, fillBatch } from '../../soak/model.js';
 import { callOf, countOf, isRestore, type Kind, type Line, type Plan, paths, target, type World } from './plan.js';
@@ -155,7 +156,7 @@ class Child {
       case 'state': {
         const location = engine.location;
         if (this.#stateCount === 0) {
-          await updateState(location, (state) => {
+          await updateState(openStorage(location), (state) => {
             this.#stateCount = state.counters.torture ?? 0;
           });
         }
@@ -163,7 +164,7 @@ class Child {
         return {
           about: { stateCount },
           run: async () => {
-            await updateState(location, (state) => {
+            await updateState(openStorage(location), (state) => {
               state.counters.torture = stateCount;
             });
             return { stateCount };

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { BackupEngine, Database } from '../../../lib/index.js';
 import { readState } from '../../../lib/manager/state.js';
+import { openStorage } from '../../../lib/storage/storage.js';
 import { COUNT_KEY, Model } from '../../soak/model.js';
 import type { Torture } from '../experiment.js';
 import type { Life } from './killed-child.js';
@@ -268,7 +269,7 @@ export class Oracle {
   }
 
   async #state(): Promise<void> {
-    const state = await this.#try('the state can be read', () => readState(paths(this.world).backups));
+    const state = await this.#try('the state can be read', () => readState(openStorage(paths(this.world).backups)));
     const count = state?.counters.torture ?? 0;
     this.#check(
       state?.pinsLost === undefined && this.#stateCount.includes(count),

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,31 +10,18 @@
 
 namespace rocksdb_backup {
 
-// The file system through which a BackupEngine sees a repository, so that no content of the repository can do harm, no
-// matter who wrote it. Links in the repository do not make it read, write or delete anything outside. Only plain files
-// are opened, because opening a FIFO would block the BackupEngine for ever. A problem with one backup does not count as
-// a failure of the whole repository. The repository itself may be reached by links.
-class ConfinedFileSystem : public rocksdb::FileSystemWrapper {
+// The files of a repository on a disk of this machine. No content of the repository can do harm, no matter who wrote
+// it. Links in the repository do not make anything outside be read, written or deleted. Only plain files are opened,
+// because opening a FIFO would block for ever. What this process may not look at does not count as missing. The
+// repository itself may be reached by links.
+//
+// It remembers which directories lie inside, so each operation uses one of its own.
+class LocalFileSystem : public rocksdb::FileSystemWrapper {
  public:
-  ConfinedFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::string backup_dir);
+  LocalFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::string directory)
+      : FileSystemWrapper(base), directory_(std::move(directory)) {}
 
-  // Set it while a BackupEngine is opened to read or to create. What cannot be read at the moment (a meta file, the
-  // directory of one backup, or a directory that backups share) then counts as damage of the backups that need it, and
-  // the other backups can be used. Do not set it for an operation that deletes files which no readable backup refers
-  // to, because such an operation may be forced to delete. Do not set it for the work on the one backup that follows
-  // either: a file is not damaged just because it could not be looked at.
-  void SpareTheOthers(bool spare) { spares_others_ = spare; }
-
-  // `text` is what the BackupEngine says about a backup. If it calls a file missing that could not be looked at,
-  // returns the reason why it could not. Empty otherwise.
-  std::string WhyUnseen(const std::string& text) const;
-  void ForgetUnseen();
-
-  // Meta files that must not be read, by backup id, with the reason. A read of such a meta file fails as if it were
-  // damaged.
-  void SetUnreadable(std::map<uint32_t, std::string> metas);
-
-  static const char* kClassName() { return "ConfinedFileSystem"; }
+  static const char* kClassName() { return "LocalFileSystem"; }
   const char* Name() const override { return kClassName(); }
 
   rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
@@ -77,20 +61,10 @@ class ConfinedFileSystem : public rocksdb::FileSystemWrapper {
   // Checks a path that is about to be read.
   rocksdb::IOStatus CheckFile(const std::string& path);
   rocksdb::IOStatus CheckDirectory(const std::string& path);
-  // Whether the path is the directory or the meta file of one backup. No other backup depends on it.
-  bool IsOneBackups(const std::string& clean) const;
-  rocksdb::IOStatus OfOneBackup(const std::string& path, rocksdb::IOStatus status) const;
-  bool IsShared(const std::string& clean) const;
-  void NoteUnseen(const std::string& path, const rocksdb::IOStatus& status);
 
-  const std::string backup_dir_;
-  const std::string meta_;
-  const std::string private_;
-  std::atomic<bool> spares_others_{false};
-  mutable std::mutex mutex_;
-  std::map<std::string, std::string> unreadable_;  // by path
-  std::map<std::string, std::string> unseen_;      // by path: the reason why it could not be looked at
-  std::unordered_set<std::string> within_;         // directories that are known to lie inside
+  const std::string directory_;
+  std::mutex mutex_;
+  std::unordered_set<std::string> within_;  // directories that are known to lie inside
 };
 
 }  // namespace rocksdb_backup

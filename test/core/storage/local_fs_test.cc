@@ -1,4 +1,4 @@
-#include "core/storage/confined_fs.h"
+#include "core/storage/local_fs.h"
 
 #include <sys/stat.h>
 
@@ -6,6 +6,7 @@
 
 #include "backup_fixture.h"
 #include "core/backup/backup_engine_session.h"
+#include "core/storage/directory_lock.h"
 #include "core/storage/observed_fs.h"
 #include "fault_fs.h"
 
@@ -13,7 +14,7 @@ namespace rocksdb_backup::test {
 namespace {
 
 // Two backups, and a directory beside them that no operation may touch.
-class ConfinedTest : public BackupTest {
+class LocalFileSystemTest : public BackupTest {
  protected:
   void SetUp() override {
     BackupTest::SetUp();
@@ -31,7 +32,7 @@ class ConfinedTest : public BackupTest {
   std::string backups_;
 };
 
-TEST_F(ConfinedTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndHoldsUpNothing) {
+TEST_F(LocalFileSystemTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndHoldsUpNothing) {
   for (const bool fifo : {true, false}) {
     std::filesystem::remove_all(backups_ + "/meta/1");
     if (fifo) {
@@ -46,7 +47,7 @@ TEST_F(ConfinedTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndHoldsUpNothing) 
   }
 }
 
-TEST_F(ConfinedTest, AMetaThatIsALinkToNowhereIsOneCorruptBackupThatCanBeDeleted) {
+TEST_F(LocalFileSystemTest, AMetaThatIsALinkToNowhereIsOneCorruptBackupThatCanBeDeleted) {
   const std::string meta = backups_ + "/meta/9";
   for (const std::string& to : {path("nothing"), meta}) {
     std::filesystem::create_symlink(to, meta);
@@ -62,7 +63,7 @@ TEST_F(ConfinedTest, AMetaThatIsALinkToNowhereIsOneCorruptBackupThatCanBeDeleted
   }
 }
 
-TEST_F(ConfinedTest, ABackupWhoseDirectoryIsAFileOrACircleOfLinksIsCorruptAndTheOthersStayUsable) {
+TEST_F(LocalFileSystemTest, ABackupWhoseDirectoryIsAFileOrACircleOfLinksIsCorruptAndTheOthersStayUsable) {
   const std::string directory = backups_ + "/private/1";
   for (const bool circle : {true, false}) {
     std::filesystem::remove_all(directory);
@@ -77,14 +78,14 @@ TEST_F(ConfinedTest, ABackupWhoseDirectoryIsAFileOrACircleOfLinksIsCorruptAndThe
   }
 }
 
-TEST_F(ConfinedTest, ALinkInACircleAmongSharedFilesHarmsThoseThatHaveItOnly) {
+TEST_F(LocalFileSystemTest, ALinkInACircleAmongSharedFilesHarmsThoseThatHaveItOnly) {
   std::filesystem::create_symlink(backups_ + "/shared_checksum/x", backups_ + "/shared_checksum/x");
   EXPECT_EQ(Ids(*repository_), (std::vector<uint32_t>{1, 2}));
   EXPECT_GOOD(Create(*repository_));
 }
 
 // The first backup shares its table with the second.
-TEST_F(ConfinedTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere) {
+TEST_F(LocalFileSystemTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere) {
   auto options = OptionsFor("backups");
   options.settings.engine.share_table_files = false;
   ASSERT_GOOD(Create(*OpenRepository(options)));
@@ -114,7 +115,7 @@ TEST_F(ConfinedTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere) {
 }
 
 // What is missing elsewhere is not explained by it.
-TEST_F(ConfinedTest, ABackupThatLacksAFileDoesNotLackItForAnothersReason) {
+TEST_F(LocalFileSystemTest, ABackupThatLacksAFileDoesNotLackItForAnothersReason) {
   std::filesystem::remove(backups_ + "/private/1/CURRENT");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
@@ -131,7 +132,7 @@ TEST_F(ConfinedTest, ABackupThatLacksAFileDoesNotLackItForAnothersReason) {
   EXPECT_NE(survey.corrupt[1].reason.find("Input/output"), std::string::npos) << survey.corrupt[1].reason;
 }
 
-TEST_F(ConfinedTest, ALinkOutOfTheDirectoryIsNotFollowed) {
+TEST_F(LocalFileSystemTest, ALinkOutOfTheDirectoryIsNotFollowed) {
   const std::string table = FileOf(*repository_, 2, ".sst");
   std::filesystem::copy_file(table, path("outside/000004.sst"));
   std::filesystem::remove(table);
@@ -144,14 +145,14 @@ TEST_F(ConfinedTest, ALinkOutOfTheDirectoryIsNotFollowed) {
   EXPECT_FALSE(Restore(*repository_, RestoreTo(2, path("target"))).ok());
 }
 
-TEST_F(ConfinedTest, CollectingGarbageDeletesNothingByWayOfALink) {
+TEST_F(LocalFileSystemTest, CollectingGarbageDeletesNothingByWayOfALink) {
   std::filesystem::create_directory_symlink(path("outside"), backups_ + "/private/7");
   EXPECT_GOOD(repository_->CollectGarbage(false));
   EXPECT_GOOD(repository_->Delete(1, false));
   EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
 }
 
-TEST_F(ConfinedTest, ALeftOverPrivateDirectoryOfAnOldEngineCostsNoBackupItsFiles) {
+TEST_F(LocalFileSystemTest, ALeftOverPrivateDirectoryOfAnOldEngineCostsNoBackupItsFiles) {
   for (const char* name : {"2.tmp", "2x.tmp", "02"}) {
     std::filesystem::create_directory(backups_ + "/private/" + name);
   }
@@ -160,7 +161,7 @@ TEST_F(ConfinedTest, ALeftOverPrivateDirectoryOfAnOldEngineCostsNoBackupItsFiles
   EXPECT_GOOD(Verify(*repository_, 2));
 }
 
-TEST_F(ConfinedTest, ALinkInPlaceOfADirectoryOfBackupsIsNamedAndNothingIsDeletedThere) {
+TEST_F(LocalFileSystemTest, ALinkInPlaceOfADirectoryOfBackupsIsNamedAndNothingIsDeletedThere) {
   for (const char* part : {"shared", "shared_checksum", "meta"}) {
     const std::string directory = backups_ + "/" + part;
     if (std::filesystem::exists(directory)) {
@@ -182,12 +183,12 @@ TEST_F(ConfinedTest, ALinkInPlaceOfADirectoryOfBackupsIsNamedAndNothingIsDeleted
   EXPECT_GOOD(Verify(*repository_, 2));
 }
 
-TEST_F(ConfinedTest, AFifoInPlaceOfADirectoryIsNamedAndHoldsUpNothing) {
+TEST_F(LocalFileSystemTest, AFifoInPlaceOfADirectoryIsNamedAndHoldsUpNothing) {
   for (const char* part : {"shared_checksum", "private", "meta"}) {
     const std::string directory = backups_ + "/" + part;
     std::filesystem::rename(directory, path("kept"));
     ASSERT_EQ(mkfifo(directory.c_str(), 0600), 0);
-    EXPECT_FALSE(SyncNames(*StorageOf(OptionsFor("backups").settings), directory).ok());
+    EXPECT_FALSE(SyncNames(*OptionsFor("backups").settings.files(), directory).ok());
     for (const Error& error : {Create(*repository_), repository_->CollectGarbage(true)}) {
       EXPECT_FALSE(error.ok()) << part;
       EXPECT_NE(error.message().find(directory), std::string::npos) << error.message();
@@ -198,7 +199,7 @@ TEST_F(ConfinedTest, AFifoInPlaceOfADirectoryIsNamedAndHoldsUpNothing) {
   EXPECT_GOOD(Verify(*repository_, 2));
 }
 
-TEST_F(ConfinedTest, WhatIsNoDirectoryInPlaceOfOneThatIsNotUsedHarmsNothing) {
+TEST_F(LocalFileSystemTest, WhatIsNoDirectoryInPlaceOfOneThatIsNotUsedHarmsNothing) {
   for (const bool fifo : {true, false}) {
     std::filesystem::remove(backups_ + "/shared");
     if (fifo) {
@@ -212,7 +213,7 @@ TEST_F(ConfinedTest, WhatIsNoDirectoryInPlaceOfOneThatIsNotUsedHarmsNothing) {
   EXPECT_EQ(Ids(*repository_), (std::vector<uint32_t>{1, 2, 3, 4}));
 }
 
-TEST_F(ConfinedTest, TheDirectoryItselfMayBeALink) {
+TEST_F(LocalFileSystemTest, TheDirectoryItselfMayBeALink) {
   std::filesystem::create_directory_symlink(backups_, path("link"));
   auto repository = OpenRepository(OptionsFor("link"));
   EXPECT_GOOD(Create(*repository));
@@ -220,7 +221,7 @@ TEST_F(ConfinedTest, TheDirectoryItselfMayBeALink) {
   EXPECT_GOOD(Verify(*repository, 3));
 }
 
-TEST_F(ConfinedTest, ALockThatIsALinkOrAFifoIsAnErrorAndWrittenToByNobody) {
+TEST_F(LocalFileSystemTest, ALockThatIsALinkOrAFifoIsAnErrorAndWrittenToByNobody) {
   for (const char* name : {kLockFileName, kOtherLockFileName}) {
     const std::string lock = backups_ + "/" + name;
     for (const bool fifo : {true, false}) {
@@ -239,7 +240,7 @@ TEST_F(ConfinedTest, ALockThatIsALinkOrAFifoIsAnErrorAndWrittenToByNobody) {
   }
 }
 
-TEST_F(ConfinedTest, AMetaThatIsWrongAboutASharedFileMakesNoOtherBackupCorrupt) {
+TEST_F(LocalFileSystemTest, AMetaThatIsWrongAboutASharedFileMakesNoOtherBackupCorrupt) {
   std::string meta = ReadFile(backups_ + "/meta/2");
   const std::string table = "shared_checksum/" + NameOf(FileOf(*repository_, 1, ".sst")) + " crc32 ";
   const size_t digit = meta.find(table) + table.size();

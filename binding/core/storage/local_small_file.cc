@@ -1,0 +1,181 @@
+#include "core/storage/local_small_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+#include <utility>
+
+#include "core/base/checksum.h"
+#include "core/base/paths.h"
+#include "core/storage/directories.h"
+
+namespace rocksdb_backup {
+namespace {
+
+// Far more than any file that is kept beside backups has.
+constexpr off_t kMostBytes = off_t{64} << 20;
+
+class OpenFile {
+ public:
+  OpenFile(const std::string& path, int flags) : fd_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  ~OpenFile() { Close(); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  bool is_open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  bool Close() {
+    const int fd = std::exchange(fd_, -1);
+    return fd < 0 || close(fd) == 0;
+  }
+
+ private:
+  int fd_;
+};
+
+std::string SystemText(int number) { return std::generic_category().message(number); }
+
+Error Unreadable(const std::string& path, const std::string& why) {
+  return Error("STATE_UNREADABLE", path + " cannot be read: " + why + ".").With("path", path);
+}
+
+Error Unwritable(const std::string& path, int number) {
+  const std::string denial = number == EACCES ? Denial(ParentOf(path), Wanted::kToWrite) : "";
+  return Error("STATE_UNWRITABLE", path + " cannot be written: " + (denial.empty() ? SystemText(number) : denial) + ".")
+      .With("path", path);
+}
+
+bool IsNothingThere(int number) { return number == ENOENT || number == ENOTDIR; }
+
+// A file that was replaced in between has another inode or another time.
+std::string VersionOf(const struct stat& found, const std::string& text) {
+#ifdef __APPLE__
+  const timespec& modified = found.st_mtimespec;
+#else
+  const timespec& modified = found.st_mtim;
+#endif
+  return std::to_string(found.st_ino) + "-" + std::to_string(modified.tv_sec) + "." + std::to_string(modified.tv_nsec) +
+         "-" + std::to_string(text.size()) + "-" + std::to_string(ChecksumOf(text));
+}
+
+bool WriteAllBytes(int fd, const std::string& text) {
+  for (size_t at = 0; at < text.size();) {
+    const ssize_t wrote = write(fd, text.data() + at, text.size() - at);
+    if (wrote < 0 && errno == EINTR) {
+      continue;
+    }
+    if (wrote <= 0) {
+      errno = wrote == 0 ? EIO : errno;
+      return false;
+    }
+    at += static_cast<size_t>(wrote);
+  }
+  return true;
+}
+
+// Writes a new file and makes its content last. Does not open what lies there: it may be a link that leads elsewhere,
+// or a FIFO.
+int WriteNew(const std::string& path, const std::string& text, std::string* version) {
+  unlink(path.c_str());
+  OpenFile file(path, O_WRONLY | O_CREAT | O_EXCL);
+  struct stat written = {};
+  if (!file.is_open() || !WriteAllBytes(file.fd(), text) || fsync(file.fd()) != 0 || fstat(file.fd(), &written) != 0) {
+    return errno;
+  }
+  if (static_cast<size_t>(written.st_size) != text.size()) {
+    return EIO;
+  }
+  *version = VersionOf(written, text);
+  return file.Close() ? 0 : errno;
+}
+
+// Some file systems have no fsync for directories. They keep renames in order by themselves.
+int SyncNamesIn(const std::string& directory) {
+  const OpenFile opened(directory, O_RDONLY | O_DIRECTORY);
+  return (opened.is_open() && fsync(opened.fd()) == 0) || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
+}
+
+}  // namespace
+
+// The path may lead to something that is not a plain file: a FIFO would block for ever, and some devices have no end. A
+// part of a file never passes for the whole: it is an error if the disk or the network gives fewer bytes than the file
+// has.
+Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read) {
+  read->reset();
+  const OpenFile file(path, O_RDONLY | O_NONBLOCK);
+  if (!file.is_open()) {
+    if (IsNothingThere(errno)) {
+      return Error();
+    }
+    const int number = errno;
+    const std::string denial = number == EACCES ? Denial(path) : "";
+    return Unreadable(path, denial.empty() ? SystemText(number) : denial);
+  }
+  struct stat found = {};
+  if (fstat(file.fd(), &found) != 0) {
+    return Unreadable(path, SystemText(errno));
+  }
+  if (!S_ISREG(found.st_mode)) {
+    return Unreadable(path, "it is no plain file");
+  }
+  if (found.st_size > kMostBytes) {
+    return Unreadable(path, "it has " + std::to_string(found.st_size) + " bytes, which is too much");
+  }
+  std::string text(static_cast<size_t>(found.st_size), '\0');
+  for (size_t at = 0; at < text.size();) {
+    const ssize_t got = pread(file.fd(), text.data() + at, text.size() - at, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return Unreadable(path, SystemText(errno));
+    }
+    if (got == 0) {
+      return Unreadable(
+          path, "only " + std::to_string(at) + " of its " + std::to_string(text.size()) + " bytes could be read");
+    }
+    at += static_cast<size_t>(got);
+  }
+  std::string version = VersionOf(found, text);
+  *read = SmallFile{std::move(text), std::move(version)};
+  return Error();
+}
+
+Error ReplaceLocalSmallFile(const std::string& path, const std::optional<std::string>& version, const std::string& text,
+                            const DirectoryLock& lock, std::string* new_version) {
+  std::optional<SmallFile> current;
+  const bool any = version == kAnyVersion;
+  if (Error error = any ? Error() : ReadLocalSmallFile(path, &current); !error.ok()) {
+    return error;
+  }
+  if (!any && (current ? current->version != version : version.has_value())) {
+    return Error("STATE_CHANGED", path + " was changed by another process in the meantime.").With("path", path);
+  }
+  const std::string temporary = path + ".tmp";
+  const auto give_up = [&](Error error) {
+    unlink(temporary.c_str());
+    return error;
+  };
+  if (const int number = WriteNew(temporary, text, new_version); number != 0) {
+    return give_up(Unwritable(path, number));
+  }
+  if (Error error = lock.StillHeld(); !error.ok()) {
+    return give_up(std::move(error));
+  }
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    return give_up(Unwritable(path, errno));
+  }
+  if (const int number = SyncNamesIn(ParentOf(path)); number != 0) {
+    return Error("STATE_NOT_DURABLE", path +
+                                          " was changed, and may be as it was again after a power cut: its directory "
+                                          "cannot be synced: " +
+                                          SystemText(number) + ".")
+        .With("path", path);
+  }
+  return Error();
+}
+
+}  // namespace rocksdb_backup

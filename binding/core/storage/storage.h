@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "rocksdb/file_system.h"
+
+namespace rocksdb_backup {
+
+// A lock of a repository. It is released when the object is destroyed, or when the process dies.
+class StorageLock {
+ public:
+  virtual ~StorageLock() = default;
+
+  // Succeeds while nobody else can have the lock. LOCK_LOST if others may have it by now, and for ever after. Another
+  // error if that cannot be found out. Cheap enough to be called before every change.
+  virtual Error StillHeld() const = 0;
+};
+
+// The lock of the one process that creates or deletes backups.
+class WriterLock : public StorageLock {
+ public:
+  // BACKUP_IN_USE if somebody reads the backup. Otherwise nobody can begin to read it until this lock is released.
+  virtual Error ExcludeReaders(uint32_t backup_id) = 0;
+};
+
+// The lock of a process that reads one backup. Many may have it at the same time.
+class ReaderLock : public StorageLock {
+ public:
+  // Keeps programs that use other locks from writing while this lock is held. BACKUP_LOCKED if one is writing now. A
+  // storage that no such program uses always succeeds.
+  virtual Error KeepOtherProgramsOut() = 0;
+};
+
+// A small file, and what tells this content from every other content that the file had or will have.
+struct SmallFile {
+  std::string text;
+  std::string version;
+};
+
+inline constexpr char kAnyVersion[] = "*";
+
+// The place where a repository lives, and all that a repository needs of it. LocalStorage is the one on a disk of this
+// machine. test/core/storage/storage_contract.h is a test of this contract that any implementation can run. All
+// methods may be called from several threads at once.
+class Storage {
+ public:
+  // What a process may do with the storage. With kRead it changes nothing, not even a lock.
+  enum class Access { kRead, kWrite };
+
+  virtual ~Storage() = default;
+
+  // What messages call the repository: a path or a URL. Never holds a secret.
+  virtual const std::string& name() const = 0;
+  // The path of the repository in files(). A clean path.
+  virtual const std::string& root() const = 0;
+  // The directory of this machine in which the repository's files can also be seen without files(). Empty if there is
+  // none.
+  virtual const std::string& local_directory() const = 0;
+
+  // The files of the repository.
+  // - NotFound means that nothing is there. What cannot be looked at is another error: no right, no answer, no network.
+  // - A listing is complete, or it is an error.
+  // - A file that was closed without an error can be read whole by everybody from then on.
+  // - A rename is atomic, and replaces what is there.
+  // - What was synced, with the directory that names it, survives a loss of power.
+  // - Nothing outside the repository is read, written or deleted, whatever the repository holds.
+  // - Reading ends: what is no plain file is an error, and not an endless wait.
+  virtual std::shared_ptr<rocksdb::FileSystem> files() const = 0;
+
+  // Makes the place where the repository lies, with the directory `meta`, unless they are there.
+  virtual Error MakeReady() = 0;
+  // nullopt if the storage does not say, or has no limit.
+  virtual std::optional<uint64_t> FreeSpace() const = 0;
+
+  // INVALID_OPTION if backups of a database with files in this directory must not lie here.
+  virtual Error CheckSource(const std::string& database_dir) const = 0;
+  // INVALID_OPTION if a database must not be restored to this directory, because it is part of the repository.
+  virtual Error CheckTarget(const std::string& database_dir) const = 0;
+
+  // BACKUP_LOCKED if another writer has the lock.
+  virtual Error LockWriter(std::unique_ptr<WriterLock>* lock) = 0;
+  // BACKUP_IN_USE if the backup is being deleted. Succeeds, perhaps without any effect, if there is no such backup.
+  virtual Error LockReader(uint32_t backup_id, Access access, std::unique_ptr<ReaderLock>* lock) = 0;
+  // For a change of what is remembered about the backups. STATE_LOCKED if another process makes one. Does not wait.
+  virtual Error LockState(std::unique_ptr<StorageLock>* lock) = 0;
+
+  // Reads a small file that lies beside the backups, such as the state. nullopt if there is none. STATE_UNREADABLE if
+  // it cannot be read to its end.
+  virtual Error ReadSmall(const std::string& file, std::optional<SmallFile>* read) const = 0;
+  // Writes a small file if it still has this version; nullopt: if there is still no such file; kAnyVersion: whatever is
+  // there. STATE_CHANGED if it has another version. Of two processes that replace the same version, one succeeds and
+  // one gets STATE_CHANGED. Readers get the old content or the new, never a mixture. STATE_UNWRITABLE: the file is as
+  // it was. STATE_NOT_DURABLE: the file has the new content, and may have the old one again after a loss of power.
+  // After success, it has not.
+  virtual Error ReplaceSmall(const std::string& file, const std::optional<std::string>& version,
+                             const std::string& text, std::string* new_version) = 0;
+};
+
+// A storage whose files are seen through another file system; everything else is as in the first.
+class LayeredStorage : public Storage {
+ public:
+  LayeredStorage(std::shared_ptr<Storage> base, std::shared_ptr<rocksdb::FileSystem> files)
+      : base_(std::move(base)), files_(std::move(files)) {}
+
+  const std::string& name() const override { return base_->name(); }
+  const std::string& root() const override { return base_->root(); }
+  const std::string& local_directory() const override { return base_->local_directory(); }
+  std::shared_ptr<rocksdb::FileSystem> files() const override { return files_; }
+  Error MakeReady() override { return base_->MakeReady(); }
+  std::optional<uint64_t> FreeSpace() const override { return base_->FreeSpace(); }
+  Error CheckSource(const std::string& database_dir) const override { return base_->CheckSource(database_dir); }
+  Error CheckTarget(const std::string& database_dir) const override { return base_->CheckTarget(database_dir); }
+  Error LockWriter(std::unique_ptr<WriterLock>* lock) override { return base_->LockWriter(lock); }
+  Error LockReader(uint32_t backup_id, Access access, std::unique_ptr<ReaderLock>* lock) override {
+    return base_->LockReader(backup_id, access, lock);
+  }
+  Error LockState(std::unique_ptr<StorageLock>* lock) override { return base_->LockState(lock); }
+  Error ReadSmall(const std::string& file, std::optional<SmallFile>* read) const override {
+    return base_->ReadSmall(file, read);
+  }
+  Error ReplaceSmall(const std::string& file, const std::optional<std::string>& version, const std::string& text,
+                     std::string* new_version) override {
+    return base_->ReplaceSmall(file, version, text, new_version);
+  }
+
+ private:
+  const std::shared_ptr<Storage> base_;
+  const std::shared_ptr<rocksdb::FileSystem> files_;
+};
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,142 @@
+#include "napi/backup/storage_handle.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/base/paths.h"
+#include "core/storage/local_storage.h"
+#include "napi/runtime/wrap.h"
+#include "napi/values/values.h"
+
+namespace rocksdb_backup {
+namespace {
+
+class StateLockHandle : public Wrapped {
+ public:
+  explicit StateLockHandle(std::unique_ptr<StorageLock> lock)
+      : Wrapped(TypeId<StateLockHandle>::id()), lock_(std::move(lock)) {}
+
+  void Release(const Args& /*args*/) { lock_.reset(); }
+  // Throws LOCK_LOST if others may have taken the lock in the meantime.
+  void AssertHeld(const Args& args) {
+    if (const Error error = lock_ != nullptr ? lock_->StillHeld() : Error(); !error.ok()) {
+      Throw(args.Env(), error);
+    }
+  }
+
+ private:
+  std::unique_ptr<StorageLock> lock_;
+};
+
+class StorageHandle : public Wrapped {
+ public:
+  explicit StorageHandle(std::shared_ptr<Storage> storage)
+      : Wrapped(TypeId<StorageHandle>::id()), storage_(std::move(storage)) {}
+
+  Napi::Value Name(const Args& args) { return Napi::String::New(args.Env(), storage_->name()); }
+  Napi::Value LocalDirectory(const Args& args) {
+    const std::string& directory = storage_->local_directory();
+    return directory.empty() ? args.Env().Undefined() : Napi::String::New(args.Env(), directory).As<Napi::Value>();
+  }
+
+  // (file): returns { text, version }, or undefined if there is no such file.
+  Napi::Value ReadSmall(const Args& args) {
+    using Read = std::optional<SmallFile>;
+    return Async<Read>(
+        args.Env(), Lane::kShort, Leases(),
+        [storage = storage_, file = StringArgument(args.Env(), args[0], "file")](Read& read) {
+          return storage->ReadSmall(file, &read);
+        },
+        [](Napi::Env env, Read& read) -> Napi::Value {
+          if (!read) {
+            return env.Undefined();
+          }
+          auto result = Napi::Object::New(env);
+          result.Set("text", read->text);
+          result.Set("version", read->version);
+          return result;
+        });
+  }
+
+  // (file, version, text): returns the new version. With undefined as version, the file must not exist yet.
+  Napi::Value ReplaceSmall(const Args& args) {
+    const Napi::Env env = args.Env();
+    std::optional<std::string> version;
+    if (!args[1].IsUndefined()) {
+      version = StringArgument(env, args[1], "version");
+    }
+    return Async<std::string>(
+        env, Lane::kShort, Leases(),
+        [storage = storage_, file = StringArgument(env, args[0], "file"), version = std::move(version),
+         text = StringArgument(env, args[2], "text")](std::string& new_version) {
+          return storage->ReplaceSmall(file, version, text, &new_version);
+        },
+        [](Napi::Env js, std::string& new_version) -> Napi::Value { return Napi::String::New(js, new_version); });
+  }
+
+  // Returns undefined while another holder has the lock.
+  Napi::Value TryLockState(const Args& args) {
+    using Lock = std::unique_ptr<StorageLock>;
+    return Async<Lock>(
+        args.Env(), Lane::kShort, Leases(),
+        [storage = storage_](Lock& lock) {
+          Error error = storage->LockState(&lock);
+          return error.code() == "STATE_LOCKED" ? Error() : error;
+        },
+        [](Napi::Env env, Lock& lock) -> Napi::Value {
+          if (lock == nullptr) {
+            return env.Undefined();
+          }
+          return Wrap(env, std::make_unique<StateLockHandle>(std::move(lock)));
+        });
+  }
+
+ private:
+  const std::shared_ptr<Storage> storage_;
+};
+
+// (location)
+Napi::Value OpenStorage(const Args& args) {
+  return WrapStorage(args.Env(),
+                     std::make_shared<LocalStorage>(RealPath(PathArgument(args.Env(), args[0], "location"))));
+}
+
+// (path). Returns undefined while another has the lock. Runs on the JS thread: it takes two system calls, which wait
+// for nobody.
+Napi::Value TryLockDirectory(const Args& args) {
+  std::unique_ptr<StorageLock> lock;
+  const Error error = LocalStorage(PathArgument(args.Env(), args[0], "path")).LockState(&lock);
+  if (error.code() == "STATE_LOCKED") {
+    return args.Env().Undefined();
+  }
+  if (!error.ok()) {
+    Throw(args.Env(), error);
+  }
+  return Wrap(args.Env(), std::make_unique<StateLockHandle>(std::move(lock)));
+}
+
+}  // namespace
+
+Napi::Value WrapStorage(Napi::Env env, std::shared_ptr<Storage> storage) {
+  return Wrap(env, std::make_unique<StorageHandle>(std::move(storage)));
+}
+
+void RegisterStorage(Napi::Env env, Napi::Object exports) {
+  using S = StorageHandle;
+  DefineClass<S>(env, "NativeStorage",
+                 {
+                     Getter<&S::Name>("name"),
+                     Getter<&S::LocalDirectory>("localDirectory"),
+                     AsyncMethod<&S::ReadSmall>("readSmall"),
+                     AsyncMethod<&S::ReplaceSmall>("replaceSmall"),
+                     AsyncMethod<&S::TryLockState>("tryLockState"),
+                 });
+  DefineClass<StateLockHandle>(
+      env, "NativeStateLock",
+      {Method<&StateLockHandle::Release>("release"), Method<&StateLockHandle::AssertHeld>("assertHeld")});
+  exports.Set("openStorage", MakeFunction<&OpenStorage>(env, "openStorage"));
+  exports.Set("tryLockDirectory", MakeFunction<&TryLockDirectory>(env, "tryLockDirectory"));
+}
+
+}  // namespace rocksdb_backup
