@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fetchAll } from '../deps/fetch.mjs';
-import { build, locked, setup } from '../deps/setup.mjs';
+import { build, locked, setup, writeCommandTable } from '../deps/setup.mjs';
 import { testFiles } from './test-files.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -48,9 +48,10 @@ try {
   delete process.env.ROCKSDB_SOURCE_DIR;
 }
 
+process.env.ROCKSDB_BACKUP_PREBUILD = home; // where node-gyp-build looks for the addon
+await writeCommandTable();
 const env = {
   ...process.env,
-  ROCKSDB_BACKUP_PREBUILD: home, // where node-gyp-build looks for the addon
   ROCKSDB_BACKUP_BASELINE: executable('backup_baseline'),
 };
 console.log(`# RocksDB ${version}`);

@@ -163,7 +163,7 @@ const commandTable = inRoot('dist', 'lib', 'cli', 'commands', 'table.json');
 const commandTableFresh = () => !existsSync(typescriptStamp) || mtime(commandTable) > mtime(typescriptStamp);
 
 /** What the command line knows of its commands without loading them. It is made of them, for which the addon is needed. */
-async function writeCommandTable() {
+export async function writeCommandTable() {
   if (commandTableFresh()) return;
   const code = "require('./dist/lib/cli/command-table.js').writeCommandTable()";
   await run('writing the table of commands', process.execPath, ['-e', code]);

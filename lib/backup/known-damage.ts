@@ -87,7 +87,7 @@ export function parseDamage(value: unknown): KnownDamage[] {
 export async function readKnownDamage(storage: Storage): Promise<KnownDamage[]> {
   for (const name of [STATE_FILE, PREVIOUS_STATE_FILE]) {
     const file = await storage.readSmall(name).catch(() => undefined);
-    const state = parseWritten(file?.text ?? '');
+    const state = parseWritten(file?.bytes.toString() ?? '');
     if (state !== undefined) {
       return parseDamage((state.manager as { damage?: unknown } | undefined)?.damage);
     }

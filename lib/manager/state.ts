@@ -43,7 +43,7 @@ export async function updateState(storage: Storage, change: (state: DirectorySta
 
 async function write(storage: Storage, { file, damaged }: Loaded, text: string, pinsChanged: boolean): Promise<void> {
   if (file !== undefined) {
-    await storage.replaceSmall(damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE, ANY_VERSION, file.text);
+    await storage.replaceSmall(damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE, ANY_VERSION, file.bytes);
   }
   await storage.replaceSmall(STATE_FILE, file?.version, text);
   if (pinsChanged) {
@@ -94,7 +94,7 @@ interface Loaded {
 async function load(storage: Storage): Promise<Loaded> {
   const read = async (name: string) => {
     const file = await storage.readSmall(name).catch(throwForState);
-    return { file, parsed: file && parseState(file.text, `${storage.name}/${name}`) };
+    return { file, parsed: file && parseState(file.bytes.toString(), `${storage.name}/${name}`) };
   };
   const { file, parsed } = await read(STATE_FILE);
   if (typeof parsed === 'object') {

@@ -2,7 +2,7 @@
 
 /** A small file that lies beside the backups. */
 export interface SmallFile {
-  readonly text: string;
+  readonly bytes: Buffer;
   /** Differs from the version of every other content. */
   readonly version: string;
 }
@@ -17,7 +17,7 @@ export interface NativeStorage {
   readonly name: string;
   readonly localDirectory: string | undefined;
   readSmall(file: string): Promise<SmallFile | undefined>;
-  replaceSmall(file: string, version: string | undefined, text: string): Promise<string>;
+  replaceSmall(file: string, version: string | undefined, bytes: string | Uint8Array): Promise<string>;
   tryLockState(): Promise<StateLock | undefined>;
 }
 

@@ -18,7 +18,7 @@ export interface Storage {
    * Writes a file if it still has this version; undefined: if there is still no such file; {@link ANY_VERSION}: in any case. Rejects with
    * STATE_CHANGED otherwise. @returns the new version
    */
-  replaceSmall(file: string, version: string | undefined, text: string): Promise<string>;
+  replaceSmall(file: string, version: string | undefined, bytes: string | Uint8Array): Promise<string>;
   /** Undefined while another holder has the lock. */
   tryLockState(): Promise<StateLock | undefined>;
 }

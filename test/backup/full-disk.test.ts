@@ -149,7 +149,7 @@ t.test('damage that is found on a full disk and cannot be written down is told o
     t.equal(code, 5);
     const warnings = stderr.split('\n').filter((line) => line.startsWith('warning: '));
     const damage =
-      /^warning: what was found damaged in .*backups was not remembered: .*ENOSPC.*\. Make room, and verify again$/;
+      /^warning: what was found damaged in .*backups was not remembered: .*No space left on device.*\. Make room, and verify again$/;
     // The intact one is read first, and only its history entry is missing.
     t.match(warnings, sharing === 2 ? [damage] : [/^warning: the history of .*backups could not be written: /, damage]);
     t.equal(warnings.length, sharing === 2 ? 1 : 2);

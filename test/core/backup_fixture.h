@@ -23,6 +23,7 @@
 #include "core/repository/backup_repository.h"
 #include "core/storage/directory_lock.h"
 #include "core/storage/local_storage.h"
+#include "memory_storage.h"
 #include "rocksdb/db.h"
 #include "rocksdb/rate_limiter.h"
 
@@ -63,6 +64,12 @@ inline Error InTurn(BackupRepository& repository, Operation& operation, const st
 inline Error InTurn(BackupRepository& repository, const std::function<Error()>& write) {
   Operation operation;
   return InTurn(repository, operation, write);
+}
+
+// Whether the tests keep their repositories in memory.
+inline bool OnMemory() {
+  const char* const storage = getenv("TEST_STORAGE");
+  return storage != nullptr && std::string(storage) == "memory";
 }
 
 // A directory whose files are seen only through a file system of the test.
@@ -181,9 +188,22 @@ class BackupTest : public ScratchTest {
 
   BackupRepository::Options OptionsFor(const std::string& directory) const {
     BackupRepository::Options options;
-    options.settings.storage = std::make_shared<LocalStorage>(RealPath(path(directory)));
+    options.settings.storage = StorageAt(RealPath(path(directory)));
     return options;
   }
+
+  // On the disk; in memory with TEST_STORAGE=memory, where what is at a path stays the same for the whole test.
+  std::shared_ptr<Storage> StorageAt(const std::string& directory) const {
+    if (!OnMemory()) {
+      return std::make_shared<LocalStorage>(directory);
+    }
+    std::shared_ptr<Storage>& storage = in_memory_[directory];
+    if (storage == nullptr) {
+      storage = std::make_shared<MemoryStorage>(directory, directory);
+    }
+    return storage;
+  }
+
 
   std::shared_ptr<BackupRepository> OpenRepository(BackupRepository::Options options = {}) {
     if (options.settings.storage == nullptr) {
@@ -340,6 +360,7 @@ class BackupTest : public ScratchTest {
   std::string db_path_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<std::shared_ptr<BackupRepository>> repositories_;
+  mutable std::map<std::string, std::shared_ptr<Storage>> in_memory_;
   uint64_t seed_ = 42;
   int restores_ = 0;
 };

@@ -23,8 +23,9 @@ namespace rocksdb_backup::test {
 // break it when a test says so. files().SetHook() and FailNth() make accesses to files fail or hang.
 class MemoryStorage : public Storage {
  public:
-  explicit MemoryStorage(std::string name = "memory://backups")
+  explicit MemoryStorage(std::string name = "memory://backups", std::string root = "/backups")
       : name_(std::move(name)),
+        root_(std::move(root)),
         env_(rocksdb::NewMemEnv(rocksdb::Env::Default())),
         fs_(std::make_shared<FaultFileSystem>(env_->GetFileSystem())) {}
 
@@ -217,7 +218,7 @@ class MemoryStorage : public Storage {
   }
 
   const std::string name_;
-  const std::string root_ = "/backups";
+  const std::string root_;
   const std::string nowhere_;
   const std::unique_ptr<rocksdb::Env> env_;
   const std::shared_ptr<FaultFileSystem> fs_;

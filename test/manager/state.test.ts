@@ -15,18 +15,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { PREVIOUS_STATE_FILE, STATE_FILE } from '../../lib/backup/state-file.js';
-import type { RocksDBError } from '../../lib/base/errors.js';
+import { RocksDBError } from '../../lib/base/errors.js';
 import { HISTORY_LENGTH } from '../../lib/manager/history.js';
 import type { NewRecord } from '../../lib/manager/operation-record.js';
 import { acknowledgeLostPins, isPinned, pin, unpin } from '../../lib/manager/pins.js';
 import { Recorder } from '../../lib/manager/recorder.js';
 import { readState, updateState } from '../../lib/manager/state.js';
 import { native } from '../../lib/native/binding.js';
-import { openStorage } from '../../lib/storage/storage.js';
+import { ANY_VERSION, openStorage, type Storage } from '../../lib/storage/storage.js';
 import { tempDir } from '../fixtures/files.js';
-
-// The same object as in the modules that import it.
-const fileSystem = require('node:fs/promises') as typeof import('node:fs/promises');
+import { MemoryStorage } from '../fixtures/memory-storage.js';
 
 const seven = { backupId: 7, timestamp: new Date('2026-11-20T03:00:00Z') };
 
@@ -39,6 +37,255 @@ function directory(t: Test): string {
 function record(more: Partial<NewRecord> = {}): NewRecord {
   return { operation: 'create', at: '2026-11-20T03:00:00.000Z', ok: true, durationMs: 12, ...more };
 }
+
+/** What must be so on every storage, tried on two. */
+const storages: [string, (t: Test) => Storage][] = [
+  ['on a disk', (t) => openStorage(directory(t))],
+  ['in memory', () => new MemoryStorage()],
+];
+
+for (const [name, make] of storages) {
+  t.test(`${name}: a pin is of one backup, and not of a later one that was given the same id`, async (t) => {
+    const storage = make(t);
+    await updateState(storage, (state) => pin(state, seven, 'before the upgrade'));
+    const state = await readState(storage);
+    t.ok(isPinned(state, seven));
+    t.ok(isPinned(state, { ...seven, timestamp: seven.timestamp.toISOString() }), 'a timestamp is a Date or its text');
+    t.notOk(isPinned(state, { ...seven, timestamp: new Date('2026-11-21T03:00:00Z') }));
+    t.equal(state.pins[0]?.note, 'before the upgrade');
+    await updateState(storage, (state) => pin(state, seven, 'another note'));
+    t.same(
+      (await readState(storage)).pins.map(({ note }) => note),
+      ['another note'],
+      'pinning again changes the note',
+    );
+    await updateState(storage, (state) => t.ok(unpin(state, seven)));
+    await updateState(storage, (state) => t.notOk(unpin(state, seven)));
+    t.notOk(isPinned(await readState(storage), seven));
+  });
+
+  t.test(`${name}: a change that throws changes nothing and leaves no lock`, async (t) => {
+    const storage = make(t);
+    await updateState(storage, (state) => pin(state, seven));
+    const fail = () => {
+      throw new Error('on purpose');
+    };
+    await t.rejects(updateState(storage, fail), { message: 'on purpose' });
+    await updateState(storage, (state) => t.ok(isPinned(state, seven)));
+  });
+
+  t.test(`${name}: a damaged state is set aside, and the one before it is used`, async (t) => {
+    const storage = make(t);
+    await updateState(storage, (state) => pin(state, seven));
+    await updateState(storage, (state) => {
+      state.counters.n = 1;
+    });
+    for (const damage of [
+      '',
+      '{"version":1,"pins":[{"ba',
+      '[]',
+      '{"version":1,"pins":[{"backupId":"7"}]}',
+      '\0\0\0\0',
+    ]) {
+      await storage.replaceSmall(STATE_FILE, ANY_VERSION, damage);
+      const state = await readState(storage);
+      t.ok(isPinned(state, seven), `the pin outlives ${JSON.stringify(damage)}`);
+      t.equal(state.pinsLost, undefined);
+      await updateState(storage, () => undefined);
+      t.ok(isPinned(await readState(storage), seven));
+      t.equal((await storage.readSmall('rocksdb-backup.state.damaged.json'))?.bytes.toString(), damage);
+    }
+  });
+
+  t.test(`${name}: any bit that flips in a state is seen, and no pin is lost by it`, async (t) => {
+    const storage = make(t);
+    await updateState(storage, (state) => pin(state, { ...seven, backupId: 3 }, 'first'));
+    await updateState(storage, (state) => pin(state, seven, 'kept'));
+    const whole = (await storage.readSmall(STATE_FILE))!.bytes;
+    const pins = (await readState(storage)).pins;
+    t.equal(pins.length, 2);
+    let seen = 0;
+    for (let bit = 0; bit < whole.length * 8; bit++) {
+      const flipped = Buffer.from(whole);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      await storage.replaceSmall(STATE_FILE, ANY_VERSION, flipped);
+      const state = await readState(storage);
+      if (JSON.stringify(state.pins) !== JSON.stringify(pins) || state.pinsLost !== undefined) {
+        t.fail(`bit ${bit} changed the pins to ${JSON.stringify(state.pins)}`);
+        break;
+      }
+      seen++;
+    }
+    t.equal(seen, whole.length * 8);
+  });
+
+  t.test(
+    `${name}: pins that were lost are lost with a word about it, until somebody says that they are right again`,
+    async (t) => {
+      const storage = make(t);
+      await storage.replaceSmall(STATE_FILE, ANY_VERSION, 'nothing of sense');
+      t.match((await readState(storage)).pinsLost, STATE_FILE);
+      await updateState(storage, (state) => pin(state, seven));
+      t.match((await readState(storage)).pinsLost, STATE_FILE, 'a change does not hide it');
+      await updateState(storage, acknowledgeLostPins);
+      t.equal((await readState(storage)).pinsLost, undefined);
+      t.ok(isPinned(await readState(storage), seven));
+    },
+  );
+
+  t.test(
+    `${name}: what somebody made of records and notes has the right form when it is read, or is left out`,
+    async (t) => {
+      const storage = make(t);
+      const record = {
+        operation: 'verify',
+        at: seven.timestamp.toISOString(),
+        ok: true,
+        durationMs: 1,
+        pid: 1,
+        host: 'h',
+      };
+      const wrong = [
+        { error: null },
+        { error: { message: 5 } },
+        { durationMs: '1' },
+        { operation: '\x1b[2J' },
+        { detail: 'x' },
+        { bytes: 'many' },
+      ];
+      const pins = [{ backupId: 7, timestamp: seven.timestamp, note: { a: 1 }, at: seven.timestamp }];
+      const history = [record, ...wrong.map((part) => ({ ...record, ...part }))];
+      await storage.replaceSmall(
+        STATE_FILE,
+        ANY_VERSION,
+        JSON.stringify({ version: 1, pins, history, last: { verify: history[1] } }),
+      );
+      const state = await readState(storage);
+      t.same([state.history, state.last], [[record], {}]);
+      t.ok(isPinned(state, seven), 'a note that is no text takes no pin away');
+      t.equal(state.pins[0]?.note, undefined);
+    },
+  );
+
+  t.test(`${name}: a state of a newer version is neither read nor overwritten`, async (t) => {
+    const storage = make(t);
+    const newer = '{"version":2,"pins":"elsewhere"}';
+    await storage.replaceSmall(STATE_FILE, ANY_VERSION, newer);
+    await t.rejects(readState(storage), { code: 'STATE_NEWER', message: STATE_FILE });
+    await t.rejects(
+      updateState(storage, () => undefined),
+      { code: 'STATE_NEWER' },
+    );
+    t.equal((await storage.readSmall(STATE_FILE))?.bytes.toString(), newer);
+  });
+
+  t.test(`${name}: what is not as it should be in a state that can be read is left out`, async (t) => {
+    const storage = make(t);
+    const good = { ...record(), pid: 1, host: 'h' };
+    await storage.replaceSmall(
+      STATE_FILE,
+      ANY_VERSION,
+      JSON.stringify({
+        version: 1,
+        pins: [],
+        counters: { good: 1, bad: 'x', worse: null },
+        history: [good, 7, { operation: 'create' }],
+        last: { create: good, verify: 'yes' },
+        manager: [],
+      }),
+    );
+    t.same(await readState(storage), {
+      version: 1,
+      pins: [],
+      counters: { good: 1 },
+      history: [good],
+      last: { create: good },
+      manager: {},
+    });
+  });
+
+  t.test(`${name}: the history is bounded, and remembers the last of each`, async (t) => {
+    const storage = make(t);
+    const recorder = new Recorder(storage);
+    await recorder.record(record({ operation: 'drill' }));
+    await updateState(storage, (state) => {
+      state.history = Array.from({ length: HISTORY_LENGTH }, () => ({ ...record(), pid: 1, host: 'h' }));
+    });
+    await recorder.record(record({ backupId: 9, ok: false, error: { code: 'NO_SPACE', message: 'full' } }));
+    const { history, last } = await readState(storage);
+    t.equal(history.length, HISTORY_LENGTH);
+    t.match(history.at(-1), { backupId: 9, ok: false, pid: process.pid });
+    t.match(last, { drill: { operation: 'drill' }, createFailed: { backupId: 9, error: { code: 'NO_SPACE' } } });
+    t.equal(last.create, undefined);
+  });
+
+  t.test(`${name}: changes made at once by many are all there`, async (t) => {
+    const storage = make(t);
+    const count = (state: { counters: Record<string, number> }) => {
+      state.counters.n = (state.counters.n ?? 0) + 1;
+    };
+    await Promise.all(Array.from({ length: 20 }, () => updateState(storage, count)));
+    t.equal((await readState(storage)).counters.n, 20);
+  });
+}
+
+t.test('a state that cannot be read, written or locked is told, and is as it was', async (t) => {
+  const storage = new MemoryStorage();
+  await updateState(storage, (state) => pin(state, seven));
+  for (const [access, code] of [
+    ['read', 'STATE_UNREADABLE'],
+    ['replace', 'STATE_UNWRITABLE'],
+    ['lock', 'ROCKSDB_IO_ERROR'],
+  ] as const) {
+    storage.fail = (which) => {
+      if (which === access) throw new RocksDBError('the network is down.', code);
+    };
+    const changed = updateState(storage, (state) => void unpin(state, seven));
+    await t.rejects(changed, { code, message: 'the network is down.' }, access);
+    storage.fail = undefined;
+    t.ok(isPinned(await readState(storage), seven));
+  }
+});
+
+t.test('a lost answer is an error, and the change is there or not, but no pin is lost', async (t) => {
+  const storage = new MemoryStorage();
+  await updateState(storage, (state) => pin(state, seven));
+  let answers = 0;
+  storage.answer = () => {
+    if (++answers === 2) throw new RocksDBError('no answer came.', 'STATE_NOT_DURABLE');
+  };
+  const changed = updateState(storage, (state) => {
+    state.counters.n = 1;
+  });
+  await t.rejects(changed, { code: 'STATE_UNWRITABLE', message: 'no answer came.' });
+  storage.answer = undefined;
+  const state = await readState(storage);
+  t.ok(isPinned(state, seven));
+  t.equal(state.counters.n, 1);
+});
+
+t.test('a state is not written after its lock was lost', async (t) => {
+  const storage = new MemoryStorage();
+  await updateState(storage, (state) => pin(state, seven));
+  const changed = updateState(storage, (state) => {
+    storage.loseLock();
+    unpin(state, seven);
+  });
+  await t.rejects(changed, { code: 'LOCK_LOST' });
+  t.ok(isPinned(await readState(storage), seven));
+});
+
+t.test('a state that another changed in the meantime is not overwritten, lock or not', async (t) => {
+  const storage = new MemoryStorage();
+  await updateState(storage, (state) => pin(state, seven));
+  const other = (await storage.readSmall(STATE_FILE))!.bytes;
+  const changed = updateState(storage, (state) => {
+    storage.put(STATE_FILE, other);
+    unpin(state, seven);
+  });
+  await t.rejects(changed, { code: 'STATE_CHANGED' });
+  t.ok(isPinned(await readState(storage), seven));
+});
 
 t.test('a directory without a state has an empty one, and reading it makes no file', async (t) => {
   const path = directory(t);
@@ -54,25 +301,6 @@ t.test('a directory without a state has an empty one, and reading it makes no fi
   t.same(readdirSync(path), []);
 });
 
-t.test('a pin is of one backup, and not of a later one that was given the same id', async (t) => {
-  const path = directory(t);
-  await updateState(openStorage(path), (state) => pin(state, seven, 'before the upgrade'));
-  const state = await readState(openStorage(path));
-  t.ok(isPinned(state, seven));
-  t.ok(isPinned(state, { ...seven, timestamp: seven.timestamp.toISOString() }), 'a timestamp is a Date or its text');
-  t.notOk(isPinned(state, { ...seven, timestamp: new Date('2026-11-21T03:00:00Z') }));
-  t.equal(state.pins[0]?.note, 'before the upgrade');
-  await updateState(openStorage(path), (state) => pin(state, seven, 'another note'));
-  t.same(
-    (await readState(openStorage(path))).pins.map(({ note }) => note),
-    ['another note'],
-    'pinning again changes the note',
-  );
-  await updateState(openStorage(path), (state) => t.ok(unpin(state, seven)));
-  await updateState(openStorage(path), (state) => t.notOk(unpin(state, seven)));
-  t.notOk(isPinned(await readState(openStorage(path)), seven));
-});
-
 t.test('changes made at once by many, in this process and others, are all there', async (t) => {
   const path = directory(t);
   const count = (state: { counters: Record<string, number> }) => {
@@ -80,9 +308,10 @@ t.test('changes made at once by many, in this process and others, are all there'
   };
   const child = `
     const { updateState } = require(${JSON.stringify(join(__dirname, '..', '..', 'lib', 'manager', 'state.js'))});
+    const { openStorage } = require(${JSON.stringify(join(__dirname, '..', '..', 'lib', 'storage', 'storage.js'))});
     (async () => {
       for (let i = 0; i < 20; i++) {
-        await updateState(${JSON.stringify(path)}, (state) => { state.counters.n = (state.counters.n ?? 0) + 1; });
+        await updateState(openStorage(${JSON.stringify(path)}), (state) => { state.counters.n = (state.counters.n ?? 0) + 1; });
       }
     })();`;
   await Promise.all([
@@ -92,56 +321,6 @@ t.test('changes made at once by many, in this process and others, are all there'
   t.equal((await readState(openStorage(path))).counters.n, 80);
 });
 
-t.test('a change that throws changes nothing and leaves no lock', async (t) => {
-  const path = directory(t);
-  await updateState(openStorage(path), (state) => pin(state, seven));
-  const fail = () => {
-    throw new Error('on purpose');
-  };
-  await t.rejects(updateState(openStorage(path), fail), { message: 'on purpose' });
-  await updateState(openStorage(path), (state) => t.ok(isPinned(state, seven)));
-});
-
-t.test('a damaged state is set aside, and the one before it is used', async (t) => {
-  const path = directory(t);
-  await updateState(openStorage(path), (state) => pin(state, seven));
-  await updateState(openStorage(path), (state) => {
-    state.counters.n = 1;
-  });
-  for (const damage of ['', '{"version":1,"pins":[{"ba', '[]', '{"version":1,"pins":[{"backupId":"7"}]}', '\0\0\0\0']) {
-    writeFileSync(join(path, STATE_FILE), damage);
-    const state = await readState(openStorage(path));
-    t.ok(isPinned(state, seven), `the pin outlives ${JSON.stringify(damage)}`);
-    t.equal(state.pinsLost, undefined);
-    await updateState(openStorage(path), () => undefined);
-    t.ok(isPinned(await readState(openStorage(path)), seven));
-    t.equal(readFileSync(join(path, 'rocksdb-backup.state.damaged.json'), 'utf8'), damage);
-  }
-});
-
-t.test('any bit that flips in a state is seen, and no pin is lost by it', async (t) => {
-  const path = directory(t);
-  await updateState(openStorage(path), (state) => pin(state, { ...seven, backupId: 3 }, 'first'));
-  await updateState(openStorage(path), (state) => pin(state, seven, 'kept'));
-  const file = join(path, STATE_FILE);
-  const whole = readFileSync(file);
-  const pins = (await readState(openStorage(path))).pins;
-  t.equal(pins.length, 2);
-  let seen = 0;
-  for (let bit = 0; bit < whole.length * 8; bit++) {
-    const flipped = Buffer.from(whole);
-    flipped[bit >> 3]! ^= 1 << (bit & 7);
-    writeFileSync(file, flipped);
-    const state = await readState(openStorage(path));
-    if (JSON.stringify(state.pins) !== JSON.stringify(pins) || state.pinsLost !== undefined) {
-      t.fail(`bit ${bit} changed the pins to ${JSON.stringify(state.pins)}`);
-      break;
-    }
-    seen++;
-  }
-  t.equal(seen, whole.length * 8);
-});
-
 t.test('between the two renames of a change, readers find the state', async (t) => {
   const path = directory(t);
   await updateState(openStorage(path), (state) => pin(state, seven));
@@ -149,40 +328,6 @@ t.test('between the two renames of a change, readers find the state', async (t) 
   rmSync(join(path, STATE_FILE));
   t.ok(existsSync(join(path, PREVIOUS_STATE_FILE)));
   t.ok(isPinned(await readState(openStorage(path)), seven));
-});
-
-t.test(
-  'pins that were lost are lost with a word about it, until somebody says that they are right again',
-  async (t) => {
-    const path = directory(t);
-    writeFileSync(join(path, STATE_FILE), 'nothing of sense');
-    t.match((await readState(openStorage(path))).pinsLost, STATE_FILE);
-    await updateState(openStorage(path), (state) => pin(state, seven));
-    t.match((await readState(openStorage(path))).pinsLost, STATE_FILE, 'a change does not hide it');
-    await updateState(openStorage(path), acknowledgeLostPins);
-    t.equal((await readState(openStorage(path))).pinsLost, undefined);
-    t.ok(isPinned(await readState(openStorage(path)), seven));
-  },
-);
-
-t.test('what somebody made of records and notes has the right form when it is read, or is left out', async (t) => {
-  const path = directory(t);
-  const record = { operation: 'verify', at: seven.timestamp.toISOString(), ok: true, durationMs: 1, pid: 1, host: 'h' };
-  const wrong = [
-    { error: null },
-    { error: { message: 5 } },
-    { durationMs: '1' },
-    { operation: '\x1b[2J' },
-    { detail: 'x' },
-    { bytes: 'many' },
-  ];
-  const pins = [{ backupId: 7, timestamp: seven.timestamp, note: { a: 1 }, at: seven.timestamp }];
-  const history = [record, ...wrong.map((part) => ({ ...record, ...part }))];
-  writeFileSync(join(path, STATE_FILE), JSON.stringify({ version: 1, pins, history, last: { verify: history[1] } }));
-  const state = await readState(openStorage(path));
-  t.same([state.history, state.last], [[record], {}]);
-  t.ok(isPinned(state, seven), 'a note that is no text takes no pin away');
-  t.equal(state.pins[0]?.note, undefined);
 });
 
 t.test('what is no file, or has no end, is not read', { skip: process.platform === 'win32' }, async (t) => {
@@ -229,57 +374,6 @@ t.test(
   },
 );
 
-t.test('a state of a newer version is neither read nor overwritten', async (t) => {
-  const path = directory(t);
-  const newer = '{"version":2,"pins":"elsewhere"}';
-  writeFileSync(join(path, STATE_FILE), newer);
-  await t.rejects(readState(openStorage(path)), { code: 'STATE_NEWER', message: STATE_FILE });
-  await t.rejects(
-    updateState(openStorage(path), () => undefined),
-    { code: 'STATE_NEWER' },
-  );
-  t.equal(readFileSync(join(path, STATE_FILE), 'utf8'), newer);
-});
-
-t.test('what is not as it should be in a state that can be read is left out', async (t) => {
-  const path = directory(t);
-  const good = { ...record(), pid: 1, host: 'h' };
-  writeFileSync(
-    join(path, STATE_FILE),
-    JSON.stringify({
-      version: 1,
-      pins: [],
-      counters: { good: 1, bad: 'x', worse: null },
-      history: [good, 7, { operation: 'create' }],
-      last: { create: good, verify: 'yes' },
-      manager: [],
-    }),
-  );
-  t.same(await readState(openStorage(path)), {
-    version: 1,
-    pins: [],
-    counters: { good: 1 },
-    history: [good],
-    last: { create: good },
-    manager: {},
-  });
-});
-
-t.test('the history is bounded, and remembers the last of each', async (t) => {
-  const path = directory(t);
-  const recorder = new Recorder(openStorage(path));
-  await recorder.record(record({ operation: 'drill' }));
-  await updateState(openStorage(path), (state) => {
-    state.history = Array.from({ length: HISTORY_LENGTH }, () => ({ ...record(), pid: 1, host: 'h' }));
-  });
-  await recorder.record(record({ backupId: 9, ok: false, error: { code: 'NO_SPACE', message: 'full' } }));
-  const { history, last } = await readState(openStorage(path));
-  t.equal(history.length, HISTORY_LENGTH);
-  t.match(history.at(-1), { backupId: 9, ok: false, pid: process.pid });
-  t.match(last, { drill: { operation: 'drill' }, createFailed: { backupId: 9, error: { code: 'NO_SPACE' } } });
-  t.equal(last.create, undefined);
-});
-
 t.test('the audit log has a line for each record, from however many at once', async (t) => {
   const path = directory(t);
   const auditLog = join(path, 'audit.jsonl');
@@ -315,19 +409,4 @@ t.test('the lock is held by one, and freed when its holder is forgotten', async 
   const second = native.tryLockDirectory(path);
   t.ok(second, 'releasing twice is releasing once');
   second?.release();
-});
-
-t.test('a state that was changed but not brought to the disk is not told to be as it was', async (t) => {
-  const path = directory(t);
-  const { open } = fileSystem;
-  fileSystem.open = ((file: string, ...rest: [string]) =>
-    file === path ? Promise.reject(new Error('EIO: i/o error, open')) : open(file, ...rest)) as never;
-  t.teardown(() => {
-    fileSystem.open = open;
-  });
-  const changed = updateState(openStorage(path), (state) => pin(state, seven));
-  const error = (await changed.catch((thrown: unknown) => thrown)) as RocksDBError;
-  t.equal(error.code, 'STATE_UNWRITABLE');
-  t.match(error.message, /was changed, and may be as it was again after a power cut: EIO/);
-  t.equal((await readState(openStorage(path))).pins.length, 1);
 });

@@ -35,6 +35,12 @@ class [[nodiscard]] Error {
     return std::move(*this);
   }
 
+  // The same error under another code.
+  Error WithCode(std::string code) && {
+    code_ = std::move(code);
+    return std::move(*this);
+  }
+
   // The same error, with the files of a backup that were found damaged. Their paths are relative to the backup's
   // repository.
   Error In(std::vector<std::string> damaged_files) && {

@@ -44,7 +44,9 @@ Error Unreadable(const std::string& path, const std::string& why) {
 
 Error Unwritable(const std::string& path, int number) {
   const std::string denial = number == EACCES ? Denial(ParentOf(path), Wanted::kToWrite) : "";
-  return Error("STATE_UNWRITABLE", path + " cannot be written: " + (denial.empty() ? SystemText(number) : denial) + ".")
+  const std::string doing = path + " cannot be written";
+  return (denial.empty() ? Error::System(doing, number).And(".") : Error("", doing + ": " + denial + "."))
+      .WithCode("STATE_UNWRITABLE")
       .With("path", path);
 }
 

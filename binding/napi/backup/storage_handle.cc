@@ -40,7 +40,7 @@ class StorageHandle : public Wrapped {
     return directory.empty() ? args.Env().Undefined() : Napi::String::New(args.Env(), directory).As<Napi::Value>();
   }
 
-  // (file): returns { text, version }, or undefined if there is no such file.
+  // (file): returns { bytes, version }, or undefined if there is no such file.
   Napi::Value ReadSmall(const Args& args) {
     using Read = std::optional<SmallFile>;
     return Async<Read>(
@@ -53,13 +53,13 @@ class StorageHandle : public Wrapped {
             return env.Undefined();
           }
           auto result = Napi::Object::New(env);
-          result.Set("text", read->text);
+          result.Set("bytes", ToJs(env, std::move(read->text), Encoding::kBuffer));
           result.Set("version", read->version);
           return result;
         });
   }
 
-  // (file, version, text): returns the new version. With undefined as version, the file must not exist yet.
+  // (file, version, bytes): returns the new version. With undefined as version, the file must not exist yet.
   Napi::Value ReplaceSmall(const Args& args) {
     const Napi::Env env = args.Env();
     std::optional<std::string> version;
@@ -69,7 +69,7 @@ class StorageHandle : public Wrapped {
     return Async<std::string>(
         env, Lane::kShort, Leases(),
         [storage = storage_, file = StringArgument(env, args[0], "file"), version = std::move(version),
-         text = StringArgument(env, args[2], "text")](std::string& new_version) {
+         text = Bytes(env, args[2], "bytes").Copy()](std::string& new_version) {
           return storage->ReplaceSmall(file, version, text, &new_version);
         },
         [](Napi::Env js, std::string& new_version) -> Napi::Value { return Napi::String::New(js, new_version); });
