@@ -3,6 +3,7 @@
 //   node .ci/core-test.mjs                   plain; builds backup_baseline too, which test/backup/interop.test.ts compares with
 //   node .ci/core-test.mjs thread            under ThreadSanitizer
 //   node .ci/core-test.mjs address           under AddressSanitizer and UndefinedBehaviorSanitizer
+//   TEST_STORAGE=memory node .ci/core-test.mjs --gtest_filter=...   with repositories in memory
 //
 // --torture takes test/core/torture instead, the experiments of 'npm run torture' that are written in C++.
 // --build only builds. Further arguments go to the executable (--gtest_filter=...).
@@ -43,8 +44,29 @@ const still = sanitizer === 'thread' && spawnSync('setarch', ['-R', 'true']).sta
 const suppressions = join(root, 'test', 'core', 'tsan.supp');
 const tsan = ['halt_on_error=1', 'second_deadlock_stack=1'];
 if (existsSync(suppressions)) tsan.push(`suppressions=${suppressions}`);
-run(still ? 'setarch' : executable, still ? ['-R', executable, ...rest] : rest, {
+const env = {
   TSAN_OPTIONS: tsan.join(':'),
   ASAN_OPTIONS: 'detect_leaks=1:detect_stack_use_after_return=1',
   UBSAN_OPTIONS: 'print_stacktrace=1',
-});
+};
+const start = (args, more) =>
+  run(still ? 'setarch' : executable, still ? ['-R', executable, ...args] : args, { ...env, ...more });
+start(rest);
+
+// What a repository does must not depend on the disk: these suites run again on a storage in memory
+// (test/core/memory_storage.h).
+const onAnyStorage = [
+  'BackupCreate*',
+  'BackupEngineSession*',
+  'BackupRecord*',
+  'BackupRepository*',
+  'BackupRestore*',
+  'Exclude*',
+  'FailingCreate*',
+  'LocalFileSystem*',
+  'RestoreReuse*',
+  '*Unreadable*',
+];
+if (target === 'core_test' && rest.length === 0) {
+  start([`--gtest_filter=${onAnyStorage.join(':')}`], { TEST_STORAGE: 'memory' });
+}

@@ -24,6 +24,7 @@
 #include "core/storage/directory_lock.h"
 #include "core/storage/local_storage.h"
 #include "memory_storage.h"
+#include "test_files.h"
 #include "rocksdb/db.h"
 #include "rocksdb/rate_limiter.h"
 
@@ -72,6 +73,12 @@ inline bool OnMemory() {
   return storage != nullptr && std::string(storage) == "memory";
 }
 
+// For a test about what only a disk has: rights, links, other processes and programs.
+#define NEEDS_A_DISK()                                \
+  if (OnMemory()) {                                   \
+    GTEST_SKIP() << "about a repository on the disk"; \
+  }
+
 // A directory whose files are seen only through a file system of the test.
 class StorageThrough : public LocalStorage {
  public:
@@ -99,29 +106,13 @@ class ScratchTest : public ::testing::Test {
 
   // Every file and directory below a directory, by relative path.
   static std::set<std::string> FilesBelow(const std::string& directory) {
-    std::set<std::string> files;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
-      files.insert(entry.path().lexically_relative(directory).string());
-    }
-    return files;
+    std::set<std::string> found;
+    files::AddBelow(directory, "", &found);
+    return found;
   }
-
-  static std::set<std::string> NamesIn(const std::string& directory) {
-    std::set<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-      names.insert(entry.path().filename().string());
-    }
-    return names;
-  }
-
-  static void WriteFile(const std::string& path, const std::string& contents) {
-    std::ofstream(path, std::ios::binary) << contents;
-  }
-
-  static std::string ReadFile(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  }
+  static std::set<std::string> NamesIn(const std::string& directory) { return files::NamesIn(directory); }
+  static void WriteFile(const std::string& path, const std::string& contents) { files::Write(path, contents); }
+  static std::string ReadFile(const std::string& path) { return files::Read(path); }
 
   std::string root_;
 };
@@ -131,6 +122,9 @@ class BackupTest : public ScratchTest {
  protected:
   void SetUp() override {
     ScratchTest::SetUp();
+    if (OnMemory()) {
+      BaseOfFaults() = std::make_shared<files::Routes>();
+    }
     options_.create_if_missing = true;
     options_.compression = rocksdb::kNoCompression;
     options_.disable_auto_compactions = true;
@@ -140,6 +134,7 @@ class BackupTest : public ScratchTest {
   void TearDown() override {
     CloseRepositories();
     CloseDatabase();
+    files::InMemory().clear();
     ScratchTest::TearDown();
   }
 
@@ -197,13 +192,28 @@ class BackupTest : public ScratchTest {
     if (!OnMemory()) {
       return std::make_shared<LocalStorage>(directory);
     }
-    std::shared_ptr<Storage>& storage = in_memory_[directory];
+    std::shared_ptr<MemoryStorage>& storage = files::InMemory()[directory];
     if (storage == nullptr) {
       storage = std::make_shared<MemoryStorage>(directory, directory);
     }
     return storage;
   }
 
+  // The storage at a path, with its files seen through this file system.
+  std::shared_ptr<Storage> Through(const std::string& directory, std::shared_ptr<rocksdb::FileSystem> files) const {
+    if (OnMemory()) {
+      class Seen : public LayeredStorage {
+       public:
+        using LayeredStorage::LayeredStorage;
+        std::optional<uint64_t> FreeSpace() const override {
+          uint64_t free = 0;
+          return files()->GetFreeSpace(root(), {}, &free, nullptr).ok() ? std::optional(free) : std::nullopt;
+        }
+      };
+      return std::make_shared<Seen>(StorageAt(directory), std::move(files));
+    }
+    return std::make_shared<StorageThrough>(directory, std::move(files));
+  }
 
   std::shared_ptr<BackupRepository> OpenRepository(BackupRepository::Options options = {}) {
     if (options.settings.storage == nullptr) {
@@ -222,7 +232,7 @@ class BackupTest : public ScratchTest {
   // One whose directory is seen through this file system.
   std::shared_ptr<BackupRepository> OpenRepositoryOn(std::shared_ptr<rocksdb::FileSystem> files) {
     BackupRepository::Options options;
-    options.settings.storage = std::make_shared<StorageThrough>(RealPath(path("backups")), std::move(files));
+    options.settings.storage = Through(RealPath(path("backups")), std::move(files));
     return OpenRepository(std::move(options));
   }
 
@@ -360,7 +370,6 @@ class BackupTest : public ScratchTest {
   std::string db_path_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<std::shared_ptr<BackupRepository>> repositories_;
-  mutable std::map<std::string, std::shared_ptr<Storage>> in_memory_;
   uint64_t seed_ = 42;
   int restores_ = 0;
 };

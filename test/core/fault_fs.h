@@ -18,6 +18,12 @@
 
 namespace rocksdb_backup::test {
 
+// What a FaultFileSystem lies on, unless the test says otherwise.
+inline std::shared_ptr<rocksdb::FileSystem>& BaseOfFaults() {
+  static auto* const base = new std::shared_ptr<rocksdb::FileSystem>(rocksdb::FileSystem::Default());
+  return *base;
+}
+
 // A storage that fails when it is told to, tells what is done to it, and has as much free space as the test wants.
 class FaultFileSystem : public rocksdb::FileSystemWrapper {
  public:
@@ -49,7 +55,7 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
   // Sees every operation before it is done. Not OK: it fails so.
   using Hook = std::function<rocksdb::IOStatus(Kind, const std::string& path)>;
 
-  explicit FaultFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base = rocksdb::FileSystem::Default())
+  explicit FaultFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base = BaseOfFaults())
       : FileSystemWrapper(base) {}
 
   static const char* kClassName() { return "FaultFileSystem"; }

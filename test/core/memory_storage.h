@@ -53,7 +53,7 @@ class MemoryStorage : public Storage {
     if (Error error = Happen("lock"); !error.ok()) {
       return error;
     }
-    auto taken = std::make_unique<Writer>(locks_);
+    auto taken = std::make_unique<Writer>(locks_, name_);
     if (!taken->Take("writer", true)) {
       return Error("BACKUP_LOCKED", name_ + " is being changed.").With("path", name_);
     }
@@ -193,12 +193,15 @@ class MemoryStorage : public Storage {
 
   class Writer : public Held<WriterLock> {
    public:
-    using Held::Held;
+    Writer(std::shared_ptr<Locks> locks, std::string name) : Held(std::move(locks)), name_(std::move(name)) {}
     Error ExcludeReaders(uint32_t backup_id) override {
       return Take(BackupName(backup_id), true)
                  ? Error()
-                 : Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " is being read.");
+                 : Error("BACKUP_IN_USE", BackupName(backup_id) + " in " + name_ + " is being read.");
     }
+
+   private:
+    const std::string name_;
   };
   class Reader : public Held<ReaderLock> {
    public:

@@ -325,8 +325,11 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
   };
   for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
     LockFile file = LockFile::Open(path, O_RDWR | (may_create ? O_CREAT : 0));
-    if (!file.is_open() && errno != ENOSPC && errno != EDQUOT) {
+    if (const int number = errno; !file.is_open() && number != ENOSPC && number != EDQUOT) {
       file = LockFile::Open(path, O_RDONLY);
+      if (!file.is_open() && errno == ENOENT) {
+        errno = number;  // why it could not be made
+      }
     }
     if (!file.is_open()) {
       return unless_full(errno);

@@ -147,7 +147,7 @@ TEST_F(BackupCreateTest, WhoAsksForNoFlushGetsNoneUnlessDataWouldBeMissing) {
   request.flush_before_backup = false;
   BackupDescription created;
   ASSERT_GOOD(repository->Create(request, NewOperation(), &created));
-  EXPECT_FALSE(std::filesystem::exists(path("backups/shared_checksum")) && !BackupFiles("shared_checksum").empty());
+  EXPECT_FALSE(files::exists(path("backups/shared_checksum")) && !BackupFiles("shared_checksum").empty());
   EXPECT_EQ(Restored(*repository, 1).size(), 3U) << "the log has it";
   WriteOptions unlogged;
   unlogged.disableWAL = true;
@@ -212,8 +212,8 @@ TEST_F(BackupCreateTest, WithoutSharingEachBackupHasEveryFile) {
   auto repository = OpenRepository(std::move(options));
   ASSERT_GOOD(Create(*repository));
   ASSERT_GOOD(Create(*repository));
-  EXPECT_FALSE(std::filesystem::exists(path("backups/shared_checksum")));
-  EXPECT_FALSE(std::filesystem::exists(path("backups/shared")));
+  EXPECT_FALSE(files::exists(path("backups/shared_checksum")));
+  EXPECT_FALSE(files::exists(path("backups/shared")));
   ASSERT_GOOD(repository->Delete(1, false));
   EXPECT_EQ(Restored(*repository, 2), ContentsOf(db_.get()));
 }
@@ -280,7 +280,7 @@ TEST_F(BackupCreateTest, AFreshDatabaseMayFollowInAnOldDirectory) {
     ASSERT_GOOD(repository->Create(request, NewOperation(), &created));
     EXPECT_TRUE(created.full);
     CloseDatabase();
-    std::filesystem::remove_all(path("db"));
+    files::remove_all(path("db"));
     OpenDatabase();
   }
   for (uint32_t id = 1; id <= 3; ++id) {
@@ -330,7 +330,7 @@ class ExcludeTest : public BackupCreateTest {
     auto options = OptionsFor(directory);
     options.settings.engine.schema_version = 2;
     if (storage != nullptr) {
-      options.settings.storage = std::make_shared<StorageThrough>(path(directory), std::move(storage));
+      options.settings.storage = Through(path(directory), std::move(storage));
     }
     return OpenRepository(std::move(options));
   }
@@ -367,7 +367,7 @@ TEST_F(ExcludeTest, AnExcludedFileIsFoundInAnotherDirectoryWhenRestoring) {
 
   auto request = RestoreTo(1, path("restored"));
   EXPECT_CODE(Restore(*partial, request), "ROCKSDB_INVALID_ARGUMENT");
-  EXPECT_FALSE(std::filesystem::exists(path("restored")));
+  EXPECT_FALSE(files::exists(path("restored")));
   request.alternates = {OpenRepository(OptionsFor("empty"))->settings(), full->settings()};
   events.clear();
   RestoreResult restored;
@@ -433,6 +433,7 @@ TEST_F(ExcludeTest, SchemaOneHasNoExcludedFiles) {
 // ---- Where a backup may lie
 
 TEST_F(BackupCreateTest, ABackupDirectoryIsNotTheDatabasesOwnNorOneOfItsParts) {
+  NEEDS_A_DISK();
   Fill(1, 10, "a");
   std::shared_ptr<BackupRepository> none;
   const auto before = FilesBelow(path("db"));
@@ -442,7 +443,7 @@ TEST_F(BackupCreateTest, ABackupDirectoryIsNotTheDatabasesOwnNorOneOfItsParts) {
     auto repository = OpenRepository(OptionsFor(name));
     EXPECT_CODE(Create(*repository), "INVALID_OPTION") << name;
     CloseRepositories();
-    std::filesystem::remove_all(path(name));
+    files::remove_all(path(name));
   }
   auto below = OpenRepository(OptionsFor("db/backups"));
   EXPECT_GOOD(Create(*below));
@@ -450,15 +451,17 @@ TEST_F(BackupCreateTest, ABackupDirectoryIsNotTheDatabasesOwnNorOneOfItsParts) {
 }
 
 TEST_F(BackupCreateTest, ALinkToTheDatabasesDirectoryIsSeenThrough) {
+  NEEDS_A_DISK();
   std::filesystem::create_directory_symlink(path("db"), path("link"));
   std::shared_ptr<BackupRepository> none;
   EXPECT_CODE(BackupRepository::Open(OptionsFor("link"), &none), "INVALID_OPTION");
 }
 
 TEST_F(BackupCreateTest, ADatabaseInsideABackupIsNotBackedUpThere) {
+  NEEDS_A_DISK();
   auto repository = OpenRepository();
   CloseDatabase();
-  std::filesystem::create_directories(path("backups/private"));
+  files::create_directories(path("backups/private"));
   OpenDatabase("backups/private/7");
   EXPECT_CODE(Create(*repository), "INVALID_OPTION");
 }
@@ -529,7 +532,7 @@ TEST_F(BackupCreateTest, WhatAnInterruptedCreateLeftIsRemovedByTheNext) {
   Fill(10, 1000, "a");
   auto repository = OpenRepository();
   ASSERT_GOOD(Create(*repository));
-  std::filesystem::create_directory(path("backups/private/2"));
+  files::create_directory(path("backups/private/2"));
   WriteFile(path("backups/private/2/CURRENT"), "half");
   WriteFile(path("backups/shared_checksum/.000099_s_1.sst.tmp"), "half");
   WriteFile(path("backups/shared_checksum/000098_sX_4.sst"), "half");
@@ -558,7 +561,7 @@ class UnreadableTest : public BackupCreateTest {
     ASSERT_GOOD(Create(*repository_));
     Fill(10, 1000, "b");
     ASSERT_GOOD(Create(*repository_));
-    std::filesystem::rename(path("backups/meta/2"), path("meta-2"));
+    files::rename(path("backups/meta/2"), path("meta-2"));
     WriteFile(path("backups/meta/2"), "garbage\n");
     before_ = Snapshot();
   }
@@ -567,7 +570,7 @@ class UnreadableTest : public BackupCreateTest {
     std::map<std::string, std::string> contents;
     for (const auto& name : FilesBelow(path("backups"))) {
       if (name != kLockFileName && name != kOtherLockFileName &&
-          std::filesystem::is_regular_file(path("backups/" + name))) {
+          files::is_regular_file(path("backups/" + name))) {
         contents[name] = ReadFile(path("backups/" + name));
       }
     }
@@ -584,7 +587,7 @@ class UnreadableTest : public BackupCreateTest {
   }
 
   void ExpectItComesBack() {
-    std::filesystem::rename(path("meta-2"), path("backups/meta/2"));
+    files::rename(path("meta-2"), path("backups/meta/2"));
     for (const uint32_t id : Ids(*repository_)) {
       EXPECT_GOOD(Verify(*repository_, id));
     }
@@ -608,7 +611,7 @@ TEST_F(UnreadableTest, ACreateGoesOnAndSharesWhatTheUnreadableBackupHas) {
 TEST_F(UnreadableTest, ACreateThatFindsAnotherFileInItsPlaceFailsAndSaysWhatToDo) {
   const auto tables = BackupFiles("shared_checksum");
   const std::string table = path("backups/shared_checksum/") + *tables.rbegin();
-  std::filesystem::resize_file(table, 10);
+  files::resize_file(table, 10);
   before_ = Snapshot();
   BackupDescription created;
   const Error error = Create(*repository_, &created);
@@ -631,12 +634,12 @@ TEST_F(UnreadableTest, AStoppedOrFailedCreateRemovesOnlyWhatItMade) {
   const int operations = storage->total();
   storage->Heal();
   ASSERT_GOOD(repository->Delete(3, true)) << "forced: it takes what only the unreadable one has";
-  std::filesystem::rename(path("meta-2"), path("backups/meta/2"));
+  files::rename(path("meta-2"), path("backups/meta/2"));
   ASSERT_GOOD(repository->Delete(2, true));
   ASSERT_GOOD(Create(*repository, &created));
   ASSERT_EQ(created.id, 2U);
   Fill(10, 1000, "d");
-  std::filesystem::rename(path("backups/meta/2"), path("meta-2"));
+  files::rename(path("backups/meta/2"), path("meta-2"));
   WriteFile(path("backups/meta/2"), "garbage\n");
   before_ = Snapshot();
   for (int nth = 1; nth <= operations; nth += 3) {
@@ -652,8 +655,8 @@ TEST_F(UnreadableTest, AStoppedOrFailedCreateRemovesOnlyWhatItMade) {
     EXPECT_EQ(error.code(), operation->stopped() ? "BACKUP_STOPPED" : "") << error.message();
     ExpectNothingIsLost();
     if (error.ok()) {
-      std::filesystem::remove(path("backups/meta/" + std::to_string(created.id)));
-      std::filesystem::remove_all(path("backups/private/" + std::to_string(created.id)));
+      files::remove(path("backups/meta/" + std::to_string(created.id)));
+      files::remove_all(path("backups/private/" + std::to_string(created.id)));
     }
   }
   storage->Heal();

@@ -48,11 +48,11 @@ TEST_F(BackupEngineSessionTest, ASizeTellsWhatABackupSharesAndWhatIsItsOwn) {
       size += file.size;
       unique += file.backups == 1 ? file.size : 0;
       EXPECT_EQ(file.shared, file.name.rfind("shared_checksum/", 0) == 0) << file.name;
-      EXPECT_EQ(std::filesystem::file_size(path("backups/" + file.name)), file.size);
+      EXPECT_EQ(files::file_size(path("backups/" + file.name)), file.size);
     }
     EXPECT_EQ(backup.size, size);
-    EXPECT_EQ(backup.meta_size, std::filesystem::file_size(MetaPath(path("backups"), backup.id)) +
-                                    std::filesystem::file_size(path("backups/private/" + std::to_string(backup.id) +
+    EXPECT_EQ(backup.meta_size, files::file_size(MetaPath(path("backups"), backup.id)) +
+                                    files::file_size(path("backups/private/" + std::to_string(backup.id) +
                                                                     "/rocksdb-backup.files")));
     EXPECT_EQ(backup.unique_size, unique + backup.meta_size);
     EXPECT_EQ(backup.number_files, backup.files.size());
@@ -126,7 +126,7 @@ TEST_F(BackupEngineSessionTest, MetasThatNoEngineWritesAreCorruptBackupsAndHarmN
     EXPECT_CODE(repository_->Describe(2, true, &ignored), "BACKUP_CORRUPT");
     EXPECT_CODE(Verify(*repository_, 2), "BACKUP_CORRUPT");
     EXPECT_CODE(Restore(*repository_, RestoreTo(2, path("never"))), "BACKUP_CORRUPT");
-    EXPECT_FALSE(std::filesystem::exists(path("never")));
+    EXPECT_FALSE(files::exists(path("never")));
     OpenedBackup opened;
     EXPECT_CODE(repository_->OpenBackup(2, &opened), "BACKUP_CORRUPT");
     EXPECT_CODE(repository_->Delete(1, false), "BACKUP_CORRUPT");
@@ -136,7 +136,7 @@ TEST_F(BackupEngineSessionTest, MetasThatNoEngineWritesAreCorruptBackupsAndHarmN
     EXPECT_EQ(third.id, 3U);
     EXPECT_GOOD(Verify(*repository_, 3));
     ASSERT_GOOD(repository_->Delete(2, true));
-    EXPECT_FALSE(std::filesystem::exists(Meta("2")));
+    EXPECT_FALSE(files::exists(Meta("2")));
     ASSERT_GOOD(repository_->Delete(3, false));
     WriteFile(path("backups/shared_checksum/000099.sst"), "a name without an underscore");
     WriteFile(path("backups/shared_checksum/noending"), "x");
@@ -144,7 +144,7 @@ TEST_F(BackupEngineSessionTest, MetasThatNoEngineWritesAreCorruptBackupsAndHarmN
 }
 
 TEST_F(BackupEngineSessionTest, AMetaThatNamesWhatIsNoDatabasesFileIsNotRestored) {
-  std::filesystem::create_directory(path("backups/private/2"));
+  files::create_directory(path("backups/private/2"));
   WriteFile(path("backups/private/2/evil.sh"), "x");
   WriteFile(path("backups/private/2/000001.log"), "x");
   WriteFile(path("backups/shared_checksum/000001_1_1.log"), "x");
@@ -154,25 +154,25 @@ TEST_F(BackupEngineSessionTest, AMetaThatNamesWhatIsNoDatabasesFileIsNotRestored
     WriteFile(Meta("2"), std::string("1\n2\n") + files);
     EXPECT_CODE(Verify(*repository_, 2), "BACKUP_CORRUPT");
     EXPECT_CODE(Restore(*repository_, RestoreTo(2, path("never"))), "BACKUP_CORRUPT");
-    EXPECT_FALSE(std::filesystem::exists(path("never")));
+    EXPECT_FALSE(files::exists(path("never")));
   }
 }
 
 TEST_F(BackupEngineSessionTest, AnExcludedFileWithAnUnheardOfNameIsNotRestored) {
   WriteFile(Meta("2"), "schema_version 2.1\n1\n2\n1\nprivate/1/CURRENT crc32 1\nshared_checksum/x ni::excluded true\n");
   EXPECT_CODE(Restore(*repository_, RestoreTo(2, path("never"))), "BACKUP_CORRUPT");
-  EXPECT_FALSE(std::filesystem::exists(path("never")));
+  EXPECT_FALSE(files::exists(path("never")));
 }
 
 TEST_F(BackupEngineSessionTest, TheLastIdsThereAreStopNewBackupsWithAMessageThatNamesTheFile) {
   for (const char* id : {"4294967295", "4294967294", "4294967293"}) {
-    std::filesystem::copy_file(Meta("1"), Meta(id));
+    files::copy_file(Meta("1"), Meta(id));
     BackupDescription created;
     const Error error = Create(*repository_, &created);
     EXPECT_EQ(error.code(), "BACKUP_CORRUPT") << error.message();
     EXPECT_NE(error.message().find(Meta(id)), std::string::npos) << error.message();
     EXPECT_EQ(BackupFiles("private"), std::set<std::string>{"1"});
-    std::filesystem::remove(Meta(id));
+    files::remove(Meta(id));
   }
   BackupDescription created;
   ASSERT_GOOD(Create(*repository_, &created));
@@ -214,7 +214,7 @@ TEST_F(BackupEngineSessionTest, OnlySoManyAreOpenedToReadAndNoPlaceholders) {
 TEST_F(BackupEngineSessionTest, AStopInTheMiddleOfOpeningIsAStop) {
   const auto storage = std::make_shared<FaultFileSystem>();
   auto options = OptionsFor("backups");
-  options.settings.storage = std::make_shared<StorageThrough>(path("backups"), storage);
+  options.settings.storage = Through(path("backups"), storage);
   storage->Count();
   ASSERT_GOOD(Verify(*OpenRepository(options), 1, false));
   const int operations = storage->total();

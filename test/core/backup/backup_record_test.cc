@@ -27,7 +27,7 @@ class BackupRecordTest : public MadeBackupTest {
     use(*engine);
   }
 
-  static void Cut(const std::string& file) { std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1); }
+  static void Cut(const std::string& file) { files::resize_file(file, files::file_size(file) - 1); }
 
   static void Flip(const std::string& file, size_t at) {
     std::string contents = ReadFile(file);
@@ -59,7 +59,7 @@ class BackupRecordTest : public MadeBackupTest {
 TEST_F(BackupRecordTest, EveryFileThatWasCutOffIsNamedWithBothSizesAfterOpeningAgain) {
   const std::string log = FileOf(*repository_, 1, ".log");
   const std::string manifest = FileOf(*repository_, 1, "MANIFEST-000005");
-  const uint64_t size = std::filesystem::file_size(log);
+  const uint64_t size = files::file_size(log);
   Cut(log);
   Cut(manifest);
   auto again = OpenRepository();
@@ -81,7 +81,7 @@ TEST_F(BackupRecordTest, EveryFileWhoseBytesChangedIsNamed) {
   Flip(table, 10);
   for (const bool recorded : {true, false}) {
     if (!recorded) {
-      std::filesystem::remove(RecordOf(1));
+      files::remove(RecordOf(1));
     }
     const Error error = Verify(*repository_, 1, true);
     EXPECT_CODE(error, "BACKUP_CORRUPT");
@@ -121,7 +121,7 @@ TEST_F(BackupRecordTest, AFileThatIsMissingIsNamedBesideThoseThatWereCutOff) {
   const std::string log = FileOf(*repository_, 1, ".log");
   const std::string current = FileOf(*repository_, 1, "CURRENT");
   Cut(log);
-  std::filesystem::remove(current);
+  files::remove(current);
   const Error error = Verify(*repository_, 1, false);
   EXPECT_CODE(error, "BACKUP_CORRUPT");
   EXPECT_NE(error.message().find(log), std::string::npos) << error.message();
@@ -151,7 +151,7 @@ TEST_F(BackupRecordTest, AMetaThatNamesOtherFilesThanWereWrittenIsNotRestored) {
   WriteFile(path("backups/meta/1"), meta);
   ASSERT_EQ(Ids(*repository_), std::vector<uint32_t>{1});
   EXPECT_CODE(Restore(*repository_, RestoreTo(1, path("target"))), "BACKUP_CORRUPT");
-  EXPECT_FALSE(std::filesystem::exists(path("target")));
+  EXPECT_FALSE(files::exists(path("target")));
 }
 
 TEST_F(BackupRecordTest, ADamagedRecordIsAsGoodAsNone) {
@@ -169,19 +169,21 @@ TEST_F(BackupRecordTest, ADamagedRecordIsAsGoodAsNone) {
 }
 
 TEST_F(BackupRecordTest, ABackupThatAnotherProgramMadeUnderTheSameIdIsJudgedByItsOwnFiles) {
+  NEEDS_A_DISK();
   AsAnotherProgram([&](rocksdb::BackupEngine& engine) {
     ASSERT_TRUE(engine.DeleteBackup(1).ok());
-    EXPECT_FALSE(std::filesystem::exists(path("backups/private/1")));
+    EXPECT_FALSE(files::exists(path("backups/private/1")));
   });
   Put(50, 100, "later");
   AsAnotherProgram([&](rocksdb::BackupEngine& engine) { ASSERT_TRUE(engine.CreateNewBackup(db_.get()).ok()); });
-  EXPECT_FALSE(std::filesystem::exists(RecordOf(1)));
+  EXPECT_FALSE(files::exists(RecordOf(1)));
   EXPECT_GOOD(Verify(*repository_, 1, false));
   EXPECT_GOOD(Verify(*repository_, 1, true));
   EXPECT_TRUE(Restored(*repository_, 1) == ContentsOf(db_.get()));
 }
 
 TEST_F(BackupRecordTest, OtherProgramsListVerifyRestoreOpenDeleteAndCollectAsEver) {
+  NEEDS_A_DISK();
   ASSERT_GOOD(Create(*repository_));
   ASSERT_GOOD(Create(*repository_));
   const auto contents = ContentsOf(db_.get());
@@ -197,7 +199,7 @@ TEST_F(BackupRecordTest, OtherProgramsListVerifyRestoreOpenDeleteAndCollectAsEve
       EXPECT_EQ(ContentsOf(info.name_for_open, "", info.env_for_open.get()), contents);
     }
     ASSERT_TRUE(engine.RestoreDBFromBackup(2, path("restored"), path("restored")).ok());
-    EXPECT_FALSE(std::filesystem::exists(path("restored/") + kRecord));
+    EXPECT_FALSE(files::exists(path("restored/") + kRecord));
     ASSERT_TRUE(engine.DeleteBackup(2).ok());
     ASSERT_TRUE(engine.PurgeOldBackups(1).ok());
     ASSERT_TRUE(engine.GarbageCollect().ok());
@@ -208,8 +210,9 @@ TEST_F(BackupRecordTest, OtherProgramsListVerifyRestoreOpenDeleteAndCollectAsEve
 }
 
 TEST_F(BackupRecordTest, ABackupWithoutARecordIsVerifiedByTheSizesInNames) {
+  NEEDS_A_DISK();
   AsAnotherProgram([&](rocksdb::BackupEngine& engine) { ASSERT_TRUE(engine.CreateNewBackup(db_.get()).ok()); });
-  std::filesystem::remove(RecordOf(1));
+  files::remove(RecordOf(1));
   for (const uint32_t id : {1U, 2U}) {
     EXPECT_GOOD(Verify(*repository_, id, false));
   }

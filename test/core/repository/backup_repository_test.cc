@@ -114,7 +114,7 @@ TEST_F(BackupRepositoryTest, ARestoreRefusesAForeignDirectoryAndKeepsForeignFile
   const auto contents = ContentsOf(db_.get());
   db_.reset();
   WriteFile(path("db/notes.txt"), "mine");
-  std::filesystem::create_directory(path("db/folder"));
+  files::create_directory(path("db/folder"));
   WriteFile(path("db/folder/000009.log"), "mine too");
   RestoreResult restored;
   EXPECT_EQ(repository->Restore(RestoreTo(1, path("db")), NewOperation(), &restored).code(), "TARGET_EXISTS");
@@ -122,13 +122,9 @@ TEST_F(BackupRepositoryTest, ARestoreRefusesAForeignDirectoryAndKeepsForeignFile
   request.overwrite = true;
   ASSERT_GOOD(repository->Restore(request, NewOperation(), &restored));
   EXPECT_EQ(ContentsOf(path("db")), contents);
-  EXPECT_TRUE(std::filesystem::exists(path("db/notes.txt")));
-  EXPECT_TRUE(std::filesystem::exists(path("db/folder/000009.log")));
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(root_)) {
-    names.insert(entry.path().filename().string());
-  }
-  EXPECT_EQ(names, (std::set<std::string>{"db", "backups"}));
+  EXPECT_TRUE(files::exists(path("db/notes.txt")));
+  EXPECT_TRUE(files::exists(path("db/folder/000009.log")));
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
   OpenDatabase();
   EXPECT_EQ(repository->Restore(request, NewOperation(), &restored).code(), "DATABASE_IN_USE");
 }
@@ -136,6 +132,7 @@ TEST_F(BackupRepositoryTest, ARestoreRefusesAForeignDirectoryAndKeepsForeignFile
 // ---- Opening
 
 TEST_F(BackupRepositoryTest, WhatCannotBeOpenedIsRefusedBeforeAnythingIsMade) {
+  NEEDS_A_DISK();
   std::shared_ptr<BackupRepository> none;
   for (const int threads : {0, -1}) {
     auto options = OptionsFor("backups");
@@ -177,7 +174,7 @@ TEST_F(BackupRepositoryTest, DestroyingOldDataTakesUnreadableBackupsToo) {
   for (const char* part : {"meta", "private", "shared_checksum"}) {
     EXPECT_TRUE(BackupFiles(part).empty()) << part;
   }
-  EXPECT_TRUE(std::filesystem::exists(path("backups/notes.txt")));
+  EXPECT_TRUE(files::exists(path("backups/notes.txt")));
 }
 
 TEST_F(BackupRepositoryTest, OldDataThatIsInUseIsNotDestroyed) {
@@ -203,7 +200,7 @@ TEST_F(BackupRepositoryTest, AReadOnlyEngineWritesNothing) {
   }
   for (const bool with_lock_file : {true, false}) {
     if (!with_lock_file) {
-      std::filesystem::remove(path("backups") + "/" + kLockFileName);  // as other programs' directories
+      files::remove(path("backups") + "/" + kLockFileName);  // as other programs' directories
     }
     const auto before = FilesBelow(path("backups"));
     auto options = OptionsFor("backups");
@@ -223,6 +220,7 @@ TEST_F(BackupRepositoryTest, AReadOnlyEngineWritesNothing) {
 }
 
 TEST_F(BackupRepositoryTest, ADirectoryThatMayNotBeWrittenIsReadAllTheSame) {
+  NEEDS_A_DISK();
   Fill(5, 100, "a");
   const mode_t mask = umask(022);  // root's child reads it as somebody else
   auto repository = OpenRepository();
@@ -230,7 +228,7 @@ TEST_F(BackupRepositoryTest, ADirectoryThatMayNotBeWrittenIsReadAllTheSame) {
   umask(mask);
   ASSERT_GOOD(created);
   ASSERT_EQ(chmod(root_.c_str(), 0755), 0);
-  std::filesystem::create_directory(path("restored"));
+  files::create_directory(path("restored"));
   ASSERT_EQ(chmod(path("restored").c_str(), 0777), 0);
   ASSERT_EQ(chmod(path("backups").c_str(), 0555), 0);
   ChildProcess child("BackupRepositoryTest.DISABLED_ChildThatMayNotWrite",
@@ -323,7 +321,7 @@ TEST_F(BackupRepositoryTest, WhileABackupIsUnreadableNothingIsDeletedUnlessForce
     ASSERT_GOOD(Create(*repository));
   }
   for (const char* id : {"1", "3"}) {
-    std::filesystem::rename(path("backups/private/") + id, path("away-") + id);
+    files::rename(path("backups/private/") + id, path("away-") + id);
   }
   const auto before = FilesBelow(path("backups"));
   for (const Error& error : {repository->Delete(2, false), repository->Delete(1, false), repository->PurgeOld(0, false),
@@ -334,10 +332,10 @@ TEST_F(BackupRepositoryTest, WhileABackupIsUnreadableNothingIsDeletedUnlessForce
   }
   EXPECT_EQ(FilesBelow(path("backups")), before);
   for (const char* id : {"1", "3"}) {
-    std::filesystem::rename(path("away-") + id, path("backups/private/") + id);
+    files::rename(path("away-") + id, path("backups/private/") + id);
   }
   EXPECT_EQ(Ids(*repository), (std::vector<uint32_t>{1, 2, 3})) << "they were only away";
-  std::filesystem::remove_all(path("backups/private/1"));
+  files::remove_all(path("backups/private/1"));
   ASSERT_GOOD(repository->Delete(1, true));
   EXPECT_GOOD(repository->Delete(2, false)) << "nothing is unreadable any more";
   EXPECT_GOOD(Verify(*repository, 3));
@@ -365,7 +363,7 @@ TEST_F(BackupRepositoryTest, GarbageIsCollectedAndNothingElse) {
   auto repository = OpenRepository();
   ASSERT_GOOD(Create(*repository));
   const auto before = FilesBelow(path("backups"));
-  std::filesystem::create_directories(path("backups/private/9"));
+  files::create_directories(path("backups/private/9"));
   WriteFile(path("backups/private/9/CURRENT"), "half");
   WriteFile(path("backups/shared_checksum/000099_s_4.sst"), "half");
   WriteFile(path("backups/notes.txt"), "mine");
@@ -661,6 +659,7 @@ TEST_F(BackupRepositoryTest, ReadersAndTwoAppendersDoNotDisturbEachOther) {
 // ---- Processes that die
 
 TEST_F(BackupRepositoryTest, AProcessKilledInTheMiddleOfABackupLeavesADirectoryThatWorks) {
+  NEEDS_A_DISK();
   Fill(10, 1000, "a");
   auto repository = OpenRepository();
   ASSERT_GOOD(Create(*repository));
@@ -764,8 +763,8 @@ TEST_F(BackupRepositoryTest, LogsAreRestoredToWalDirBesideOrInsideTheDatabase) {
       }
       EXPECT_EQ(ContentsOf(path("target"), path(wal)), contents);
     }
-    std::filesystem::remove_all(path("target"));
-    std::filesystem::remove_all(path("logs"));
+    files::remove_all(path("target"));
+    files::remove_all(path("logs"));
   }
 }
 

@@ -20,19 +20,19 @@ enum class Damage { kRemoved, kTruncated, kExtended, kChanged };
 void Do(Damage damage, const std::string& file) {
   switch (damage) {
     case Damage::kRemoved:
-      std::filesystem::remove(file);
+      files::remove(file);
       break;
     case Damage::kTruncated:
-      std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
+      files::resize_file(file, files::file_size(file) - 1);
       break;
     case Damage::kExtended:
-      std::filesystem::resize_file(file, std::filesystem::file_size(file) + 1);
+      files::resize_file(file, files::file_size(file) + 1);
       break;
     case Damage::kChanged: {
       std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-      stream.seekg(static_cast<std::streamoff>(std::filesystem::file_size(file) / 2));
+      stream.seekg(static_cast<std::streamoff>(files::file_size(file) / 2));
       const char byte = static_cast<char>(stream.get() ^ 1);
-      stream.seekp(static_cast<std::streamoff>(std::filesystem::file_size(file) / 2));
+      stream.seekp(static_cast<std::streamoff>(files::file_size(file) / 2));
       stream.put(byte);
       break;
     }
@@ -88,7 +88,7 @@ TEST_F(BackupRestoreTest, ADamagedMetaIsACorruptBackupAndTheOthersStayUsable) {
   for (const Damage damage : {Damage::kTruncated, Damage::kRemoved}) {
     Do(damage, meta);
     if (damage == Damage::kTruncated) {
-      std::filesystem::resize_file(meta, healthy.size() / 2);
+      files::resize_file(meta, healthy.size() / 2);
       EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{1});
       EXPECT_CODE(Verify(*repository_, 1), "BACKUP_CORRUPT");
     } else {
@@ -122,7 +122,7 @@ TEST_F(BackupRestoreTest, ABackupThatIsNotThereIsNeitherVerifiedNorRestored) {
   EXPECT_CODE(Verify(*repository_, 0), "BACKUP_NOT_FOUND");
   ASSERT_GOOD(repository_->Delete(1, false));
   EXPECT_CODE(Restore(*repository_, RestoreTo(0, path("target"))), "BACKUP_NOT_FOUND");
-  EXPECT_FALSE(std::filesystem::exists(path("target")));
+  EXPECT_FALSE(files::exists(path("target")));
 }
 
 // ---- Progress, stops, speed
@@ -177,7 +177,7 @@ class StopReadingTest : public BackupRestoreTest, public ::testing::WithParamInt
 TEST_P(StopReadingTest, AtAnyOperationTellsTheTruthAndLeavesTheTargetAsItWas) {
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
-  std::filesystem::create_directory(path("target"));
+  files::create_directory(path("target"));
   const std::string old = "MANIFEST-000001\n";
   const auto make_old = [&] {
     WriteFile(path("target/CURRENT"), old);
@@ -224,8 +224,8 @@ TEST_P(StopReadingTest, InEachPhaseIsAStop) {
     const Error error = Run(*repository_, operation);
     EXPECT_EQ(promised, phase == Phase::kVerify ? GetParam() : !GetParam());
     EXPECT_EQ(error.code(), !promised ? "" : GetParam() ? "VERIFY_STOPPED" : "RESTORE_STOPPED") << error.message();
-    EXPECT_EQ(std::filesystem::exists(path("target")), !GetParam() && error.ok());
-    std::filesystem::remove_all(path("target"));
+    EXPECT_EQ(files::exists(path("target")), !GetParam() && error.ok());
+    files::remove_all(path("target"));
   }
 }
 
@@ -299,7 +299,7 @@ TEST_F(BackupRestoreTest, AFailedRestoreDoesNotCopyTheRestFirst) {
   ASSERT_GOOD(Create(*repository_));
   const auto storage = std::make_shared<FaultFileSystem>();
   auto options = OptionsFor("backups");
-  options.settings.storage = std::make_shared<StorageThrough>(path("backups"), storage);
+  options.settings.storage = Through(path("backups"), storage);
   options.settings.engine.max_background_operations = 1;
   options.settings.restore_limiter.reset(rocksdb::NewGenericRateLimiter(10000));  // half a minute for all of it
   auto repository = OpenRepository(std::move(options));
@@ -336,14 +336,14 @@ TEST_P(FailingReadTest, IsATypedErrorThatNamesTheDirectoryAndLeavesTheTarget) {
     };
     // What is looked up once in a process is known from here on, and every further run makes the same calls.
     ASSERT_GOOD(run());
-    std::filesystem::remove_all(path("target"));
+    files::remove_all(path("target"));
     storage->Count();
     ASSERT_GOOD(run());
     const int times = storage->count(kind);
     storage->Heal();
     int failures = 0;
     for (int nth = 1; nth <= times; ++nth) {
-      std::filesystem::remove_all(path("target"));
+      files::remove_all(path("target"));
       storage->FailNth(kind, nth);
       const Error error = run();
       EXPECT_TRUE(storage->failed());
@@ -359,7 +359,7 @@ TEST_P(FailingReadTest, IsATypedErrorThatNamesTheDirectoryAndLeavesTheTarget) {
     if (kind == FaultFileSystem::kOpenRead || kind == FaultFileSystem::kRead) {
       EXPECT_GT(failures, 0) << "looking at the directory is tried again, reading files is not";
     }
-    std::filesystem::remove_all(path("target"));
+    files::remove_all(path("target"));
     ASSERT_GOOD(run());
   }
 }

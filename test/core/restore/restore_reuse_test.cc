@@ -42,11 +42,9 @@ class RestoreReuseTest : public MadeBackupTest {
   }
 
   static void ChangeByte(const std::string& file, size_t at) {
-    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-    stream.seekg(static_cast<std::streamoff>(at));
-    const char byte = static_cast<char>(stream.get() ^ 1);
-    stream.seekp(static_cast<std::streamoff>(at));
-    stream.put(byte);
+    std::string text = ReadFile(file);
+    text[at] ^= 1;
+    WriteFile(file, text);
   }
 
   static constexpr RestoreMode kModes[] = {RestoreMode::kKeepLatestDbSessionIdFiles, RestoreMode::kVerifyChecksum};

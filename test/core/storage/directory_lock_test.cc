@@ -410,6 +410,25 @@ TEST_F(DirectoryLockTest, ARestoreThatMayMakeNoFileLocksTheOneThatIsThere) {
   EXPECT_FALSE(Neighbour(root_, LOCK_EX).held());
 }
 
+TEST_F(DirectoryLockTest, WhyTheLockFileOfOtherProgramsCannotBeMadeIsTold) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP();
+  }
+  class CannotMake : public CallWatcher {
+   public:
+    Verdict Before(const Call& call) override {
+      return {.error = call.kind == CallKind::kOpenWrite && NameOf(call.path) == kOtherLockFileName ? EIO : 0};
+    }
+  };
+  CannotMake watcher;
+  WatchCalls(root_, &watcher);
+  DirectoryLock writer;
+  const Error error = Writer(&writer);
+  WatchCalls("", nullptr);
+  EXPECT_CODE(error, "ROCKSDB_IO_ERROR");
+  EXPECT_NE(error.message().find(std::strerror(EIO)), std::string::npos) << error.message();
+}
+
 // Whoever gives up a lock does it in an order in which nobody takes one of ours for another program.
 TEST_F(DirectoryLockTest, OfWritersAndRestoresThatComeAndGoNoneIsTakenForAnotherProgram) {
   std::atomic<bool> done{false};

@@ -23,7 +23,7 @@ class LocalFileSystemTest : public BackupTest {
       Fill(3, 200, prefix);
       ASSERT_GOOD(Create(*repository_));
     }
-    std::filesystem::create_directory(path("outside"));
+    files::create_directory(path("outside"));
     WriteFile(path("outside/CURRENT"), "not yours");
     backups_ = path("backups");
   }
@@ -33,12 +33,13 @@ class LocalFileSystemTest : public BackupTest {
 };
 
 TEST_F(LocalFileSystemTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndHoldsUpNothing) {
+  NEEDS_A_DISK();
   for (const bool fifo : {true, false}) {
-    std::filesystem::remove_all(backups_ + "/meta/1");
+    files::remove_all(backups_ + "/meta/1");
     if (fifo) {
       ASSERT_EQ(mkfifo((backups_ + "/meta/1").c_str(), 0600), 0);
     } else {
-      std::filesystem::create_directory(backups_ + "/meta/1");
+      files::create_directory(backups_ + "/meta/1");
     }
     EXPECT_EQ(Ids(*repository_), std::vector<uint32_t>{2});
     EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{1});
@@ -48,6 +49,7 @@ TEST_F(LocalFileSystemTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndHoldsUpNo
 }
 
 TEST_F(LocalFileSystemTest, AMetaThatIsALinkToNowhereIsOneCorruptBackupThatCanBeDeleted) {
+  NEEDS_A_DISK();
   const std::string meta = backups_ + "/meta/9";
   for (const std::string& to : {path("nothing"), meta}) {
     std::filesystem::create_symlink(to, meta);
@@ -64,9 +66,10 @@ TEST_F(LocalFileSystemTest, AMetaThatIsALinkToNowhereIsOneCorruptBackupThatCanBe
 }
 
 TEST_F(LocalFileSystemTest, ABackupWhoseDirectoryIsAFileOrACircleOfLinksIsCorruptAndTheOthersStayUsable) {
+  NEEDS_A_DISK();
   const std::string directory = backups_ + "/private/1";
   for (const bool circle : {true, false}) {
-    std::filesystem::remove_all(directory);
+    files::remove_all(directory);
     if (circle) {
       std::filesystem::create_directory_symlink(directory, directory);
     } else {
@@ -79,6 +82,7 @@ TEST_F(LocalFileSystemTest, ABackupWhoseDirectoryIsAFileOrACircleOfLinksIsCorrup
 }
 
 TEST_F(LocalFileSystemTest, ALinkInACircleAmongSharedFilesHarmsThoseThatHaveItOnly) {
+  NEEDS_A_DISK();
   std::filesystem::create_symlink(backups_ + "/shared_checksum/x", backups_ + "/shared_checksum/x");
   EXPECT_EQ(Ids(*repository_), (std::vector<uint32_t>{1, 2}));
   EXPECT_GOOD(Create(*repository_));
@@ -116,7 +120,7 @@ TEST_F(LocalFileSystemTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere)
 
 // What is missing elsewhere is not explained by it.
 TEST_F(LocalFileSystemTest, ABackupThatLacksAFileDoesNotLackItForAnothersReason) {
-  std::filesystem::remove(backups_ + "/private/1/CURRENT");
+  files::remove(backups_ + "/private/1/CURRENT");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
   storage->SetHook([this](FaultFileSystem::Kind kind, const std::string& path) {
@@ -133,9 +137,10 @@ TEST_F(LocalFileSystemTest, ABackupThatLacksAFileDoesNotLackItForAnothersReason)
 }
 
 TEST_F(LocalFileSystemTest, ALinkOutOfTheDirectoryIsNotFollowed) {
+  NEEDS_A_DISK();
   const std::string table = FileOf(*repository_, 2, ".sst");
-  std::filesystem::copy_file(table, path("outside/000004.sst"));
-  std::filesystem::remove(table);
+  files::copy_file(table, path("outside/000004.sst"));
+  files::remove(table);
   std::filesystem::create_symlink(path("outside/000004.sst"), table);
   for (const bool checksum : {true, false}) {
     const Error error = Verify(*repository_, 2, checksum);
@@ -146,6 +151,7 @@ TEST_F(LocalFileSystemTest, ALinkOutOfTheDirectoryIsNotFollowed) {
 }
 
 TEST_F(LocalFileSystemTest, CollectingGarbageDeletesNothingByWayOfALink) {
+  NEEDS_A_DISK();
   std::filesystem::create_directory_symlink(path("outside"), backups_ + "/private/7");
   EXPECT_GOOD(repository_->CollectGarbage(false));
   EXPECT_GOOD(repository_->Delete(1, false));
@@ -154,7 +160,7 @@ TEST_F(LocalFileSystemTest, CollectingGarbageDeletesNothingByWayOfALink) {
 
 TEST_F(LocalFileSystemTest, ALeftOverPrivateDirectoryOfAnOldEngineCostsNoBackupItsFiles) {
   for (const char* name : {"2.tmp", "2x.tmp", "02"}) {
-    std::filesystem::create_directory(backups_ + "/private/" + name);
+    files::create_directory(backups_ + "/private/" + name);
   }
   EXPECT_GOOD(repository_->CollectGarbage(false));
   EXPECT_GOOD(repository_->Delete(1, false));
@@ -162,10 +168,11 @@ TEST_F(LocalFileSystemTest, ALeftOverPrivateDirectoryOfAnOldEngineCostsNoBackupI
 }
 
 TEST_F(LocalFileSystemTest, ALinkInPlaceOfADirectoryOfBackupsIsNamedAndNothingIsDeletedThere) {
+  NEEDS_A_DISK();
   for (const char* part : {"shared", "shared_checksum", "meta"}) {
     const std::string directory = backups_ + "/" + part;
-    if (std::filesystem::exists(directory)) {
-      std::filesystem::rename(directory, path("kept"));
+    if (files::exists(directory)) {
+      files::rename(directory, path("kept"));
     }
     std::filesystem::create_directory_symlink(path("outside"), directory);
     const std::vector<Error> errors = {repository_->CollectGarbage(true), repository_->PurgeOld(0, true),
@@ -175,33 +182,35 @@ TEST_F(LocalFileSystemTest, ALinkInPlaceOfADirectoryOfBackupsIsNamedAndNothingIs
       EXPECT_NE(error.message().find(directory), std::string::npos) << error.message();
     }
     EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
-    std::filesystem::remove(directory);
-    if (std::filesystem::exists(path("kept"))) {
-      std::filesystem::rename(path("kept"), directory);
+    files::remove(directory);
+    if (files::exists(path("kept"))) {
+      files::rename(path("kept"), directory);
     }
   }
   EXPECT_GOOD(Verify(*repository_, 2));
 }
 
 TEST_F(LocalFileSystemTest, AFifoInPlaceOfADirectoryIsNamedAndHoldsUpNothing) {
+  NEEDS_A_DISK();
   for (const char* part : {"shared_checksum", "private", "meta"}) {
     const std::string directory = backups_ + "/" + part;
-    std::filesystem::rename(directory, path("kept"));
+    files::rename(directory, path("kept"));
     ASSERT_EQ(mkfifo(directory.c_str(), 0600), 0);
     EXPECT_FALSE(SyncNames(*OptionsFor("backups").settings.files(), directory).ok());
     for (const Error& error : {Create(*repository_), repository_->CollectGarbage(true)}) {
       EXPECT_FALSE(error.ok()) << part;
       EXPECT_NE(error.message().find(directory), std::string::npos) << error.message();
     }
-    std::filesystem::remove(directory);
-    std::filesystem::rename(path("kept"), directory);
+    files::remove(directory);
+    files::rename(path("kept"), directory);
   }
   EXPECT_GOOD(Verify(*repository_, 2));
 }
 
 TEST_F(LocalFileSystemTest, WhatIsNoDirectoryInPlaceOfOneThatIsNotUsedHarmsNothing) {
+  NEEDS_A_DISK();
   for (const bool fifo : {true, false}) {
-    std::filesystem::remove(backups_ + "/shared");
+    files::remove(backups_ + "/shared");
     if (fifo) {
       ASSERT_EQ(mkfifo((backups_ + "/shared").c_str(), 0600), 0);
     } else {
@@ -214,6 +223,7 @@ TEST_F(LocalFileSystemTest, WhatIsNoDirectoryInPlaceOfOneThatIsNotUsedHarmsNothi
 }
 
 TEST_F(LocalFileSystemTest, TheDirectoryItselfMayBeALink) {
+  NEEDS_A_DISK();
   std::filesystem::create_directory_symlink(backups_, path("link"));
   auto repository = OpenRepository(OptionsFor("link"));
   EXPECT_GOOD(Create(*repository));
@@ -222,10 +232,11 @@ TEST_F(LocalFileSystemTest, TheDirectoryItselfMayBeALink) {
 }
 
 TEST_F(LocalFileSystemTest, ALockThatIsALinkOrAFifoIsAnErrorAndWrittenToByNobody) {
+  NEEDS_A_DISK();
   for (const char* name : {kLockFileName, kOtherLockFileName}) {
     const std::string lock = backups_ + "/" + name;
     for (const bool fifo : {true, false}) {
-      std::filesystem::remove(lock);
+      files::remove(lock);
       if (fifo) {
         ASSERT_EQ(mkfifo(lock.c_str(), 0600), 0);
       } else {
@@ -236,7 +247,7 @@ TEST_F(LocalFileSystemTest, ALockThatIsALinkOrAFifoIsAnErrorAndWrittenToByNobody
       EXPECT_FALSE(Restored(*repository_, 2).empty());
       EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
     }
-    std::filesystem::remove(lock);
+    files::remove(lock);
   }
 }
 

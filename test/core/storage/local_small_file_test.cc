@@ -110,7 +110,7 @@ TEST_F(LocalSmallFileTest, AFullDiskIsToldAndLeavesTheOldOne) {
     calls.decide = [kind](const Call& call) { return Verdict{.error = call.kind == kind ? ENOSPC : 0}; };
     const Error error = Replace(kNew);
     EXPECT_CODE(error, "STATE_UNWRITABLE");
-    EXPECT_EQ(error.subcode(), "NO_SPACE");
+    EXPECT_EQ(error.subcode(), "NO_SPACE") << static_cast<int>(kind) << error.message();
     calls.decide = {};
     EXPECT_EQ(Text(), kOld);
     EXPECT_FALSE(std::filesystem::exists(path("state.tmp")));

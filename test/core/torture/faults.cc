@@ -125,7 +125,7 @@ class Faults : public BackupTest {
   BackupRepository::Options SceneOptions(bool share) const {
     auto options = OptionsFor("backups");
     if (storage_ != nullptr) {
-      options.settings.storage = std::make_shared<StorageThrough>(path("backups"), storage_);
+      options.settings.storage = Through(path("backups"), storage_);
     }
     options.settings.engine.share_table_files = share;
     options.settings.engine.max_background_operations = 1;
