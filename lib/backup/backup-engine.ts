@@ -1,3 +1,4 @@
+import { checkObject } from '../base/check-object.js';
 import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
 import { type Database, type DatabaseSource, databaseFromNative, nativeDatabase } from '../database/database.js';
 import type {
@@ -654,13 +655,6 @@ function checkExcluded(files: string[], answer: unknown): string[] {
     throw invalidOption(TypeError, 'excludeFiles', expected, `one that returns ${describe(unknown)} among them`);
   }
   return answer;
-}
-
-function checkObject<T extends object>(name: string, value: T): T {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidOption(TypeError, name, 'an object', describe(value));
-  }
-  return value;
 }
 
 function toNativeLimit(limit: number | RateLimiter | undefined): unknown {
