@@ -1,10 +1,10 @@
+import { BackupEngine } from '../backup/backup-engine.js';
 import {
-  BackupEngine,
   type BackupEngineOptions,
   type CreateBackupOptions,
   checkCreateOptions,
   checkEngineOptions,
-} from '../backup/backup-engine.js';
+} from '../backup/backup-options.js';
 import { checkObject, checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
 import { realPathOf } from '../base/real-path.js';
