@@ -67,7 +67,9 @@ export function reasonOf(error: unknown): string {
 
 /** Whether something failed because a disk is full. */
 export function isFullDisk(error: unknown): boolean {
-  const { code, subcode, cause } = (error ?? {}) as { code?: unknown; subcode?: unknown; cause?: unknown };
-  const isFull = [code, subcode].some((word) => word === 'ENOSPC' || word === 'EDQUOT' || word === 'NO_SPACE');
+  const { subcode, cause } = (error ?? {}) as { subcode?: unknown; cause?: unknown };
+  const isFull = [errorCode(error), subcode].some(
+    (word) => word === 'ENOSPC' || word === 'EDQUOT' || word === 'NO_SPACE',
+  );
   return isFull || (cause !== undefined && isFullDisk(cause));
 }
