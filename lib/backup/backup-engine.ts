@@ -359,9 +359,6 @@ export class BackupEngine implements AsyncDisposable {
    * if one of the backups does not exist. In all these cases none is deleted.
    */
   async deleteBackups(backupIds: readonly number[], options: DeleteOptions = {}): Promise<void> {
-    if (!Array.isArray(backupIds)) {
-      throw new TypeError(`backupIds must be an array of backup ids, not ${describe(backupIds)}`);
-    }
     return this.#native.deleteBackups(backupIds, checkObject('options', options));
   }
 
