@@ -1,15 +1,17 @@
 export {
   BackupEngine,
-  type BackupEngineOptions,
-  type BackupInfoOptions,
-  type CreateBackupOptions,
-  type DeleteOptions,
-  type LogLine,
   type RestoreBackupOptions,
   type RestoreLatestOptions,
   stopBackup,
-  type VerifyBackupOptions,
 } from './backup/backup-engine.js';
+export type {
+  BackupEngineOptions,
+  BackupInfoOptions,
+  CreateBackupOptions,
+  DeleteOptions,
+  LogLine,
+  VerifyBackupOptions,
+} from './backup/backup-options.js';
 export { type BackupPlan, type PlanBackupOptions, planBackup } from './backup/backup-plan.js';
 export type { KnownDamage } from './backup/known-damage.js';
 export { RateLimiter, type RateLimiterOptions } from './backup/rate-limiter.js';

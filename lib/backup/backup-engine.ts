@@ -1,161 +1,24 @@
+import { checkObject } from '../base/check-object.js';
 import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
 import { type Database, type DatabaseSource, databaseFromNative, nativeDatabase } from '../database/database.js';
-import type {
-  BackupInfo,
-  BackupSurvey,
-  LongOperation,
-  Progress,
-  RestorePlan,
-  RestoreResult,
-} from '../native/backup-info.js';
+import type { BackupInfo, BackupSurvey, RestorePlan, RestoreResult } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 import type { NativeBackupEngine, NativeOperation } from '../native/native-backup-engine.js';
 import type { Storage } from '../storage/storage.js';
+import {
+  type BackupEngineOptions,
+  type BackupInfoOptions,
+  type CreateBackupOptions,
+  type DeleteOptions,
+  nativeEngineOptions,
+  type RestoreOptions,
+  type VerifyBackupOptions,
+} from './backup-options.js';
 import { damageInWords, damageLookup, readKnownDamage } from './known-damage.js';
-import { nativeLimiter, RateLimiter } from './rate-limiter.js';
-
-/** A line of RocksDB's log. */
-export interface LogLine {
-  level: 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'header';
-  message: string;
-}
-
-/** Options of {@link BackupEngine.open}. They include all of RocksDB's BackupEngineOptions. */
-export interface BackupEngineOptions {
-  /** Opens the repository for reading only: creates nothing and needs no write access. @default false */
-  readOnly?: boolean | undefined;
-  /** Stores a table or blob file only once for all backups that contain it, so that backups are incremental. @default true */
-  shareTableFiles?: boolean | undefined;
-  /**
-   * Names shared files by the identity of their contents. If this is off, two databases in one repository destroy each other's backups.
-   * @default true
-   */
-  shareFilesWithChecksum?: boolean | undefined;
-  /** The scheme for the names of shared files. @default 'dbSessionId' */
-  shareFilesWithChecksumNaming?: 'dbSessionId' | 'legacyCrc32cAndFileSize' | undefined;
-  /** Puts the size into the names of shared files, so that a later verify can check it. @default true */
-  includeFileSizeInName?: boolean | undefined;
-  /**
-   * Makes each backup and each restore survive a power cut, at some cost in speed. A restore that removes the database it replaces survives
-   * a power cut in any case. @default true
-   */
-  sync?: boolean | undefined;
-  /** Deletes all backups of the repository when it is opened. @default false */
-  destroyOldData?: boolean | undefined;
-  /**
-   * Includes the write-ahead log in the backup. If this is off, the database is flushed before the backup, one column family after the
-   * other. A batch that writes to several families at that moment may then be only partly in the backup. To prevent that, open the database
-   * with `atomicFlush`, or make the backup with it.
-   *
-   * @default true
-   */
-  backupLogFiles?: boolean | undefined;
-  /** How many bytes per second backups may write, at least 10, or a limiter that is shared with others. 0 means no limit. @default 0 */
-  backupRateLimit?: number | RateLimiter | undefined;
-  /** How many bytes per second restores may write, at least 10, or a limiter that is shared with others. 0 means no limit. @default 0 */
-  restoreRateLimit?: number | RateLimiter | undefined;
-  /** How many files are copied at the same time. @default min(4, cores) */
-  maxBackgroundOperations?: number | undefined;
-  /** After how many bytes RocksDB calls its own callback. Progress reports do not depend on it. @default 4194304 */
-  callbackTriggerIntervalSize?: number | undefined;
-  /** With `readOnly`: how many of the latest backups to look at. @default all */
-  maxValidBackupsToOpen?: number | undefined;
-  /** Version of the meta files. Version 2 is needed for excludeFiles; RocksDB can read it from 6.19.0 on. @default 1 */
-  schemaVersion?: 1 | 2 | undefined;
-  /** With schemaVersion 2: the file system's temperatures override those of the manifest. @default false */
-  currentTemperaturesOverrideManifest?: boolean | undefined;
-  /** Size of the buffers for copying. Needs RocksDB 9.11; see engineInfo(). */
-  ioBufferSize?: number | undefined;
-  /** Where RocksDB's log goes: a function, or the path of a file. The log is appended to the file. */
-  infoLog?: string | ((line: LogLine) => void) | undefined;
-}
-
-/** Options of {@link BackupEngine.createBackup}. */
-export interface CreateBackupOptions extends LongOperation {
-  /**
-   * Flushes the database's memory to files before the backup. Without a flush the backup has the same data, but a part of it is in the log.
-   * `false` has two exceptions: if data was written with `disableWAL`, the database is flushed all the same; and with `backupLogFiles:
-   * false`, the backup does not contain the other data that was written since the last flush.
-   *
-   * @default true if data was written with disableWAL, with backupLogFiles: false, or with atomicFlush; otherwise false
-   */
-  flushBeforeBackup?: boolean | undefined;
-  /**
-   * Flushes all column families together before the backup. With `backupLogFiles: false`, a batch that writes to several families at that
-   * moment is then in the backup completely or not at all. Needs RocksDB 11.8. If engineInfo().features has no `atomicFlush`, this option
-   * fails with ROCKSDB_NOT_SUPPORTED; then open the database with `atomicFlush` instead. @default false
-   */
-  atomicFlush?: boolean | undefined;
-  /**
-   * Copies every file and reuses none of earlier backups, so that damage in their files cannot get into this backup. The files of the first
-   * such backup in a repository are stored where later backups can share them. Later full backups share nothing. @default false
-   */
-  full?: boolean | undefined;
-  /** Makes the backup even if the repository contains only backups of other databases. @default false */
-  allowOtherDatabase?: boolean | undefined;
-  /** Stored with the backup. At most 1 MiB. */
-  metadata?: string | Uint8Array | undefined;
-  /**
-   * A function that gets the shared files that would be copied, and returns those to leave out because they are stored elsewhere. Needs
-   * `schemaVersion: 2`, and `alternates` for a restore.
-   */
-  excludeFiles?: ((files: string[]) => string[]) | undefined;
-  /** Lowers the CPU priority of the threads that copy. @default 'normal' */
-  backgroundThreadCpuPriority?: 'idle' | 'low' | 'normal' | undefined;
-  /** Fails before the first byte is copied if the destination does not have enough free space for the new files. @default true */
-  checkDiskSpace?: boolean | undefined;
-}
-
-/** Options of {@link BackupEngine.verifyBackup}. */
-export interface VerifyBackupOptions extends LongOperation {
-  /**
-   * Reads every file and compares its checksum. Without it, only names and sizes are compared with those at the time of the backup. For a
-   * backup that another program made, only the sizes that are part of the names of shared files can be compared. @default false
-   */
-  checksum?: boolean | undefined;
-}
+import { runOperation } from './long-operation.js';
 
 /** Options of {@link BackupEngine.restoreBackup}. */
-export interface RestoreBackupOptions extends LongOperation {
-  /**
-   * The directory to which the write-ahead log is restored. Open the database with the same `walDir` afterwards, or its newest data is
-   * missing. The OPTIONS file of the restored database names this directory. @default dbDir
-   */
-  walDir?: string | undefined;
-  /** Keeps using the logs that are in the target, including archived ones. @default false */
-  keepLogFiles?: boolean | undefined;
-  /**
-   * Allows to replace a database at the target. A directory counts as a database if its CURRENT file names a MANIFEST that exists. Other
-   * files in the directory stay. A directory that is not empty and holds no database is refused with TARGET_EXISTS; the error lists what it
-   * holds. @default false
-   */
-  overwrite?: boolean | undefined;
-  /**
-   * With `overwrite`: also replaces a database that is not the one in the backup, or one that was created anew in its place. Otherwise the
-   * restore fails with DATABASE_DIFFERS. @default false
-   */
-  allowOtherDatabase?: boolean | undefined;
-  /**
-   * Keeps the database that is replaced. It is moved beside the target, or into the target if that is a mount point. `keptOld` in the
-   * result of `restoreBackup` is its path. @default false
-   */
-  keepOld?: boolean | undefined;
-  /** Fails before the first byte is written if the target does not have enough free space. @default true */
-  checkDiskSpace?: boolean | undefined;
-  /**
-   * Which files of the replaced database (with `overwrite`) are reused as hard links instead of being copied from the backup:
-   *
-   * - `purgeAllFiles`: none.
-   * - `keepLatestDbSessionIdFiles`: table files whose number, size and built-in identity are the same as in the backup. Damage in such a
-   *   file of the database is not detected. Use this for an intact database that should go back to an earlier state.
-   * - `verifyChecksum`: table and blob files. All of them are read, and their checksums must be those of the backup.
-   *
-   * All files that are not proved to be the same are copied. If the file system has no hard links, everything is copied. The names are
-   * those of the restore modes of RocksDB 10. Those write into the target itself; here the target is still replaced as a whole.
-   *
-   * @default 'purgeAllFiles'
-   */
-  mode?: 'purgeAllFiles' | 'keepLatestDbSessionIdFiles' | 'verifyChecksum' | undefined;
+export interface RestoreBackupOptions extends RestoreOptions {
   /** Engines on repositories that have the files which `excludeFiles` left out, in the order in which they are searched. */
   alternates?: BackupEngine[] | undefined;
 }
@@ -167,18 +30,6 @@ export interface RestoreLatestOptions extends RestoreBackupOptions {
    * restore fails with BACKUP_CORRUPT. @default false
    */
   includeDamaged?: boolean | undefined;
-}
-
-/** Options of methods that delete. */
-export interface DeleteOptions {
-  /** Deletes even if some backup cannot be read. The files of that backup are then deleted for good. @default false */
-  force?: boolean | undefined;
-}
-
-/** Options of {@link BackupEngine.getBackupInfo}. */
-export interface BackupInfoOptions {
-  /** Adds `fileDetails` and `excludedFiles` to the result. @default false */
-  fileDetails?: boolean | undefined;
 }
 
 /** @internal What can be done during a turn in the repository's queue of writes. */
@@ -293,7 +144,7 @@ export class BackupEngine implements AsyncDisposable {
       throw invalidOption(TypeError, 'atomicFlush', 'used with a flush before the backup', 'flushBeforeBackup: false');
     }
     const database = nativeDatabase(db);
-    return run(signal, onProgress, (operation, guard) =>
+    return runOperation({ signal, onProgress }, (operation, guard) =>
       this.#native.createBackup(database, operation, {
         ...rest,
         excludeFiles: excludeFiles && guard((files: string[]) => checkExcluded(files, excludeFiles(files)), undefined),
@@ -312,7 +163,7 @@ export class BackupEngine implements AsyncDisposable {
    */
   async verifyBackup(backupId: number, options: VerifyBackupOptions = {}): Promise<void> {
     const { signal, onProgress, ...rest } = checkObject('options', options);
-    await run(signal, onProgress, (operation) => this.#native.verifyBackup(backupId, operation, rest));
+    await runOperation({ signal, onProgress }, (operation) => this.#native.verifyBackup(backupId, operation, rest));
     if (rest.checksum !== true) {
       await this.#refuseKnownDamage(backupId);
     }
@@ -427,7 +278,7 @@ export class BackupEngine implements AsyncDisposable {
       }
       return engine.#native;
     });
-    return run(signal, onProgress, (operation) => start(operation, { ...rest, alternates: natives }));
+    return runOperation({ signal, onProgress }, (operation) => start(operation, { ...rest, alternates: natives }));
   }
 
   /**
@@ -514,9 +365,6 @@ export class BackupEngine implements AsyncDisposable {
    * if one of the backups does not exist. In all these cases none is deleted.
    */
   async deleteBackups(backupIds: readonly number[], options: DeleteOptions = {}): Promise<void> {
-    if (!Array.isArray(backupIds)) {
-      throw new TypeError(`backupIds must be an array of backup ids, not ${describe(backupIds)}`);
-    }
     return this.#native.deleteBackups(backupIds, checkObject('options', options));
   }
 
@@ -575,81 +423,6 @@ export function stopBackup(token: string): boolean {
   return native.stopBackup(token);
 }
 
-/** Throws the errors about these options that BackupEngine.open would throw. Opens nothing. */
-export function checkEngineOptions(options: BackupEngineOptions): void {
-  native.checkEngineOptions(nativeEngineOptions(checkObject('options', options)));
-}
-
-/** Throws the errors about these options that createBackup would throw. Creates nothing. */
-export function checkCreateOptions(options: CreateBackupOptions): void {
-  const { signal, onProgress, ...rest } = checkObject('options', options);
-  native.checkCreateOptions(rest);
-}
-
-function nativeEngineOptions(options: BackupEngineOptions): object {
-  return {
-    ...options,
-    backupRateLimit: toNativeLimit(options.backupRateLimit),
-    restoreRateLimit: toNativeLimit(options.restoreRateLimit),
-  };
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: any function of the caller's, kept as it is
-type Callback = (...args: any[]) => any;
-/** Wraps a callback of the caller. If it throws, the operation stops and rejects with that error. */
-type Guard = <F extends Callback>(callback: F, onError: ReturnType<F> | undefined) => F;
-
-async function run<T>(
-  signal: AbortSignal | undefined,
-  onProgress: ((progress: Progress) => void) | undefined,
-  start: (operation: NativeOperation, guard: Guard) => Promise<T>,
-): Promise<T> {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidOption(TypeError, 'signal', 'an AbortSignal', describe(signal));
-  }
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw invalidOption(TypeError, 'onProgress', 'a function', describe(onProgress));
-  }
-  signal?.throwIfAborted();
-  let thrown: { error: unknown } | undefined;
-  const guard: Guard = (callback, onError) =>
-    ((...args) => {
-      try {
-        return callback(...args);
-      } catch (error) {
-        thrown ??= { error };
-        operation.stop();
-        return onError;
-      }
-    }) as typeof callback;
-  const operation: NativeOperation = native.newOperation(onProgress && guard(onProgress, undefined));
-  const stop = () => operation.stop();
-  signal?.addEventListener('abort', stop, { once: true });
-  try {
-    const result = await start(operation, guard);
-    if (thrown !== undefined) {
-      throw thrown.error;
-    }
-    return result;
-  } catch (error) {
-    if (thrown !== undefined) {
-      throw thrown.error;
-    }
-    // Only if the signal stopped the operation, and not if it failed for another reason while the signal was aborted.
-    if (signal?.aborted && isStopped(error)) {
-      throw signal.reason;
-    }
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', stop);
-  }
-}
-
-function isStopped(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === 'BACKUP_STOPPED' || code === 'VERIFY_STOPPED' || code === 'RESTORE_STOPPED';
-}
-
 function checkExcluded(files: string[], answer: unknown): string[] {
   const expected = 'a function that returns an array of names it was given';
   if (!Array.isArray(answer)) {
@@ -660,15 +433,4 @@ function checkExcluded(files: string[], answer: unknown): string[] {
     throw invalidOption(TypeError, 'excludeFiles', expected, `one that returns ${describe(unknown)} among them`);
   }
   return answer;
-}
-
-function checkObject<T extends object>(name: string, value: T): T {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidOption(TypeError, name, 'an object', describe(value));
-  }
-  return value;
-}
-
-function toNativeLimit(limit: number | RateLimiter | undefined): unknown {
-  return limit instanceof RateLimiter ? nativeLimiter(limit) : limit;
 }

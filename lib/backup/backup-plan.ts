@@ -1,7 +1,7 @@
 import { type Database, type DatabaseSource, nativeDatabase } from '../database/database.js';
 import type { BackupKind, PlannedFile } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
-import type { BackupEngineOptions, CreateBackupOptions } from './backup-engine.js';
+import type { BackupEngineOptions, CreateBackupOptions } from './backup-options.js';
 
 /** Options of {@link planBackup}: those options of the engine and of the backup that decide what is copied. */
 export interface PlanBackupOptions

@@ -31,5 +31,10 @@ export type Advice = keyof typeof LIBRARY_ADVICE;
 
 /** What happened, and what can be done about it. */
 export function withAdvice(whatHappened: string, advice: string | undefined): string {
-  return advice === undefined || advice === '' ? whatHappened : `${whatHappened.replace(/\.$/, '')}. ${advice}`;
+  return advice === undefined || advice === '' ? whatHappened : `${withoutFullStop(whatHappened)}. ${advice}`;
+}
+
+/** The text for use inside a sentence, or before another one. */
+export function withoutFullStop(text: string): string {
+  return text.replace(/\.$/, '');
 }

@@ -26,37 +26,43 @@ export class RocksDBError extends Error {
 
   /** What went wrong, in one stable word. */
   readonly code: string;
+  // The following are only declared. So an error has no property for a fact that does not apply, and a log does not show it as undefined.
+
   /** A more exact code from RocksDB, for instance `NO_SPACE`. Undefined if RocksDB gives none. */
-  readonly subcode?: string;
+  declare readonly subcode?: string;
   /** How bad the error is for the whole database. Undefined if RocksDB does not say. */
-  readonly severity?: ErrorSeverity;
+  declare readonly severity?: ErrorSeverity;
   /**
    * With BACKUP_CORRUPT: the damaged files of the backup, as paths relative to the repository's directory, if they are known. With
    * ROCKSDB_IO_ERROR from a verify: the files that could not be read.
    */
-  readonly damagedFiles?: readonly string[];
+  declare readonly damagedFiles?: readonly string[];
   /** The file or directory that the error is about. */
-  readonly path?: string;
+  declare readonly path?: string;
   /** The backup that the error is about. */
-  readonly backupId?: number;
+  declare readonly backupId?: number;
   /** With DATABASE_DIFFERS: the database that was to be backed up, or that is in the restore's target. */
-  readonly databaseId?: string;
+  declare readonly databaseId?: string;
   /** Who has a lock, or a database open, in words: with BACKUP_LOCKED and DATABASE_IN_USE. */
-  readonly holder?: string;
+  declare readonly holder?: string;
   /** With NO_SPACE: how many bytes were to be written. */
-  readonly bytesNeeded?: number;
+  declare readonly bytesNeeded?: number;
   /** With NO_SPACE: how many bytes are free there. */
-  readonly bytesFree?: number;
-  /** What happened, without what to do about it. The message has both. */
-  readonly whatHappened: string;
+  declare readonly bytesFree?: number;
   /** A word for what can be done about the error. A program can use it to give advice in its own terms. */
-  readonly advice?: Advice;
+  declare readonly advice?: Advice;
+  readonly #whatHappened: string;
 
   constructor(whatHappened: string, code: string, details: RocksDBErrorDetails = {}) {
     super(withAdvice(whatHappened, details.advice && LIBRARY_ADVICE[details.advice]));
     this.code = code;
-    this.whatHappened = whatHappened;
+    this.#whatHappened = whatHappened;
     Object.assign(this, details);
+  }
+
+  /** What happened, without what to do about it. The message has both. */
+  get whatHappened(): string {
+    return this.#whatHappened;
   }
 }
 

@@ -1,8 +1,8 @@
 import { mkdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { checkOptions } from '../base/check-object.js';
 import { syncDirectory } from '../base/durable-file.js';
 import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
-import { unknownOption } from '../base/unknown-option.js';
 import { Database } from '../database/database.js';
 import {
   checkRetentionPolicy,
@@ -113,7 +113,7 @@ async function make(db: Database, directory: string, note: string | undefined): 
  * for (const { name, ownBytes } of await listSnapshots('/data/users')) console.log(name, ownBytes);
  */
 export async function listSnapshots(dbPath: string, place: SnapshotPlace = {}): Promise<SnapshotInfo[]> {
-  const directory = directoryOf(await realPath(dbPath), checkOptions(place, ['directory']));
+  const directory = directoryOf(await realPath(dbPath), checkOptions('options', place, ['directory']));
   const entries = await namesAndMarkers(directory);
   const sizes = await sizesOf(entries.map(({ name }) => join(directory, name)));
   return entries.map(({ name, marker }, index) => ({
@@ -259,7 +259,7 @@ async function markerOf(
   name: string,
   place: SnapshotPlace,
 ): Promise<{ directory: string; marker: Marker }> {
-  const directory = directoryOf(await realPath(dbPath), checkOptions(place, ['directory']));
+  const directory = directoryOf(await realPath(dbPath), checkOptions('options', place, ['directory']));
   if (typeof name !== 'string' || basename(name) !== name || timeOf(name) === undefined) {
     throw invalidOption(TypeError, 'name', "the name of a snapshot, such as '20261120T030000000Z'", describe(name));
   }
@@ -288,20 +288,9 @@ function notFound(path: string): RocksDBError {
 }
 
 function checkNoted<T extends SnapshotPlace & { note?: string | undefined }>(options: T): T {
-  const { note } = checkOptions(options, ['directory', 'note']);
+  const { note } = checkOptions('options', options, ['directory', 'note']);
   if (note !== undefined && typeof note !== 'string') {
     throw invalidOption(TypeError, 'note', 'a string', describe(note));
-  }
-  return options;
-}
-
-function checkOptions<T extends object>(options: T, known: string[]): T {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidOption(TypeError, 'options', 'an object', describe(options));
-  }
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw unknownOption(unknown, known);
   }
   return options;
 }

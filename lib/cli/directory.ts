@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { BackupEngine, type BackupEngineOptions } from '../backup/backup-engine.js';
+import { BackupEngine } from '../backup/backup-engine.js';
+import type { BackupEngineOptions } from '../backup/backup-options.js';
 import { damageLookup, readKnownDamage } from '../backup/known-damage.js';
 import { RocksDBError } from '../base/errors.js';
 import type { Database } from '../database/database.js';

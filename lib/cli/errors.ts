@@ -1,4 +1,4 @@
-import { type Advice, withAdvice } from '../base/advice.js';
+import { type Advice, withAdvice, withoutFullStop } from '../base/advice.js';
 import { errorCode, RocksDBError } from '../base/errors.js';
 import type { RecordedError } from '../manager/operation-record.js';
 import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
@@ -35,7 +35,7 @@ export function messageOf(error: unknown): string {
         ? message
         : String(error);
   const why = codeOf(error) === 'BACKUP_CORRUPT' ? unreadableFor(text) : 'damage';
-  return why === 'damage' ? text : `${text.replace(/\.$/, '')}. ${capital(toReadAgain(why))}.`;
+  return why === 'damage' ? text : `${withoutFullStop(text)}. ${capital(toReadAgain(why))}.`;
 }
 
 /** Makes the first letter a capital, as at the start of a sentence. */
@@ -62,12 +62,14 @@ export function codeOf(error: unknown): string {
 
 /** The message without the full stop, for use inside a sentence. */
 export function reasonOf(error: unknown): string {
-  return messageOf(error).replace(/\.$/, '');
+  return withoutFullStop(messageOf(error));
 }
 
 /** Whether something failed because a disk is full. */
 export function isFullDisk(error: unknown): boolean {
-  const { code, subcode, cause } = (error ?? {}) as { code?: unknown; subcode?: unknown; cause?: unknown };
-  const isFull = [code, subcode].some((word) => word === 'ENOSPC' || word === 'EDQUOT' || word === 'NO_SPACE');
+  const { subcode, cause } = (error ?? {}) as { subcode?: unknown; cause?: unknown };
+  const isFull = [errorCode(error), subcode].some(
+    (word) => word === 'ENOSPC' || word === 'EDQUOT' || word === 'NO_SPACE',
+  );
   return isFull || (cause !== undefined && isFullDisk(cause));
 }

@@ -19,14 +19,6 @@ export interface BatchOperationOptions {
   columnFamily?: BatchFamily | undefined;
 }
 
-/** The id of a column family that was passed to a batch of this handle. */
-export function familyIdFor(family: BatchFamily, handle: Handle): number {
-  if (typeof (family as BatchFamily | null)?.[idFor] !== 'function') {
-    throw wrongFamily(family);
-  }
-  return family[idFor](handle);
-}
-
 /** The error about a value that is not a column family of this handle. */
 export function wrongFamily(given: unknown): Error {
   return invalidOption(TypeError, 'columnFamily', 'a column family of this database handle', describe(given));
@@ -111,6 +103,13 @@ export class WriteBatch {
   }
 
   #of(options: BatchOperationOptions | undefined): number {
-    return options?.columnFamily === undefined ? this.#family : familyIdFor(options.columnFamily, this.#handle);
+    const family = options?.columnFamily;
+    if (family === undefined) {
+      return this.#family;
+    }
+    if (typeof (family as BatchFamily | null)?.[idFor] !== 'function') {
+      throw wrongFamily(family);
+    }
+    return family[idFor](this.#handle);
   }
 }

@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
 import { BackupEngine } from '../backup/backup-engine.js';
+import { checkOptions } from '../base/check-object.js';
 import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
 import { formatSize } from '../base/units.js';
-import { unknownOption } from '../base/unknown-option.js';
 import { type DatabaseChange, diffDatabases } from '../compare/diff.js';
 import { type DatabaseDigest, digestDatabase, type Sample } from '../compare/digest.js';
 import { showKey } from '../compare/key-order.js';
@@ -70,7 +70,7 @@ export class DrillError extends RocksDBError {
   }
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(['directory', 'sample', 'alternates', 'signal', 'onProgress']);
+const OPTIONS = ['directory', 'sample', 'alternates', 'signal', 'onProgress'];
 const MOST_DIFFERENCES = 10;
 
 /**
@@ -258,14 +258,7 @@ async function failure(
 
 /** Throws the errors about these options that a drill would throw. */
 export function checkDrillOptions(options: DrillOptions): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidOption(TypeError, 'options', 'an object', describe(options));
-  }
-  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name));
-  if (unknown !== undefined) {
-    throw unknownOption(unknown, [...OPTIONS]);
-  }
-  const { directory, onProgress, sample, alternates } = options;
+  const { directory, onProgress, sample, alternates } = checkOptions('options', options, OPTIONS);
   if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
     throw invalidOption(TypeError, 'directory', 'the path of a directory', describe(directory));
   }

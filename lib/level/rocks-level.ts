@@ -6,7 +6,8 @@ import {
   type AbstractSnapshot,
   type AbstractValueIterator,
 } from 'abstract-level';
-import { BackupEngine, type BackupEngineOptions } from '../backup/backup-engine.js';
+import { BackupEngine } from '../backup/backup-engine.js';
+import type { BackupEngineOptions } from '../backup/backup-options.js';
 import { describe, invalidOption, RocksDBError } from '../base/errors.js';
 import { ColumnFamily, Database, type DatabaseSource, databaseOf } from '../database/database.js';
 import { familyIdOf, handleOf } from '../database/key-space.js';

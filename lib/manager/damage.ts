@@ -1,5 +1,6 @@
 import type { BackupEngine } from '../backup/backup-engine.js';
 import { damageLookup, isOf, isSharedFile, type KnownDamage } from '../backup/known-damage.js';
+import { errorCode } from '../base/errors.js';
 import type { BackupInfo } from '../native/backup-info.js';
 import type { ManagerMemory, ManagerState, Suspect } from './manager-state.js';
 import { isSameBackup } from './operation-record.js';
@@ -36,10 +37,11 @@ export async function notingDamage<T>(
   try {
     result = await read();
   } catch (error) {
-    const { code, damagedFiles } = (error ?? {}) as { code?: unknown; damagedFiles?: readonly string[] };
+    const code = errorCode(error);
+    const { damagedFiles } = (error ?? {}) as { damagedFiles?: readonly string[] };
     // A file that the disk cannot read, or that this user may not read, is treated as damaged until somebody can read it. It must not be
     // deleted: it may be the only copy.
-    if (typeof code === 'string' && (DAMAGE.has(code) || (damagedFiles ?? []).length > 0)) {
+    if (code !== undefined && (DAMAGE.has(code) || (damagedFiles ?? []).length > 0)) {
       const since = new Date(now()).toISOString();
       const found = foundIn(info, since, damagedFiles, code === 'DRILL_FAILED').map((one) =>
         DAMAGE.has(code) ? one : { ...one, unread: true },

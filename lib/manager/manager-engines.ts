@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
-import { BackupEngine, type BackupEngineOptions } from '../backup/backup-engine.js';
+import { BackupEngine } from '../backup/backup-engine.js';
+import type { BackupEngineOptions } from '../backup/backup-options.js';
 
 /** A manager's engine on its repository. */
 export interface OpenEngine {

@@ -1,14 +1,14 @@
+import { BackupEngine } from '../backup/backup-engine.js';
 import {
-  BackupEngine,
   type BackupEngineOptions,
   type CreateBackupOptions,
   checkCreateOptions,
   checkEngineOptions,
-} from '../backup/backup-engine.js';
+} from '../backup/backup-options.js';
+import { checkObject, checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
 import { realPathOf } from '../base/real-path.js';
 import { parseDuration } from '../base/units.js';
-import { unknownOption } from '../base/unknown-option.js';
 import { Database, type DatabaseSource, databaseOf } from '../database/database.js';
 import { checkDrillOptions, type DrillOptions } from '../drill/drill.js';
 import { checkRetentionPolicy, type RetentionPolicy } from '../retention/retention.js';
@@ -164,7 +164,7 @@ const NAMES: Record<keyof BackupManagerOptions, true> = {
 
 /** Checks all options. An unknown option is an error, because it may be a known one that is misspelt. */
 export function checkManagerOptions(options: BackupManagerOptions): Settings {
-  checkNames('options', options, Object.keys(NAMES));
+  checkOptions('options', options, Object.keys(NAMES));
   const { db, location, verify = 'size', fullEvery = 0 } = options;
   if (!(db instanceof Database) && (typeof db !== 'object' || db === null || !(databaseOf in db)) && !isOpener(db)) {
     throw invalidOption(TypeError, 'db', 'a Database, or { path, open }', describe(db));
@@ -231,30 +231,12 @@ export function checkManagerOptions(options: BackupManagerOptions): Settings {
   };
 }
 
-function checkNames(name: string, value: unknown, known: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidOption(TypeError, name, 'an object', describe(value));
-  }
-  const unknown = Object.keys(value).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    throw unknownOption(unknown, known, name === 'options' ? '' : name);
-  }
-}
-
 function objectOf<T extends object>(value: T | undefined, name: string): Partial<T> {
-  if (value === undefined) {
-    return {};
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidOption(TypeError, name, 'an object', describe(value));
-  }
-  return value;
+  return value === undefined ? {} : checkObject(name, value);
 }
 
 function namedObject<T extends object>(value: T | undefined, name: string, known: (keyof T & string)[]): Partial<T> {
-  const object = objectOf(value, name);
-  checkNames(name, object, known);
-  return object;
+  return value === undefined ? {} : checkOptions(name, value, known);
 }
 
 function engineOptions(value: BackupManagerOptions['engine']): BackupEngineOptions {

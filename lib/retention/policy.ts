@@ -1,6 +1,6 @@
+import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
 import { formatDuration, parseDuration, parseSize } from '../base/units.js';
-import { unknownOption } from '../base/unknown-option.js';
 import { PERIODS, type Period, periodOf } from './periods.js';
 
 /**
@@ -36,7 +36,7 @@ export interface RetentionPolicy {
 }
 
 const COUNTS = ['last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
-const FIELDS: ReadonlySet<string> = new Set([...COUNTS, 'within', 'maxBackups', 'maxBytes', 'timezone']);
+const FIELDS = [...COUNTS, 'within', 'maxBackups', 'maxBytes', 'timezone'];
 
 /** A policy that has been checked, with all values as numbers. */
 export interface Rules {
@@ -62,13 +62,7 @@ export function checkRetentionPolicy(policy: RetentionPolicy): void {
 
 /** Converts a user's policy to rules. Throws INVALID_OPTION if it is wrong. */
 export function readPolicy(policy: RetentionPolicy): Rules {
-  if (typeof policy !== 'object' || policy === null || Array.isArray(policy)) {
-    throw invalidOption(TypeError, 'retention', 'an object such as { daily: 7, weekly: 4 }', describe(policy));
-  }
-  const unknown = Object.keys(policy).find((name) => !FIELDS.has(name));
-  if (unknown !== undefined) {
-    throw unknownOption(unknown, [...FIELDS], 'retention');
-  }
+  checkOptions('retention', policy, FIELDS, 'an object such as { daily: 7, weekly: 4 }');
   const given = COUNTS.filter((name) => policy[name] !== undefined);
   for (const name of given) {
     checkCount(policy[name], name, 0);

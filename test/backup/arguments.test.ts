@@ -219,12 +219,20 @@ t.test('wrong arguments of what lists, opens and deletes are refused, and delete
   await refuses(t, 'backupId', required, (value) => engine.deleteBackup(value as number));
   await refuses(
     t,
+    'backupIds',
+    types(undefined, null, 1, '1', true, {}, bare, new Set([1]), { length: 1, 0: 1 }, () => [1], Symbol('ids')),
+    (value) => engine.deleteBackups(value as number[]),
+  );
+  await refuses(t, 'backupId', required, (value) => engine.deleteBackups([1, value as number]));
+  await refuses(
+    t,
     'numBackupsToKeep',
     required.filter(([value]) => value !== 0 && value !== 0n),
     (value) => engine.purgeOldBackups(value as number),
   );
   for (const call of [
     (options: object) => engine.deleteBackup(1, options),
+    (options: object) => engine.deleteBackups([1], options),
     (options: object) => engine.purgeOldBackups(0, options),
     (options: object) => engine.garbageCollect(options),
   ]) {

@@ -36,7 +36,9 @@ t.test('an error has the facts that its sentence tells', async (t) => {
   const { dir, one, other, engine } = await scene(t);
   const { location } = engine;
 
-  t.match(await errorOf(engine.verifyBackup(7)), { code: 'BACKUP_NOT_FOUND', path: location, backupId: 7 });
+  const missing = await errorOf(engine.verifyBackup(7));
+  t.match(missing, { code: 'BACKUP_NOT_FOUND', path: location, backupId: 7 });
+  t.same(Object.keys(missing).sort(), ['backupId', 'code', 'path'], 'and no other properties, as logs show them');
 
   const differs = await errorOf(engine.createBackup(other));
   t.match(differs, { code: 'DATABASE_DIFFERS', path: location, databaseId: other.identity, advice: 'shareRepository' });
@@ -85,6 +87,7 @@ t.test('the message says what happened and what to do, whatHappened the first al
   const error = await errorOf(engine.createBackup(other));
   t.match(error.whatHappened, /and none of this one\.$/);
   t.equal(error.message, `${error.whatHappened} ${LIBRARY_ADVICE.shareRepository}`);
+  t.same(Object.keys(error).sort(), ['advice', 'code', 'databaseId', 'path']);
 });
 
 t.test('the command line says the same in its own terms', async (t) => {

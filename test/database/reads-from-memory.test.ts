@@ -2,6 +2,7 @@
 
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
+import { native } from '../../lib/native/binding.js';
 import { isPromise } from '../../lib/native/settle.js';
 import { collect, failureOf, openDb } from '../fixtures/databases.js';
 import { tempDir } from '../fixtures/files.js';
@@ -145,6 +146,32 @@ t.test('an iterator gives all keys, also of a family with a prefix extractor', a
     t.same(await keysOf(db.iterator({ encoding: 'utf8', reverse: true })), [...want].reverse());
   }
 });
+
+t.test(
+  'after a large value a few reads of every kind go to another thread, and then they are tried here again',
+  async (t) => {
+    const db = await native.Database.open(tempDir(t)('db'));
+    t.teardown(() => db.close());
+    await db.put(0, 'large', Buffer.alloc(100 << 10));
+    await db.put(0, 'small', 'x');
+    const reads: Record<string, () => unknown> = {
+      get: () => db.get(0, 'small'),
+      has: () => db.has(0, 'small'),
+      getMany: () => db.getMany(0, ['small', 'none']),
+      hasMany: () => db.hasMany(0, ['small', 'none']),
+    };
+    for (const [name, read] of Object.entries(reads)) {
+      t.notOk(isPromise(read()), `${name} gives what is in memory`);
+      t.notOk(isPromise(db.get(0, 'large')), 'a large value too');
+      let elsewhere = 0;
+      for (let result = read(); isPromise(result) && elsewhere < 1000; result = read()) {
+        await result;
+        elsewhere++;
+      }
+      t.equal(elsewhere, 32, `${name} after a large value`);
+    }
+  },
+);
 
 t.test('a promise of another context is one', async (t) => {
   t.equal(isPromise(runInNewContext('Promise.resolve(1)')), true);

@@ -2,7 +2,8 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { type Ended, ended } from './ended.js';
 import type { Experiment } from './experiment.js';
@@ -37,6 +38,13 @@ const LEFT_OUT: Record<string, string> = {
   'cli/completion': 'starts shells with the library of the sanitizers in them',
 };
 
+/** All test files of this package, named like those above. */
+async function testNames(): Promise<string[]> {
+  const url = pathToFileURL(join(ROOT, '.ci', 'test-files.mjs')).href;
+  const { testFiles } = (await import(url)) as { testFiles(): string[] };
+  return testFiles().map((path) => `${basename(dirname(path))}/${basename(path, '.test.js')}`);
+}
+
 function runTest(file: string, env: NodeJS.ProcessEnv): Promise<Ended> {
   return ended(
     spawn(process.execPath, [join(ROOT, 'dist', 'test', `${file}.test.js`)], {
@@ -62,12 +70,7 @@ export const sanitized: Experiment = {
       maxBuffer: 2 ** 26,
     });
     const env = JSON.parse(stdout) as NodeJS.ProcessEnv;
-    const tests = join(ROOT, 'dist', 'test');
-    const all = readdirSync(tests, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap(({ name }) => readdirSync(join(tests, name)).map((file) => `${name}/${file}`))
-      .filter((name) => name.endsWith('.test.js'))
-      .map((name) => name.replace(/\.test\.js$/, ''));
+    const all = await testNames();
     const files = torture.full ? all.filter((name) => !(name in LEFT_OUT)) : SHORT;
     torture.check(
       files.every((name) => all.includes(name)),

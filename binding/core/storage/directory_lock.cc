@@ -180,12 +180,13 @@ Error DirectoryLock::AcquireWriter(const std::string& directory, DirectoryLock* 
   switch (taken.TakeFirst(directory, O_RDWR | O_CREAT, kWriterByte, true)) {
     case Outcome::kFailed:
       return taken.Failure(errno);
-    case Outcome::kHeldByOther:
-      return Error("BACKUP_LOCKED", "the backup directory " + directory + " is being changed by " +
-                                        ReadHolder(taken.file_.fd()) +
+    case Outcome::kHeldByOther: {
+      const std::string holder = ReadHolder(taken.file_.fd());
+      return Error("BACKUP_LOCKED", "the backup directory " + directory + " is being changed by " + holder +
                                         ". Wait until that is done, or stop it; reading needs no lock.")
           .With("path", directory)
-          .With("holder", ReadHolder(taken.file_.fd()));
+          .With("holder", holder);
+    }
     case Outcome::kTaken:
       break;
   }

@@ -240,6 +240,9 @@ class BackupEngineHandle : public Handle<BackupRepository> {
 
   // (ids, { force }, turn)
   Napi::Value DeleteBackups(const Args& args) {
+    if (!args[0].IsArray()) {
+      ThrowWrongType(args.Env(), "backupIds", "an array of backup ids", args[0]);
+    }
     const auto array = args[0].As<Napi::Array>();
     std::vector<uint32_t> ids;
     for (uint32_t i = 0; i < array.Length(); ++i) {

@@ -66,6 +66,7 @@ class DatabaseHandle final : public Handle<Database> {
   Napi::Value identity(const Args& args);
   Napi::Value latestSequenceNumber(const Args& args);
 
+  bool NextReadIsDirect(const ReadCall& call);
   Resource::Lease LeaseOf(Napi::Env env) const;
   void Unsubscribe();
 

@@ -126,7 +126,7 @@ Error ReadValues(const Database& database, const rocksdb::ReadOptions& options, 
 bool ReadManyNow(Napi::Env env, const Database& database, const Database::Family& family,
                  const std::vector<std::string>& keys, const ReadCall& call, std::vector<PinnableSlice>* found,
                  std::vector<Status>* statuses) {
-  if (call.options.read_tier != rocksdb::kReadAllTier || keys.size() > kMaxDirectKeys) {
+  if (keys.size() > kMaxDirectKeys) {
     return false;
   }
   const std::vector<Slice> slices(keys.begin(), keys.end());
@@ -199,6 +199,19 @@ Napi::Value ValuesToJs(Napi::Env env, std::vector<Value>& values, Encoding encod
 
 }  // namespace
 
+// Whether to try the next read here first. Call this once for each read, because it counts the reads after a large
+// value.
+bool DatabaseHandle::NextReadIsDirect(const ReadCall& call) {
+  if (call.options.read_tier != rocksdb::kReadAllTier) {
+    return false;
+  }
+  if (skip_direct_reads_ > 0) {
+    --skip_direct_reads_;
+    return false;
+  }
+  return true;
+}
+
 // get(family, key, options)
 Napi::Value DatabaseHandle::get(const Args& args) {
   const Napi::Env env = args.Env();
@@ -207,16 +220,12 @@ Napi::Value DatabaseHandle::get(const Args& args) {
   CheckSnapshot(env, call, *database);
   Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
   const Bytes key(env, args[1], "key");
-  if (call.options.read_tier == rocksdb::kReadAllTier) {
-    if (skip_direct_reads_ > 0) {
-      --skip_direct_reads_;
-    } else {
-      PinnableSlice value;
-      Status status;
-      if (database->GetNow(call.options, *family, key.slice(), &value, &status)) {
-        skip_direct_reads_ = value.size() > kLargeValue ? kReadsAfterLargeValue : 0;
-        return FoundOrUndefined(env, *database, status, value, call.encoding);
-      }
+  if (NextReadIsDirect(call)) {
+    PinnableSlice value;
+    Status status;
+    if (database->GetNow(call.options, *family, key.slice(), &value, &status)) {
+      skip_direct_reads_ = value.size() > kLargeValue ? kReadsAfterLargeValue : 0;
+      return FoundOrUndefined(env, *database, status, value, call.encoding);
     }
   }
   const Encoding encoding = call.encoding;
@@ -257,7 +266,7 @@ Napi::Value DatabaseHandle::getMany(const Args& args) {
   const std::shared_ptr<Database>& database = shared_resource(env);
   CheckSnapshot(env, call, *database);
   Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
-  if (skip_direct_reads_ == 0) {
+  if (NextReadIsDirect(call)) {
     Napi::Value values = GetManyNow(env, *database, *family, keys, call);
     if (!values.IsEmpty()) {
       return values;
@@ -279,17 +288,12 @@ Napi::Value DatabaseHandle::has(const Args& args) {
   CheckSnapshot(env, call, *database);
   Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
   const Bytes key(env, args[1], "key");
-  if (call.options.read_tier == rocksdb::kReadAllTier) {
-    if (skip_direct_reads_ > 0) {
-      --skip_direct_reads_;
-    } else {
-      PinnableSlice value;
-      Status status;
-      if (database->GetNow(call.options, *family, key.slice(), &value, &status) &&
-          (status.ok() || status.IsNotFound())) {
-        skip_direct_reads_ = value.size() > kLargeValue ? kReadsAfterLargeValue : 0;
-        return Napi::Boolean::New(env, status.ok());
-      }
+  if (NextReadIsDirect(call)) {
+    PinnableSlice value;
+    Status status;
+    if (database->GetNow(call.options, *family, key.slice(), &value, &status) && (status.ok() || status.IsNotFound())) {
+      skip_direct_reads_ = value.size() > kLargeValue ? kReadsAfterLargeValue : 0;
+      return Napi::Boolean::New(env, status.ok());
     }
   }
   return Async<bool>(
@@ -313,7 +317,7 @@ Napi::Value DatabaseHandle::hasMany(const Args& args) {
   Database::FamilyPtr family = FamilyOf(env, *database, args[0]);
   std::vector<PinnableSlice> values;
   std::vector<Status> statuses;
-  if (ReadManyNow(env, *database, *family, keys, call, &values, &statuses)) {
+  if (NextReadIsDirect(call) && ReadManyNow(env, *database, *family, keys, call, &values, &statuses)) {
     return FoundToJs(env, statuses.size(), [&](size_t i) { return statuses[i].ok(); });
   }
   return Async<std::vector<char>>(

@@ -2,35 +2,30 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <future>
 #include <set>
 
 #include "core/database/database.h"
+#include "disk_fixture.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/sst_file_writer.h"
 
 namespace rocksdb_backup {
 namespace {
 
-class DatabaseContentTest : public testing::Test {
+class DatabaseContentTest : public test::DiskTest {
  protected:
   DatabaseContentTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "rocksdb-backup-core-XXXXXX").string();
-    root_ = mkdtemp(name.data());
     options_.family.family.compression = rocksdb::kNoCompression;
     options_.family.family.disable_auto_compactions = true;
     Open();
   }
-  ~DatabaseContentTest() override {
-    Close();
-    std::filesystem::remove_all(root_);
-  }
+  ~DatabaseContentTest() override { Close(); }
 
   void Open() {
-    ASSERT_TRUE(Database::Open(root_ + "/db", options_, &database_).ok());
+    ASSERT_TRUE(Database::Open(Path("db"), options_, &database_).ok());
     ASSERT_TRUE(database_->AddHandle());
   }
 
@@ -60,7 +55,7 @@ class DatabaseContentTest : public testing::Test {
 
   // A table of a database of its own, to be taken in.
   std::string ExternalTable(const std::string& key) {
-    std::string path = root_ + "/external.sst";
+    std::string path = Path("external.sst");
     rocksdb::Options options;
     options.compression = rocksdb::kNoCompression;
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options);
@@ -71,7 +66,6 @@ class DatabaseContentTest : public testing::Test {
   }
 
   DatabaseOptions options_;
-  std::string root_;
   std::shared_ptr<Database> database_;
 };
 
@@ -170,7 +164,7 @@ TEST_F(DatabaseContentTest, TablesOfTheSameNumberAndSizeAreToldApart) {
   Put("k", "first");
   ASSERT_TRUE(database_->Flush(nullptr).ok());
   Close();
-  std::filesystem::copy(root_ + "/db", root_ + "/copy", std::filesystem::copy_options::recursive);
+  std::filesystem::copy(Path("db"), Path("copy"), std::filesystem::copy_options::recursive);
   std::vector<DatabaseContent> contents(2);
   for (size_t i = 0; i < 2; ++i) {
     Open();
@@ -179,8 +173,8 @@ TEST_F(DatabaseContentTest, TablesOfTheSameNumberAndSizeAreToldApart) {
     ASSERT_TRUE(database_->Content(ContentParts::kAll, &contents[i]).ok());
     Close();
     if (i == 0) {
-      std::filesystem::remove_all(root_ + "/db");
-      std::filesystem::copy(root_ + "/copy", root_ + "/db", std::filesystem::copy_options::recursive);
+      std::filesystem::remove_all(Path("db"));
+      std::filesystem::copy(Path("copy"), Path("db"), std::filesystem::copy_options::recursive);
     }
   }
   EXPECT_EQ(contents[0].state, contents[1].state) << "numbers, names and sizes are the same";

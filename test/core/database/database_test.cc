@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <future>
@@ -14,6 +13,7 @@
 
 #include "core/database/iterator.h"
 #include "core/database/snapshot.h"
+#include "disk_fixture.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/file_system.h"
 #include "rocksdb/merge_operator.h"
@@ -23,16 +23,8 @@
 namespace rocksdb_backup {
 namespace {
 
-class DatabaseTest : public testing::Test {
+class DatabaseTest : public test::DiskTest {
  protected:
-  DatabaseTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "rocksdb-backup-core-XXXXXX").string();
-    root_ = mkdtemp(name.data());
-  }
-  ~DatabaseTest() override { std::filesystem::remove_all(root_); }
-
-  std::string Path(const std::string& name) const { return root_ + "/" + name; }
-
   // With one handle, which Close removes.
   std::shared_ptr<Database> Open(const std::string& name) {
     std::shared_ptr<Database> database;
@@ -68,7 +60,6 @@ class DatabaseTest : public testing::Test {
     options.family.family.compression = rocksdb::kNoCompression;
     return options;
   }();
-  std::string root_;
 };
 
 TEST_F(DatabaseTest, WhoseOptionsCannotBeReadDoesNotOpenWithoutItsMergeOperatorAndLosesNothing) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -13,25 +12,19 @@
 
 #include "core/database/database.h"
 #include "core/database/iterator.h"
+#include "disk_fixture.h"
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup {
 namespace {
 
-class NoWaitTest : public testing::Test {
+class NoWaitTest : public test::DiskTest {
  protected:
-  NoWaitTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "rocksdb-backup-core-XXXXXX").string();
-    root_ = mkdtemp(name.data());
-  }
-  ~NoWaitTest() override { std::filesystem::remove_all(root_); }
   void SetUp() override {
     if (NoWaitFileSystem() == nullptr) {
       GTEST_SKIP() << "this system cannot read without waiting";
     }
   }
-
-  std::string Path(const std::string& name) const { return root_ + "/" + name; }
 
   // Asks the system to forget what it has of the files in a directory. It may
   // not.
@@ -95,7 +88,6 @@ class NoWaitTest : public testing::Test {
   }
 
   DatabaseOptions options_;
-  std::string root_;
   std::map<std::string, std::string> model_;
 };
 
