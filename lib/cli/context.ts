@@ -156,9 +156,9 @@ export class Context {
     const { recorded } = require('../manager/recorded.js') as typeof import('../manager/recorded.js');
     const clock = { now: () => this.now().getTime(), monotonic: () => performance.now() };
     const entry: Entry = { operation, trigger: 'cli', ...details };
-    return recorded({ clock, recorder: this.recorder(location, auditLog) }, entry, async () => {
+    return recorded({ clock, recorder: this.recorder(location, auditLog) }, entry, async ({ note }) => {
       const result = await run();
-      Object.assign(entry, learned(result));
+      note(learned(result));
       return result;
     });
   }

@@ -238,7 +238,7 @@ export class BackupRunner {
     const entry: Entry = { operation: 'create', kind, trigger, ...(attempt > 1 ? { detail: { attempt } } : {}) };
     let bytesCopied = 0;
     this.#parts.onBegin(context);
-    const info = await recorded(this.#parts, entry, async () => {
+    const info = await recorded(this.#parts, entry, async ({ note }) => {
       const made = await opened.engine.createBackup(db, {
         // Data in memory is also in the log, and every backup copies the log again.
         flushBeforeBackup: true,
@@ -251,12 +251,14 @@ export class BackupRunner {
           this.#parts.onProgress(progress, context);
         },
       });
-      Object.assign(entry, { kind: made.kind, backupId: made.backupId, timestamp: made.timestamp.toISOString() });
-      Object.assign(
-        entry,
-        { bytes: bytesCopied },
-        made.databaseId === undefined ? {} : { databaseId: made.databaseId },
-      );
+      const { kind: madeKind, backupId, timestamp, databaseId } = made;
+      note({
+        kind: madeKind,
+        backupId,
+        timestamp: timestamp.toISOString(),
+        bytes: bytesCopied,
+        ...(databaseId === undefined ? {} : { databaseId }),
+      });
       return made;
     });
     return { info, bytesCopied, backedUp: await contentBackedUp(db, content, info) };
@@ -363,9 +365,9 @@ export async function verifyAndRecord(
   const checksum = how === 'checksum';
   const entry: Entry = { operation: 'verify', backupId, timestamp: info.timestamp.toISOString(), checksum, trigger };
   const reading = { proves: checksum ? 'every byte' : 'sizes', now: () => clock.now() } as const;
-  const durationMs = await recorded({ clock, recorder }, entry, async (_, elapsed) => {
+  const durationMs = await recorded({ clock, recorder }, entry, async ({ note, elapsed }) => {
     await notingDamage(state, engine, info, reading, () => engine.verifyBackup(backupId, { checksum, signal: abort }));
-    entry.bytes = checksum ? info.size : 0;
+    note({ bytes: checksum ? info.size : 0 });
     return elapsed();
   });
   onVerified(info, how, durationMs);

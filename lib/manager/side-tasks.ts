@@ -9,8 +9,7 @@ import type { ManagerEngines } from './manager-engines.js';
 import type { ManagedOperation, ManagerEvents, Skipped } from './manager-events.js';
 import type { Settings } from './manager-options.js';
 import type { ManagerState } from './manager-state.js';
-import type { OperationName } from './operation-record.js';
-import { type Entry, recorded } from './recorded.js';
+import { recorded } from './recorded.js';
 import type { Recorder } from './recorder.js';
 import { toError } from './retries.js';
 
@@ -48,50 +47,83 @@ export class SideTasks {
     await Promise.all(this.#running.values());
   }
 
-  async drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
-    return this.#runAlone('drill', trigger, async (entry) => {
-      const { engine } = await this.#work.engines.open();
-      const signal = this.#work.stopping.signal;
-      const drillOne = async () => {
-        const info = await this.#work.find(backupId);
-        entry.backupId = info.backupId;
-        entry.timestamp = info.timestamp.toISOString();
-        const reading = { proves: 'drill', now: () => this.#work.clock.now() } as const;
-        return notingDamage(this.#work.state, engine, info, reading, () =>
-          drillBackup(engine, info.backupId, { ...this.#work.settings.drill, signal }),
-        );
-      };
-      const result = await drillOne().catch((error: unknown) => {
-        // The backup that was the latest was pruned before the drill opened it.
-        if (backupId === undefined && errorCode(error) === 'BACKUP_NOT_FOUND') {
-          return drillOne();
-        }
-        throw error;
-      });
-      this.#work.lastDrill = this.#work.steady.now();
-      return { result, tell: () => this.#work.tell('drilled', result) };
-    });
+  /** Restores a backup, by default the latest, to a temporary directory and compares it. */
+  drill(backupId: number | undefined, trigger: string): Promise<DrillResult> {
+    return this.#runAlone('drill', () => this.#drill(backupId, trigger));
   }
 
-  async snapshot(trigger: string): Promise<string> {
-    return this.#runAlone('snapshot', trigger, async (entry) => {
-      const at = new Date(this.#work.clock.now());
-      const begun = this.#work.clock.monotonic();
-      const { snapshotDirectory: directory, snapshotRetention } = this.#work.settings;
-      // Opening the engine creates the repository, where the operation will be recorded. If that fails, the checkpoint is made all the
-      // same.
-      await this.#work.engines.open().catch(() => undefined);
-      const { path } = await this.#work.database.use((db) => createSnapshot(databaseBehind(db), { directory }));
-      entry.kind = 'snapshot';
-      entry.detail = { path };
-      const durationMs = Math.round(this.#work.clock.monotonic() - begun);
-      if (snapshotRetention !== undefined) {
-        await pruneSnapshots(this.#work.database.path, snapshotRetention, new Date(this.#work.steady.now()), {
-          directory,
-        });
+  async #drill(asked: number | undefined, trigger: string): Promise<DrillResult> {
+    const { clock, engines, settings, state, stopping, steady } = this.#work;
+    const { signal } = stopping;
+    const isStopped = (error: unknown) => signal.aborted && error === signal.reason;
+    let backupId: number | undefined;
+    try {
+      const result = await recorded(this.#work, { operation: 'drill', trigger }, async ({ note }) => {
+        const { engine } = await engines.open();
+        const drillOne = async () => {
+          const info = await this.#work.find(asked);
+          backupId = info.backupId;
+          note({ backupId, timestamp: info.timestamp.toISOString() });
+          const reading = { proves: 'drill', now: () => clock.now() } as const;
+          return notingDamage(state, engine, info, reading, () =>
+            drillBackup(engine, info.backupId, { ...settings.drill, signal }),
+          );
+        };
+        try {
+          return await drillOne().catch((error: unknown) => {
+            // The backup that was the latest was pruned before the drill opened it.
+            if (asked === undefined && errorCode(error) === 'BACKUP_NOT_FOUND') {
+              return drillOne();
+            }
+            throw error;
+          });
+        } catch (error) {
+          note({ nothingDone: isStopped(error) });
+          throw error;
+        }
+      });
+      this.#work.lastDrill = steady.now();
+      await this.#work.wentWell('drill');
+      this.#work.tell('drilled', result);
+      return result;
+    } catch (error) {
+      if (isStopped(error)) {
+        this.#work.skip({ operation: 'drill', reason: 'stopping', message: 'the drill was ended by stop()' });
+      } else {
+        await this.#work.failed('drill', toError(error), backupId);
       }
-      return { result: path, tell: () => this.#work.tell('snapshot', { path, at, durationMs }) };
-    });
+      throw error;
+    }
+  }
+
+  /** Makes a checkpoint beside the database. @returns its path */
+  snapshot(trigger: string): Promise<string> {
+    return this.#runAlone('snapshot', () => this.#snapshot(trigger));
+  }
+
+  async #snapshot(trigger: string): Promise<string> {
+    try {
+      const made = await recorded(this.#work, { operation: 'snapshot', trigger }, async ({ at, elapsed, note }) => {
+        const { database, engines, settings, steady } = this.#work;
+        const { snapshotDirectory: directory, snapshotRetention } = settings;
+        // Opening the engine creates the repository, where the operation will be recorded. If that fails, the checkpoint is made all the
+        // same.
+        await engines.open().catch(() => undefined);
+        const { path } = await database.use((db) => createSnapshot(databaseBehind(db), { directory }));
+        note({ kind: 'snapshot', detail: { path } });
+        const durationMs = elapsed();
+        if (snapshotRetention !== undefined) {
+          await pruneSnapshots(database.path, snapshotRetention, new Date(steady.now()), { directory });
+        }
+        return { path, at, durationMs };
+      });
+      await this.#work.wentWell('snapshot');
+      this.#work.tell('snapshot', made);
+      return made.path;
+    } catch (error) {
+      await this.#work.failed('snapshot', toError(error));
+      throw error;
+    }
   }
 
   /** Runs what a schedule made due and nobody waits for. @returns whether this time of the schedule is done */
@@ -122,58 +154,18 @@ export class SideTasks {
     }
   }
 
-  /** Runs one piece of work at a time for each operation, and records and reports it. */
-  async #runAlone<T>(
-    operation: OperationName & ManagedOperation,
-    trigger: string,
-    work: (entry: Entry) => Promise<{ result: T; tell: () => void }>,
-  ): Promise<T> {
+  /** Runs one piece of work at a time for each operation. */
+  async #runAlone<T>(operation: 'drill' | 'snapshot', work: () => Promise<T>): Promise<T> {
     await this.#work.load();
     while (this.#running.has(operation)) {
       await this.#running.get(operation);
     }
-    const mine = this.#recorded(operation, trigger, work);
-    const ended = mine.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#running.set(operation, ended);
+    const mine = work();
+    this.#running.set(operation, succeeded(mine));
     try {
       return await mine;
     } finally {
       this.#running.delete(operation);
-    }
-  }
-
-  async #recorded<T>(
-    operation: OperationName & ManagedOperation,
-    trigger: string,
-    work: (entry: Entry) => Promise<{ result: T; tell: () => void }>,
-  ): Promise<T> {
-    const { signal } = this.#work.stopping;
-    const entry: Entry = { operation, trigger };
-    const isStopped = (error: unknown) => signal.aborted && error === signal.reason;
-    try {
-      const { result, tell } = await recorded(this.#work, entry, () =>
-        work(entry).catch((error) => {
-          entry.nothingDone = isStopped(error);
-          throw error;
-        }),
-      );
-      await this.#work.wentWell(operation);
-      tell();
-      return result;
-    } catch (error) {
-      if (isStopped(error)) {
-        this.#work.skip({
-          operation: operation as 'drill',
-          reason: 'stopping',
-          message: `the ${operation} was ended by stop()`,
-        });
-        throw error;
-      }
-      await this.#work.failed(operation, toError(error), entry.backupId);
-      throw error;
     }
   }
 }

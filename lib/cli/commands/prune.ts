@@ -1,7 +1,7 @@
 import type { BackupEngine } from '../../backup/backup-engine.js';
 import { systemClock } from '../../base/clock.js';
 import { formatSize } from '../../base/units.js';
-import { passesOf, recordedPass } from '../../manager/guarded-delete.js';
+import { deleteInPasses, recordedPass } from '../../manager/guarded-delete.js';
 import { freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { planOf } from '../../manager/pruner.js';
 import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../retention/retention.js';
@@ -168,16 +168,16 @@ async function execute(
     auditLog,
     { detail: { plan: plan.delete, deleted } },
     async () => {
-      const recorder = context.recorder(engine.location, auditLog);
-      for (const pass of passesOf(inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId)))) {
-        context.signal.throwIfAborted();
-        const { ids } = await recordedPass(engine, pass, inventory, {
-          clock: systemClock,
-          recorder,
-          trigger: 'cli',
-        });
-        deleted.push(...ids);
-        for (const backup of pass.filter(({ backupId }) => !ids.includes(backupId))) {
+      const recording = { clock: systemClock, recorder: context.recorder(engine.location, auditLog) };
+      await deleteInPasses(
+        inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId)),
+        async (pass) => {
+          context.signal.throwIfAborted();
+          const { ids } = await recordedPass(recording, engine, pass, inventory, 'cli');
+          deleted.push(...ids);
+          return ids;
+        },
+        async (backup) => {
           context.signal.throwIfAborted();
           try {
             await deleteShown(context, engine, backup, auditLog);
@@ -188,8 +188,8 @@ async function execute(
             context.out.warn(messageOf(error));
             left = exitOf(error);
           }
-        }
-      }
+        },
+      );
     },
     () => ({ bytes: freedBy(inventory, deleted) }),
   );
