@@ -1,50 +1,23 @@
-import type { Clock, SteadyClock } from '../base/clock.js';
 import { errorCode } from '../base/errors.js';
 import { createSnapshot, pruneSnapshots } from '../checkpoints/snapshots.js';
 import { type DrillResult, drillBackup } from '../drill/drill.js';
-import type { BackupInfo } from '../native/backup-info.js';
 import { notingDamage } from './damage.js';
-import { type DatabaseAccess, databaseBehind } from './database-access.js';
-import type { ManagerEngines } from './manager-engines.js';
-import type { ManagedOperation, ManagerEvents, Skipped } from './manager-events.js';
-import type { Settings } from './manager-options.js';
-import type { ManagerState } from './manager-state.js';
+import { databaseBehind } from './database-access.js';
+import type { ExistingBackups } from './existing-backups.js';
+import type { ManagerParts } from './manager-parts.js';
 import { recorded } from './recorded.js';
-import type { Recorder } from './recorder.js';
 import { toError } from './retries.js';
-
-/** What side tasks need from the manager to which they belong. */
-export interface SideTaskHost {
-  readonly settings: Settings;
-  readonly clock: Clock;
-  readonly steady: SteadyClock;
-  readonly database: DatabaseAccess;
-  readonly engines: ManagerEngines;
-  readonly state: ManagerState;
-  readonly recorder: Recorder;
-  /** Aborted when the manager stops. */
-  readonly stopping: AbortController;
-  lastDrill: number | undefined;
-  load(): Promise<void>;
-  find(backupId: number | undefined): Promise<BackupInfo>;
-  tell<K extends keyof ManagerEvents & string>(event: K, ...args: ManagerEvents[K]): void;
-  skip(skipped: Skipped): void;
-  failed(operation: ManagedOperation, error: Error, backupId?: number): Promise<void>;
-  wentWell(operation: ManagedOperation): Promise<void>;
-}
+import { succeeded } from './running-work.js';
 
 /** The work of a manager beside backups: drills and checkpoints. Of each kind, one runs at a time. */
 export class SideTasks {
-  readonly #work: SideTaskHost;
+  readonly #parts: ManagerParts;
+  readonly #existing: Pick<ExistingBackups, 'find'>;
   readonly #running = new Map<string, Promise<unknown>>();
 
-  constructor(work: SideTaskHost) {
-    this.#work = work;
-  }
-
-  /** Resolves when nothing is running any more. */
-  async idle(): Promise<void> {
-    await Promise.all(this.#running.values());
+  constructor(parts: ManagerParts, existing: Pick<ExistingBackups, 'find'>) {
+    this.#parts = parts;
+    this.#existing = existing;
   }
 
   /** Restores a backup, by default the latest, to a temporary directory and compares it. */
@@ -53,15 +26,14 @@ export class SideTasks {
   }
 
   async #drill(asked: number | undefined, trigger: string): Promise<DrillResult> {
-    const { clock, engines, settings, state, stopping, steady } = this.#work;
-    const { signal } = stopping;
+    const { clock, engines, lastTimes, reports, settings, state, stopping: signal } = this.#parts;
     const isStopped = (error: unknown) => signal.aborted && error === signal.reason;
     let backupId: number | undefined;
     try {
-      const result = await recorded(this.#work, { operation: 'drill', trigger }, async ({ note }) => {
+      const result = await recorded(this.#parts, { operation: 'drill', trigger }, async ({ note }) => {
         const { engine } = await engines.open();
         const drillOne = async () => {
-          const info = await this.#work.find(asked);
+          const info = await this.#existing.find(asked);
           backupId = info.backupId;
           note({ backupId, timestamp: info.timestamp.toISOString() });
           const reading = { proves: 'drill', now: () => clock.now() } as const;
@@ -82,15 +54,15 @@ export class SideTasks {
           throw error;
         }
       });
-      this.#work.lastDrill = steady.now();
-      await this.#work.wentWell('drill');
-      this.#work.tell('drilled', result);
+      lastTimes.drilled();
+      await reports.wentWell('drill');
+      reports.tell('drilled', result);
       return result;
     } catch (error) {
       if (isStopped(error)) {
-        this.#work.skip({ operation: 'drill', reason: 'stopping', message: 'the drill was ended by stop()' });
+        reports.skip({ operation: 'drill', reason: 'stopping', message: 'the drill was ended by stop()' });
       } else {
-        await this.#work.failed('drill', toError(error), backupId);
+        await reports.failed('drill', toError(error), backupId);
       }
       throw error;
     }
@@ -102,10 +74,10 @@ export class SideTasks {
   }
 
   async #snapshot(trigger: string): Promise<string> {
+    const { database, engines, reports, settings, steady } = this.#parts;
+    const { snapshotDirectory: directory, snapshotRetention } = settings;
     try {
-      const made = await recorded(this.#work, { operation: 'snapshot', trigger }, async ({ at, elapsed, note }) => {
-        const { database, engines, settings, steady } = this.#work;
-        const { snapshotDirectory: directory, snapshotRetention } = settings;
+      const made = await recorded(this.#parts, { operation: 'snapshot', trigger }, async ({ at, elapsed, note }) => {
         // Opening the engine creates the repository, where the operation will be recorded. If that fails, the checkpoint is made all the
         // same.
         await engines.open().catch(() => undefined);
@@ -117,29 +89,26 @@ export class SideTasks {
         }
         return { path, at, durationMs };
       });
-      await this.#work.wentWell('snapshot');
-      this.#work.tell('snapshot', made);
+      await reports.wentWell('snapshot');
+      reports.tell('snapshot', made);
       return made.path;
     } catch (error) {
-      await this.#work.failed('snapshot', toError(error));
+      await reports.failed('snapshot', toError(error));
       throw error;
     }
   }
 
   /** Runs what a schedule made due and nobody waits for. @returns whether this time of the schedule is done */
   async due(operation: 'drill' | 'snapshot'): Promise<boolean> {
+    const { reports } = this.#parts;
     if (this.#running.has(operation)) {
       const message = `a ${operation} was due while another was running`;
-      this.#work.skip({ operation, trigger: 'schedule', reason: 'running', message });
+      reports.skip({ operation, trigger: 'schedule', reason: 'running', message });
       return true;
     }
     if (operation === 'drill' && (await this.#isEmpty())) {
-      this.#work.skip({
-        operation,
-        trigger: 'schedule',
-        reason: 'empty',
-        message: 'a drill was due before the first backup',
-      });
+      const message = 'a drill was due before the first backup';
+      reports.skip({ operation, trigger: 'schedule', reason: 'empty', message });
       return false;
     }
     return succeeded(operation === 'drill' ? this.drill(undefined, 'schedule') : this.snapshot('schedule'));
@@ -148,7 +117,8 @@ export class SideTasks {
   /** Whether there is no backup yet. Also false if that cannot be found out: the drill itself will then report the problem. */
   async #isEmpty(): Promise<boolean> {
     try {
-      return (await (await this.#work.engines.open()).engine.getLatestBackupInfo()) === undefined;
+      const { engine } = await this.#parts.engines.open();
+      return (await engine.getLatestBackupInfo()) === undefined;
     } catch {
       return false;
     }
@@ -156,11 +126,12 @@ export class SideTasks {
 
   /** Runs one piece of work at a time for each operation. */
   async #runAlone<T>(operation: 'drill' | 'snapshot', work: () => Promise<T>): Promise<T> {
-    await this.#work.load();
+    const { lastTimes, running } = this.#parts;
+    await lastTimes.load();
     while (this.#running.has(operation)) {
       await this.#running.get(operation);
     }
-    const mine = work();
+    const mine = running.track(work());
     this.#running.set(operation, succeeded(mine));
     try {
       return await mine;
@@ -168,12 +139,4 @@ export class SideTasks {
       this.#running.delete(operation);
     }
   }
-}
-
-/** Whether some work succeeds. Never rejects. */
-export function succeeded(work: Promise<unknown>): Promise<boolean> {
-  return work.then(
-    () => true,
-    () => false,
-  );
 }
