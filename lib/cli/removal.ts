@@ -50,26 +50,19 @@ export async function deleteShown(
   context: Context,
   engine: BackupEngine,
   { backupId, timestamp }: { backupId: number; timestamp: Date },
-  auditLog: string | undefined,
   options?: GuardedDeleteOptions,
 ): Promise<void> {
-  await context.recorded(
-    'delete',
-    engine.location,
-    auditLog,
-    { backupId, timestamp: timestamp.toISOString() },
-    async () => {
-      const gone = await deleteUnlessPinned(engine, { backupId, timestamp }, options);
-      if (gone === undefined) {
-        throw new RocksDBError(
-          `backup ${backupId} in ${engine.location} was left alone: it is not what it was when that was decided, or was pinned since`,
-          CHANGED,
-        );
-      }
-      return gone;
-    },
-    ({ uniqueSize }) => ({ bytes: uniqueSize }),
-  );
+  const entry = { operation: 'delete', backupId, timestamp: timestamp.toISOString() } as const;
+  await context.recorded(engine, entry, async ({ note }) => {
+    const gone = await deleteUnlessPinned(engine, { backupId, timestamp }, options);
+    if (gone === undefined) {
+      throw new RocksDBError(
+        `backup ${backupId} in ${engine.location} was left alone: it is not what it was when that was decided, or was pinned since`,
+        CHANGED,
+      );
+    }
+    note({ bytes: gone.uniqueSize });
+  });
 }
 
 /** While it is not known which backups were pinned, nothing may be deleted. */

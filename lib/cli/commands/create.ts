@@ -147,20 +147,18 @@ export const create = defineCommand({
                 checkDiskSpace: !options['no-space-check'],
               }),
             );
-          const info = await context.recorded(
-            'create',
-            engine.location,
-            options['audit-log'],
-            {},
-            back,
-            ({ backupId, timestamp, kind, databaseId }) => ({
+          const info = await context.recorded(engine, { operation: 'create' }, async ({ note }) => {
+            const made = await back();
+            const { backupId, timestamp, kind, databaseId } = made;
+            note({
               backupId,
               timestamp: timestamp.toISOString(),
               kind,
               ...(databaseId === undefined ? {} : { databaseId }),
               bytes: bytesCopied,
-            }),
-          );
+            });
+            return made;
+          });
           return { info, bytesCopied, database: db.path, location: engine.location };
         });
       },
@@ -168,9 +166,7 @@ export const create = defineCommand({
     const durationMs = performance.now() - begin;
     const checksum = options.verify === 'checksum';
     if (options.verify !== undefined) {
-      await withDirectory(DIR, (engine) =>
-        verifyOne(context, engine, made.info, { checksum, auditLog: options['audit-log'] }),
-      );
+      await withDirectory(DIR, (engine) => verifyOne(context, engine, made.info, { checksum }));
     }
     return {
       json: {

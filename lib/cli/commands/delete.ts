@@ -5,6 +5,7 @@ import { deletingUnpinned } from '../../manager/guarded-delete.js';
 import { freedBy, readInventory } from '../../manager/inventory.js';
 import { isSameBackup } from '../../manager/operation-record.js';
 import { isPinned } from '../../manager/pins.js';
+import type { Entry } from '../../manager/recorded.js';
 import type { BackupInfo } from '../../native/backup-info.js';
 import { byDatabase } from '../../retention/databases.js';
 import { defineCommand } from '../command.js';
@@ -92,9 +93,9 @@ export const deleteBackups = defineCommand({
             const info = goes.find((backup) => backup.backupId === backupId);
             if (info !== undefined) {
               const { force } = options;
-              await deleteShown(context, engine, info, options['audit-log'], { force, named: true });
+              await deleteShown(context, engine, info, { force, named: true });
             } else {
-              await context.recorded('delete', engine.location, options['audit-log'], { backupId }, () =>
+              await context.recorded(engine, { operation: 'delete', backupId }, () =>
                 deletingUnpinned(engine, async (state, { deleteBackups }) => {
                   refuseLostPins({ state });
                   await deleteBackups([backupId], { force: options.force });
@@ -176,13 +177,8 @@ export const purge = defineCommand({
         }
         await context.confirm(plan, 'Delete?', options);
         context.signal.throwIfAborted();
-        await context.recorded(
-          'prune',
-          engine.location,
-          options['audit-log'],
-          { bytes: bytesFreed, detail: { deleted, kept, keep } },
-          () => purgeShown(engine, goes, keep, options.force),
-        );
+        const entry: Entry = { operation: 'prune', bytes: bytesFreed, detail: { deleted, kept, keep } };
+        await context.recorded(engine, entry, () => purgeShown(engine, goes, keep, options.force));
         return {
           json,
           text: () => [

@@ -165,16 +165,10 @@ export const gc = defineCommand({
           );
         }
         context.signal.throwIfAborted();
-        const restores = await context.recorded(
-          'gc',
-          engine.location,
-          options['audit-log'],
-          { bytes: bytesFreed },
-          async () => {
-            await engine.garbageCollect({ force: options.force });
-            return options.restores === undefined ? [] : removeRestoreLeftovers(options.restores);
-          },
-        );
+        const restores = await context.recorded(engine, { operation: 'gc', bytes: bytesFreed }, async () => {
+          await engine.garbageCollect({ force: options.force });
+          return options.restores === undefined ? [] : removeRestoreLeftovers(options.restores);
+        });
         return {
           json: json(restores),
           text: () => [

@@ -1,9 +1,9 @@
 import type { BackupEngine } from '../../backup/backup-engine.js';
-import { systemClock } from '../../base/clock.js';
 import { formatSize } from '../../base/units.js';
 import { deleteInPasses, recordedPass } from '../../manager/guarded-delete.js';
 import { freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { planOf } from '../../manager/pruner.js';
+import type { Entry } from '../../manager/recorded.js';
 import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../retention/retention.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
@@ -72,20 +72,19 @@ export const prune = defineCommand({
     return withDirectory(
       DIR,
       async (engine) => {
-        const auditLog = options['audit-log'];
-        let { plan, inventory } = await planned(context, engine, policy, auditLog);
+        let { plan, inventory } = await planned(context, engine, policy);
         const unverified = inventory.backups.filter(
           ({ backupId, state }) => plan.verifyFirst.includes(backupId) && state === 'unverified',
         );
         if (dryRun) {
-          ({ plan } = await planned(context, engine, policy, auditLog, { requireVerified: false }));
+          ({ plan } = await planned(context, engine, policy, { requireVerified: false }));
         } else if (unverified.length > 0) {
           // No backup of a database is deleted before its newest backup is verified.
           const { checksum } = options;
           for (const newest of unverified) {
-            await verifyOne(context, engine, newest, { checksum, auditLog });
+            await verifyOne(context, engine, newest, { checksum });
           }
-          ({ plan, inventory } = await planned(context, engine, policy, auditLog));
+          ({ plan, inventory } = await planned(context, engine, policy));
         }
         const answer = (deleted: number[]) => ({
           location: engine.location,
@@ -120,7 +119,7 @@ export const prune = defineCommand({
           return { json: answer([]), text: () => lines };
         }
         await context.confirm([...lines, ''], 'Delete?', options);
-        const { deleted, left } = await execute(context, engine, { plan, inventory }, auditLog);
+        const { deleted, left } = await execute(context, engine, { plan, inventory });
         const which = `${deleted.length === 1 ? 'backup' : 'backups'} ${deleted.join(', ')}`;
         return {
           json: answer(deleted),
@@ -142,11 +141,10 @@ async function planned(
   context: Context,
   engine: BackupEngine,
   policy: RetentionPolicy,
-  auditLog: string | undefined,
   options: RetentionOptions = {},
 ): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
   // On a full disk, the verify before a prune cannot be written to the history. The recorder knows it, so it counts all the same.
-  const inventory = await readInventory(engine, context.recorder(engine.location, auditLog));
+  const inventory = await readInventory(engine, context.recorder(engine.location));
   return { plan: planOf(inventory, policy, context.now(), 'with --checksum', options), inventory };
 }
 
@@ -154,46 +152,39 @@ async function planned(
  * Deletes the backups that the plan says, oldest first. Skips those that were pinned in the meantime or are being read. @returns the ids of
  * the deleted backups, and the exit of the command if some could not be deleted
  */
-async function execute(
+function execute(
   context: Context,
   engine: BackupEngine,
   { plan, inventory }: { plan: RetentionPlan; inventory: Inventory },
-  auditLog: string | undefined,
 ): Promise<{ deleted: number[]; left: Exit | undefined }> {
   const deleted: number[] = [];
-  let left: Exit | undefined;
-  await context.recorded(
-    'prune',
-    engine.location,
-    auditLog,
-    { detail: { plan: plan.delete, deleted } },
-    async () => {
-      const recording = { clock: systemClock, recorder: context.recorder(engine.location, auditLog) };
-      await deleteInPasses(
-        inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId)),
-        async (pass) => {
-          context.signal.throwIfAborted();
-          const { ids } = await recordedPass(recording, engine, pass, inventory, 'cli');
-          deleted.push(...ids);
-          return ids;
-        },
-        async (backup) => {
-          context.signal.throwIfAborted();
-          try {
-            await deleteShown(context, engine, backup, auditLog);
-            deleted.push(backup.backupId);
-          } catch (error) {
-            const code = codeOf(error);
-            if (code !== CHANGED && code !== 'BACKUP_IN_USE') throw error;
-            context.out.warn(messageOf(error));
-            left = exitOf(error);
-          }
-        },
-      );
-    },
-    () => ({ bytes: freedBy(inventory, deleted) }),
-  );
-  return { deleted, left };
+  const entry: Entry = { operation: 'prune', detail: { plan: plan.delete, deleted } };
+  return context.recorded(engine, entry, async ({ note }) => {
+    let left: Exit | undefined;
+    await deleteInPasses(
+      inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId)),
+      async (pass) => {
+        context.signal.throwIfAborted();
+        const { ids } = await recordedPass(context.recording(engine.location), engine, pass, inventory, 'cli');
+        deleted.push(...ids);
+        return ids;
+      },
+      async (backup) => {
+        context.signal.throwIfAborted();
+        try {
+          await deleteShown(context, engine, backup);
+          deleted.push(backup.backupId);
+        } catch (error) {
+          const code = codeOf(error);
+          if (code !== CHANGED && code !== 'BACKUP_IN_USE') throw error;
+          context.out.warn(messageOf(error));
+          left = exitOf(error);
+        }
+      },
+    );
+    note({ bytes: freedBy(inventory, deleted) });
+    return { deleted, left };
+  });
 }
 
 function planLines(plan: RetentionPlan, { out: { style } }: Context): string[] {

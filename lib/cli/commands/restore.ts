@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { BackupEngine, RestoreBackupOptions } from '../../backup/backup-engine.js';
 import { damageInWords, damageLookup, readKnownDamage } from '../../backup/known-damage.js';
 import { formatDuration, formatSize } from '../../base/units.js';
+import type { Entry } from '../../manager/recorded.js';
 import type { BackupInfo, RestorePlan } from '../../native/backup-info.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
@@ -175,27 +176,26 @@ export const restore = defineCommand({
             await context.confirm([replaces(engine, plan, restoreOptions)], 'Replace it?', options);
           }
         }
-        const restored = await context.recorded(
-          'restore',
-          engine.location,
-          options['audit-log'],
-          {
-            backupId: info.backupId,
-            timestamp: info.timestamp.toISOString(),
-            bytes: info.size,
-            detail: { target },
-          },
-          () =>
-            notingDamage(context, engine, info, options.reuse === undefined ? 'every byte' : 'sizes', () =>
-              context.long(`restore ${info.backupId}`, (operation) =>
-                engine.restoreBackup(info.backupId, target, {
-                  ...operation,
-                  ...restoreOptions,
-                }),
-              ),
+        const { backupId, timestamp, size } = info;
+        const entry: Entry = {
+          operation: 'restore',
+          backupId,
+          timestamp: timestamp.toISOString(),
+          bytes: size,
+          detail: { target },
+        };
+        const restored = await context.recorded(engine, entry, async ({ note }) => {
+          const proves = options.reuse === undefined ? 'every byte' : 'sizes';
+          const done = await notingDamage(context, engine, info, proves, () =>
+            context.long(`restore ${backupId}`, (task) =>
+              engine.restoreBackup(backupId, target, { ...task, ...restoreOptions }),
             ),
-          ({ keptOld }) => (keptOld === undefined ? {} : { detail: { target, keptOld } }),
-        );
+          );
+          if (done.keptOld !== undefined) {
+            note({ detail: { target, keptOld: done.keptOld } });
+          }
+          return done;
+        });
         const durationMs = performance.now() - begin;
         const { bytesCopied, bytesReused, filesReused, keptOld, keptOldLogs } = restored;
         return {

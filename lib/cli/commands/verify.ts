@@ -15,17 +15,12 @@ import { errorAsJson } from '../output/output.js';
 import { safe } from '../output/text.js';
 import { array, count, flag, number, object, ref, text, time } from '../schema.js';
 
-interface VerifyOptions {
-  checksum: boolean;
-  auditLog: string | undefined;
-}
-
 /** Verifies one backup and records the result. */
 export function verifyOne(
   context: Context,
   engine: BackupEngine,
   info: BackupInfo,
-  { checksum, auditLog }: VerifyOptions,
+  { checksum }: { checksum: boolean },
 ): Promise<void> {
   const { backupId, timestamp, size } = info;
   const verify = () =>
@@ -33,12 +28,10 @@ export function verifyOne(
       // A check of names and sizes reads no bytes, so it has no progress.
       engine.verifyBackup(backupId, checksum ? { signal, onProgress, checksum } : { signal, checksum }),
     );
-  return context.recorded(
-    'verify',
-    engine.location,
-    auditLog,
-    { backupId, timestamp: timestamp.toISOString(), checksum, bytes: checksum ? size : 0 },
-    () => notingDamage(context, engine, info, checksum ? 'every byte' : 'sizes', verify),
+  const bytes = checksum ? size : 0;
+  const entry = { operation: 'verify', backupId, timestamp: timestamp.toISOString(), checksum, bytes } as const;
+  return context.recorded(engine, entry, () =>
+    notingDamage(context, engine, info, checksum ? 'every byte' : 'sizes', verify),
   );
 }
 
@@ -128,7 +121,7 @@ export const verify = defineCommand({
               ...end,
             });
           try {
-            await verifyOne(context, engine, info, { checksum, auditLog: options['audit-log'] });
+            await verifyOne(context, engine, info, { checksum });
             said({});
           } catch (error) {
             // If several backups are verified, an unreadable one does not stop the others.
