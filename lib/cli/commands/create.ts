@@ -164,9 +164,10 @@ export const create = defineCommand({
       },
     );
     const durationMs = performance.now() - begin;
-    const checksum = options.verify === 'checksum';
-    if (options.verify !== undefined) {
-      await withDirectory(DIR, (engine) => verifyOne(context, engine, made.info, { checksum }));
+    const { verify } = options;
+    const checksum = verify === 'checksum';
+    if (verify !== undefined) {
+      await withDirectory(DIR, (engine) => verifyOne(context, engine, made.info, verify));
     }
     return {
       json: {

@@ -80,9 +80,8 @@ export const prune = defineCommand({
           ({ plan } = await planned(context, engine, policy, { requireVerified: false }));
         } else if (unverified.length > 0) {
           // No backup of a database is deleted before its newest backup is verified.
-          const { checksum } = options;
           for (const newest of unverified) {
-            await verifyOne(context, engine, newest, { checksum });
+            await verifyOne(context, engine, newest, options.checksum ? 'checksum' : 'size');
           }
           ({ plan, inventory } = await planned(context, engine, policy));
         }
