@@ -8,7 +8,7 @@ import { readInventory } from '../../manager/inventory.js';
 import type { RestoreLeftover } from '../../native/backup-info.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
-import { linesOf, safe } from '../output/text.js';
+import { counted, linesOf, safe } from '../output/text.js';
 import { missingPinsLine } from '../removal.js';
 import { array, count, flag, object, text } from '../schema.js';
 
@@ -163,8 +163,6 @@ function asJson(
 ) {
   return { location, files, bytesFreed, restores, dryRun };
 }
-
-const counted = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`;
 
 /** Joins what is said of the files and what is said of the killed restores, where there are any. */
 function both({ files, killed }: Plan, ofFiles: string, ofKilled: string): string {

@@ -13,7 +13,7 @@ import { findBefore } from '../find-before.js';
 import { backupAsJson } from '../json.js';
 import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
 import type { Result } from '../output/output.js';
-import { linesOf, safe } from '../output/text.js';
+import { counted, linesOf, safe } from '../output/text.js';
 import { count, flag, number, object, oneOf, ref, text } from '../schema.js';
 import { localTime } from '../time.js';
 
@@ -281,14 +281,12 @@ function asResult(
         walDir !== undefined &&
           `its write-ahead log is in ${safe(walDir)}: a database that is opened without it lacks its newest data`,
         reuse !== undefined &&
-          `${formatSize(bytesCopied)} copied; ${formatSize(bytesReused)} in ${filesOf(filesReused)} reused`,
+          `${formatSize(bytesCopied)} copied; ${formatSize(bytesReused)} in ${counted(filesReused, 'file')} reused`,
         keptOld !== undefined && `the database that was there is now ${safe(keptOld)}`,
         keptOldLogs !== undefined && `its logs are now ${safe(keptOldLogs)}`,
       ),
   };
 }
-
-const filesOf = (files: number) => `${files} ${files === 1 ? 'file' : 'files'}`;
 
 const backupOf = (location: string, { backup }: RestorePlan) =>
   `backup ${backup.backupId} of ${safe(location)}, begun ${localTime(backup.timestamp)}, ${formatSize(backup.size)}`;
@@ -311,7 +309,8 @@ function replaces(location: string, plan: RestorePlan, { keepOld }: RestoreBacku
 
 function planAsResult(location: string, plan: RestorePlan, how: RestoreBackupOptions, durationMs: number): Result {
   const { target, targetHolds, targetDatabaseId, bytesToCopy, bytesToReuse, filesToReuse, bytesFree } = plan;
-  const reuses = bytesToReuse === 0 ? '' : ` and reuses ${formatSize(bytesToReuse)} in ${filesOf(filesToReuse)}`;
+  const reuses =
+    bytesToReuse === 0 ? '' : ` and reuses ${formatSize(bytesToReuse)} in ${counted(filesToReuse, 'file')}`;
   const free = bytesFree === undefined ? '' : `; ${formatSize(bytesFree)} are free`;
   return {
     json: {

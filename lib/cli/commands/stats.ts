@@ -9,7 +9,7 @@ import { withDirectory } from '../directory.js';
 import { recordedInOwnWords } from '../errors.js';
 import type { Style } from '../output/style.js';
 import { pairs, table } from '../output/table.js';
-import { safe } from '../output/text.js';
+import { counted, safe } from '../output/text.js';
 import { array, count, number, object, ref, text, time } from '../schema.js';
 import { age, localTime } from '../time.js';
 
@@ -129,9 +129,7 @@ function linesAbout(summary: Summary, now: Date, style: Style): string[] {
   const when = (time: Date | undefined) => time && `${localTime(time)}, ${ago(time)}`;
   const bad = (ids: readonly number[]) => style.bad(ids.join(', '));
   const among = (own: Summary['databases'][number]) =>
-    databases.length === 1
-      ? ''
-      : `: ${own.backups} ${own.backups === 1 ? 'backup' : 'backups'}, the newest ${ago(own.newest)}`;
+    databases.length === 1 ? '' : `: ${counted(own.backups, 'backup')}, the newest ${ago(own.newest)}`;
   return [
     ...pairs([
       ['Directory', safe(location)],
