@@ -5,3 +5,8 @@ import type { BackupInfo } from '../native/backup-info.js';
 export function logShare({ size, logBytes }: BackupInfo): string {
   return logBytes > 1e6 && logBytes > size / 2 ? formatSize(logBytes) : '';
 }
+
+/** Names some backups: `backup 3`, `backups 3, 4`. */
+export function backupsNamed(ids: readonly number[]): string {
+  return `${ids.length === 1 ? 'backup' : 'backups'} ${ids.join(', ')}`;
+}

@@ -1,16 +1,14 @@
 import { createInterface } from 'node:readline';
-import type { NewRecord, OperationName } from '../manager/operation-record.js';
-import type { Entry } from '../manager/recorded.js';
+import type { BackupEngine } from '../backup/backup-engine.js';
+import type { Entry, Recording, Running } from '../manager/recorded.js';
 import type { Recorder } from '../manager/recorder.js';
 import type { Progress } from '../native/backup-info.js';
+import type { Storage } from '../storage/storage.js';
 import { reasonOf, StoppedError, UsageError } from './errors.js';
 import type { Interrupts } from './interrupts.js';
 import type { Output } from './output/output.js';
 import { reporterFor, type Told, told } from './output/progress.js';
 import { safeLines, unstyled } from './output/text.js';
-
-/** The details that an operation adds to its history entry. */
-export type RecordDetails = Partial<Omit<NewRecord, 'operation' | 'at' | 'ok' | 'durationMs' | 'error'>>;
 
 /** What a long operation gets. */
 export interface LongTask<P> {
@@ -25,6 +23,7 @@ export class Context {
   readonly #stdin: NodeJS.ReadStream;
   readonly #recorders = new Map<string, Recorder>();
   readonly #told = new Set<string>();
+  #auditLog: string | undefined;
   #endProgress: (() => void) | undefined;
 
   constructor(out: Output, interrupts: Interrupts, stdin: NodeJS.ReadStream) {
@@ -124,18 +123,28 @@ export class Context {
     this.out.warn(text);
   }
 
+  /** Records in this file, too, what is done from now on: the value of --audit-log. */
+  setAuditLog(file: string | undefined): void {
+    this.#auditLog = file;
+  }
+
+  /** What is needed to record an operation on a repository. */
+  recording(storage: Storage): Recording {
+    const clock = { now: () => this.now().getTime(), monotonic: () => performance.now() };
+    return { clock, recorder: this.recorder(storage) };
+  }
+
   /** The recorder for a repository. The whole command uses the same one, because it keeps entries that could not be written. */
-  recorder(location: string, auditLog: string | undefined): Recorder {
-    const name = JSON.stringify([location, auditLog]);
+  recorder(storage: Storage): Recorder {
+    const { name } = storage;
     let recorder = this.#recorders.get(name);
     if (recorder === undefined) {
       // Loaded only when it is needed, because it loads the engine too.
       const { Recorder } = require('../manager/recorder.js') as typeof import('../manager/recorder.js');
-      const { openStorage } = require('../storage/storage.js') as typeof import('../storage/storage.js');
-      recorder = new Recorder(openStorage(location), {
-        auditLog,
+      recorder = new Recorder(storage, {
+        auditLog: this.#auditLog,
         onProblem: ({ to, cause }) =>
-          this.warnOnce([reasonOf(cause)], `${to} of ${location} could not be written: ${reasonOf(cause)}`),
+          this.warnOnce([reasonOf(cause)], `${to} of ${name} could not be written: ${reasonOf(cause)}`),
       });
       this.#recorders.set(name, recorder);
     }
@@ -143,24 +152,15 @@ export class Context {
   }
 
   /**
-   * Does some work and records that it was done, or that it failed. `learned` returns the details that are known only afterwards. If
-   * recording fails, a warning says so and nothing else changes.
+   * Does some work on a repository and records that it was done, or that it failed. If recording fails, a warning says so and nothing else
+   * changes.
    */
-  async recorded<T>(
-    operation: OperationName,
-    location: string,
-    auditLog: string | undefined,
-    details: RecordDetails,
-    run: () => Promise<T>,
-    learned: (result: T) => RecordDetails = () => ({}),
+  recorded<T>(
+    { storage }: BackupEngine,
+    { operation, ...details }: Entry,
+    work: (running: Running) => Promise<T>,
   ): Promise<T> {
     const { recorded } = require('../manager/recorded.js') as typeof import('../manager/recorded.js');
-    const clock = { now: () => this.now().getTime(), monotonic: () => performance.now() };
-    const entry: Entry = { operation, trigger: 'cli', ...details };
-    return recorded({ clock, recorder: this.recorder(location, auditLog) }, entry, async () => {
-      const result = await run();
-      Object.assign(entry, learned(result));
-      return result;
-    });
+    return recorded(this.recording(storage), { operation, trigger: 'cli', ...details }, work);
   }
 }

@@ -6,6 +6,7 @@ import { RocksDBError } from '../base/errors.js';
 import type { Database } from '../database/database.js';
 import type { BackupInfo, UnreadableBackup } from '../native/backup-info.js';
 import { byDatabase } from '../retention/databases.js';
+import { backupsNamed } from './backup-text.js';
 import type { Context } from './context.js';
 import { capital, notFound } from './errors.js';
 import { parseBackupId } from './parse.js';
@@ -80,7 +81,9 @@ export async function findBackup(
   const { backupId } = latest;
   const unreadable = corrupt.map((backup) => backup.backupId).filter((other) => other > backupId);
   if (unreadable.length > 0) {
-    context.out.warn(`${subject(unreadable)} in ${engine.location} cannot be read; the latest that can is ${backupId}`);
+    context.out.warn(
+      `${backupsNamed(unreadable)} in ${engine.location} cannot be read; the latest that can is ${backupId}`,
+    );
   }
   const databases = byDatabase(backups);
   if (databases.length > 1) {
@@ -114,13 +117,11 @@ export function warnOfPassed(
 ): void {
   if (passed.length > 0) {
     context.out.warn(
-      `${subject(passed)} in ${location} ${passed.length === 1 ? 'is' : 'are'} known to be damaged, and passed over for ${chosen}. ` +
+      `${backupsNamed(passed)} in ${location} ${passed.length === 1 ? 'is' : 'are'} known to be damaged, and passed over for ${chosen}. ` +
         'verify --checksum says whether that still holds; --include-damaged takes the latest as it is.',
     );
   }
 }
-
-const subject = (ids: readonly number[]) => `${ids.length === 1 ? 'backup' : 'backups'} ${ids.join(', ')}`;
 
 /** The error if no backup can be used: there is none, or all are damaged. */
 export function noneUsable(
@@ -137,10 +138,10 @@ export function noneUsable(
     `${location} has no backup that can be used.` +
       (damaged.length === 0
         ? ''
-        : ` ${capital(subject(damaged))} ${damaged.length === 1 ? 'is' : 'are'} known to be damaged: --include-damaged takes the latest as it is.`) +
+        : ` ${capital(backupsNamed(damaged))} ${damaged.length === 1 ? 'is' : 'are'} known to be damaged: --include-damaged takes the latest as it is.`) +
       (latest === undefined
         ? ''
-        : ` ${capital(subject(unreadable))} cannot be read. Backup ${latest.backupId}: ${latest.reason}`),
+        : ` ${capital(backupsNamed(unreadable))} cannot be read. Backup ${latest.backupId}: ${latest.reason}`),
     'BACKUP_CORRUPT',
   );
 }

@@ -1,5 +1,6 @@
 import type { BackupEngine } from '../backup/backup-engine.js';
 import type { BackupInfo } from '../native/backup-info.js';
+import { backupsNamed } from './backup-text.js';
 import type { Context } from './context.js';
 import { knownDamaged, noneUsable, warnOfPassed } from './directory.js';
 import { notFound } from './errors.js';
@@ -68,9 +69,7 @@ export async function findBefore(
   const next = infos.find(({ backupId }) => backupId > found.backupId)?.backupId ?? Number.POSITIVE_INFINITY;
   const passed = corrupt.filter((id) => id > found.backupId && id < next);
   if (passed.length > 0) {
-    context.out.warn(
-      `${passed.length === 1 ? 'backup' : 'backups'} ${passed.join(', ')} may have been nearer to ${localTime(before)}, and cannot be read`,
-    );
+    context.out.warn(`${backupsNamed(passed)} may have been nearer to ${localTime(before)}, and cannot be read`);
   }
   const meant = latestBefore(infos, before)?.found.backupId ?? found.backupId;
   warnOfPassed(

@@ -5,6 +5,7 @@ import { deleteUnlessPinned, type GuardedDeleteOptions } from '../manager/guarde
 import { type BackupRecord, type Inventory, missingPins } from '../manager/inventory.js';
 import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
 import type { BackupInfo } from '../native/backup-info.js';
+import { backupsNamed } from './backup-text.js';
 import type { Context } from './context.js';
 import { capital } from './errors.js';
 import { safe } from './output/text.js';
@@ -24,8 +25,8 @@ export function unreadablePlan(location: string, backupIds: readonly number[], f
   if (backupIds.length === 0) {
     return [];
   }
-  const [backups, they] = backupIds.length === 1 ? ['backup', 'it'] : ['backups', 'they'];
-  const what = `${backups} ${backupIds.join(', ')} in ${safe(location)}, which cannot be read`;
+  const they = backupIds.length === 1 ? 'it' : 'they';
+  const what = `${backupsNamed(backupIds)} in ${safe(location)}, which cannot be read`;
   return [
     force
       ? `This gives up ${what}: the files that only ${they} had are deleted for good.`
@@ -35,11 +36,11 @@ export function unreadablePlan(location: string, backupIds: readonly number[], f
 
 /** For a user who wants to delete other backups: says which backups cannot be read, and why the latest of them cannot. */
 export function unreadableLine({ corrupt }: Inventory): string {
-  const ids = corrupt.map(({ backupId }) => backupId).join(', ');
+  const which = capital(backupsNamed(corrupt.map(({ backupId }) => backupId)));
   const latest = corrupt.at(-1);
   const why = unreadableFor(latest?.reason ?? '');
   const todo = why === 'damage' ? '' : `. ${capital(toReadAgain(why))}`;
-  return `${corrupt.length === 1 ? 'Backup' : 'Backups'} ${ids} cannot be read, and nothing goes before that is settled. Backup ${latest?.backupId}: ${safe(latest?.reason ?? '')}${todo}`;
+  return `${which} cannot be read, and nothing goes before that is settled. Backup ${latest?.backupId}: ${safe(latest?.reason ?? '')}${todo}`;
 }
 
 /** The error code if a backup has changed since it was decided to delete it. */
@@ -50,26 +51,19 @@ export async function deleteShown(
   context: Context,
   engine: BackupEngine,
   { backupId, timestamp }: { backupId: number; timestamp: Date },
-  auditLog: string | undefined,
   options?: GuardedDeleteOptions,
 ): Promise<void> {
-  await context.recorded(
-    'delete',
-    engine.location,
-    auditLog,
-    { backupId, timestamp: timestamp.toISOString() },
-    async () => {
-      const gone = await deleteUnlessPinned(engine, { backupId, timestamp }, options);
-      if (gone === undefined) {
-        throw new RocksDBError(
-          `backup ${backupId} in ${engine.location} was left alone: it is not what it was when that was decided, or was pinned since`,
-          CHANGED,
-        );
-      }
-      return gone;
-    },
-    ({ uniqueSize }) => ({ bytes: uniqueSize }),
-  );
+  const entry = { operation: 'delete', backupId, timestamp: timestamp.toISOString() } as const;
+  await context.recorded(engine, entry, async ({ note }) => {
+    const gone = await deleteUnlessPinned(engine, { backupId, timestamp }, options);
+    if (gone === undefined) {
+      throw new RocksDBError(
+        `backup ${backupId} in ${engine.location} was left alone: it is not what it was when that was decided, or was pinned since`,
+        CHANGED,
+      );
+    }
+    note({ bytes: gone.uniqueSize });
+  });
 }
 
 /** While it is not known which backups were pinned, nothing may be deleted. */
@@ -85,18 +79,18 @@ export function missingPinsLine(inventory: Pick<Inventory, 'backups' | 'corrupt'
   if (ids.length === 0) {
     return undefined;
   }
-  const [backups, are, their] =
-    ids.length === 1 ? ['Backup', 'is', 'its meta file was'] : ['Backups', 'are', 'their meta files were'];
-  return `${backups} ${ids.join(', ')}, pinned, ${are} not there any more: ${their} removed, or another program deleted ${ids.length === 1 ? 'it' : 'them'}. If files are left, bring the meta back to meta/ before anything is deleted or backed up; or give up on ${ids.length === 1 ? 'it' : 'them'} with unpin`;
+  const [are, their, them] =
+    ids.length === 1 ? ['is', 'its meta file was', 'it'] : ['are', 'their meta files were', 'them'];
+  return `${capital(backupsNamed(ids))}, pinned, ${are} not there any more: ${their} removed, or another program deleted ${them}. If files are left, bring the meta back to meta/ before anything is deleted or backed up; or give up on ${them} with unpin`;
 }
 
 /** Refuses to delete pinned backups. They are kept until they are unpinned, whoever asks. */
 export function refusePinned({ location }: Inventory, backups: readonly BackupRecord[], instead: string): void {
   const pinned = backups.filter((backup) => backup.pinned).map(({ backupId }) => backupId);
   if (pinned.length > 0) {
-    const [subject, verb] = pinned.length === 1 ? ['backup', 'is'] : ['backups', 'are'];
+    const verb = pinned.length === 1 ? 'is' : 'are';
     throw new RocksDBError(
-      `${subject} ${pinned.join(', ')} in ${location} ${verb} pinned, and nothing was deleted: ${instead}.`,
+      `${backupsNamed(pinned)} in ${location} ${verb} pinned, and nothing was deleted: ${instead}.`,
       'BACKUP_PINNED',
     );
   }

@@ -36,6 +36,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       return exitCodes.usage.number;
     }
     const { command, args, options } = parseLine(argv, commands, context.now());
+    context.setAuditLog(options['audit-log'] as string | undefined);
     interrupts.install();
     const result = await command.run(context, args as never, options as never);
     context.endProgress();

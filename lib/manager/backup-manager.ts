@@ -3,23 +3,23 @@ import { type Clock, systemClock } from '../base/clock.js';
 import { invalidOption, RocksDBError } from '../base/errors.js';
 import { listSnapshots, type SnapshotInfo } from '../checkpoints/snapshots.js';
 import type { DrillResult } from '../drill/drill.js';
-import type { BackupInfo, BackupKind } from '../native/backup-info.js';
+import type { BackupInfo } from '../native/backup-info.js';
 import type { RetentionPlan } from '../retention/retention.js';
-import { pinBackup } from './guarded-delete.js';
-import { type BackupRecord, readInventory } from './inventory.js';
+import { ExistingBackups } from './existing-backups.js';
+import type { BackupRecord } from './inventory.js';
 import type { ManagerEvents } from './manager-events.js';
 import { type BackupManagerOptions, checkManagerOptions } from './manager-options.js';
+import { type ManagerParts, partsOf } from './manager-parts.js';
+import { ManagerSchedules } from './manager-schedules.js';
 import type { ManagerStatus } from './manager-status.js';
-import { ManagerWork } from './manager-work.js';
 import { ManagerMetrics } from './metrics.js';
-import { unpin } from './pins.js';
-import type { ScheduleEntry } from './schedule.js';
-import { updateState } from './state.js';
+import { NewBackups } from './new-backups.js';
+import { SideTasks } from './side-tasks.js';
 import type { ManagerStats } from './statistics.js';
-import { createTicker, type Ticker } from './ticker.js';
+import { earliest } from './ticker.js';
 
 /** Parts of a manager that only tests replace. */
-export interface ManagerParts {
+export interface ReplacedParts {
   clock?: Clock | undefined;
   random?: (() => number) | undefined;
 }
@@ -57,21 +57,30 @@ export interface StopOptions {
  * });
  */
 export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncDisposable {
-  readonly #work: ManagerWork;
-  readonly #random: () => number;
+  readonly #stopping = new AbortController();
+  readonly #abort = new AbortController();
+  readonly #parts: ManagerParts;
+  readonly #existingBackups: ExistingBackups;
+  readonly #newBackups: NewBackups;
+  readonly #sideTasks: SideTasks;
+  readonly #schedules: ManagerSchedules;
   readonly #metrics: ManagerMetrics | undefined;
-  #backupTickers: Ticker[] = [];
-  #drillTickers: Ticker[] = [];
-  #snapshotTickers: Ticker[] = [];
   #started = false;
-  #keepsTime = false;
   #stopped: Promise<void> | undefined;
 
-  constructor(options: BackupManagerOptions, { clock = systemClock, random = Math.random }: ManagerParts = {}) {
+  constructor(options: BackupManagerOptions, { clock = systemClock, random = Math.random }: ReplacedParts = {}) {
     super();
     const settings = checkManagerOptions(options);
-    this.#random = random;
-    this.#work = new ManagerWork(this, settings, clock, random);
+    const signals = { stopping: this.#stopping.signal, abort: this.#abort.signal };
+    this.#parts = partsOf({ settings, clock, random, ...signals }, this);
+    this.#existingBackups = new ExistingBackups(this.#parts);
+    this.#newBackups = new NewBackups(this.#parts, this.#existingBackups);
+    this.#sideTasks = new SideTasks(this.#parts, this.#existingBackups);
+    this.#schedules = new ManagerSchedules(this.#parts, {
+      backup: () => this.#newBackups.scheduleDue(),
+      drill: () => this.#sideTasks.due('drill'),
+      snapshot: () => this.#sideTasks.due('snapshot'),
+    });
     if (settings.metrics !== undefined) {
       this.#metrics = new ManagerMetrics(settings.metrics, this);
     }
@@ -79,17 +88,17 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
 
   /** The directory of the repository. */
   get location(): string {
-    return this.#work.location;
+    return this.#parts.location;
   }
 
   /** How many backups in a row have failed, counted across restarts. 0 if the last one succeeded. */
   get consecutiveFailures(): number {
-    return this.#work.state.memory.consecutiveFailures.create ?? 0;
+    return this.#parts.state.memory.consecutiveFailures.create ?? 0;
   }
 
   /** How many incremental backups were made since the last full one, counted across restarts. */
   get incrementalsSinceFull(): number {
-    return this.#work.state.memory.incrementalsSinceFull ?? 0;
+    return this.#parts.state.memory.incrementalsSinceFull ?? 0;
   }
 
   /**
@@ -100,7 +109,12 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     this.#assertUsable();
     if (!this.#started) {
       this.#started = true;
-      void this.#work.load().then(() => this.#startTickers());
+      void this.#parts.lastTimes.load().then(() => {
+        if (this.#stopped === undefined) {
+          this.#schedules.start();
+          this.#newBackups.changes.start();
+        }
+      });
     }
   }
 
@@ -113,7 +127,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    * manager.notifyChange();
    */
   notifyChange(): void {
-    this.#work.changes.notify();
+    this.#newBackups.changes.notify();
   }
 
   /**
@@ -126,21 +140,24 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    * @example
    * const { backupId } = await manager.backupNow();
    */
-  backupNow({ skipUnchanged = false }: { skipUnchanged?: boolean | undefined } = {}): Promise<BackupInfo> {
-    return this.#demand('auto', skipUnchanged);
+  async backupNow({ skipUnchanged = false }: { skipUnchanged?: boolean | undefined } = {}): Promise<BackupInfo> {
+    this.#assertUsable();
+    return this.#newBackups.demand('auto', skipUnchanged);
   }
 
   /** Makes a backup that copies every file again and reuses no files of earlier backups. See {@link backupNow}. */
-  backupFull(): Promise<BackupInfo> {
-    return this.#demand('full');
+  async backupFull(): Promise<BackupInfo> {
+    this.#assertUsable();
+    return this.#newBackups.demand('full', false);
   }
 
   /**
    * Makes a backup that copies only the files that no earlier backup has. Makes a full one instead while shared files may be damaged. See
    * {@link backupNow}.
    */
-  backupIncremental(): Promise<BackupInfo> {
-    return this.#demand('incremental');
+  async backupIncremental(): Promise<BackupInfo> {
+    this.#assertUsable();
+    return this.#newBackups.demand('incremental', false);
   }
 
   /**
@@ -150,20 +167,20 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    */
   async snapshot(): Promise<string> {
     this.#assertUsable();
-    return this.#work.aside.snapshot('demand');
+    return this.#sideTasks.snapshot('demand');
   }
 
   /** The checkpoints beside the database, in the order in which they were made. */
   async listSnapshots(): Promise<SnapshotInfo[]> {
     this.#assertUsable();
-    const { snapshotDirectory: directory } = this.#work.settings;
-    return listSnapshots(this.#work.database.path, { directory });
+    const { settings, database } = this.#parts;
+    return listSnapshots(database.path, { directory: settings.snapshotDirectory });
   }
 
   /** Verifies a backup, by default the latest. Rejects with BACKUP_CORRUPT if it is damaged. */
   async verify(backupId?: number, { checksum = true }: { checksum?: boolean | undefined } = {}): Promise<void> {
     this.#assertUsable();
-    return this.#work.verify(backupId, checksum ? 'checksum' : 'size');
+    return this.#existingBackups.verify(backupId, checksum ? 'checksum' : 'size');
   }
 
   /**
@@ -172,7 +189,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    */
   async drill(backupId?: number): Promise<DrillResult> {
     this.#assertUsable();
-    return this.#work.aside.drill(backupId, 'demand');
+    return this.#sideTasks.drill(backupId, 'demand');
   }
 
   /**
@@ -183,14 +200,13 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    */
   async prune({ dryRun = false }: { dryRun?: boolean | undefined } = {}): Promise<RetentionPlan> {
     this.#assertUsable();
-    return dryRun ? this.#work.plan() : this.#work.pruneOnDemand();
+    return dryRun ? this.#existingBackups.planPruning() : this.#existingBackups.pruneOnDemand();
   }
 
   /** All backups, the oldest first, with their files, their pins and all that is known about them. */
   async list(): Promise<BackupRecord[]> {
     this.#assertUsable();
-    const { engine } = await this.#work.engines.open();
-    return (await readInventory(engine)).backups;
+    return this.#existingBackups.list();
   }
 
   /**
@@ -201,57 +217,42 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    */
   async pin(backupId: number, note?: string): Promise<void> {
     this.#assertUsable();
-    const backup = await this.#work.find(backupId);
-    const { engine } = await this.#work.engines.open();
-    await pinBackup(engine, backup, note);
-    await this.#work.note('pin', backup, note === undefined ? undefined : { note });
+    return this.#existingBackups.pin(backupId, note);
   }
 
   /** Removes the pin of a backup. @returns whether it was pinned */
   async unpin(backupId: number): Promise<boolean> {
     this.#assertUsable();
-    const backup = await this.#work.find(backupId);
-    let wasPinned = false;
-    await updateState(this.#work.storage, (state) => {
-      wasPinned = unpin(state, backup);
-    });
-    await this.#work.note('unpin', backup);
-    return wasPinned;
+    return this.#existingBackups.unpin(backupId);
   }
 
   /** What the manager is doing now, and its results so far. Reads nothing from the disk. */
   status(): ManagerStatus {
-    const work = this.#work;
-    const { memory } = work.state;
+    const { clock, lastTimes, reports, settings, state, steady } = this.#parts;
+    const dateIn = (wait: number | undefined) => dateOf(wait === undefined ? undefined : clock.now() + wait);
     return {
-      started: this.#keepsTime,
+      started: this.#schedules.started,
       stopped: this.#stopped !== undefined,
-      running: work.queue.busy,
-      phase: work.phase,
-      current: work.context,
-      progress: work.progress,
-      waiting: work.queue.waiting,
-      changePending: work.changes.pending,
-      nextRunAt: this.#next([...this.#backupTickers, work.changes]),
-      nextDrillAt: this.#next(this.#drillTickers),
-      lastSuccess: work.lastResult,
-      lastFailure: work.lastFailure,
-      lastGoodBackup: dateOf(work.lastGood),
-      lastCurrent: dateOf(work.lastCurrent),
-      lastDrill: dateOf(work.lastDrill),
-      now: new Date(work.steady.now()),
-      drillsScheduled: work.settings.drillSchedule.length > 0,
+      ...this.#newBackups.status(),
+      nextRunAt: dateIn(earliest(this.#schedules.nextIn('backup'), this.#newBackups.changes.nextIn())),
+      nextDrillAt: dateIn(this.#schedules.nextIn('drill')),
+      lastFailure: reports.lastFailure,
+      lastGoodBackup: dateOf(lastTimes.good),
+      lastCurrent: dateOf(lastTimes.current),
+      lastDrill: dateOf(lastTimes.drill),
+      now: new Date(steady.now()),
+      drillsScheduled: settings.drillSchedule.length > 0,
       consecutiveFailures: this.consecutiveFailures,
       incrementalsSinceFull: this.incrementalsSinceFull,
-      suspects: memory.suspects,
-      clockOffset: Math.round(work.steady.offset),
+      suspects: state.memory.suspects,
+      clockOffset: Math.round(steady.offset),
     };
   }
 
   /** Numbers about the repository and about the backups that were made. Reads the repository. */
   async stats(): Promise<ManagerStats> {
     this.#assertUsable();
-    return this.#work.stats();
+    return this.#existingBackups.stats();
   }
 
   /**
@@ -270,8 +271,8 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     this.#stopped ??= this.#stop(finalBackup);
     if (abort) {
       const reason = new RocksDBError(`the manager of ${this.location} was stopped`, 'BACKUP_STOPPED');
-      this.#work.queue.clear(reason);
-      this.#work.abort.abort(reason);
+      this.#newBackups.rejectWaiting(reason);
+      this.#abort.abort(reason);
     }
     return this.#stopped;
   }
@@ -282,72 +283,27 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
   }
 
   async #stop(finalBackup: boolean): Promise<void> {
-    this.#keepsTime = false;
-    const work = this.#work;
-    for (const ticker of [...this.#backupTickers, ...this.#drillTickers, ...this.#snapshotTickers, work.changes]) {
-      ticker.stop();
-    }
-    work.stopping.abort(new RocksDBError(`the manager of ${this.location} was stopped`, 'MANAGER_STOPPED'));
+    const { engines, reports } = this.#parts;
+    this.#schedules.stop();
+    this.#newBackups.changes.stop();
+    this.#stopping.abort(new RocksDBError(`the manager of ${this.location} was stopped`, 'MANAGER_STOPPED'));
     try {
-      await work.idle();
-      if (finalBackup && !work.abort.signal.aborted) {
-        await work.backUpLast();
+      await this.#idle();
+      if (finalBackup && !this.#abort.signal.aborted) {
+        await this.#newBackups.last();
       }
     } finally {
       this.#metrics?.close();
-      await work.idle();
-      await work.engines.close();
-      work.tell('stopped');
+      await this.#idle();
+      await engines.close();
+      reports.tell('stopped');
     }
   }
 
-  #startTickers(): void {
-    if (this.#stopped !== undefined) {
-      return;
-    }
-    this.#keepsTime = true;
-    const work = this.#work;
-    const { schedule, drillSchedule, snapshotSchedule, jitter } = work.settings;
-    this.#backupTickers = this.#tickers('backup', schedule, jitter, () => work.scheduleDue());
-    this.#drillTickers = this.#tickers('drill', drillSchedule, 0, () => work.aside.due('drill'));
-    this.#snapshotTickers = this.#tickers('snapshot', snapshotSchedule, 0, () => work.aside.due('snapshot'));
-    for (const ticker of [...this.#backupTickers, ...this.#drillTickers, ...this.#snapshotTickers, work.changes]) {
-      ticker.start();
-    }
-  }
-
-  #tickers(what: string, entries: ScheduleEntry[], jitter: number, onDue: () => Promise<boolean>): Ticker[] {
-    const { clock, state } = this.#work;
-    return entries.map((entry) => {
-      const key = `${what} ${entry.key}`;
-      const lastRun = state.memory.lastRuns[key];
-      return createTicker(entry, {
-        clock,
-        jitter,
-        random: this.#random,
-        lastRun: lastRun === undefined ? undefined : Date.parse(lastRun),
-        onDue: () => {
-          const at = new Date(clock.now());
-          // A run that failed or was interrupted is due again after a restart.
-          this.#work.track(onDue().then((done) => (done ? this.#work.rememberRun(key, at) : undefined)));
-        },
-      });
-    });
-  }
-
-  #next(sources: { nextIn(): number | undefined }[]): Date | undefined {
-    const waits = sources.map((source) => source.nextIn()).filter((wait) => wait !== undefined);
-    return waits.length === 0 ? undefined : new Date(this.#work.clock.now() + Math.min(...waits));
-  }
-
-  async #demand(kind: BackupKind | 'auto', mayBeLeftOut = false): Promise<BackupInfo> {
-    this.#assertUsable();
-    const result = await this.#work.queue.add({
-      trigger: 'demand',
-      kind,
-      mayBeLeftOut,
-    });
-    return 'made' in result ? result.made.info : result.leftOut.newest;
+  /** Resolves when nothing is running any more. */
+  async #idle(): Promise<void> {
+    await this.#newBackups.idle();
+    await this.#parts.running.idle();
   }
 
   #assertUsable(): void {

@@ -1,4 +1,13 @@
-import type { Job } from './backup-runner.js';
+import type { BackupKind } from '../native/backup-info.js';
+import type { Trigger } from './manager-events.js';
+
+/** A request for a backup. */
+export interface Job {
+  trigger: Trigger;
+  kind: BackupKind | 'auto';
+  /** Whether the backup may be skipped if nothing new was written. */
+  mayBeLeftOut?: boolean | undefined;
+}
 
 interface Waiting<R> {
   job: Job;

@@ -1,11 +1,12 @@
 import type { BackupEngine } from '../backup/backup-engine.js';
-import { type Clock, pause } from '../base/clock.js';
+import { pause } from '../base/clock.js';
 import { errorCode } from '../base/errors.js';
 import type { Database, DatabaseSource } from '../database/database.js';
-import type { BackupInfo, BackupKind, Progress } from '../native/backup-info.js';
+import type { BackupInfo, BackupKind } from '../native/backup-info.js';
 import { ownBackups } from '../retention/databases.js';
-import { mayShare, notingDamage } from './damage.js';
-import type { DatabaseAccess } from './database-access.js';
+import type { Job } from './backup-queue.js';
+import type { ChangeWatch } from './change-watch.js';
+import { mayShare } from './damage.js';
 import {
   type BackedUpContent,
   contentBackedUp,
@@ -14,62 +15,15 @@ import {
   isSameContent,
 } from './database-content.js';
 import { isBad } from './last-good.js';
-import { type ManagerEngines, type OpenEngine, takeTurn } from './manager-engines.js';
-import {
-  type BackupContext,
-  type BackupResult,
-  type Failure,
-  type ManagedOperation,
-  type Trigger,
-  type UnchangedBackup,
-  warn,
-} from './manager-events.js';
-import type { Settings } from './manager-options.js';
-import { count, type ManagerState } from './manager-state.js';
-import type { Phase } from './manager-status.js';
+import { type OpenEngine, takeTurn } from './manager-engines.js';
+import { type BackupContext, type ManagedOperation, type SuccessfulOutcome, warn } from './manager-events.js';
+import type { ManagerParts } from './manager-parts.js';
+import { count } from './manager-state.js';
+import type { Activity } from './manager-status.js';
 import { isSameBackup } from './operation-record.js';
 import { type Entry, recorded } from './recorded.js';
-import type { Recorder } from './recorder.js';
 import { backoff, mayPass, toError } from './retries.js';
-
-/** A request for a backup. */
-export interface Job {
-  trigger: Trigger;
-  kind: BackupKind | 'auto';
-  /** Whether the backup may be skipped if nothing new was written. */
-  mayBeLeftOut?: boolean | undefined;
-}
-
-/** The result of a request. */
-export type JobResult = { made: BackupResult } | { leftOut: UnchangedBackup };
-
-/** The parts that a runner uses, and the functions to which it reports. */
-export interface RunnerParts {
-  settings: Settings;
-  clock: Clock;
-  random: () => number;
-  database: DatabaseAccess;
-  /** The id of the database, if it is known. */
-  databaseId: string | undefined;
-  engines: ManagerEngines;
-  state: ManagerState;
-  recorder: Recorder;
-  onPhase(phase: Phase, context?: BackupContext): void;
-  /**
-   * Called right before the database is looked at. Data that is written after this call may be missing in the backup. The same holds for
-   * `onBegin`, which is called right before the engine takes its view of the database.
-   */
-  onLook(): void;
-  onBegin(context: BackupContext): void;
-  onProgress(progress: Progress, context: BackupContext): void;
-  onVerified(info: BackupInfo, how: 'size' | 'checksum', durationMs: number): void;
-  onRetry(error: Error, attempt: number, delayMs: number, context: BackupContext): void;
-  onFailure(failure: Failure): void;
-  /** Aborted when it no longer makes sense to wait before another attempt. */
-  stopping: AbortSignal;
-  /** Aborted when the backup itself must stop. */
-  abort: AbortSignal;
-}
+import { verifyBackup } from './verify-backup.js';
 
 /** An error, together with the step that failed and, if known, the backup. */
 class StepError {
@@ -88,23 +42,33 @@ interface Created {
 
 /** Makes one backup, with as many attempts as needed; verifies it and records the result. */
 export class BackupRunner {
-  readonly #parts: RunnerParts;
+  readonly #parts: ManagerParts;
+  readonly #activity: Activity;
+  /**
+   * Its `begun()` is called right before the database is looked at, and right before the engine takes its view of it. Changes that come
+   * later may be missing in the backup.
+   */
+  readonly #changes: Pick<ChangeWatch, 'begun'>;
   /** Whether the `before` hook has been called. It is called once for all attempts. */
   #prepared = false;
 
-  constructor(parts: RunnerParts) {
+  constructor(parts: ManagerParts, activity: Activity, changes: Pick<ChangeWatch, 'begun'>) {
     this.#parts = parts;
+    this.#activity = activity;
+    this.#changes = changes;
   }
 
-  async run(job: Job): Promise<JobResult> {
-    const { settings, clock, random, stopping, abort } = this.#parts;
+  async run(job: Job): Promise<SuccessfulOutcome> {
+    const { settings, clock, random, location, reports, abort } = this.#parts;
+    // The last backup is made, and tried again, while the manager stops.
+    const stopping = job.trigger === 'final' ? abort : this.#parts.stopping;
     const started = clock.monotonic();
     let kind = job.kind;
     for (let attempt = 1; ; attempt++) {
       const context: BackupContext = {
         kind: kind === 'auto' ? 'incremental' : kind,
         trigger: job.trigger,
-        location: locationOf(settings.location),
+        location,
         at: new Date(clock.now()),
         attempt,
       };
@@ -130,10 +94,10 @@ export class BackupRunner {
         if (!willRetry) {
           throw step.error;
         }
-        const delay = backoff(attempt, settings.retry, random);
-        this.#parts.onPhase('retry', context);
-        const waited = pause(clock, delay, stopping);
-        this.#parts.onRetry(step.error, attempt, delay, context);
+        const delayMs = backoff(attempt, settings.retry, random);
+        this.#activity.enter('retry', context);
+        const waited = pause(clock, delayMs, stopping);
+        reports.tell('retry', { error: step.error, attempt, delayMs, context });
         await waited;
         if (stopping.aborted) {
           await this.#failed(step, context, false);
@@ -148,10 +112,10 @@ export class BackupRunner {
     asked: Job['kind'],
     mayBeLeftOut: boolean,
     started: number,
-  ): Promise<JobResult> {
-    const { settings, clock, state, database } = this.#parts;
-    this.#parts.onPhase('before', context);
-    const opened = await stepOf('open', this.#parts.engines.open());
+  ): Promise<SuccessfulOutcome> {
+    const { settings, clock, state, database, engines } = this.#parts;
+    this.#activity.enter('before', context);
+    const opened = await stepOf('open', engines.open());
     context.location = opened.location;
     context.kind = await this.#chooseKind(opened, asked);
     if (!this.#prepared && settings.before !== undefined) {
@@ -164,11 +128,11 @@ export class BackupRunner {
     const { db, release } = await stepOf('open', database.acquire());
     let created: Created;
     try {
-      this.#parts.onLook();
+      this.#changes.begun();
       const content = await contentToBackUp(db, settings.create.flushBeforeBackup ?? true);
       const newest = mayBeLeftOut ? await this.#newestIfCurrent(opened, content, context) : undefined;
       if (newest !== undefined) {
-        return { leftOut: { ...context, newest } };
+        return { ok: true, result: undefined, unchanged: { ...context, newest } };
       }
       const metadata = await stepOf(
         'hook',
@@ -192,7 +156,7 @@ export class BackupRunner {
       count(counters, 'bytesCopied', bytesCopied);
     });
     const durationMs = Math.round(clock.monotonic() - started);
-    return { made: { ...context, info, durationMs, bytesCopied, verified: settings.verify } };
+    return { ok: true, result: { ...context, info, durationMs, bytesCopied, verified: settings.verify } };
   }
 
   /**
@@ -232,13 +196,14 @@ export class BackupRunner {
     context: BackupContext,
     metadata: unknown,
   ): Promise<Created> {
-    const { settings, abort } = this.#parts;
-    this.#parts.onPhase('backup', context);
+    const { settings, reports, abort } = this.#parts;
+    this.#activity.enter('backup', context);
     const { kind, attempt, trigger } = context;
     const entry: Entry = { operation: 'create', kind, trigger, ...(attempt > 1 ? { detail: { attempt } } : {}) };
     let bytesCopied = 0;
-    this.#parts.onBegin(context);
-    const info = await recorded(this.#parts, entry, async () => {
+    reports.tell('start', context);
+    this.#changes.begun();
+    const info = await recorded(this.#parts, entry, async ({ note }) => {
       const made = await opened.engine.createBackup(db, {
         // Data in memory is also in the log, and every backup copies the log again.
         flushBeforeBackup: true,
@@ -248,15 +213,18 @@ export class BackupRunner {
         signal: abort,
         onProgress: (progress) => {
           bytesCopied = progress.bytesDone;
-          this.#parts.onProgress(progress, context);
+          this.#activity.progressed(progress);
+          reports.tell('progress', progress, context);
         },
       });
-      Object.assign(entry, { kind: made.kind, backupId: made.backupId, timestamp: made.timestamp.toISOString() });
-      Object.assign(
-        entry,
-        { bytes: bytesCopied },
-        made.databaseId === undefined ? {} : { databaseId: made.databaseId },
-      );
+      const { kind: madeKind, backupId, timestamp, databaseId } = made;
+      note({
+        kind: madeKind,
+        backupId,
+        timestamp: timestamp.toISOString(),
+        bytes: bytesCopied,
+        ...(databaseId === undefined ? {} : { databaseId }),
+      });
       return made;
     });
     return { info, bytesCopied, backedUp: await contentBackedUp(db, content, info) };
@@ -268,9 +236,10 @@ export class BackupRunner {
     how: 'size' | 'checksum',
     context: BackupContext,
   ): Promise<void> {
-    this.#parts.onPhase('verify', context);
+    const { abort: signal } = this.#parts;
+    this.#activity.enter('verify', context);
     try {
-      await verifyAndRecord(this.#parts, engine, info, how, context.trigger);
+      await verifyBackup(this.#parts, engine, info, { how, trigger: context.trigger, signal });
     } catch (error) {
       throw new StepError('verify', toError(error), info);
     }
@@ -281,7 +250,7 @@ export class BackupRunner {
     if (asked === 'full') {
       return 'full';
     }
-    const { settings, state } = this.#parts;
+    const { settings, state, database } = this.#parts;
     if ((await mayShare(state, opened.engine)).spreads) {
       return 'full';
     }
@@ -289,7 +258,7 @@ export class BackupRunner {
       return 'incremental';
     }
     const incrementals =
-      state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(opened.engine, this.#parts.databaseId));
+      state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(opened.engine, database.identity));
     if (state.memory.incrementalsSinceFull === undefined) {
       await state.update((memory) => {
         memory.incrementalsSinceFull ??= incrementals;
@@ -306,32 +275,22 @@ export class BackupRunner {
     if (operation !== 'create') {
       return;
     }
+    const { engines, location, abort: signal } = this.#parts;
     try {
-      const { engine } = await this.#parts.engines.open();
+      const { engine } = await engines.open();
       for (const info of await engine.getBackupInfo()) {
-        await verifyAndRecord(this.#parts, engine, info, 'size', 'damage').catch(() => undefined);
+        await verifyBackup(this.#parts, engine, info, { how: 'size', trigger: 'damage', signal }).catch(
+          () => undefined,
+        );
       }
     } catch (error) {
-      const location = locationOf(this.#parts.settings.location);
       warn(`which backups of ${location} are damaged could not be found out; the next one is a full one`, error);
     }
   }
 
-  async #failed({ operation, error, info }: StepError, context: BackupContext, willRetry: boolean): Promise<void> {
-    const { state } = this.#parts;
-    // Somebody who needs a good backup has none, whichever step failed. So every failed step counts as a failed create.
-    await state.update((memory, counters) => {
-      memory.consecutiveFailures.create = (memory.consecutiveFailures.create ?? 0) + 1;
-      count(counters, 'failed');
-    });
-    this.#parts.onFailure({
-      operation,
-      error,
-      consecutiveFailures: state.memory.consecutiveFailures.create ?? 1,
-      trigger: context.trigger,
-      ...(info === undefined ? {} : { backupId: info.backupId }),
-      willRetry,
-    });
+  #failed({ operation, error, info }: StepError, { trigger }: BackupContext, willRetry: boolean): Promise<void> {
+    const id = info === undefined ? {} : { backupId: info.backupId };
+    return this.#parts.reports.backupFailed({ operation, error, trigger, ...id, willRetry });
   }
 }
 
@@ -343,32 +302,6 @@ function tellsOfDamage({ operation, error }: StepError, { kind }: BackupContext)
   return operation === 'verify'
     ? code === 'BACKUP_CORRUPT'
     : operation === 'create' && code === 'ROCKSDB_CORRUPTION' && kind === 'incremental';
-}
-
-/** Verifies a backup and records the result. If the backup is damaged, no later backup will share the damaged files. */
-export async function verifyAndRecord(
-  {
-    clock,
-    recorder,
-    state,
-    onVerified,
-    abort,
-  }: Pick<RunnerParts, 'clock' | 'recorder' | 'state' | 'onVerified' | 'abort'>,
-  engine: BackupEngine,
-  info: BackupInfo,
-  how: 'size' | 'checksum',
-  trigger: string,
-): Promise<void> {
-  const { backupId } = info;
-  const checksum = how === 'checksum';
-  const entry: Entry = { operation: 'verify', backupId, timestamp: info.timestamp.toISOString(), checksum, trigger };
-  const reading = { proves: checksum ? 'every byte' : 'sizes', now: () => clock.now() } as const;
-  const durationMs = await recorded({ clock, recorder }, entry, async (_, elapsed) => {
-    await notingDamage(state, engine, info, reading, () => engine.verifyBackup(backupId, { checksum, signal: abort }));
-    entry.bytes = checksum ? info.size : 0;
-    return elapsed();
-  });
-  onVerified(info, how, durationMs);
 }
 
 /**
@@ -390,8 +323,4 @@ async function stepOf<T>(operation: ManagedOperation, work: Promise<T>): Promise
 
 async function callHook<T>(hook: () => T): Promise<Awaited<T>> {
   return await hook();
-}
-
-function locationOf(location: string | BackupEngine): string {
-  return typeof location === 'string' ? location : location.location;
 }

@@ -16,6 +16,7 @@ export type ManagedDatabase = Database | DatabaseSource | DatabaseOpener;
 /** Gives a manager access to its database, which is either open all the time or opened for each piece of work. */
 export class DatabaseAccess {
   readonly #database: ManagedDatabase;
+  #identity: string | undefined;
   #users = 0;
   #opened: Promise<Database> | undefined;
   #closing: Promise<void> | undefined;
@@ -29,8 +30,21 @@ export class DatabaseAccess {
     return isOpener(this.#database) ? realPathOf(this.#database.path) : databaseBehind(this.#database).path;
   }
 
-  /** The id of the database. Undefined while it is not open. */
+  /**
+   * The id of the database. It is remembered while the database is closed. Undefined while it is not known: a database that is opened for
+   * each piece of work tells its id with the first backup.
+   */
   get identity(): string | undefined {
+    this.remember(this.#openIdentity());
+    return this.#identity;
+  }
+
+  /** Remembers the id that was found in a backup of the database. */
+  remember(identity: string | undefined): void {
+    this.#identity = identity ?? this.#identity;
+  }
+
+  #openIdentity(): string | undefined {
     try {
       return isOpener(this.#database) ? undefined : databaseBehind(this.#database).identity;
     } catch {

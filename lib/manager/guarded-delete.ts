@@ -1,12 +1,11 @@
 import type { BackupEngine, WriteTurn } from '../backup/backup-engine.js';
-import type { Clock } from '../base/clock.js';
 import { RocksDBError } from '../base/errors.js';
 import type { BackupInfo } from '../native/backup-info.js';
 import type { DirectoryState } from './directory-state.js';
 import { freedByEach, type Inventory } from './inventory.js';
 import { type BackupRef, isSameBackup } from './operation-record.js';
 import { isPinned, pin, unpin } from './pins.js';
-import type { Recorder } from './recorder.js';
+import { type Recording, recorded } from './recorded.js';
 import { holdingState, updateState } from './state.js';
 
 /** Options of {@link deleteUnlessPinned}. */
@@ -38,13 +37,20 @@ export function deleteUnlessPinned(
 /** At most this many backups are deleted in one pass: during a pass, nobody else can pin or back up. */
 const BACKUPS_IN_A_PASS = 100;
 
-/** Splits backups into the passes of {@link deletePass}. */
-export function passesOf<T>(backups: readonly T[]): T[][] {
-  const passes: T[][] = [];
+/** Deletes many backups: first as many as possible in passes, and then those that a pass has left, one by one. */
+export async function deleteInPasses<B extends BackupRef>(
+  backups: readonly B[],
+  /** Deletes some backups at once. @returns the ids of the deleted backups */
+  deletePass: (backups: readonly B[]) => Promise<readonly number[]>,
+  deleteOne: (backup: B) => Promise<void>,
+): Promise<void> {
   for (let begin = 0; begin < backups.length; begin += BACKUPS_IN_A_PASS) {
-    passes.push(backups.slice(begin, begin + BACKUPS_IN_A_PASS));
+    const pass = backups.slice(begin, begin + BACKUPS_IN_A_PASS);
+    const gone = await deletePass(pass);
+    for (const backup of pass.filter(({ backupId }) => !gone.includes(backupId))) {
+      await deleteOne(backup);
+    }
   }
-  return passes;
 }
 
 /**
@@ -52,7 +58,7 @@ export function passesOf<T>(backups: readonly T[]): T[][] {
  * for instance because somebody is reading it, it deletes none. The caller then deletes them one by one and learns why each stays. @returns
  * the deleted backups
  */
-export async function deletePass(engine: BackupEngine, meant: readonly BackupRef[]): Promise<BackupInfo[]> {
+async function deleteTogether(engine: BackupEngine, meant: readonly BackupRef[]): Promise<BackupInfo[]> {
   let going: BackupInfo[] = [];
   try {
     await deletingUnpinned(engine, async (state, { deleteBackups }) => {
@@ -70,35 +76,27 @@ export async function deletePass(engine: BackupEngine, meant: readonly BackupRef
   }
 }
 
-/** {@link deletePass} with history entries. @returns the ids of the deleted backups, and how many bytes that freed */
-export async function recordedPass(
+/** {@link deleteTogether} with history entries. @returns the ids of the deleted backups, and how many bytes that freed */
+export function recordedPass(
+  recording: Recording,
   engine: BackupEngine,
   meant: readonly BackupRef[],
   inventory: Inventory,
-  { clock, recorder, trigger }: { clock: Clock; recorder: Recorder; trigger: string },
+  trigger: string,
 ): Promise<{ ids: number[]; bytes: number }> {
-  const at = new Date(clock.now()).toISOString();
-  const begun = clock.monotonic();
-  const gone = await deletePass(engine, meant);
-  const durationMs = Math.round(clock.monotonic() - begun);
-  const ids = gone.map(({ backupId }) => backupId);
-  const freed = freedByEach(inventory, ids);
-  await recorder.recordAll(
-    gone.map(({ backupId, timestamp }) => ({
-      operation: 'delete',
-      at,
-      ok: true,
-      durationMs,
-      backupId,
-      timestamp: timestamp.toISOString(),
-      bytes: freed.get(backupId) ?? 0,
-      trigger,
-    })),
-  );
-  return {
-    ids,
-    bytes: [...freed.values()].reduce((sum, bytes) => sum + bytes, 0),
-  };
+  return recorded(recording, { operation: 'delete', trigger }, async ({ note }) => {
+    const gone = await deleteTogether(engine, meant);
+    const ids = gone.map(({ backupId }) => backupId);
+    const freed = freedByEach(inventory, ids);
+    note({
+      each: gone.map(({ backupId, timestamp }) => ({
+        backupId,
+        timestamp: timestamp.toISOString(),
+        bytes: freed.get(backupId) ?? 0,
+      })),
+    });
+    return { ids, bytes: [...freed.values()].reduce((sum, bytes) => sum + bytes, 0) };
+  });
 }
 
 /** The backups that are still the chosen ones and may be deleted. */

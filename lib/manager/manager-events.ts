@@ -49,6 +49,9 @@ export type BackupOutcome =
   | { ok: true; result: undefined; unchanged: UnchangedBackup }
   | { ok: false; error: Error };
 
+/** The result of a backup that did not fail. */
+export type SuccessfulOutcome = Extract<BackupOutcome, { ok: true }>;
+
 export type BeforeHook = (context: BackupContext) => unknown;
 export type AfterHook = (context: BackupContext, outcome: BackupOutcome) => unknown;
 export type OnFailure = (error: Error, consecutiveFailures: number, failure: Failure) => unknown;

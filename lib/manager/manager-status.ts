@@ -50,3 +50,29 @@ export interface ManagerStatus {
   /** By how many milliseconds the system's clock was set forward since the manager was made. Negative if it was set back. */
   clockOffset: number;
 }
+
+/** The parts of a status that tell what is being done now. */
+type Doing = Pick<ManagerStatus, 'phase' | 'current' | 'progress'>;
+
+const NOTHING: Doing = { phase: 'idle', current: undefined, progress: undefined };
+
+/** What a manager is doing with a backup now. */
+export class Activity {
+  #now = NOTHING;
+
+  get now(): Doing {
+    return this.#now;
+  }
+
+  enter(phase: Phase, current: BackupContext): void {
+    this.#now = { ...this.#now, phase, current };
+  }
+
+  progressed(progress: Progress): void {
+    this.#now = { ...this.#now, progress };
+  }
+
+  end(): void {
+    this.#now = NOTHING;
+  }
+}

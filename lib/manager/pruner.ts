@@ -1,7 +1,6 @@
 import type { BackupEngine } from '../backup/backup-engine.js';
 import type { Clock, SteadyClock } from '../base/clock.js';
 import { errorCode } from '../base/errors.js';
-import type { BackupInfo } from '../native/backup-info.js';
 import { byDatabase } from '../retention/databases.js';
 import {
   planRetention,
@@ -9,7 +8,7 @@ import {
   type RetentionPlan,
   type RetentionPolicy,
 } from '../retention/retention.js';
-import { deleteUnlessPinned, passesOf, recordedPass } from './guarded-delete.js';
+import { deleteInPasses, deleteUnlessPinned, recordedPass } from './guarded-delete.js';
 import { type Inventory, readInventory, retentionBackups } from './inventory.js';
 import { takeTurn } from './manager-engines.js';
 import type { ManagerState } from './manager-state.js';
@@ -63,69 +62,71 @@ export function planOf(
 }
 
 /** Deletes the backups that a policy does not keep, oldest first. */
-export async function prune(
+export function prune(
   engine: BackupEngine,
   policy: RetentionPolicy,
   parts: PrunerParts,
   trigger: string,
 ): Promise<{ plan: RetentionPlan; deleted: number[] }> {
-  const { clock, recorder } = parts;
-  const deleted: number[] = [];
-  const inUse: number[] = [];
-  const entry: Entry = { operation: 'prune', trigger, nothingDone: true };
-  return recorded(parts, entry, async () => {
+  return recorded(parts, { operation: 'prune', trigger }, async ({ note }) => {
+    note({ nothingDone: true });
     const { plan, inventory } = await planPruning(engine, policy, parts);
     const doomed = inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId));
+    const deleted: number[] = [];
+    const inUse: number[] = [];
     let bytes = 0;
-    entry.nothingDone = false;
-    // Updated as the work goes on, so that the entry of a failed prune also says what was deleted.
-    const tell = () => Object.assign(entry, { bytes, detail: { deleted, inUse } });
-    tell();
-    for (const pass of passesOf(doomed)) {
-      const gone = await takeTurn(engine.location, () =>
-        recordedPass(engine, pass, inventory, { clock, recorder, trigger }),
-      );
-      deleted.push(...gone.ids);
-      bytes += gone.bytes;
-      tell();
-      for (const backup of pass.filter(({ backupId }) => !gone.ids.includes(backupId))) {
+    const gone = (ids: readonly number[], freed: number) => {
+      deleted.push(...ids);
+      bytes += freed;
+      note({ bytes, detail: { deleted, inUse } });
+    };
+    // Noted as the work goes on, so that the entry of a failed prune also says what was deleted.
+    note({ nothingDone: false, bytes, detail: { deleted, inUse } });
+    await deleteInPasses(
+      doomed,
+      async (pass) => {
+        const { ids, bytes: freed } = await takeTurn(engine.location, () =>
+          recordedPass(parts, engine, pass, inventory, trigger),
+        );
+        gone(ids, freed);
+        return ids;
+      },
+      async (backup) => {
         const freed = await takeTurn(engine.location, () => deleteOne(engine, backup, parts, trigger));
         if (freed === 'in use') {
           inUse.push(backup.backupId);
         } else if (freed !== 'left') {
-          deleted.push(backup.backupId);
-          bytes += freed;
+          gone([backup.backupId], freed);
         }
-        tell();
-      }
-    }
-    entry.nothingDone = deleted.length === 0;
-    entry.detail = { deleted, inUse, kept: inventory.backups.length - deleted.length };
+      },
+    );
+    note({
+      nothingDone: deleted.length === 0,
+      detail: { deleted, inUse, kept: inventory.backups.length - deleted.length },
+    });
     return { plan, deleted };
   });
 }
 
 /** Deletes a backup, if the conditions for that still hold. @returns the bytes that this freed */
-async function deleteOne(
+function deleteOne(
   engine: BackupEngine,
   { backupId, timestamp }: { backupId: number; timestamp: Date },
   parts: PrunerParts,
   trigger: string,
 ): Promise<number | 'in use' | 'left'> {
   const entry: Entry = { operation: 'delete', backupId, timestamp: timestamp.toISOString(), trigger };
-  return recorded(parts, entry, async () => {
-    let gone: BackupInfo | undefined;
+  return recorded(parts, entry, async ({ note }) => {
     try {
-      gone = await deleteUnlessPinned(engine, { backupId, timestamp });
+      const gone = await deleteUnlessPinned(engine, { backupId, timestamp });
+      note({ nothingDone: gone === undefined, bytes: gone?.uniqueSize ?? 0 });
+      return gone?.uniqueSize ?? 'left';
     } catch (error) {
       if (errorCode(error) !== 'BACKUP_IN_USE') {
         throw error;
       }
-      entry.nothingDone = true;
+      note({ nothingDone: true });
       return 'in use';
     }
-    entry.nothingDone = gone === undefined;
-    entry.bytes = gone?.uniqueSize ?? 0;
-    return gone?.uniqueSize ?? 'left';
   });
 }

@@ -2,10 +2,15 @@ import type { Clock } from '../base/clock.js';
 import { type NewRecord, recordedError } from './operation-record.js';
 import type { Recorder } from './recorder.js';
 
-/** The parts of a history entry that the work fills in while it runs. */
-export type Entry = Omit<NewRecord, 'at' | 'ok' | 'durationMs' | 'error'> & {
-  /** Set if nothing was done in the end that must be recorded. */
+/** A history entry without its outcome. */
+export type Entry = Omit<NewRecord, 'at' | 'ok' | 'durationMs' | 'error'>;
+
+/** What an operation learns while it runs, for its history entry. */
+export type Details = Partial<Entry> & {
+  /** Nothing was done in the end that must be recorded. */
   nothingDone?: boolean;
+  /** One entry is written for each of these, instead of a single one. It has these details in addition to the common ones. */
+  each?: readonly Partial<Entry>[];
 };
 
 /** What is needed to record an operation. */
@@ -14,27 +19,39 @@ export interface Recording {
   recorder: Recorder;
 }
 
-/**
- * Does some work and records that it was done, or how it failed, with its duration. The work gets its entry, to add what is known only
- * later, and a function that returns the time so far.
- */
+/** An operation that is being recorded. */
+export interface Running {
+  /** When it began. */
+  at: Date;
+  /** Milliseconds since then. */
+  elapsed(): number;
+  /** Adds details to the history entry. They are also recorded if the operation fails afterwards. */
+  note(details: Details): void;
+}
+
+/** Does some work and records that it was done, or how it failed, with its duration. */
 export async function recorded<T>(
   { clock, recorder }: Recording,
   entry: Entry,
-  work: (entry: Entry, elapsed: () => number) => Promise<T>,
+  work: (running: Running) => Promise<T>,
 ): Promise<T> {
-  const at = new Date(clock.now()).toISOString();
+  const at = new Date(clock.now());
   const begun = clock.monotonic();
   const elapsed = () => Math.round(clock.monotonic() - begun);
+  let noted: Entry & Details = entry;
+  const note = (details: Details) => {
+    noted = { ...noted, ...details };
+  };
   const write = async (outcome: Pick<NewRecord, 'ok' | 'error'>) => {
-    const { nothingDone, ...rest } = entry;
-    if (nothingDone !== true) {
-      await recorder.record({ ...rest, at, durationMs: elapsed(), ...outcome });
+    const { nothingDone = false, each = [{}], ...common } = noted;
+    if (!nothingDone) {
+      const end = { at: at.toISOString(), durationMs: elapsed(), ...outcome };
+      await recorder.recordAll(each.map((own) => ({ ...common, ...own, ...end })));
     }
   };
   let result: T;
   try {
-    result = await work(entry, elapsed);
+    result = await work({ at, elapsed, note });
   } catch (error) {
     await write({ ok: false, error: recordedError(error) });
     throw error;

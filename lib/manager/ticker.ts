@@ -31,6 +31,12 @@ export function createTicker(entry: ScheduleEntry, options: TickerOptions): Tick
   return entry.kind === 'interval' ? new IntervalTicker(entry, options) : new CronTicker(entry, options);
 }
 
+/** The shortest of the waits that are known. */
+export function earliest(...waits: (number | undefined)[]): number | undefined {
+  const known = waits.filter((wait) => wait !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
 /** Calls back after a time. Work that is due now keeps the process alive; work that is due later does not. */
 function callIn(clock: Clock, ms: number, callback: () => void): Timer {
   return clock.setTimeout(callback, ms, { keepAlive: ms === 0 });

@@ -1,21 +1,54 @@
 import { resolve } from 'node:path';
 import { BackupEngine } from '../../backup/backup-engine.js';
-import { planBackup } from '../../backup/backup-plan.js';
+import type { CreateBackupOptions } from '../../backup/backup-options.js';
+import { type BackupPlan, planBackup } from '../../backup/backup-plan.js';
 import { formatDuration, formatSize } from '../../base/units.js';
-import type { OpenOptions } from '../../database/database-options.js';
+import type { Database } from '../../database/database.js';
 import type { BackupInfo } from '../../native/backup-info.js';
-import { logShare } from '../backup-text.js';
-import { defineCommand } from '../command.js';
+import { backupsNamed, logShare } from '../backup-text.js';
+import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { damagedToShare } from '../damage.js';
-import { mergeOperators, openToBackUp } from '../database.js';
+import { mergeOperators, type OpeningOptions, openToBackUp } from '../database.js';
 import { closing, withDirectory } from '../directory.js';
 import { backupAsJson } from '../json.js';
 import type { Result } from '../output/output.js';
+import type { Style } from '../output/style.js';
 import { table } from '../output/table.js';
-import { safe } from '../output/text.js';
+import { linesOf, safe } from '../output/text.js';
 import { anyOf, array, count, flag, number, object, oneOf, ref, text } from '../schema.js';
 import { verifyOne } from './verify.js';
+
+const optionSpecs = {
+  metadata: { type: 'text', summary: 'keep this text with the backup' },
+  flush: { type: 'flag', summary: 'write out what the database has in memory and in its log first' },
+  full: { type: 'flag', summary: 'copy every file again, and share none with the backups that are there' },
+  'allow-other-database': {
+    type: 'flag',
+    summary: 'also where DIR has backups of other databases only; needed once for each database',
+  },
+  'rate-limit': { type: 'rate', summary: 'write no faster than this, such as 50MB/s' },
+  verify: {
+    type: 'choice',
+    choices: ['size', 'checksum'],
+    summary: 'check it afterwards: names and sizes, or every byte',
+  },
+  'wal-dir': { type: 'directory', summary: "where the database's write-ahead log is", default: 'DB' },
+  'merge-operator': {
+    type: 'choice',
+    choices: mergeOperators,
+    placeholder: 'NAME',
+    summary: 'for a database that was written with a merge operator of its own, one that does the same',
+  },
+  'max-open-files': {
+    type: 'integer',
+    placeholder: 'N',
+    summary: "keep at most so many of the database's files open",
+    default: 'all, or what the limit of open files allows',
+  },
+  'dry-run': { type: 'flag', summary: 'only say what would be copied, and whether there is room for it' },
+  'no-space-check': { type: 'flag', summary: 'do not look first whether it will fit' },
+} as const satisfies OptionSpecs;
 
 export const create = defineCommand({
   name: 'create',
@@ -33,36 +66,7 @@ export const create = defineCommand({
     { name: 'DB', type: 'database', summary: 'the directory of the database' },
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
   ],
-  options: {
-    metadata: { type: 'text', summary: 'keep this text with the backup' },
-    flush: { type: 'flag', summary: 'write out what the database has in memory and in its log first' },
-    full: { type: 'flag', summary: 'copy every file again, and share none with the backups that are there' },
-    'allow-other-database': {
-      type: 'flag',
-      summary: 'also where DIR has backups of other databases only; needed once for each database',
-    },
-    'rate-limit': { type: 'rate', summary: 'write no faster than this, such as 50MB/s' },
-    verify: {
-      type: 'choice',
-      choices: ['size', 'checksum'],
-      summary: 'check it afterwards: names and sizes, or every byte',
-    },
-    'wal-dir': { type: 'directory', summary: "where the database's write-ahead log is", default: 'DB' },
-    'merge-operator': {
-      type: 'choice',
-      choices: mergeOperators,
-      placeholder: 'NAME',
-      summary: 'for a database that was written with a merge operator of its own, one that does the same',
-    },
-    'max-open-files': {
-      type: 'integer',
-      placeholder: 'N',
-      summary: "keep at most so many of the database's files open",
-      default: 'all, or what the limit of open files allows',
-    },
-    'dry-run': { type: 'flag', summary: 'only say what would be copied, and whether there is room for it' },
-    'no-space-check': { type: 'flag', summary: 'do not look first whether it will fit' },
-  },
+  options: optionSpecs,
   examples: [
     { line: 'rocksdb-backup create /data/users /backups/users', does: 'back up, copying what is new' },
     {
@@ -113,140 +117,187 @@ export const create = defineCommand({
       'of --dry-run',
     ),
   ),
-  async run(context, { DB, DIR }, options) {
+  async run(context, args, options) {
+    const order = orderOf(args, options);
     if (options['dry-run']) {
-      return dryRun(context, DB, DIR, options);
+      return planAsResult(context, order, await plan(context, order));
     }
     const begin = performance.now();
-    const made = await closing(
-      await openToBackUp(DB, {
-        walDir: options['wal-dir'],
-        mergeOperator: options['merge-operator'],
-        maxOpenFiles: options['max-open-files'],
-      }),
-      async (db) => {
-        context.signal.throwIfAborted();
-        const full = options.full || (await wouldShareDamage(context, DIR));
-        const engine = await BackupEngine.open(DIR, {
-          backupRateLimit: options['rate-limit'],
-        });
-        return closing(engine, async () => {
-          let bytesCopied = 0;
-          const back = (): Promise<BackupInfo> =>
-            context.long('backup', ({ signal, onProgress }) =>
-              engine.createBackup(db, {
-                signal,
-                onProgress: (progress) => {
-                  bytesCopied = progress.bytesTotal;
-                  onProgress(progress);
-                },
-                full,
-                allowOtherDatabase: options['allow-other-database'],
-                metadata: options.metadata,
-                flushBeforeBackup: options.flush || undefined,
-                checkDiskSpace: !options['no-space-check'],
-              }),
-            );
-          const info = await context.recorded(
-            'create',
-            engine.location,
-            options['audit-log'],
-            {},
-            back,
-            ({ backupId, timestamp, kind, databaseId }) => ({
-              backupId,
-              timestamp: timestamp.toISOString(),
-              kind,
-              ...(databaseId === undefined ? {} : { databaseId }),
-              bytes: bytesCopied,
-            }),
-          );
-          return { info, bytesCopied, database: db.path, location: engine.location };
-        });
-      },
-    );
+    const made = await make(context, order);
     const durationMs = performance.now() - begin;
-    const checksum = options.verify === 'checksum';
-    if (options.verify !== undefined) {
-      await withDirectory(DIR, (engine) =>
-        verifyOne(context, engine, made.info, { checksum, auditLog: options['audit-log'] }),
-      );
+    const { verify } = order;
+    if (verify !== undefined) {
+      await withDirectory(order.directory, (engine) => verifyOne(context, engine, made.info, verify));
     }
-    return {
-      json: {
-        database: made.database,
-        location: made.location,
-        backup: backupAsJson(made.info),
-        bytesCopied: made.bytesCopied,
-        durationMs,
-        ...(options.verify === undefined ? {} : { verified: { checksum } }),
-      },
-      text: () => [
-        `backup ${made.info.backupId} of ${safe(made.database)}: ${formatSize(made.info.size)} (${made.info.kind}), ` +
-          `${formatSize(made.bytesCopied)} copied in ${formatDuration(durationMs)}` +
-          `${options.verify === undefined ? '' : checksum ? ', every byte read back' : ', names and sizes checked'}`,
-        ...(logShare(made.info) === ''
-          ? []
-          : [
-              `${logShare(made.info)} of it is write-ahead log, which every backup copies anew: with --flush it is written into tables, which backups share`,
-            ]),
-      ],
-      quiet: () => [String(made.info.backupId)],
-    };
+    return asResult({ ...made, durationMs, verified: verify });
   },
 });
 
-/** Whether a new backup could reuse a damaged file. If so, prints a warning. */
-async function wouldShareDamage(context: Context, dir: string): Promise<boolean> {
-  const damaged = await damagedToShare(context, dir);
-  if (damaged.length === 0) {
-    return false;
-  }
-  context.out.warn(
-    `${damaged.length === 1 ? `backup ${damaged[0]} is damaged` : `backups ${damaged.join(', ')} are damaged, or share a file with one that is`}: ` +
-      'this backup is a full one, which shares no file with others',
-  );
-  return true;
+/** What the command line asks for. */
+interface Order {
+  database: string;
+  directory: string;
+  opening: OpeningOptions;
+  backup: {
+    full: boolean;
+    allowOtherDatabase: boolean;
+    metadata: string | undefined;
+    flushBeforeBackup: true | undefined;
+    checkDiskSpace: boolean;
+  };
+  rateLimit: number | undefined;
+  verify: 'size' | 'checksum' | undefined;
 }
 
-interface DryRunOptions {
-  full: boolean;
-  'allow-other-database': boolean;
-  'wal-dir': string | undefined;
-  'merge-operator': OpenOptions['mergeOperator'];
-  'no-space-check': boolean;
-}
-
-async function dryRun(context: Context, db: string, dir: string, options: DryRunOptions): Promise<Result> {
-  const place = { walDir: options['wal-dir'], mergeOperator: options['merge-operator'], mode: 'readOnly' as const };
-  return closing(await openToBackUp(db, place), async (opened) => {
-    const plan = await planBackup(opened, dir, {
-      full: options.full || (await wouldShareDamage(context, dir)),
+function orderOf({ DB, DIR }: { DB: string; DIR: string }, options: OptionValues<typeof optionSpecs>): Order {
+  return {
+    database: DB,
+    directory: DIR,
+    opening: {
+      walDir: options['wal-dir'],
+      mergeOperator: options['merge-operator'],
+      maxOpenFiles: options['max-open-files'],
+    },
+    backup: {
+      full: options.full,
       allowOtherDatabase: options['allow-other-database'],
-    });
-    const { files, kind, bytesToCopy, bytesShared, logBytes, bytesFree, fits } = plan;
-    const { style } = context.out;
-    const location = resolve(dir);
-    return {
-      json: { database: opened.path, location, dryRun: true, ...plan },
-      exit: fits || options['no-space-check'] ? 'ok' : 'failed',
-      text: () => [
+      metadata: options.metadata,
+      flushBeforeBackup: options.flush || undefined,
+      checkDiskSpace: !options['no-space-check'],
+    },
+    rateLimit: options['rate-limit'],
+    verify: options.verify,
+  };
+}
+
+/** Whether all files are to be copied: if that was asked for, or if the backup could share a damaged file. */
+async function isFull(context: Context, { backup, directory }: Order): Promise<boolean> {
+  if (backup.full) {
+    return true;
+  }
+  const damaged = await damagedToShare(context, directory);
+  if (damaged.length > 0) {
+    const are = damaged.length === 1 ? 'is damaged' : 'are damaged, or share a file with one that is';
+    context.out.warn(`${backupsNamed(damaged)} ${are}: this backup is a full one, which shares no file with others`);
+  }
+  return damaged.length > 0;
+}
+
+interface Planned extends BackupPlan {
+  /** The path of the database. */
+  database: string;
+}
+
+async function plan(context: Context, order: Order): Promise<Planned> {
+  const { database, directory, opening, backup } = order;
+  return closing(await openToBackUp(database, { ...opening, mode: 'readOnly' }), async (db) => {
+    const { allowOtherDatabase } = backup;
+    const full = await isFull(context, order);
+    return { database: db.path, ...(await planBackup(db, directory, { full, allowOtherDatabase })) };
+  });
+}
+
+function planAsResult(context: Context, { directory, backup }: Order, { database, ...plan }: Planned): Result {
+  const { files, kind, bytesToCopy, bytesShared, logBytes, fits } = plan;
+  const location = resolve(directory);
+  const log = logBytes === 0 ? '' : `, ${formatSize(logBytes)} of it log`;
+  return {
+    json: { database, location, dryRun: true, ...plan },
+    exit: fits || !backup.checkDiskSpace ? 'ok' : 'failed',
+    text: () =>
+      linesOf(
         ...table(
           [{ title: 'FILE' }, { title: 'SIZE', align: 'right' }, { title: 'PLAN' }],
           files.map(({ name, size, copied }) => [safe(name), formatSize(size), copied ? 'copy' : 'share']),
         ),
         '',
-        `This would make ${kind === 'full' ? 'a full' : 'an incremental'} backup of ${safe(opened.path)} in ${safe(location)}: ` +
-          `${formatSize(bytesToCopy)} to copy${logBytes === 0 ? '' : `, ${formatSize(logBytes)} of it log`}, ${formatSize(bytesShared)} shared with earlier backups.`,
-        ...(bytesFree === undefined
-          ? []
-          : [
-              fits
-                ? `There is room for it: ${formatSize(bytesFree)} are free.`
-                : style.bad(`There is no room for it: ${formatSize(bytesFree)} are free.`),
-            ]),
-      ],
-      quiet: () => [String(bytesToCopy)],
-    };
+        `This would make ${kind === 'full' ? 'a full' : 'an incremental'} backup of ${safe(database)} in ${safe(location)}: ` +
+          `${formatSize(bytesToCopy)} to copy${log}, ${formatSize(bytesShared)} shared with earlier backups.`,
+        roomLine(plan, context.out.style),
+      ),
+    quiet: () => [String(bytesToCopy)],
+  };
+}
+
+function roomLine({ bytesFree, fits }: BackupPlan, style: Style): string | undefined {
+  if (bytesFree === undefined) {
+    return undefined;
+  }
+  const free = `${formatSize(bytesFree)} are free.`;
+  return fits ? `There is room for it: ${free}` : style.bad(`There is no room for it: ${free}`);
+}
+
+interface Made {
+  /** The path of the database. */
+  database: string;
+  location: string;
+  info: BackupInfo;
+  bytesCopied: number;
+}
+
+async function make(context: Context, order: Order): Promise<Made> {
+  return closing(await openToBackUp(order.database, order.opening), async (db) => {
+    context.signal.throwIfAborted();
+    const full = await isFull(context, order);
+    const engine = await BackupEngine.open(order.directory, { backupRateLimit: order.rateLimit });
+    return closing(engine, async () => ({
+      database: db.path,
+      location: engine.location,
+      ...(await createRecorded(context, engine, db, { ...order.backup, full })),
+    }));
   });
+}
+
+function createRecorded(
+  context: Context,
+  engine: BackupEngine,
+  db: Database,
+  options: CreateBackupOptions,
+): Promise<Pick<Made, 'info' | 'bytesCopied'>> {
+  return context.recorded(engine, { operation: 'create' }, async ({ note }) => {
+    let bytesCopied = 0;
+    const info = await context.long('backup', ({ signal, onProgress }) =>
+      engine.createBackup(db, {
+        ...options,
+        signal,
+        onProgress: (progress) => {
+          bytesCopied = progress.bytesTotal;
+          onProgress(progress);
+        },
+      }),
+    );
+    const { backupId, timestamp, kind, databaseId } = info;
+    note({
+      backupId,
+      timestamp: timestamp.toISOString(),
+      kind,
+      ...(databaseId === undefined ? {} : { databaseId }),
+      bytes: bytesCopied,
+    });
+    return { info, bytesCopied };
+  });
+}
+
+function asResult(made: Made & { durationMs: number; verified: Order['verify'] }): Result {
+  const { database, location, info, bytesCopied, durationMs, verified } = made;
+  const checked = { checksum: ', every byte read back', size: ', names and sizes checked' };
+  const log = logShare(info);
+  return {
+    json: {
+      database,
+      location,
+      backup: backupAsJson(info),
+      bytesCopied,
+      durationMs,
+      verified: verified === undefined ? undefined : { checksum: verified === 'checksum' },
+    },
+    text: () =>
+      linesOf(
+        `backup ${info.backupId} of ${safe(database)}: ${formatSize(info.size)} (${info.kind}), ` +
+          `${formatSize(bytesCopied)} copied in ${formatDuration(durationMs)}${verified === undefined ? '' : checked[verified]}`,
+        log !== '' &&
+          `${log} of it is write-ahead log, which every backup copies anew: with --flush it is written into tables, which backups share`,
+      ),
+    quiet: () => [String(info.backupId)],
+  };
 }

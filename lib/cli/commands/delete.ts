@@ -2,14 +2,19 @@ import type { BackupEngine } from '../../backup/backup-engine.js';
 import { RocksDBError } from '../../base/errors.js';
 import { formatSize } from '../../base/units.js';
 import { deletingUnpinned } from '../../manager/guarded-delete.js';
-import { freedBy, readInventory } from '../../manager/inventory.js';
+import { type BackupRecord, freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { isSameBackup } from '../../manager/operation-record.js';
 import { isPinned } from '../../manager/pins.js';
+import type { Entry } from '../../manager/recorded.js';
 import type { BackupInfo } from '../../native/backup-info.js';
 import { byDatabase } from '../../retention/databases.js';
+import { backupsNamed } from '../backup-text.js';
 import { defineCommand } from '../command.js';
+import type { Context } from '../context.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
+import type { Result } from '../output/output.js';
+import { linesOf } from '../output/text.js';
 import { parseBackupId } from '../parse.js';
 import {
   CHANGED,
@@ -58,66 +63,66 @@ export const deleteBackups = defineCommand({
   schema: deletionSchema,
   run(context, { DIR, ID }, options) {
     const wanted = ID.map((id) => parseBackupId(id, 'ID'));
+    const { force } = options;
     return withDirectory(
       DIR,
       async (engine) => {
         const inventory = await readInventory(engine);
-        const { backups } = inventory;
-        const corrupt = inventory.corrupt.map(({ backupId }) => backupId);
-        const ids = new Set<number>();
-        for (const id of wanted) {
-          const { backupId } =
-            id !== 'latest' && corrupt.includes(id) ? { backupId: id } : await findBackup(context, engine, String(id));
-          ids.add(backupId);
-        }
-        const goes = backups.filter(({ backupId }) => ids.has(backupId));
-        const kept = backups.map(({ backupId }) => backupId).filter((id) => !ids.has(id));
-        refuseLostPins(inventory);
-        refusePinned(inventory, goes, 'unpin them first');
-        const bytesFreed = freedBy(inventory, ids);
-        const json = { location: engine.location, deleted: [...ids], kept, bytesFreed, dryRun: options['dry-run'] };
-        const unreadable = [...ids].filter((id) => corrupt.includes(id));
-        const plan = [
-          ...unreadablePlan(engine.location, unreadable, options.force),
-          ...(goes.length === 0 ? [] : deletionPlan(engine.location, goes, bytesFreed, kept.length)),
-        ];
-        if (options['dry-run']) {
-          return { json, text: () => plan };
-        }
-        await context.confirm(plan, 'Delete?', options);
-        const deleted: number[] = [];
-        try {
-          for (const backupId of ids) {
-            context.signal.throwIfAborted();
-            const info = goes.find((backup) => backup.backupId === backupId);
-            if (info !== undefined) {
-              const { force } = options;
-              await deleteShown(context, engine, info, options['audit-log'], { force, named: true });
-            } else {
-              await context.recorded('delete', engine.location, options['audit-log'], { backupId }, () =>
-                deletingUnpinned(engine, async (state, { deleteBackups }) => {
-                  refuseLostPins({ state });
-                  await deleteBackups([backupId], { force: options.force });
-                }),
-              );
-            }
-            deleted.push(backupId);
-          }
-        } catch (error) {
-          if (deleted.length > 0) context.out.warn(`deleted before that: ${deleted.join(', ')}`);
-          throw error;
-        }
-        return {
-          json,
-          text: () => [
-            `deleted ${ids.size === 1 ? 'backup' : 'backups'} ${[...ids].join(', ')}; ${formatSize(bytesFreed)} freed, ${kept.length} left`,
-          ],
-        };
+        const ids = await idsOf(context, engine, wanted, inventory);
+        const unreadable = ids.filter((id) => inventory.corrupt.some(({ backupId }) => backupId === id));
+        const deletion = deletionOf(inventory, ids, 'unpin them first');
+        return carryOut(context, deletion, planLines(deletion, unreadable, force), options, () =>
+          deleteOneByOne(context, engine, deletion, force),
+        );
       },
       { write: true },
     );
   },
 });
+
+/** The ids of the backups that the user named, each once. */
+async function idsOf(
+  context: Context,
+  engine: BackupEngine,
+  wanted: readonly (number | 'latest')[],
+  { corrupt }: Inventory,
+): Promise<number[]> {
+  const isUnreadable = (id: number | 'latest'): id is number => corrupt.some(({ backupId }) => backupId === id);
+  const ids = new Set<number>();
+  for (const id of wanted) {
+    ids.add(isUnreadable(id) ? id : (await findBackup(context, engine, String(id))).backupId);
+  }
+  return [...ids];
+}
+
+async function deleteOneByOne(
+  context: Context,
+  engine: BackupEngine,
+  { ids, goes }: Deletion,
+  force: boolean,
+): Promise<void> {
+  const deleted: number[] = [];
+  try {
+    for (const backupId of ids) {
+      context.signal.throwIfAborted();
+      const info = goes.find((backup) => backup.backupId === backupId);
+      if (info !== undefined) {
+        await deleteShown(context, engine, info, { force, named: true });
+      } else {
+        await context.recorded(engine, { operation: 'delete', backupId }, () =>
+          deletingUnpinned(engine, async (state, { deleteBackups }) => {
+            refuseLostPins({ state });
+            await deleteBackups([backupId], { force });
+          }),
+        );
+      }
+      deleted.push(backupId);
+    }
+  } catch (error) {
+    if (deleted.length > 0) context.out.warn(`deleted before that: ${deleted.join(', ')}`);
+    throw error;
+  }
+}
 
 export const purge = defineCommand({
   name: 'purge',
@@ -145,55 +150,100 @@ export const purge = defineCommand({
     if (keep === undefined) {
       throw new UsageError('purge needs --keep N', 'rocksdb-backup purge --help');
     }
+    const { force } = options;
     return withDirectory(
       DIR,
       async (engine) => {
         const inventory = await readInventory(engine);
-        const { backups } = inventory;
-        const goes = olderThanLatest(backups, keep);
-        const deleted = goes.map(({ backupId }) => backupId);
-        const kept = backups.map(({ backupId }) => backupId).filter((id) => !deleted.includes(id));
-        refuseLostPins(inventory);
-        refusePinned(inventory, goes, `unpin them, or use prune --keep-last ${keep}, which keeps what is pinned`);
-        const bytesFreed = freedBy(inventory, deleted);
-        const json = { location: engine.location, deleted, kept, bytesFreed, dryRun: options['dry-run'] };
+        const old = olderThanLatest(inventory.backups, keep).map(({ backupId }) => backupId);
+        const instead = `unpin them, or use prune --keep-last ${keep}, which keeps what is pinned`;
+        const deletion = deletionOf(inventory, old, instead);
+        const { ids, goes, kept, bytesFreed } = deletion;
         if (goes.length === 0) {
-          const nothing = `nothing to delete: there are ${backups.length}`;
-          const isDamaged = inventory.corrupt.length > 0;
-          return {
-            json,
-            text: () => (isDamaged ? [nothing, context.out.style.bad(unreadableLine(inventory))] : [nothing]),
-            exit: isDamaged && !options['dry-run'] ? 'corrupt' : 'ok',
-          };
+          return nothingToPurge(context, deletion, inventory, options);
         }
-        const corrupt = inventory.corrupt.map(({ backupId }) => backupId);
-        const plan = [
-          ...unreadablePlan(engine.location, corrupt, options.force),
-          ...deletionPlan(engine.location, goes, bytesFreed, kept.length),
-        ];
-        if (options['dry-run']) {
-          return { json, text: () => plan };
-        }
-        await context.confirm(plan, 'Delete?', options);
-        context.signal.throwIfAborted();
-        await context.recorded(
-          'prune',
-          engine.location,
-          options['audit-log'],
-          { bytes: bytesFreed, detail: { deleted, kept, keep } },
-          () => purgeShown(engine, goes, keep, options.force),
-        );
-        return {
-          json,
-          text: () => [
-            `deleted ${deleted.length === 1 ? 'backup' : 'backups'} ${deleted.join(', ')}; ${formatSize(bytesFreed)} freed, ${kept.length} left`,
-          ],
-        };
+        const unreadable = inventory.corrupt.map(({ backupId }) => backupId);
+        return carryOut(context, deletion, planLines(deletion, unreadable, force), options, () => {
+          context.signal.throwIfAborted();
+          const entry: Entry = { operation: 'prune', bytes: bytesFreed, detail: { deleted: ids, kept, keep } };
+          return context.recorded(engine, entry, () => purgeShown(engine, goes, keep, force));
+        });
       },
       { write: true },
     );
   },
 });
+
+/** Which backups are deleted. */
+interface Deletion {
+  location: string;
+  /** Their ids, in the order in which they are deleted. */
+  ids: number[];
+  /** Those of them that can be read. */
+  goes: BackupRecord[];
+  kept: number[];
+  bytesFreed: number;
+}
+
+/** Says what it means to delete these backups. Refuses if one is pinned; `instead` says what the user can do then. */
+function deletionOf(inventory: Inventory, ids: number[], instead: string): Deletion {
+  const { location, backups } = inventory;
+  const goes = backups.filter(({ backupId }) => ids.includes(backupId));
+  const kept = backups.map(({ backupId }) => backupId).filter((id) => !ids.includes(id));
+  refuseLostPins(inventory);
+  refusePinned(inventory, goes, instead);
+  return { location, ids, goes, kept, bytesFreed: freedBy(inventory, ids) };
+}
+
+/** `unreadable` are the ids of the backups that are given up with --force. */
+function planLines({ location, goes, kept, bytesFreed }: Deletion, unreadable: readonly number[], force: boolean) {
+  return [
+    ...unreadablePlan(location, unreadable, force),
+    ...(goes.length === 0 ? [] : deletionPlan(location, goes, bytesFreed, kept.length)),
+  ];
+}
+
+function asJson({ location, ids, kept, bytesFreed }: Deletion, dryRun: boolean) {
+  return { location, deleted: ids, kept, bytesFreed, dryRun };
+}
+
+/** Shows the plan, asks, and deletes. With --dry-run, only shows the plan. */
+async function carryOut(
+  context: Context,
+  deletion: Deletion,
+  plan: string[],
+  options: { 'dry-run': boolean; yes: boolean },
+  deleteThem: () => Promise<void>,
+): Promise<Result> {
+  const { ids, kept, bytesFreed } = deletion;
+  if (options['dry-run']) {
+    return { json: asJson(deletion, true), text: () => plan };
+  }
+  await context.confirm(plan, 'Delete?', options);
+  await deleteThem();
+  return {
+    json: asJson(deletion, false),
+    text: () => [`deleted ${backupsNamed(ids)}; ${formatSize(bytesFreed)} freed, ${kept.length} left`],
+  };
+}
+
+function nothingToPurge(
+  context: Context,
+  deletion: Deletion,
+  inventory: Inventory,
+  { 'dry-run': dryRun }: { 'dry-run': boolean },
+): Result {
+  const isDamaged = inventory.corrupt.length > 0;
+  return {
+    json: asJson(deletion, dryRun),
+    text: () =>
+      linesOf(
+        `nothing to delete: there are ${inventory.backups.length}`,
+        isDamaged && context.out.style.bad(unreadableLine(inventory)),
+      ),
+    exit: isDamaged && !dryRun ? 'corrupt' : 'ok',
+  };
+}
 
 /** All backups but the latest `keep` of each database, as purgeOldBackups() counts them. */
 function olderThanLatest<B extends BackupInfo>(backups: readonly B[], keep: number): B[] {

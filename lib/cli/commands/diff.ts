@@ -1,10 +1,10 @@
 import { type DatabaseChange, diffDatabases } from '../../compare/diff.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
 import { closing, findBackup, withDirectory } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';
 import { bytesAsJsonParts } from '../json.js';
-import { Chunks } from '../output/chunks.js';
-import { errorAsJson } from '../output/output.js';
+import { jsonList, type ListForm, printList } from '../output/long-list.js';
+import type { Output } from '../output/output.js';
 import { table } from '../output/table.js';
 import { bytesAsTextParts, safe } from '../output/text.js';
 import { array, count, flag, object, oneOf, ref, text } from '../schema.js';
@@ -12,6 +12,12 @@ import { array, count, flag, object, oneOf, ref, text } from '../schema.js';
 type Change = DatabaseChange['change'];
 type Counts = Record<Change, number>;
 const signs: Record<Change, string> = { added: '+', removed: '-', changed: '~' };
+
+const optionSpecs = {
+  values: { type: 'flag', summary: 'print values too: before and after' },
+  summary: { type: 'flag', summary: 'only count the keys that differ' },
+  'column-family': { type: 'text', placeholder: 'NAME', summary: 'only this column family', default: 'all' },
+} as const satisfies OptionSpecs;
 
 export const diff = defineCommand({
   name: 'diff',
@@ -25,11 +31,7 @@ export const diff = defineCommand({
     { name: 'ID1', type: 'backup', summary: "the earlier one: a number, or 'latest'" },
     { name: 'ID2', type: 'backup', summary: "the later one: a number, or 'latest'" },
   ],
-  options: {
-    values: { type: 'flag', summary: 'print values too: before and after' },
-    summary: { type: 'flag', summary: 'only count the keys that differ' },
-    'column-family': { type: 'text', placeholder: 'NAME', summary: 'only this column family', default: 'all' },
-  },
+  options: optionSpecs,
   examples: [
     { line: 'rocksdb-backup diff /backups/users 6 latest', does: 'which keys changed since backup 6' },
     { line: 'rocksdb-backup diff /backups/users 6 7 --summary', does: 'how many' },
@@ -60,80 +62,96 @@ export const diff = defineCommand({
   }),
   run(context, { DIR, ID1, ID2 }, options) {
     const { out, signal } = context;
-    const { values, summary } = options;
-    const name = options['column-family'];
-    if (values && summary) {
-      throw new UsageError('--values and --summary contradict each other: --summary only counts');
-    }
+    const order = orderOf(out, options);
     return withDirectory(DIR, async (engine) => {
       const { location } = engine;
       const from = (await findBackup(context, engine, ID1, 'ID1')).backupId;
       const to = (await findBackup(context, engine, ID2, 'ID2')).backupId;
       return closing(await engine.openBackup(from), async (a) =>
         closing(await engine.openBackup(to), async (b) => {
-          if (name !== undefined && !a.columnFamilies.includes(name) && !b.columnFamilies.includes(name)) {
+          const { family } = order;
+          if (family !== undefined && ![a, b].some((db) => db.columnFamilies.includes(family))) {
             throw notFound(
               'COLUMN_FAMILY_NOT_FOUND',
-              `neither backup ${from} nor ${to} in ${location} has a column family '${name}'`,
+              `neither backup ${from} nor ${to} in ${location} has a column family '${family}'`,
             );
           }
-          const difference = diffDatabases(a, b, { signal, columnFamilies: name === undefined ? undefined : [name] });
+          const difference = diffDatabases(a, b, {
+            signal,
+            columnFamilies: family === undefined ? undefined : [family],
+          });
           const { columnFamilies } = difference;
-          const counts = new Map<string, Counts>();
-          const chunks = new Chunks(out);
-          const printsChanges = !summary && !(out.quiet && !out.json);
-          let found = 0;
-          let failure: unknown;
-          if (out.json) {
-            const head = JSON.stringify({ location, from, to, columnFamilies });
-            chunks.add(`${head.slice(0, -1)},"changes":[`);
-          }
-          try {
-            for await (const change of difference) {
-              const known = counts.get(change.columnFamily) ?? { added: 0, changed: 0, removed: 0 };
-              counts.set(change.columnFamily, known);
-              known[change.change]++;
-              if (printsChanges) {
-                if (out.json && found > 0) {
-                  chunks.add(',');
-                }
-                for (const part of out.json ? asJson(change, values) : asLine(change, values)) {
-                  chunks.add(part);
-                  await chunks.flushIfLarge();
-                }
-              }
-              found++;
-              if (out.quiet && !out.json) {
-                break;
-              }
-            }
-          } catch (error) {
-            failure = error;
-          }
-          if (out.json) {
-            const tail = JSON.stringify({
-              counts: Object.fromEntries(counts),
-              complete: failure === undefined,
-              ...(failure === undefined ? {} : { error: errorAsJson(failure) }),
-            });
-            chunks.add(`],${tail.slice(1)}\n`);
-          } else if (summary && failure === undefined && !out.quiet) {
-            chunks.add(`${summaryOf(counts).join('\n')}\n`);
-          }
-          await chunks.flush();
-          if (failure !== undefined) {
-            throw failure;
-          }
+          const found = await printDifference(out, difference, order, { location, from, to, columnFamilies });
           const families = [...columnFamilies.added, ...columnFamilies.removed];
           if (families.length > 0) {
             out.note(`column families that only one of them has: ${families.join(', ')}`);
           }
-          return { streamed: true, exit: found + families.length > 0 ? 'differs' : 'ok' };
+          return { streamed: true, exit: found || families.length > 0 ? 'differs' : 'ok' };
         }),
       );
     });
   },
 });
+
+/** What the command line asks for. */
+interface Order {
+  /** Print each change, only count them, or only find out whether there is any. */
+  wanted: 'changes' | 'counts' | 'any';
+  values: boolean;
+  /** Only this column family. */
+  family: string | undefined;
+}
+
+function orderOf(out: Output, options: OptionValues<typeof optionSpecs>): Order {
+  const { values, summary, 'column-family': family } = options;
+  if (values && summary) {
+    throw new UsageError('--values and --summary contradict each other: --summary only counts');
+  }
+  return { wanted: out.quiet && !out.json ? 'any' : summary ? 'counts' : 'changes', values, family };
+}
+
+/** Prints the changes as they are found. @returns whether there are any */
+async function printDifference(
+  out: Output,
+  changes: AsyncIterable<DatabaseChange>,
+  { wanted, values }: Order,
+  head: object,
+): Promise<boolean> {
+  const counts = new Map<string, Counts>();
+  const form: ListForm<DatabaseChange> = out.json
+    ? jsonList(
+        head,
+        'changes',
+        (change) => asJson(change, values),
+        () => ({ counts: Object.fromEntries(counts) }),
+      )
+    : {
+        head: '',
+        item: (change) => asLine(change, values),
+        tail: (_, failure) => (wanted === 'counts' && failure === undefined ? `${summaryOf(counts).join('\n')}\n` : ''),
+      };
+  await printList(out, counted(changes, counts, wanted), form);
+  return counts.size > 0;
+}
+
+/** Counts the changes. Yields them if they are wanted. */
+async function* counted(
+  changes: AsyncIterable<DatabaseChange>,
+  counts: Map<string, Counts>,
+  wanted: Order['wanted'],
+): AsyncGenerator<DatabaseChange> {
+  for await (const change of changes) {
+    const known = counts.get(change.columnFamily) ?? { added: 0, changed: 0, removed: 0 };
+    counts.set(change.columnFamily, known);
+    known[change.change]++;
+    if (wanted === 'changes') {
+      yield change;
+    }
+    if (wanted === 'any') {
+      return;
+    }
+  }
+}
 
 /** Writes a change in parts, so that never more than a part of a large value exists as text. */
 function* asJson({ columnFamily, change, key, ...of }: DatabaseChange, values: boolean): Generator<string> {

@@ -52,24 +52,22 @@ export const drill = defineCommand({
       async (engine) => {
         const info = await findBackup(context, engine, ID ?? 'latest');
         const { backupId, timestamp } = info;
-        const result = await context.recorded(
-          'drill',
-          engine.location,
-          options['audit-log'],
-          { backupId, timestamp: timestamp.toISOString() },
-          () =>
-            notingDamage(context, engine, info, 'drill', () =>
-              context.reporting(`drill ${backupId}`, (report) =>
-                drillBackup(engine, backupId, {
-                  sample,
-                  directory: options.directory,
-                  signal: context.signal,
-                  onProgress: (progress) => report(toldOf(progress)),
-                }),
-              ),
+        const entry = { operation: 'drill', backupId, timestamp: timestamp.toISOString() } as const;
+        const result = await context.recorded(engine, entry, async ({ note }) => {
+          const drilled = await notingDamage(context, engine, info, 'drill', () =>
+            context.reporting(`drill ${backupId}`, (report) =>
+              drillBackup(engine, backupId, {
+                sample,
+                directory: options.directory,
+                signal: context.signal,
+                onProgress: (progress) => report(toldOf(progress)),
+              }),
             ),
-          ({ bytes, keys, sampled, digest }) => ({ bytes, detail: { keys, sampled, checksum: digest.checksum } }),
-        );
+          );
+          const { bytes, keys, sampled, digest } = drilled;
+          note({ bytes, detail: { keys, sampled, checksum: digest.checksum } });
+          return drilled;
+        });
         const { keys, bytes, sampled, digest, durationMs, restoreMs } = result;
         return {
           json: {

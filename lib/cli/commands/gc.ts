@@ -8,7 +8,7 @@ import { readInventory } from '../../manager/inventory.js';
 import type { RestoreLeftover } from '../../native/backup-info.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
-import { safe } from '../output/text.js';
+import { counted, linesOf, safe } from '../output/text.js';
 import { missingPinsLine } from '../removal.js';
 import { array, count, flag, object, text } from '../schema.js';
 
@@ -16,8 +16,6 @@ interface Stray {
   name: string;
   size: number;
 }
-
-const counted = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`;
 
 /** The record of a backup lies beside the backup's files, and is deleted with the backup. */
 const RECORD = /^private\/(\d+)\/rocksdb-backup\.files$/;
@@ -98,97 +96,122 @@ export const gc = defineCommand({
     dryRun: flag(),
   }),
   run(context, { DIR }, options) {
+    const { restores: place, force, 'dry-run': dryRun } = options;
     return withDirectory(
       DIR,
       async (engine) => {
-        const files = await strayFiles(engine);
-        const found =
-          options.restores === undefined ? [] : await removeRestoreLeftovers(options.restores, { dryRun: true });
-        const left = found.filter(({ unfinished }) => unfinished);
-        const bytesFreed =
-          files.reduce((sum, { size }) => sum + size, 0) + left.reduce((sum, { bytes }) => sum + bytes, 0);
-        const json = (restores: readonly RestoreLeftover[]) => ({
-          location: engine.location,
-          files,
-          bytesFreed,
-          ...(options.restores !== undefined && { restores }),
-          dryRun: options['dry-run'],
-        });
-        const nothing = files.length + left.length === 0;
-        const killed = `what ${counted(left.length, 'killed restore')} left in ${safe(options.restores ?? '')}`;
-        const listed = (parts: (string | false)[]) => parts.filter(Boolean).join(' and ');
+        const plan = await planOf(engine, place);
         const missing = missingPinsLine(await readInventory(engine));
-        if (missing !== undefined && !options.force) {
+        if (missing !== undefined && !force) {
           throw new RocksDBError(`nothing was deleted: ${missing}, or with --force.`, 'BACKUP_PINNED');
         }
-        const stays = found
-          .filter(({ unfinished }) => !unfinished)
-          .map(
-            ({ path }) =>
-              `${safe(path)} stays: its restore was killed while it put files in place. Restore to the same target again.`,
-          );
-        const corrupt = await engine.getCorruptedBackups();
-        const unreadable =
-          corrupt.length === 0 || files.length === 0
-            ? []
-            : [`Files of backup ${corrupt.join(', ')}, which cannot be read, are among them.`];
-        if (options['dry-run']) {
-          return {
-            json: json(found),
-            text: () => [
-              nothing
-                ? 'nothing is left over'
-                : `${listed([
-                    files.length > 0 &&
-                      `${counted(files.length, 'file')} ${files.length === 1 ? 'belongs' : 'belong'} to no backup`,
-                    left.length > 0 && `there is ${killed}`,
-                  ])}, ${formatSize(bytesFreed)}:`,
-              ...unreadable,
-              ...files.map(({ name, size }) => `  ${safe(name)}  ${formatSize(size)}`),
-              ...left.map(({ path, bytes }) => `  ${safe(path)}  ${formatSize(bytes)}`),
-              ...stays,
-            ],
-          };
+        if (dryRun) {
+          return { json: asJson(plan, plan.restores, true), text: () => planLines(plan) };
         }
-        if (!nothing) {
-          await context.confirm(
-            [
-              `This deletes ${listed([
-                files.length > 0 &&
-                  `${counted(files.length, 'file')} in ${safe(engine.location)} that ${files.length === 1 ? 'belongs' : 'belong'} to no backup`,
-                left.length > 0 && killed,
-              ])}, and frees ${formatSize(bytesFreed)}.`,
-              ...unreadable,
-            ],
-            'Delete?',
-            options,
-          );
+        if (!plan.isEmpty) {
+          await context.confirm(questionLines(plan), 'Delete?', options);
         }
         context.signal.throwIfAborted();
-        const restores = await context.recorded(
-          'gc',
-          engine.location,
-          options['audit-log'],
-          { bytes: bytesFreed },
-          async () => {
-            await engine.garbageCollect({ force: options.force });
-            return options.restores === undefined ? [] : removeRestoreLeftovers(options.restores);
-          },
-        );
-        return {
-          json: json(restores),
-          text: () => [
-            nothing
-              ? 'nothing was left over'
-              : `deleted ${listed([
-                  files.length > 0 && counted(files.length, 'file'),
-                  left.length > 0 && killed,
-                ])}; ${formatSize(bytesFreed)} freed`,
-            ...stays,
-          ],
-        };
+        const restores = await context.recorded(engine, { operation: 'gc', bytes: plan.bytesFreed }, async () => {
+          await engine.garbageCollect({ force });
+          return place === undefined ? undefined : removeRestoreLeftovers(place);
+        });
+        return { json: asJson(plan, restores, false), text: () => doneLines(plan) };
       },
       { write: true },
     );
   },
 });
+
+/** What is left over. */
+interface Plan {
+  location: string;
+  /** The files that belong to no backup. */
+  files: Stray[];
+  /** Where killed restores were looked for, and all that they left there. Undefined if that was not asked for. */
+  place: string | undefined;
+  restores: RestoreLeftover[] | undefined;
+  /** Those of them that are deleted. */
+  killed: RestoreLeftover[];
+  /** The ids of the backups that cannot be read. */
+  unreadable: number[];
+  bytesFreed: number;
+  isEmpty: boolean;
+}
+
+async function planOf(engine: BackupEngine, place: string | undefined): Promise<Plan> {
+  const files = await strayFiles(engine);
+  const restores = place === undefined ? undefined : await removeRestoreLeftovers(place, { dryRun: true });
+  const killed = (restores ?? []).filter(({ unfinished }) => unfinished);
+  const sizes = [...files.map(({ size }) => size), ...killed.map(({ bytes }) => bytes)];
+  return {
+    location: engine.location,
+    files,
+    place,
+    restores,
+    killed,
+    unreadable: await engine.getCorruptedBackups(),
+    bytesFreed: sizes.reduce((sum, size) => sum + size, 0),
+    isEmpty: sizes.length === 0,
+  };
+}
+
+function asJson(
+  { location, files, bytesFreed }: Plan,
+  restores: readonly RestoreLeftover[] | undefined,
+  dryRun: boolean,
+) {
+  return { location, files, bytesFreed, restores, dryRun };
+}
+
+/** Joins what is said of the files and what is said of the killed restores, where there are any. */
+function both({ files, killed }: Plan, ofFiles: string, ofKilled: string): string {
+  return linesOf(files.length > 0 && ofFiles, killed.length > 0 && ofKilled).join(' and ');
+}
+
+const belong = ({ files }: Plan) => `${files.length === 1 ? 'belongs' : 'belong'} to no backup`;
+
+const killedIn = ({ killed, place }: Plan) =>
+  `what ${counted(killed.length, 'killed restore')} left in ${safe(place ?? '')}`;
+
+function unreadableLines({ files, unreadable }: Plan): string[] {
+  return unreadable.length === 0 || files.length === 0
+    ? []
+    : [`Files of backup ${unreadable.join(', ')}, which cannot be read, are among them.`];
+}
+
+function stayLines({ restores = [] }: Plan): string[] {
+  return restores
+    .filter(({ unfinished }) => !unfinished)
+    .map(
+      ({ path }) =>
+        `${safe(path)} stays: its restore was killed while it put files in place. Restore to the same target again.`,
+    );
+}
+
+function planLines(plan: Plan): string[] {
+  const { files, killed, bytesFreed, isEmpty } = plan;
+  const found = both(plan, `${counted(files.length, 'file')} ${belong(plan)}`, `there is ${killedIn(plan)}`);
+  return [
+    isEmpty ? 'nothing is left over' : `${found}, ${formatSize(bytesFreed)}:`,
+    ...unreadableLines(plan),
+    ...files.map(({ name, size }) => `  ${safe(name)}  ${formatSize(size)}`),
+    ...killed.map(({ path, bytes }) => `  ${safe(path)}  ${formatSize(bytes)}`),
+    ...stayLines(plan),
+  ];
+}
+
+function questionLines(plan: Plan): string[] {
+  const { location, files, bytesFreed } = plan;
+  const ofFiles = `${counted(files.length, 'file')} in ${safe(location)} that ${belong(plan)}`;
+  return [
+    `This deletes ${both(plan, ofFiles, killedIn(plan))}, and frees ${formatSize(bytesFreed)}.`,
+    ...unreadableLines(plan),
+  ];
+}
+
+function doneLines(plan: Plan): string[] {
+  const { files, bytesFreed, isEmpty } = plan;
+  const gone = both(plan, counted(files.length, 'file'), killedIn(plan));
+  return [isEmpty ? 'nothing was left over' : `deleted ${gone}; ${formatSize(bytesFreed)} freed`, ...stayLines(plan)];
+}

@@ -1,14 +1,15 @@
 import { formatSize } from '../../base/units.js';
 import { type BackupRecord, missingPins, readInventory } from '../../manager/inventory.js';
 import { byDatabase } from '../../retention/databases.js';
-import { logShare } from '../backup-text.js';
+import { backupsNamed, logShare } from '../backup-text.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
+import { capital } from '../errors.js';
 import { backupAsJson } from '../json.js';
 import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
 import type { Style } from '../output/style.js';
 import { table } from '../output/table.js';
-import { bytesAsText, safe } from '../output/text.js';
+import { bytesAsText, counted, linesOf, safe } from '../output/text.js';
 import { missingPinsLine } from '../removal.js';
 import { array, count, object, ref, text } from '../schema.js';
 import { age, localTime, timeZone } from '../time.js';
@@ -58,39 +59,35 @@ export const list = defineCommand({
           damaged,
           bytesOnDisk,
           logicalBytes,
-          ...(state.pinsLost === undefined ? {} : { pinsLost: state.pinsLost }),
-          ...(missing === undefined ? {} : { missingPins: missingPins(inventory).map(({ backupId }) => backupId) }),
+          pinsLost: state.pinsLost,
+          missingPins: missing === undefined ? undefined : missingPins(inventory).map(({ backupId }) => backupId),
         },
         text: () =>
           backups.length + lost.length === 0
             ? [`${safe(location)} has no backups`]
-            : [
+            : linesOf(
                 ...rows(backups, lost, context.now(), style),
                 '',
-                `${backups.length} ${backups.length === 1 ? 'backup' : 'backups'}, ${formatSize(bytesOnDisk)} on disk` +
+                `${counted(backups.length, 'backup')}, ${formatSize(bytesOnDisk)} on disk` +
                   (bytesOnDisk < logicalBytes ? ` for ${formatSize(logicalBytes)} of databases` : ''),
-                ...(lost.length === 0
-                  ? []
-                  : [
-                      style.bad(
-                        `${lost.length === 1 ? 'Backup' : 'Backups'} ${lost.join(', ')} cannot be read; verify says why. Nothing is deleted until that is settled.`,
-                      ),
-                    ]),
-                ...(damaged.length === 0
-                  ? []
-                  : [
-                      style.bad(
-                        `${damaged.length === 1 ? 'Backup' : 'Backups'} ${damaged.join(', ')} ${damaged.length === 1 ? 'is' : 'are'} known to be damaged; show says in which file. restore passes over ${damaged.length === 1 ? 'it' : 'them'}, and nothing is pruned.`,
-                      ),
-                    ]),
-                ...(state.pinsLost === undefined ? [] : [style.bad(safe(state.pinsLost))]),
-                ...(missing === undefined ? [] : [style.bad(missing)]),
-              ],
+                lost.length > 0 &&
+                  style.bad(
+                    `${capital(backupsNamed(lost))} cannot be read; verify says why. Nothing is deleted until that is settled.`,
+                  ),
+                damaged.length > 0 && style.bad(damagedLine(damaged)),
+                state.pinsLost !== undefined && style.bad(safe(state.pinsLost)),
+                missing !== undefined && style.bad(missing),
+              ),
         quiet: () => backups.map(({ backupId }) => String(backupId)),
       };
     });
   },
 });
+
+function damagedLine(damaged: readonly number[]): string {
+  const [are, them] = damaged.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  return `${capital(backupsNamed(damaged))} ${are} known to be damaged; show says in which file. restore passes over ${them}, and nothing is pruned.`;
+}
 
 export function listedAsJson(backup: BackupRecord) {
   const { state, damage, pinned, pinNote, lastVerify, lastDrill } = backup;

@@ -1,6 +1,7 @@
 import { pinBackup } from '../../manager/guarded-delete.js';
 import { missingPins, readInventory } from '../../manager/inventory.js';
 import { acknowledgeLostPins, isPinned, unpin as unpinIn } from '../../manager/pins.js';
+import type { Entry } from '../../manager/recorded.js';
 import { readState, updateState } from '../../manager/state.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
@@ -31,17 +32,13 @@ export const pin = defineCommand({
     const { note } = options;
     return withDirectory(DIR, async (engine) => {
       const info = await findBackup(context, engine, ID);
-      await context.recorded(
-        'pin',
-        engine.location,
-        options['audit-log'],
-        {
-          backupId: info.backupId,
-          timestamp: info.timestamp.toISOString(),
-          ...(note === undefined ? {} : { detail: { note } }),
-        },
-        () => pinBackup(engine, info, note),
-      );
+      const entry: Entry = {
+        operation: 'pin',
+        backupId: info.backupId,
+        timestamp: info.timestamp.toISOString(),
+        ...(note === undefined ? {} : { detail: { note } }),
+      };
+      await context.recorded(engine, entry, () => pinBackup(engine, info, note));
       return {
         json: {
           location: engine.location,
@@ -91,7 +88,7 @@ export const unpin = defineCommand({
       if (gone !== undefined) {
         const { backupId, timestamp } = gone;
         const drop = () => updateState(engine.storage, (state) => void unpinIn(state, gone));
-        await context.recorded('unpin', location, options['audit-log'], { backupId, timestamp }, drop);
+        await context.recorded(engine, { operation: 'unpin', backupId, timestamp }, drop);
         return {
           json: { location, pinned: false, wasPinned: true },
           text: () => [`backup ${backupId}, which is not there any more, is not pinned any more`],
@@ -108,7 +105,7 @@ export const unpin = defineCommand({
         info === undefined
           ? { detail: { acknowledgedLostPins: true } }
           : { backupId: info.backupId, timestamp: info.timestamp.toISOString() };
-      await context.recorded('unpin', location, options['audit-log'], about, change);
+      await context.recorded(engine, { operation: 'unpin', ...about }, change);
       return {
         json: { location, ...(info === undefined ? {} : { backup: backupAsJson(info) }), pinned: false, wasPinned },
         text: () => [

@@ -1,22 +1,30 @@
 import type { BackupEngine } from '../../backup/backup-engine.js';
-import { systemClock } from '../../base/clock.js';
 import { formatSize } from '../../base/units.js';
-import { passesOf, recordedPass } from '../../manager/guarded-delete.js';
-import { freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
+import { deleteInPasses, recordedPass } from '../../manager/guarded-delete.js';
+import { type BackupRecord, freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { planOf } from '../../manager/pruner.js';
+import type { Entry } from '../../manager/recorded.js';
 import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../retention/retention.js';
-import { defineCommand } from '../command.js';
+import { backupsNamed } from '../backup-text.js';
+import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { withDirectory } from '../directory.js';
 import { codeOf, messageOf, UsageError } from '../errors.js';
 import { type Exit, exitOf } from '../exit-codes.js';
+import type { Style } from '../output/style.js';
 import { table } from '../output/table.js';
-import { safe } from '../output/text.js';
+import { linesOf, safe } from '../output/text.js';
 import { policyOf, policyOptions } from '../policy.js';
 import { CHANGED, deleteShown, unreadableLine } from '../removal.js';
 import { array, count, flag, object, oneOf, text, time } from '../schema.js';
 import { localTime, timeZone } from '../time.js';
 import { verifyOne } from './verify.js';
+
+const optionSpecs = {
+  ...policyOptions,
+  checksum: { type: 'flag', summary: 'verify the newest by reading every byte' },
+  'dry-run': { type: 'flag', summary: 'only say what would become of each' },
+} as const satisfies OptionSpecs;
 
 export const prune = defineCommand({
   name: 'prune',
@@ -27,11 +35,7 @@ export const prune = defineCommand({
     'What should go and could not, because of that or because it is being read, is told, and the command does not end with 0.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
-  options: {
-    ...policyOptions,
-    checksum: { type: 'flag', summary: 'verify the newest by reading every byte' },
-    'dry-run': { type: 'flag', summary: 'only say what would become of each' },
-  },
+  options: optionSpecs,
   examples: [
     {
       line: 'rocksdb-backup prune /backups/users --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run',
@@ -61,75 +65,34 @@ export const prune = defineCommand({
     dryRun: flag(),
   }),
   run(context, { DIR }, options) {
-    const policy = policyOf(options);
-    if (policy === undefined) {
-      throw new UsageError(
-        'prune needs to know what to keep: --keep-last, --keep-daily ..., --max-bytes',
-        'rocksdb-backup prune --help',
-      );
-    }
-    const dryRun = options['dry-run'];
+    const order = orderOf(options);
     return withDirectory(
       DIR,
       async (engine) => {
-        const auditLog = options['audit-log'];
-        let { plan, inventory } = await planned(context, engine, policy, auditLog);
-        const unverified = inventory.backups.filter(
-          ({ backupId, state }) => plan.verifyFirst.includes(backupId) && state === 'unverified',
-        );
-        if (dryRun) {
-          ({ plan } = await planned(context, engine, policy, auditLog, { requireVerified: false }));
-        } else if (unverified.length > 0) {
-          // No backup of a database is deleted before its newest backup is verified.
-          const { checksum } = options;
-          for (const newest of unverified) {
-            await verifyOne(context, engine, newest, { checksum, auditLog });
+        const planned = await planAfterVerify(context, engine, order);
+        const { plan, inventory } = planned;
+        const { quiet, style } = context.out;
+        const lines = planLines(planned, order, style);
+        const answer = (deleted: number[]) => asJson(engine.location, plan, deleted, order.dryRun);
+        if (order.dryRun) {
+          return { json: answer([]), text: () => lines };
+        }
+        const refusal = whyNothingGoes(planned);
+        if (refusal !== undefined) {
+          if (quiet) {
+            context.out.warn(`nothing was deleted in ${engine.location}: ${refusal}`);
           }
-          ({ plan, inventory } = await planned(context, engine, policy, auditLog));
-        }
-        const answer = (deleted: number[]) => ({
-          location: engine.location,
-          decisions: plan.decisions.map(({ timestamp, ...rest }) => ({
-            ...rest,
-            ...(timestamp === undefined ? {} : { timestamp: timestamp.toISOString() }),
-          })),
-          deleted,
-          bytesBefore: plan.bytesBefore,
-          bytesAfter: plan.bytesAfter,
-          ...(plan.blocked === undefined ? {} : { blocked: plan.blocked }),
-          exceeded: plan.exceeded,
-          dryRun,
-        });
-        const lines = planLines(plan, context);
-        if (dryRun) {
-          lines.push(...unverified.map(({ backupId }) => `Backup ${backupId}, the newest, would be verified first.`));
-        }
-        const isDamaged = inventory.corrupt.length > 0 || inventory.suspects.length > 0;
-        // If nothing would be deleted anyway, an unreadable backup still makes the command fail.
-        const isUnreadable = inventory.corrupt.length > 0 && plan.delete.length === 0;
-        if (isUnreadable) {
-          lines.push(context.out.style.bad(unreadableLine(inventory)));
-        }
-        if (!dryRun && ((plan.blocked !== undefined && plan.delete.length === 0) || isUnreadable)) {
-          if (context.out.quiet) {
-            context.out.warn(`nothing was deleted in ${engine.location}: ${plan.blocked ?? unreadableLine(inventory)}`);
-          }
+          const isDamaged = inventory.corrupt.length > 0 || inventory.suspects.length > 0;
           return { json: answer([]), text: () => lines, exit: isDamaged ? 'corrupt' : 'failed' };
         }
-        if (dryRun || plan.delete.length === 0) {
+        if (plan.delete.length === 0) {
           return { json: answer([]), text: () => lines };
         }
         await context.confirm([...lines, ''], 'Delete?', options);
-        const { deleted, left } = await execute(context, engine, { plan, inventory }, auditLog);
-        const which = `${deleted.length === 1 ? 'backup' : 'backups'} ${deleted.join(', ')}`;
+        const { deleted, left } = await execute(context, engine, planned);
         return {
           json: answer(deleted),
-          text: () => [
-            ...(options.yes ? [...lines, ''] : []),
-            deleted.length === 0
-              ? 'nothing was deleted'
-              : `deleted ${which}; ${formatSize(freedBy(inventory, deleted))} freed`,
-          ],
+          text: () => [...(options.yes ? [...lines, ''] : []), deletedLine(inventory, deleted)],
           exit: left ?? (plan.blocked === undefined ? 'ok' : 'failed'),
         };
       },
@@ -138,86 +101,144 @@ export const prune = defineCommand({
   },
 });
 
-async function planned(
-  context: Context,
-  engine: BackupEngine,
-  policy: RetentionPolicy,
-  auditLog: string | undefined,
-  options: RetentionOptions = {},
-): Promise<{ plan: RetentionPlan; inventory: Inventory }> {
-  // On a full disk, the verify before a prune cannot be written to the history. The recorder knows it, so it counts all the same.
-  const inventory = await readInventory(engine, context.recorder(engine.location, auditLog));
-  return { plan: planOf(inventory, policy, context.now(), 'with --checksum', options), inventory };
+/** What the command line asks for. */
+interface Order {
+  policy: RetentionPolicy;
+  /** How the newest backup is verified, if that is needed. */
+  how: 'size' | 'checksum';
+  dryRun: boolean;
+}
+
+function orderOf(options: OptionValues<typeof optionSpecs>): Order {
+  const policy = policyOf(options);
+  if (policy === undefined) {
+    throw new UsageError(
+      'prune needs to know what to keep: --keep-last, --keep-daily ..., --max-bytes',
+      'rocksdb-backup prune --help',
+    );
+  }
+  return { policy, how: options.checksum ? 'checksum' : 'size', dryRun: options['dry-run'] };
+}
+
+interface Planned {
+  plan: RetentionPlan;
+  inventory: Inventory;
+  /** The newest backups that had to be verified first. */
+  unverified: BackupRecord[];
+}
+
+/** Plans what to delete. No backup of a database is deleted before its newest backup is verified, so that is done first if it is needed. */
+async function planAfterVerify(context: Context, engine: BackupEngine, order: Order): Promise<Planned> {
+  const look = async (options?: RetentionOptions) => {
+    // On a full disk, the verify before a prune cannot be written to the history. The recorder knows it, so it counts all the same.
+    const inventory = await readInventory(engine, context.recorder(engine.storage));
+    return { inventory, plan: planOf(inventory, order.policy, context.now(), 'with --checksum', options) };
+  };
+  const first = await look();
+  const unverified = first.inventory.backups.filter(
+    ({ backupId, state }) => first.plan.verifyFirst.includes(backupId) && state === 'unverified',
+  );
+  if (order.dryRun) {
+    return { ...(await look({ requireVerified: false })), unverified };
+  }
+  if (unverified.length === 0) {
+    return { ...first, unverified };
+  }
+  for (const newest of unverified) {
+    await verifyOne(context, engine, newest, order.how);
+  }
+  return { ...(await look()), unverified };
+}
+
+/** Why nothing is deleted. Also set if nothing would be deleted anyway: an unreadable backup still makes the command fail. */
+function whyNothingGoes({ plan, inventory }: Planned): string | undefined {
+  if (plan.delete.length > 0) {
+    return undefined;
+  }
+  return plan.blocked ?? (inventory.corrupt.length > 0 ? unreadableLine(inventory) : undefined);
 }
 
 /**
  * Deletes the backups that the plan says, oldest first. Skips those that were pinned in the meantime or are being read. @returns the ids of
  * the deleted backups, and the exit of the command if some could not be deleted
  */
-async function execute(
+function execute(
   context: Context,
   engine: BackupEngine,
-  { plan, inventory }: { plan: RetentionPlan; inventory: Inventory },
-  auditLog: string | undefined,
+  { plan, inventory }: Planned,
 ): Promise<{ deleted: number[]; left: Exit | undefined }> {
   const deleted: number[] = [];
-  let left: Exit | undefined;
-  await context.recorded(
-    'prune',
-    engine.location,
-    auditLog,
-    { detail: { plan: plan.delete, deleted } },
-    async () => {
-      const recorder = context.recorder(engine.location, auditLog);
-      for (const pass of passesOf(inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId)))) {
+  const entry: Entry = { operation: 'prune', detail: { plan: plan.delete, deleted } };
+  return context.recorded(engine, entry, async ({ note }) => {
+    let left: Exit | undefined;
+    await deleteInPasses(
+      inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId)),
+      async (pass) => {
         context.signal.throwIfAborted();
-        const { ids } = await recordedPass(engine, pass, inventory, {
-          clock: systemClock,
-          recorder,
-          trigger: 'cli',
-        });
+        const { ids } = await recordedPass(context.recording(engine.storage), engine, pass, inventory, 'cli');
         deleted.push(...ids);
-        for (const backup of pass.filter(({ backupId }) => !ids.includes(backupId))) {
-          context.signal.throwIfAborted();
-          try {
-            await deleteShown(context, engine, backup, auditLog);
-            deleted.push(backup.backupId);
-          } catch (error) {
-            const code = codeOf(error);
-            if (code !== CHANGED && code !== 'BACKUP_IN_USE') throw error;
-            context.out.warn(messageOf(error));
-            left = exitOf(error);
-          }
+        return ids;
+      },
+      async (backup) => {
+        context.signal.throwIfAborted();
+        try {
+          await deleteShown(context, engine, backup);
+          deleted.push(backup.backupId);
+        } catch (error) {
+          const code = codeOf(error);
+          if (code !== CHANGED && code !== 'BACKUP_IN_USE') throw error;
+          context.out.warn(messageOf(error));
+          left = exitOf(error);
         }
-      }
-    },
-    () => ({ bytes: freedBy(inventory, deleted) }),
-  );
-  return { deleted, left };
+      },
+    );
+    note({ bytes: freedBy(inventory, deleted) });
+    return { deleted, left };
+  });
 }
 
-function planLines(plan: RetentionPlan, { out: { style } }: Context): string[] {
-  const rows = plan.decisions.map(({ backupId, timestamp, action, rules }) => [
+function asJson(location: string, plan: RetentionPlan, deleted: readonly number[], dryRun: boolean) {
+  const { decisions, bytesBefore, bytesAfter, blocked, exceeded } = plan;
+  return {
+    location,
+    decisions: decisions.map(({ timestamp, ...rest }) => ({ ...rest, timestamp: timestamp?.toISOString() })),
+    deleted,
+    bytesBefore,
+    bytesAfter,
+    blocked,
+    exceeded,
+    dryRun,
+  };
+}
+
+function deletedLine(inventory: Inventory, deleted: readonly number[]): string {
+  return deleted.length === 0
+    ? 'nothing was deleted'
+    : `deleted ${backupsNamed(deleted)}; ${formatSize(freedBy(inventory, deleted))} freed`;
+}
+
+function planLines({ plan, inventory, unverified }: Planned, { dryRun }: Order, style: Style): string[] {
+  const { decisions, blocked, exceeded, bytesBefore, bytesAfter } = plan;
+  const goes = plan.delete.length;
+  const rows = decisions.map(({ backupId, timestamp, action, rules }) => [
     String(backupId),
     timestamp === undefined ? '' : localTime(timestamp),
     action === 'keep' ? style.good('keep') : style.bad('delete'),
     safe(rules.join(', ')),
   ]);
-  const goes = plan.delete.length;
-  return [
+  const nothing = blocked === undefined ? 'Nothing goes.' : style.warn(`Nothing goes: ${safe(blocked)}`);
+  return linesOf(
     ...table(
       [{ title: 'ID', align: 'right' }, { title: `BEGUN (${timeZone()})` }, { title: 'PLAN' }, { title: 'WHY' }],
       rows,
     ),
     '',
     goes === 0
-      ? plan.blocked === undefined
-        ? 'Nothing goes.'
-        : style.warn(`Nothing goes: ${safe(plan.blocked)}`)
-      : `${goes} of ${plan.decisions.length} ${goes === 1 ? 'goes' : 'go'}, which frees ${formatSize(plan.bytesBefore - plan.bytesAfter)}; ${formatSize(plan.bytesAfter)} stay.`,
-    ...(goes === 0 || plan.blocked === undefined
-      ? []
-      : [style.warn(`Of one database nothing goes: ${safe(plan.blocked)}`)]),
-    ...plan.exceeded.map((sentence) => style.warn(safe(sentence))),
-  ];
+      ? nothing
+      : `${goes} of ${decisions.length} ${goes === 1 ? 'goes' : 'go'}, which frees ${formatSize(bytesBefore - bytesAfter)}; ${formatSize(bytesAfter)} stay.`,
+    goes > 0 && blocked !== undefined && style.warn(`Of one database nothing goes: ${safe(blocked)}`),
+    ...exceeded.map((sentence) => style.warn(safe(sentence))),
+    ...(dryRun ? unverified : []).map(({ backupId }) => `Backup ${backupId}, the newest, would be verified first.`),
+    goes === 0 && inventory.corrupt.length > 0 && style.bad(unreadableLine(inventory)),
+  );
 }

@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 import type { BackupEngine, RestoreBackupOptions } from '../../backup/backup-engine.js';
 import { damageInWords, damageLookup, readKnownDamage } from '../../backup/known-damage.js';
 import { formatDuration, formatSize } from '../../base/units.js';
-import type { BackupInfo, RestorePlan } from '../../native/backup-info.js';
-import { defineCommand } from '../command.js';
+import type { Entry } from '../../manager/recorded.js';
+import type { BackupInfo, RestorePlan, RestoreResult } from '../../native/backup-info.js';
+import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, withDirectory } from '../directory.js';
@@ -11,7 +12,8 @@ import { UsageError } from '../errors.js';
 import { findBefore } from '../find-before.js';
 import { backupAsJson } from '../json.js';
 import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
-import { safe } from '../output/text.js';
+import type { Result } from '../output/output.js';
+import { counted, linesOf, safe } from '../output/text.js';
 import { count, flag, number, object, oneOf, ref, text } from '../schema.js';
 import { localTime } from '../time.js';
 
@@ -21,6 +23,59 @@ const modes = {
   identity: 'keepLatestDbSessionIdFiles',
   checksum: 'verifyChecksum',
 } as const;
+
+const optionSpecs = {
+  id: {
+    type: 'backup',
+    summary: "the number of the backup, or 'latest'",
+    default: 'latest',
+  },
+  before: {
+    type: 'time',
+    summary:
+      "the latest backup begun before this time: '2026-01-31 03:00' (local time), 2026-01-31T03:00Z, or how long ago, such as 2h",
+  },
+  'include-damaged': {
+    type: 'flag',
+    summary: 'take the latest that can be read, even if it is known to be damaged: it fails if it still is',
+  },
+  overwrite: {
+    type: 'flag',
+    summary: 'replace the database that is in TARGET',
+  },
+  'allow-other-database': {
+    type: 'flag',
+    summary: 'with --overwrite: also replace another database than the one that the backup is of',
+  },
+  'keep-old': {
+    type: 'flag',
+    summary: 'leave the database that is replaced beside TARGET',
+  },
+  'dry-run': {
+    type: 'flag',
+    summary: 'only check, and say what would be done',
+  },
+  reuse: {
+    type: 'choice',
+    choices: ['identity', 'checksum'],
+    summary:
+      'with --overwrite: do not copy table files that the replaced database has; identity goes by what they say of themselves, checksum reads them and takes blob files too',
+    default: 'copy everything',
+  },
+  'wal-dir': {
+    type: 'directory',
+    summary: 'where the write-ahead log goes',
+    default: 'TARGET',
+  },
+  'rate-limit': {
+    type: 'rate',
+    summary: 'write no faster than this, such as 50MB/s',
+  },
+  'no-space-check': {
+    type: 'flag',
+    summary: 'do not look first whether it will fit',
+  },
+} as const satisfies OptionSpecs;
 
 export const restore = defineCommand({
   name: 'restore',
@@ -39,58 +94,7 @@ export const restore = defineCommand({
       summary: 'where the database is to be',
     },
   ],
-  options: {
-    id: {
-      type: 'backup',
-      summary: "the number of the backup, or 'latest'",
-      default: 'latest',
-    },
-    before: {
-      type: 'time',
-      summary:
-        "the latest backup begun before this time: '2026-01-31 03:00' (local time), 2026-01-31T03:00Z, or how long ago, such as 2h",
-    },
-    'include-damaged': {
-      type: 'flag',
-      summary: 'take the latest that can be read, even if it is known to be damaged: it fails if it still is',
-    },
-    overwrite: {
-      type: 'flag',
-      summary: 'replace the database that is in TARGET',
-    },
-    'allow-other-database': {
-      type: 'flag',
-      summary: 'with --overwrite: also replace another database than the one that the backup is of',
-    },
-    'keep-old': {
-      type: 'flag',
-      summary: 'leave the database that is replaced beside TARGET',
-    },
-    'dry-run': {
-      type: 'flag',
-      summary: 'only check, and say what would be done',
-    },
-    reuse: {
-      type: 'choice',
-      choices: ['identity', 'checksum'],
-      summary:
-        'with --overwrite: do not copy table files that the replaced database has; identity goes by what they say of themselves, checksum reads them and takes blob files too',
-      default: 'copy everything',
-    },
-    'wal-dir': {
-      type: 'directory',
-      summary: 'where the write-ahead log goes',
-      default: 'TARGET',
-    },
-    'rate-limit': {
-      type: 'rate',
-      summary: 'write no faster than this, such as 50MB/s',
-    },
-    'no-space-check': {
-      type: 'flag',
-      summary: 'do not look first whether it will fit',
-    },
-  },
+  options: optionSpecs,
   examples: [
     {
       line: 'rocksdb-backup restore /backups/users /data/users-restored',
@@ -139,98 +143,80 @@ export const restore = defineCommand({
     durationMs: number(),
   }),
   async run(context, { DIR, TARGET }, options) {
-    const { id, before, overwrite } = options;
-    if (id !== undefined && before !== undefined) {
-      throw new UsageError('--id and --before contradict each other: give one of them');
-    }
-    const target = resolve(TARGET);
-    const wholeOnly = !options['include-damaged'];
+    const order = orderOf(TARGET, options);
     return withDirectory(
       DIR,
       async (engine) => {
-        const info =
-          before === undefined
-            ? await findBackup(context, engine, id ?? 'latest', '--id', { wholeOnly })
-            : await findBefore(context, engine, before, wholeOnly);
-        await warnOfDamage(context, engine, info);
-        warnOfNewerRocksDB(context, [info]);
-        const restoreOptions: RestoreBackupOptions = {
-          overwrite,
-          allowOtherDatabase: options['allow-other-database'],
-          keepOld: options['keep-old'],
-          mode: modes[options.reuse ?? 'nothing'],
-          walDir: options['wal-dir'],
-          checkDiskSpace: !options['no-space-check'],
-        };
+        const info = await chooseBackup(context, engine, order);
         const begin = performance.now();
-        if (overwrite || options['dry-run']) {
-          const plan = await engine.planRestore(info.backupId, target, {
-            ...restoreOptions,
-            signal: context.signal,
-          });
-          if (options['dry-run']) {
-            return planned(engine, plan, restoreOptions, performance.now() - begin);
+        const { target, dryRun, how } = order;
+        if (how.overwrite || dryRun) {
+          const plan = await engine.planRestore(info.backupId, target, { ...how, signal: context.signal });
+          if (dryRun) {
+            return planAsResult(engine.location, plan, how, performance.now() - begin);
           }
           if (plan.targetHolds !== 'nothing') {
-            await context.confirm([replaces(engine, plan, restoreOptions)], 'Replace it?', options);
+            await context.confirm([replaces(engine.location, plan, how)], 'Replace it?', options);
           }
         }
-        const restored = await context.recorded(
-          'restore',
-          engine.location,
-          options['audit-log'],
-          {
-            backupId: info.backupId,
-            timestamp: info.timestamp.toISOString(),
-            bytes: info.size,
-            detail: { target },
-          },
-          () =>
-            notingDamage(context, engine, info, options.reuse === undefined ? 'every byte' : 'sizes', () =>
-              context.long(`restore ${info.backupId}`, (operation) =>
-                engine.restoreBackup(info.backupId, target, {
-                  ...operation,
-                  ...restoreOptions,
-                }),
-              ),
-            ),
-          ({ keptOld }) => (keptOld === undefined ? {} : { detail: { target, keptOld } }),
-        );
-        const durationMs = performance.now() - begin;
-        const { bytesCopied, bytesReused, filesReused, keptOld, keptOldLogs } = restored;
-        return {
-          json: {
-            location: engine.location,
-            target,
-            backup: backupAsJson(restored),
-            dryRun: false,
-            bytesCopied,
-            bytesReused,
-            filesReused,
-            ...(keptOld !== undefined && { keptOld }),
-            ...(keptOldLogs !== undefined && { keptOldLogs }),
-            durationMs,
-          },
-          text: () => [
-            `restored backup ${restored.backupId}, begun ${localTime(restored.timestamp)}, to ${safe(target)}: ` +
-              `${formatSize(restored.size)} in ${formatDuration(durationMs)}`,
-            ...(options['wal-dir'] === undefined
-              ? []
-              : [
-                  `its write-ahead log is in ${safe(options['wal-dir'])}: a database that is opened without it lacks its newest data`,
-                ]),
-            ...(options.reuse === undefined
-              ? []
-              : [`${formatSize(bytesCopied)} copied; ${formatSize(bytesReused)} in ${filesOf(filesReused)} reused`]),
-            ...(keptOld === undefined ? [] : [`the database that was there is now ${safe(keptOld)}`]),
-            ...(keptOldLogs === undefined ? [] : [`its logs are now ${safe(keptOldLogs)}`]),
-          ],
-        };
+        const restored = await restoreRecorded(context, engine, info, order);
+        return asResult(engine.location, restored, order, performance.now() - begin);
       },
       { restoreRateLimit: options['rate-limit'] },
     );
   },
 });
+
+/** What the command line asks for. */
+interface Order {
+  /** Which backup: one by its id, or the latest, perhaps from before a time. */
+  id: string;
+  before: Date | undefined;
+  /** Passes over backups that are known to be damaged. */
+  wholeOnly: boolean;
+  target: string;
+  dryRun: boolean;
+  reuse: 'identity' | 'checksum' | undefined;
+  how: RestoreBackupOptions;
+}
+
+function orderOf(target: string, options: OptionValues<typeof optionSpecs>): Order {
+  const { id, before, overwrite, reuse } = options;
+  if (id !== undefined && before !== undefined) {
+    throw new UsageError('--id and --before contradict each other: give one of them');
+  }
+  return {
+    id: id ?? 'latest',
+    before,
+    wholeOnly: !options['include-damaged'],
+    target: resolve(target),
+    dryRun: options['dry-run'],
+    reuse,
+    how: {
+      overwrite,
+      allowOtherDatabase: options['allow-other-database'],
+      keepOld: options['keep-old'],
+      mode: modes[reuse ?? 'nothing'],
+      walDir: options['wal-dir'],
+      checkDiskSpace: !options['no-space-check'],
+    },
+  };
+}
+
+/** Finds the backup that is asked for, and warns if something is wrong with it. */
+async function chooseBackup(
+  context: Context,
+  engine: BackupEngine,
+  { id, before, wholeOnly }: Order,
+): Promise<BackupInfo> {
+  const info =
+    before === undefined
+      ? await findBackup(context, engine, id, '--id', { wholeOnly })
+      : await findBefore(context, engine, before, wholeOnly);
+  await warnOfDamage(context, engine, info);
+  warnOfNewerRocksDB(context, [info]);
+  return info;
+}
 
 /** A backup that is known to be damaged is restored if the user names it. The restore fails if it is still damaged. */
 async function warnOfDamage(context: Context, engine: BackupEngine, { backupId }: BackupInfo): Promise<void> {
@@ -243,37 +229,92 @@ async function warnOfDamage(context: Context, engine: BackupEngine, { backupId }
   }
 }
 
-const filesOf = (files: number) => `${files} ${files === 1 ? 'file' : 'files'}`;
+function restoreRecorded(
+  context: Context,
+  engine: BackupEngine,
+  info: BackupInfo,
+  { target, reuse, how }: Order,
+): Promise<RestoreResult> {
+  const { backupId, timestamp, size } = info;
+  const entry: Entry = {
+    operation: 'restore',
+    backupId,
+    timestamp: timestamp.toISOString(),
+    bytes: size,
+    detail: { target },
+  };
+  return context.recorded(engine, entry, async ({ note }) => {
+    const restored = await notingDamage(context, engine, info, reuse === undefined ? 'every byte' : 'sizes', () =>
+      context.long(`restore ${backupId}`, (task) => engine.restoreBackup(backupId, target, { ...task, ...how })),
+    );
+    if (restored.keptOld !== undefined) {
+      note({ detail: { target, keptOld: restored.keptOld } });
+    }
+    return restored;
+  });
+}
 
-const backupOf = (engine: BackupEngine, { backup }: RestorePlan) =>
-  `backup ${backup.backupId} of ${safe(engine.location)}, begun ${localTime(backup.timestamp)}, ${formatSize(backup.size)}`;
+function asResult(
+  location: string,
+  restored: RestoreResult,
+  { target, reuse, how: { walDir } }: Order,
+  durationMs: number,
+): Result {
+  const { bytesCopied, bytesReused, filesReused, keptOld, keptOldLogs } = restored;
+  return {
+    json: {
+      location,
+      target,
+      backup: backupAsJson(restored),
+      dryRun: false,
+      bytesCopied,
+      bytesReused,
+      filesReused,
+      keptOld,
+      keptOldLogs,
+      durationMs,
+    },
+    text: () =>
+      linesOf(
+        `restored backup ${restored.backupId}, begun ${localTime(restored.timestamp)}, to ${safe(target)}: ` +
+          `${formatSize(restored.size)} in ${formatDuration(durationMs)}`,
+        walDir !== undefined &&
+          `its write-ahead log is in ${safe(walDir)}: a database that is opened without it lacks its newest data`,
+        reuse !== undefined &&
+          `${formatSize(bytesCopied)} copied; ${formatSize(bytesReused)} in ${counted(filesReused, 'file')} reused`,
+        keptOld !== undefined && `the database that was there is now ${safe(keptOld)}`,
+        keptOldLogs !== undefined && `its logs are now ${safe(keptOldLogs)}`,
+      ),
+  };
+}
+
+const backupOf = (location: string, { backup }: RestorePlan) =>
+  `backup ${backup.backupId} of ${safe(location)}, begun ${localTime(backup.timestamp)}, ${formatSize(backup.size)}`;
 
 const isAnother = ({ backup, targetDatabaseId }: RestorePlan) =>
   targetDatabaseId !== undefined && backup.databaseId !== undefined && targetDatabaseId !== backup.databaseId;
 
 /** Says what at the target will be replaced, and what will happen to it. */
-function replaces(engine: BackupEngine, plan: RestorePlan, { keepOld }: RestoreBackupOptions): string {
+function replaces(location: string, plan: RestorePlan, { keepOld }: RestoreBackupOptions): string {
+  const target = safe(plan.target);
   const what =
-    plan.targetHolds === 'database'
-      ? `${isAnother(plan) ? 'another database than the one that the backup is of,' : 'the database'} in ${safe(plan.target)}${isAnother(plan) ? ',' : ''}`
-      : `what an interrupted restore left in ${safe(plan.target)}, which holds no database that can be opened,`;
+    plan.targetHolds !== 'database'
+      ? `what an interrupted restore left in ${target}, which holds no database that can be opened,`
+      : isAnother(plan)
+        ? `another database than the one that the backup is of, in ${target},`
+        : `the database in ${target}`;
   const then = keepOld ? 'It stays beside, under another name.' : 'What was written to it since is lost.';
-  return `This replaces ${what} with ${backupOf(engine, plan)}. ${then}`;
+  return `This replaces ${what} with ${backupOf(location, plan)}. ${then}`;
 }
 
-function planned(engine: BackupEngine, plan: RestorePlan, options: RestoreBackupOptions, durationMs: number) {
-  const { target, targetHolds, bytesToCopy, bytesToReuse, filesToReuse, bytesFree } = plan;
-  // Make the lines now: text() is called after the engine is closed.
-  const lines = [
-    targetHolds === 'nothing'
-      ? `This restores ${backupOf(engine, plan)}, to ${safe(target)}, where nothing is yet.`
-      : replaces(engine, plan, options),
-    `It copies ${formatSize(bytesToCopy)}${bytesToReuse === 0 ? '' : ` and reuses ${formatSize(bytesToReuse)} in ${filesOf(filesToReuse)}`}${bytesFree === undefined ? '' : `; ${formatSize(bytesFree)} are free`}.`,
-    'Nothing was done: this was a dry run.',
-  ];
+function planAsResult(location: string, plan: RestorePlan, how: RestoreBackupOptions, durationMs: number): Result {
+  const { target, targetHolds, targetDatabaseId, bytesToCopy, bytesToReuse, filesToReuse, bytesFree } = plan;
+  const reuses =
+    bytesToReuse === 0 ? '' : ` and reuses ${formatSize(bytesToReuse)} in ${counted(filesToReuse, 'file')}`;
+  const free = bytesFree === undefined ? '' : `; ${formatSize(bytesFree)} are free`;
   return {
     json: {
-      location: engine.location,
+      location,
       target,
       backup: backupAsJson(plan.backup),
       dryRun: true,
@@ -281,10 +322,16 @@ function planned(engine: BackupEngine, plan: RestorePlan, options: RestoreBackup
       bytesReused: bytesToReuse,
       filesReused: filesToReuse,
       targetHolds,
-      ...(plan.targetDatabaseId !== undefined && { targetDatabaseId: plan.targetDatabaseId }),
-      ...(bytesFree !== undefined && { bytesFree }),
+      targetDatabaseId,
+      bytesFree,
       durationMs,
     },
-    text: () => lines,
+    text: () => [
+      targetHolds === 'nothing'
+        ? `This restores ${backupOf(location, plan)}, to ${safe(target)}, where nothing is yet.`
+        : replaces(location, plan, how),
+      `It copies ${formatSize(bytesToCopy)}${reuses}${free}.`,
+      'Nothing was done: this was a dry run.',
+    ],
   };
 }

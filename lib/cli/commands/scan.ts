@@ -5,8 +5,7 @@ import { columnFamily, familyOf, hex, keyOf, positionals } from '../entries.js';
 import { UsageError } from '../errors.js';
 import { bytesAsJsonParts } from '../json.js';
 import { keyRange } from '../key-range.js';
-import { Chunks } from '../output/chunks.js';
-import { errorAsJson } from '../output/output.js';
+import { jsonList, type ListForm, printList } from '../output/long-list.js';
 import { bytesAsTextParts, partsOf } from '../output/text.js';
 import { array, count, flag, object, ref, text } from '../schema.js';
 
@@ -66,57 +65,32 @@ export const scan = defineCommand({
       const range = keyRange(...bounds, (await isReversed(family, undefined)) ? -1 : 1);
       const limits = { ...range, limit: options.limit ?? -1, reverse: options.reverse, fillCache: false };
       const entries = keysOnly ? keysAsEntries(family.keys(limits)) : family.iterator(limits);
-      const head = JSON.stringify({ location, backupId, columnFamily: name });
-      if (out.json) {
-        await out.stream(`${head.slice(0, -1)},"entries":[`);
-      }
-      let found = 0;
-      let failure: unknown;
-      const lines = new Chunks(out);
-      try {
-        for await (const [key, value] of entries) {
-          signal.throwIfAborted();
-          if (out.json && found > 0) {
-            lines.add(',');
-          }
-          found++;
-          for (const part of out.json ? entryAsJson(key, value) : entryAs(format, key, value)) {
-            lines.add(part);
-            await lines.flushIfLarge();
-          }
-        }
-      } catch (error) {
-        failure = error;
-      }
-      await lines.flush();
-      if (out.json) {
-        const tail = JSON.stringify({
-          count: found,
-          complete: failure === undefined,
-          ...(failure === undefined ? {} : { error: errorAsJson(failure) }),
-        });
-        await out.stream(`],${tail.slice(1)}\n`);
-      }
-      if (failure !== undefined) {
-        throw failure;
-      }
+      const form: ListForm<Entry> = out.json
+        ? jsonList({ location, backupId, columnFamily: name }, 'entries', entryAsJson, (count) => ({ count }))
+        : { head: '', item: (entry) => entryAs(format, entry), tail: () => '' };
+      await printList(out, untilStopped(entries, signal), form);
       return undefined;
     });
   },
 });
 
-async function* keysAsEntries(keys: AsyncIterable<Buffer>): AsyncGenerator<[Buffer, undefined]> {
+type Entry = [key: Buffer, value: Buffer | undefined];
+
+async function* keysAsEntries(keys: AsyncIterable<Buffer>): AsyncGenerator<Entry> {
   for await (const key of keys) {
     yield [key, undefined];
   }
 }
 
+async function* untilStopped<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  for await (const item of items) {
+    signal.throwIfAborted();
+    yield item;
+  }
+}
+
 /** Writes an entry in parts, so that never more than a part of a large value exists as text. */
-function* entryAs(
-  format: (typeof formats)[number],
-  key: Buffer,
-  value: Buffer | undefined,
-): Generator<string | Buffer> {
+function* entryAs(format: (typeof formats)[number], [key, value]: Entry): Generator<string | Buffer> {
   const bytesAs = {
     text: bytesAsTextParts,
     hex: bytesAsHex,
@@ -136,7 +110,7 @@ function* bytesAsHex(bytes: Buffer): Generator<string> {
   }
 }
 
-function* entryAsJson(key: Buffer, value: Buffer | undefined): Generator<string> {
+function* entryAsJson([key, value]: Entry): Generator<string> {
   yield '{"key":';
   yield* bytesAsJsonParts(key);
   if (value !== undefined) {

@@ -1,14 +1,15 @@
 import { formatDuration, formatSize } from '../../base/units.js';
 import type { DirectoryState } from '../../manager/directory-state.js';
-import { readInventory } from '../../manager/inventory.js';
+import { type Inventory, readInventory } from '../../manager/inventory.js';
 import { isRecordOf, type OperationName, type OperationRecord } from '../../manager/operation-record.js';
 import { percentile } from '../../manager/statistics.js';
 import { byDatabase } from '../../retention/databases.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { recordedInOwnWords } from '../errors.js';
+import type { Style } from '../output/style.js';
 import { pairs, table } from '../output/table.js';
-import { safe } from '../output/text.js';
+import { counted, safe } from '../output/text.js';
 import { array, count, number, object, ref, text, time } from '../schema.js';
 import { age, localTime } from '../time.js';
 
@@ -72,73 +73,80 @@ export const stats = defineCommand({
   }),
   run(context, { DIR }) {
     return withDirectory(DIR, async (engine) => {
-      const { location, backups, corrupt, bytesOnDisk, logicalBytes, state } = await readInventory(engine);
+      const summary = summaryOf(await readInventory(engine));
       const now = context.now();
-      const oldest = backups[0]?.timestamp;
-      const newest = backups.at(-1)?.timestamp;
-      const full = backups.filter(({ kind }) => kind === 'full').length;
-      const databases = byDatabase(backups);
-      const lost = corrupt.map(({ backupId }) => backupId);
-      const damaged = backups.filter((backup) => backup.state === 'corrupt').map(({ backupId }) => backupId);
-      const operations = countOperations(state);
-      const latest = backups.at(-1);
-      const { skip } = state.last;
-      const nothingNew =
-        skip !== undefined && latest !== undefined && isRecordOf(skip, latest) ? new Date(skip.at) : undefined;
-      const { style } = context.out;
-      return {
-        json: {
-          location,
-          backups: backups.length,
-          full,
-          incremental: backups.length - full,
-          databases: databases.map(([databaseId, own]) => ({
-            ...(databaseId === undefined ? {} : { databaseId }),
-            backups: own.length,
-            newest: own.at(-1)!.timestamp.toISOString(),
-          })),
-          pinned: backups.filter(({ pinned }) => pinned).length,
-          corrupt: lost,
-          damaged,
-          bytesOnDisk,
-          logicalBytes,
-          ...(oldest === undefined ? {} : { oldest: oldest.toISOString() }),
-          ...(newest === undefined
-            ? {}
-            : {
-                newest: newest.toISOString(),
-                secondsSinceNewest: Math.max(0, (now.getTime() - newest.getTime()) / 1000),
-              }),
-          operations,
-          ...(nothingNew === undefined ? {} : { nothingNewAsOf: nothingNew.toISOString() }),
-          ...(state.pinsLost === undefined ? {} : { pinsLost: state.pinsLost }),
-        },
-        text: () => [
-          ...pairs([
-            ['Directory', safe(location)],
-            ['Backups', `${backups.length} (${full} full, ${backups.length - full} incremental)`],
-            ...databases.map(
-              ([databaseId, own]) =>
-                [
-                  'Database',
-                  `${safe(databaseId ?? 'not known')}${databases.length === 1 ? '' : `: ${own.length} ${own.length === 1 ? 'backup' : 'backups'}, the newest ${age(own.at(-1)!.timestamp, now)} ago`}`,
-                ] as const,
-            ),
-            ['Newest', newest && `${localTime(newest)}, ${age(newest, now)} ago`],
-            ['Nothing new', nothingNew === undefined ? undefined : `as of ${age(nothingNew, now)} ago`],
-            ['Oldest', oldest && `${localTime(oldest)}, ${age(oldest, now)} ago`],
-            ['On disk', formatSize(bytesOnDisk)],
-            ['As databases', formatSize(logicalBytes)],
-            ['Unreadable', lost.length === 0 ? undefined : style.bad(lost.join(', '))],
-            ['Damaged', damaged.length === 0 ? undefined : style.bad(damaged.join(', '))],
-            ['Pins', state.pinsLost === undefined ? undefined : style.bad(safe(state.pinsLost))],
-          ]),
-          ...(operations.length === 0 ? [] : ['', ...operationTable(operations, now)]),
-        ],
-      };
+      return { json: asJson(summary, now), text: () => linesAbout(summary, now, context.out.style) };
     });
   },
 });
+
+/** What is known about a repository, in numbers. */
+type Summary = ReturnType<typeof summaryOf>;
+
+function summaryOf({ location, backups, corrupt, bytesOnDisk, logicalBytes, state }: Inventory) {
+  const newest = backups.at(-1);
+  const full = backups.filter(({ kind }) => kind === 'full').length;
+  const { skip } = state.last;
+  return {
+    location,
+    backups: backups.length,
+    full,
+    incremental: backups.length - full,
+    databases: byDatabase(backups).map(([databaseId, own]) => ({
+      databaseId,
+      backups: own.length,
+      newest: own.at(-1)!.timestamp,
+    })),
+    pinned: backups.filter(({ pinned }) => pinned).length,
+    corrupt: corrupt.map(({ backupId }) => backupId),
+    damaged: backups.filter((backup) => backup.state === 'corrupt').map(({ backupId }) => backupId),
+    bytesOnDisk,
+    logicalBytes,
+    oldest: backups[0]?.timestamp,
+    newest: newest?.timestamp,
+    operations: countOperations(state),
+    nothingNewAsOf:
+      skip !== undefined && newest !== undefined && isRecordOf(skip, newest) ? new Date(skip.at) : undefined,
+    pinsLost: state.pinsLost,
+  };
+}
+
+function asJson({ newest, operations, nothingNewAsOf, pinsLost, ...rest }: Summary, now: Date) {
+  return {
+    ...rest,
+    newest,
+    secondsSinceNewest: newest === undefined ? undefined : Math.max(0, (now.getTime() - newest.getTime()) / 1000),
+    operations,
+    nothingNewAsOf,
+    pinsLost,
+  };
+}
+
+function linesAbout(summary: Summary, now: Date, style: Style): string[] {
+  const { location, backups, full, incremental, databases, newest, oldest, nothingNewAsOf, operations } = summary;
+  const { bytesOnDisk, logicalBytes, corrupt, damaged, pinsLost } = summary;
+  const ago = (time: Date) => `${age(time, now)} ago`;
+  const when = (time: Date | undefined) => time && `${localTime(time)}, ${ago(time)}`;
+  const bad = (ids: readonly number[]) => style.bad(ids.join(', '));
+  const among = (own: Summary['databases'][number]) =>
+    databases.length === 1 ? '' : `: ${counted(own.backups, 'backup')}, the newest ${ago(own.newest)}`;
+  return [
+    ...pairs([
+      ['Directory', safe(location)],
+      ['Backups', `${backups} (${full} full, ${incremental} incremental)`],
+      ...databases.map((own) => ['Database', `${safe(own.databaseId ?? 'not known')}${among(own)}`] as const),
+      ['Newest', when(newest)],
+      ['Nothing new', nothingNewAsOf && `as of ${ago(nothingNewAsOf)}`],
+      ['Oldest', when(oldest)],
+      ['On disk', formatSize(bytesOnDisk)],
+      ['As databases', formatSize(logicalBytes)],
+      ['Unreadable', bad(corrupt)],
+      ['Damaged', bad(damaged)],
+      ['Pins', pinsLost && style.bad(safe(pinsLost))],
+    ]),
+    ...(operations.length === 0 ? [] : ['', ...operationTable(operations, now)]),
+  ];
+}
 
 /**
  * Counts the operations in the history by their kind. For each kind, it also takes the last operation, which is remembered longer than the

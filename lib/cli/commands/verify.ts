@@ -1,56 +1,48 @@
 import type { BackupEngine } from '../../backup/backup-engine.js';
+import type { BackupEngineOptions } from '../../backup/backup-options.js';
 import { RateLimiter } from '../../backup/rate-limiter.js';
 import { RocksDBError } from '../../base/errors.js';
 import { formatDuration, formatSize } from '../../base/units.js';
 import { unreadableFor } from '../../manager/unreadable-backups.js';
-import type { BackupInfo } from '../../native/backup-info.js';
-import { defineCommand } from '../command.js';
+import type { BackupInfo, UnreadableBackup } from '../../native/backup-info.js';
+import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, noneUsable, withDirectory } from '../directory.js';
-import { UsageError } from '../errors.js';
+import { messageOf, UsageError } from '../errors.js';
 import { exitOf } from '../exit-codes.js';
 import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
-import { errorAsJson } from '../output/output.js';
+import { errorAsJson, type Result } from '../output/output.js';
+import type { Style } from '../output/style.js';
 import { safe } from '../output/text.js';
 import { array, count, flag, number, object, ref, text, time } from '../schema.js';
-
-interface VerifyOptions {
-  checksum: boolean;
-  auditLog: string | undefined;
-}
 
 /** Verifies one backup and records the result. */
 export function verifyOne(
   context: Context,
   engine: BackupEngine,
   info: BackupInfo,
-  { checksum, auditLog }: VerifyOptions,
+  how: 'size' | 'checksum',
 ): Promise<void> {
   const { backupId, timestamp, size } = info;
+  const checksum = how === 'checksum';
   const verify = () =>
     context.long(`verify ${backupId}`, ({ signal, onProgress }) =>
       // A check of names and sizes reads no bytes, so it has no progress.
       engine.verifyBackup(backupId, checksum ? { signal, onProgress, checksum } : { signal, checksum }),
     );
-  return context.recorded(
-    'verify',
-    engine.location,
-    auditLog,
-    { backupId, timestamp: timestamp.toISOString(), checksum, bytes: checksum ? size : 0 },
-    () => notingDamage(context, engine, info, checksum ? 'every byte' : 'sizes', verify),
+  const bytes = checksum ? size : 0;
+  const entry = { operation: 'verify', backupId, timestamp: timestamp.toISOString(), checksum, bytes } as const;
+  return context.recorded(engine, entry, () =>
+    notingDamage(context, engine, info, checksum ? 'every byte' : 'sizes', verify),
   );
 }
 
-interface Verified {
-  backupId: number;
-  timestamp?: string;
-  ok: boolean;
-  checksum: boolean;
-  bytes: number;
-  durationMs: number;
-  error?: { code: string; message: string };
-}
+const optionSpecs = {
+  all: { type: 'flag', summary: 'check every backup' },
+  checksum: { type: 'flag', summary: 'read every byte' },
+  'rate-limit': { type: 'rate', summary: 'read no faster than this, such as 50MB/s' },
+} as const satisfies OptionSpecs;
 
 export const verify = defineCommand({
   name: 'verify',
@@ -65,11 +57,7 @@ export const verify = defineCommand({
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
     { name: 'ID', type: 'backup', optional: true, summary: "the number of a backup, or 'latest' (the default)" },
   ],
-  options: {
-    all: { type: 'flag', summary: 'check every backup' },
-    checksum: { type: 'flag', summary: 'read every byte' },
-    'rate-limit': { type: 'rate', summary: 'read no faster than this, such as 50MB/s' },
-  },
+  options: optionSpecs,
   examples: [
     { line: 'rocksdb-backup verify /backups/users --checksum', does: 'read the latest backup' },
     { line: 'rocksdb-backup verify /backups/users --all', does: 'look at names and sizes of all' },
@@ -92,83 +80,137 @@ export const verify = defineCommand({
     ),
   }),
   async run(context, { DIR, ID }, options) {
-    const { all, checksum } = options;
-    if (all && ID !== undefined) {
-      throw new UsageError(`--all and ${ID} contradict each other: name one backup, or all`);
-    }
-    const rate = options['rate-limit'];
-    // A plain number would limit only writing, and a verify reads.
-    const limits =
-      rate === undefined ? {} : { backupRateLimit: new RateLimiter({ bytesPerSecond: rate, mode: 'reads' }) };
-    const { location, results, failures } = await withDirectory(
+    const order = orderOf(ID, options);
+    const { location, checks } = await withDirectory(
       DIR,
-      async (engine) => {
-        const { backups, corrupt } = await engine.survey();
-        const latest = ID === undefined || ID === 'latest';
-        const infos = all ? backups : latest ? backups.slice(-1) : [await findBackup(context, engine, ID)];
-        if (latest && !all && backups.length + corrupt.length === 0) {
-          throw noneUsable(engine.location, []);
-        }
-        // If a backup was to be verified but cannot even be read, the command must not succeed.
-        const newest = backups.at(-1)?.backupId ?? 0;
-        const unreadable = all ? corrupt : latest ? corrupt.filter(({ backupId }) => backupId > newest) : [];
-        const results: Verified[] = [];
-        const failures = new Map<number, unknown>();
-        warnOfNewerRocksDB(context, infos);
-        for (const info of infos) {
-          const begin = performance.now();
-          const said = (end: Partial<Verified>) =>
-            results.push({
-              backupId: info.backupId,
-              timestamp: info.timestamp.toISOString(),
-              ok: true,
-              checksum,
-              bytes: checksum ? info.size : 0,
-              durationMs: performance.now() - begin,
-              ...end,
-            });
-          try {
-            await verifyOne(context, engine, info, { checksum, auditLog: options['audit-log'] });
-            said({});
-          } catch (error) {
-            // If several backups are verified, an unreadable one does not stop the others.
-            if (exitOf(error) !== 'corrupt' && (!all || exitOf(error) === 'stopped')) {
-              throw error;
-            }
-            failures.set(info.backupId, error);
-            said({ ok: false, error: errorAsJson(error) });
-          }
-        }
-        for (const { backupId, reason } of unreadable) {
-          const message = `backup ${backupId} in ${engine.location} cannot be used: ${reason}`;
-          const error = new RocksDBError(message, 'BACKUP_CORRUPT');
-          failures.set(backupId, error);
-          results.push({ backupId, ok: false, checksum, bytes: 0, durationMs: 0, error: errorAsJson(error) });
-        }
-        results.sort((a, b) => a.backupId - b.backupId);
-        return { location: engine.location, results, failures };
-      },
-      limits,
+      async (engine) => ({
+        location: engine.location,
+        checks: await verifyAll(context, engine, order, await toVerify(context, engine, order)),
+      }),
+      order.limits,
     );
-    const ok = results.every((result) => result.ok);
-    for (const { backupId, error } of results) {
+    for (const { error } of checks) {
       if (error !== undefined) {
-        context.out.failure(failures.get(backupId), { onlyForPeople: true });
+        context.out.failure(error, { onlyForPeople: true });
       }
     }
-    return {
-      json: { location, ok, backups: results },
-      text: () =>
-        results.length === 0
-          ? [`${safe(location)} has no backups`]
-          : results.map((result) => line(result, context.out.style)),
-      exit: ok ? 'ok' : results.some(({ ok, error }) => !ok && exitOf(error) === 'corrupt') ? 'corrupt' : 'failed',
-    };
+    return resultOf(context, location, checks);
   },
 });
 
-function line({ backupId, ok, checksum, bytes, durationMs, error }: Verified, style: Context['out']['style']): string {
-  if (!ok) {
+/** What the command line asks for. */
+interface Order {
+  /** Which backups: all, the latest, or the one that is named. */
+  which: 'all' | 'latest' | { id: string };
+  how: 'size' | 'checksum';
+  limits: BackupEngineOptions;
+}
+
+function orderOf(id: string | undefined, options: OptionValues<typeof optionSpecs>): Order {
+  const { all, checksum, 'rate-limit': rate } = options;
+  if (all && id !== undefined) {
+    throw new UsageError(`--all and ${id} contradict each other: name one backup, or all`);
+  }
+  return {
+    which: all ? 'all' : id === undefined || id === 'latest' ? 'latest' : { id },
+    how: checksum ? 'checksum' : 'size',
+    // A plain number would limit only writing, and a verify reads.
+    limits: rate === undefined ? {} : { backupRateLimit: new RateLimiter({ bytesPerSecond: rate, mode: 'reads' }) },
+  };
+}
+
+/** The backups to verify. If one of them cannot even be read, the command must not succeed. */
+interface ToVerify {
+  infos: BackupInfo[];
+  unreadable: UnreadableBackup[];
+}
+
+async function toVerify(context: Context, engine: BackupEngine, { which }: Order): Promise<ToVerify> {
+  const { backups, corrupt } = await engine.survey();
+  if (which === 'all') {
+    return { infos: backups, unreadable: corrupt };
+  }
+  if (which !== 'latest') {
+    return { infos: [await findBackup(context, engine, which.id)], unreadable: [] };
+  }
+  if (backups.length + corrupt.length === 0) {
+    throw noneUsable(engine.location, []);
+  }
+  const newest = backups.at(-1)?.backupId ?? 0;
+  return { infos: backups.slice(-1), unreadable: corrupt.filter(({ backupId }) => backupId > newest) };
+}
+
+/** One backup that was looked at. If it is not whole, `error` says why. */
+interface Check {
+  backupId: number;
+  timestamp?: string;
+  checksum: boolean;
+  bytes: number;
+  durationMs: number;
+  error?: unknown;
+}
+
+async function verifyAll(
+  context: Context,
+  engine: BackupEngine,
+  order: Order,
+  { infos, unreadable }: ToVerify,
+): Promise<Check[]> {
+  const checks: Check[] = [];
+  warnOfNewerRocksDB(context, infos);
+  for (const info of infos) {
+    checks.push(await check(context, engine, order, info));
+  }
+  for (const { backupId, reason } of unreadable) {
+    const message = `backup ${backupId} in ${engine.location} cannot be used: ${reason}`;
+    const error = new RocksDBError(message, 'BACKUP_CORRUPT');
+    checks.push({ backupId, checksum: order.how === 'checksum', bytes: 0, durationMs: 0, error });
+  }
+  return checks.sort((a, b) => a.backupId - b.backupId);
+}
+
+async function check(context: Context, engine: BackupEngine, { which, how }: Order, info: BackupInfo): Promise<Check> {
+  const { backupId, timestamp, size } = info;
+  const checksum = how === 'checksum';
+  const begin = performance.now();
+  let error: unknown;
+  try {
+    await verifyOne(context, engine, info, how);
+  } catch (thrown) {
+    // If several backups are verified, an unreadable one does not stop the others.
+    if (exitOf(thrown) !== 'corrupt' && (which !== 'all' || exitOf(thrown) === 'stopped')) {
+      throw thrown;
+    }
+    error = thrown;
+  }
+  const durationMs = performance.now() - begin;
+  return { backupId, timestamp: timestamp.toISOString(), checksum, bytes: checksum ? size : 0, durationMs, error };
+}
+
+function resultOf(context: Context, location: string, checks: readonly Check[]): Result {
+  const failed = checks.filter(({ error }) => error !== undefined);
+  return {
+    json: { location, ok: failed.length === 0, backups: checks.map(asJson) },
+    text: () =>
+      checks.length === 0
+        ? [`${safe(location)} has no backups`]
+        : checks.map((check) => line(check, context.out.style)),
+    exit: failed.length === 0 ? 'ok' : failed.some(({ error }) => exitOf(error) === 'corrupt') ? 'corrupt' : 'failed',
+  };
+}
+
+function asJson({ backupId, timestamp, error, ...rest }: Check) {
+  return {
+    backupId,
+    timestamp,
+    ok: error === undefined,
+    ...rest,
+    error: error === undefined ? undefined : errorAsJson(error),
+  };
+}
+
+function line({ backupId, checksum, bytes, durationMs, error }: Check, style: Style): string {
+  if (error !== undefined) {
     return `backup ${backupId}: ${style.bad(whatIsWrong(error))}`;
   }
   return checksum
@@ -176,9 +218,9 @@ function line({ backupId, ok, checksum, bytes, durationMs, error }: Verified, st
     : `backup ${backupId}: ${style.good('names and sizes are right')}; --checksum reads every byte`;
 }
 
-function whatIsWrong(error: Verified['error']): string {
+function whatIsWrong(error: unknown): string {
   if (exitOf(error) !== 'corrupt') {
     return 'could not be checked';
   }
-  return unreadableFor(error?.message ?? '') === 'damage' ? 'damaged' : 'could not be read';
+  return unreadableFor(messageOf(error)) === 'damage' ? 'damaged' : 'could not be read';
 }

@@ -17,19 +17,57 @@ interface Watched {
   manager: BackupManager;
 }
 
-const told = [
-  'start',
-  'backup',
-  'verified',
-  'pruned',
-  'skipped',
-  'retry',
-  'failure',
-  'drilled',
-  'snapshot',
-  'stopped',
-] as const;
-type Told = (typeof told)[number];
+/** An event in words, with details for machines. */
+interface Description {
+  message: string;
+  detail?: object;
+}
+
+/** The events that are printed, and what is said about each. */
+const descriptions: {
+  [K in keyof ManagerEvents as Exclude<K, 'progress'>]: (...args: ManagerEvents[K]) => Description;
+} = {
+  start: ({ kind, trigger, attempt }) => ({
+    message: `a backup begins (${kind}, ${trigger}${attempt > 1 ? `, attempt ${attempt}` : ''})`,
+    detail: { kind, trigger, attempt },
+  }),
+  backup: ({ info: { backupId, size }, kind, trigger, bytesCopied, durationMs, verified }) => ({
+    message: `backup ${backupId} was made: ${formatSize(bytesCopied)} copied in ${formatDuration(durationMs)}${verified ? `, verified (${verified})` : ''}`,
+    detail: { backupId, size, kind, trigger, bytesCopied, durationMs, verified },
+  }),
+  verified: ({ backupId, how, durationMs }) => ({
+    message: `backup ${backupId} is whole (${how})`,
+    detail: { backupId, how, durationMs },
+  }),
+  pruned: ({ keep, blocked }, deleted) => ({
+    message:
+      deleted.length > 0
+        ? `deleted ${deleted.join(', ')}; ${keep.length} stay`
+        : blocked === undefined
+          ? '' // the most common case, which needs no line
+          : `nothing is deleted: ${blocked}`,
+    detail: { deleted, keep, blocked },
+  }),
+  skipped: ({ operation, reason, message, backupId }) => ({
+    message: `${operation} skipped: ${message}`,
+    detail: { operation, reason, backupId },
+  }),
+  retry: ({ error, attempt, delayMs }) => ({
+    message: `failed, and is tried again in ${formatDuration(delayMs)}: ${messageOf(error)}`,
+    detail: { attempt, delayMs },
+  }),
+  failure: ({ operation, error, consecutiveFailures, willRetry, backupId }) => ({
+    message: `${operation} failed (${consecutiveFailures} in a row): ${messageOf(error)}`,
+    detail: { operation, consecutiveFailures, willRetry, code: errorCode(error), backupId },
+  }),
+  drilled: ({ backupId, keys, durationMs }) => ({
+    message: `backup ${backupId} was restored and read: ${keys} keys in ${formatDuration(durationMs)}`,
+    detail: { backupId, keys, durationMs },
+  }),
+  snapshot: ({ path }) => ({ message: `snapshot ${path}`, detail: { path } }),
+  stopped: () => ({ message: 'stopped' }),
+};
+const events = Object.keys(descriptions) as (keyof typeof descriptions)[];
 
 export const watch = defineCommand({
   name: 'watch',
@@ -57,7 +95,7 @@ export const watch = defineCommand({
     {
       at: time(),
       database: text('its name'),
-      event: oneOf('watching', 'checked', ...told),
+      event: oneOf('watching', 'checked', ...events),
       message: text('the same in words'),
       'detail?': { type: 'object' },
     },
@@ -78,19 +116,13 @@ export const watch = defineCommand({
       }
       if (options.check) {
         for (const { config } of watched) {
-          log(context, config.name, 'checked', meaningOf(config));
+          log(context, config.name, 'checked', { message: meaningOf(config) });
         }
         return { streamed: true, exit: 'ok' };
       }
       isWatching = true;
-      for (const { config, manager } of watched) {
-        listen(context, config.name, manager);
-        manager.start();
-        log(context, config.name, 'watching', meaningOf(config));
-        if (config.backupOnStart) {
-          const { skipUnchanged = true } = config.manager;
-          manager.backupNow({ skipUnchanged }).catch(() => undefined); // a failure is reported by an event
-        }
+      for (const each of watched) {
+        start(context, each);
       }
       await aborted(context.signal);
     } finally {
@@ -99,6 +131,21 @@ export const watch = defineCommand({
     return { streamed: true, exit: 'ok' };
   },
 });
+
+function start(context: Context, { config, manager }: Watched): void {
+  for (const event of events) {
+    manager.on(event, (...args: never[]) => {
+      const describe = descriptions[event] as (...args: never[]) => Description;
+      log(context, config.name, event, describe(...args));
+    });
+  }
+  manager.start();
+  log(context, config.name, 'watching', { message: meaningOf(config) });
+  if (config.backupOnStart) {
+    const { skipUnchanged = true } = config.manager;
+    manager.backupNow({ skipUnchanged }).catch(() => undefined); // a failure is reported by an event
+  }
+}
 
 /** Describes what will be done for a database. */
 function meaningOf({ path, manager: { location, schedule }, backupOnStart, finalBackup }: WatchedDatabase): string {
@@ -154,91 +201,13 @@ async function stopAll(watched: readonly Watched[], isWatching: boolean): Promis
   }
 }
 
-function log(context: Context, database: string, event: string, message: string, detail?: object): void {
+function log(context: Context, database: string, event: string, { message, detail }: Description): void {
   const { out } = context;
   const at = context.now();
   if (out.json) {
-    const line = { at: at.toISOString(), database, event, message, ...(detail === undefined ? {} : { detail }) };
-    out.stdout.write(`${JSON.stringify(line)}\n`);
+    out.stdout.write(`${JSON.stringify({ at: at.toISOString(), database, event, message, detail })}\n`);
   } else if (message !== '' && (!out.quiet || event === 'failure')) {
     const words = event === 'failure' ? out.style.bad(safe(message)) : safe(message);
     out.stdout.write(`${localTime(at)} ${safe(database)}: ${words}\n`);
-  }
-}
-
-function listen(context: Context, name: string, manager: BackupManager): void {
-  for (const event of told) {
-    manager.on(event, (...args: unknown[]) => {
-      const { message, detail } = describe(event, args as ManagerEvents[Told]);
-      log(context, name, event, message, detail);
-    });
-  }
-}
-
-/** Describes an event for people, with details for machines. */
-function describe(event: Told, args: unknown[]): { message: string; detail?: object } {
-  const of = <K extends Told>() => args as unknown as ManagerEvents[K];
-  switch (event) {
-    case 'start': {
-      const [{ kind, trigger, attempt }] = of<'start'>();
-      const again = attempt > 1 ? `, attempt ${attempt}` : '';
-      return { message: `a backup begins (${kind}, ${trigger}${again})`, detail: { kind, trigger, attempt } };
-    }
-    case 'backup': {
-      const [{ info, kind, trigger, bytesCopied, durationMs, verified }] = of<'backup'>();
-      return {
-        message: `backup ${info.backupId} was made: ${formatSize(bytesCopied)} copied in ${formatDuration(durationMs)}${verified ? `, verified (${verified})` : ''}`,
-        detail: { backupId: info.backupId, size: info.size, kind, trigger, bytesCopied, durationMs, verified },
-      };
-    }
-    case 'verified': {
-      const [{ backupId, how, durationMs }] = of<'verified'>();
-      return { message: `backup ${backupId} is whole (${how})`, detail: { backupId, how, durationMs } };
-    }
-    case 'pruned': {
-      const [plan, deleted] = of<'pruned'>();
-      const message =
-        deleted.length > 0
-          ? `deleted ${deleted.join(', ')}; ${plan.keep.length} stay`
-          : plan.blocked === undefined
-            ? '' // the most common case, which needs no line
-            : `nothing is deleted: ${plan.blocked}`;
-      return { message, detail: { deleted, keep: plan.keep, ...(plan.blocked && { blocked: plan.blocked }) } };
-    }
-    case 'skipped': {
-      const [{ operation, reason, message, backupId }] = of<'skipped'>();
-      return {
-        message: `${operation} skipped: ${message}`,
-        detail: { operation, reason, ...(backupId === undefined ? {} : { backupId }) },
-      };
-    }
-    case 'retry': {
-      const [{ error, attempt, delayMs }] = of<'retry'>();
-      return {
-        message: `failed, and is tried again in ${formatDuration(delayMs)}: ${messageOf(error)}`,
-        detail: { attempt, delayMs },
-      };
-    }
-    case 'failure': {
-      const [{ operation, error, consecutiveFailures, willRetry, backupId }] = of<'failure'>();
-      const code = errorCode(error);
-      return {
-        message: `${operation} failed (${consecutiveFailures} in a row): ${messageOf(error)}`,
-        detail: { operation, consecutiveFailures, willRetry, ...(code && { code }), ...(backupId && { backupId }) },
-      };
-    }
-    case 'drilled': {
-      const [{ backupId, keys, durationMs }] = of<'drilled'>();
-      return {
-        message: `backup ${backupId} was restored and read: ${keys} keys in ${formatDuration(durationMs)}`,
-        detail: { backupId, keys, durationMs },
-      };
-    }
-    case 'snapshot': {
-      const [{ path }] = of<'snapshot'>();
-      return { message: `snapshot ${path}`, detail: { path } };
-    }
-    default:
-      return { message: 'stopped' };
   }
 }

@@ -153,6 +153,16 @@ export function wrap(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
+/** A number of things: `1 file`, `2 files`. */
+export function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+/** The lines that there are. Leaves out what is false or undefined; an empty line stays. */
+export function linesOf(...lines: (string | false | undefined)[]): string[] {
+  return lines.filter((line) => typeof line === 'string');
+}
+
 /** Formats numbers as ranges: `1-4, 7`. */
 export function ranges(ids: readonly number[]): string {
   const sorted = [...ids].sort((a, b) => a - b);
