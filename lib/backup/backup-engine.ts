@@ -397,6 +397,11 @@ export class BackupEngine implements AsyncDisposable {
     return this.#native.garbageCollect(checkObject('options', options));
   }
 
+  /** @internal The files that belong to no usable backup, by name relative to the repository. */
+  async listGarbage(): Promise<{ name: string; size: number }[]> {
+    return this.#native.listGarbage();
+  }
+
   /**
    * Closes this handle. Closing the last handle stops the running operations. It may be closed twice; any other use afterwards fails with
    * ENGINE_CLOSED.

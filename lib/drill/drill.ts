@@ -91,6 +91,18 @@ export async function drillBackup(
   return drillWith(engine, backupId, options, async () => {});
 }
 
+/** Where a drill restores to unless it is told: beside the repository, because there is usually room on that disk. */
+function besideRepository({ storage, location }: BackupEngine): string {
+  if (storage.localDirectory === undefined) {
+    throw new RocksDBError(
+      `directory must be set: ${location} is not on this machine, so a drill cannot restore beside it.`,
+      'INVALID_OPTION',
+      { path: location },
+    );
+  }
+  return dirname(storage.localDirectory);
+}
+
 /** @internal For tests: `afterRestore` gets the path of the restored database before it is opened. */
 export async function drillWith(
   engine: BackupEngine,
@@ -99,7 +111,7 @@ export async function drillWith(
   afterRestore: (path: string) => Promise<void>,
 ): Promise<DrillResult> {
   checkDrillOptions(options);
-  const { directory = dirname(engine.location), signal, onProgress, alternates, sample = 1 } = options;
+  const { directory = besideRepository(engine), signal, onProgress, alternates, sample = 1 } = options;
   signal?.throwIfAborted();
   const begin = performance.now();
   const { timestamp } = await engine.getBackupInfo(backupId);

@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises';
 import { BackupEngine } from '../backup/backup-engine.js';
 import type { BackupEngineOptions } from '../backup/backup-options.js';
 
@@ -50,8 +49,7 @@ const turns = new Map<string, Promise<unknown>>();
  * Waits until no other manager of this thread writes to the repository, and then does the work. Managers in other threads and processes are
  * kept out by the repository's lock; with them, an operation fails instead of waiting.
  */
-export async function takeTurn<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  const location = await realpath(directory).catch(() => directory);
+export async function takeTurn<T>(location: string, work: () => Promise<T>): Promise<T> {
   const before = turns.get(location);
   const mine = (async () => {
     await before;

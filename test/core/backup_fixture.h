@@ -24,9 +24,9 @@
 #include "core/storage/directory_lock.h"
 #include "core/storage/local_storage.h"
 #include "memory_storage.h"
-#include "test_files.h"
 #include "rocksdb/db.h"
 #include "rocksdb/rate_limiter.h"
+#include "test_files.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define ROCKSDB_BACKUP_SANITIZED 1

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/operation.h"
+#include "core/base/paths.h"
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup::test {
@@ -66,6 +67,18 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     hook_ = std::move(hook);
   }
 
+  // Sees every rename, delete, close and making of a directory after it was done. Not OK: it was done, and fails all
+  // the same, as when its answer is lost.
+  void SetAnswer(Hook answer) {
+    const std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+  }
+  // Listings leave this path out, as a storage does that lists late. Empty: no path.
+  void HideFromListings(std::string path) {
+    const std::lock_guard lock(mutex_);
+    hidden_ = std::move(path);
+  }
+
   // From now on, the nth operation of this kind fails, and only that.
   void FailNth(Kind kind, int nth, Fault fault = Fault::kIoError) {
     auto left = std::make_shared<std::atomic<int>>(nth);
@@ -106,7 +119,11 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     }
     return total;
   }
-  void Heal() { SetHook({}); }
+  void Heal() {
+    SetHook({});
+    SetAnswer({});
+    HideFromListings("");
+  }
 
   // As RocksDB's own file system words what the system answers.
   static rocksdb::IOStatus Fail(Fault fault, const std::string& what) {
@@ -198,12 +215,12 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override {
     rocksdb::IOStatus status = Do(kRename, to);
-    return status.ok() ? FileSystemWrapper::RenameFile(from, to, options, debug) : status;
+    return status.ok() ? Answer(kRename, to, FileSystemWrapper::RenameFile(from, to, options, debug)) : status;
   }
   rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override {
     rocksdb::IOStatus status = Do(kDelete, path);
-    return status.ok() ? FileSystemWrapper::DeleteFile(path, options, debug) : status;
+    return status.ok() ? Answer(kDelete, path, FileSystemWrapper::DeleteFile(path, options, debug)) : status;
   }
   rocksdb::IOStatus DeleteDir(const std::string& path, const rocksdb::IOOptions& options,
                               rocksdb::IODebugContext* debug) override {
@@ -218,18 +235,26 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus CreateDirIfMissing(const std::string& path, const rocksdb::IOOptions& options,
                                        rocksdb::IODebugContext* debug) override {
     rocksdb::IOStatus status = Do(kMakeDir, path);
-    return status.ok() ? FileSystemWrapper::CreateDirIfMissing(path, options, debug) : status;
+    return status.ok() ? Answer(kMakeDir, path, FileSystemWrapper::CreateDirIfMissing(path, options, debug)) : status;
   }
   rocksdb::IOStatus GetChildren(const std::string& path, const rocksdb::IOOptions& options,
                                 std::vector<std::string>* names, rocksdb::IODebugContext* debug) override {
     rocksdb::IOStatus status = Do(kList, path);
-    return status.ok() ? FileSystemWrapper::GetChildren(path, options, names, debug) : status;
+    if (status.ok()) {
+      status = FileSystemWrapper::GetChildren(path, options, names, debug);
+      std::erase_if(*names, [&](const std::string& name) { return IsHidden(path + "/" + name); });
+    }
+    return status;
   }
   rocksdb::IOStatus GetChildrenFileAttributes(const std::string& path, const rocksdb::IOOptions& options,
                                               std::vector<rocksdb::FileAttributes>* files,
                                               rocksdb::IODebugContext* debug) override {
     rocksdb::IOStatus status = Do(kList, path);
-    return status.ok() ? FileSystemWrapper::GetChildrenFileAttributes(path, options, files, debug) : status;
+    if (status.ok()) {
+      status = FileSystemWrapper::GetChildrenFileAttributes(path, options, files, debug);
+      std::erase_if(*files, [&](const auto& file) { return IsHidden(path + "/" + file.name); });
+    }
+    return status;
   }
   rocksdb::IOStatus FileExists(const std::string& path, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override {
@@ -326,7 +351,7 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     }
     rocksdb::IOStatus Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
       rocksdb::IOStatus status = fs_->Do(kClose, path_);
-      return status.ok() ? FSWritableFileOwnerWrapper::Close(options, debug) : status;
+      return status.ok() ? fs_->Answer(kClose, path_, FSWritableFileOwnerWrapper::Close(options, debug)) : status;
     }
 
    private:
@@ -355,8 +380,24 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     return hook ? hook(kind, path) : rocksdb::IOStatus::OK();
   }
 
+  rocksdb::IOStatus Answer(Kind kind, const std::string& path, rocksdb::IOStatus status) {
+    Hook answer;
+    {
+      const std::lock_guard lock(mutex_);
+      answer = answer_;
+    }
+    return status.ok() && answer ? answer(kind, path) : status;
+  }
+
+  bool IsHidden(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    return !hidden_.empty() && CleanPath(path) == hidden_;
+  }
+
   std::mutex mutex_;
   Hook hook_;
+  Hook answer_;
+  std::string hidden_;
   std::string failed_path_;
   std::atomic<bool> failed_{false};
   static inline thread_local Fault next_read_ = Fault::kIoError;  // between Do() and the read that it allowed

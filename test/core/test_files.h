@@ -1,7 +1,7 @@
 #pragma once
 
-// What a test does to files by their paths. It works for files on the disk and, with TEST_STORAGE=memory, for those of a
-// repository that the test keeps in memory. The names are those of std::filesystem.
+// What a test does to files by their paths. It works for files on the disk and, with TEST_STORAGE=memory, for those of
+// a repository that the test keeps in memory. The names are those of std::filesystem.
 
 #include <algorithm>
 #include <filesystem>

@@ -275,7 +275,7 @@ Error CheckDatabase(BackupEngineSession& session, const std::string& directory, 
 // none anyway. It writes its files where backups share them, so that later backups need not copy them again.
 void StandAlone(EngineSettings* settings) {
   std::vector<std::string> metas;
-  const std::string directory = settings->root() + "/meta";
+  const std::string directory = MetaDirectory(settings->root());
   const IOStatus status = settings->files()->GetChildren(directory, IOOptions(), &metas, nullptr);
   if (!status.ok() || std::any_of(metas.begin(), metas.end(), [](const auto& name) { return BackupIdOf(name) != 0; })) {
     settings->engine.share_table_files = false;
@@ -297,11 +297,65 @@ void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, u
   }
 }
 
+// Lets the BackupEngine copy the database's files and make the backup.
+Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
+                const std::shared_ptr<Operation>& operation, BackupEngineSession& session, CopyPlan& plan,
+                uint32_t* id) {
+  Error own_error;
+  const auto check_space = [&] { return request.check_disk_space ? CheckSpace(settings, plan.new_bytes()) : Error(); };
+  LiveFilesDb database(request.source.db,
+                       {.before_flush = [&]() -> Status {
+                          if (operation->stopped()) {
+                            return StoppedStatus();
+                          }
+                          operation->Begin(Phase::kFlush, 0, 0);
+                          return FlushUnlessStopped(request.source, *operation);
+                        },
+                        .on_files = [&](const LiveFilesDb::Files& files) -> Status {
+                          if (operation->stopped()) {
+                            return StoppedStatus();
+                          }
+                          for (const auto& file : files) {
+                            session.ExpectDatabaseFile(file.directory + "/" + file.relative_filename, file.size);
+                          }
+                          plan.Announce(files);
+                          if (!request.exclude_files) {
+                            own_error = check_space();
+                          }
+                          return own_error.ok() ? Status::OK() : Status::Aborted(own_error.message());
+                        }});
+  const auto on_excluded = [&](const std::vector<std::string>& names) {
+    for (const auto& name : names) {
+      plan.OnExclude(name);
+    }
+    return check_space();
+  };
+  const IOStatus status = session.writer().CreateNewBackupWithMetadata(
+      EngineOptions(request, *operation, settings.engine.backup_log_files, on_excluded, &own_error), &database,
+      request.app_metadata, id);
+  if (status.ok()) {
+    return Error();
+  }
+  RemoveTemporaryMetas(settings);
+  if (!own_error.ok()) {
+    return own_error;
+  }
+  const std::string doing = "backup of " + request.source.path + " to " + settings.name();
+  const std::vector<uint32_t>& corrupt = session.corrupt_ids();
+  if (!corrupt.empty() && status.IsAborted()) {
+    return Error("BACKUP_CORRUPT", doing + " failed over what belongs to " +
+                                       (corrupt.size() == 1 ? "backup " : "one of the backups ") + JoinIds(corrupt) +
+                                       ", unreadable at present: " + Worded(status) + ".")
+        .Advise("bringBackOrGiveUp");
+  }
+  return Error::From(status, doing);
+}
+
 }  // namespace
 
 void RemoveTemporaryMetas(const EngineSettings& settings) {
   const auto files = settings.files();
-  const std::string meta = settings.root() + "/meta";
+  const std::string meta = MetaDirectory(settings.root());
   std::vector<std::string> children;
   if (!files->GetChildren(meta, IOOptions(), &children, nullptr).ok()) {
     return;
@@ -320,7 +374,7 @@ Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPl
     return error;
   }
   settings.read_only = true;
-  const bool is_there = settings.files()->FileExists(settings.root() + "/meta", IOOptions(), nullptr).ok();
+  const bool is_there = settings.files()->FileExists(MetaDirectory(settings.root()), IOOptions(), nullptr).ok();
   std::shared_ptr<const DirectoryPicture> picture;
   *plan = {};
   plan->database = DatabaseIdOf(*request.source.db);
@@ -354,7 +408,6 @@ Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPl
 
 Error CreateBackup(EngineSettings settings, const CreateRequest& request, const std::shared_ptr<Operation>& operation,
                    BackupDescription* created) {
-  const std::string& directory = settings.name();
   if (Error error = CheckPlace(*settings.storage, request.source); !error.ok()) {
     return error;
   }
@@ -366,10 +419,9 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
   if (request.full) {
     StandAlone(&settings);
   }
-
   std::shared_ptr<const DirectoryPicture> picture = LookAt(settings, Records::kRead);
   if (picture != nullptr && !picture->AsWritten()) {
-    picture.reset();  // OpenWriter then hides changed meta files from the BackupEngine
+    picture.reset();  // the session then hides changed meta files from the BackupEngine
   }
   CopyPlan plan(settings, picture, operation);
   std::shared_ptr<BackupEngineSession> session;
@@ -383,70 +435,22 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
       !error.ok()) {
     return error;
   }
-
-  return Guarded(directory, [&] {
-    const std::vector<uint32_t>& corrupt = session->corrupt_ids();
+  return Guarded(settings.name(), [&] {
     uint32_t id = 0;
     if (Error error = NewId(settings, *session, &id); !error.ok()) {
       return error;
     }
-    const std::string of = DatabaseIdOf(*request.source.db);
+    const std::string database = DatabaseIdOf(*request.source.db);
     if (!request.allow_other_database) {
-      if (Error error = CheckDatabase(*session, directory, request, of); !error.ok()) {
+      if (Error error = CheckDatabase(*session, settings.name(), request, database); !error.ok()) {
         return error;
       }
     }
-    session->GuardCreate(id, !corrupt.empty(), settings.engine.sync);
-
-    Error own_error;
-    const auto check_space = [&] {
-      return request.check_disk_space ? CheckSpace(settings, plan.new_bytes()) : Error();
-    };
-    LiveFilesDb database(request.source.db,
-                         {.before_flush = [&]() -> Status {
-                            if (operation->stopped()) {
-                              return StoppedStatus();
-                            }
-                            operation->Begin(Phase::kFlush, 0, 0);
-                            return FlushUnlessStopped(request.source, *operation);
-                          },
-                          .on_files = [&](const LiveFilesDb::Files& files) -> Status {
-                            if (operation->stopped()) {
-                              return StoppedStatus();
-                            }
-                            for (const auto& file : files) {
-                              session->ExpectDatabaseFile(file.directory + "/" + file.relative_filename, file.size);
-                            }
-                            plan.Announce(files);
-                            if (!request.exclude_files) {
-                              own_error = check_space();
-                            }
-                            return own_error.ok() ? Status::OK() : Status::Aborted(own_error.message());
-                          }});
-    const auto on_excluded = [&](const std::vector<std::string>& names) {
-      for (const auto& name : names) {
-        plan.OnExclude(name);
-      }
-      return check_space();
-    };
-    const IOStatus status = session->writer().CreateNewBackupWithMetadata(
-        EngineOptions(request, *operation, settings.engine.backup_log_files, on_excluded, &own_error), &database,
-        request.app_metadata, &id);
-    if (!status.ok()) {
-      RemoveTemporaryMetas(settings);
-      const std::string doing = "backup of " + request.source.path + " to " + directory;
-      if (!own_error.ok()) {
-        return own_error;
-      }
-      if (!corrupt.empty() && status.IsAborted()) {
-        return Error("BACKUP_CORRUPT", doing + " failed over what belongs to " +
-                                           (corrupt.size() == 1 ? "backup " : "one of the backups ") +
-                                           JoinIds(corrupt) + ", unreadable at present: " + Worded(status) + ".")
-            .Advise("bringBackOrGiveUp");
-      }
-      return Error::From(status, doing);
+    session->GuardCreate(id, !session->corrupt_ids().empty(), settings.engine.sync);
+    if (Error error = CopyFiles(settings, request, operation, *session, plan, &id); !error.ok()) {
+      return error;
     }
-    RecordFiles(settings, *session, id, {of, !plan.TakesOver()});
+    RecordFiles(settings, *session, id, {database, !plan.TakesOver()});
     operation->Finish();
     return session->DescribeNew(id, created);
   });

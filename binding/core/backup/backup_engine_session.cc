@@ -28,7 +28,7 @@ Error OpenError(const std::string& directory, const rocksdb::Status& status) {
 // The ids of the existing backups, read from the names of their meta files as the BackupEngine reads them.
 std::vector<uint32_t> MetaIds(rocksdb::FileSystem& storage, const std::string& directory) {
   std::vector<std::string> names;
-  storage.GetChildren(directory + "/meta", rocksdb::IOOptions(), &names, nullptr).PermitUncheckedError();
+  storage.GetChildren(MetaDirectory(directory), rocksdb::IOOptions(), &names, nullptr).PermitUncheckedError();
   std::vector<uint32_t> ids;
   for (const auto& name : names) {
     if (const uint32_t id = BackupIdOf(name); id != 0) {

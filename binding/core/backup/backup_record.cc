@@ -21,7 +21,6 @@ using rocksdb::IOStatus;
 
 constexpr const char* kTemporaryName = ".rocksdb-backup.files.tmp";
 constexpr std::string_view kFormat = "rocksdb-backup files 1";
-constexpr size_t kMaxBytes = size_t{256} << 20;  // two million files; no program of ours wrote a larger record
 constexpr size_t kMaxTold = 20;
 constexpr int64_t kReadBytes = 64 << 10;
 
@@ -32,7 +31,7 @@ std::string DirectoryOf(const EngineSettings& settings, uint32_t id) { return Pr
 IOStatus ReadAll(rocksdb::FileSystem& storage, const std::string& path, std::string* text) {
   uint64_t size = 0;
   IOStatus status = storage.GetFileSize(path, IOOptions(), &size, nullptr);
-  if (status.ok() && size > kMaxBytes) {
+  if (status.ok() && size > kMaxMetaBytes) {
     status = IOStatus::Corruption(path + " has " + std::to_string(size) + " bytes");
   }
   std::unique_ptr<rocksdb::FSSequentialFile> file;
@@ -288,7 +287,7 @@ void RemoveBackupRecord(const EngineSettings& settings, uint32_t id) {
 void RemoveTemporaryRecords(const EngineSettings& settings) {
   const auto storage = settings.files();
   std::vector<std::string> directories;
-  storage->GetChildren(settings.root() + "/private", IOOptions(), &directories, nullptr).PermitUncheckedError();
+  storage->GetChildren(PrivateDirectory(settings.root()), IOOptions(), &directories, nullptr).PermitUncheckedError();
   for (const std::string& name : directories) {
     if (const uint32_t id = BackupIdOf(name); id != 0) {
       // Best effort: the file is small, belongs to nobody, and goes with its backup at the latest.

@@ -48,7 +48,7 @@ IOStatus CondensedFileSystem::GetChildren(const std::string& path, const IOOptio
                                           std::vector<std::string>* children, IODebugContext* debug) {
   IOStatus status = FileSystemWrapper::GetChildren(path, options, children, debug);
   const std::string clean = CleanPath(path);
-  if (clean == backup_dir_ + "/meta" || clean == backup_dir_ + "/private") {
+  if (clean == MetaDirectory(backup_dir_) || clean == PrivateDirectory(backup_dir_)) {
     std::erase_if(*children, [this](const std::string& name) { return IsHidden(name); });
   }
   return status;
@@ -58,7 +58,7 @@ IOStatus CondensedFileSystem::GetChildren(const std::string& path, const IOOptio
 IOStatus CondensedFileSystem::GetChildrenFileAttributes(const std::string& path, const IOOptions& options,
                                                         std::vector<FileAttributes>* children, IODebugContext* debug) {
   const std::string clean = CleanPath(path);
-  if (clean != backup_dir_ + "/shared" && clean != backup_dir_ + "/shared_checksum") {
+  if (!IsSharedDirectory(backup_dir_, clean)) {
     return FileSystemWrapper::GetChildrenFileAttributes(path, options, children, debug);
   }
   const std::string prefix = NameOf(clean) + "/";

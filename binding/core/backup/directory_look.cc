@@ -32,8 +32,8 @@ namespace {
 using Picture = DirectoryPicture;
 using PicturePtr = std::shared_ptr<const DirectoryPicture>;
 
-constexpr size_t kMaxDirectories = 8;              // how many repositories are remembered
-constexpr size_t kMaxMetaBytes = size_t{8} << 20;  // larger meta files and records are left to a BackupEngine
+constexpr size_t kMaxDirectories = 8;               // how many repositories are remembered
+constexpr size_t kMostMetaBytes = size_t{8} << 20;  // larger meta files and records are left to a BackupEngine
 constexpr size_t kMostMetadataKept = size_t{16} << 10;
 constexpr size_t kMostThreads = 8;
 constexpr size_t kTasksPerThread = 32;
@@ -363,7 +363,7 @@ bool Directory::ReadMetas(int directory, std::time_t now, std::vector<Listed>* l
   }
   const bool good = ForEach(tasks.size(), [&](size_t i) {
     Task& task = tasks[i];
-    if (!ReadWhole(directory, std::to_string(task.backup->id), kMaxMetaBytes, &task.text, &task.stamp)) {
+    if (!ReadWhole(directory, std::to_string(task.backup->id), kMostMetaBytes, &task.text, &task.stamp)) {
       return false;
     }
     task.parsed = ParseMeta(task.text);
@@ -414,7 +414,7 @@ bool Directory::ReadRecords(int directory, std::time_t now, std::vector<Listed>*
     Task& task = tasks[i];
     std::string text;
     const std::string name = std::to_string(task.backup->id) + "/" + kRecordName;
-    if (!ReadWhole(directory, name, kMaxMetaBytes, &text, &task.record.stamp)) {
+    if (!ReadWhole(directory, name, kMostMetaBytes, &text, &task.record.stamp)) {
       return false;
     }
     task.record.settled = task.record.stamp.IsSettled(now);

@@ -14,10 +14,6 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-// Enough for two million lines of a meta file; app metadata has at most one MiB. The limit exists because lines are
-// read whole.
-constexpr uint64_t kMaxMeta = uint64_t{256} << 20;
-
 // A bad sector inside a meta file counts as damage of that one backup, too.
 class MetaFile : public rocksdb::FSSequentialFileOwnerWrapper {
  public:
@@ -50,7 +46,7 @@ void TolerantFileSystem::SetUnreadable(std::map<uint32_t, std::string> metas) {
 
 bool TolerantFileSystem::IsOneBackups(const std::string& clean) const {
   const std::string parent = ParentOf(clean);
-  return (parent == root_ + "/private" || parent == root_ + "/meta") && AllDigits(NameOf(clean));
+  return (parent == PrivateDirectory(root_) || parent == MetaDirectory(root_)) && AllDigits(NameOf(clean));
 }
 
 // If a BackupEngine cannot read the directory or the meta file of one backup, it does not open at all, unless the error
@@ -63,9 +59,7 @@ IOStatus TolerantFileSystem::OfOneBackup(const std::string& path, IOStatus statu
   return IOStatus::Corruption(Worded(status));
 }
 
-bool TolerantFileSystem::IsShared(const std::string& clean) const {
-  return clean == root_ + "/shared" || clean == root_ + "/shared_checksum";
-}
+bool TolerantFileSystem::IsShared(const std::string& clean) const { return IsSharedDirectory(root_, clean); }
 
 void TolerantFileSystem::NoteUnseen(const std::string& path, const IOStatus& status) {
   if (status.IsIOError() && !status.IsPathNotFound()) {
@@ -106,7 +100,7 @@ IOStatus TolerantFileSystem::NewSequentialFile(const std::string& path, const Fi
     }
   }
   uint64_t size = 0;
-  if (FileSystemWrapper::GetFileSize(path, IOOptions(), &size, debug).ok() && size > kMaxMeta) {
+  if (FileSystemWrapper::GetFileSize(path, IOOptions(), &size, debug).ok() && size > kMaxMetaBytes) {
     return IOStatus::Corruption(path + " has " + std::to_string(size) + " bytes, more than any backup's");
   }
   IOStatus status = OfOneBackup(path, FileSystemWrapper::NewSequentialFile(path, options, file, debug));
@@ -132,7 +126,7 @@ IOStatus TolerantFileSystem::GetChildren(const std::string& path, const IOOption
   }
   // For names such as `7.tmp`, the BackupEngine's clean-up reads the number before `.tmp` and deletes the files of the
   // backup with that number. So only plain numbers are listed.
-  if (status.ok() && clean == root_ + "/private") {
+  if (status.ok() && clean == PrivateDirectory(root_)) {
     std::erase_if(*children, [](const std::string& name) { return !AllDigits(name) || name.front() == '0'; });
   }
   return OfOneBackup(path, std::move(status));

@@ -1,9 +1,11 @@
 #include "core/base/paths.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 
@@ -58,6 +60,21 @@ std::string ParentOf(const std::string& clean_path) {
 }
 
 std::string MetaName(uint32_t id) { return "meta/" + std::to_string(id); }
+
+std::string MetaDirectory(const std::string& root) { return root + "/meta"; }
+std::string PrivateDirectory(const std::string& root) { return root + "/private"; }
+
+bool IsSharedDirectory(const std::string& root, const std::string& clean_path) {
+  return std::any_of(std::begin(kSharedParts), std::end(kSharedParts),
+                     [&](const char* part) { return clean_path == root + "/" + part; });
+}
+
+bool IsInRepositoryPart(const std::string& root, const std::string& clean_path) {
+  const auto is_in = [&](const std::string& part) { return clean_path == part || IsInside(clean_path, part); };
+  return is_in(MetaDirectory(root)) || is_in(PrivateDirectory(root)) ||
+         std::any_of(std::begin(kSharedParts), std::end(kSharedParts),
+                     [&](const char* part) { return is_in(root + "/" + part); });
+}
 
 std::string MetaPath(const std::string& backup_dir, uint32_t id) { return backup_dir + "/" + MetaName(id); }
 

@@ -21,6 +21,19 @@ std::string NameOf(const std::string& clean_path);
 
 bool AllDigits(std::string_view text);
 
+// The parts of a repository: the directory of meta files, that of the backups' own files, and the two in which backups
+// share files. RocksDB gives the names.
+std::string MetaDirectory(const std::string& root);
+std::string PrivateDirectory(const std::string& root);
+inline constexpr const char* kSharedParts[] = {"shared", "shared_checksum"};
+// Whether a clean path is a directory in which backups share files.
+bool IsSharedDirectory(const std::string& root, const std::string& clean_path);
+// Whether a clean path is one of the parts, or lies in one.
+bool IsInRepositoryPart(const std::string& root, const std::string& clean_path);
+
+// The largest meta file or record that is read: two million files. The limit exists because lines are read whole.
+inline constexpr uint64_t kMaxMetaBytes = uint64_t{256} << 20;
+
 // The paths of the backup `id` in the repository at `backup_dir`.
 std::string MetaPath(const std::string& backup_dir, uint32_t id);
 std::string PrivatePath(const std::string& backup_dir, uint32_t id);

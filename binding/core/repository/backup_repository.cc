@@ -194,6 +194,12 @@ Error BackupRepository::Look(bool details, BackupSurvey* survey) {
   return session->DescribeAll(details, &survey->backups);
 }
 
+Error BackupRepository::ListGarbage(std::vector<GarbageFile>* garbage) {
+  std::vector<BackupDescription> backups;
+  Error error = List(true, &backups);
+  return error.ok() ? FindGarbage(settings_, backups, garbage) : error;
+}
+
 Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
   auto kept = std::make_shared<BackupReading>();
   if (Error error = rocksdb_backup::OpenBackup(settings_, {.backup_id = backup_id}, kept.get()); !error.ok()) {
@@ -288,7 +294,8 @@ rocksdb::IOStatus BackupRepository::DeleteMetas(const EngineSettings& settings, 
     *failed = std::move(status);
     return true;
   });
-  return settings.engine.sync && !ids->empty() ? SyncNames(*files, settings.root() + "/meta") : rocksdb::IOStatus::OK();
+  return settings.engine.sync && !ids->empty() ? SyncNames(*files, MetaDirectory(settings.root()))
+                                               : rocksdb::IOStatus::OK();
 }
 
 // Needs a BackupEngine that knows all backups. It deletes the files that only these backups have.

@@ -13,6 +13,7 @@
 #include "core/base/operation.h"
 #include "core/base/resource.h"
 #include "core/base/write_queue.h"
+#include "core/repository/garbage.h"
 #include "core/restore/backup_restore.h"
 #include "core/storage/locked_fs.h"
 #include "core/storage/storage.h"
@@ -88,6 +89,8 @@ class BackupRepository : public Resource {
   // All backups, usable and corrupt, in one look.
   Error Look(bool details, BackupSurvey* survey);
   Error OpenBackup(uint32_t backup_id, OpenedBackup* opened);
+  // The files that belong to no usable backup.
+  Error ListGarbage(std::vector<GarbageFile>* garbage);
 
   // The following run the BackupEngine's clean-up, which deletes every file that no readable backup refers to. While a
   // backup is unreadable, they refuse with BACKUP_CORRUPT, unless `force` is set.

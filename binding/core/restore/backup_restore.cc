@@ -45,7 +45,7 @@ RestoreTarget::Options TargetOptions(const EngineSettings& settings, const Resto
           .sync = settings.engine.sync};
 }
 
-// The state of a restore before its first byte.
+// A restore before its first byte: everything is decided, and nothing is written. The backup and the target are locked.
 struct Begun {
   Begun(const EngineSettings& settings, const RestoreRequest& request) : target(TargetOptions(settings, request)) {}
 
@@ -162,6 +162,103 @@ Error TakeOver(const EngineSettings& settings, const RestoreRequest& request,
                                    &begun->reading.session);
 }
 
+Error CheckSpace(const RestoreRequest& request, const Begun& begun, uint64_t reused) {
+  const uint64_t bytes = begun.bytes - reused;
+  Error error = request.check_disk_space ? begun.target.CheckSpace(bytes) : Error();
+  if (!error.ok()) {
+    begun.target.RemoveLeftovers();
+    error = begun.target.CheckSpace(bytes);
+  }
+  return error;
+}
+
+// Makes the fresh directory, with the files of the replaced database that the backup has too.
+Error StageRestore(const EngineSettings& settings, const RestoreRequest& request,
+                   const std::shared_ptr<Operation>& operation, Begun* begun, std::vector<ReusableFile>* reused) {
+  const bool may_reuse = request.mode != RestoreMode::kPurgeAllFiles;
+  // If files can be reused, it is not known yet how many.
+  if (Error error = may_reuse ? Error() : CheckSpace(request, *begun, 0); !error.ok()) {
+    return error;
+  }
+  if (Error error = begun->target.Stage(); !error.ok()) {
+    return error;
+  }
+  if (Error error = TakeOver(settings, request, operation, begun, reused); !error.ok()) {
+    return error;
+  }
+  return may_reuse ? CheckSpace(request, *begun, SizeOf(*reused)) : Error();
+}
+
+// Other repositories, in which the BackupEngine looks for files that were left out of the backup.
+Error OpenAlternates(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
+                     std::vector<std::shared_ptr<BackupEngineSession>>* alternates) {
+  for (const EngineSettings& alternate : request.alternates) {
+    std::shared_ptr<BackupEngineSession> opened;
+    if (Error error = BackupEngineSession::Open(alternate, {.operation = operation}, &opened); !error.ok()) {
+      return error;
+    }
+    alternates->push_back(std::move(opened));
+  }
+  return Error();
+}
+
+std::string Doing(const EngineSettings& settings, const Begun& begun) {
+  return "restore of backup " + std::to_string(begun.reading.backup.id) + " from " + settings.name() + " to " +
+         begun.target.database_dir();
+}
+
+// Copies the backup into the fresh directory.
+Error CopyBackup(const EngineSettings& settings, const RestoreRequest& request,
+                 const std::shared_ptr<Operation>& operation, Begun* begun) {
+  std::vector<std::shared_ptr<BackupEngineSession>> alternates;
+  if (Error error = OpenAlternates(request, operation, &alternates); !error.ok()) {
+    return error;
+  }
+  rocksdb::RestoreOptions options;
+  // push_front fills the list from its end, which keeps the order of the search.
+  for (auto alternate = alternates.rbegin(); alternate != alternates.rend(); ++alternate) {
+    options.alternate_dirs.push_front(&(*alternate)->reader());
+  }
+  const RestoreTarget& target = begun->target;
+  BackupEngineSession& session = *begun->reading.session;
+  const uint32_t id = begun->reading.backup.id;
+  session.ExpectBackupFiles(begun->reading.backup);
+  if (!target.syncs()) {
+    session.SpareDatabaseSyncs();
+  }
+  Error error = Guarded(settings.name(), [&] {
+    const rocksdb::IOStatus status =
+        session.reader().RestoreDBFromBackup(options, id, target.staged_database_dir(), target.staged_wal_dir());
+    if (status.IsCorruption()) {
+      // RocksDB does not say here which file is damaged. So the files that were just read are read again, up to that
+      // file.
+      return NameDamage(settings, id, begun->record, operation, Damage::kFirst,
+                        Unrestorable(settings, id, Worded(status)))
+          .And(". The target is as it was. Restore another backup.");
+    }
+    return Error::From(status, Doing(settings, *begun));
+  });
+  // The BackupEngine's copy threads may still hold queued files. These must be gone, soon, before their directory is
+  // removed.
+  if (!error.ok()) {
+    (void)operation->Fail();
+  }
+  begun->reading.session.reset();
+  return error;
+}
+
+// Makes the fresh directory a whole database: with the files that were linked, and with the place of its log.
+Error CompleteStaged(Begun* begun, const std::vector<ReusableFile>& reused) {
+  RestoreTarget& target = begun->target;
+  std::vector<std::string> linked;
+  linked.reserve(reused.size());
+  for (const ReusableFile& file : reused) {
+    linked.push_back(file.in_database);
+  }
+  Error error = target.TakeLinked(linked);
+  return error.ok() ? NotePlaceOfLog(target.staged_database_dir(), target.separate_wal_dir(), target.syncs()) : error;
+}
+
 }  // namespace
 
 Error PlanRestore(const EngineSettings& settings, const RestoreRequest& request,
@@ -189,91 +286,26 @@ Error PlanRestore(const EngineSettings& settings, const RestoreRequest& request,
 
 Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& request,
                     const std::shared_ptr<Operation>& operation, RestoreResult* restored) {
-  std::vector<std::shared_ptr<BackupEngineSession>> alternates;
   Begun begun(settings, request);
   if (Error error = BeginRestore(settings, request, operation, &begun); !error.ok()) {
     return error;
   }
-  RestoreTarget& target = begun.target;
-  std::shared_ptr<BackupEngineSession>& session = begun.reading.session;
-  const uint32_t id = begun.reading.backup.id;
-  const auto check_space = [&](uint64_t reused) {
-    Error error = request.check_disk_space ? target.CheckSpace(begun.bytes - reused) : Error();
-    if (!error.ok()) {
-      target.RemoveLeftovers();
-      error = target.CheckSpace(begun.bytes - reused);
-    }
-    return error;
-  };
-  // If files can be reused, it is not known yet how many.
-  if (Error error = request.mode == RestoreMode::kPurgeAllFiles ? check_space(0) : Error(); !error.ok()) {
-    return error;
-  }
-  rocksdb::RestoreOptions options;
-  for (const EngineSettings& alternate : request.alternates) {
-    std::shared_ptr<BackupEngineSession> opened;
-    if (Error error = BackupEngineSession::Open(alternate, {.operation = operation}, &opened); !error.ok()) {
-      return error;
-    }
-    alternates.push_back(std::move(opened));
-  }
-  // push_front fills the list from its end, which keeps the order of the search.
-  for (auto alternate = alternates.rbegin(); alternate != alternates.rend(); ++alternate) {
-    options.alternate_dirs.push_front(&(*alternate)->reader());
-  }
-  if (Error error = target.Stage(); !error.ok()) {
-    return error;
-  }
   std::vector<ReusableFile> reused;
-  if (Error error = TakeOver(settings, request, operation, &begun, &reused); !error.ok()) {
+  if (Error error = StageRestore(settings, request, operation, &begun, &reused); !error.ok()) {
     return error;
   }
-  if (Error error = request.mode != RestoreMode::kPurgeAllFiles ? check_space(SizeOf(reused)) : Error(); !error.ok()) {
-    return error;
-  }
-  session->ExpectBackupFiles(begun.reading.backup);
-  if (!target.syncs()) {
-    session->SpareDatabaseSyncs();
-  }
-  const std::string doing =
-      "restore of backup " + std::to_string(id) + " from " + settings.name() + " to " + target.database_dir();
-  Error error = Guarded(settings.name(), [&] {
-    const rocksdb::IOStatus status =
-        session->reader().RestoreDBFromBackup(options, id, target.staged_database_dir(), target.staged_wal_dir());
-    if (status.IsCorruption()) {
-      // RocksDB does not say here which file is damaged. So the files that were just read are read again, up to that
-      // file.
-      return NameDamage(settings, id, begun.record, operation, Damage::kFirst,
-                        Unrestorable(settings, id, Worded(status)))
-          .And(". The target is as it was. Restore another backup.");
-    }
-    return Error::From(status, doing);
-  });
-  // The BackupEngine's copy threads may still hold queued files. These must be gone, soon, before their directory is
-  // removed.
-  if (!error.ok()) {
-    (void)operation->Fail();
-  }
-  session.reset();
+  Error error = CopyBackup(settings, request, operation, &begun);
   if (error.ok()) {
-    std::vector<std::string> linked;
-    linked.reserve(reused.size());
-    for (const ReusableFile& file : reused) {
-      linked.push_back(file.in_database);
-    }
-    error = target.TakeLinked(linked);
-  }
-  if (error.ok()) {
-    error = NotePlaceOfLog(target.staged_database_dir(), target.separate_wal_dir(), target.syncs());
+    error = CompleteStaged(&begun, reused);
   }
   if (!error.ok()) {
     return LossOr(begun.reading, std::move(error));
   }
   operation->SetPhase(Phase::kCommit);
   if (!operation->Commit()) {
-    return Error("RESTORE_STOPPED", doing + " was stopped; the target is as it was");
+    return Error("RESTORE_STOPPED", Doing(settings, begun) + " was stopped; the target is as it was");
   }
-  if (error = target.Install(); !error.ok()) {
+  if (error = begun.target.Install(); !error.ok()) {
     return error;
   }
   operation->Finish();
@@ -282,8 +314,8 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
   restored->bytes_reused = SizeOf(reused);
   restored->files_reused = static_cast<uint32_t>(reused.size());
   restored->bytes_copied = begun.bytes - restored->bytes_reused;
-  restored->kept = target.kept();
-  restored->kept_logs = target.kept_logs();
+  restored->kept = begun.target.kept();
+  restored->kept_logs = begun.target.kept_logs();
   return Error();
 }
 

@@ -65,7 +65,7 @@ std::string MetaWithout(const std::string& meta, const std::set<std::string>& le
 OneBackupFileSystem::OneBackupFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base,
                                          const std::string& backup_dir, uint32_t id, std::set<std::string> left_out)
     : FileSystemWrapper(base),
-      meta_(CleanPath(backup_dir + "/meta")),
+      meta_(CleanPath(MetaDirectory(backup_dir))),
       name_(std::to_string(id)),
       left_out_(std::move(left_out)) {}
 

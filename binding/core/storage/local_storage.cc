@@ -13,18 +13,6 @@
 namespace rocksdb_backup {
 namespace {
 
-constexpr const char* kParts[] = {"/meta", "/private", "/shared", "/shared_checksum"};
-
-// Whether a path is one of the directories in which a repository has its files, or lies in one.
-bool IsPartOf(const std::string& repository, const std::string& path) {
-  for (const char* part : kParts) {
-    if (path == repository + part || IsInside(path, repository + part)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 class LocalWriterLock : public WriterLock {
  public:
   Error Take(const std::string& directory) { return DirectoryLock::AcquireWriter(directory, &lock_); }
@@ -81,11 +69,11 @@ std::shared_ptr<rocksdb::FileSystem> LocalStorage::files() const {
 Error LocalStorage::MakeReady() {
   std::error_code ignored;
   if (std::filesystem::exists(directory_ + "/CURRENT", ignored) &&
-      !std::filesystem::exists(directory_ + "/meta", ignored)) {
+      !std::filesystem::exists(MetaDirectory(directory_), ignored)) {
     return Error("INVALID_OPTION", "the backup directory " + directory_ +
                                        " is a database's own directory. Give it one of its own, best on another disk");
   }
-  return CreateDirectories(directory_ + "/meta");
+  return CreateDirectories(MetaDirectory(directory_));
 }
 
 std::optional<uint64_t> LocalStorage::FreeSpace() const {
@@ -114,7 +102,7 @@ Error LocalStorage::CheckSource(const std::string& database_dir) const {
                                          database_dir + ". Give it another place, best on another disk");
     }
   }
-  if (IsPartOf(backup, database_dir)) {
+  if (IsInRepositoryPart(backup, database_dir)) {
     return Error("INVALID_OPTION", "the database " + database_dir + " lies inside the backup directory " + backup +
                                        ": it may be a backup itself.")
         .With("path", database_dir)
@@ -125,7 +113,7 @@ Error LocalStorage::CheckSource(const std::string& database_dir) const {
 
 Error LocalStorage::CheckTarget(const std::string& database_dir) const {
   const std::string backup = RealPath(directory_);
-  return database_dir == backup || IsPartOf(backup, database_dir)
+  return database_dir == backup || IsInRepositoryPart(backup, database_dir)
              ? Error("INVALID_OPTION",
                      "cannot restore to " + database_dir + ": that is the backup directory itself or a part of it")
              : Error();

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/base/paths.h"
 #include "core/storage/observed_fs.h"
@@ -99,8 +100,12 @@ IOStatus ProtectedFileSystem::HaveSameContents(const std::string& a, const std::
 }
 
 IOStatus ProtectedFileSystem::SyncFiles() {
-  for (const std::string& directory : {private_path_, backup_dir_ + "/private", backup_dir_ + "/shared",
-                                       backup_dir_ + "/shared_checksum", backup_dir_}) {
+  std::vector<std::string> directories = {private_path_, PrivateDirectory(backup_dir_)};
+  for (const char* part : kSharedParts) {
+    directories.push_back(backup_dir_ + "/" + part);
+  }
+  directories.push_back(backup_dir_);
+  for (const std::string& directory : directories) {
     // Not every repository has both directories for shared files. The slash asks for a directory, as the BackupEngine
     // does.
     if (FileSystemWrapper::FileExists(directory + "/", IOOptions(), nullptr).IsNotFound()) {

@@ -269,6 +269,23 @@ class BackupEngineHandle : public Handle<BackupRepository> {
                  [force](BackupRepository& repository) { return repository.CollectGarbage(force); });
   }
 
+  // Returns { name, size }[].
+  Napi::Value ListGarbage(const Args& args) {
+    using Found = std::vector<GarbageFile>;
+    return Read<Found>(
+        args.Env(), [](BackupRepository& repository, Found& found) { return repository.ListGarbage(&found); },
+        [](Napi::Env env, Found& found) -> Napi::Value {
+          auto list = Napi::Array::New(env, found.size());
+          for (size_t i = 0; i < found.size(); ++i) {
+            auto file = Napi::Object::New(env);
+            file.Set("name", found[i].name);
+            file.Set("size", WriteUint64(env, found[i].size));
+            list.Set(static_cast<uint32_t>(i), file);
+          }
+          return list;
+        });
+  }
+
   Napi::Value StopBackup(const Args& args) { return Napi::Boolean::New(args.Env(), resource(args.Env()).StopBackup()); }
 
   Napi::Value Close(const Args& args) { return CloseHandle(args.Env()); }
@@ -497,6 +514,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
                      AsyncMethod<&E::DeleteBackups>("deleteBackups"),
                      AsyncMethod<&E::PurgeOldBackups>("purgeOldBackups"),
                      AsyncMethod<&E::GarbageCollect>("garbageCollect"),
+                     AsyncMethod<&E::ListGarbage>("listGarbage"),
                      Method<&E::StopBackup>("stopBackup"),
                      AsyncMethod<&E::Close>("close"),
                  });

@@ -1,5 +1,3 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { BackupEngine } from '../../backup/backup-engine.js';
 import { removeRestoreLeftovers } from '../../backup/restore-leftovers.js';
 import { RocksDBError } from '../../base/errors.js';
@@ -15,37 +13,6 @@ import { array, count, flag, object, text } from '../schema.js';
 interface Stray {
   name: string;
   size: number;
-}
-
-/** The record of a backup lies beside the backup's files, and is deleted with the backup. */
-const RECORD = /^private\/(\d+)\/rocksdb-backup\.files$/;
-
-/** Finds files in the folders of backups that belong to no readable backup. */
-async function strayFiles(engine: BackupEngine): Promise<Stray[]> {
-  const { location } = engine;
-  const backups = await engine.getBackupInfo({ fileDetails: true });
-  const known = new Set(backups.flatMap(({ fileDetails = [] }) => fileDetails.map(({ name }) => name)));
-  const ids = new Set(backups.map(({ backupId }) => String(backupId)));
-  const strays: Stray[] = [];
-  const look = async (folder: string, isStray: (name: string) => boolean) => {
-    const entries = await readdir(join(location, folder), {
-      recursive: true,
-      withFileTypes: true,
-    }).catch(() => []);
-    for (const entry of entries) {
-      const path = join(entry.parentPath ?? entry.path, entry.name);
-      const name = path.slice(location.length + 1);
-      if (entry.isFile() && isStray(name)) {
-        const found = await stat(path).catch(() => undefined);
-        if (found !== undefined) strays.push({ name, size: found.size });
-      }
-    }
-  };
-  for (const folder of ['private', 'shared', 'shared_checksum']) {
-    await look(folder, (name) => !known.has(name) && !ids.has(RECORD.exec(name)?.[1] ?? ''));
-  }
-  await look('meta', (name) => name.endsWith('.tmp'));
-  return strays.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export const gc = defineCommand({
@@ -140,7 +107,7 @@ interface Plan {
 }
 
 async function planOf(engine: BackupEngine, place: string | undefined): Promise<Plan> {
-  const files = await strayFiles(engine);
+  const files = await engine.listGarbage();
   const restores = place === undefined ? undefined : await removeRestoreLeftovers(place, { dryRun: true });
   const killed = (restores ?? []).filter(({ unfinished }) => unfinished);
   const sizes = [...files.map(({ size }) => size), ...killed.map(({ bytes }) => bytes)];

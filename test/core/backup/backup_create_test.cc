@@ -569,8 +569,7 @@ class UnreadableTest : public BackupCreateTest {
   std::map<std::string, std::string> Snapshot() const {
     std::map<std::string, std::string> contents;
     for (const auto& name : FilesBelow(path("backups"))) {
-      if (name != kLockFileName && name != kOtherLockFileName &&
-          files::is_regular_file(path("backups/" + name))) {
+      if (name != kLockFileName && name != kOtherLockFileName && files::is_regular_file(path("backups/" + name))) {
         contents[name] = ReadFile(path("backups/" + name));
       }
     }

@@ -51,9 +51,9 @@ TEST_F(BackupEngineSessionTest, ASizeTellsWhatABackupSharesAndWhatIsItsOwn) {
       EXPECT_EQ(files::file_size(path("backups/" + file.name)), file.size);
     }
     EXPECT_EQ(backup.size, size);
-    EXPECT_EQ(backup.meta_size, files::file_size(MetaPath(path("backups"), backup.id)) +
-                                    files::file_size(path("backups/private/" + std::to_string(backup.id) +
-                                                                    "/rocksdb-backup.files")));
+    EXPECT_EQ(backup.meta_size,
+              files::file_size(MetaPath(path("backups"), backup.id)) +
+                  files::file_size(path("backups/private/" + std::to_string(backup.id) + "/rocksdb-backup.files")));
     EXPECT_EQ(backup.unique_size, unique + backup.meta_size);
     EXPECT_EQ(backup.number_files, backup.files.size());
     EXPECT_GT(backup.timestamp, 0);

@@ -100,8 +100,8 @@ TEST_F(LocalSmallFileTest, ItIsOnTheDiskBeforeItTakesThePlaceOfTheOldOneAndThenI
   std::erase_if(calls.done, [](const std::string& call) {
     return !call.starts_with("write") && !call.starts_with("sync") && !call.starts_with("rename");
   });
-  EXPECT_EQ(calls.done, (std::vector<std::string>{"write state.tmp", "sync state.tmp", "rename state",
-                                                  "sync " + NameOf(root_)}));
+  EXPECT_EQ(calls.done,
+            (std::vector<std::string>{"write state.tmp", "sync state.tmp", "rename state", "sync " + NameOf(root_)}));
 }
 
 TEST_F(LocalSmallFileTest, AFullDiskIsToldAndLeavesTheOldOne) {
