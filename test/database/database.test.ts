@@ -340,7 +340,8 @@ t.test('awaiting write after write, and read after read, lets the event loop tur
     await db.batch().put('k', 'w').write();
   }
   done = true;
-  t.ok(turns > 50, `${turns} turns`);
+  // Without giving way there would be one or two. How many there are depends on the speed of the machine.
+  t.ok(turns > 10, `${turns} turns`);
   const all = await Promise.all(Array.from({ length: 1000 }, () => db.get('k', { encoding: 'utf8' })));
   t.ok(all.every((value) => value === 'w'));
 });

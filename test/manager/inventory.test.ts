@@ -19,6 +19,7 @@ import { pin, unpin } from '../../lib/manager/pins.js';
 import { planRetention } from '../../lib/retention/retention.js';
 import { fill, isPartOfBackup, openDatabase, openEngine } from '../fixtures/backups.js';
 import { bytesBelow, filesBelow, tempDir } from '../fixtures/files.js';
+import { MemoryStorage } from '../fixtures/memory-storage.js';
 
 function emptyState(): DirectoryState {
   return { version: 1, pins: [], counters: {}, history: [], last: {}, manager: {} };
@@ -147,6 +148,7 @@ t.test('what was found damaged, or shares files with what was, is not the last g
 t.test('what cannot be read is in the same look as what can: nothing falls between two', async (t) => {
   const { backups, corrupt } = await readInventory({
     location: tempDir(t)(),
+    storage: new MemoryStorage(),
     // Its meta files became unreadable after somebody had asked which are corrupt.
     getCorruptedBackups: async () => [],
     getBackupInfo: async () => [],

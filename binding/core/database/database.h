@@ -55,9 +55,13 @@ class Database : public Resource {
   // comparator or merge operator, the database gets the one it was last written with, according to its OPTIONS file.
   static Error Open(const std::string& path, const DatabaseOptions& options, std::shared_ptr<Database>* database);
 
-  // Opens a backup to read. `env` shows its files at `path`. `keep_alive` is released after the database is closed.
-  static Error OpenBackup(std::shared_ptr<rocksdb::Env> env, std::shared_ptr<void> keep_alive, const std::string& path,
-                          const DatabaseOptions& options, std::shared_ptr<Database>* database);
+  // Opens a database whose files are at `path` in a file system of its own: a backup in place, or a database in another
+  // storage. The caller sees to it that nobody else has it open. `keep_alive` is released after the database is closed.
+  static Error OpenThrough(const std::shared_ptr<rocksdb::FileSystem>& files, std::shared_ptr<void> keep_alive,
+                           const std::string& path, const DatabaseOptions& options,
+                           std::shared_ptr<Database>* database);
+  // What a backup that is opened in place is opened with.
+  static DatabaseOptions ToReadBackup();
 
   static Error ListColumnFamilies(const std::string& path, std::vector<std::string>* names);
   static Error Destroy(const std::string& path, const DatabaseOptions& options);
@@ -158,7 +162,7 @@ class Database : public Resource {
   Database() : Resource("database") {}
 
   struct Environment {
-    std::shared_ptr<rocksdb::Env> env;  // null: the default environment
+    std::shared_ptr<rocksdb::Env> env;  // null: the disk, as DatabaseEnv() shows it
     std::shared_ptr<void> keep_alive;
   };
   std::vector<FamilyPtr> AllFamilies() const;

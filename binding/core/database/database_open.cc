@@ -248,12 +248,16 @@ Error Database::Open(const std::string& path, const DatabaseOptions& options, st
   return Error();
 }
 
-Error Database::OpenBackup(std::shared_ptr<rocksdb::Env> env, std::shared_ptr<void> keep_alive, const std::string& path,
-                           const DatabaseOptions& options, std::shared_ptr<Database>* database) {
-  DatabaseOptions read_only = options;
-  read_only.mode = Mode::kReadOnly;
-  std::shared_ptr<rocksdb::Env> watched = rocksdb::NewCompositeEnv(WatchedFileSystem(env->GetFileSystem()));
-  return OpenIn({std::move(watched), std::move(keep_alive)}, path, read_only, database);
+Error Database::OpenThrough(const std::shared_ptr<rocksdb::FileSystem>& files, std::shared_ptr<void> keep_alive,
+                            const std::string& path, const DatabaseOptions& options,
+                            std::shared_ptr<Database>* database) {
+  return OpenIn({rocksdb::NewCompositeEnv(WatchedFileSystem(files)), std::move(keep_alive)}, path, options, database);
+}
+
+DatabaseOptions Database::ToReadBackup() {
+  DatabaseOptions options;
+  options.mode = Mode::kReadOnly;
+  return options;
 }
 
 Error Database::OpenIn(Environment environment, const std::string& path, const DatabaseOptions& options,
@@ -262,7 +266,8 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   rocksdb::DBOptions db_options = options.db;
   const bool keeps_options = options.keep_options_file && options.mode == Mode::kReadWrite;
   if (keeps_options) {
-    environment.env = KeptOptionsEnv();
+    const rocksdb::Env& below = environment.env != nullptr ? *environment.env : *DatabaseEnv();
+    environment.env = KeptOptionsEnv(below.GetFileSystem());
   }
   db_options.env = environment.env != nullptr ? environment.env.get() : DatabaseEnv();
   const std::shared_ptr<rocksdb::Cache> cache =

@@ -96,8 +96,8 @@ class KeptOptionsDb final : public rocksdb::StackableDB {
 
 }  // namespace
 
-std::shared_ptr<rocksdb::Env> KeptOptionsEnv() {
-  return rocksdb::NewCompositeEnv(std::make_shared<KeptOptionsFileSystem>(DatabaseEnv()->GetFileSystem()));
+std::shared_ptr<rocksdb::Env> KeptOptionsEnv(const std::shared_ptr<rocksdb::FileSystem>& files) {
+  return rocksdb::NewCompositeEnv(std::make_shared<KeptOptionsFileSystem>(files));
 }
 
 std::unique_ptr<rocksdb::DB> WithKeptOptions(std::unique_ptr<rocksdb::DB> db) {

@@ -12,8 +12,8 @@ namespace rocksdb_backup {
 // file when they open the database next. So a program that does not know a database's options, such as a command line,
 // opens it with the two functions below, which keep the OPTIONS file as it is.
 
-// The default file system, except that OPTIONS files are neither added nor removed.
-std::shared_ptr<rocksdb::Env> KeptOptionsEnv();
+// A file system, except that OPTIONS files are neither added nor removed.
+std::shared_ptr<rocksdb::Env> KeptOptionsEnv(const std::shared_ptr<rocksdb::FileSystem>& files);
 
 // Corrects the list of live files, for backups and checkpoints. RocksDB lists the OPTIONS file that it believes it has
 // written; the list is changed to name the newest OPTIONS file that exists.

@@ -205,7 +205,8 @@ class BackupEngineHandle : public Handle<BackupRepository> {
           if (Error error = repository.OpenBackup(id, &opened); !error.ok()) {
             return error;
           }
-          return Database::OpenBackup(opened.env, opened.keep_alive, opened.path, DatabaseOptions(), &database);
+          return Database::OpenThrough(opened.env->GetFileSystem(), opened.keep_alive, opened.path,
+                                       Database::ToReadBackup(), &database);
         },
         [](Napi::Env env, std::shared_ptr<Database>& database) -> Napi::Value {
           return DatabaseHandle::New(env, std::move(database));

@@ -407,9 +407,9 @@ TEST_F(DatabaseTest, WhatAnotherEnvShowsIsOpenedToRead) {
   bool kept = true;
   std::shared_ptr<void> keep_alive(&kept, [](void* pointer) { *static_cast<bool*>(pointer) = false; });
   const auto storage = std::make_shared<CountingFileSystem>();
-  const std::shared_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(storage);
   std::shared_ptr<Database> backup;
-  ASSERT_TRUE(Database::OpenBackup(env, std::move(keep_alive), Path("db"), {}, &backup).ok());
+  ASSERT_TRUE(
+      Database::OpenThrough(storage, std::move(keep_alive), Path("db"), Database::ToReadBackup(), &backup).ok());
   ASSERT_TRUE(backup->AddHandle());
   EXPECT_GT(storage->opened, 0);
   std::string value;
@@ -418,6 +418,27 @@ TEST_F(DatabaseTest, WhatAnotherEnvShowsIsOpenedToRead) {
   EXPECT_TRUE(kept);
   EXPECT_TRUE(Close(backup).ok());
   EXPECT_FALSE(kept);
+}
+
+// No part of it lies on the disk, whatever the options.
+TEST_F(DatabaseTest, InAFileSystemOfItsOwnItIsWrittenAndReadThere) {
+  const std::unique_ptr<rocksdb::Env> memory(rocksdb::NewMemEnv(rocksdb::Env::Default()));
+  const auto storage = memory->GetFileSystem();
+  DatabaseOptions options;
+  options.db.create_if_missing = true;
+  for (const bool keeps_options : {false, true}) {
+    options.keep_options_file = keeps_options;
+    std::shared_ptr<Database> database;
+    const Error error = Database::OpenThrough(storage, nullptr, "/nowhere/db", options, &database);
+    ASSERT_TRUE(error.ok()) << error.message();
+    ASSERT_TRUE(database->AddHandle());
+    std::string value;
+    EXPECT_EQ(database->db()->Get({}, "k", &value).ok(), keeps_options) << "it is there after the first time";
+    EXPECT_TRUE(database->db()->Put({}, "k", "v").ok());
+    EXPECT_TRUE(database->db()->Flush({}).ok());
+    EXPECT_TRUE(Close(database).ok());
+  }
+  EXPECT_FALSE(std::filesystem::exists("/nowhere"));
 }
 
 // What a process may open, for as long as this lives.

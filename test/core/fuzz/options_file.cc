@@ -52,7 +52,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const rocksdb::Slice input(reinterpret_cast<const char*>(data), size);
   Must(rocksdb::WriteStringToFile(scene->env.get(), input, scene->options_file).ok(), "the OPTIONS file is replaced");
   std::shared_ptr<Database> database;
-  const Error error = Database::OpenBackup(scene->env, nullptr, kDatabase, DatabaseOptions(), &database);
+  const Error error =
+      Database::OpenThrough(scene->env->GetFileSystem(), nullptr, kDatabase, Database::ToReadBackup(), &database);
   if (error.ok()) {
     database->AddHandle();
     std::string value;

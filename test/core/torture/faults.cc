@@ -477,7 +477,8 @@ class Faults : public BackupTest {
         return error;
       }
       std::shared_ptr<Database> database;
-      Error error = Database::OpenBackup(opened.env, opened.keep_alive, opened.path, DatabaseOptions(), &database);
+      Error error = Database::OpenThrough(opened.env->GetFileSystem(), opened.keep_alive, opened.path,
+                                          Database::ToReadBackup(), &database);
       if (database != nullptr) {
         const std::unique_ptr<rocksdb::Iterator> all(database->db()->NewIterator(rocksdb::ReadOptions()));
         for (all->SeekToFirst(); all->Valid(); all->Next()) {

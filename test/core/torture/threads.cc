@@ -185,7 +185,9 @@ class Threads : public ScratchTest {
         if (error.ok()) {
           std::shared_ptr<Database> database;
           Report("read a backup",
-                 Database::OpenBackup(opened.env, opened.keep_alive, opened.path, DatabaseOptions(), &database), {});
+                 Database::OpenThrough(opened.env->GetFileSystem(), opened.keep_alive, opened.path,
+                                       Database::ToReadBackup(), &database),
+                 {});
           if (database != nullptr) {
             database->AddHandle();
             Close(database);
