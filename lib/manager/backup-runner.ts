@@ -138,7 +138,7 @@ export class BackupRunner {
         'hook',
         callHook(() => settings.metadata?.()),
       );
-      created = await takeTurn(opened.location, () => this.#create(opened, db, content, context, metadata));
+      created = await takeTurn(opened.engine.storage, () => this.#create(opened, db, content, context, metadata));
     } finally {
       await release();
     }

@@ -1,5 +1,6 @@
 import { BackupEngine } from '../backup/backup-engine.js';
 import type { BackupEngineOptions } from '../backup/backup-options.js';
+import type { Storage } from '../storage/storage.js';
 
 /** A manager's engine on its repository. */
 export interface OpenEngine {
@@ -43,14 +44,15 @@ export class ManagerEngines {
   }
 }
 
+/** The last turn at each repository, by the name of its storage, which is the same for every path to it. */
 const turns = new Map<string, Promise<unknown>>();
 
 /**
  * Waits until no other manager of this thread writes to the repository, and then does the work. Managers in other threads and processes are
  * kept out by the repository's lock; with them, an operation fails instead of waiting.
  */
-export async function takeTurn<T>(location: string, work: () => Promise<T>): Promise<T> {
-  const before = turns.get(location);
+export async function takeTurn<T>({ name }: Storage, work: () => Promise<T>): Promise<T> {
+  const before = turns.get(name);
   const mine = (async () => {
     await before;
     return work();
@@ -59,12 +61,12 @@ export async function takeTurn<T>(location: string, work: () => Promise<T>): Pro
     () => undefined,
     () => undefined,
   );
-  turns.set(location, ended);
+  turns.set(name, ended);
   try {
     return await mine;
   } finally {
-    if (turns.get(location) === ended) {
-      turns.delete(location);
+    if (turns.get(name) === ended) {
+      turns.delete(name);
     }
   }
 }

@@ -85,14 +85,14 @@ export function prune(
     await deleteInPasses(
       doomed,
       async (pass) => {
-        const { ids, bytes: freed } = await takeTurn(engine.location, () =>
+        const { ids, bytes: freed } = await takeTurn(engine.storage, () =>
           recordedPass(parts, engine, pass, inventory, trigger),
         );
         gone(ids, freed);
         return ids;
       },
       async (backup) => {
-        const freed = await takeTurn(engine.location, () => deleteOne(engine, backup, parts, trigger));
+        const freed = await takeTurn(engine.storage, () => deleteOne(engine, backup, parts, trigger));
         if (freed === 'in use') {
           inUse.push(backup.backupId);
         } else if (freed !== 'left') {

@@ -224,9 +224,9 @@ t.test('those who write to one directory take turns, whatever it is called', asy
       return name;
     };
   const [one, two, three] = await Promise.allSettled([
-    takeTurn(dir('a'), work('one', true)),
-    takeTurn(dir('link'), work('two')),
-    takeTurn(dir('a', '..', 'a'), work('three')),
+    takeTurn(openStorage(dir('a')), work('one', true)),
+    takeTurn(openStorage(dir('link')), work('two')),
+    takeTurn(openStorage(dir('a', '..', 'a')), work('three')),
   ]);
   t.equal(one.status, 'rejected');
   t.same([two.status, three.status], ['fulfilled', 'fulfilled']);
