@@ -49,31 +49,35 @@ export class BackupRunner {
    * later may be missing in the backup.
    */
   readonly #changes: Pick<ChangeWatch, 'begun'>;
+  readonly #job: Job;
+  readonly #started: number;
   /** Whether the `before` hook has been called. It is called once for all attempts. */
   #prepared = false;
 
-  constructor(parts: ManagerParts, activity: Activity, changes: Pick<ChangeWatch, 'begun'>) {
+  constructor(parts: ManagerParts, activity: Activity, changes: Pick<ChangeWatch, 'begun'>, job: Job) {
     this.#parts = parts;
     this.#activity = activity;
     this.#changes = changes;
+    this.#job = job;
+    this.#started = parts.clock.monotonic();
   }
 
-  async run(job: Job): Promise<SuccessfulOutcome> {
+  async run(): Promise<SuccessfulOutcome> {
     const { settings, clock, random, location, reports, abort } = this.#parts;
+    const { trigger } = this.#job;
     // The last backup is made, and tried again, while the manager stops.
-    const stopping = job.trigger === 'final' ? abort : this.#parts.stopping;
-    const started = clock.monotonic();
-    let kind = job.kind;
+    const stopping = trigger === 'final' ? abort : this.#parts.stopping;
+    let { kind } = this.#job;
     for (let attempt = 1; ; attempt++) {
       const context: BackupContext = {
         kind: kind === 'auto' ? 'incremental' : kind,
-        trigger: job.trigger,
+        trigger,
         location,
         at: new Date(clock.now()),
         attempt,
       };
       try {
-        return await this.#attempt(context, kind, job.mayBeLeftOut ?? false, started);
+        return await this.#attempt(context, kind);
       } catch (thrown) {
         const step = thrown instanceof StepError ? thrown : new StepError('create', toError(thrown));
         if (abort.aborted && step.error === abort.reason) {
@@ -107,56 +111,64 @@ export class BackupRunner {
     }
   }
 
-  async #attempt(
-    context: BackupContext,
-    asked: Job['kind'],
-    mayBeLeftOut: boolean,
-    started: number,
-  ): Promise<SuccessfulOutcome> {
-    const { settings, clock, state, database, engines } = this.#parts;
-    this.#activity.enter('before', context);
-    const opened = await stepOf('open', engines.open());
-    context.location = opened.location;
-    context.kind = await this.#chooseKind(opened, asked);
-    if (!this.#prepared && settings.before !== undefined) {
-      await stepOf(
-        'hook',
-        callHook(() => settings.before?.(context)),
-      );
-      this.#prepared = true;
+  async #attempt(context: BackupContext, asked: Job['kind']): Promise<SuccessfulOutcome> {
+    const { settings, clock } = this.#parts;
+    const opened = await this.#prepare(context, asked);
+    const made = await this.#createUnlessCurrent(opened, context);
+    if ('newest' in made) {
+      return { ok: true, result: undefined, unchanged: { ...context, newest: made.newest } };
     }
-    const { db, release } = await stepOf('open', database.acquire());
-    let created: Created;
-    try {
-      this.#changes.begun();
-      const content = await contentToBackUp(db, settings.create.flushBeforeBackup ?? true);
-      const newest = mayBeLeftOut ? await this.#newestIfCurrent(opened, content, context) : undefined;
-      if (newest !== undefined) {
-        return { ok: true, result: undefined, unchanged: { ...context, newest } };
-      }
-      const metadata = await stepOf(
-        'hook',
-        callHook(() => settings.metadata?.()),
-      );
-      created = await takeTurn(opened.engine.storage, () => this.#create(opened, db, content, context, metadata));
-    } finally {
-      await release();
-    }
-    const { info, bytesCopied, backedUp } = created;
+    const { info, bytesCopied } = made;
     context.kind = info.kind;
     if (settings.verify !== false) {
       await this.#verify(opened.engine, info, settings.verify, context);
     }
-    await state.update((memory, counters) => {
+    await this.#remember(made);
+    const durationMs = Math.round(clock.monotonic() - this.#started);
+    return { ok: true, result: { ...context, info, durationMs, bytesCopied, verified: settings.verify } };
+  }
+
+  /** Opens the engine, chooses the kind, and calls the `before` hook. */
+  async #prepare(context: BackupContext, asked: Job['kind']): Promise<OpenEngine> {
+    const { engines, settings } = this.#parts;
+    this.#activity.enter('before', context);
+    const opened = await stepOf('open', engines.open());
+    context.location = opened.location;
+    context.kind = await this.#chooseKind(opened, asked);
+    if (!this.#prepared) {
+      await callHook(() => settings.before?.(context));
+      this.#prepared = true;
+    }
+    return opened;
+  }
+
+  /** Creates a backup. If it may be left out and the newest one has everything, returns that one instead. */
+  async #createUnlessCurrent(opened: OpenEngine, context: BackupContext): Promise<Created | { newest: BackupInfo }> {
+    const { settings, database } = this.#parts;
+    const { db, release } = await stepOf('open', database.acquire());
+    try {
+      this.#changes.begun();
+      const content = await contentToBackUp(db, settings.create.flushBeforeBackup ?? true);
+      const newest = this.#job.mayBeLeftOut ? await this.#newestIfCurrent(opened, content, context) : undefined;
+      if (newest !== undefined) {
+        return { newest };
+      }
+      const metadata = await callHook(() => settings.metadata?.());
+      return await takeTurn(opened.engine.storage, () => this.#create(opened, db, content, context, metadata));
+    } finally {
+      await release();
+    }
+  }
+
+  async #remember({ info, bytesCopied, backedUp }: Created): Promise<void> {
+    await this.#parts.state.update((memory, counters) => {
       memory.backedUp = backedUp;
-      memory.incrementalsSinceFull = context.kind === 'full' ? 0 : (memory.incrementalsSinceFull ?? 0) + 1;
+      memory.incrementalsSinceFull = info.kind === 'full' ? 0 : (memory.incrementalsSinceFull ?? 0) + 1;
       memory.consecutiveFailures.create = 0;
       memory.consecutiveFailures.verify = 0;
       count(counters, 'created');
       count(counters, 'bytesCopied', bytesCopied);
     });
-    const durationMs = Math.round(clock.monotonic() - started);
-    return { ok: true, result: { ...context, info, durationMs, bytesCopied, verified: settings.verify } };
   }
 
   /**
@@ -321,6 +333,6 @@ async function stepOf<T>(operation: ManagedOperation, work: Promise<T>): Promise
   }
 }
 
-async function callHook<T>(hook: () => T): Promise<Awaited<T>> {
-  return await hook();
+async function callHook(hook: () => unknown): Promise<unknown> {
+  return stepOf('hook', (async () => hook())());
 }

@@ -94,7 +94,7 @@ export class NewBackups {
     let outcome: BackupOutcome;
     let retryIn: number | undefined;
     try {
-      outcome = await new BackupRunner(this.#parts, this.#activity, this.changes).run(job);
+      outcome = await new BackupRunner(this.#parts, this.#activity, this.changes, job).run();
       await (outcome.result === undefined ? this.#leftOut(outcome.unchanged) : this.#made(outcome.result));
     } catch (thrown) {
       const error = toError(thrown);
