@@ -46,6 +46,9 @@ t.test('a database on a full disk tells so, and goes on when there is space agai
     });
   });
   const recovered = new Promise<RocksDBError | undefined>((resolve) => db.on('recovered', resolve));
+  // Waiting for an event keeps no process alive.
+  const alive = setInterval(() => undefined, 1000);
+  t.teardown(() => clearInterval(alive));
   mkdirSync(dir('disk', 'filler'));
   fillDisk(dir('disk', 'filler', 'x'));
   let refused: RocksDBError | undefined;
