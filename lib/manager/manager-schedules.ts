@@ -48,13 +48,15 @@ export class ManagerSchedules {
   }
 
   #tickerOf(what: Scheduled, entry: ScheduleEntry, jitter = 0): Ticker {
-    const { clock, random, state, running } = this.#parts;
+    const { clock, random, state, running, engines } = this.#parts;
     const key = `${what} ${entry.key}`;
     const lastRun = state.memory.lastRuns[key];
     const run = async () => {
       const at = new Date(clock.now());
       // A run that failed or was interrupted is due again after a restart.
       if (await this.#onDue[what]()) {
+        // The first backup makes the repository. Until then there is no place for the state.
+        await engines.open().catch(() => undefined);
         await state.update((memory) => {
           memory.lastRuns[key] = at.toISOString();
         });

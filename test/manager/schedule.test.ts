@@ -2,6 +2,8 @@
 
 import t from 'tap';
 import { pause, SteadyClock, systemClock } from '../../lib/base/clock.js';
+import type { ManagerParts } from '../../lib/manager/manager-parts.js';
+import { ManagerSchedules } from '../../lib/manager/manager-schedules.js';
 import { parseSchedule } from '../../lib/manager/schedule.js';
 import { createTicker, type Ticker, type TickerOptions } from '../../lib/manager/ticker.js';
 import { FakeClock, settleAll } from '../fixtures/fake-clock.js';
@@ -289,4 +291,36 @@ t.test('the system’s timers wait longer than 31 bits of milliseconds, and can 
   t.notOk(fired, 'Node would fire at once');
   systemClock.clearTimeout(timer);
   systemClock.clearTimeout(undefined);
+});
+
+t.test('that a schedule fired is written down only when the repository is there', async (t) => {
+  const clock = new FakeClock(Date.now());
+  const order: string[] = [];
+  let made = () => {};
+  const parts = {
+    settings: { schedule: parseSchedule('10m', 'schedule'), drillSchedule: [], snapshotSchedule: [], jitter: 0 },
+    clock,
+    random: () => 0,
+    state: { memory: { lastRuns: {} }, update: async () => void order.push('written') },
+    running: { track: (work: Promise<void>) => work },
+    engines: {
+      // The first backup makes the repository meanwhile.
+      open: () =>
+        new Promise<void>((resolve) => {
+          made = () => {
+            order.push('made');
+            resolve();
+          };
+        }),
+    },
+  } as unknown as ManagerParts;
+  const due = async () => true;
+  const schedules = new ManagerSchedules(parts, { backup: due, drill: due, snapshot: due });
+  schedules.start();
+  t.teardown(() => schedules.stop());
+  await clock.advance(10 * 60_000);
+  await settleAll(3);
+  made();
+  await settleAll(3);
+  t.same(order, ['made', 'written']);
 });
