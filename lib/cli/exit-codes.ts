@@ -30,6 +30,7 @@ const byErrorCode: Record<string, Exit> = {
   BACKUP_IN_USE: 'locked',
   DATABASE_IN_USE: 'locked',
   STATE_LOCKED: 'locked',
+  STATE_CHANGED: 'locked',
   LOCK_LOST: 'locked',
   BACKUP_CORRUPT: 'corrupt',
   DRILL_FAILED: 'corrupt',

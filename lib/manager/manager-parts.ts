@@ -53,7 +53,8 @@ export function partsOf(basis: ManagerBasis, emitter: EventEmitter<ManagerEvents
     location,
     storage,
     database,
-    engines: new ManagerEngines(place, settings.engine),
+    // The engine is opened later, and must be at the same place as the storage.
+    engines: new ManagerEngines(typeof place === 'string' ? storage.name : place, settings.engine),
     state,
     recorder: new Recorder(storage, { auditLog, onProblem: (problem) => warn('a record is missing', problem) }),
     lastTimes,

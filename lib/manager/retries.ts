@@ -17,8 +17,7 @@ const PASSING = new Set([
   'ROCKSDB_TRY_AGAIN',
   // A new backup failed its verify. The next attempt makes a full one.
   'BACKUP_CORRUPT',
-  // Another process changed the state, or a listing was not complete yet.
-  'STATE_CHANGED',
+  // A listing was not complete yet.
   'STORAGE_INCONSISTENT',
   'STATE_UNWRITABLE',
   'EACCES',

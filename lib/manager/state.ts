@@ -1,6 +1,6 @@
 import { PREVIOUS_STATE_FILE, STATE_FILE, writtenText } from '../backup/state-file.js';
 import { errorCode, RocksDBError } from '../base/errors.js';
-import { ANY_VERSION, type SmallFile, type Storage } from '../storage/storage.js';
+import { ANY_VERSION, type SmallFile, type StateLock, type Storage } from '../storage/storage.js';
 import { type DirectoryState, emptyState, parseState } from './directory-state.js';
 import { lockState } from './state-lock.js';
 
@@ -31,23 +31,42 @@ export async function updateState(storage: Storage, change: (state: DirectorySta
     const { state } = loaded;
     const pinsBefore = JSON.stringify(state.pins);
     change(state);
-    lock.assertHeld();
-    // The previous file always has the same pins as the state file. So if one of the two is damaged, no pin is lost.
-    const pinsChanged = JSON.stringify(state.pins) !== pinsBefore;
-    await write(storage, loaded, writtenText(state), pinsChanged).catch(throwForState);
+    await write(storage, lock, loaded, pinsBefore).catch(throwForState);
     return state;
   } finally {
     lock.release();
   }
 }
 
-async function write(storage: Storage, { file, damaged }: Loaded, text: string, pinsChanged: boolean): Promise<void> {
+/**
+ * Writes the state, and keeps the state before it in another file. That file always has the same pins. So if one of the two is damaged, no
+ * pin is lost.
+ */
+async function write(
+  storage: Storage,
+  lock: StateLock,
+  { state, file, damaged }: Loaded,
+  pinsBefore: string,
+): Promise<void> {
+  const text = writtenText(state);
+  const copy = async (name: string, bytes: string | Uint8Array) => {
+    lock.assertHeld();
+    await storage.replaceSmall(name, ANY_VERSION, bytes).catch((error) => {
+      // The copy is there. Whether its name lasts, the next write in the same place finds out.
+      if (errorCode(error) !== 'STATE_NOT_DURABLE') throw error;
+    });
+  };
   if (file !== undefined) {
-    await storage.replaceSmall(damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE, ANY_VERSION, file.bytes);
+    await copy(damaged ? DAMAGED_STATE_FILE : PREVIOUS_STATE_FILE, file.bytes);
   }
+  lock.assertHeld();
   await storage.replaceSmall(STATE_FILE, file?.version, text);
-  if (pinsChanged) {
-    await storage.replaceSmall(PREVIOUS_STATE_FILE, ANY_VERSION, text);
+  if (JSON.stringify(state.pins) !== pinsBefore) {
+    await copy(PREVIOUS_STATE_FILE, text).catch((cause: RocksDBError) => {
+      const path = `${storage.name}/${STATE_FILE}`;
+      const message = `${path} was changed, but its copy could not be written: ${cause.message}`;
+      throw Object.assign(new RocksDBError(message, 'STATE_UNWRITABLE', { path }), { cause });
+    });
   }
 }
 
@@ -59,7 +78,7 @@ function throwForState(cause: unknown): never {
     STATE_UNWRITABLE: 'It holds the pins and the history of the backups beside it, and is as it was.',
     STATE_NOT_DURABLE: 'It holds the pins and the history of the backups beside it.',
   }[errorCode(cause) ?? ''];
-  if (holds === undefined) {
+  if (holds === undefined || (cause as { cause?: unknown }).cause !== undefined) {
     throw cause;
   }
   const code = errorCode(cause) === 'STATE_UNREADABLE' ? 'STATE_UNREADABLE' : 'STATE_UNWRITABLE';

@@ -252,7 +252,7 @@ t.test('a lost answer is an error, and the change is there or not, but no pin is
   await updateState(storage, (state) => pin(state, seven));
   let answers = 0;
   storage.answer = () => {
-    if (++answers === 2) throw new RocksDBError('no answer came.', 'STATE_NOT_DURABLE');
+    if (++answers === 2) throw new RocksDBError('no answer came.', 'STATE_NOT_DURABLE'); // that of the state itself
   };
   const changed = updateState(storage, (state) => {
     state.counters.n = 1;
@@ -262,6 +262,30 @@ t.test('a lost answer is an error, and the change is there or not, but no pin is
   const state = await readState(storage);
   t.ok(isPinned(state, seven));
   t.equal(state.counters.n, 1);
+});
+
+t.test('where no name can be made to last, the state is changed all the same', async (t) => {
+  const storage = new MemoryStorage();
+  await updateState(storage, (state) => pin(state, seven));
+  storage.answer = () => {
+    throw new RocksDBError('the directory cannot be synced.', 'STATE_NOT_DURABLE');
+  };
+  const changed = updateState(storage, (state) => {
+    state.counters.n = 1;
+  });
+  await t.rejects(changed, { code: 'STATE_UNWRITABLE', message: 'the directory cannot be synced.' });
+  storage.answer = undefined;
+  t.equal((await readState(storage)).counters.n, 1);
+});
+
+t.test('a lock that is lost between the writes of a state ends them', async (t) => {
+  const storage = new MemoryStorage();
+  await updateState(storage, (state) => pin(state, seven));
+  storage.answer = () => storage.loseLock();
+  const changed = updateState(storage, (state) => void unpin(state, seven));
+  await t.rejects(changed, { code: 'LOCK_LOST' });
+  storage.answer = undefined;
+  t.ok(isPinned(await readState(storage), seven));
 });
 
 t.test('a state is not written after its lock was lost', async (t) => {

@@ -228,7 +228,11 @@ Error NewId(const EngineSettings& settings, const BackupEngineSession& session, 
   *id = latest + 1;
   // A storage that lists a new backup too late would let this one take its place.
   const std::string meta = MetaPath(settings.root(), *id);
-  if (settings.files()->FileExists(meta, IOOptions(), nullptr).ok()) {
+  const IOStatus there = settings.files()->FileExists(meta, IOOptions(), nullptr);
+  if (!there.ok() && !there.IsNotFound() && !there.IsPathNotFound()) {
+    return Error::From(there, "looking whether backup " + std::to_string(*id) + " is in " + settings.name());
+  }
+  if (there.ok()) {
     return Error("STORAGE_INCONSISTENT",
                  meta + " exists, but " + settings.name() +
                      " does not list it. Nothing was written; try again when the listing is complete.")
@@ -361,8 +365,7 @@ void RemoveTemporaryMetas(const EngineSettings& settings) {
     return;
   }
   for (const auto& child : children) {
-    if (child.size() > 5 && child.front() == '.' && child.substr(child.size() - 4) == ".tmp" &&
-        child.find_first_not_of("0123456789", 1) == child.size() - 4) {
+    if (IsTemporaryMetaName(child)) {
       // Best effort: the file has a few hundred bytes, and the next create tries again.
       files->DeleteFile(meta + "/" + child, IOOptions(), nullptr).PermitUncheckedError();
     }

@@ -35,7 +35,7 @@ std::vector<std::string> FilesUnread(const EngineSettings& settings, const Backu
 Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
                    const std::shared_ptr<Operation>& operation) {
   if (backup_id == 0) {
-    return Error("BACKUP_NOT_FOUND", "there is no backup 0 in " + settings.root() + ": ids begin at 1");
+    return Error("BACKUP_NOT_FOUND", "there is no backup 0 in " + settings.name() + ": ids begin at 1");
   }
   BackupReading reading;
   Error unopened = OpenBackup(settings,

@@ -1,6 +1,5 @@
 #include "core/backup/tolerant_fs.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "core/base/error.h"
@@ -62,7 +61,7 @@ IOStatus TolerantFileSystem::OfOneBackup(const std::string& path, IOStatus statu
 bool TolerantFileSystem::IsShared(const std::string& clean) const { return IsSharedDirectory(root_, clean); }
 
 void TolerantFileSystem::NoteUnseen(const std::string& path, const IOStatus& status) {
-  if (status.IsIOError() && !status.IsPathNotFound()) {
+  if ((status.IsIOError() && !status.IsPathNotFound()) || status.IsCorruption()) {
     const std::lock_guard lock(mutex_);
     unseen_.emplace(CleanPath(path), Worded(status));
   }
@@ -127,7 +126,7 @@ IOStatus TolerantFileSystem::GetChildren(const std::string& path, const IOOption
   // For names such as `7.tmp`, the BackupEngine's clean-up reads the number before `.tmp` and deletes the files of the
   // backup with that number. So only plain numbers are listed.
   if (status.ok() && clean == PrivateDirectory(root_)) {
-    std::erase_if(*children, [](const std::string& name) { return !AllDigits(name) || name.front() == '0'; });
+    std::erase_if(*children, [](const std::string& name) { return !IsPrivateName(name); });
   }
   return OfOneBackup(path, std::move(status));
 }

@@ -82,6 +82,12 @@ std::string PrivatePath(const std::string& backup_dir, uint32_t id) {
   return backup_dir + "/private/" + std::to_string(id);
 }
 
+bool IsTemporaryMetaName(const std::string& name) {
+  return name.size() > 5 && name.front() == '.' && IsNumbered(std::string_view(name).substr(1), ".tmp");
+}
+
+bool IsPrivateName(const std::string& name) { return AllDigits(name) && name.front() != '0'; }
+
 uint32_t BackupIdOf(const std::string& name) {
   uint32_t id = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);

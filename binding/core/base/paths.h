@@ -40,6 +40,11 @@ std::string PrivatePath(const std::string& backup_dir, uint32_t id);
 // The path of the backup's meta file, relative to the repository.
 std::string MetaName(uint32_t id);
 
+// Whether a meta file gets its name from this one when it is complete: `.7.tmp`.
+bool IsTemporaryMetaName(const std::string& name);
+// Whether this is the directory of one backup's own files in PrivateDirectory().
+bool IsPrivateName(const std::string& name);
+
 // The id of the backup whose meta file has this name. Returns 0 if the name is not a valid backup id.
 uint32_t BackupIdOf(const std::string& name);
 

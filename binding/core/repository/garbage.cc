@@ -1,6 +1,7 @@
 #include "core/repository/garbage.h"
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -19,7 +20,10 @@ Error ListFiles(const EngineSettings& settings, rocksdb::FileSystem& files, cons
   for (auto& file : found) {
     listed->push_back({directory + "/" + file.name, file.size_bytes});
   }
-  return status.IsNotFound() ? Error() : Error::From(status, "listing " + settings.name() + "/" + directory);
+  // A file in the place of a directory is nobody's garbage.
+  return status.IsNotFound() || status.IsCorruption()
+             ? Error()
+             : Error::From(status, "listing " + settings.name() + "/" + directory);
 }
 
 }  // namespace
@@ -34,7 +38,7 @@ Error FindGarbage(const EngineSettings& settings, const std::vector<BackupDescri
       known.insert(file.name);
     }
   }
-  std::vector<std::string> directories = {"shared", "shared_checksum"};
+  std::vector<std::string> directories(std::begin(kSharedParts), std::end(kSharedParts));
   std::vector<std::string> of_backups;
   const rocksdb::IOStatus status =
       files->GetChildren(PrivateDirectory(settings.root()), rocksdb::IOOptions(), &of_backups, nullptr);
@@ -42,7 +46,7 @@ Error FindGarbage(const EngineSettings& settings, const std::vector<BackupDescri
     return Error::From(status, "listing " + settings.name() + "/private");
   }
   for (const std::string& name : of_backups) {
-    if (name != "." && name != "..") {
+    if (IsPrivateName(name)) {
       directories.push_back("private/" + name);
     }
   }
@@ -57,7 +61,7 @@ Error FindGarbage(const EngineSettings& settings, const std::vector<BackupDescri
   if (Error error = ListFiles(settings, *files, "meta", &metas); !error.ok()) {
     return error;
   }
-  std::erase_if(metas, [](const GarbageFile& file) { return !file.name.ends_with(".tmp"); });
+  std::erase_if(metas, [](const GarbageFile& file) { return !IsTemporaryMetaName(NameOf(file.name)); });
   listed.insert(listed.end(), metas.begin(), metas.end());
   std::sort(listed.begin(), listed.end(), [](const GarbageFile& a, const GarbageFile& b) { return a.name < b.name; });
   *garbage = std::move(listed);

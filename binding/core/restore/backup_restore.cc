@@ -49,6 +49,9 @@ RestoreTarget::Options TargetOptions(const EngineSettings& settings, const Resto
 struct Begun {
   Begun(const EngineSettings& settings, const RestoreRequest& request) : target(TargetOptions(settings, request)) {}
 
+  // Other repositories, in which the BackupEngine looks for files that were left out of the backup. The BackupEngine
+  // uses them until it is destroyed.
+  std::vector<std::shared_ptr<BackupEngineSession>> alternates;
   BackupReading reading;
   std::optional<BackupRecord> record;
   RestoreTarget target;
@@ -189,7 +192,6 @@ Error StageRestore(const EngineSettings& settings, const RestoreRequest& request
   return may_reuse ? CheckSpace(request, *begun, SizeOf(*reused)) : Error();
 }
 
-// Other repositories, in which the BackupEngine looks for files that were left out of the backup.
 Error OpenAlternates(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
                      std::vector<std::shared_ptr<BackupEngineSession>>* alternates) {
   for (const EngineSettings& alternate : request.alternates) {
@@ -208,15 +210,10 @@ std::string Doing(const EngineSettings& settings, const Begun& begun) {
 }
 
 // Copies the backup into the fresh directory.
-Error CopyBackup(const EngineSettings& settings, const RestoreRequest& request,
-                 const std::shared_ptr<Operation>& operation, Begun* begun) {
-  std::vector<std::shared_ptr<BackupEngineSession>> alternates;
-  if (Error error = OpenAlternates(request, operation, &alternates); !error.ok()) {
-    return error;
-  }
+Error CopyBackup(const EngineSettings& settings, const std::shared_ptr<Operation>& operation, Begun* begun) {
   rocksdb::RestoreOptions options;
   // push_front fills the list from its end, which keeps the order of the search.
-  for (auto alternate = alternates.rbegin(); alternate != alternates.rend(); ++alternate) {
+  for (auto alternate = begun->alternates.rbegin(); alternate != begun->alternates.rend(); ++alternate) {
     options.alternate_dirs.push_front(&(*alternate)->reader());
   }
   const RestoreTarget& target = begun->target;
@@ -290,11 +287,14 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
   if (Error error = BeginRestore(settings, request, operation, &begun); !error.ok()) {
     return error;
   }
+  if (Error error = OpenAlternates(request, operation, &begun.alternates); !error.ok()) {
+    return error;
+  }
   std::vector<ReusableFile> reused;
   if (Error error = StageRestore(settings, request, operation, &begun, &reused); !error.ok()) {
     return error;
   }
-  Error error = CopyBackup(settings, request, operation, &begun);
+  Error error = CopyBackup(settings, operation, &begun);
   if (error.ok()) {
     error = CompleteStaged(&begun, reused);
   }

@@ -1,6 +1,5 @@
 #include "core/storage/local_fs.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -91,7 +90,9 @@ IOStatus LocalFileSystem::NewSequentialFile(const std::string& path, const FileO
     return status;
   }
   std::error_code error;
-  if (fs::is_symlink(fs::symlink_status(path, error)) && !fs::exists(path, error)) {
+  const bool is_link = fs::is_symlink(fs::symlink_status(path, error));
+  if (is_link && (fs::status(path, error).type() == fs::file_type::not_found ||
+                  error == std::errc::too_many_symbolic_link_levels)) {
     return IOStatus::Corruption(path + " is a link that leads nowhere");
   }
   return Looked(path, FileSystemWrapper::NewSequentialFile(path, options, file, debug));
@@ -138,16 +139,56 @@ IOStatus LocalFileSystem::GetChildren(const std::string& path, const IOOptions& 
   return status.ok() ? Looked(path, FileSystemWrapper::GetChildren(path, options, children, debug)) : status;
 }
 
-// One file after another, so that each is checked.
+// What is no plain file inside the repository, such as a folder of somebody else, is left out. What cannot be looked at
+// fails the listing.
 IOStatus LocalFileSystem::GetChildrenFileAttributes(const std::string& path, const IOOptions& options,
                                                     std::vector<rocksdb::FileAttributes>* children,
                                                     IODebugContext* debug) {
-  return FileSystem::GetChildrenFileAttributes(path, options, children, debug);
+  std::vector<std::string> names;
+  children->clear();
+  IOStatus status = GetChildren(path, options, &names, debug);
+  for (auto& name : names) {
+    if (!status.ok()) {
+      break;
+    }
+    uint64_t size = 0;
+    status = GetFileSize(path + "/" + name, options, &size, debug);
+    if (status.ok()) {
+      children->push_back({std::move(name), size});
+    } else if (status.IsNotFound() || status.IsPathNotFound() || status.IsCorruption()) {
+      status = IOStatus::OK();
+    }
+  }
+  return status;
 }
 
 IOStatus LocalFileSystem::CreateDir(const std::string& path, const IOOptions& options, IODebugContext* debug) {
   IOStatus status = CheckParent(path);
   return status.ok() ? FileSystemWrapper::CreateDir(path, options, debug) : status;
+}
+
+IOStatus LocalFileSystem::CreateDirIfMissing(const std::string& path, const IOOptions& options, IODebugContext* debug) {
+  // A BackupEngine also makes the repository's directory itself, whose parent is not ours.
+  IOStatus status = CleanPath(path) == directory_ ? IOStatus::OK() : CheckParent(path);
+  return status.ok() ? FileSystemWrapper::CreateDirIfMissing(path, options, debug) : status;
+}
+
+// No BackupEngine uses these, and they are not checked.
+IOStatus LocalFileSystem::ReopenWritableFile(const std::string& path, const FileOptions& /*options*/,
+                                             std::unique_ptr<rocksdb::FSWritableFile>* /*file*/,
+                                             IODebugContext* /*debug*/) {
+  return IOStatus::NotSupported("writing to the end of " + path);
+}
+
+IOStatus LocalFileSystem::NewRandomRWFile(const std::string& path, const FileOptions& /*options*/,
+                                          std::unique_ptr<rocksdb::FSRandomRWFile>* /*file*/,
+                                          IODebugContext* /*debug*/) {
+  return IOStatus::NotSupported("writing into " + path);
+}
+
+IOStatus LocalFileSystem::LinkFile(const std::string& from, const std::string& /*to*/, const IOOptions& /*options*/,
+                                   IODebugContext* /*debug*/) {
+  return IOStatus::NotSupported("linking " + from);
 }
 
 IOStatus LocalFileSystem::DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) {

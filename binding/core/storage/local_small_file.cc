@@ -52,15 +52,13 @@ Error Unwritable(const std::string& path, int number) {
 
 bool IsNothingThere(int number) { return number == ENOENT || number == ENOTDIR; }
 
-// A file that was replaced in between has another inode or another time.
-std::string VersionOf(const struct stat& found, const std::string& text) {
-#ifdef __APPLE__
-  const timespec& modified = found.st_mtimespec;
-#else
-  const timespec& modified = found.st_mtim;
-#endif
-  return std::to_string(found.st_ino) + "-" + std::to_string(modified.tv_sec) + "." + std::to_string(modified.tv_nsec) +
-         "-" + std::to_string(text.size()) + "-" + std::to_string(ChecksumOf(text));
+// Goes by the content alone: some file systems change times and inodes of a file that stays the same.
+std::string VersionOf(const std::string& text) {
+  uint64_t hash = 14695981039346656037U;  // FNV-1a
+  for (const char byte : text) {
+    hash = (hash ^ static_cast<uint8_t>(byte)) * 1099511628211U;
+  }
+  return std::to_string(text.size()) + "-" + std::to_string(ChecksumOf(text)) + "-" + std::to_string(hash);
 }
 
 bool WriteAllBytes(int fd, const std::string& text) {
@@ -80,7 +78,7 @@ bool WriteAllBytes(int fd, const std::string& text) {
 
 // Writes a new file and makes its content last. Does not open what lies there: it may be a link that leads elsewhere,
 // or a FIFO.
-int WriteNew(const std::string& path, const std::string& text, std::string* version) {
+int WriteNew(const std::string& path, const std::string& text) {
   unlink(path.c_str());
   OpenFile file(path, O_WRONLY | O_CREAT | O_EXCL);
   struct stat written = {};
@@ -90,7 +88,6 @@ int WriteNew(const std::string& path, const std::string& text, std::string* vers
   if (static_cast<size_t>(written.st_size) != text.size()) {
     return EIO;
   }
-  *version = VersionOf(written, text);
   return file.Close() ? 0 : errno;
 }
 
@@ -141,7 +138,7 @@ Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read
     }
     at += static_cast<size_t>(got);
   }
-  std::string version = VersionOf(found, text);
+  std::string version = VersionOf(text);
   *read = SmallFile{std::move(text), std::move(version)};
   return Error();
 }
@@ -156,12 +153,16 @@ Error ReplaceLocalSmallFile(const std::string& path, const std::optional<std::st
   if (!any && (current ? current->version != version : version.has_value())) {
     return Error("STATE_CHANGED", path + " was changed by another process in the meantime.").With("path", path);
   }
+  if (text.size() > static_cast<size_t>(kMostBytes)) {
+    return Unwritable(path, EFBIG);
+  }
+  *new_version = VersionOf(text);
   const std::string temporary = path + ".tmp";
   const auto give_up = [&](Error error) {
     unlink(temporary.c_str());
     return error;
   };
-  if (const int number = WriteNew(temporary, text, new_version); number != 0) {
+  if (const int number = WriteNew(temporary, text); number != 0) {
     return give_up(Unwritable(path, number));
   }
   if (Error error = lock.StillHeld(); !error.ok()) {

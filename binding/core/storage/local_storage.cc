@@ -1,6 +1,7 @@
 #include "core/storage/local_storage.h"
 
 #include <filesystem>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -13,37 +14,51 @@
 namespace rocksdb_backup {
 namespace {
 
-class LocalWriterLock : public WriterLock {
+// Once a lock was found lost it stays lost, even if its file comes back: others may have come and gone in between.
+template <class Base>
+class LocalLock : public Base {
  public:
-  Error Take(const std::string& directory) { return DirectoryLock::AcquireWriter(directory, &lock_); }
-  Error StillHeld() const override { return lock_.StillHeld(); }
-  Error ExcludeReaders(uint32_t backup_id) override { return lock_.ExcludeReaders(backup_id); }
+  Error StillHeld() const override {
+    const std::lock_guard guard(mutex_);
+    if (lost_.ok()) {
+      Error error = lock_.StillHeld();
+      if (error.code() != "LOCK_LOST") {
+        return error;
+      }
+      lost_ = std::move(error);
+    }
+    return lost_;
+  }
+
+ protected:
+  DirectoryLock lock_;
 
  private:
-  DirectoryLock lock_;
+  mutable std::mutex mutex_;
+  mutable Error lost_;
 };
 
-class LocalReaderLock : public ReaderLock {
+class LocalWriterLock : public LocalLock<WriterLock> {
+ public:
+  Error Take(const std::string& directory) { return DirectoryLock::AcquireWriter(directory, &lock_); }
+  Error ExcludeReaders(uint32_t backup_id) override { return lock_.ExcludeReaders(backup_id); }
+};
+
+class LocalReaderLock : public LocalLock<ReaderLock> {
  public:
   Error Take(const std::string& directory, uint32_t backup_id, bool may_create) {
     may_create_ = may_create;
     return DirectoryLock::AcquireReader(directory, backup_id, may_create, &lock_);
   }
-  Error StillHeld() const override { return lock_.StillHeld(); }
   Error KeepOtherProgramsOut() override { return lock_.KeepOtherProgramsOut(may_create_); }
 
  private:
-  DirectoryLock lock_;
   bool may_create_ = false;
 };
 
-class LocalStateLock : public StorageLock {
+class LocalStateLock : public LocalLock<StorageLock> {
  public:
   Error Take(const std::string& directory) { return DirectoryLock::AcquireState(directory, &lock_); }
-  Error StillHeld() const override { return lock_.StillHeld(); }
-
- private:
-  DirectoryLock lock_;
 };
 
 // Takes a lock of the class `Local`. Gives the lock that `lock` had back only if that succeeds.
@@ -137,7 +152,10 @@ Error LocalStorage::ReplaceSmall(const std::string& file, const std::optional<st
                                  const std::string& text, std::string* new_version) {
   DirectoryLock lock;
   if (Error error = DirectoryLock::AcquireSmallFiles(directory_, &lock); !error.ok()) {
-    return error;
+    const bool locked = error.code() == "STATE_LOCKED";
+    return std::move(error)
+        .WithCode(locked ? "STATE_LOCKED" : "STATE_UNWRITABLE")
+        .With("path", directory_ + "/" + file);
   }
   return ReplaceLocalSmallFile(directory_ + "/" + file, version, text, lock, new_version);
 }

@@ -4,7 +4,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/base/error.h"
 #include "rocksdb/file_system.h"
@@ -36,7 +35,7 @@ class ReaderLock : public StorageLock {
   virtual Error KeepOtherProgramsOut() = 0;
 };
 
-// A small file, and what tells this content from every other content that the file had or will have.
+// A small file. Two contents that differ have versions that differ.
 struct SmallFile {
   std::string text;
   std::string version;
@@ -45,7 +44,7 @@ struct SmallFile {
 inline constexpr char kAnyVersion[] = "*";
 
 // The place where a repository lives, and all that a repository needs of it. LocalStorage is the one on a disk of this
-// machine. test/core/storage/storage_contract.h is a test of this contract that any implementation can run. All
+// machine. test/core/storage/storage_contract_test.cc is a test of this contract that any implementation can run. All
 // methods may be called from several threads at once.
 class Storage {
  public:
@@ -69,7 +68,8 @@ class Storage {
   // - A rename is atomic, and replaces what is there.
   // - What was synced, with the directory that names it, survives a loss of power.
   // - Nothing outside the repository is read, written or deleted, whatever the repository holds.
-  // - Reading ends: what is no plain file is an error, and not an endless wait.
+  // - Reading ends: what is no plain file is an error, and not an endless wait. A listing with sizes leaves it out.
+  // - Two slashes in a path are one.
   virtual std::shared_ptr<rocksdb::FileSystem> files() const = 0;
 
   // Makes the place where the repository lies, with the directory `meta`, unless they are there.
@@ -77,9 +77,10 @@ class Storage {
   // nullopt if the storage does not say, or has no limit.
   virtual std::optional<uint64_t> FreeSpace() const = 0;
 
-  // INVALID_OPTION if backups of a database with files in this directory must not lie here.
+  // INVALID_OPTION if backups of a database with files in this directory must not lie here. Takes a real path.
   virtual Error CheckSource(const std::string& database_dir) const = 0;
-  // INVALID_OPTION if a database must not be restored to this directory, because it is part of the repository.
+  // INVALID_OPTION if a database must not be restored to this directory, because it is part of the repository. Takes a
+  // real path.
   virtual Error CheckTarget(const std::string& database_dir) const = 0;
 
   // BACKUP_LOCKED if another writer has the lock.
@@ -89,14 +90,15 @@ class Storage {
   // For a change of what is remembered about the backups. STATE_LOCKED if another process makes one. Does not wait.
   virtual Error LockState(std::unique_ptr<StorageLock>* lock) = 0;
 
-  // Reads a small file that lies beside the backups, such as the state. nullopt if there is none. STATE_UNREADABLE if
-  // it cannot be read to its end.
+  // Reads a small file that lies beside the backups, such as the state. `file` is a plain name. nullopt if there is
+  // none. STATE_UNREADABLE if it cannot be read to its end.
   virtual Error ReadSmall(const std::string& file, std::optional<SmallFile>* read) const = 0;
   // Writes a small file if it still has this version; nullopt: if there is still no such file; kAnyVersion: whatever is
   // there. STATE_CHANGED if it has another version. Of two processes that replace the same version, one succeeds and
   // one gets STATE_CHANGED. Readers get the old content or the new, never a mixture. STATE_UNWRITABLE: the file is as
   // it was. STATE_NOT_DURABLE: the file has the new content, and may have the old one again after a loss of power.
-  // After success, it has not.
+  // After success, it has not. STATE_LOCKED: others were at it for many seconds, and the file is as it was. LOCK_LOST,
+  // STATE_UNREADABLE: the file is as it was.
   virtual Error ReplaceSmall(const std::string& file, const std::optional<std::string>& version,
                              const std::string& text, std::string* new_version) = 0;
 };

@@ -20,7 +20,8 @@ class StateLockHandle : public Wrapped {
   void Release(const Args& /*args*/) { lock_.reset(); }
   // Throws LOCK_LOST if others may have taken the lock in the meantime.
   void AssertHeld(const Args& args) {
-    if (const Error error = lock_ != nullptr ? lock_->StillHeld() : Error(); !error.ok()) {
+    const Error released("LOCK_LOST", "the lock was released before");
+    if (const Error error = lock_ != nullptr ? lock_->StillHeld() : released; !error.ok()) {
       Throw(args.Env(), error);
     }
   }
@@ -67,7 +68,7 @@ class StorageHandle : public Wrapped {
       version = StringArgument(env, args[1], "version");
     }
     return Async<std::string>(
-        env, Lane::kShort, Leases(),
+        env, Lane::kLong, Leases(),
         [storage = storage_, file = StringArgument(env, args[0], "file"), version = std::move(version),
          text = Bytes(env, args[2], "bytes").Copy()](std::string& new_version) {
           return storage->ReplaceSmall(file, version, text, &new_version);
@@ -106,7 +107,7 @@ Napi::Value OpenStorage(const Args& args) {
 // for nobody.
 Napi::Value TryLockDirectory(const Args& args) {
   std::unique_ptr<StorageLock> lock;
-  const Error error = LocalStorage(PathArgument(args.Env(), args[0], "path")).LockState(&lock);
+  const Error error = LocalStorage(RealPath(PathArgument(args.Env(), args[0], "path"))).LockState(&lock);
   if (error.code() == "STATE_LOCKED") {
     return args.Env().Undefined();
   }

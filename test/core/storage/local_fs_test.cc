@@ -6,6 +6,7 @@
 
 #include "backup_fixture.h"
 #include "core/backup/backup_engine_session.h"
+#include "core/backup/backup_plan.h"
 #include "core/storage/directory_lock.h"
 #include "core/storage/observed_fs.h"
 #include "fault_fs.h"
@@ -266,6 +267,41 @@ TEST_F(LocalFileSystemTest, AMetaThatIsWrongAboutASharedFileMakesNoOtherBackupCo
   EXPECT_CODE(repository_->Delete(1, false), "BACKUP_CORRUPT");
   EXPECT_GOOD(repository_->Delete(2, true));
   EXPECT_GOOD(Verify(*repository_, 1));
+}
+
+// Such as the folders that the system of a network storage makes everywhere.
+TEST_F(LocalFileSystemTest, AFolderOfSomebodyElseEndsNoListingAndIsNoGarbage) {
+  NEEDS_A_DISK();
+  for (const char* part : {"shared_checksum", "private/1", "meta"}) {
+    std::filesystem::create_directory(backups_ + "/" + part + "/@eaDir");
+    WriteFile(backups_ + "/" + part + "/@eaDir/thumbs", "mine");
+  }
+  WriteFile(backups_ + "/private/.DS_Store", "mine");
+  WriteFile(backups_ + "/shared_checksum/000099_s1_5.sst", "stray");
+  ASSERT_EQ(mkfifo((backups_ + "/shared_checksum/fifo").c_str(), 0600), 0);
+  std::filesystem::create_symlink(path("outside/CURRENT"), backups_ + "/shared_checksum/link");
+  std::vector<GarbageFile> garbage;
+  ASSERT_GOOD(repository_->ListGarbage(&garbage));
+  ASSERT_EQ(garbage.size(), 1U);
+  EXPECT_EQ(garbage[0].name, "shared_checksum/000099_s1_5.sst");
+  EXPECT_EQ(SharedFilesIn(OptionsFor("backups").settings, nullptr).size(), 3U);
+  EXPECT_GOOD(Create(*repository_));
+  EXPECT_GOOD(repository_->CollectGarbage(false));
+  ASSERT_GOOD(repository_->ListGarbage(&garbage));
+  EXPECT_TRUE(garbage.empty());
+  EXPECT_EQ(ReadFile(backups_ + "/private/1/@eaDir/thumbs"), "mine");
+}
+
+TEST_F(LocalFileSystemTest, ASharedFileThatIsALinkOutIsNotCalledMissing) {
+  NEEDS_A_DISK();
+  const std::string table = FileOf(*repository_, 2, ".sst");
+  std::filesystem::rename(table, path("outside/table"));
+  std::filesystem::create_symlink(path("outside/table"), table);
+  BackupSurvey survey;
+  ASSERT_GOOD(repository_->Look(false, &survey));
+  ASSERT_EQ(survey.corrupt.size(), 1U);
+  EXPECT_NE(survey.corrupt[0].reason.find("leads out of the backup directory"), std::string::npos)
+      << survey.corrupt[0].reason;
 }
 
 }  // namespace
