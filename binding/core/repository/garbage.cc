@@ -19,7 +19,9 @@ Error ListFiles(const EngineSettings& settings, rocksdb::FileSystem& files, cons
   for (auto& file : found) {
     listed->push_back({directory + "/" + file.name, file.size_bytes});
   }
-  return status.IsNotFound() ? Error() : Error::From(status, "listing " + settings.name() + "/" + directory);
+  return status.IsNotFound() ? Error()
+                             : Error::From(status, "listing " + settings.name() + "/" + directory)
+                                   .With("path", settings.name() + "/" + directory);
 }
 
 }  // namespace
@@ -39,7 +41,7 @@ Error FindGarbage(const EngineSettings& settings, const std::vector<BackupDescri
   const rocksdb::IOStatus status =
       files->GetChildren(PrivateDirectory(settings.root()), rocksdb::IOOptions(), &of_backups, nullptr);
   if (!status.ok() && !status.IsNotFound()) {
-    return Error::From(status, "listing " + settings.name() + "/private");
+    return Error::From(status, "listing " + settings.name() + "/private").With("path", settings.name() + "/private");
   }
   for (const std::string& name : of_backups) {
     if (name != "." && name != "..") {
