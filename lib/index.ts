@@ -16,7 +16,7 @@ export { type BackupPlan, type PlanBackupOptions, planBackup } from './backup/ba
 export type { KnownDamage } from './backup/known-damage.js';
 export { RateLimiter, type RateLimiterOptions } from './backup/rate-limiter.js';
 export { removeRestoreLeftovers } from './backup/restore-leftovers.js';
-export { type ErrorSeverity, RocksDBError } from './base/errors.js';
+export { type ErrorSeverity, RocksDBError, type WhyUnreadable } from './base/errors.js';
 export {
   type CreateSnapshotOptions,
   createSnapshot,

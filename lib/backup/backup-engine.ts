@@ -181,7 +181,7 @@ export class BackupEngine implements AsyncDisposable {
         `backup ${backupId} in ${this.location}: names and sizes are right, but ${damageInWords(known)}, and has not been read and ` +
           'found whole since. A verify with checksums reads it.',
         'BACKUP_CORRUPT',
-        { path: this.location, backupId, damagedFiles: known.flatMap(({ file }) => file ?? []) },
+        { path: this.location, backupId, damagedFiles: known.flatMap(({ file }) => file ?? []), why: 'damaged' },
       );
     }
   }
@@ -258,7 +258,7 @@ export class BackupEngine implements AsyncDisposable {
         `all ${backups.length} backups in ${this.location} that can be read are known to be damaged. Of the latest, ${latest.backupId}: ` +
           `${damageInWords(damageOf(latest))}.`,
         'BACKUP_CORRUPT',
-        { path: this.location, backupId: latest.backupId, advice: 'includeDamaged' },
+        { path: this.location, backupId: latest.backupId, why: 'damaged', advice: 'includeDamaged' },
       );
     }
     return whole?.backupId ?? 0;

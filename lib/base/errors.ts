@@ -1,5 +1,11 @@
 import { type Advice, LIBRARY_ADVICE, withAdvice } from './advice.js';
 
+/**
+ * Why something cannot be read: this user has no permission (`denied`), or the disk fails (`io`). With a backup also `damaged`: a file of
+ * it is damaged or missing, or cannot be read for another reason.
+ */
+export type WhyUnreadable = 'denied' | 'io' | 'damaged';
+
 /** How bad an error is for the whole database, in RocksDB's judgement. RocksDB does not say it for every error. */
 export type ErrorSeverity = 'soft' | 'hard' | 'fatal' | 'unrecoverable';
 
@@ -37,13 +43,18 @@ export class RocksDBError extends Error {
    * ROCKSDB_IO_ERROR from a verify: the files that could not be read.
    */
   declare readonly damagedFiles?: readonly string[];
-  /** The file or directory that the error is about. */
+  /**
+   * Why the file or the backup could not be read. With BACKUP_CORRUPT, a backup that is `denied` or `io` may be whole. With other codes,
+   * `denied` or `io`, if that is known; then also if something could not be written.
+   */
+  declare readonly why?: WhyUnreadable;
+  /** The file or directory that the error is about. Of a copy from one place to another, the place that is written. */
   declare readonly path?: string;
-  /** The backup that the error is about. */
+  /** The backup that the error is about. If there are several, one of them. */
   declare readonly backupId?: number;
   /** With DATABASE_DIFFERS: the database that was to be backed up, or that is in the restore's target. */
   declare readonly databaseId?: string;
-  /** Who has a lock, or a database open, in words: with BACKUP_LOCKED and DATABASE_IN_USE. */
+  /** Who has a lock, or a database open, in words: with BACKUP_LOCKED, DATABASE_IN_USE, and BACKUP_IN_USE if the backup is being deleted. */
   declare readonly holder?: string;
   /** With NO_SPACE: how many bytes were to be written. */
   declare readonly bytesNeeded?: number;
@@ -73,6 +84,7 @@ export type RocksDBErrorDetails = Partial<
     | 'subcode'
     | 'severity'
     | 'damagedFiles'
+    | 'why'
     | 'path'
     | 'backupId'
     | 'databaseId'

@@ -41,6 +41,7 @@ export function checkDatabase(path: string, walDir: string | undefined): string 
       isThere(path)
         ? `there is no database in ${path}: ${isThere(join(path, 'meta')) ? 'it holds backups. Did you swap the arguments?' : 'it has no file CURRENT. Check the path.'}`
         : `there is no database ${path}. Check the path.`,
+      { path },
     );
   }
   const options = newestOptions(path);

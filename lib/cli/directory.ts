@@ -53,6 +53,7 @@ async function needDirectory(dir: string): Promise<void> {
     throw notFound(
       'DIRECTORY_NOT_FOUND',
       `${dir} ${found === undefined ? 'does not exist' : 'is not a directory'}. Check the path of the directory of backups.`,
+      { path: dir },
     );
   }
 }
@@ -130,7 +131,7 @@ export function noneUsable(
   damaged: readonly number[] = [],
 ): RocksDBError {
   if (corrupt.length + damaged.length === 0) {
-    return notFound('BACKUP_NOT_FOUND', `${location} has no backups`);
+    return notFound('BACKUP_NOT_FOUND', `${location} has no backups`, { path: location });
   }
   const unreadable = corrupt.map(({ backupId }) => backupId);
   const latest = corrupt.at(-1);
@@ -143,6 +144,12 @@ export function noneUsable(
         ? ''
         : ` ${capital(backupsNamed(unreadable))} cannot be read. Backup ${latest.backupId}: ${latest.reason}`),
     'BACKUP_CORRUPT',
+    {
+      path: location,
+      ...(latest === undefined
+        ? { backupId: damaged.at(-1), why: 'damaged' }
+        : { backupId: latest.backupId, why: latest.why }),
+    },
   );
 }
 

@@ -32,14 +32,20 @@ export function keyOf(text: string, isHex: boolean, name: string): Buffer {
   return Buffer.from(text, 'hex');
 }
 
-export function familyOf(db: Database, name: string | undefined, backup: string): Database | ColumnFamily {
+export function familyOf(
+  db: Database,
+  name: string | undefined,
+  location: string,
+  backupId: number,
+): Database | ColumnFamily {
   if (name === undefined || name === 'default') {
     return db;
   }
   if (!db.columnFamilies.includes(name)) {
     throw notFound(
       'COLUMN_FAMILY_NOT_FOUND',
-      `${backup} has no column family '${name}'; it has ${db.columnFamilies.join(', ')}`,
+      `backup ${backupId} in ${location} has no column family '${name}'; it has ${db.columnFamilies.join(', ')}`,
+      { path: location, backupId },
     );
   }
   return db.columnFamily(name);

@@ -1,7 +1,7 @@
 import { type Advice, withAdvice, withoutFullStop } from '../base/advice.js';
-import { errorCode, RocksDBError } from '../base/errors.js';
+import { errorCode, RocksDBError, type RocksDBErrorDetails } from '../base/errors.js';
 import type { RecordedError } from '../manager/operation-record.js';
-import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
+import { toReadAgain } from '../manager/unreadable-backups.js';
 import { COMMAND_ADVICE } from './advice.js';
 
 /** A command line that is wrong. `hint` is what the user can type instead. */
@@ -21,8 +21,8 @@ export class StoppedError extends Error {
   readonly code = 'STOPPED';
 }
 
-export function notFound(code: `${string}_NOT_FOUND`, message: string): RocksDBError {
-  return new RocksDBError(message, code);
+export function notFound(code: `${string}_NOT_FOUND`, message: string, facts?: RocksDBErrorDetails): RocksDBError {
+  return new RocksDBError(message, code, facts);
 }
 
 /** The message for a user at a terminal: what happened, to which file, and what to do. */
@@ -34,8 +34,8 @@ export function messageOf(error: unknown): string {
       : typeof message === 'string' && message !== ''
         ? message
         : String(error);
-  const why = codeOf(error) === 'BACKUP_CORRUPT' ? unreadableFor(text) : 'damage';
-  return why === 'damage' ? text : `${withoutFullStop(text)}. ${capital(toReadAgain(why))}.`;
+  const why = error instanceof RocksDBError && error.code === 'BACKUP_CORRUPT' ? error.why : undefined;
+  return why === undefined || why === 'damaged' ? text : `${withoutFullStop(text)}. ${capital(toReadAgain(why))}.`;
 }
 
 /** Makes the first letter a capital, as at the start of a sentence. */

@@ -63,6 +63,7 @@ export async function findBefore(
         (oldest === undefined
           ? ': it has none that can be used'
           : `; the oldest is ${oldest.backupId}, begun ${localTime(oldest.timestamp)}`),
+      { path: engine.location },
     );
   }
   const { found, contradicting } = latest;

@@ -3,7 +3,7 @@ import { RocksDBError } from '../base/errors.js';
 import { formatSize } from '../base/units.js';
 import { deleteUnlessPinned, type GuardedDeleteOptions } from '../manager/guarded-delete.js';
 import { type BackupRecord, type Inventory, missingPins } from '../manager/inventory.js';
-import { toReadAgain, unreadableFor } from '../manager/unreadable-backups.js';
+import { toReadAgain } from '../manager/unreadable-backups.js';
 import type { BackupInfo } from '../native/backup-info.js';
 import { backupsNamed } from './backup-text.js';
 import type { Context } from './context.js';
@@ -38,8 +38,8 @@ export function unreadablePlan(location: string, backupIds: readonly number[], f
 export function unreadableLine({ corrupt }: Inventory): string {
   const which = capital(backupsNamed(corrupt.map(({ backupId }) => backupId)));
   const latest = corrupt.at(-1);
-  const why = unreadableFor(latest?.reason ?? '');
-  const todo = why === 'damage' ? '' : `. ${capital(toReadAgain(why))}`;
+  const why = latest?.why ?? 'damaged';
+  const todo = why === 'damaged' ? '' : `. ${capital(toReadAgain(why))}`;
   return `${which} cannot be read, and nothing goes before that is settled. Backup ${latest?.backupId}: ${safe(latest?.reason ?? '')}${todo}`;
 }
 
@@ -60,6 +60,7 @@ export async function deleteShown(
       throw new RocksDBError(
         `backup ${backupId} in ${engine.location} was left alone: it is not what it was when that was decided, or was pinned since`,
         CHANGED,
+        { path: engine.location, backupId },
       );
     }
     note({ bytes: gone.uniqueSize });
@@ -67,9 +68,9 @@ export async function deleteShown(
 }
 
 /** While it is not known which backups were pinned, nothing may be deleted. */
-export function refuseLostPins({ state }: Pick<Inventory, 'state'>): void {
+export function refuseLostPins({ state, location }: Pick<Inventory, 'state' | 'location'>): void {
   if (state.pinsLost !== undefined) {
-    throw new RocksDBError(`nothing was deleted: ${state.pinsLost}`, 'BACKUP_PINNED');
+    throw new RocksDBError(`nothing was deleted: ${state.pinsLost}`, 'BACKUP_PINNED', { path: location });
   }
 }
 
@@ -87,11 +88,13 @@ export function missingPinsLine(inventory: Pick<Inventory, 'backups' | 'corrupt'
 /** Refuses to delete pinned backups. They are kept until they are unpinned, whoever asks. */
 export function refusePinned({ location }: Inventory, backups: readonly BackupRecord[], instead: string): void {
   const pinned = backups.filter((backup) => backup.pinned).map(({ backupId }) => backupId);
-  if (pinned.length > 0) {
+  const backupId = pinned[0];
+  if (backupId !== undefined) {
     const verb = pinned.length === 1 ? 'is' : 'are';
     throw new RocksDBError(
       `${backupsNamed(pinned)} in ${location} ${verb} pinned, and nothing was deleted: ${instead}.`,
       'BACKUP_PINNED',
+      { path: location, backupId },
     );
   }
 }

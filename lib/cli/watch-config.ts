@@ -87,7 +87,7 @@ export const configSchema: JsonSchema = object({
 export async function readConfig(path: string): Promise<WatchedDatabase[]> {
   const contents = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') {
-      throw notFound('CONFIG_NOT_FOUND', `there is no configuration ${path}. Check the path.`);
+      throw notFound('CONFIG_NOT_FOUND', `there is no configuration ${path}. Check the path.`, { path });
     }
     if (error.code === 'EISDIR') {
       throw new UsageError(`--config needs a file, and ${path} is a directory`, 'rocksdb-backup watch --help');

@@ -160,7 +160,7 @@ class Side {
   }
 
   static async open(db: Database, name: string, snapshot: Snapshot | undefined, reading: Reading): Promise<Side> {
-    const order = new OrderCheck(`${db.path}, column family "${name}"`);
+    const order = new OrderCheck(db.path, name);
     if (!db.columnFamilies.includes(name)) {
       return new Side(undefined, order, name, reading);
     }

@@ -15,11 +15,13 @@ export async function isReversed(space: KeySpace, snapshot: Snapshot | undefined
 
 /** Checks that keys come in the order of their bytes, each greater than the one before it, also from one block to the next. */
 export class OrderCheck {
+  readonly #path: string;
   readonly #where: string;
   #last: Buffer | undefined;
 
-  constructor(where: string) {
-    this.#where = where;
+  constructor(path: string, family: string) {
+    this.#path = path;
+    this.#where = `${path}, column family "${family}"`;
   }
 
   check({ count, ends, bytes }: EntryBlock): void {
@@ -45,6 +47,7 @@ export class OrderCheck {
       `${this.#where}: the key ${showKey(after)} comes after ${showKey(before)}, which is not the order of bytes. ` +
         'Databases can be compared whose families have the comparator bytewise or reverseBytewise; with one of these, the database is damaged',
       'KEYS_OUT_OF_ORDER',
+      { path: this.#path },
     );
   }
 }

@@ -64,8 +64,8 @@ export class DrillError extends RocksDBError {
   /** The first differences, at most ten. Empty if the only difference is in families without keys. */
   readonly differences: Omit<DatabaseChange, 'before' | 'after'>[];
 
-  constructor(message: string, differences: Omit<DatabaseChange, 'before' | 'after'>[]) {
-    super(message, 'DRILL_FAILED');
+  constructor(message: string, backupId: number, differences: Omit<DatabaseChange, 'before' | 'after'>[]) {
+    super(message, 'DRILL_FAILED', { backupId });
     this.differences = differences;
   }
 }
@@ -136,15 +136,20 @@ export async function drillWith(
         throw new RocksDBError(
           `backup ${backupId} was replaced by another one while it was drilled`,
           'BACKUP_NOT_FOUND',
-          { backupId },
+          { path: engine.location, backupId },
         );
       }
       await afterRestore(path);
-      const { digest, sampled } = await compare(backup, path, describeBackup(backupId, timestamp), {
-        sample,
-        signal,
-        onProgress,
-      });
+      const { digest, sampled } = await compare(
+        backup,
+        path,
+        { backupId, timestamp },
+        {
+          sample,
+          signal,
+          onProgress,
+        },
+      );
       return {
         backupId,
         timestamp,
@@ -188,12 +193,10 @@ async function throwForDrill(
   );
 }
 
-const describeBackup = (backupId: number, timestamp: Date) => `backup ${backupId} of ${timestamp.toISOString()}`;
-
 async function compare(
   backup: Database,
   path: string,
-  name: string,
+  info: Pick<DrillResult, 'backupId' | 'timestamp'>,
   options: Pick<DrillOptions, 'signal' | 'onProgress'> & { sample: number },
 ): Promise<{ digest: DatabaseDigest; sampled: boolean }> {
   // Open it as a user would, which replays its log. Compactions are off, because they would only cost time.
@@ -203,7 +206,7 @@ async function compare(
     const digest = await digestDatabase(backup, reading(options, 'backup', sample, estimatedKeys(backup)));
     const again = await digestDatabase(restored, reading(options, 'restored', sample, digest.keys));
     if (digest.checksum !== again.checksum) {
-      throw await failure(name, backup, restored, digest, again, options.signal);
+      throw await failure(info, backup, restored, digest, again, options.signal);
     }
     return { digest, sampled: sample !== undefined };
   } finally {
@@ -232,7 +235,7 @@ function estimatedKeys(db: Database): number {
 }
 
 async function failure(
-  name: string,
+  { backupId, timestamp }: Pick<DrillResult, 'backupId' | 'timestamp'>,
   backup: Database,
   restored: Database,
   digest: DatabaseDigest,
@@ -261,9 +264,10 @@ async function failure(
   };
   const counts = `${digest.keys} keys were read in the backup, ${again.keys} in what was restored`;
   return new DrillError(
-    `the drill of ${name} failed: what was restored is not what the backup has. First difference: ${where}: ` +
+    `the drill of backup ${backupId} of ${timestamp.toISOString()} failed: what was restored is not what the backup has. First difference: ${where}: ` +
       `${first === undefined ? 'only one has it' : what[first.change]}. ${counts}. Do not rely on this backup; verify it with ` +
       'checksums, verify the others, and make a new one',
+    backupId,
     differences,
   );
 }

@@ -35,6 +35,7 @@ export class Store {
       throw new RocksDBError(
         `Database is not open: call open() on the store of ${this.location} and wait for its callback`,
         'DATABASE_CLOSED',
+        { path: this.location },
       );
     }
     return this.#database;
@@ -62,6 +63,7 @@ export class Store {
       throw new RocksDBError(
         `open ${this.location}: this store is open already; close() it before you open it again`,
         'DATABASE_IN_USE',
+        { path: this.location, holder: 'this process' },
       );
     }
     this.#opening = attempt();

@@ -270,7 +270,9 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     }
     this.#stopped ??= this.#stop(finalBackup);
     if (abort) {
-      const reason = new RocksDBError(`the manager of ${this.location} was stopped`, 'BACKUP_STOPPED');
+      const reason = new RocksDBError(`the manager of ${this.location} was stopped`, 'BACKUP_STOPPED', {
+        path: this.location,
+      });
       this.#newBackups.rejectWaiting(reason);
       this.#abort.abort(reason);
     }
@@ -286,7 +288,9 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     const { engines, reports } = this.#parts;
     this.#schedules.stop();
     this.#newBackups.changes.stop();
-    this.#stopping.abort(new RocksDBError(`the manager of ${this.location} was stopped`, 'MANAGER_STOPPED'));
+    this.#stopping.abort(
+      new RocksDBError(`the manager of ${this.location} was stopped`, 'MANAGER_STOPPED', { path: this.location }),
+    );
     try {
       await this.#idle();
       if (finalBackup && !this.#abort.signal.aborted) {
@@ -308,7 +312,9 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
 
   #assertUsable(): void {
     if (this.#stopped !== undefined) {
-      throw new RocksDBError(`the manager of ${this.location} was stopped: make a new one`, 'MANAGER_STOPPED');
+      throw new RocksDBError(`the manager of ${this.location} was stopped: make a new one`, 'MANAGER_STOPPED', {
+        path: this.location,
+      });
     }
   }
 }

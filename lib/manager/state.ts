@@ -72,7 +72,7 @@ async function write(
 
 /** Adds to the error of a small file what the file holds. */
 function throwForState(cause: unknown): never {
-  const { message, path } = cause as RocksDBError;
+  const { message, path, why } = cause as RocksDBError;
   const holds = {
     STATE_UNREADABLE: 'It holds the pins of the backups beside it.',
     STATE_UNWRITABLE: 'It holds the pins and the history of the backups beside it, and is as it was.',
@@ -82,7 +82,7 @@ function throwForState(cause: unknown): never {
     throw cause;
   }
   const code = errorCode(cause) === 'STATE_UNREADABLE' ? 'STATE_UNREADABLE' : 'STATE_UNWRITABLE';
-  throw Object.assign(new RocksDBError(`${message} ${holds}`, code, { path }), { cause });
+  throw Object.assign(new RocksDBError(`${message} ${holds}`, code, { path, ...(why && { why }) }), { cause });
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { WhyUnreadable } from '../base/errors.js';
+
 /** Whether a backup reuses files of earlier backups: see {@link BackupInfo.kind}. */
 export type BackupKind = 'full' | 'incremental';
 
@@ -62,8 +64,10 @@ export interface BackupInfo {
 /** A backup that cannot be used. */
 export interface UnreadableBackup {
   backupId: number;
-  /** Why: which file is missing or damaged, or may not be read. */
+  /** Why, in words: which file is missing or damaged, or may not be read. */
   reason: string;
+  /** Why, for programs. A backup that is `denied` or `io` may be whole: see to the permissions or the disk, and do not delete it. */
+  why: WhyUnreadable;
 }
 
 /** All backups of a repository at one moment. */

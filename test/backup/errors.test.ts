@@ -1,7 +1,7 @@
 // What an error tells a program: its code, the facts of its sentence, and a word for what to do about it, which the library and the
 // command line each put into their own terms.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { LIBRARY_ADVICE } from '../../lib/base/advice.js';
@@ -78,7 +78,87 @@ t.test('an error has the facts that its sentence tells', async (t) => {
     code: 'BACKUP_CORRUPT',
     path: location,
     backupId: 1,
+    why: 'damaged',
     advice: 'bringBackOrForce',
+  });
+});
+
+t.test('an error about a database has its path', async (t) => {
+  const { dir, one } = await scene(t);
+  const { path } = one;
+  t.match(await errorOf(one.dropColumnFamily('none')), { code: 'COLUMN_FAMILY_NOT_FOUND', path });
+  t.match(await errorOf(one.createColumnFamily('default')), { code: 'ROCKSDB_INVALID_ARGUMENT', path });
+  t.match(await errorOf(one.checkpoint(dir('other'))), { code: 'ROCKSDB_INVALID_ARGUMENT', path: dir('other') });
+  t.match(await errorOf(Database.repair(dir('none'))), { code: 'ROCKSDB_IO_ERROR', path: dir('none') });
+  t.match(await errorOf(Database.listColumnFamilies(dir('none'))), { path: dir('none') });
+
+  writeFileSync(dir('file'), 'text');
+  const below = join(dir('file'), 'db');
+  t.match(await errorOf(Database.open(below)), { code: 'ROCKSDB_IO_ERROR', path: below });
+
+  await Database.open(dir('damaged')).then((db) => db.close());
+  const manifest = readdirSync(dir('damaged')).find((name) => name.startsWith('MANIFEST-')) as string;
+  writeFileSync(join(dir('damaged'), manifest), 'text');
+  const damaged = await errorOf(Database.open(dir('damaged')));
+  t.match(damaged, { code: 'ROCKSDB_CORRUPTION', path: dir('damaged') });
+  t.equal(damaged.why, undefined, 'neither permissions nor the disk are the reason');
+
+  await one.close();
+  const reader = await openDatabase(t, dir('one'), { mode: 'readOnly' });
+  const engine = await openEngine(t, dir('backups'));
+  t.match(await errorOf(engine.createBackup(reader)), { code: 'ROCKSDB_NOT_SUPPORTED', path });
+});
+
+t.test('an error about a backup or a target has its path', async (t) => {
+  const { dir, one, engine } = await scene(t);
+  const { location } = engine;
+  t.match(await errorOf(openEngine(t, one.path)), { code: 'INVALID_OPTION', path: one.path });
+  t.match(await errorOf(engine.restoreBackup(1, one.path, { overwrite: true })), {
+    code: 'DATABASE_IN_USE',
+    path: one.path,
+    holder: 'this process',
+  });
+  t.match(await errorOf(engine.restoreBackup(1, location)), { code: 'INVALID_OPTION', path: location });
+  writeFileSync(dir('file'), 'text');
+  t.match(await errorOf(engine.restoreBackup(1, dir('file'))), { code: 'TARGET_EXISTS', path: dir('file') });
+  symlinkSync(dir('none'), dir('link'));
+  t.match(await errorOf(engine.restoreBackup(1, dir('link'))), { code: 'TARGET_EXISTS', path: dir('link') });
+
+  const empty = await openEngine(t, dir('empty'));
+  t.match(await errorOf(empty.restoreLatestBackup(dir('target'))), { code: 'BACKUP_NOT_FOUND', path: dir('empty') });
+});
+
+t.test('an error about a damaged backup says that it is damaged, and how a survey calls it', async (t) => {
+  const { dir, one, engine } = await scene(t);
+  const { location } = engine;
+  await engine.createBackup(one);
+  const table = readdirSync(join(location, 'shared_checksum'))[0] as string;
+  const file = `shared_checksum/${table}`;
+  const bytes = readFileSync(join(location, file));
+  bytes[100] = (bytes[100] as number) ^ 1;
+  writeFileSync(join(location, file), bytes);
+  t.match(await errorOf(engine.verifyBackup(1, { checksum: true })), {
+    code: 'BACKUP_CORRUPT',
+    path: location,
+    backupId: 1,
+    damagedFiles: [file],
+    why: 'damaged',
+  });
+
+  writeFileSync(join(location, 'meta', '1'), 'text');
+  t.match((await engine.survey()).corrupt, [{ backupId: 1, why: 'damaged' }]);
+  t.match(await errorOf(engine.getBackupInfo(1)), {
+    code: 'BACKUP_CORRUPT',
+    path: location,
+    backupId: 1,
+    why: 'damaged',
+  });
+  writeFileSync(join(location, 'meta', '2'), 'text');
+  t.match(await errorOf(engine.restoreLatestBackup(dir('target'))), {
+    code: 'BACKUP_CORRUPT',
+    path: location,
+    backupId: 2,
+    why: 'damaged',
   });
 });
 

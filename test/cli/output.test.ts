@@ -185,7 +185,13 @@ t.test('errors have the exit code of what went wrong, and speak of options as on
   t.match(messageOf(advised), /^It is not empty\. Restore to a new one, or pass --overwrite, which/);
   t.match(advised.message, /^It is not empty\. Restore to a new one, or pass overwrite: true, which/);
   t.equal(messageOf('text'), 'text');
-  const unreadable = of('BACKUP_CORRUPT', 'backup 2 cannot be used: IO error: /b/meta/2: Input/output error');
+  const unreadable = new RocksDBError(
+    'backup 2 cannot be used: IO error: /b/meta/2: Input/output error',
+    'BACKUP_CORRUPT',
+    {
+      why: 'io',
+    },
+  );
   t.match(messageOf(unreadable), /Input\/output error\. See to the disk, which does not give it, then verify it\.$/);
   t.equal(messageOf(of('BACKUP_CORRUPT', '/b/meta/2 is missing')), '/b/meta/2 is missing');
   t.equal(codeOf({}), 'FAILED');

@@ -265,7 +265,7 @@ t.test('keys that are out of order are an error, not a wrong answer', async (t) 
     };
   };
   const check = (...blocks: string[][]) => {
-    const order = new OrderCheck('/db, column family "x"');
+    const order = new OrderCheck('/db', 'x');
     for (const keys of blocks) order.check(block(...keys));
   };
   check([''], ['a', 'aa', 'ab'], ['b'], ['ba', 'c']);

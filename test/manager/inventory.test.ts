@@ -55,7 +55,7 @@ const three = [
 ];
 
 t.test('sizes, sharing, and what deleting frees', async (t) => {
-  const inventory = buildInventory('/backups', three, [{ backupId: 3, reason: 'gone' }], emptyState());
+  const inventory = buildInventory('/backups', three, [{ backupId: 3, reason: 'gone', why: 'damaged' }], emptyState());
   t.same(
     inventory.backups.map(({ backupId, kind }) => [backupId, kind]),
     [
@@ -66,7 +66,7 @@ t.test('sizes, sharing, and what deleting frees', async (t) => {
   );
   t.equal(inventory.logicalBytes, 151 + 61 + 101);
   t.equal(inventory.bytesOnDisk, 151 + 61 + 101 - 50 + 3 * 5);
-  t.same(inventory.corrupt, [{ backupId: 3, reason: 'gone' }]);
+  t.same(inventory.corrupt, [{ backupId: 3, reason: 'gone', why: 'damaged' }]);
   t.same(inventory.users.get('shared/b'), [1, 2]);
   t.same(sharedWith(inventory, 1), [{ backupId: 2, files: 1, bytes: 50 }]);
   t.same(sharedWith(inventory, 5), []);
@@ -152,9 +152,9 @@ t.test('what cannot be read is in the same look as what can: nothing falls betwe
     // Its meta files became unreadable after somebody had asked which are corrupt.
     getCorruptedBackups: async () => [],
     getBackupInfo: async () => [],
-    survey: async () => ({ backups: [], corrupt: [{ backupId: 1, reason: 'Permission denied' }] }),
+    survey: async () => ({ backups: [], corrupt: [{ backupId: 1, reason: 'Permission denied', why: 'denied' }] }),
   } as unknown as BackupEngine);
-  t.same([backups, corrupt], [[], [{ backupId: 1, reason: 'Permission denied' }]]);
+  t.same([backups, corrupt], [[], [{ backupId: 1, reason: 'Permission denied', why: 'denied' }]]);
 });
 
 async function engineOf(t: Test) {

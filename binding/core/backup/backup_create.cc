@@ -223,7 +223,9 @@ Error NewId(const EngineSettings& settings, const BackupEngineSession& session, 
   if (latest >= std::numeric_limits<uint32_t>::max() - 2) {
     return Error("BACKUP_CORRUPT", MetaPath(settings.root(), latest) +
                                        " uses up the last backup id there is, so no other can follow. No BackupEngine "
-                                       "counts that far: remove this file, or back up to another directory.");
+                                       "counts that far: remove this file, or back up to another directory.")
+        .With("path", MetaPath(settings.root(), latest))
+        .With("backupId", uint64_t{latest});
   }
   *id = latest + 1;
   // A storage that lists a new backup too late would let this one take its place.
@@ -350,9 +352,12 @@ Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
     return Error("BACKUP_CORRUPT", doing + " failed over what belongs to " +
                                        (corrupt.size() == 1 ? "backup " : "one of the backups ") + JoinIds(corrupt) +
                                        ", unreadable at present: " + Worded(status) + ".")
+        .With("path", settings.name())
+        .With("backupId", uint64_t{corrupt.front()})
+        .With("why", WhyUnreadable(Worded(status)))
         .Advise("bringBackOrGiveUp");
   }
-  return Error::From(status, doing);
+  return Error::From(status, doing).With("path", settings.name());
 }
 
 }  // namespace
@@ -402,7 +407,7 @@ Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPl
   options.wal_size_for_flush = std::numeric_limits<uint64_t>::max();  // a plan writes nothing
   std::vector<rocksdb::LiveFileStorageInfo> files;
   if (const Status status = request.source.db->GetLiveFilesStorageInfo(options, &files); !status.ok()) {
-    return Error::From(status, "listing the files of " + request.source.path);
+    return Error::From(status, "listing the files of " + request.source.path).With("path", request.source.path);
   }
   plan->files = PlanFiles(files, settings.engine.backup_log_files, SharedFilesIn(settings, picture.get()));
   plan->free_bytes = settings.storage->FreeSpace();

@@ -22,7 +22,7 @@ using rocksdb::BackupInfo;
 using Count = ObservedFileSystem::Count;
 
 Error OpenError(const std::string& directory, const rocksdb::Status& status) {
-  return Error::From(status, "cannot open the backup directory " + directory);
+  return Error::From(status, "cannot open the backup directory " + directory).With("path", directory);
 }
 
 // The ids of the existing backups, read from the names of their meta files as the BackupEngine reads them.
@@ -308,9 +308,11 @@ Error BackupEngineSession::Describe(uint32_t id, bool details, BackupDescription
   return Guarded(settings_.name(), [&] {
     const std::string name = "backup " + std::to_string(id) + " in " + settings_.name();
     if (std::binary_search(corrupt_ids_.begin(), corrupt_ids_.end(), id)) {
-      return Error("BACKUP_CORRUPT", name + " cannot be used: " + ReasonOf(id))
+      const std::string reason = ReasonOf(id);
+      return Error("BACKUP_CORRUPT", name + " cannot be used: " + reason)
           .With("path", settings_.name())
-          .With("backupId", uint64_t{id});
+          .With("backupId", uint64_t{id})
+          .With("why", WhyUnreadable(reason));
     }
     if (!std::binary_search(ids_.begin(), ids_.end(), id)) {
       return NotFound(id);
@@ -330,7 +332,9 @@ Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescri
   const rocksdb::Status status =
       files != nullptr ? reader().GetBackupInfo(id, &info, details) : rocksdb::Status::NotFound("Backup not found");
   if (!status.ok()) {
-    return Error::From(status, "reading backup " + std::to_string(id) + " in " + settings_.name());
+    return Error::From(status, "reading backup " + std::to_string(id) + " in " + settings_.name())
+        .With("path", settings_.name())
+        .With("backupId", uint64_t{id});
   }
   *description = {};
   description->id = info.backup_id;
@@ -438,7 +442,9 @@ Error BackupEngineSession::DescribeNew(uint32_t id, BackupDescription* descripti
   return Guarded(settings_.name(), [&] {
     BackupInfo info;
     if (const rocksdb::Status status = reader().GetBackupInfo(id, &info, true); !status.ok()) {
-      return Error::From(status, "reading backup " + std::to_string(id) + " in " + settings_.name());
+      return Error::From(status, "reading backup " + std::to_string(id) + " in " + settings_.name())
+          .With("path", settings_.name())
+          .With("backupId", uint64_t{id});
     }
     ids_.push_back(id);
     if (picture_ == nullptr) {

@@ -156,6 +156,7 @@ Error Guarded(const std::string& directory, Call call) {
     return Error("BACKUP_CORRUPT", "the backup directory " + directory +
                                        " has contents that no BackupEngine writes: " + exception.what() + ".")
         .With("path", directory)
+        .With("why", "damaged")
         .Advise("listUnreadable");
   }
 }

@@ -34,12 +34,15 @@ Error Latest(BackupEngineSession& session, const EngineSettings& settings, uint3
     const std::vector<uint32_t>& corrupt = session.corrupt_ids();
     const std::string& directory = settings.name();
     if (corrupt.empty()) {
-      return Error("BACKUP_NOT_FOUND", "there is no backup in " + directory);
+      return Error("BACKUP_NOT_FOUND", "there is no backup in " + directory).With("path", directory);
     }
-    return Error("BACKUP_CORRUPT", "no backup in " + directory +
-                                       " can be used: " + (corrupt.size() == 1 ? "backup " : "backups ") +
-                                       JoinIds(corrupt) + " cannot be read. Backup " + std::to_string(corrupt.back()) +
-                                       ": " + session.ReasonOf(corrupt.back()));
+    const std::string reason = session.ReasonOf(corrupt.back());
+    return Error("BACKUP_CORRUPT",
+                 "no backup in " + directory + " can be used: " + (corrupt.size() == 1 ? "backup " : "backups ") +
+                     JoinIds(corrupt) + " cannot be read. Backup " + std::to_string(corrupt.back()) + ": " + reason)
+        .With("path", directory)
+        .With("backupId", uint64_t{corrupt.back()})
+        .With("why", WhyUnreadable(reason));
   }
   *id = session.ids().back();
   return Error();
@@ -52,7 +55,8 @@ Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::strin
   return Error("BACKUP_CORRUPT", "backup " + std::to_string(id) + " in " + settings.name() + " is damaged: " + why)
       .In(std::move(damaged_files))
       .With("path", settings.name())
-      .With("backupId", uint64_t{id});
+      .With("backupId", uint64_t{id})
+      .With("why", WhyUnreadable(why));
 }
 
 Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,

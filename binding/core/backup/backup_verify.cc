@@ -1,7 +1,5 @@
 #include "core/backup/backup_verify.h"
 
-#include <cerrno>
-#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +17,7 @@ namespace {
 std::vector<std::string> FilesUnread(const EngineSettings& settings, const BackupDescription& backup,
                                      const Error& error) {
   std::vector<std::string> files;
-  const auto says = [&](int number) { return error.message().find(std::strerror(number)) != std::string::npos; };
-  if (error.code() == "ROCKSDB_IO_ERROR" && (says(EIO) || says(EACCES) || says(EPERM))) {
+  if (error.code() == "ROCKSDB_IO_ERROR" && WhyUnreadable(error.message()) != "damaged") {
     for (const BackupFile& file : backup.files) {
       if (error.message().find(settings.root() + "/" + file.name) != std::string::npos) {
         files.push_back(file.name);
@@ -35,7 +32,9 @@ std::vector<std::string> FilesUnread(const EngineSettings& settings, const Backu
 Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
                    const std::shared_ptr<Operation>& operation) {
   if (backup_id == 0) {
-    return Error("BACKUP_NOT_FOUND", "there is no backup 0 in " + settings.name() + ": ids begin at 1");
+    return Error("BACKUP_NOT_FOUND", "there is no backup 0 in " + settings.name() + ": ids begin at 1")
+        .With("path", settings.name())
+        .With("backupId", uint64_t{0});
   }
   BackupReading reading;
   Error unopened = OpenBackup(settings,
@@ -77,19 +76,25 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
       const rocksdb::IOStatus status = reading.session->reader().VerifyBackup(backup_id, checksum);
       if (const rocksdb::IOStatus failure = reading.session->failure(); !status.ok() && !failure.ok()) {
         // A file that could not be looked at is not damaged for that reason.
-        return Error::From(failure, "verifying backup " + std::to_string(backup_id) + " in " + settings.name());
+        return Error::From(failure, "verifying backup " + std::to_string(backup_id) + " in " + settings.name())
+            .With("path", settings.name())
+            .With("backupId", uint64_t{backup_id});
       }
       if (status.IsCorruption() || status.IsNotFound()) {
         return Unrestorable(settings, backup_id, Worded(status));
       }
-      return Error::From(status, "verifying backup " + std::to_string(backup_id) + " in " + settings.name());
+      return Error::From(status, "verifying backup " + std::to_string(backup_id) + " in " + settings.name())
+          .With("path", settings.name())
+          .With("backupId", uint64_t{backup_id});
     });
   }
   if (!error.ok()) {
     return with_all_damage(std::move(error));
   }
   if (!operation->Commit()) {
-    return Error("VERIFY_STOPPED", "the verify was stopped");
+    return Error("VERIFY_STOPPED", "the verify was stopped")
+        .With("path", settings.name())
+        .With("backupId", uint64_t{backup_id});
   }
   operation->Finish();
   return Error();

@@ -117,6 +117,11 @@ const char* Advice(const rocksdb::Status& status, const std::string& text) {
 
 }  // namespace
 
+std::string WhyUnreadable(std::string_view text) {
+  const auto says = [text](int number) { return text.find(std::strerror(number)) != std::string_view::npos; };
+  return says(EACCES) || says(EPERM) ? "denied" : says(EIO) ? "io" : "damaged";
+}
+
 std::string Worded(const rocksdb::Status& status) {
   std::string text = status.ToString();
   for (const std::string_view kind : {"Corruption: ", "IO error: ", "NotFound: "}) {
@@ -144,13 +149,10 @@ Error Error::From(const rocksdb::Status& status, std::string_view context) {
   error.code_ = CodeName(status.code());
   error.subcode_ = SubCodeName(status.subcode());
   error.severity_ = SeverityName(status.severity());
-  if (context.empty()) {
-    error.message_ = Worded(status);
-  } else {
-    error.message_ = std::string(context) + ": " + Worded(status);
-  }
+  const std::string text = Worded(status);
+  error.message_ = context.empty() ? text : std::string(context) + ": " + text;
   error.message_ += Advice(status, error.message_);
-  return error;
+  return std::move(error).WithWhy(text);
 }
 
 Error Error::System(std::string_view doing, int error_number) {
@@ -161,7 +163,7 @@ Error Error::System(std::string_view doing, int error_number) {
   if (error_number == EMFILE) {
     error.message_ += kTooManyFiles;
   }
-  return error;
+  return std::move(error).WithWhy(std::strerror(error_number));
 }
 
 }  // namespace rocksdb_backup

@@ -15,6 +15,10 @@ namespace rocksdb_backup {
 // names the kind once.
 std::string Worded(const rocksdb::Status& status);
 
+// Why a file or a backup cannot be read: "denied" (this user has no permission), "io" (the disk fails) or "damaged".
+// RocksDB keeps nothing of a failed system call but its text, so this goes by the system's words in `text`.
+std::string WhyUnreadable(std::string_view text);
+
 // An error in the terms of the API: a stable code, a sentence that names the file, and RocksDB's subcode and severity
 // if RocksDB gave them. A default-constructed Error means success. Errors are values; nothing here throws.
 class [[nodiscard]] Error {
@@ -23,10 +27,12 @@ class [[nodiscard]] Error {
   Error(std::string code, std::string message) : code_(std::move(code)), message_(std::move(message)) {}
 
   // Makes an Error of a RocksDB status, with the code ROCKSDB_<STATUS>. `context` says what was being done, and to
-  // which file.
+  // which file. The caller adds that file as a fact: Error::From(status, "flush " + path).With("path", path). If the
+  // user has no permission, or the disk fails, the error has the fact "why" (WhyUnreadable).
   static Error From(const rocksdb::Status& status, std::string_view context = {});
 
-  // A failed system call. `doing` says what was being done and names the file.
+  // A failed system call. `doing` says what was being done and names the file; the caller adds it as a fact, too. Has
+  // the fact "why" as From() gives it.
   static Error System(std::string_view doing, int error_number);
 
   // The same error, with `more` added at the end of its message.
@@ -55,11 +61,25 @@ class [[nodiscard]] Error {
     return std::move(*this);
   }
 
-  // A fact that the message tells, for programs: it becomes a property of the JS error.
+  // The same error, with another message.
+  Error Reworded(std::string message) && {
+    message_ = std::move(message);
+    return std::move(*this);
+  }
+
+  // A fact that the message tells, for programs: it becomes a property of the JS error. Success has no facts.
   using Fact = std::variant<std::string, uint64_t>;
   Error With(std::string_view name, Fact fact) && {
-    facts_.emplace_back(name, std::move(fact));
+    if (!ok()) {
+      facts_.emplace_back(name, std::move(fact));
+    }
     return std::move(*this);
+  }
+
+  // The same error, with the fact "why" if `text`, the system's own words, says "denied" or "io" (WhyUnreadable).
+  Error WithWhy(std::string_view text) && {
+    const std::string why = WhyUnreadable(text);
+    return why == "damaged" ? std::move(*this) : std::move(*this).With("why", why);
   }
 
   bool ok() const { return code_.empty(); }

@@ -43,7 +43,7 @@ std::string TimeNow() {
 Error OpenFileLog(const std::string& path, std::shared_ptr<rocksdb::Logger>* log) {
   std::FILE* opened = std::fopen(path.c_str(), "ae");
   if (opened == nullptr) {
-    return Error::System("cannot open the log file " + path, errno);
+    return Error::System("cannot open the log file " + path, errno).With("path", path);
   }
   const std::shared_ptr<std::FILE> file(opened, [](std::FILE* old) { std::fclose(old); });
   *log = std::make_shared<FunctionLogger>(

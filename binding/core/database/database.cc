@@ -88,7 +88,7 @@ Error Database::CreateFamily(const std::string& name, const FamilyOptions& optio
   rocksdb::ColumnFamilyHandle* handle = nullptr;
   const rocksdb::Status status = db_->CreateColumnFamily(resolved, name, &handle);
   if (!status.ok()) {
-    return Error::From(status, "create column family \"" + name + "\" in " + path_);
+    return Error::From(status, "create column family \"" + name + "\" in " + path_).With("path", path_);
   }
   *id = handle->GetID();
   const std::lock_guard lock(families_mutex_);
@@ -99,11 +99,12 @@ Error Database::CreateFamily(const std::string& name, const FamilyOptions& optio
 Error Database::DropFamily(const std::string& name) {
   const FamilyPtr family = FamilyByName(name);
   if (family == nullptr) {
-    return Error("COLUMN_FAMILY_NOT_FOUND", "the database " + path_ + " has no column family \"" + name + "\"");
+    return Error("COLUMN_FAMILY_NOT_FOUND", "the database " + path_ + " has no column family \"" + name + "\"")
+        .With("path", path_);
   }
   const rocksdb::Status status = db_->DropColumnFamily(family->handle);
   if (!status.ok()) {
-    return Error::From(status, "drop column family \"" + name + "\" of " + path_);
+    return Error::From(status, "drop column family \"" + name + "\" of " + path_).With("path", path_);
   }
   const std::lock_guard lock(families_mutex_);
   families_.erase(family->handle->GetID());
@@ -115,7 +116,7 @@ Error Database::Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch*
   if (options.disableWAL) {
     ++unlogged_writes_;
   }
-  return status.ok() ? Error() : Error::From(status, "write to " + path_);
+  return status.ok() ? Error() : Error::From(status, "write to " + path_).With("path", path_);
 }
 
 bool Database::GetNow(rocksdb::ReadOptions options, const Family& family, const rocksdb::Slice& key,
@@ -183,7 +184,7 @@ void Database::StartFlush() {
 Error Database::Flush(const FamilyPtr& family) {
   const rocksdb::FlushOptions options;
   if (family != nullptr) {
-    return Error::From(db_->Flush(options, family->handle), "flush " + path_);
+    return Error::From(db_->Flush(options, family->handle), "flush " + path_).With("path", path_);
   }
   const std::vector<FamilyPtr> families = AllFamilies();
   // Counted before the flush: a write that comes during the flush may or may not be included.
@@ -194,7 +195,7 @@ Error Database::Flush(const FamilyPtr& family) {
     while (flushed < unlogged && !flushed_unlogged_writes_.compare_exchange_weak(flushed, unlogged)) {
     }
   }
-  return Error::From(status, "flush " + path_);
+  return Error::From(status, "flush " + path_).With("path", path_);
 }
 
 Error Database::CompactRange(const FamilyPtr& family, const rocksdb::Slice* begin, const rocksdb::Slice* end,
@@ -213,7 +214,7 @@ Error Database::CompactRange(const FamilyPtr& family, const rocksdb::Slice* begi
   if (!status.ok() && stopping_) {
     return ClosedError();
   }
-  return Error::From(status, "compact " + path_);
+  return Error::From(status, "compact " + path_).With("path", path_);
 }
 
 Error Database::ApproximateSize(const FamilyPtr& family, const rocksdb::Slice& start, const rocksdb::Slice& end,
@@ -222,7 +223,8 @@ Error Database::ApproximateSize(const FamilyPtr& family, const rocksdb::Slice& s
   options.include_memtables = true;
   options.include_files = true;
   const rocksdb::Range range(start, end);
-  return Error::From(db_->GetApproximateSizes(options, family->handle, &range, 1, size), "measure " + path_);
+  return Error::From(db_->GetApproximateSizes(options, family->handle, &range, 1, size), "measure " + path_)
+      .With("path", path_);
 }
 
 Error Database::Checkpoint(const std::string& to) {
@@ -236,7 +238,7 @@ Error Database::Checkpoint(const std::string& to) {
   if (status.ok()) {
     status = checkpoint->CreateCheckpoint(path);
   }
-  return Error::From(status, "checkpoint of " + path_ + " at " + path);
+  return Error::From(status, "checkpoint of " + path_ + " at " + path).With("path", path);
 }
 
 Error Database::Content(ContentParts parts, DatabaseContent* content) const {
@@ -252,13 +254,14 @@ Error Database::Resume() {
   const uint64_t recoveries = events_->recoveries();
   const rocksdb::Status status = db_->Resume();
   if (!status.IsBusy()) {
-    return Error::From(status, "resume " + path_);
+    return Error::From(status, "resume " + path_).With("path", path_);
   }
   if (events_->WaitForRecovery(recoveries, kOneTry)) {
     return Error();
   }
   return stopping_ ? ClosedError()
                    : Error::From(status, "resume " + path_)
+                         .With("path", path_)
                          .And(
                              ". RocksDB tries again every few seconds, and goes on once as much space is free as its "
                              "buffers of writes take (writeBufferSize).");
@@ -321,7 +324,8 @@ Error Database::Free() {
     --all.freeing;
     all.none_freeing.notify_all();
   }
-  return Error::From(status, "closing " + path_ + ", which is closed all the same and can be opened again");
+  return Error::From(status, "closing " + path_ + ", which is closed all the same and can be opened again")
+      .With("path", path_);
 }
 
 // Takes over a database that was just opened. Last step of OpenIn, in database_open.cc.

@@ -93,7 +93,7 @@ Error DescribeContent(DB* db, const std::vector<ColumnFamilyHandle*>& families, 
   const std::string doing = "look at what " + db->GetName() + " holds";
   std::string identity;
   if (Status status = db->GetDbIdentity(identity); !status.ok()) {
-    return Error::From(status, doing);
+    return Error::From(status, doing).With("path", db->GetName());
   }
   std::string state;
   Add(&state, {"identity", identity});
@@ -108,19 +108,19 @@ Error DescribeContent(DB* db, const std::vector<ColumnFamilyHandle*>& families, 
   if (in_memory) {
     std::string session;
     if (Status status = db->GetDbSessionId(session); !status.ok()) {
-      return Error::From(status, doing);
+      return Error::From(status, doing).With("path", db->GetName());
     }
     Add(&state, {"memory", session});
   }
   if (Status status = AddOptions(db, &state); !status.ok()) {
-    return Error::From(status, doing);
+    return Error::From(status, doing).With("path", db->GetName());
   }
   std::string tables;
   if (parts == ContentParts::kAll) {
     bool known = true;
     for (ColumnFamilyHandle* family : families) {
       if (Status status = AddTables(db, family, &known, &tables); !status.ok()) {
-        return Error::From(status, doing);
+        return Error::From(status, doing).With("path", db->GetName());
       }
     }
     // An empty text means "not known". A database without tables is known.

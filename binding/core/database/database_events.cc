@@ -57,7 +57,7 @@ void DatabaseEvents::EndWaits() {
 
 void DatabaseEvents::OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) {
   const std::string during = ReasonName(reason);
-  Tell({DatabaseEvent::Kind::kError, during, Error::From(*error, during + " in " + path_)});
+  Tell({DatabaseEvent::Kind::kError, during, Error::From(*error, during + " in " + path_).With("path", path_)});
 }
 
 void DatabaseEvents::OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) {
@@ -67,7 +67,7 @@ void DatabaseEvents::OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryIn
       ++recoveries_;
       changed_.notify_all();
     }
-    Tell({DatabaseEvent::Kind::kRecovered, "", Error::From(info.old_bg_error, path_)});
+    Tell({DatabaseEvent::Kind::kRecovered, "", Error::From(info.old_bg_error, path_).With("path", path_)});
   } else {
     info.new_bg_error.PermitUncheckedError();
   }

@@ -178,7 +178,9 @@ Error CheckNotWritten(const std::string& path) {
              : Error("DATABASE_IN_USE",
                      "the database " + path + " is open in another process, and RocksDB " + GetEngineInfo().rocksdb +
                          " deletes files of a writer when one who has it open with mode \"readOnly\" closes "
-                         "it, as all do from 11.1 to 11.7. Open it as a secondary, or build with 11.8");
+                         "it, as all do from 11.1 to 11.7. Open it as a secondary, or build with 11.8")
+                   .With("path", path)
+                   .With("holder", "another process");
 }
 
 }  // namespace
@@ -294,7 +296,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
     std::vector<std::string> existing;
     const Status status = DB::ListColumnFamilies(db_options, path, &existing);
     if (!status.ok()) {
-      return newer.Explain(watch.Explain(status, doing), doing);
+      return newer.Explain(watch.Explain(status, doing).With("path", path), doing);
     }
     names.insert(existing.begin(), existing.end());
     if (Error error = ReadWrittenOptions(path, db_options.env, options.family, &written); !error.ok()) {
@@ -320,7 +322,7 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   Handles handles;
   const Status status = OpenAs(options, db_options, path, families, &handles, &db);
   if (!status.ok()) {
-    return newer.Hint(watch.Explain(status, doing));
+    return newer.Hint(watch.Explain(status, doing).With("path", path));
   }
   std::shared_ptr<Database> opened(new Database);
   opened->mode_ = options.mode;
@@ -342,7 +344,8 @@ Error Database::ListColumnFamilies(const std::string& path, std::vector<std::str
   const OpenWatch watch;
   rocksdb::DBOptions options;
   options.env = DatabaseEnv();
-  return watch.Explain(DB::ListColumnFamilies(options, real_path, names), "list the column families of " + real_path);
+  return watch.Explain(DB::ListColumnFamilies(options, real_path, names), "list the column families of " + real_path)
+      .With("path", real_path);
 }
 
 Error Database::Destroy(const std::string& path, const DatabaseOptions& options) {
@@ -358,7 +361,7 @@ Error Database::Destroy(const std::string& path, const DatabaseOptions& options)
   if (Error error = ResolveWhole(options, real_path, false, &whole); !error.ok()) {
     return error;
   }
-  return Error::From(rocksdb::DestroyDB(real_path, whole), "destroy " + real_path);
+  return Error::From(rocksdb::DestroyDB(real_path, whole), "destroy " + real_path).With("path", real_path);
 }
 
 Error Database::Repair(const std::string& path, const DatabaseOptions& options) {
@@ -369,7 +372,7 @@ Error Database::Repair(const std::string& path, const DatabaseOptions& options) 
   }
   if (!Exists(real_path)) {
     // RocksDB would create the directory and report success.
-    return Error("ROCKSDB_IO_ERROR", "repair " + real_path + ": no such directory");
+    return Error("ROCKSDB_IO_ERROR", "repair " + real_path + ": no such directory").With("path", real_path);
   }
   if (Error error = CheckNotLockedElsewhere(real_path); !error.ok()) {
     return error;
@@ -390,7 +393,7 @@ Error Database::Repair(const std::string& path, const DatabaseOptions& options) 
   if (Error error = ResolveWhole(options, real_path, true, &whole); !error.ok()) {
     return error;
   }
-  return Error::From(rocksdb::RepairDB(real_path, whole), "repair " + real_path);
+  return Error::From(rocksdb::RepairDB(real_path, whole), "repair " + real_path).With("path", real_path);
 }
 
 }  // namespace rocksdb_backup

@@ -319,7 +319,8 @@ void Iterator::PutTogether(bool finished, size_t max_bytes, std::string* block) 
 }
 
 Error Iterator::ReadError(const rocksdb::Status& status) const {
-  return status.ok() ? Error() : Error::From(status, "iterate over " + database_->path());
+  return status.ok() ? Error()
+                     : Error::From(status, "iterate over " + database_->path()).With("path", database_->path());
 }
 
 void Iterator::Release() {

@@ -192,7 +192,7 @@ void KnownVersions::Keep(const std::string& directory, const std::vector<uint32_
 }
 
 NewerRocksDb::NewerRocksDb(FileSystem& storage, const std::string& directory, const std::vector<std::string>& names)
-    : storage_(storage) {
+    : storage_(storage), directory_(directory) {
   std::vector<std::string> options_files;
   for (const auto& name : names) {
     if (IsOptionsFileName(name)) {
@@ -213,7 +213,8 @@ Error NewerRocksDb::Unreadable(const std::string& doing, const std::string& why)
                                     ", which this package was built with, cannot read it: " + why +
                                     ". Open it with RocksDB " + version_ +
                                     " or newer; docs/engines.md says how to build this package with it, and how to "
-                                    "write what this one reads.");
+                                    "write what this one reads.")
+      .With("path", directory_);
 }
 
 Error NewerRocksDb::CheckTables(const std::string& doing) const {

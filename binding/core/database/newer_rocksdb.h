@@ -55,6 +55,7 @@ class NewerRocksDb {
   Error Unreadable(const std::string& doing, const std::string& why) const;
 
   rocksdb::FileSystem& storage_;
+  std::string directory_;
   std::string version_;  // empty: no newer RocksDB wrote this database
   std::vector<std::string> tables_;
 };

@@ -104,7 +104,7 @@ Error CheckNotLockedElsewhere(const std::string& path) {
   if (!env->LockFile(lock_path, &lock).ok()) {
     return DatabaseInUseError(path, "another process");
   }
-  return Error::From(env->UnlockFile(lock), lock_path);
+  return Error::From(env->UnlockFile(lock), lock_path).With("path", lock_path);
 #else
   const int fd = open(lock_path.c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) {

@@ -49,7 +49,7 @@ Error ListDatabase(const std::string& path, rocksdb::Env* env, std::vector<std::
     names->clear();
     return Error();
   }
-  return Error::From(status, "open " + path + ": cannot list the directory");
+  return Error::From(status, "open " + path + ": cannot list the directory").With("path", path);
 }
 
 Error ReadWrittenOptions(const std::string& path, rocksdb::Env* env, const FamilyOptions& said,

@@ -96,8 +96,12 @@ BackupRepository::Held::Held(const EngineSettings& plain, const WriterLock& lock
 }
 
 Error BackupRepository::Held::LossOr(const std::string& doing, Error error) const {
-  const Error lost = error.ok() ? Error() : files->lost();
-  return lost.ok() ? error : Error(lost.code(), doing + " was given up: " + lost.message());
+  Error lost = error.ok() ? Error() : files->lost();
+  if (lost.ok()) {
+    return error;
+  }
+  std::string message = doing + " was given up: " + lost.message();
+  return std::move(lost).Reworded(std::move(message));
 }
 
 Error BackupRepository::AcquireWriter(const Operation& operation, std::unique_ptr<WriterLock>* lock) const {
@@ -107,7 +111,8 @@ Error BackupRepository::AcquireWriter(const Operation& operation, std::unique_pt
         .Advise("openToWrite");
   }
   if (operation.stopped()) {
-    return Error("BACKUP_STOPPED", "the operation on " + directory() + " was stopped before it began");
+    return Error("BACKUP_STOPPED", "the operation on " + directory() + " was stopped before it began")
+        .With("path", directory());
   }
   return settings_.storage->LockWriter(lock);
 }
@@ -123,7 +128,8 @@ Error BackupRepository::Create(const CreateRequest& request, const std::shared_p
   }
   // If the lock was lost, nothing could be removed, so that error is more important than a stop.
   if (!error.ok() && !operation->Fail() && error.code() != "LOCK_LOST") {
-    return Error("BACKUP_STOPPED", doing + " was stopped; what it had copied is removed again");
+    return Error("BACKUP_STOPPED", doing + " was stopped; what it had copied is removed again")
+        .With("path", directory());
   }
   return error;
 }
@@ -132,7 +138,9 @@ Error BackupRepository::Verify(uint32_t backup_id, bool checksum, const std::sha
   Error error = VerifyBackup(settings_, backup_id, checksum, operation);
   if (!error.ok() && !operation->Fail()) {
     return Error("VERIFY_STOPPED",
-                 "verifying backup " + std::to_string(backup_id) + " in " + directory() + " was stopped");
+                 "verifying backup " + std::to_string(backup_id) + " in " + directory() + " was stopped")
+        .With("path", directory())
+        .With("backupId", uint64_t{backup_id});
   }
   return error;
 }
@@ -147,7 +155,8 @@ Error BackupRepository::Restore(const RestoreRequest& request, const std::shared
   Error error = RestoreBackup(settings_, request, operation, restored);
   if (!error.ok() && !operation->Fail()) {
     return Error("RESTORE_STOPPED", "the restore from " + directory() + " to " + request.database_dir +
-                                        " was stopped; the target is as it was");
+                                        " was stopped; the target is as it was")
+        .With("path", request.database_dir);
   }
   return error;
 }
@@ -189,7 +198,9 @@ Error BackupRepository::Look(bool details, BackupSurvey* survey) {
     return error;
   }
   for (const uint32_t id : session->corrupt_ids()) {
-    survey->corrupt.push_back({id, session->ReasonOf(id)});
+    std::string reason = session->ReasonOf(id);
+    std::string why = WhyUnreadable(reason);
+    survey->corrupt.push_back({id, std::move(reason), std::move(why)});
   }
   return session->DescribeAll(details, &survey->backups);
 }
@@ -211,7 +222,9 @@ Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
     rocksdb::BackupInfo info;
     const rocksdb::Status status = kept->session->reader().GetBackupInfo(backup_id, &info, true);
     if (!status.ok()) {
-      return Error::From(status, "opening backup " + std::to_string(backup_id) + " in " + directory());
+      return Error::From(status, "opening backup " + std::to_string(backup_id) + " in " + directory())
+          .With("path", directory())
+          .With("backupId", uint64_t{backup_id});
     }
     opened->path = info.name_for_open;
     opened->env = info.env_for_open;
@@ -241,11 +254,13 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   const auto remove_all = [&] {
     const std::vector<uint32_t>& corrupt = session->corrupt_ids();
     if (!corrupt.empty() && !force) {
+      const std::string reason = session->ReasonOf(corrupt.front());
       return Error("BACKUP_CORRUPT", what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
-                                         JoinIds(corrupt) + " cannot be read: " + session->ReasonOf(corrupt.front()) +
+                                         JoinIds(corrupt) + " cannot be read: " + reason +
                                          ". RocksDB would delete for good whatever files only they use.")
           .With("path", directory())
           .With("backupId", uint64_t{corrupt.front()})
+          .With("why", WhyUnreadable(reason))
           .Advise("bringBackOrForce");
     }
     std::vector<uint32_t> ids;
@@ -274,7 +289,7 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     } else if (status.ok()) {
       status = remove(held.settings, session->writer(), ids);
     }
-    return Error::From(status.ok() ? failed : status, what);
+    return Error::From(status.ok() ? failed : status, what).With("path", directory());
   };
   return held.LossOr(what, Guarded(directory(), remove_all));
 }

@@ -33,6 +33,7 @@ struct BackupSurvey {
   struct Corrupt {
     uint32_t id = 0;
     std::string reason;
+    std::string why;  // WhyUnreadable(reason)
   };
   std::vector<BackupDescription> backups;
   std::vector<Corrupt> corrupt;

@@ -23,7 +23,8 @@ Error ListFiles(const EngineSettings& settings, rocksdb::FileSystem& files, cons
   // A file in the place of a directory is nobody's garbage.
   return status.IsNotFound() || status.IsCorruption()
              ? Error()
-             : Error::From(status, "listing " + settings.name() + "/" + directory);
+             : Error::From(status, "listing " + settings.name() + "/" + directory)
+                   .With("path", settings.name() + "/" + directory);
 }
 
 }  // namespace
@@ -43,7 +44,7 @@ Error FindGarbage(const EngineSettings& settings, const std::vector<BackupDescri
   const rocksdb::IOStatus status =
       files->GetChildren(PrivateDirectory(settings.root()), rocksdb::IOOptions(), &of_backups, nullptr);
   if (!status.ok() && !status.IsNotFound()) {
-    return Error::From(status, "listing " + settings.name() + "/private");
+    return Error::From(status, "listing " + settings.name() + "/private").With("path", settings.name() + "/private");
   }
   for (const std::string& name : of_backups) {
     if (IsPrivateName(name)) {

@@ -233,7 +233,9 @@ Error CopyBackup(const EngineSettings& settings, const std::shared_ptr<Operation
                         Unrestorable(settings, id, Worded(status)))
           .And(". The target is as it was. Restore another backup.");
     }
-    return Error::From(status, Doing(settings, *begun));
+    return Error::From(status, Doing(settings, *begun))
+        .With("path", target.database_dir())
+        .With("backupId", uint64_t{id});
   });
   // The BackupEngine's copy threads may still hold queued files. These must be gone, soon, before their directory is
   // removed.
@@ -303,7 +305,9 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
   }
   operation->SetPhase(Phase::kCommit);
   if (!operation->Commit()) {
-    return Error("RESTORE_STOPPED", Doing(settings, begun) + " was stopped; the target is as it was");
+    return Error("RESTORE_STOPPED", Doing(settings, begun) + " was stopped; the target is as it was")
+        .With("path", begun.target.database_dir())
+        .With("backupId", uint64_t{begun.reading.backup.id});
   }
   if (error = begun.target.Install(); !error.ok()) {
     return error;

@@ -52,7 +52,7 @@ Error RestoreTarget::KeepLogFiles() {
         error.clear();
         fs::copy_file(source, destination, fs::copy_options::skip_existing, error);
         if (error) {
-          return Error::System("cannot keep the log " + source, error.value());
+          return Error::System("cannot keep the log " + source, error.value()).With("path", source);
         }
         if (Error unsynced = syncs() ? SyncFile(destination) : Error(); !unsynced.ok()) {
           return unsynced;  // the log that it was copied from will be removed
@@ -117,7 +117,7 @@ Error RestoreTarget::RemoveSigns() {
   for (const Directory* directory : {&wal_, &database_}) {
     const std::string sign = directory->staged + "/" + kStagedSign;
     if (!directory->staged.empty() && rmdir(sign.c_str()) != 0 && errno != ENOENT) {
-      return Error::System("cannot remove " + sign, errno);
+      return Error::System("cannot remove " + sign, errno).With("path", sign);
     }
   }
   return Error();
@@ -175,7 +175,7 @@ Error RestoreTarget::ShowCurrent(const std::string& directory) {
 
 Error RestoreTarget::Rename(const std::string& from, const std::string& to) {
   if (rename(from.c_str(), to.c_str()) != 0) {
-    return Error::System("cannot rename " + from + " to " + to, errno);
+    return Error::System("cannot rename " + from + " to " + to, errno).With("path", to);
   }
   moves_.push_back({from, to, false});
   return Error();
@@ -248,7 +248,8 @@ Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
     return error.ok() || !fs::exists(target, ignored)
                ? error
                : Error("TARGET_EXISTS", "cannot restore to " + target +
-                                            ": somebody else has made it in the meantime (" + error.message() + ")");
+                                            ": somebody else has made it in the meantime (" + error.message() + ")")
+                     .With("path", target);
   }
   const std::string keep = PlaceToKeep(*directory, is_database);
   errno = 0;

@@ -52,7 +52,8 @@ Error RestoreTarget::Prepare(const Storage& storage) {
     }
   }
   if (IsInside(database_.target, wal)) {
-    return Error("INVALID_OPTION", "cannot restore to " + database_.target + ": it lies inside walDir " + wal);
+    return Error("INVALID_OPTION", "cannot restore to " + database_.target + ": it lies inside walDir " + wal)
+        .With("path", database_.target);
   }
   separate_wal_ = wal != database_.target && !IsInside(wal, database_.target);
   if (IsInside(wal, database_.target)) {
@@ -76,7 +77,8 @@ Error RestoreTarget::Prepare(const Storage& storage) {
   // Replacing the logs of another database would lose data that is only in them.
   std::error_code ignored;
   if (wal != database_.target && fs::exists(wal + "/CURRENT", ignored)) {
-    return Error("INVALID_OPTION", "walDir must be a directory for logs, not " + wal + ", where another database is");
+    return Error("INVALID_OPTION", "walDir must be a directory for logs, not " + wal + ", where another database is")
+        .With("path", wal);
   }
   if (Error error = LockDatabase(); !error.ok()) {
     return error;
@@ -90,16 +92,18 @@ Error RestoreTarget::PrepareDirectory(const std::string& path, const std::string
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::none || status.type() == fs::file_type::unknown) {
-    return Error::System("cannot restore to " + path + ": cannot look at it", error.value());
+    return Error::System("cannot restore to " + path + ": cannot look at it", error.value()).With("path", path);
   }
   if (!fs::exists(status)) {
     if (fs::is_symlink(fs::symlink_status(path, error))) {
-      return Error("TARGET_EXISTS", "cannot restore to " + path + ": it is a link that leads nowhere");
+      return Error("TARGET_EXISTS", "cannot restore to " + path + ": it is a link that leads nowhere")
+          .With("path", path);
     }
     return Error();
   }
   if (!fs::is_directory(status)) {
-    return Error("TARGET_EXISTS", "cannot restore to " + path + ": it exists and is not a directory");
+    return Error("TARGET_EXISTS", "cannot restore to " + path + ": it exists and is not a directory")
+        .With("path", path);
   }
   directory->existed = true;
   directory->inside = (!backup_dir.empty() && IsInside(backup_dir, path)) || IsMountPointOrFixed(path) ||
@@ -150,7 +154,9 @@ Error RestoreTarget::ClaimDatabase() {
     if (!DatabaseClaim::Take(directory, DatabaseClaim::Kind::kAlone, taken).ok()) {
       return Error("DATABASE_IN_USE", "cannot restore to " + directory +
                                           ": a database that has its files or its log there is open in this process. "
-                                          "Close it first; nothing was changed.");
+                                          "Close it first; nothing was changed.")
+          .With("path", directory)
+          .With("holder", "this process");
     }
     return Error();
   };
@@ -191,11 +197,15 @@ Error RestoreTarget::LockDatabase() {
     return Error("DATABASE_IN_USE", "cannot restore to " + database_.target +
                                         ": the database there is open, in another process or through another library. "
                                         "Close it first; nothing was changed. (" +
-                                        Worded(status) + ")");
+                                        Worded(status) + ")")
+        .With("path", database_.target)
+        .With("holder", "another process or another library");
   }
   // It is not known whether the database is open, so the error must not say that it is.
   const std::string doing = "cannot restore to " + database_.target + ": whether a database there is open is not known";
-  return denial.empty() ? Error::From(status, doing) : Error("ROCKSDB_IO_ERROR", doing + ": " + denial);
+  return (denial.empty() ? Error::From(status, doing)
+                         : Error("ROCKSDB_IO_ERROR", doing + ": " + denial).WithWhy(denial))
+      .With("path", database_.target);
 }
 
 std::optional<uint64_t> RestoreTarget::FreeSpace() const {
@@ -250,7 +260,7 @@ Error RestoreTarget::StageDirectory(Directory* directory) {
       if (errno == EEXIST) {
         continue;
       }
-      return Error::System("cannot create the directory " + staged, errno);
+      return Error::System("cannot create the directory " + staged, errno).With("path", staged);
     }
     directory->staged_fd = TryLockDirectory(staged);
     if (directory->staged_fd >= 0 && mkdir((staged + "/" + kStagedSign).c_str(), 0777) == 0) {
@@ -262,12 +272,13 @@ Error RestoreTarget::StageDirectory(Directory* directory) {
       }
       rmdir(staged.c_str());
       if (attempt + 1 == kAttempts) {
-        return Error::System("cannot create files in " + staged, error);
+        return Error::System("cannot create files in " + staged, error).With("path", staged);
       }
     }
   }
   if (directory->staged_fd < 0) {
-    return Error::System("cannot create a directory beside " + directory->target, EEXIST);
+    return Error::System("cannot create a directory beside " + directory->target, EEXIST)
+        .With("path", directory->target);
   }
   if (struct stat was = {}; directory->existed && stat(directory->target.c_str(), &was) == 0) {
     // Users who could open the old database can open the new one. Best effort: only root can do that.
@@ -309,7 +320,7 @@ Error RestoreTarget::TakeLinked(const std::vector<std::string>& names) {
       return error;
     }
     if (rename(from.c_str(), to.c_str()) != 0) {
-      return Error::System("cannot rename " + from + " to " + to, errno);
+      return Error::System("cannot rename " + from + " to " + to, errno).With("path", to);
     }
   }
   std::vector<std::string> given_up;
@@ -318,7 +329,7 @@ Error RestoreTarget::TakeLinked(const std::vector<std::string>& names) {
   }
   for (const std::string& name : given_up) {
     if (const std::string path = sign + "/" + name; unlink(path.c_str()) != 0) {
-      return Error::System("cannot remove " + path, errno);
+      return Error::System("cannot remove " + path, errno).With("path", path);
     }
   }
   return Error();

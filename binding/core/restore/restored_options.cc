@@ -29,7 +29,8 @@ Error FindOptionsFile(const std::string& directory, std::string* path) {
     }
   }
   if (failed) {
-    return Error::System("reading the directory of a restored database, " + directory, failed.value());
+    return Error::System("reading the directory of a restored database, " + directory, failed.value())
+        .With("path", directory);
   }
   if (!newest.empty()) {
     *path = directory + "/" + std::string(kPrefix) + newest;
@@ -83,7 +84,7 @@ Error NotePlaceOfLog(const std::string& database_dir, const std::string& wal_dir
       status = env->RenameFile(temporary, path);
     }
   }
-  return Error::From(status, "noting in " + path + " where the log of the restored database is");
+  return Error::From(status, "noting in " + path + " where the log of the restored database is").With("path", path);
 }
 
 }  // namespace rocksdb_backup

@@ -22,7 +22,8 @@ Error NamesManifest(const std::string& directory, const char* current, bool* nam
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) {
     // RocksDB never makes CURRENT a link.
-    return errno == ENOENT || errno == ELOOP ? Error() : Error::System("cannot look at " + path, errno);
+    return errno == ENOENT || errno == ELOOP ? Error()
+                                             : Error::System("cannot look at " + path, errno).With("path", path);
   }
   // It has text such as "MANIFEST-000005\n". A longer file is not a CURRENT.
   constexpr size_t kLongest = 64;
@@ -35,12 +36,13 @@ Error NamesManifest(const std::string& directory, const char* current, bool* nam
   const int failed = size < 0 ? errno : 0;
   close(fd);
   if (failed != 0) {
-    return Error::System("cannot read " + path, failed);
+    return Error::System("cannot read " + path, failed).With("path", path);
   }
   if (S_ISREG(file.st_mode) && size < std::min<ssize_t>(file.st_size, kLongest)) {
     return Error::System("cannot read " + path + ", which ended after " + std::to_string(size) + " of " +
                              std::to_string(file.st_size) + " bytes",
-                         EIO);
+                         EIO)
+        .With("path", path);
   }
   std::string name(bytes, static_cast<size_t>(size));
   if (name.size() == kLongest || !name.ends_with('\n')) {
@@ -57,6 +59,7 @@ Error NamesManifest(const std::string& directory, const char* current, bool* nam
   // What could not be looked at is not missing.
   return type == fs::file_type::none || type == fs::file_type::unknown
              ? Error::System("cannot look at " + directory + "/" + name, unseen.value())
+                   .With("path", directory + "/" + name)
              : Error();
 }
 
@@ -92,7 +95,7 @@ Error LookAtTarget(const std::string& target, const StagingPlace& staging, const
   std::vector<std::string> names;
   const bool exists = fs::exists(target, failed);
   if (failed) {
-    return Error::System("cannot look at " + target, failed.value());
+    return Error::System("cannot look at " + target, failed.value()).With("path", target);
   }
   if (exists) {
     if (Error error = ListNames(target, &names); !error.ok()) {

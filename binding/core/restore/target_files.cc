@@ -113,7 +113,8 @@ Error ListNames(const std::string& directory, std::vector<std::string>* names) {
       names->push_back(std::move(name));
     }
   }
-  return error ? Error::System("cannot list the directory " + directory, error.value()) : Error();
+  return error ? Error::System("cannot list the directory " + directory, error.value()).With("path", directory)
+               : Error();
 }
 
 std::vector<std::string> NamesIn(const std::string& directory) {
@@ -196,7 +197,7 @@ Error SyncDirectory(const std::string& path) {
   if (status.ok()) {
     status = directory->Fsync(rocksdb::IOOptions(), nullptr);
   }
-  return Error::From(status, "syncing " + path);
+  return Error::From(status, "syncing " + path).With("path", path);
 }
 
 Error SyncFile(const std::string& path) {
@@ -205,7 +206,7 @@ Error SyncFile(const std::string& path) {
   if (fd >= 0) {
     close(fd);
   }
-  return failed == 0 ? Error() : Error::System("syncing " + path, failed);
+  return failed == 0 ? Error() : Error::System("syncing " + path, failed).With("path", path);
 }
 
 void RemoveDatabaseFiles(const std::string& directory) {

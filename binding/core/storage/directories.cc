@@ -71,7 +71,9 @@ Error CreateDirectories(const std::string& path) {
   }
   const std::string doing = "cannot create the directory " + path;
   const std::string denial = Denial(path, Wanted::kToWrite);
-  return denial.empty() ? Error::System(doing, error.value()) : Error("ROCKSDB_IO_ERROR", doing + ": " + denial);
+  return (denial.empty() ? Error::System(doing, error.value())
+                         : Error("ROCKSDB_IO_ERROR", doing + ": " + denial).WithWhy(denial))
+      .With("path", path);
 }
 
 rocksdb::IOStatus Looked(const std::string& path, rocksdb::IOStatus status, Wanted wanted) {

@@ -128,7 +128,8 @@ void DirectoryLock::Release() {
 }
 
 Error DirectoryLock::Failure(int error) const {
-  return Error::System("writing to a backup directory needs to lock " + directory_ + "/" + kLockFileName, error);
+  return Error::System("writing to a backup directory needs to lock " + directory_ + "/" + kLockFileName, error)
+      .With("path", directory_ + "/" + kLockFileName);
 }
 
 DirectoryLock::Outcome DirectoryLock::TakeFirst(const std::string& directory, int flags, int64_t byte, bool exclusive) {
@@ -199,10 +200,12 @@ Error DirectoryLock::AcquireWriter(const std::string& directory, DirectoryLock* 
 }
 
 Error DirectoryLock::IsBeingDeleted(uint32_t backup_id) const {
-  return Error("BACKUP_IN_USE", "backup " + std::to_string(backup_id) + " in " + directory_ + " is being deleted by " +
-                                    (file_.is_open() ? ReadHolder(file_.fd()) : "another writer") + ".")
+  const std::string holder = file_.is_open() ? ReadHolder(file_.fd()) : "another writer";
+  return Error("BACKUP_IN_USE",
+               "backup " + std::to_string(backup_id) + " in " + directory_ + " is being deleted by " + holder + ".")
       .With("path", directory_)
-      .With("backupId", uint64_t{backup_id});
+      .With("backupId", uint64_t{backup_id})
+      .With("holder", holder);
 }
 
 Error DirectoryLock::AcquireReader(const std::string& directory, uint32_t backup_id, bool may_create,
@@ -256,7 +259,8 @@ Error DirectoryLock::AcquireShortly(const std::string& directory, int64_t byte, 
     case Outcome::kFailed:
       return taken.Failure(errno);
     case Outcome::kHeldByOther:
-      return Error("STATE_LOCKED", "what is remembered about the backups in " + directory + " is being changed.");
+      return Error("STATE_LOCKED", "what is remembered about the backups in " + directory + " is being changed.")
+          .With("path", directory);
     case Outcome::kTaken:
       break;
   }
@@ -321,7 +325,7 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
   // go on, to make room.
   const auto unless_full = [&](int error) {
     return exclusive && error != ENOSPC && error != EDQUOT
-               ? Error::System("writing to a backup directory needs to lock " + path, error)
+               ? Error::System("writing to a backup directory needs to lock " + path, error).With("path", path)
                : Error();
   };
   for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
@@ -361,7 +365,8 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
                                     path +
                                     ", as rocksdb-js does while it backs up, deletes or restores. Nothing was done; "
                                     "wait until that is done.")
-      .With("path", directory_);
+      .With("path", directory_)
+      .With("holder", "another program");
 }
 
 Presence DirectoryLock::Look(std::string* path) const {
@@ -392,7 +397,8 @@ Error DirectoryLock::StillHeld() const {
     case Presence::kGone:
       return Lost(path);
     case Presence::kUnknown:
-      return Error::System("looking whether " + path + " is still the one that is locked here", errno);
+      return Error::System("looking whether " + path + " is still the one that is locked here", errno)
+          .With("path", path);
   }
   return Error();
 }

@@ -39,7 +39,7 @@ class OpenFile {
 std::string SystemText(int number) { return std::generic_category().message(number); }
 
 Error Unreadable(const std::string& path, const std::string& why) {
-  return Error("STATE_UNREADABLE", path + " cannot be read: " + why + ".").With("path", path);
+  return Error("STATE_UNREADABLE", path + " cannot be read: " + why + ".").With("path", path).WithWhy(why);
 }
 
 Error Unwritable(const std::string& path, int number) {
@@ -47,7 +47,8 @@ Error Unwritable(const std::string& path, int number) {
   const std::string doing = path + " cannot be written";
   return (denial.empty() ? Error::System(doing, number).And(".") : Error("", doing + ": " + denial + "."))
       .WithCode("STATE_UNWRITABLE")
-      .With("path", path);
+      .With("path", path)
+      .WithWhy(denial);
 }
 
 bool IsNothingThere(int number) { return number == ENOENT || number == ENOTDIR; }

@@ -86,7 +86,8 @@ Error LocalStorage::MakeReady() {
   if (std::filesystem::exists(directory_ + "/CURRENT", ignored) &&
       !std::filesystem::exists(MetaDirectory(directory_), ignored)) {
     return Error("INVALID_OPTION", "the backup directory " + directory_ +
-                                       " is a database's own directory. Give it one of its own, best on another disk");
+                                       " is a database's own directory. Give it one of its own, best on another disk")
+        .With("path", directory_);
   }
   return CreateDirectories(MetaDirectory(directory_));
 }
@@ -105,16 +106,17 @@ std::optional<uint64_t> LocalStorage::FreeSpace() const {
 Error LocalStorage::CheckSource(const std::string& database_dir) const {
   const std::string backup = RealPath(directory_);
   if (backup == database_dir) {
-    return Error("INVALID_OPTION",
-                 "the backup directory " + backup +
-                     " is the database's own directory. Give it one of its own, best on another disk");
+    return Error("INVALID_OPTION", "the backup directory " + backup +
+                                       " is the database's own directory. Give it one of its own, best on another disk")
+        .With("path", backup);
   }
   if (IsInside(backup, database_dir)) {
     const std::string below = backup.substr(database_dir.size() + 1);
     const std::string first = below.substr(0, below.find('/'));
     if (first == "archive" || first == "lost" || IsDatabaseFileName(first)) {
       return Error("INVALID_OPTION", "the backup directory " + backup + " lies where RocksDB keeps the files of " +
-                                         database_dir + ". Give it another place, best on another disk");
+                                         database_dir + ". Give it another place, best on another disk")
+          .With("path", backup);
     }
   }
   if (IsInRepositoryPart(backup, database_dir)) {
@@ -131,6 +133,7 @@ Error LocalStorage::CheckTarget(const std::string& database_dir) const {
   return database_dir == backup || IsInRepositoryPart(backup, database_dir)
              ? Error("INVALID_OPTION",
                      "cannot restore to " + database_dir + ": that is the backup directory itself or a part of it")
+                   .With("path", database_dir)
              : Error();
 }
 

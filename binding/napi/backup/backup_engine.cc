@@ -124,7 +124,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     });
   }
 
-  // ({ fileDetails }) -> { backups, corrupt: { backupId, reason }[] }
+  // ({ fileDetails }) -> { backups, corrupt: { backupId, reason, why }[] }
   Napi::Value Survey(const Args& args) {
     const bool details = ReadFlag(args.Env(), "survey options", "fileDetails", args[0]);
     return Read<BackupSurvey>(
@@ -141,6 +141,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
             auto one = Napi::Object::New(env);
             one.Set("backupId", survey.corrupt[i].id);
             one.Set("reason", survey.corrupt[i].reason);
+            one.Set("why", survey.corrupt[i].why);
             corrupt.Set(static_cast<uint32_t>(i), one);
           }
           auto result = Napi::Object::New(env);
@@ -332,7 +333,8 @@ class BackupEngineHandle : public Handle<BackupRepository> {
       return Error("ROCKSDB_NOT_SUPPORTED",
                    "the database " + database.path() +
                        " is open for reading only. A backup needs the handle that writes: another process may change "
-                       "the files under this one.");
+                       "the files under this one.")
+          .With("path", database.path());
     }
     DescribeSource(database, source);
     source->needs_flush = database.NeedsFlushBeforeBackup();

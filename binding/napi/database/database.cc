@@ -307,7 +307,8 @@ Napi::Value DatabaseHandle::tryCatchUpWithPrimary(const Args& args) {
   const Napi::Env env = args.Env();
   const std::shared_ptr<Database>& database = shared_resource(env);
   return Async(env, Lane::kLong, Leases(LeaseOf(env)), [database] {
-    return Error::From(database->db()->TryCatchUpWithPrimary(), "catch up with the primary of " + database->path());
+    return Error::From(database->db()->TryCatchUpWithPrimary(), "catch up with the primary of " + database->path())
+        .With("path", database->path());
   });
 }
 
@@ -386,7 +387,8 @@ Napi::Value DatabaseHandle::mode(const Args& args) {
 Napi::Value DatabaseHandle::identity(const Args& args) {
   const Napi::Env env = args.Env();
   std::string identity;
-  ThrowIfError(env, Error::From(resource(env).db()->GetDbIdentity(identity), "identity of " + resource(env).path()));
+  ThrowIfError(env, Error::From(resource(env).db()->GetDbIdentity(identity), "identity of " + resource(env).path())
+                        .With("path", resource(env).path()));
   return Napi::String::New(env, identity);
 }
 

@@ -111,7 +111,7 @@ async function deleteOneByOne(
       } else {
         await context.recorded(engine, { operation: 'delete', backupId }, () =>
           deletingUnpinned(engine, async (state, { deleteBackups }) => {
-            refuseLostPins({ state });
+            refuseLostPins({ state, location: engine.location });
             await deleteBackups([backupId], { force });
           }),
         );
@@ -261,6 +261,7 @@ function purgeShown(engine: BackupEngine, shown: readonly BackupInfo[], keep: nu
       throw new RocksDBError(
         `the backups in ${engine.location} are not what they were a moment ago, and nothing was deleted: look again, and repeat it`,
         CHANGED,
+        { path: engine.location },
       );
     }
     await purgeOldBackups(keep, { force });

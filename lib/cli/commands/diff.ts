@@ -74,6 +74,7 @@ export const diff = defineCommand({
             throw notFound(
               'COLUMN_FAMILY_NOT_FOUND',
               `neither backup ${from} nor ${to} in ${location} has a column family '${family}'`,
+              { path: location },
             );
           }
           const difference = diffDatabases(a, b, {

@@ -70,7 +70,9 @@ export const gc = defineCommand({
         const plan = await planOf(engine, place);
         const missing = missingPinsLine(await readInventory(engine));
         if (missing !== undefined && !force) {
-          throw new RocksDBError(`nothing was deleted: ${missing}, or with --force.`, 'BACKUP_PINNED');
+          throw new RocksDBError(`nothing was deleted: ${missing}, or with --force.`, 'BACKUP_PINNED', {
+            path: engine.location,
+          });
         }
         if (dryRun) {
           return { json: asJson(plan, plan.restores, true), text: () => planLines(plan) };

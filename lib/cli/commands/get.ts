@@ -35,11 +35,12 @@ export const get = defineCommand({
     const name = options['column-family'] ?? 'default';
     return withBackup(context, DIR, ID, async (db, { backupId }, { location }) => {
       const backup = `backup ${backupId} in ${location}`;
-      const value = await familyOf(db, name, backup).get(key);
+      const value = await familyOf(db, name, location, backupId).get(key);
       if (value === undefined) {
         throw notFound(
           'KEY_NOT_FOUND',
           `${backup} has no key '${bytesAsText(key)}'${name === 'default' ? '' : ` in the column family '${name}'`}`,
+          { path: location, backupId },
         );
       }
       const { out } = context;

@@ -3,13 +3,12 @@ import type { BackupEngineOptions } from '../../backup/backup-options.js';
 import { RateLimiter } from '../../backup/rate-limiter.js';
 import { RocksDBError } from '../../base/errors.js';
 import { formatDuration, formatSize } from '../../base/units.js';
-import { unreadableFor } from '../../manager/unreadable-backups.js';
 import type { BackupInfo, UnreadableBackup } from '../../native/backup-info.js';
 import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, noneUsable, withDirectory } from '../directory.js';
-import { messageOf, UsageError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import { exitOf } from '../exit-codes.js';
 import { warnOfNewerRocksDB } from '../newer-rocksdb.js';
 import { errorAsJson, type Result } from '../output/output.js';
@@ -161,9 +160,9 @@ async function verifyAll(
   for (const info of infos) {
     checks.push(await check(context, engine, order, info));
   }
-  for (const { backupId, reason } of unreadable) {
+  for (const { backupId, reason, why } of unreadable) {
     const message = `backup ${backupId} in ${engine.location} cannot be used: ${reason}`;
-    const error = new RocksDBError(message, 'BACKUP_CORRUPT');
+    const error = new RocksDBError(message, 'BACKUP_CORRUPT', { path: engine.location, backupId, why });
     checks.push({ backupId, checksum: order.how === 'checksum', bytes: 0, durationMs: 0, error });
   }
   return checks.sort((a, b) => a.backupId - b.backupId);
@@ -222,5 +221,6 @@ function whatIsWrong(error: unknown): string {
   if (exitOf(error) !== 'corrupt') {
     return 'could not be checked';
   }
-  return unreadableFor(messageOf(error)) === 'damage' ? 'damaged' : 'could not be read';
+  const why = error instanceof RocksDBError ? error.why : undefined;
+  return why === 'denied' || why === 'io' ? 'could not be read' : 'damaged';
 }

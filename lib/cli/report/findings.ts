@@ -34,7 +34,7 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
       what: `${one ? 'Backup' : 'Backups'} ${ids} cannot be read.`,
       todo: `${byReason(corrupt)
         .map(([why, ids]) =>
-          why === 'damage' ? 'Verify says which file is missing or damaged' : capital(toReadAgain(why, ids.length)),
+          why === 'damaged' ? 'Verify says which file is missing or damaged' : capital(toReadAgain(why, ids.length)),
         )
         .join('. ')}. Nothing is deleted automatically until that is settled.`,
     };

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string>
+#include <variant>
 
 namespace rocksdb_backup {
 namespace {
@@ -46,6 +48,35 @@ TEST(ErrorTest, AFailedCallOfTheSystemTellsWhyAndAFullDiskAsSuch) {
   }
   const Error many = Error::System("cannot make /backups", EMFILE);
   EXPECT_NE(many.message().find("ulimit -n"), std::string::npos) << many.message();
+}
+
+std::string FactOf(const Error& error, const std::string& name) {
+  for (const auto& [key, fact] : error.facts()) {
+    if (key == name) {
+      return std::get<std::string>(fact);
+    }
+  }
+  return "";
+}
+
+TEST(ErrorTest, AnErrorHasFactsAndSuccessHasNone) {
+  EXPECT_EQ(FactOf(Error::From(Status::Busy(), "x").With("path", "/db"), "path"), "/db");
+  EXPECT_TRUE(Error::From(Status::OK(), "x").With("path", "/db").facts().empty());
+  const Error reworded = Error("LOCK_LOST", "it was moved").With("path", "/b/lock").Reworded("given up: it was moved");
+  EXPECT_EQ(reworded.code(), "LOCK_LOST");
+  EXPECT_EQ(reworded.message(), "given up: it was moved");
+  EXPECT_EQ(FactOf(reworded, "path"), "/b/lock");
+}
+
+TEST(ErrorTest, MissingPermissionsAndAFailingDiskAreFacts) {
+  EXPECT_EQ(FactOf(Error::System("cannot list /b", EACCES), "why"), "denied");
+  EXPECT_EQ(FactOf(Error::System("cannot list /b", EPERM), "why"), "denied");
+  EXPECT_EQ(FactOf(Error::System("cannot list /b", EIO), "why"), "io");
+  EXPECT_EQ(FactOf(Error::System("cannot list /b", ENOENT), "why"), "");
+  EXPECT_EQ(FactOf(Error::From(Status::IOError("/b/7.sst", std::strerror(EIO)), "x"), "why"), "io");
+  EXPECT_EQ(FactOf(Error::From(Status::IOError("/b/7.sst", std::strerror(EACCES)), "x"), "why"), "denied");
+  EXPECT_EQ(FactOf(Error::From(Status::Corruption("/b/7.sst", "bad checksum"), "x"), "why"), "");
+  EXPECT_EQ(WhyUnreadable("Corruption: bad checksum of /b/7.sst"), "damaged");
 }
 
 TEST(ErrorTest, AStatusInAStatusOfItsKindSaysTheKindOnce) {
