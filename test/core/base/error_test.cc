@@ -25,7 +25,7 @@ TEST(ErrorTest, AStatusKeepsItsCodeSubcodeSeverityAndWhatWasBeingDone) {
   EXPECT_NE(error.message().find("disk"), std::string::npos) << error.message();
 }
 
-TEST(ErrorTest, WhatStopsADatabaseAndWhatRunsOutOfFilesSaysWhatToDo) {
+TEST(ErrorTest, AStoppedDatabaseAndTooManyOpenFilesSayWhatToDo) {
   for (const auto severity : {Status::kHardError, Status::kFatalError}) {
     const std::string message =
         Error::From(Status(Status::NoSpace("disk", "full"), severity), "write to /db").message();
@@ -36,7 +36,7 @@ TEST(ErrorTest, WhatStopsADatabaseAndWhatRunsOutOfFilesSaysWhatToDo) {
   EXPECT_NE(message.find("ulimit -n"), std::string::npos) << message;
 }
 
-TEST(ErrorTest, AFailedCallOfTheSystemTellsWhyAndAFullDiskAsSuch) {
+TEST(ErrorTest, AFailedSystemCallSaysWhyAndAFullDiskIsNoSpace) {
   const Error denied = Error::System("cannot list /backups", EACCES);
   EXPECT_EQ(denied.code(), "ROCKSDB_IO_ERROR");
   EXPECT_EQ(denied.message(), "cannot list /backups: Permission denied");
@@ -48,7 +48,7 @@ TEST(ErrorTest, AFailedCallOfTheSystemTellsWhyAndAFullDiskAsSuch) {
   EXPECT_NE(many.message().find("ulimit -n"), std::string::npos) << many.message();
 }
 
-TEST(ErrorTest, AStatusInAStatusOfItsKindSaysTheKindOnce) {
+TEST(ErrorTest, ANestedStatusOfTheSameKindNamesTheKindOnce) {
   const Status inner = Status::Corruption("bad checksum of /b/7.sst");
   EXPECT_EQ(Worded(Status::Corruption(Status::Corruption(inner.ToString()).ToString())),
             "Corruption: bad checksum of /b/7.sst");

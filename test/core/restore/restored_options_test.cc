@@ -9,7 +9,7 @@ namespace {
 
 class RestoredOptionsTest : public ScratchTest {
  protected:
-  // As RocksDB itself reads it.
+  // Reads it with RocksDB itself.
   std::string WalDirOf(const std::string& database) {
     rocksdb::ConfigOptions config;
     rocksdb::DBOptions options;

@@ -32,7 +32,7 @@ class LocalFileSystemTest : public BackupTest {
   std::string backups_;
 };
 
-TEST_F(LocalFileSystemTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndHoldsUpNothing) {
+TEST_F(LocalFileSystemTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndNothingHangs) {
   NEEDS_A_DISK();
   for (const bool fifo : {true, false}) {
     files::remove_all(backups_ + "/meta/1");
@@ -89,7 +89,7 @@ TEST_F(LocalFileSystemTest, ALinkInACircleAmongSharedFilesHarmsThoseThatHaveItOn
 }
 
 // The first backup shares its table with the second.
-TEST_F(LocalFileSystemTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere) {
+TEST_F(LocalFileSystemTest, AFailedListingMakesOnlyBackupsWithFilesThereCorrupt) {
   auto options = OptionsFor("backups");
   options.settings.engine.share_table_files = false;
   ASSERT_GOOD(Create(*OpenRepository(options)));
@@ -118,8 +118,8 @@ TEST_F(LocalFileSystemTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere)
   EXPECT_EQ(Ids(*repository), (std::vector<uint32_t>{1, 2, 3}));
 }
 
-// What is missing elsewhere is not explained by it.
-TEST_F(LocalFileSystemTest, ABackupThatLacksAFileDoesNotLackItForAnothersReason) {
+// A listing that fails is not the reason why another file is missing.
+TEST_F(LocalFileSystemTest, AMissingFileIsNotExplainedByAnErrorOfAnotherDirectory) {
   files::remove(backups_ + "/private/1/CURRENT");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
@@ -190,7 +190,7 @@ TEST_F(LocalFileSystemTest, ALinkInPlaceOfADirectoryOfBackupsIsNamedAndNothingIs
   EXPECT_GOOD(Verify(*repository_, 2));
 }
 
-TEST_F(LocalFileSystemTest, AFifoInPlaceOfADirectoryIsNamedAndHoldsUpNothing) {
+TEST_F(LocalFileSystemTest, AFifoInPlaceOfADirectoryIsNamedAndNothingHangs) {
   NEEDS_A_DISK();
   for (const char* part : {"shared_checksum", "private", "meta"}) {
     const std::string directory = backups_ + "/" + part;
@@ -207,7 +207,7 @@ TEST_F(LocalFileSystemTest, AFifoInPlaceOfADirectoryIsNamedAndHoldsUpNothing) {
   EXPECT_GOOD(Verify(*repository_, 2));
 }
 
-TEST_F(LocalFileSystemTest, WhatIsNoDirectoryInPlaceOfOneThatIsNotUsedHarmsNothing) {
+TEST_F(LocalFileSystemTest, AFileInPlaceOfAnUnusedDirectoryHarmsNothing) {
   NEEDS_A_DISK();
   for (const bool fifo : {true, false}) {
     files::remove(backups_ + "/shared");
@@ -231,7 +231,7 @@ TEST_F(LocalFileSystemTest, TheDirectoryItselfMayBeALink) {
   EXPECT_GOOD(Verify(*repository, 3));
 }
 
-TEST_F(LocalFileSystemTest, ALockThatIsALinkOrAFifoIsAnErrorAndWrittenToByNobody) {
+TEST_F(LocalFileSystemTest, ALockThatIsALinkOrAFifoIsAnErrorAndIsNotWrittenTo) {
   NEEDS_A_DISK();
   for (const char* name : {kLockFileName, kOtherLockFileName}) {
     const std::string lock = backups_ + "/" + name;
