@@ -62,7 +62,7 @@ export class Interrupts {
       return;
     }
     this.#first = { name, at: this.#now() };
-    this.#say(name === 'SIGINT' ? 'stopping; Ctrl-C once more to exit at once' : `stopping, because of ${name}`);
+    this.#say(name === 'SIGINT' ? 'stopping; press Ctrl-C again to exit at once' : `stopping, because of ${name}`);
     this.#controller.abort(new StoppedError(`stopped by ${name === 'SIGINT' ? 'Ctrl-C' : name}`));
   }
 }

@@ -113,7 +113,7 @@ function onBrokenPipe(interrupts: Interrupts, keepsRunning: boolean): void {
       process.exit(exitCodes.failed.number);
     }
     if (keepsRunning) {
-      interrupts.stop('nobody reads the log any more');
+      interrupts.stop('no program reads the log any more');
       return;
     }
     process.exit(process.exitCode ?? exitCodes.ok.number);

@@ -56,7 +56,7 @@ export function planOf(
   const damage =
     ids.length === 0
       ? undefined
-      : `backups are damaged, or share a file with one that is: ${ids.join(', ')}. Verify them ${checking}, and delete those that fail, first`;
+      : `backups are damaged, or share a damaged file: ${ids.join(', ')}. Verify them ${checking}, and delete those that fail, first`;
   const forbidden = state.pinsLost ?? damage ?? whyUnreadableForbid(corrupt);
   return planRetention(retentionBackups(inventory), policy, now, { ...options, forbidden });
 }

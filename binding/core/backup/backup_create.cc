@@ -222,8 +222,9 @@ Error NewId(const EngineSettings& settings, const BackupEngineSession& session, 
   // No id follows the last one, and to the BackupEngine the id before the last means "the latest".
   if (latest >= std::numeric_limits<uint32_t>::max() - 2) {
     return Error("BACKUP_CORRUPT", MetaPath(settings.root(), latest) +
-                                       " uses up the last backup id there is, so no other can follow. No BackupEngine "
-                                       "counts that far: remove this file, or back up to another directory.");
+                                       " has the highest possible backup id, so no other backup can follow. No "
+                                       "BackupEngine writes such an id: remove this file, or back up to another "
+                                       "directory.");
   }
   *id = latest + 1;
   // A storage that lists a new backup too late would let this one take its place.
@@ -343,9 +344,9 @@ Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
   const std::string doing = "backup of " + request.source.path + " to " + settings.name();
   const std::vector<uint32_t>& corrupt = session.corrupt_ids();
   if (!corrupt.empty() && status.IsAborted()) {
-    return Error("BACKUP_CORRUPT", doing + " failed over what belongs to " +
+    return Error("BACKUP_CORRUPT", doing + " failed because of a file of " +
                                        (corrupt.size() == 1 ? "backup " : "one of the backups ") + JoinIds(corrupt) +
-                                       ", unreadable at present: " + Worded(status) + ".")
+                                       ", which cannot be read at present: " + Worded(status) + ".")
         .Advise("bringBackOrGiveUp");
   }
   return Error::From(status, doing);

@@ -280,7 +280,7 @@ void BackupEngineSession::Survey(const std::vector<uint32_t>& metas) {
       }
       reasons_[info.backup_id] = Worded(status);
     } catch (const std::out_of_range&) {
-      reasons_[info.backup_id] = "its meta file names a file as no BackupEngine does";
+      reasons_[info.backup_id] = "its meta file has a file name that no BackupEngine writes";
     }
     corrupt_ids_.push_back(info.backup_id);
   }

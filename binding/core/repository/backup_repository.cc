@@ -123,7 +123,7 @@ Error BackupRepository::Create(const CreateRequest& request, const std::shared_p
   }
   // If the lock was lost, nothing could be removed, so that error is more important than a stop.
   if (!error.ok() && !operation->Fail() && error.code() != "LOCK_LOST") {
-    return Error("BACKUP_STOPPED", doing + " was stopped; what it had copied is removed again");
+    return Error("BACKUP_STOPPED", doing + " was stopped; its files were removed");
   }
   return error;
 }
@@ -243,7 +243,7 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     if (!corrupt.empty() && !force) {
       return Error("BACKUP_CORRUPT", what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
                                          JoinIds(corrupt) + " cannot be read: " + session->ReasonOf(corrupt.front()) +
-                                         ". RocksDB would delete for good whatever files only they use.")
+                                         ". RocksDB would delete all files that only they use.")
           .With("path", directory())
           .With("backupId", uint64_t{corrupt.front()})
           .Advise("bringBackOrForce");

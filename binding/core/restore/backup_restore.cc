@@ -64,10 +64,10 @@ Error CheckReplacedDatabase(const EngineSettings& settings, const BackupDescript
       HasTablesOf(rocksdb::FileSystem::Default(), target, backup.database)) {
     return Error();
   }
-  return Error("DATABASE_DIFFERS",
-               "cannot restore to " + target + ": it holds another database, whose id is " + there + "; backup " +
-                   std::to_string(backup.id) + " in " + settings.name() + " is of " + backup.database +
-                   ". A database that was made anew in the place of a lost one is another one, too.")
+  return Error("DATABASE_DIFFERS", "cannot restore to " + target + ": it holds another database, whose id is " + there +
+                                       "; backup " + std::to_string(backup.id) + " in " + settings.name() + " is of " +
+                                       backup.database +
+                                       ". A new database in the place of a lost one is also another database.")
       .With("path", target)
       .With("backupId", uint64_t{backup.id})
       .With("databaseId", there)

@@ -83,7 +83,7 @@ Error NotePlaceOfLog(const std::string& database_dir, const std::string& wal_dir
       status = env->RenameFile(temporary, path);
     }
   }
-  return Error::From(status, "noting in " + path + " where the log of the restored database is");
+  return Error::From(status, "writing the directory of the restored log to " + path);
 }
 
 }  // namespace rocksdb_backup

@@ -262,7 +262,7 @@ TEST_F(LocalFileSystemTest, AMetaThatIsWrongAboutASharedFileMakesNoOtherBackupCo
   EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{2});
   EXPECT_GOOD(Verify(*repository_, 1));
   const Error error = Verify(*repository_, 2);
-  EXPECT_NE(error.message().find("meta/2 is not as it was written"), std::string::npos) << error.message();
+  EXPECT_NE(error.message().find("meta/2 was changed: it has "), std::string::npos) << error.message();
   EXPECT_CODE(repository_->Delete(1, false), "BACKUP_CORRUPT");
   EXPECT_GOOD(repository_->Delete(2, true));
   EXPECT_GOOD(Verify(*repository_, 1));
