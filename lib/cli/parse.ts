@@ -13,7 +13,7 @@ export interface Parsed {
 }
 
 /** The parts of a command line that are read first, even if the rest of it is wrong. */
-export interface Glance {
+export interface EarlyParts {
   /** The first word that is not an option. */
   commandName: string | undefined;
   json: boolean;
@@ -81,7 +81,7 @@ function tokensOf(argv: readonly string[], commands: readonly Command[]): Token[
   });
 }
 
-export function glance(argv: readonly string[], commands: readonly Command[]): Glance {
+export function parseEarlyParts(argv: readonly string[], commands: readonly Command[]): EarlyParts {
   const tokens = tokensOf(argv, commands);
   const has = (name: string) => tokens.some((token) => token.kind === 'option' && token.name === name);
   const color = tokens.find((token): token is OptionToken => token.kind === 'option' && token.name === 'color')?.value;

@@ -10,7 +10,7 @@ import { commandTable } from '../../lib/cli/command-table.js';
 import { commands } from '../../lib/cli/commands/index.js';
 import { exitCodes } from '../../lib/cli/exit-codes.js';
 import { latestBefore } from '../../lib/cli/find-before.js';
-import { glance, parseLine } from '../../lib/cli/parse.js';
+import { parseEarlyParts, parseLine } from '../../lib/cli/parse.js';
 import { schemaText, withReference } from '../../lib/cli/reference.js';
 import { parseTime } from '../../lib/cli/time.js';
 import { cli, cliAnswer, environment } from '../fixtures/cli.js';
@@ -278,11 +278,11 @@ t.test('with --json an error is one JSON value on stdout, and a sentence on stde
   t.same(json, { error: { code: 'USAGE', message: "there is no command 'lst'; did you mean 'list'?", exitCode: 2 } });
   t.equal(code, 2);
   t.match(stderr, /^rocksdb-backup: error: there is no command 'lst'.*\n {2}try: rocksdb-backup --help\n$/);
-  t.ok(glance(['x', '--json', '--bad'], commands).json, 'also where the rest of the line is wrong');
+  t.ok(parseEarlyParts(['x', '--json', '--bad'], commands).json, 'also where the rest of the line is wrong');
   t.match(
-    glance(['create', '-dash/db', 'b5'], commands),
+    parseEarlyParts(['create', '-dash/db', 'b5'], commands),
     { help: false, quiet: false },
     'a path is no cluster of letters',
   );
-  t.match(glance(['create', '-hq'], commands), { help: true, quiet: true });
+  t.match(parseEarlyParts(['create', '-hq'], commands), { help: true, quiet: true });
 });

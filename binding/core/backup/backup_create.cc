@@ -274,7 +274,7 @@ Error CheckDatabase(BackupEngineSession& session, const std::string& directory, 
 
 // Makes a backup keep all its files to itself, so that it takes over none. The first backup in a repository takes over
 // none anyway. It writes its files where backups share them, so that later backups need not copy them again.
-void StandAlone(EngineSettings* settings) {
+void ShareNoFiles(EngineSettings* settings) {
   std::vector<std::string> metas;
   const std::string directory = MetaDirectory(settings->root());
   const IOStatus status = settings->files()->GetChildren(directory, IOOptions(), &metas, nullptr);
@@ -394,7 +394,7 @@ Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPl
     }
   }
   if (request.full && is_there) {
-    StandAlone(&settings);
+    ShareNoFiles(&settings);
   }
   rocksdb::LiveFilesStorageInfoOptions options;
   options.wal_size_for_flush = std::numeric_limits<uint64_t>::max();  // a plan writes nothing
@@ -418,7 +418,7 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
   }
   RemoveTemporaryMetas(settings);
   if (request.full) {
-    StandAlone(&settings);
+    ShareNoFiles(&settings);
   }
   std::shared_ptr<const DirectoryPicture> picture = LookAt(settings, Records::kRead);
   if (picture != nullptr && !picture->AsWritten()) {

@@ -224,7 +224,7 @@ Error CopyBackup(const EngineSettings& settings, const RestoreRequest& request,
   const uint32_t id = begun->reading.backup.id;
   session.ExpectBackupFiles(begun->reading.backup);
   if (!target.syncs()) {
-    session.SpareDatabaseSyncs();
+    session.SkipDatabaseSyncs();
   }
   Error error = Guarded(settings.name(), [&] {
     const rocksdb::IOStatus status =
@@ -256,7 +256,8 @@ Error CompleteStaged(Begun* begun, const std::vector<ReusableFile>& reused) {
     linked.push_back(file.in_database);
   }
   Error error = target.TakeLinked(linked);
-  return error.ok() ? NotePlaceOfLog(target.staged_database_dir(), target.separate_wal_dir(), target.syncs()) : error;
+  return error.ok() ? WriteWalDirToOptions(target.staged_database_dir(), target.separate_wal_dir(), target.syncs())
+                    : error;
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ std::string WithPlaceOfLog(std::string text, const std::string& wal_dir) {
 
 }  // namespace
 
-Error NotePlaceOfLog(const std::string& database_dir, const std::string& wal_dir, bool sync) {
+Error WriteWalDirToOptions(const std::string& database_dir, const std::string& wal_dir, bool sync) {
   std::string path;
   if (Error error = FindOptionsFile(database_dir, &path); !error.ok() || path.empty()) {
     return error;

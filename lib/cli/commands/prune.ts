@@ -77,7 +77,7 @@ export const prune = defineCommand({
         if (order.dryRun) {
           return { json: answer([]), text: () => lines };
         }
-        const refusal = whyNothingGoes(planned);
+        const refusal = refusalOf(planned);
         if (refusal !== undefined) {
           if (quiet) {
             context.out.warn(`nothing was deleted in ${engine.location}: ${refusal}`);
@@ -151,7 +151,7 @@ async function planAfterVerify(context: Context, engine: BackupEngine, order: Or
 }
 
 /** Why nothing is deleted. Also set if nothing would be deleted anyway: an unreadable backup still makes the command fail. */
-function whyNothingGoes({ plan, inventory }: Planned): string | undefined {
+function refusalOf({ plan, inventory }: Planned): string | undefined {
   if (plan.delete.length > 0) {
     return undefined;
   }
