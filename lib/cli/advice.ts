@@ -4,26 +4,29 @@ import type { Advice } from '../base/advice.js';
 
 /** An empty text: on the command line there is nothing to do about it. */
 export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
-  bringBackOrForce: 'If their files are only missing for now, bring them back; to give them up, pass --force.',
-  bringBackOrGiveUp: 'Bring the missing files back, or give the backup up with rocksdb-backup delete --force.',
+  bringBackOrForce: 'If their files are only missing for now, bring them back. To give them up, pass --force.',
+  bringBackOrGiveUp: 'Bring the missing files back, or give up the backup with rocksdb-backup delete --force.',
   checkPath: 'Check the path.',
   closeThereOrReadOnly: 'Back it up from inside that process with BackupManager, or stop the service first.',
   createIfMissing: 'Check the path.',
-  drillElsewhere: 'Free some space, or name another place with --directory.',
-  freeSpaceForBackup: 'Free some space, delete old backups, or pass --no-space-check to try all the same.',
-  freeSpaceForRestore: 'Free some space, or pass --no-space-check to try all the same.',
-  includeDamaged: 'If that was repaired, verify it with checksums; pass --include-damaged to try it as it is.',
-  listUnreadable: 'rocksdb-backup list tells which backups cannot be used.',
-  nameMergeOperator: 'Name the merge operator with --merge-operator, or remove the file if nothing was ever merged.',
-  nameSimilarMergeOperator: 'Name one that does the same with --merge-operator; any will do if nothing was merged.',
+  drillElsewhere: 'Free some space, or choose another place with --directory.',
+  freeSpaceForBackup: 'Free some space, delete old backups, or pass --no-space-check to try anyway.',
+  freeSpaceForRestore: 'Free some space, or pass --no-space-check to try anyway.',
+  includeDamaged: 'If the damage was repaired, verify it with checksums. Pass --include-damaged to try it anyway.',
+  listUnreadable: 'rocksdb-backup list shows which backups cannot be used.',
+  nameMergeOperator:
+    'Name the merge operator with --merge-operator, or remove the file if the database has no merged values.',
+  nameSimilarMergeOperator:
+    'Name an operator that does the same with --merge-operator. Any operator works if the database has no merged values.',
   openInPlace: 'Read it with get, scan and diff, or move it.',
   openToWrite: '',
   orOpenReadOnly: '',
   otherWalDirectory: 'Choose a new directory with --wal-dir, or move these files away first.',
   overwrite:
-    'Restore to a new one, or pass --overwrite, which replaces the database there once the restored one is complete and leaves ' +
-    'other files where they are.',
-  replaceOtherDatabase: 'Restore to a new directory, or pass --allow-other-database, which replaces what is there.',
+    'Restore to a new directory, or pass --overwrite, which replaces the database when the restored one is complete, and ' +
+    'keeps all other files.',
+  replaceOtherDatabase:
+    'Restore to a new directory, or pass --allow-other-database, which replaces the database there.',
   shareRepository:
-    'Back it up to a directory of its own; or, if both are to be in one, pass --allow-other-database once.',
+    'Back it up to its own directory. To keep both databases in one directory, pass --allow-other-database once.',
 };

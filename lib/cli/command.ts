@@ -112,24 +112,28 @@ export function defineCommand<const P extends readonly PositionalSpec[], const O
 
 /** The options of every command. */
 export const commonOptions = {
-  json: { type: 'flag', summary: 'answer with one JSON value on stdout, also for errors' },
-  quiet: { type: 'flag', short: 'q', summary: 'print errors only, and what was asked for in its shortest form' },
+  json: { type: 'flag', summary: 'print one JSON value on stdout, also for errors' },
+  quiet: { type: 'flag', short: 'q', summary: 'print only errors and the shortest form of the result' },
   color: {
     type: 'choice',
     choices: ['auto', 'always', 'never'],
     placeholder: 'WHEN',
-    summary: 'use colours; auto means on a terminal, unless NO_COLOR is set',
+    summary: 'use colours; auto: on a terminal, unless NO_COLOR is set',
     default: 'auto',
   },
   help: { type: 'flag', short: 'h', summary: 'show this help' },
 } as const satisfies OptionSpecs;
 
 const destructiveOptions = {
-  yes: { type: 'flag', short: 'y', summary: 'do it without asking; needed where there is no terminal' },
+  yes: { type: 'flag', short: 'y', summary: 'do it without asking; required if there is no terminal' },
 } as const satisfies OptionSpecs;
 
 const recordedOptions = {
-  'audit-log': { type: 'path', placeholder: 'FILE', summary: 'append what was done, as a JSON line, to this file too' },
+  'audit-log': {
+    type: 'path',
+    placeholder: 'FILE',
+    summary: 'also append a JSON line about each operation to this file',
+  },
 } as const satisfies OptionSpecs;
 
 /** The values of options that only destructive or recorded commands have. In other commands they look as if they were not given. */

@@ -81,8 +81,8 @@ export class Context {
     const { stderr, json } = this.out;
     if (json || this.#stdin.isTTY !== true || stderr.isTTY !== true) {
       throw new UsageError(
-        `${plan.map(unstyled).filter(Boolean).join(' ')} There is nobody to ask${json ? ' with --json' : ', for this is no terminal'}, and nothing was done: ` +
-          'pass --yes to do it without being asked.',
+        `${plan.map(unstyled).filter(Boolean).join(' ')} The command cannot ask ${json ? 'with --json' : 'without a terminal'}, and nothing was done: ` +
+          'pass --yes to do it without a question.',
       );
     }
     for (const line of plan) {

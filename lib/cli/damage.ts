@@ -23,9 +23,9 @@ export async function notingDamage<T>(
       tellUnread(context, location, cause);
       return;
     }
-    const mend = isFullDisk(cause) ? 'Make room' : 'Mend that';
+    const mend = isFullDisk(cause) ? 'Free some space' : 'Fix that';
     const again = proves === 'drill' ? 'drill' : 'verify';
-    const text = `what was found ${found} in ${location} was not remembered: ${reasonOf(cause)}. ${mend}, and ${again} again`;
+    const text = `a backup in ${location} was found ${found}, but that could not be saved: ${reasonOf(cause)}. ${mend}, and ${again} again`;
     context.warnOnce([text, reasonOf(cause)], text);
   });
   return manager.notingDamage(state, engine, info, { proves, now: Date.now }, async () => {
@@ -56,6 +56,6 @@ export async function damagedToShare(context: Context, dir: string): Promise<num
 }
 
 function tellUnread(context: Context, location: string, cause: unknown): void {
-  const why = `what is remembered of ${location} cannot be read, and nothing is added to it: ${reasonOf(cause)}`;
+  const why = `the state of ${location} cannot be read, and nothing is added to it: ${reasonOf(cause)}`;
   context.warnOnce([reasonOf(cause)], why);
 }

@@ -103,9 +103,9 @@ function checkLogIsThere(path: string, options: string, walDir: string | undefin
   if (hasLogs(noted) || !hasLogs(path)) {
     const place = resolve(noted);
     throw new UsageError(
-      `the database ${path} was last opened with its write-ahead log in ${place}${isThere(noted) ? '' : ', which is not there'}; ` +
-        'without it, what is only there would be missing from the backup. ' +
-        `Pass --wal-dir with the directory where it is now: ${path} if there is no other.`,
+      `the database ${path} was last opened with its write-ahead log in ${place}${isThere(noted) ? '' : ', which does not exist'}; ` +
+        'without that log, its data would be missing from the backup. ' +
+        `Pass --wal-dir with the directory of the log: ${path} if there is no other.`,
     );
   }
 }

@@ -83,7 +83,7 @@ export async function findBackup(
   const unreadable = corrupt.map((backup) => backup.backupId).filter((other) => other > backupId);
   if (unreadable.length > 0) {
     context.out.warn(
-      `${backupsNamed(unreadable)} in ${engine.location} cannot be read; the latest that can is ${backupId}`,
+      `${backupsNamed(unreadable)} in ${engine.location} cannot be read; the latest readable backup is ${backupId}`,
     );
   }
   const databases = byDatabase(backups);
@@ -118,8 +118,8 @@ export function warnOfPassed(
 ): void {
   if (passed.length > 0) {
     context.out.warn(
-      `${backupsNamed(passed)} in ${location} ${passed.length === 1 ? 'is' : 'are'} known to be damaged, and passed over for ${chosen}. ` +
-        'verify --checksum says whether that still holds; --include-damaged takes the latest as it is.',
+      `${backupsNamed(passed)} in ${location} ${passed.length === 1 ? 'is' : 'are'} known to be damaged; ${chosen} is used instead. ` +
+        'verify --checksum checks whether the damage still exists; --include-damaged uses the latest anyway.',
     );
   }
 }
@@ -139,7 +139,7 @@ export function noneUsable(
     `${location} has no backup that can be used.` +
       (damaged.length === 0
         ? ''
-        : ` ${capital(backupsNamed(damaged))} ${damaged.length === 1 ? 'is' : 'are'} known to be damaged: --include-damaged takes the latest as it is.`) +
+        : ` ${capital(backupsNamed(damaged))} ${damaged.length === 1 ? 'is' : 'are'} known to be damaged: --include-damaged uses the latest anyway.`) +
       (latest === undefined
         ? ''
         : ` ${capital(backupsNamed(unreadable))} cannot be read. Backup ${latest.backupId}: ${latest.reason}`),

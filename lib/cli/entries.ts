@@ -13,7 +13,7 @@ export const columnFamily = {
   summary: 'the column family',
   default: 'default',
 } as const;
-export const hex = { type: 'flag', summary: 'keys on the command line are given in hexadecimal' } as const;
+export const hex = { type: 'flag', summary: 'keys on the command line are hexadecimal' } as const;
 
 /** Converts a key on the command line to bytes. */
 export function keyOf(text: string, isHex: boolean, name: string): Buffer {
@@ -21,7 +21,7 @@ export function keyOf(text: string, isHex: boolean, name: string): Buffer {
     const bytes = textAsBytes(text);
     if (bytes === undefined) {
       throw new UsageError(
-        `${name} has a backslash that is no escape: '${text}'. A backslash is written \\\\, a byte \\xNN, as scan prints them`,
+        `${name} has a backslash that is not an escape: '${text}'. Write a backslash as \\\\ and a byte as \\xNN, as scan prints them`,
       );
     }
     return bytes;

@@ -6,9 +6,9 @@ export const exitCodes = {
   failed: { number: 1, meaning: 'it failed; the message says why' },
   usage: { number: 2, meaning: 'the command line or the configuration is wrong; nothing was done' },
   notFound: { number: 3, meaning: 'there is no such database, directory of backups, backup, column family or key' },
-  locked: { number: 4, meaning: 'the database, the directory or the backup is in use by somebody else' },
+  locked: { number: 4, meaning: 'another process or operation uses the database, the directory or the backup' },
   corrupt: { number: 5, meaning: 'a backup or a database is damaged, or cannot be read' },
-  stopped: { number: 6, meaning: 'it was stopped (Ctrl-C, SIGTERM, SIGHUP), or the question was answered with no' },
+  stopped: { number: 6, meaning: 'it was stopped (Ctrl-C, SIGTERM, SIGHUP), or the answer to the question was no' },
   differs: { number: 7, meaning: 'diff found differences' },
 } as const;
 

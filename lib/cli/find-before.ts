@@ -70,7 +70,7 @@ export async function findBefore(
   const next = infos.find(({ backupId }) => backupId > found.backupId)?.backupId ?? Number.POSITIVE_INFINITY;
   const passed = corrupt.filter((id) => id > found.backupId && id < next);
   if (passed.length > 0) {
-    context.out.warn(`${backupsNamed(passed)} may have been nearer to ${localTime(before)}, and cannot be read`);
+    context.out.warn(`${backupsNamed(passed)} cannot be read, and may be nearer to ${localTime(before)}`);
   }
   const meant = latestBefore(infos, before)?.found.backupId ?? found.backupId;
   warnOfPassed(
@@ -82,8 +82,8 @@ export async function findBefore(
   if (contradicting.length > 0) {
     const those = contradicting.map(({ backupId, timestamp }) => `${backupId} (${localTime(timestamp)})`).join(', ');
     context.out.warn(
-      `a clock was wrong: the numbers of the backups do not follow their times. By the times, it is backup ${found.backupId} ` +
-        `(${localTime(found.timestamp)}); by the numbers, ${those} would count too. Pass --id if another one is meant`,
+      `a clock was wrong: the ids of the backups do not follow their times. By the times, it is backup ${found.backupId} ` +
+        `(${localTime(found.timestamp)}); by the ids, ${those} would be earlier too. Pass --id to choose another one`,
     );
   }
   return found;

@@ -100,7 +100,7 @@ export function generalHelp(commands: readonly Command[], columns: number, style
     `${style.bold('Usage:')} rocksdb-backup COMMAND [arguments] [options]`,
     '',
     ...wrap(
-      'Backs up RocksDB databases, and brings them back. DB is the directory of a database, DIR one of backups, ID the number ' +
+      'Backs up and restores RocksDB databases. DB is the directory of a database, DIR a directory of backups, ID the number ' +
         "of a backup or 'latest'.",
       columns,
     ),
@@ -115,9 +115,9 @@ export function generalHelp(commands: readonly Command[], columns: number, style
     ...definitions([...optionEntries(commonOptions), ['-V, --version', 'show the version'] as const], columns),
     '',
     style.bold('When the disk has died'),
-    '  rocksdb-backup list DIR                 # what there is',
-    '  rocksdb-backup verify DIR --checksum    # whether the latest is whole',
-    '  rocksdb-backup restore DIR DB           # brings it back, to a new directory',
+    '  rocksdb-backup list DIR                 # list the backups',
+    '  rocksdb-backup verify DIR --checksum    # check the latest',
+    '  rocksdb-backup restore DIR DB           # restore it to a new directory',
     '',
     style.bold('Exit codes'),
     ...definitions(
@@ -128,6 +128,6 @@ export function generalHelp(commands: readonly Command[], columns: number, style
       columns,
     ),
     '',
-    'rocksdb-backup COMMAND --help tells more of each.',
+    'rocksdb-backup COMMAND --help shows the help of a command.',
   ];
 }

@@ -4,7 +4,7 @@ import { AT_ONCE } from './exit-codes.js';
 type StopSignal = keyof typeof AT_ONCE;
 
 /** Within this many milliseconds, the same signal counts only once: npx passes on a signal that the terminal has already sent. */
-const SAME_WISH_MS = 300;
+const SAME_SIGNAL_MS = 300;
 
 /**
  * Handles signals that ask to stop. The first one aborts the running operation, which then leaves nothing half done. The second one ends
@@ -54,7 +54,7 @@ export class Interrupts {
   }
 
   #received(name: StopSignal): void {
-    if (this.#first?.name === name && this.#now() - this.#first.at < SAME_WISH_MS) {
+    if (this.#first?.name === name && this.#now() - this.#first.at < SAME_SIGNAL_MS) {
       return;
     }
     if (this.signal.aborted) {
@@ -62,7 +62,7 @@ export class Interrupts {
       return;
     }
     this.#first = { name, at: this.#now() };
-    this.#say(name === 'SIGINT' ? 'stopping; Ctrl-C once more to exit at once' : `stopping, because of ${name}`);
+    this.#say(name === 'SIGINT' ? 'stopping; press Ctrl-C again to exit at once' : `stopping, because of ${name}`);
     this.#controller.abort(new StoppedError(`stopped by ${name === 'SIGINT' ? 'Ctrl-C' : name}`));
   }
 }

@@ -13,8 +13,8 @@ export function newerRocksDB(infos: readonly BackupInfo[]): string {
   const ids = ranges(newer.map(({ backupId }) => backupId));
   return (
     `${newer.length === 1 ? `backup ${ids} is` : `backups ${ids} are`} of a database that RocksDB ${versions} wrote, with tables ` +
-    `that RocksDB ${engineInfo().rocksdb}, which this program has, cannot read. Verifying and restoring work all the same; ` +
-    `to open what was restored needs RocksDB ${versions} or newer`
+    `that RocksDB ${engineInfo().rocksdb}, which this program has, cannot read. Verify and restore work anyway; ` +
+    `opening the restored database needs RocksDB ${versions} or newer`
   );
 }
 

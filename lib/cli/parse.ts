@@ -13,7 +13,7 @@ export interface Parsed {
 }
 
 /** The parts of a command line that are read first, even if the rest of it is wrong. */
-export interface Glance {
+export interface EarlyParts {
   /** The first word that is not an option. */
   commandName: string | undefined;
   json: boolean;
@@ -81,7 +81,7 @@ function tokensOf(argv: readonly string[], commands: readonly Command[]): Token[
   });
 }
 
-export function glance(argv: readonly string[], commands: readonly Command[]): Glance {
+export function parseEarlyParts(argv: readonly string[], commands: readonly Command[]): EarlyParts {
   const tokens = tokensOf(argv, commands);
   const has = (name: string) => tokens.some((token) => token.kind === 'option' && token.name === name);
   const color = tokens.find((token): token is OptionToken => token.kind === 'option' && token.name === 'color')?.value;
@@ -114,7 +114,7 @@ export function parseLine(argv: readonly string[], commands: readonly Command[],
     if (token.kind === 'option') {
       const spec = findOption(token, command, specs);
       if (given.has(token.name) && spec.type !== 'flag') {
-        throw new UsageError(`${token.rawName} is there twice`, helpOf(command));
+        throw new UsageError(`${token.rawName} is given twice`, helpOf(command));
       }
       given.add(token.name);
       options[token.name] = optionValue(token, spec, now);
@@ -180,7 +180,7 @@ function findOption(token: OptionToken, command: Command, specs: OptionSpecs): O
   const advice = token.rawName.startsWith('--')
     ? didYouMean(token.name, Object.keys(specs), (near) => `'--${near}'`)
     : token.rawName.includes('/')
-      ? `; a path that begins with '-' is given as './${token.rawName}'`
+      ? `; write a path that begins with '-' as './${token.rawName}'`
       : '';
   throw new UsageError(`${command.name} has no option '${token.rawName}'${advice}`, helpOf(command));
 }
@@ -189,15 +189,15 @@ function optionValue(token: OptionToken, spec: OptionSpec, now: Date): unknown {
   const { rawName: name, value, inlineValue } = token;
   if (spec.type === 'flag') {
     if (value !== undefined) {
-      throw new UsageError(`${name} takes no value, and '${value}' was given`);
+      throw new UsageError(`${name} takes no value, but got '${value}'`);
     }
     return true;
   }
   if (value === undefined || (value.startsWith('-') && !inlineValue && spec.type !== 'integer')) {
-    throw new UsageError(`${name} needs a value; one that begins with '-' is given as ${name}=${value ?? 'VALUE'}`);
+    throw new UsageError(`${name} needs a value; write a value that begins with '-' as ${name}=${value ?? 'VALUE'}`);
   }
   if (value === '') {
-    throw new UsageError(`${name} needs a value, and an empty one was given`);
+    throw new UsageError(`${name} needs a value that is not empty`);
   }
   return convert(name, value, spec, now);
 }

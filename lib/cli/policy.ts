@@ -13,14 +13,17 @@ export const policyOptions = {
   'keep-weekly': keep('the newest of each of the last N weeks that have backups'),
   'keep-monthly': keep('the newest of each of the last N months that have backups'),
   'keep-yearly': keep('the newest of each of the last N years that have backups'),
-  'keep-within': { type: 'duration', summary: 'keep all that are so much older than the newest at most, such as 7d' },
-  'max-backups': { type: 'integer', summary: 'so many at most' },
-  'max-bytes': { type: 'size', summary: 'so many bytes on the disk at most, such as 500GB' },
+  'keep-within': {
+    type: 'duration',
+    summary: 'keep all backups that are at most this much older than the newest, such as 7d',
+  },
+  'max-backups': { type: 'integer', summary: 'keep at most N backups' },
+  'max-bytes': { type: 'size', summary: 'use at most this much space on the disk, such as 500GB' },
   timezone: {
     type: 'text',
     placeholder: 'ZONE',
-    summary: 'whose hours, days and weeks',
-    default: 'UTC, as of BackupManager',
+    summary: 'the time zone of hours, days and weeks',
+    default: 'UTC, as with BackupManager',
   },
 } as const satisfies OptionSpecs;
 

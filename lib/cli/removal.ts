@@ -16,7 +16,7 @@ export function deletionPlan(location: string, backups: readonly BackupInfo[], f
   const which = backups.map(({ backupId, timestamp }) => `${backupId} (begun ${localTime(timestamp)})`).join(', ');
   return [
     `This deletes ${backups.length === 1 ? 'backup' : `${backups.length} backups,`} ${which} in ${safe(location)}, and frees ${formatSize(freed)}.`,
-    left === 0 ? 'No backup is left then.' : `${left} ${left === 1 ? 'is' : 'are'} left then.`,
+    left === 0 ? 'No backup is left afterwards.' : `${left} ${left === 1 ? 'is' : 'are'} left afterwards.`,
   ];
 }
 
@@ -40,7 +40,7 @@ export function unreadableLine({ corrupt }: Inventory): string {
   const latest = corrupt.at(-1);
   const why = latest?.why ?? 'damaged';
   const todo = why === 'damaged' ? '' : `. ${capital(toReadAgain(why))}`;
-  return `${which} cannot be read, and nothing goes before that is settled. Backup ${latest?.backupId}: ${safe(latest?.reason ?? '')}${todo}`;
+  return `${which} cannot be read, and nothing is deleted until this is resolved. Backup ${latest?.backupId}: ${safe(latest?.reason ?? '')}${todo}`;
 }
 
 /** The error code if a backup has changed since it was decided to delete it. */
@@ -58,7 +58,7 @@ export async function deleteShown(
     const gone = await deleteUnlessPinned(engine, { backupId, timestamp }, options);
     if (gone === undefined) {
       throw new RocksDBError(
-        `backup ${backupId} in ${engine.location} was left alone: it is not what it was when that was decided, or was pinned since`,
+        `backup ${backupId} in ${engine.location} was not deleted: it has changed since the decision, or it was pinned`,
         CHANGED,
         { path: engine.location, backupId },
       );
@@ -82,7 +82,7 @@ export function missingPinsLine(inventory: Pick<Inventory, 'backups' | 'corrupt'
   }
   const [are, their, them] =
     ids.length === 1 ? ['is', 'its meta file was', 'it'] : ['are', 'their meta files were', 'them'];
-  return `${capital(backupsNamed(ids))}, pinned, ${are} not there any more: ${their} removed, or another program deleted ${them}. If files are left, bring the meta back to meta/ before anything is deleted or backed up; or give up on ${them} with unpin`;
+  return `${capital(backupsNamed(ids))}, pinned, ${are} missing: ${their} removed, or another program deleted ${them}. If their other files still exist, bring the meta back to meta/ before anything is deleted or backed up. Otherwise unpin ${them}`;
 }
 
 /** Refuses to delete pinned backups. They are kept until they are unpinned, whoever asks. */

@@ -7,12 +7,12 @@ import { exitCodes, exitOf } from './exit-codes.js';
 import { commandHelp, generalHelp } from './help.js';
 import { Interrupts } from './interrupts.js';
 import { Output } from './output/output.js';
-import { findCommand, glance, parseLine } from './parse.js';
+import { findCommand, parseEarlyParts, parseLine } from './parse.js';
 
 /** Runs one command line in this process. Returns the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
   const commands = commandTable();
-  const seen = glance(argv, commands);
+  const seen = parseEarlyParts(argv, commands);
   const { stdout, stderr, stdin } = process;
   const out = new Output({ stdout, stderr, json: seen.json, quiet: seen.quiet, color: seen.color, env: process.env });
   const interrupts = new Interrupts((text) => {
@@ -64,7 +64,7 @@ export function version(): string {
 function helpWanted(
   argv: readonly string[],
   commands: readonly Command[],
-  seen: ReturnType<typeof glance>,
+  seen: ReturnType<typeof parseEarlyParts>,
   out: Output,
 ) {
   if (seen.version) {
@@ -113,7 +113,7 @@ function onBrokenPipe(interrupts: Interrupts, keepsRunning: boolean): void {
       process.exit(exitCodes.failed.number);
     }
     if (keepsRunning) {
-      interrupts.stop('nobody reads the log any more');
+      interrupts.stop('no program reads the log any more');
       return;
     }
     process.exit(process.exitCode ?? exitCodes.ok.number);

@@ -51,14 +51,14 @@ function checkLocalTime(text: string, asUtc: Date, found: Date, name: string): v
   const [first, second] = moments;
   if (first === undefined) {
     throw new UsageError(
-      `${name}: there was no '${text}' in ${timeZone()}: the clocks were set forward past it. ` +
+      `${name}: the time '${text}' did not exist in ${timeZone()}: the clocks were set forward over it. ` +
         `Give another time, or one with its zone, such as ${withZone(found)}`,
     );
   }
   if (second !== undefined) {
     throw new UsageError(
-      `${name}: '${text}' was twice in ${timeZone()}, as the clocks were set back: ` +
-        `say which one, ${withZone(first)} or ${withZone(second)}`,
+      `${name}: the time '${text}' occurred twice in ${timeZone()}, because the clocks were set back: ` +
+        `give ${withZone(first)} or ${withZone(second)}`,
     );
   }
 }

@@ -35,7 +35,7 @@ const schedule: JsonSchema = {
 
 const retention = object(
   {
-    'last?': count('the newest so many'),
+    'last?': count('the number of newest backups to keep'),
     'hourly?': count(),
     'daily?': count(),
     'weekly?': count(),
@@ -55,16 +55,16 @@ export const configSchema: JsonSchema = object({
     object({
       path: text('the directory of the database; relative to the file'),
       backups: text('the directory of its backups; relative to the file'),
-      'name?': text('what it is called in the log; by default the last part of path'),
+      'name?': text('its name in the log; by default the last part of path'),
       'walDir?': text("where the database's write-ahead log is"),
-      'maxOpenFiles?': count("keeps at most so many of the database's files open"),
+      'maxOpenFiles?': count("the number of the database's files that may be open"),
       'mergeOperator?': oneOf(...mergeOperators),
       'schedule?': schedule,
-      'jitter?': text('each backup is late by up to so much, at random'),
+      'jitter?': text('delays each backup by a random time up to this'),
       'skipUnchanged?': flag(
-        'leave out backups of a database to which nothing was written since the newest one; true by default',
+        'skip a backup if nothing was written to the database since the newest one; true by default',
       ),
-      'fullEvery?': count('makes every so many-th backup a full one'),
+      'fullEvery?': count('makes every n-th backup a full one'),
       'retention?': retention,
       'verify?': anyOf(oneOf('size', 'checksum'), { const: false }),
       'rateLimit?': text("write no faster than this, such as '50MB/s'"),
@@ -166,7 +166,7 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
     }
     const schedules = [rest.schedule, rest.drill?.schedule, rest.snapshots?.schedule];
     if (schedules.every((schedule) => schedule === undefined) && !backupOnStart && !finalBackup) {
-      throw wrong(`${key}.schedule is missing, and nothing would ever be done. Say when to back up, such as "15m"`);
+      throw wrong(`${key}.schedule is missing, so nothing would ever be backed up. Set it, for example to "15m"`);
     }
     let rate: number | undefined;
     try {

@@ -29,8 +29,8 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
   } catch (cause) {
     throw Object.assign(
       new RocksDBError(
-        `a restore drill needs a temporary directory in ${parent}: ${(cause as Error).message}. Nothing was restored; name ` +
-          'another place, with as much free space as the database is large',
+        `a restore drill needs a temporary directory in ${parent}: ${(cause as Error).message}. Nothing was restored; choose ` +
+          'another place with enough free space for the database',
         'DRILL_DIRECTORY_UNUSABLE',
         { path: parent },
       ),

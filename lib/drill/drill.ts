@@ -258,13 +258,13 @@ async function failure(
   const family = `column family "${first?.columnFamily ?? columnFamilies[0]}"`;
   const where = first === undefined ? family : `${family}, key ${showKey(first.key)}`;
   const what = {
-    added: 'only what was restored has it',
-    removed: 'it is missing in what was restored',
+    added: 'only the restored database has it',
+    removed: 'it is missing in the restored database',
     changed: 'its value differs',
   };
-  const counts = `${digest.keys} keys were read in the backup, ${again.keys} in what was restored`;
+  const counts = `${digest.keys} keys were read in the backup, ${again.keys} in the restored database`;
   return new DrillError(
-    `the drill of backup ${backupId} of ${timestamp.toISOString()} failed: what was restored is not what the backup has. First difference: ${where}: ` +
+    `the drill of backup ${backupId} of ${timestamp.toISOString()} failed: the restored database differs from the backup. First difference: ${where}: ` +
       `${first === undefined ? 'only one has it' : what[first.change]}. ${counts}. Do not rely on this backup; verify it with ` +
       'checksums, verify the others, and make a new one',
     backupId,

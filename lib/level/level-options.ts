@@ -17,7 +17,7 @@ import { describe, invalidOption } from '../base/errors.js';
 import type { Compression, OpenOptions } from '../database/database-options.js';
 import type { ReadArgument } from '../native/native-database.js';
 import type { ReadOptions, WriteOptions } from '../native/options.js';
-import { doorNumbersOf, isDoorNumber } from './door-numbers.js';
+import { isLenientNumber, lenientNumbersOf } from './lenient-numbers.js';
 import { LevelSnapshot } from './level-snapshot.js';
 
 /** The types of keys and values when they reach the database. */
@@ -154,7 +154,7 @@ const LEAST_FILE = 1 << 20;
 /** Converts the options of abstract-level's `open` to those of `Database.open`. */
 export function openOptionsOf(options: LevelOpenOptions & { multithreading?: unknown }): OpenOptions {
   const { readOnly, compression, maxFileSize, multithreading } = options;
-  const { blockRestartInterval, ...numbers } = doorNumbersOf(options);
+  const { blockRestartInterval, ...numbers } = lenientNumbersOf(options);
   if (multithreading) {
     throw invalidOption(
       TypeError,
@@ -166,7 +166,7 @@ export function openOptionsOf(options: LevelOpenOptions & { multithreading?: unk
   if (readOnly !== undefined && typeof readOnly !== 'boolean') {
     throw invalidOption(TypeError, 'readOnly', 'true or false', describe(readOnly));
   }
-  const others = Object.entries(options).filter(([name]) => Object.hasOwn(passedOn, name) && !isDoorNumber(name));
+  const others = Object.entries(options).filter(([name]) => Object.hasOwn(passedOn, name) && !isLenientNumber(name));
   const result: OpenOptions = { ...Object.fromEntries(others), ...numbers };
   if (compression !== undefined && compression !== null) {
     result.compression = compression === true ? 'snappy' : compression === false ? 'none' : compression;

@@ -1,6 +1,6 @@
 import type { OpenOptions } from '../database/database-options.js';
 import type { WriteOptions } from '../native/options.js';
-import { doorNumbersOf, isDoorNumber } from './door-numbers.js';
+import { isLenientNumber, lenientNumbersOf } from './lenient-numbers.js';
 import type { RocksDBOpenOptions, RocksDBWriteOptions } from './leveldown-types.js';
 
 /** The names of our own options. Other options are ignored, because levelup and the layers below it pass their own options down to us. */
@@ -73,9 +73,9 @@ const DEFAULTS: OpenOptions = {
 /** Converts the options of `open` to {@link OpenOptions}. */
 export function openOptionsOf(given: RocksDBOpenOptions): OpenOptions {
   const own = Object.entries(given).filter(
-    ([name, value]) => Object.hasOwn(OWN, name) && !isDoorNumber(name) && value !== undefined && value !== null,
+    ([name, value]) => Object.hasOwn(OWN, name) && !isLenientNumber(name) && value !== undefined && value !== null,
   );
-  const { blockRestartInterval, ...numbers } = doorNumbersOf(given);
+  const { blockRestartInterval, ...numbers } = lenientNumbersOf(given);
   const options: Record<string, unknown> = { ...DEFAULTS, ...Object.fromEntries(own), ...numbers };
   if (typeof options.compression === 'boolean') {
     options.compression = options.compression ? 'snappy' : 'none';

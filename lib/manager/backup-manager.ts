@@ -266,7 +266,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
    */
   async stop({ finalBackup = false, abort = false }: StopOptions = {}): Promise<void> {
     if (finalBackup && abort) {
-      throw invalidOption(TypeError, 'finalBackup', 'false where abort is true', 'true');
+      throw invalidOption(TypeError, 'finalBackup', 'false if abort is true', 'true');
     }
     this.#stopped ??= this.#stop(finalBackup);
     if (abort) {

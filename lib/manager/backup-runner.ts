@@ -296,7 +296,7 @@ export class BackupRunner {
         );
       }
     } catch (error) {
-      warn(`which backups of ${location} are damaged could not be found out; the next one is a full one`, error);
+      warn(`could not find out which backups of ${location} are damaged; the next backup is full`, error);
     }
   }
 

@@ -243,7 +243,12 @@ function engineOptions(value: BackupManagerOptions['engine']): BackupEngineOptio
   const options: BackupEngineOptions = objectOf(value, 'engine');
   for (const name of ['readOnly', 'destroyOldData'] as const) {
     if (options[name] !== undefined) {
-      throw invalidOption(TypeError, `engine.${name}`, 'left out: a manager writes and keeps', describe(options[name]));
+      throw invalidOption(
+        TypeError,
+        `engine.${name}`,
+        'left out, because a manager writes and keeps backups',
+        describe(options[name]),
+      );
     }
   }
   within('engine', () => checkEngineOptions(options));
@@ -257,7 +262,7 @@ function createOptions(value: BackupManagerOptions['create']): CreateBackupOptio
       throw invalidOption(
         TypeError,
         `create.${name}`,
-        'left out: it is the manager that sets it',
+        'left out, because the manager sets it',
         describe(options[name]),
       );
     }

@@ -108,8 +108,8 @@ export class ManagerState {
 function warnOfState(location: string, failed: 'read' | 'write', cause: unknown): void {
   warn(
     failed === 'read'
-      ? `the state of ${location} could not be read; backups go on without it`
-      : `the state of ${location} could not be written; a restart will not know of it`,
+      ? `the state of ${location} could not be read; backups continue without it`
+      : `the state of ${location} could not be written; a restart will lose the change`,
     cause,
   );
 }

@@ -60,11 +60,11 @@ const DURATIONS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600];
  */
 const OF_STATUS: Record<string, { help: string; value: (status: ManagerStatus, now: number) => number | undefined }> = {
   last_good_backup_age_seconds: {
-    help: 'Seconds since the last good backup was made, or was last found to have all that the database holds; +Inf if there is none',
+    help: 'Seconds since the last good backup was made, or since it was last found to have all data of the database; +Inf if there is none',
     value: ({ lastCurrent }, now) => age(lastCurrent, now) ?? Number.POSITIVE_INFINITY,
   },
   last_drill_age_seconds: {
-    help: 'Seconds since a restore drill was last passed; +Inf if none was; none of a manager that has no schedule for drills and made none',
+    help: 'Seconds since the last passed restore drill; +Inf if none has passed; absent if the manager has no schedule for drills and made none',
     value: ({ lastDrill, drillsScheduled }, now) =>
       age(lastDrill, now) ?? (drillsScheduled ? Number.POSITIVE_INFINITY : undefined),
   },
@@ -78,7 +78,7 @@ const OF_STATUS: Record<string, { help: string; value: (status: ManagerStatus, n
     value: ({ incrementalsSinceFull }) => incrementalsSinceFull,
   },
   suspect_backups: {
-    help: 'Backups that are damaged or share a file with one that is',
+    help: 'Backups that are damaged or share a damaged file',
     value: ({ suspects }) => suspects.length,
   },
 };
@@ -211,9 +211,9 @@ function makeShared(client: PromClient, register: MetricsRegistry, prefix: strin
     members,
     successes: new client.Counter(config('successes_total', 'Backups that were made', 'kind')),
     leftOut: new client.Counter(
-      config('left_out_total', 'Backups that were left out, as nothing had been written since the newest one'),
+      config('left_out_total', 'Backups that were skipped because nothing had been written since the newest one'),
     ),
-    failures: new client.Counter(config('failures_total', 'What failed, by operation', 'operation')),
+    failures: new client.Counter(config('failures_total', 'Failures by operation', 'operation')),
     bytesCopied: new client.Counter(config('bytes_copied_total', 'Bytes that backups have copied')),
     duration: new client.Histogram({
       ...config('duration_seconds', 'Seconds a backup took, with its waits and its verification', 'kind'),

@@ -145,7 +145,7 @@ export class NewBackups {
       trigger,
       detail: { reason: 'unchanged' },
     });
-    const message = `nothing was written since backup ${backupId}, which is there and whole`;
+    const message = `nothing was written since backup ${backupId}, which exists and is whole`;
     reports.skip({ operation: 'backup', trigger, reason: 'unchanged', message, backupId });
   }
 

@@ -56,7 +56,7 @@ export function planOf(
   const damage =
     ids.length === 0
       ? undefined
-      : `backups are damaged, or share a file with one that is: ${ids.join(', ')}. Verify them ${checking}, and delete those that fail, first`;
+      : `backups are damaged, or share a damaged file: ${ids.join(', ')}. Verify them ${checking}, and delete those that fail, first`;
   const forbidden = state.pinsLost ?? damage ?? whyUnreadableForbid(corrupt);
   return planRetention(retentionBackups(inventory), policy, now, { ...options, forbidden });
 }
@@ -71,7 +71,7 @@ export function prune(
   return recorded(parts, { operation: 'prune', trigger }, async ({ note }) => {
     note({ nothingDone: true });
     const { plan, inventory } = await planPruning(engine, policy, parts);
-    const doomed = inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId));
+    const toDelete = inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId));
     const deleted: number[] = [];
     const inUse: number[] = [];
     let bytes = 0;
@@ -83,7 +83,7 @@ export function prune(
     // Noted as the work goes on, so that the entry of a failed prune also says what was deleted.
     note({ nothingDone: false, bytes, detail: { deleted, inUse } });
     await deleteInPasses(
-      doomed,
+      toDelete,
       async (pass) => {
         const { ids, bytes: freed } = await takeTurn(engine.storage, () =>
           recordedPass(parts, engine, pass, inventory, trigger),

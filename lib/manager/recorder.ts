@@ -21,7 +21,7 @@ export class UnwrittenRecord extends Error {
     location: string,
     override readonly cause: Error,
   ) {
-    super(`${to} of ${location} could not be written, which is tried again: ${cause.message}`);
+    super(`${to} of ${location} could not be written, and will be tried again: ${cause.message}`);
   }
 }
 

@@ -90,7 +90,7 @@ function cronEntry(pattern: string, timezone: unknown, name: string): ScheduleEn
     throw invalidOption(TypeError, name, `an interval such as '5m' or a cron expression (${why})`, describe(pattern));
   }
   if (cron.nextRun(new Date()) === null) {
-    throw invalidOption(RangeError, name, 'a cron expression whose time comes', describe(pattern));
+    throw invalidOption(RangeError, name, 'a cron expression that matches a time in the future', describe(pattern));
   }
   return { kind: 'cron', key: `cron ${pattern}${timezone === undefined ? '' : ` ${timezone}`}`, cron };
 }

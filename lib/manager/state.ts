@@ -75,7 +75,7 @@ function throwForState(cause: unknown): never {
   const { message, path, why } = cause as RocksDBError;
   const holds = {
     STATE_UNREADABLE: 'It holds the pins of the backups beside it.',
-    STATE_UNWRITABLE: 'It holds the pins and the history of the backups beside it, and is as it was.',
+    STATE_UNWRITABLE: 'It holds the pins and the history of the backups beside it, and was not changed.',
     STATE_NOT_DURABLE: 'It holds the pins and the history of the backups beside it.',
   }[errorCode(cause) ?? ''];
   if (holds === undefined || (cause as { cause?: unknown }).cause !== undefined) {

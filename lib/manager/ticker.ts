@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import type { ScheduleEntry } from './schedule.js';
 
 /** How often a cron entry checks the wall clock, which somebody can set at any time. */
-const LONGEST_LOOK_AWAY = 60_000;
+const CLOCK_CHECK_MS = 60_000;
 /** This share of the time between two runs counts as the whole time, because clocks are corrected by small amounts all the time. */
 const NEARLY = 0.9;
 
@@ -156,7 +156,7 @@ class CronTicker implements Ticker {
   }
 
   #arm(): void {
-    const wait = Math.min(this.nextIn() ?? LONGEST_LOOK_AWAY, LONGEST_LOOK_AWAY);
+    const wait = Math.min(this.nextIn() ?? CLOCK_CHECK_MS, CLOCK_CHECK_MS);
     this.#timer = callIn(this.options.clock, wait, () => this.#look());
   }
 

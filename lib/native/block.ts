@@ -7,7 +7,7 @@ const HEAD_BYTES = 8;
 const DECODED_AT_ONCE = 4;
 
 /** From this size on, native code gives its own memory to JS. Smaller data is copied into memory that JS made. */
-const HANDED_OVER = 1 << 20;
+const LEAST_BYTES_WITHOUT_COPY = 1 << 20;
 
 /**
  * Marks memory that several values share as not transferable. Otherwise, a transfer of one value to another thread would take the others
@@ -15,7 +15,7 @@ const HANDED_OVER = 1 << 20;
  * this mark. Few values share such a large piece of memory, often only one.
  */
 export function keepTogether(bytes: Buffer): void {
-  if (bytes.length < HANDED_OVER) {
+  if (bytes.length < LEAST_BYTES_WITHOUT_COPY) {
     markAsUntransferable(bytes.buffer);
   }
 }

@@ -99,8 +99,8 @@ export function planRetention(
     throw invalidOption(
       TypeError,
       'backups',
-      'given with their files where maxBytes is set',
-      `without, as ${withoutFiles.backupId}`,
+      'given with their files if maxBytes is set',
+      `${withoutFiles.backupId} without files`,
     );
   }
   const forbidden = pruneBlocker(ordered, options);
@@ -281,7 +281,7 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
   const count = ordered.length - goes.size;
   if (count > rules.maxBackups) {
     exceeded.push(
-      `${limitOf(rules.maxBackups)} is exceeded: ${count} stay that are pinned, newest, last good or corrupt`,
+      `${limitOf(rules.maxBackups)} is exceeded: ${count} stay because they are pinned, newest, last good or corrupt`,
     );
   }
   if (rules.maxBytes === Number.POSITIVE_INFINITY) {
@@ -295,7 +295,7 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
   }
   if (usage.bytes > rules.maxBytes) {
     exceeded.push(
-      `the limit of ${formatSize(rules.maxBytes)} is exceeded: those that are pinned, newest, last good or corrupt have ${formatSize(usage.bytes)} alone`,
+      `the limit of ${formatSize(rules.maxBytes)} is exceeded: the pinned, newest, last good and corrupt backups alone have ${formatSize(usage.bytes)}`,
     );
   }
   return exceeded;

@@ -93,7 +93,7 @@ t.test('a private directory that may not be read costs its backup, and no other'
     t.equal(all.stderr.match(/Make it readable/g)?.length, 1);
     const pruned = await cli(t, ['prune', backups, '--keep-last', '1', '--yes'], who);
     t.match(pruned, { code: 5, stdout: denied(path) });
-    t.match(pruned.stdout, /Nothing goes: backup 2 cannot be read: make it readable for the user who runs this/);
+    t.match(pruned.stdout, /Nothing is deleted: backup 2 cannot be read: make it readable for the user who runs this/);
     t.notMatch(verified.stderr + all.stdout + all.stderr + pruned.stdout, /by hand|delete it|damaged/);
     const reported = await cli(t, ['report', backups, '--html', dir('page.html')], who);
     t.match(reported, { code: 0, stdout: /^Backup 2 cannot be read\. Make it readable for the user who runs this/m });

@@ -132,7 +132,7 @@ t.test('a drill for which there is no room says how much it needs, and advises a
   t.same(readdirSync(dir('small')), []);
   const { code, stderr } = await cli(t, ['drill', backups, '--directory', dir('small')]);
   t.equal(code, 1);
-  t.match(stderr, / Nothing was restored\. Free some space, or name another place with --directory\.\n$/);
+  t.match(stderr, / Nothing was restored\. Free some space, or choose another place with --directory\.\n$/);
   t.notMatch(stderr, /no-space-check|checkDiskSpace/);
 });
 
@@ -149,7 +149,7 @@ t.test('damage that is found on a full disk and cannot be written down is told o
     t.equal(code, 5);
     const warnings = stderr.split('\n').filter((line) => line.startsWith('warning: '));
     const damage =
-      /^warning: what was found damaged in .*backups was not remembered: .*No space left on device.*\. Make room, and verify again$/;
+      /^warning: a backup in .*backups was found damaged, but that could not be saved: .*No space left on device.*\. Free some space, and verify again$/;
     // The intact one is read first, and only its history entry is missing.
     t.match(warnings, sharing === 2 ? [damage] : [/^warning: the history of .*backups could not be written: /, damage]);
     t.equal(warnings.length, sharing === 2 ? 1 : 2);

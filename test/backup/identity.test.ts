@@ -134,7 +134,7 @@ t.test('a restore replaces no other database without leave', async (t) => {
   const dry = await cli(t, [...line, '--allow-other-database', '--dry-run']);
   t.match(dry, {
     code: 0,
-    stdout: /This replaces another database than the one that the backup is of, in .*other, with/,
+    stdout: /This replaces a database in .*other that is not the one in the backup with/,
   });
   t.same(snapshotOf(dir('other')), before);
   await engine.restoreBackup(2, dir('one'), { overwrite: true });

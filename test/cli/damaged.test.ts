@@ -30,7 +30,7 @@ t.test('a damaged backup ends verify with 5, names the file, and the others are 
   await refused(t, ['restore', backups, dir('target'), '--include-damaged'], 5, new RegExp(own.name));
   t.notOk(existsSync(dir('target')));
   const prune = await cli(t, ['prune', backups, '--keep-last', '1', '--yes']);
-  t.match(prune, { code: 5, stdout: /Nothing goes: / }, 'nothing is pruned while one is damaged');
+  t.match(prune, { code: 5, stdout: /Nothing is deleted: / }, 'nothing is pruned while one is damaged');
   t.equal((await cli(t, ['list', backups, '-q'])).stdout, '1\n2\n3\n');
 });
 
@@ -57,7 +57,7 @@ t.test('a backup that cannot be read is listed, is not the latest, and keeps oth
     /gives up backup 3 .*: the files that only it had are deleted/,
   );
   const restored = await cli(t, ['restore', backups, dir('target')]);
-  t.match(restored, { code: 0, stderr: /warning: backup 3 .* cannot be read; the latest that can is 2/ });
+  t.match(restored, { code: 0, stderr: /warning: backup 3 .* cannot be read; the latest readable backup is 2/ });
   t.same(await contentsAt(dir('target')), contents[1]);
   t.match(await cli(t, ['delete', backups, '3', '--force', '--yes']), { code: 0 });
   t.match((await cliAnswer(t, ['list', backups])).json, { corrupt: [], backups: { length: 2 } });
@@ -73,7 +73,11 @@ t.test('damage that verify finds is shared by no later backup, whoever makes it'
     suspects: [{ backupId: 1 }, { backupId: 2 }, { backupId: 3 }],
   });
   const made = await cli(t, ['create', db, backups, '--verify', 'checksum']);
-  t.match(made, { code: 0, stdout: /^backup 4 .*\(full\)/, stderr: /backups 1, 2, 3 are damaged, or share a file/ });
+  t.match(made, {
+    code: 0,
+    stdout: /^backup 4 .*\(full\)/,
+    stderr: /backups 1, 2, 3 are damaged, or share a damaged file/,
+  });
   t.equal((await cli(t, ['delete', backups, '1', '2', '3', '--yes'])).code, 0);
   // Backup 4 shares no files. So 5 copies everything again, and 6 shares with it.
   t.match(await cli(t, ['create', db, backups]), { code: 0, stdout: /^backup 5 .*\(full\)/ });
@@ -112,10 +116,10 @@ t.test('known damage is told by every command, for each backup that has the file
   t.equal((await cli(t, ['delete', backups, '4', '--yes'])).code, 0);
 
   const restored = await cli(t, ['restore', backups, dir('target')]);
-  t.match(restored, { code: 0, stderr: /backups 2, 3 in .* are known to be damaged, and passed over for 1/ });
+  t.match(restored, { code: 0, stderr: /backups 2, 3 in .* are known to be damaged; 1 is used instead/ });
   t.same(await contentsAt(dir('target')), contents[0]);
   const before = await cli(t, ['restore', backups, dir('before'), '--before', '2099-01-01']);
-  t.match(before, { code: 0, stdout: /restored backup 1/, stderr: /passed over for 1/ });
+  t.match(before, { code: 0, stdout: /restored backup 1/, stderr: /; 1 is used instead/ });
 
   damages.changed(join(backups, name));
   t.match((await cliAnswer(t, ['list', backups])).json, { damaged: [2, 3] }, 'that it is whole again nobody knows');
@@ -186,7 +190,7 @@ t.test(
     t.match((await cliAnswer(t, ['list', backups])).json, { backups: { length: 3 }, pinsLost: String });
     t.match((await cli(t, ['stats', backups])).stdout, /Pins +.*not known/);
     const refusedToPrune = await cli(t, ['prune', backups, '--keep-last', '1', '--yes']);
-    t.match(refusedToPrune.stdout, /Nothing goes: .*not known.*--acknowledge-lost-pins/);
+    t.match(refusedToPrune.stdout, /Nothing is deleted: .*not known.*--acknowledge-lost-pins/);
     await refused(t, ['purge', backups, '--keep', '1', '--yes'], 1, /nothing was deleted: .*not known.*--acknowledge/);
     await refused(t, ['delete', backups, '1'], 1, /nothing was deleted: .*not known.*--acknowledge/);
     t.equal((await cli(t, ['list', backups, '-q'])).stdout, '1\n2\n3\n');

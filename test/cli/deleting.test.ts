@@ -27,7 +27,7 @@ t.test(
         t,
         args,
         2,
-        /deletes 2 backups, 1 \(begun .*\), 2 \(begun .*\) in .*, and frees .*B\. 1 is left then\./,
+        /deletes 2 backups, 1 \(begun .*\), 2 \(begun .*\) in .*, and frees .*B\. 1 is left afterwards\./,
       );
       t.match(stderr, /pass --yes/);
     }
@@ -47,7 +47,7 @@ t.test(
       const { json } = await cliAnswer(t, [...args, '--dry-run']);
       t.match(json, { deleted: [1, 2], kept: [3], dryRun: true });
       const inWords = await cli(t, [...args, '--dry-run']);
-      t.match(inWords, { code: 0, stdout: /^This deletes 2 backups, 1 .*frees .*B\.\n1 is left then\.\n$/ });
+      t.match(inWords, { code: 0, stdout: /^This deletes 2 backups, 1 .*frees .*B\.\n1 is left afterwards\.\n$/ });
     }
     t.match((await cli(t, ['gc', backups, '--dry-run'])).stdout, 'nothing is left over\n');
     t.same((await cli(t, ['list', backups, '-q'])).stdout, '1\n2\n3\n', 'all are there');
@@ -87,7 +87,7 @@ t.test(
     t.equal(dry.code, 0);
     t.match(dry.stdout, / 1 .* delete +no rule keeps it\n/);
     t.match(dry.stdout, / 3 .* keep +.*last 1\n/);
-    t.match(dry.stdout, /2 of 3 go, which frees .*\n.*would be verified first/);
+    t.match(dry.stdout, /2 of 3 are deleted, which frees .*\n.*would be verified first/);
     t.equal((await cli(t, ['list', backups, '-q'])).stdout, '1\n2\n3\n');
     t.equal((await cli(t, ['pin', backups, '1', '--note', 'the first'])).code, 0);
     const pruned = await cliAnswer(t, ['prune', backups, '--keep-last', '1', '--yes']);
@@ -120,7 +120,7 @@ t.test(
     const { backups } = scene(t);
     await cli(t, ['pin', backups, '2', '--note', 'for the audit']);
     rmSync(join(backups, 'meta', '2'));
-    const gone = /Backup 2, pinned, is not there any more: its meta file was removed/;
+    const gone = /Backup 2, pinned, is missing: its meta file was removed/;
     t.match((await cli(t, ['list', backups])).stdout, gone);
     t.match((await cliAnswer(t, ['list', backups])).json, { missingPins: [2] });
     const before = filesBelow(backups).filter((name) => name.startsWith('private/2/'));
@@ -131,7 +131,7 @@ t.test(
       filesBelow(backups).filter((name) => name.startsWith('private/2/')),
       before,
     );
-    t.match(await cli(t, ['unpin', backups, '2']), { code: 0, stdout: /backup 2, which is not there any more/ });
+    t.match(await cli(t, ['unpin', backups, '2']), { code: 0, stdout: /backup 2, which does not exist any more/ });
     t.notMatch((await cli(t, ['list', backups])).stdout, gone);
     t.match(await cli(t, ['gc', backups, '--yes']), { code: 0 });
   },
@@ -145,10 +145,7 @@ t.test('while the pins cannot be read, backups are listed all the same, and noth
   const told = /Which backups are pinned is not known until it can be read/;
   const { code, stderr } = await cli(t, ['verify', backups, '--all', '--checksum']);
   t.equal(code, 0);
-  t.match(
-    stderr,
-    /^warning: what is remembered of .*backups cannot be read, and nothing is added to it: .*no plain file/m,
-  );
+  t.match(stderr, /^warning: the state of .*backups cannot be read, and nothing is added to it: .*no plain file/m);
   t.equal(stderr.match(/warning/gi)?.length, 1, 'once, and not for each backup');
   for (const command of ['list', 'show latest', 'stats', 'report --html page.html']) {
     const [name = '', ...options] = command.split(' ');
@@ -206,11 +203,7 @@ t.test('with both files of the state the pins are gone, as the docs say', async 
   const docs = (name: string) =>
     readFileSync(join(__dirname, '..', '..', '..', 'docs', name), 'utf8').replace(/\s+/g, ' ');
   for (const name of ['cli.md', 'operating.md']) {
-    t.match(
-      docs(name),
-      /If both files are removed, all pins are gone, and no command can tell that there were any/,
-      name,
-    );
+    t.match(docs(name), /If both files are removed, all pins are lost, and no command can notice it/, name);
   }
 });
 

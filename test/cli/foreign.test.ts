@@ -117,7 +117,7 @@ t.test('a database with its log elsewhere is not backed up without it', async (t
   t.equal((await cli(t, ['restore', dir('backups'), dir('restored')])).code, 0);
   t.match(await contentsAt(dir('restored')), { key: Buffer.from('in the log').toString('base64') });
   renameSync(dir('log'), dir('moved'));
-  await refused(t, ['create', dir('db'), dir('backups')], 2, /log, which is not there; .* Pass --wal-dir/);
+  await refused(t, ['create', dir('db'), dir('backups')], 2, /log, which does not exist; .* Pass --wal-dir/);
   t.equal((await cli(t, ['create', dir('db'), dir('backups'), '--wal-dir', dir('moved')])).code, 0);
   const nowhere = ['create', dir('db'), dir('other'), '--wal-dir', dir('typo')];
   await refused(t, nowhere, 2, /there is no directory .*typo, .* Without its log, its newest data/);
@@ -237,7 +237,7 @@ t.test('a merge operator that nobody knows can be named', async (t) => {
     t,
     ['create', dir('db'), dir('backups')],
     1,
-    /merge operator "Theirs".* with --merge-operator; any will do/,
+    /merge operator "Theirs".* with --merge-operator\. Any operator works/,
   );
   t.equal((await cli(t, ['create', dir('db'), dir('backups'), '--merge-operator', 'put'])).code, 0);
 });

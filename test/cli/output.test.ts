@@ -182,8 +182,8 @@ t.test('errors have the exit code of what went wrong, and speak of options as on
     t.equal(exitOf(other), 'failed');
   }
   const advised = new RocksDBError('It is not empty', 'TARGET_EXISTS', { advice: 'overwrite' });
-  t.match(messageOf(advised), /^It is not empty\. Restore to a new one, or pass --overwrite, which/);
-  t.match(advised.message, /^It is not empty\. Restore to a new one, or pass overwrite: true, which/);
+  t.match(messageOf(advised), /^It is not empty\. Restore to a new directory, or pass --overwrite, which/);
+  t.match(advised.message, /^It is not empty\. Restore to a new directory, or pass overwrite: true, which/);
   t.equal(messageOf('text'), 'text');
   const unreadable = new RocksDBError(
     'backup 2 cannot be used: IO error: /b/meta/2: Input/output error',
@@ -213,7 +213,7 @@ t.test('the first signal aborts, the second one exits with its number', async (t
   now += 100;
   process.emit('SIGINT'); // the same Ctrl-C again, as npx passes it on
   now += 1000;
-  t.same([said, exits], [['stopping; Ctrl-C once more to exit at once'], []]);
+  t.same([said, exits], [['stopping; press Ctrl-C again to exit at once'], []]);
   process.emit('SIGINT');
   process.emit('SIGTERM');
   t.same(exits, [130, 143]);

@@ -50,7 +50,7 @@ t.test(
     t.same((await cli(t, ['get', backups, '1', 'evil'])).stdoutBytes, EVIL);
     t.same((await cli(t, ['get', backups, '1', BINARY.toString('hex'), '--hex'])).stdoutBytes, BINARY);
     t.same((await cli(t, ['get', backups, '1', '\\x00\\xff\\\\\\n\\x80'])).stdoutBytes, BINARY, 'as scan prints it');
-    await refused(t, ['get', backups, '1', 'a\\b'], 2, /KEY has a backslash that is no escape: 'a\\b'/);
+    await refused(t, ['get', backups, '1', 'a\\b'], 2, /KEY has a backslash that is not an escape: 'a\\b'/);
     t.equal((await cli(t, ['get', backups, 'latest', 'user:0001'])).stdout, 'changed');
     t.match((await cliAnswer(t, ['get', backups, '1', 'zoë'])).json, { key: 'zoë', value: 'ü', backupId: 1 });
     const binary = await cliAnswer(t, ['get', backups, '1', BINARY.toString('hex'), '--hex']);

@@ -80,7 +80,7 @@ t.test('that the newest is not verified yet keeps nothing from being pruned: pru
   t.same(input.plan?.delete, [1]);
   const found = findings(input).map(({ what }) => what);
   t.notOk(found.some((what) => what.includes('pruned')));
-  t.ok(found.some((what) => what.includes('not known to have verified')));
+  t.ok(found.some((what) => what.includes('has not been verified')));
 });
 
 t.test('what needs attention is found, the worst first', async (t) => {
@@ -93,15 +93,18 @@ t.test('what needs attention is found, the worst first', async (t) => {
   ]);
   t.match(found('empty'), [/^warn: There is no backup/]);
   t.match(found('without history'), [
-    /^warn: The newest backup, 5, is not known to have verified/,
-    /^warn: No restore drill/,
+    /^warn: The newest backup, 5, has not been verified/,
+    /^warn: There is no record of a restore drill/,
   ]);
 
   const { thirty } = scenes as { thirty: ReportInput };
   const later = (days: number) => ({ ...thirty, now: new Date(thirty.now.getTime() + days * 86_400_000) });
   t.match(
     findings(later(40)).map(({ what }) => what),
-    [/^The newest backup was made 40 d 2 h ago. Before, one came about every 6 h/, /^The last restore drill was 4\d d/],
+    [
+      /^The newest backup was made 40 d 2 h ago. Earlier backups were made about every 6 h/,
+      /^The last restore drill was 4\d d/,
+    ],
   );
   const at = thirty.now.toISOString();
   const failed = (operation: 'create' | 'drill', code: string) =>
@@ -312,7 +315,7 @@ t.test('rocksdb-backup report writes the page, says what needs attention, and re
   const page = dir('page.html');
   const { json } = await cliAnswer(t, ['report', backups, '--html', page, '--keep-last', '1']);
   t.match(json, { location: backups, html: page, bytes: statSync(page).size });
-  t.match(json.attention, [{ level: 'warn', what: /newest backup, 3, is not known to have verified/ }]);
+  t.match(json.attention, [{ level: 'warn', what: /newest backup, 3, has not been verified/ }]);
   t.match(
     readFileSync(page, 'utf8'),
     /^<!doctype html>[\s\S]*2 would be deleted.*The newest is verified first[\s\S]*<\/html>\n$/,
@@ -326,7 +329,7 @@ t.test('rocksdb-backup report writes the page, says what needs attention, and re
   t.match(readFileSync(page, 'utf8'), /No policy was given/, 'the page is another one');
 
   writeFileSync(dir('data'), 'not a page');
-  await refused(t, ['report', backups, '--html', dir('data')], 2, /is not a page of HTML: it is not replaced/);
+  await refused(t, ['report', backups, '--html', dir('data')], 2, /is not an HTML page, so it is not replaced/);
   t.equal(readFileSync(dir('data'), 'utf8'), 'not a page');
   await refused(t, ['report', backups], 2, /--html FILE/);
   await refused(t, ['report', backups, '--html', dir('x.html'), '--keep-last', '0'], 2, /keep-last/);

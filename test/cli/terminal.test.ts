@@ -69,10 +69,16 @@ t.test(
       await db.close();
     };
     for (const { command, meanwhile, code, says, left } of [
-      { command: ['delete', '1'], meanwhile: pinFirst, code: 1, says: /backup 1 .* left alone/, left: [1, 2, 3] },
+      { command: ['delete', '1'], meanwhile: pinFirst, code: 1, says: /backup 1 .* was not deleted/, left: [1, 2, 3] },
       { command: ['delete', '2', '3'], meanwhile: replaceLast, code: 1, says: /deleted before that: 2/, left: [1, 3] },
       { command: ['purge', '--keep', '2'], meanwhile: pinFirst, code: 1, says: /nothing was deleted/, left: [1, 2, 3] },
-      { command: ['prune', '--keep-last', '2'], meanwhile: pinFirst, code: 1, says: /left alone/, left: [1, 2, 3] },
+      {
+        command: ['prune', '--keep-last', '2'],
+        meanwhile: pinFirst,
+        code: 1,
+        says: /was not deleted/,
+        left: [1, 2, 3],
+      },
     ]) {
       const { backups, db } = scene(t);
       const engine = await BackupEngine.open(backups);
@@ -158,7 +164,7 @@ t.test('the first Ctrl-C stops a backup cleanly and says so', { skip: noTerminal
   run.type(CTRL_C);
   const { code, stdout } = await run.ended;
   t.equal(code, 6);
-  t.match(stdout, /stopping; Ctrl-C once more to exit at once/);
+  t.match(stdout, /stopping; press Ctrl-C again to exit at once/);
   t.match(stdout, /rocksdb-backup: stopped by Ctrl-C/);
   t.ok(stdout.lastIndexOf(`${ESCAPE}[?25h`) > stdout.lastIndexOf(`${ESCAPE}[?25l`), 'the cursor is there');
   await assertNothingLeft(t, dir('backups'));

@@ -163,7 +163,7 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
     ],
     [{ databases: [{ ...good, backups: 'db' }] }, /databases\[0\]\.backups is a database/],
     [{ databases: [good, { ...good, path: 'other', backups: 'db' }] }, /databases\[1\]\.backups is a database/],
-    [{ databases: [{ path: 'db', backups: 'b' }] }, /databases\[0\]\.schedule is missing, and nothing would/],
+    [{ databases: [{ path: 'db', backups: 'b' }] }, /databases\[0\]\.schedule is missing, so nothing would/],
     [
       { databases: [{ ...good, shedule: '5m' }] },
       /no key databases\[0\]\.shedule; did you mean databases\[0\]\.schedule\?/,
@@ -212,7 +212,7 @@ t.test('what a manager warns of has the form of the command line', async (t) => 
   const { configure } = await twoDatabases(t);
   const run = start(t, ['watch', '--config', configure({ auditLog: 'no/such/log' })]);
   await run.printed(
-    /warning: a record is missing: the audit log of .* could not be written, which is tried again: ENOENT/,
+    /warning: a record is missing: the audit log of .* could not be written, and will be tried again: ENOENT/,
   );
   run.child.kill('SIGTERM');
   const { code, stderr } = await run.ended;

@@ -55,7 +55,7 @@ inline std::shared_ptr<Operation> NewOperation(Operation::Sink sink = {}) {
   return std::make_shared<Operation>(std::move(sink));
 }
 
-// Waits for what writes to a directory of backups, and lets it pass in its turn.
+// Runs `write` when its turn comes in the queue of writes, and waits for it.
 inline Error InTurn(BackupRepository& repository, Operation& operation, const std::function<Error()>& write) {
   std::promise<Error> written;
   repository.writes().Run([&] { written.set_value(write()); }, operation);
@@ -73,13 +73,13 @@ inline bool OnMemory() {
   return storage != nullptr && std::string(storage) == "memory";
 }
 
-// For a test about what only a disk has: rights, links, other processes and programs.
+// For a test of what only a disk has: permissions, links, other processes and programs.
 #define NEEDS_A_DISK()                                \
   if (OnMemory()) {                                   \
     GTEST_SKIP() << "about a repository on the disk"; \
   }
 
-// A directory whose files are seen only through a file system of the test.
+// A local storage whose files are visible only through a file system of the test.
 class StorageThrough : public LocalStorage {
  public:
   using LocalStorage::LocalStorage;
@@ -89,7 +89,7 @@ class StorageThrough : public LocalStorage {
   const std::string nowhere_;
 };
 
-// A temporary directory. In memory where there is one: nothing here depends on a disk, and syncing one takes its time.
+// A temporary directory, in /dev/shm if possible: no test here needs a disk, and syncs of a disk are slow.
 class ScratchTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -187,7 +187,7 @@ class BackupTest : public ScratchTest {
     return options;
   }
 
-  // On the disk; in memory with TEST_STORAGE=memory, where what is at a path stays the same for the whole test.
+  // On the disk, or in memory with TEST_STORAGE=memory. In memory, a path keeps the same storage for the whole test.
   std::shared_ptr<Storage> StorageAt(const std::string& directory) const {
     if (!OnMemory()) {
       return std::make_shared<LocalStorage>(directory);
@@ -199,7 +199,7 @@ class BackupTest : public ScratchTest {
     return storage;
   }
 
-  // The storage at a path, with its files seen through this file system.
+  // The storage at a path, with all access to files through this file system.
   std::shared_ptr<Storage> Through(const std::string& directory, std::shared_ptr<rocksdb::FileSystem> files) const {
     if (OnMemory()) {
       class Seen : public LayeredStorage {
@@ -229,14 +229,14 @@ class BackupTest : public ScratchTest {
     return repository;
   }
 
-  // One whose directory is seen through this file system.
+  // A repository with all access to files through this file system.
   std::shared_ptr<BackupRepository> OpenRepositoryOn(std::shared_ptr<rocksdb::FileSystem> files) {
     BackupRepository::Options options;
     options.settings.storage = Through(RealPath(path("backups")), std::move(files));
     return OpenRepository(std::move(options));
   }
 
-  // One whose backups are copied at so many bytes a second.
+  // A repository that copies at this rate.
   std::shared_ptr<BackupRepository> OpenSlowRepository(int64_t bytes_per_second = 1000) {
     BackupRepository::Options options;
     options.settings.backup_limiter.reset(rocksdb::NewGenericRateLimiter(bytes_per_second));
@@ -296,7 +296,7 @@ class BackupTest : public ScratchTest {
     return ids;
   }
 
-  // All keys and values of a database that nobody has open. Those of families other than the default are "family:key".
+  // All keys and values of a closed database. Keys outside the default column family are "family:key".
   static std::map<std::string, std::string> ContentsOf(const std::string& directory, const std::string& wal_dir = "",
                                                        rocksdb::Env* env = rocksdb::Env::Default()) {
     rocksdb::DBOptions options;
@@ -341,19 +341,19 @@ class BackupTest : public ScratchTest {
     return contents;
   }
 
-  // What a restore of the backup holds.
+  // Restores the backup and returns its keys and values.
   std::map<std::string, std::string> Restored(BackupRepository& repository, uint32_t id) {
     const std::string target = path("restored-" + std::to_string(++restores_));
     EXPECT_GOOD(Restore(repository, RestoreTo(id, target)));
     return ContentsOf(target);
   }
 
-  // The files of a backup directory's part, by name.
+  // The names of the files in one part of a repository, for example "meta".
   std::set<std::string> BackupFiles(const std::string& part, const std::string& directory = "backups") const {
     return NamesIn(path(directory) + "/" + part);
   }
 
-  // The path of the one file of a backup that is the database's file with this ending.
+  // The path of a backup's first file whose name ends like this.
   std::string FileOf(BackupRepository& repository, uint32_t id, const std::string& ending) {
     BackupDescription backup;
     EXPECT_GOOD(repository.Describe(id, true, &backup));
@@ -374,7 +374,7 @@ class BackupTest : public ScratchTest {
   int restores_ = 0;
 };
 
-// With a backup of some data, in a table file and in the log.
+// Starts with one backup of some data, which is in a table file and in the log.
 class MadeBackupTest : public BackupTest {
  protected:
   void SetUp() override {

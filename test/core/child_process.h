@@ -17,9 +17,9 @@
 
 namespace rocksdb_backup::test {
 
-// Another process with this same executable, which runs one of its tests: one called DISABLED_..., that acts as the
-// other side of a real test. It hears what to do by environment variables, says one line when it is there, and ends
-// when its standard input does, or when it is killed.
+// A second process of this executable. It runs one test called DISABLED_..., which is the other side of a real test.
+// Environment variables tell it what to do. It prints one line when it is ready. It ends when its standard input ends,
+// or when it is killed.
 class ChildProcess {
  public:
   ChildProcess(const std::string& test, const std::map<std::string, std::string>& variables) {
@@ -28,7 +28,7 @@ class ChildProcess {
     EXPECT_EQ(pipe2(to_child, O_CLOEXEC), 0);
     EXPECT_EQ(pipe2(from_child, O_CLOEXEC), 0);
     const std::string filter = "--gtest_filter=" + test;
-    // All that allocates is done before the fork.
+    // All memory is allocated before the fork.
     std::vector<std::string> texts;
     for (char** variable = environ; *variable != nullptr; ++variable) {
       if (std::strncmp(*variable, "TMPDIR=", 7) != 0) {
@@ -38,7 +38,7 @@ class ChildProcess {
     for (const auto& [name, value] : variables) {
       texts.push_back(name + "=" + value);
     }
-    // One that is killed leaves its temporary directory.
+    // A killed process leaves its temporary directory, so this one removes it.
     EXPECT_NE(mkdtemp(scratch_.data()), nullptr);
     texts.push_back("TMPDIR=" + scratch_);
     std::vector<char*> environment;
@@ -73,7 +73,7 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
-  // The line it says after "child: ", or nothing when it ended without.
+  // Waits for the line after "child: ". Empty if the process ended without one.
   std::string WaitForLine() {
     for (;;) {
       const size_t end = text_.find('\n');
@@ -107,7 +107,7 @@ class ChildProcess {
     return Reap();
   }
 
-  // For the child's side.
+  // Called in the child process.
   static void Say(const std::string& line) {
     const std::string text = "\nchild: " + line + "\n";
     EXPECT_EQ(write(1, text.data(), text.size()), static_cast<ssize_t>(text.size()));

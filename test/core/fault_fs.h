@@ -19,13 +19,13 @@
 
 namespace rocksdb_backup::test {
 
-// What a FaultFileSystem lies on, unless the test says otherwise.
+// The file system below each FaultFileSystem, unless the test gives another one.
 inline std::shared_ptr<rocksdb::FileSystem>& BaseOfFaults() {
   static auto* const base = new std::shared_ptr<rocksdb::FileSystem>(rocksdb::FileSystem::Default());
   return *base;
 }
 
-// A storage that fails when it is told to, tells what is done to it, and has as much free space as the test wants.
+// A file system that fails on demand, reports each operation, and has as much free space as the test wants.
 class FaultFileSystem : public rocksdb::FileSystemWrapper {
  public:
   enum Kind {
@@ -49,11 +49,11 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     kIoError,
     kNoSpace,
     kDenied,
-    kShortRead,  // half of what was asked for; the rest comes with the next
-    kEarlyEnd,   // a read tells the end of the file
+    kShortRead,  // a read returns half of what was asked for; the next read returns the rest
+    kEarlyEnd,   // a read reports the end of the file
     kDelay
   };
-  // Sees every operation before it is done. Not OK: it fails so.
+  // Called before every operation. If it does not return OK, the operation fails with that status.
   using Hook = std::function<rocksdb::IOStatus(Kind, const std::string& path)>;
 
   explicit FaultFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base = BaseOfFaults())
@@ -67,19 +67,19 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     hook_ = std::move(hook);
   }
 
-  // Sees every rename, delete, close and making of a directory after it was done. Not OK: it was done, and fails all
-  // the same, as when its answer is lost.
+  // Called after every rename, delete, close and creation of a directory. If it does not return OK, the operation was
+  // done and still fails with that status, like an operation whose answer is lost.
   void SetAnswer(Hook answer) {
     const std::lock_guard lock(mutex_);
     answer_ = std::move(answer);
   }
-  // Listings leave this path out, as a storage does that lists late. Empty: no path.
+  // Listings omit this path, like a storage whose listings are late. Empty: no path.
   void HideFromListings(std::string path) {
     const std::lock_guard lock(mutex_);
     hidden_ = std::move(path);
   }
 
-  // From now on, the nth operation of this kind fails, and only that.
+  // Only the nth operation of this kind from now on fails.
   void FailNth(Kind kind, int nth, Fault fault = Fault::kIoError) {
     auto left = std::make_shared<std::atomic<int>>(nth);
     failed_ = false;
@@ -125,7 +125,7 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     HideFromListings("");
   }
 
-  // As RocksDB's own file system words what the system answers.
+  // The errors as RocksDB's own file system words them.
   static rocksdb::IOStatus Fail(Fault fault, const std::string& what) {
     switch (fault) {
       case Fault::kIoError:
@@ -359,7 +359,7 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     const std::string path_;
   };
 
-  // How much of a read to do.
+  // The number of bytes to read.
   static size_t ReadSize(size_t n) {
     switch (std::exchange(next_read_, Fault::kIoError)) {
       case Fault::kShortRead:
@@ -404,9 +404,8 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
   std::array<std::atomic<int>, kKinds> counts_{};
 };
 
-// Runs `work` while another thread stops its operation once so many operations have been done on the storage: a moment
-// that depends on no clock. 0 is before the work begins, and kAfterTheWork when it is done: those two depend on
-// nothing. Returns what RequestStop() answered.
+// Runs `work`. Another thread stops its operation after `after` operations on the storage, so the moment depends on no
+// clock. 0: before the work begins. kAfterTheWork: when the work is done. Returns the result of RequestStop().
 constexpr int kAfterTheWork = std::numeric_limits<int>::max();
 
 template <class Work>
@@ -429,7 +428,7 @@ bool StopMeanwhile(FaultFileSystem& storage, Operation& operation, int after, Wo
   return promised;
 }
 
-// The moments of so many rounds for StopMeanwhile: before, after, and at random in between.
+// One moment for StopMeanwhile for each round: before the work, after it, and random moments in between.
 inline std::vector<int> MomentsToStop(int rounds, int operations, uint64_t random) {
   std::vector<int> moments = {0, kAfterTheWork};
   while (static_cast<int>(moments.size()) < rounds) {

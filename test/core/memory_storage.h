@@ -19,8 +19,8 @@
 
 namespace rocksdb_backup::test {
 
-// A repository in memory. It keeps the contract of core/storage/storage.h, and breaks it in the ways that storages
-// break it when a test says so. files().SetHook() and FailNth() make accesses to files fail or hang.
+// A repository in memory. It keeps the contract of core/storage/storage.h. A test can make it break the contract, like
+// a faulty storage. faults().SetHook() and FailNth() make accesses to files fail or hang.
 class MemoryStorage : public Storage {
  public:
   explicit MemoryStorage(std::string name = "memory://backups", std::string root = "/backups")
@@ -109,13 +109,13 @@ class MemoryStorage : public Storage {
     return Happen("answer of replace small");
   }
 
-  // Everything that is done to locks and small files calls this first, and fails with the error that it returns.
+  // Every operation on locks and small files calls this first, and fails with the error that it returns.
   using Fault = std::function<Error(const std::string& what)>;
   void SetFault(Fault fault) {
     const std::lock_guard lock(mutex_);
     fault_ = std::move(fault);
   }
-  // Another process takes what is locked now for stale, and takes it over.
+  // Another process considers all current locks stale, and takes them over.
   void LoseLocks() { locks_->Lose(); }
   FaultFileSystem& faults() { return *fs_; }
 

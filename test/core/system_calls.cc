@@ -34,7 +34,7 @@ struct Watch {
 
 std::atomic<const Watch*> current{nullptr};
 std::atomic<int> users{0};
-thread_local bool busy = false;  // this thread is in the watcher: its own calls are not watched
+thread_local bool busy = false;  // this thread runs the watcher, whose own calls are not watched
 
 bool IsWatched(const Watch& watch, const std::string& path) {
   return path == watch.below || IsInside(path, watch.below);
@@ -58,7 +58,7 @@ std::string PathAt(int directory, const char* path) {
   return directory == AT_FDCWD ? "" : CleanPath(PathOf(directory) + "/" + path);
 }
 
-// One call on its way: asks the watcher before it, and tells it of success.
+// One system call: asks the watcher before the call, and reports success to it.
 class Passage {
  public:
   template <class MakeCall>
@@ -175,7 +175,7 @@ auto DoOnFile(CallKind kind, int fd, Real real) -> decltype(real()) {
   return passage.Done(result, result >= 0);
 }
 
-// `real` is given how much of it to do.
+// `real` gets the number of bytes to transfer.
 template <class Real>
 ssize_t DoTransfer(CallKind kind, int fd, size_t size, Real real) {
   Passage passage([&] { return Call{kind, PathOf(fd), "", fd, false, false}; });
@@ -257,7 +257,7 @@ int WatchedClose(int fd) __asm__("close");
 int WatchedClose(int fd) {
   static auto* const next = Next<int(int)>("close");
   Passage passage([&] { return Call{CallKind::kClose, PathOf(fd), "", fd, false, false}; });
-  const int result = next(fd);  // the file is closed all the same
+  const int result = next(fd);  // the file is closed even if this call must fail
   return passage.Fails() ? -1 : passage.Done(result, result == 0);
 }
 
@@ -274,8 +274,8 @@ ssize_t WatchedPread(int fd, void* to, size_t size, off_t at) {
   return DoTransfer(CallKind::kRead, fd, size, [&](size_t most) { return next(fd, to, most, at); });
 }
 
-// What RocksDB reads files through from their beginning: the C library's own buffer calls no read() that can be seen.
-// It repeats short reads itself.
+// RocksDB reads files from their beginning with fread. The C library's buffer calls no read() that can be watched, and
+// repeats short reads itself.
 size_t WatchedFread(void* to, size_t size, size_t count, FILE* file) __asm__("fread_unlocked");
 size_t WatchedFread(void* to, size_t size, size_t count, FILE* file) {
   static auto* const next = Next<size_t(void*, size_t, size_t, FILE*)>("fread_unlocked");

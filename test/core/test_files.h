@@ -1,7 +1,7 @@
 #pragma once
 
-// What a test does to files by their paths. It works for files on the disk and, with TEST_STORAGE=memory, for those of
-// a repository that the test keeps in memory. The names are those of std::filesystem.
+// Operations of tests on files by their paths. They work for files on the disk and, with TEST_STORAGE=memory, for files
+// of a repository in memory. The names are those of std::filesystem.
 
 #include <algorithm>
 #include <filesystem>
@@ -36,7 +36,7 @@ inline std::shared_ptr<rocksdb::FileSystem> MemoryAt(const std::string& path) {
   return nullptr;
 }
 
-// The disk, and where a path is of a repository in memory, that.
+// The file system of the disk, or of a repository in memory if the path belongs to one.
 class Routes : public rocksdb::FileSystemWrapper {
  public:
   Routes() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}

@@ -100,7 +100,7 @@ t.test('where no directory can be made, the drill says so, and what to do', asyn
   const { dir, engine } = await scene(t);
   writeFileSync(dir('file'), '');
   const failure = await failureOf(() => drillBackup(engine, 1, { directory: dir('file') }));
-  t.match(failure, { code: 'DRILL_DIRECTORY_UNUSABLE', message: /file.*Nothing was restored; name another place/ });
+  t.match(failure, { code: 'DRILL_DIRECTORY_UNUSABLE', message: /file.*Nothing was restored; choose another place/ });
   await engine.deleteBackup(1);
 });
 
@@ -111,7 +111,7 @@ t.test('whatever is wrong with what was restored is found, and the first key tha
     ['a key is missing', (db) => db.delete('a000700'), 'column family "default", key "a000700": it is missing'],
     ['a value differs', (db) => db.put('a000700', 'other'), 'key "a000700": its value differs'],
     ['a value has become empty', (db) => db.put('a001499', ''), 'key "a001499": its value differs'],
-    ['there is one key more', (db) => db.put('a000700+', 'x'), 'key "a000700+": only what was restored has it'],
+    ['there is one key more', (db) => db.put('a000700+', 'x'), 'key "a000700+": only the restored database has it'],
     [
       'a key of a family is missing',
       (db) => db.columnFamily('users').delete('a:1'),

@@ -76,7 +76,7 @@ t.test('a schedule that cannot be is refused, and the message names it', async (
   for (const [value, message] of [
     ['5 minutes or so', /^schedule must be an interval/],
     ['61 * * * *', /^schedule must be/],
-    ['0 0 30 2 *', /whose time comes/],
+    ['0 0 30 2 *', /a time in the future/],
     ['2026-01-01T00:00:00', /it has a colon/],
     [0, /at least a second/],
     ['10ms', /at least a second/],

@@ -185,7 +185,7 @@ t.test('restore --dry-run tells, and does nothing', async (t) => {
   const fresh = await cli(t, ['restore', backups, dir('new'), '--dry-run']);
   t.match(fresh, {
     code: 0,
-    stdout: /^This restores backup 3 .*where nothing is yet\.\nIt copies .* are free\.\nNothing was done/,
+    stdout: /^This restores backup 3 .*where there is nothing yet\.\nIt copies .* are free\.\nNothing was done/,
   });
   const over = ['restore', backups, db, '--id', '1', '--overwrite', '--dry-run'];
   t.match(await cli(t, over), { code: 0, stdout: /^This replaces the database in .* with backup 1 of/ });

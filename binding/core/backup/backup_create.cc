@@ -222,8 +222,9 @@ Error NewId(const EngineSettings& settings, const BackupEngineSession& session, 
   // No id follows the last one, and to the BackupEngine the id before the last means "the latest".
   if (latest >= std::numeric_limits<uint32_t>::max() - 2) {
     return Error("BACKUP_CORRUPT", MetaPath(settings.root(), latest) +
-                                       " uses up the last backup id there is, so no other can follow. No BackupEngine "
-                                       "counts that far: remove this file, or back up to another directory.")
+                                       " has the highest possible backup id, so no other backup can follow. No "
+                                       "BackupEngine writes such an id: remove this file, or back up to another "
+                                       "directory.")
         .With("path", MetaPath(settings.root(), latest))
         .With("backupId", uint64_t{latest});
   }
@@ -279,7 +280,7 @@ Error CheckDatabase(BackupEngineSession& session, const std::string& directory, 
 
 // Makes a backup keep all its files to itself, so that it takes over none. The first backup in a repository takes over
 // none anyway. It writes its files where backups share them, so that later backups need not copy them again.
-void StandAlone(EngineSettings* settings) {
+void ShareNoFiles(EngineSettings* settings) {
   std::vector<std::string> metas;
   const std::string directory = MetaDirectory(settings->root());
   const IOStatus status = settings->files()->GetChildren(directory, IOOptions(), &metas, nullptr);
@@ -349,9 +350,9 @@ Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
   const std::string doing = "backup of " + request.source.path + " to " + settings.name();
   const std::vector<uint32_t>& corrupt = session.corrupt_ids();
   if (!corrupt.empty() && status.IsAborted()) {
-    return Error("BACKUP_CORRUPT", doing + " failed over what belongs to " +
+    return Error("BACKUP_CORRUPT", doing + " failed because of a file of " +
                                        (corrupt.size() == 1 ? "backup " : "one of the backups ") + JoinIds(corrupt) +
-                                       ", unreadable at present: " + Worded(status) + ".")
+                                       ", which cannot be read at present: " + Worded(status) + ".")
         .With("path", settings.name())
         .With("backupId", uint64_t{corrupt.front()})
         .With("why", WhyUnreadable(Worded(status)))
@@ -401,7 +402,7 @@ Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPl
     }
   }
   if (request.full && is_there) {
-    StandAlone(&settings);
+    ShareNoFiles(&settings);
   }
   rocksdb::LiveFilesStorageInfoOptions options;
   options.wal_size_for_flush = std::numeric_limits<uint64_t>::max();  // a plan writes nothing
@@ -425,7 +426,7 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
   }
   RemoveTemporaryMetas(settings);
   if (request.full) {
-    StandAlone(&settings);
+    ShareNoFiles(&settings);
   }
   std::shared_ptr<const DirectoryPicture> picture = LookAt(settings, Records::kRead);
   if (picture != nullptr && !picture->AsWritten()) {

@@ -66,7 +66,7 @@ BackupEngineOptions BackupEngineSession::OptionsFor(const SessionRequest& reques
     return options;
   }
   if (request.count_database == Count::kWrites) {
-    options.sync = true;  // unless SpareDatabaseSyncs()
+    options.sync = true;  // unless SkipDatabaseSyncs()
     if (settings_.restore_limiter) {
       options.restore_rate_limiter =
           std::make_shared<StoppableRateLimiter>(settings_.restore_limiter, request.operation);
@@ -106,7 +106,7 @@ std::map<uint32_t, std::string> BackupEngineSession::ChangedMetas() {
 // A create takes the checksums of files that it need not copy from the meta files that name them, even if only one
 // does. With a damaged meta file, the new backup would have a wrong checksum for good, in its record too. So a create
 // sees no changed meta file at all.
-Error BackupEngineSession::OpenPastChangedMetas(Purpose purpose, const std::function<Error()>& open) {
+Error BackupEngineSession::OpenWithoutChangedMetas(Purpose purpose, const std::function<Error()>& open) {
   TolerantFileSystem& storage = *layers_.tolerant;
   Error error = open();
   if (!error.ok() || (corrupt_ids_.empty() && purpose != Purpose::kCreate)) {
@@ -180,7 +180,8 @@ Error BackupEngineSession::Open(const EngineSettings& settings, const SessionReq
   session->database_env_ = rocksdb::NewCompositeEnv(session->database_fs_);
   return Guarded(settings.name(), [&] {
     bool opened = true;
-    Error error = request.picture != nullptr ? session->OpenOnPicture(request, &opened) : session->OpenOnAll(request);
+    Error error =
+        request.picture != nullptr ? session->OpenFromPicture(request, &opened) : session->OpenFromAllMetas(request);
     if (!opened) {
       session.reset();
       SessionRequest on_all = request;
@@ -212,7 +213,7 @@ rocksdb::IOStatus BackupEngineSession::OpenEngine(const SessionRequest& request)
 }
 
 // The picture may be outdated, or the BackupEngine may not read it as we do. Then `opened` becomes false.
-Error BackupEngineSession::OpenOnPicture(const SessionRequest& request, bool* opened) {
+Error BackupEngineSession::OpenFromPicture(const SessionRequest& request, bool* opened) {
   const bool reads = request.purpose == Purpose::kRead;
   const bool shows_any = reads || request.ids.size() < picture_->ids().size();
   *opened = OpenEngine(request).ok() && HasRead(shows_any ? 1 : 0, reads ? request.ids.front() : 0);
@@ -222,15 +223,15 @@ Error BackupEngineSession::OpenOnPicture(const SessionRequest& request, bool* op
   return Error();
 }
 
-Error BackupEngineSession::OpenOnAll(const SessionRequest& request) {
-  Error error = OpenPastChangedMetas(request.purpose, [&] { return OpenUntilSure(request); });
+Error BackupEngineSession::OpenFromAllMetas(const SessionRequest& request) {
+  Error error = OpenWithoutChangedMetas(request.purpose, [&] { return OpenUntilSameTwice(request); });
   layers_.tolerant->SetTolerance(Tolerance::kNone);
   return error;
 }
 
 // If another process deletes a backup between the listing and the reading of the meta files, the open fails, or a
 // backup looks corrupt. A result that is the same twice in a row is true. While a writer has its lock, nobody deletes.
-Error BackupEngineSession::OpenUntilSure(const SessionRequest& request) {
+Error BackupEngineSession::OpenUntilSameTwice(const SessionRequest& request) {
   rocksdb::IOStatus status;
   std::vector<uint32_t> corrupt_before;
   const int attempts = request.purpose == Purpose::kRead ? kOpenAttempts : 1;
@@ -280,7 +281,7 @@ void BackupEngineSession::Survey(const std::vector<uint32_t>& metas) {
       }
       reasons_[info.backup_id] = Worded(status);
     } catch (const std::out_of_range&) {
-      reasons_[info.backup_id] = "its meta file names a file as no BackupEngine does";
+      reasons_[info.backup_id] = "its meta file has a file name that no BackupEngine writes";
     }
     corrupt_ids_.push_back(info.backup_id);
   }

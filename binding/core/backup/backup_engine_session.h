@@ -89,7 +89,7 @@ class BackupEngineSession {
   void ExpectBackupFiles(const BackupDescription& backup);
   void ExpectDatabaseFile(const std::string& path, uint64_t size) { database_fs_->ExpectSize(path, size); }
   // What a restore writes need not survive a power cut, so syncs are skipped.
-  void SpareDatabaseSyncs() { database_fs_->SpareSyncs(); }
+  void SkipDatabaseSyncs() { database_fs_->SkipSyncs(); }
   // The first failure of the repository's storage since the last ForgetFailure(), if any.
   rocksdb::IOStatus failure() const { return layers_.observed->failure(); }
   void ForgetFailure() { layers_.observed->ForgetFailure(); }
@@ -115,11 +115,11 @@ class BackupEngineSession {
   static rocksdb::BackupEngineReadOnlyBase& upcast(rocksdb::BackupEngineReadOnlyBase& engine) { return engine; }
   rocksdb::BackupEngineOptions OptionsFor(const SessionRequest& request) const;
   rocksdb::IOStatus OpenEngine(const SessionRequest& request);
-  Error OpenOnPicture(const SessionRequest& request, bool* opened);
-  Error OpenOnAll(const SessionRequest& request);
-  Error OpenUntilSure(const SessionRequest& request);
+  Error OpenFromPicture(const SessionRequest& request, bool* opened);
+  Error OpenFromAllMetas(const SessionRequest& request);
+  Error OpenUntilSameTwice(const SessionRequest& request);
   std::map<uint32_t, std::string> ChangedMetas();
-  Error OpenPastChangedMetas(Purpose purpose, const std::function<Error()>& open);
+  Error OpenWithoutChangedMetas(Purpose purpose, const std::function<Error()>& open);
   void Survey(const std::vector<uint32_t>& metas);
   // Whether the BackupEngine has read exactly this many backups, and the backup `id` as it is in the picture.
   bool HasRead(size_t backups, uint32_t id = 0);

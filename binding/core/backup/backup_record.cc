@@ -176,7 +176,7 @@ std::string DifferenceIn(rocksdb::FileSystem& storage, const std::string& path, 
                          const EngineSettings& settings, const std::shared_ptr<Operation>& to_read, bool* damaged) {
   *damaged = true;
   if (file.name.find("..") != std::string::npos) {
-    return file.name + " is the name of no file that a backup holds";
+    return file.name + " is not the name of a file that a backup can contain";
   }
   uint64_t size = 0;
   bool is_directory = false;
@@ -344,9 +344,9 @@ std::string DifferenceInMeta(const EngineSettings& settings, uint32_t id, const 
   if (meta.size() == record.meta_size && checksum == record.meta_checksum) {
     return "";
   }
-  return path + " is not as it was written: it has " + std::to_string(meta.size()) + " bytes of checksum " +
-         std::to_string(checksum) + ", and had " + std::to_string(record.meta_size) + " of " +
-         std::to_string(record.meta_checksum);
+  return path + " was changed: it has " + std::to_string(meta.size()) + " bytes with checksum " +
+         std::to_string(checksum) + ", and was written with " + std::to_string(record.meta_size) +
+         " bytes with checksum " + std::to_string(record.meta_checksum);
 }
 
 }  // namespace rocksdb_backup

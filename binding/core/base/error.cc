@@ -102,11 +102,11 @@ constexpr char kTooManyFiles[] =
 // Says what to do about an error, because RocksDB's message does not.
 const char* Advice(const rocksdb::Status& status, const std::string& text) {
   if (status.severity() == Status::kHardError) {
-    return ". The database takes no writes until its resume() succeeds, once the cause is gone, or until it is closed "
-           "and opened again; what it has can be read.";
+    return ". The database accepts no writes until the cause is gone and its resume() succeeds, or until it is closed "
+           "and opened again. Its data can still be read.";
   }
   if (status.severity() == Status::kFatalError) {
-    return ". The database takes no writes until it is closed and opened again; what it has can be read.";
+    return ". The database accepts no writes until it is closed and opened again. Its data can still be read.";
   }
   // RocksDB has no subcode for this error, so it is found by the operating system's own message.
   if (status.IsIOError() && text.find(std::strerror(EMFILE)) != std::string::npos) {

@@ -263,8 +263,8 @@ Error Database::Resume() {
                    : Error::From(status, "resume " + path_)
                          .With("path", path_)
                          .And(
-                             ". RocksDB tries again every few seconds, and goes on once as much space is free as its "
-                             "buffers of writes take (writeBufferSize).");
+                             ". RocksDB tries again every few seconds, and continues when the free space is at least "
+                             "the size of its write buffers (writeBufferSize).");
 }
 
 void Database::AddChild(Child* child) {
@@ -324,7 +324,7 @@ Error Database::Free() {
     --all.freeing;
     all.none_freeing.notify_all();
   }
-  return Error::From(status, "closing " + path_ + ", which is closed all the same and can be opened again")
+  return Error::From(status, "closing " + path_ + " (it is closed anyway, and can be opened again)")
       .With("path", path_);
 }
 

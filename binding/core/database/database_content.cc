@@ -90,7 +90,7 @@ Status AddTables(DB* db, ColumnFamilyHandle* family, bool* known, std::string* t
 
 Error DescribeContent(DB* db, const std::vector<ColumnFamilyHandle*>& families, ContentParts parts,
                       DatabaseContent* content) {
-  const std::string doing = "look at what " + db->GetName() + " holds";
+  const std::string doing = "look at the content of " + db->GetName();
   std::string identity;
   if (Status status = db->GetDbIdentity(identity); !status.ok()) {
     return Error::From(status, doing).With("path", db->GetName());

@@ -126,7 +126,7 @@ Error OpenWatch::Explain(const rocksdb::Status& status, const std::string& doing
   if (status.ok() || status.IsIOError() || first_failure_.ok()) {
     return Error::From(status, doing);
   }
-  return Error::From(first_failure_, doing).And("; what RocksDB says of it: " + Worded(status));
+  return Error::From(first_failure_, doing).And("; RocksDB reports: " + Worded(status));
 }
 
 std::shared_ptr<FileSystem> WatchedFileSystem(std::shared_ptr<FileSystem> storage) {

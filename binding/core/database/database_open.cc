@@ -76,12 +76,11 @@ Error Describe(const std::string& path, const DatabaseOptions& options, const st
       if (resolved.merge_operator == nullptr && !family.merge_operator.empty()) {
         // Without a merge operator, RocksDB takes the first merge in the write-ahead log for damage, and drops it with
         // everything that follows.
-        return Error(
-                   "MERGE_OPERATOR_UNKNOWN",
-                   "open " + path + ": the column family \"" + name + "\" was written with the merge operator \"" +
-                       family.merge_operator +
-                       "\", which is not among RocksDB's own: without one, what the log holds from the first merge on "
-                       "would be lost")
+        return Error("MERGE_OPERATOR_UNKNOWN", "open " + path + ": the column family \"" + name +
+                                                   "\" was written with the merge operator \"" + family.merge_operator +
+                                                   "\", which is not one of RocksDB's own. Without a merge operator, "
+                                                   "the data in the log from the first "
+                                                   "merge on would be lost")
             .With("path", path)
             .Advise("nameSimilarMergeOperator");
       }
@@ -173,14 +172,14 @@ Error CheckNotLevelDb(const std::string& path, const char* what) {
 // For RocksDB versions in which a reader deletes the writer's table files when it closes.
 Error CheckNotWritten(const std::string& path) {
   const Error in_use = CheckNotLockedElsewhere(path);
-  return in_use.ok()
-             ? Error()
-             : Error("DATABASE_IN_USE",
-                     "the database " + path + " is open in another process, and RocksDB " + GetEngineInfo().rocksdb +
-                         " deletes files of a writer when one who has it open with mode \"readOnly\" closes "
-                         "it, as all do from 11.1 to 11.7. Open it as a secondary, or build with 11.8")
-                   .With("path", path)
-                   .With("holder", "another process");
+  return in_use.ok() ? Error()
+                     : Error("DATABASE_IN_USE", "the database " + path + " is open in another process, and RocksDB " +
+                                                    GetEngineInfo().rocksdb +
+                                                    " deletes files of the writer when a handle with mode \"readOnly\" "
+                                                    "is closed. All versions from 11.1 to "
+                                                    "11.7 do that. Open it as a secondary, or build with 11.8")
+                           .With("path", path)
+                           .With("holder", "another process");
 }
 
 }  // namespace

@@ -231,8 +231,8 @@ Error NewerRocksDb::Hint(Error error) const {
   if (version_.empty() || (error.code() != "ROCKSDB_CORRUPTION" && error.code() != "ROCKSDB_NOT_SUPPORTED")) {
     return error;
   }
-  return std::move(error).And(". RocksDB " + version_ + " was at work on this database, and this one is " +
-                              VersionText(kThisVersion) + ": it may be whole, and readable there.");
+  return std::move(error).And(". RocksDB " + version_ + " has written to this database, and this package has RocksDB " +
+                              VersionText(kThisVersion) + ": the newer version may be able to read it.");
 }
 
 }  // namespace rocksdb_backup

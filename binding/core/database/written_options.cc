@@ -63,7 +63,7 @@ Error ReadWrittenOptions(const std::string& path, rocksdb::Env* env, const Famil
   if (std::none_of(names.begin(), names.end(), IsOptionsFileName)) {
     return Error();
   }
-  const std::string doing = "open " + path + ": cannot read what options it was written with";
+  const std::string doing = "open " + path + ": cannot read the options that it was written with";
   rocksdb::ConfigOptions config;
   config.env = env;
   config.ignore_unknown_options = true;

@@ -90,12 +90,12 @@ Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* sessio
   return error;
 }
 
-BackupRepository::Held::Held(const EngineSettings& plain, const WriterLock& lock)
+BackupRepository::WriterSettings::WriterSettings(const EngineSettings& plain, const WriterLock& lock)
     : settings(plain), files(std::make_shared<LockedFileSystem>(plain.files(), lock)) {
   settings.storage = std::make_shared<LayeredStorage>(plain.storage, files);
 }
 
-Error BackupRepository::Held::LossOr(const std::string& doing, Error error) const {
+Error BackupRepository::WriterSettings::LossOr(const std::string& doing, Error error) const {
   Error lost = error.ok() ? Error() : files->lost();
   if (lost.ok()) {
     return error;
@@ -123,13 +123,12 @@ Error BackupRepository::Create(const CreateRequest& request, const std::shared_p
   std::unique_ptr<WriterLock> lock;
   Error error = AcquireWriter(*operation, &lock);
   if (error.ok()) {
-    const Held held(settings_, *lock);
-    error = held.LossOr(doing, CreateBackup(held.settings, request, operation, created));
+    const WriterSettings writing(settings_, *lock);
+    error = writing.LossOr(doing, CreateBackup(writing.settings, request, operation, created));
   }
   // If the lock was lost, nothing could be removed, so that error is more important than a stop.
   if (!error.ok() && !operation->Fail() && error.code() != "LOCK_LOST") {
-    return Error("BACKUP_STOPPED", doing + " was stopped; what it had copied is removed again")
-        .With("path", directory());
+    return Error("BACKUP_STOPPED", doing + " was stopped; its files were removed").With("path", directory());
   }
   return error;
 }
@@ -240,16 +239,16 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   if (Error error = AcquireWriter(*operation, &lock); !error.ok()) {
     return error;
   }
-  const Held held(settings_, *lock);
+  const WriterSettings writing(settings_, *lock);
   const std::string what = std::string(doing) + " in " + directory();
   std::shared_ptr<BackupEngineSession> session;
-  const std::shared_ptr<const DirectoryPicture> picture = LookAt(held.settings);
+  const std::shared_ptr<const DirectoryPicture> picture = LookAt(writing.settings);
   if (picture != nullptr) {
-    session = BackupEngineSession::Of(held.settings, picture);
-  } else if (Error error = BackupEngineSession::Open(held.settings,
+    session = BackupEngineSession::Of(writing.settings, picture);
+  } else if (Error error = BackupEngineSession::Open(writing.settings,
                                                      {.purpose = Purpose::kDelete, .operation = operation}, &session);
              !error.ok()) {
-    return held.LossOr(what, std::move(error));
+    return writing.LossOr(what, std::move(error));
   }
   const auto remove_all = [&] {
     const std::vector<uint32_t>& corrupt = session->corrupt_ids();
@@ -257,14 +256,14 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
       const std::string reason = session->ReasonOf(corrupt.front());
       return Error("BACKUP_CORRUPT", what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
                                          JoinIds(corrupt) + " cannot be read: " + reason +
-                                         ". RocksDB would delete for good whatever files only they use.")
+                                         ". RocksDB would delete all files that only they use.")
           .With("path", directory())
           .With("backupId", uint64_t{corrupt.front()})
           .With("why", WhyUnreadable(reason))
           .Advise("bringBackOrForce");
     }
     std::vector<uint32_t> ids;
-    if (Error error = ids_to_delete(*session, held.settings, &ids); !error.ok()) {
+    if (Error error = ids_to_delete(*session, writing.settings, &ids); !error.ok()) {
       return error;
     }
     for (const uint32_t id : ids) {
@@ -273,25 +272,25 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
       }
     }
     rocksdb::IOStatus failed;
-    rocksdb::IOStatus status = DeleteMetas(held.settings, &ids, &failed);
+    rocksdb::IOStatus status = DeleteMetas(writing.settings, &ids, &failed);
     if (status.ok() && !failed.ok() && ids.empty()) {
       status = failed;
     } else if (status.ok() && picture != nullptr) {
       // For a BackupEngine that is opened now, all files without a backup are garbage. One pass removes them, however
       // many backups were deleted.
       if (Error error = BackupEngineSession::Open(
-              held.settings, {.purpose = Purpose::kDelete, .operation = operation, .picture = picture, .ids = ids},
+              writing.settings, {.purpose = Purpose::kDelete, .operation = operation, .picture = picture, .ids = ids},
               &session);
           !error.ok()) {
         return error;
       }
       status = session->writer().GarbageCollect();
     } else if (status.ok()) {
-      status = remove(held.settings, session->writer(), ids);
+      status = remove(writing.settings, session->writer(), ids);
     }
     return Error::From(status.ok() ? failed : status, what).With("path", directory());
   };
-  return held.LossOr(what, Guarded(directory(), remove_all));
+  return writing.LossOr(what, Guarded(directory(), remove_all));
 }
 
 // If the BackupEngine cannot delete a backup's meta file, it still deletes the backup's files, and leaves a corrupt

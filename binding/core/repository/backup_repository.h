@@ -114,8 +114,8 @@ class BackupRepository : public Resource {
   Error OpenSession(std::shared_ptr<BackupEngineSession>* session);
 
   // The settings for changes under a writer's lock. With these settings, nothing is changed after the lock is lost.
-  struct Held {
-    Held(const EngineSettings& plain, const WriterLock& lock);
+  struct WriterSettings {
+    WriterSettings(const EngineSettings& plain, const WriterLock& lock);
     // If the error came from the loss of the lock, returns an error that says so.
     Error LossOr(const std::string& doing, Error error) const;
     EngineSettings settings;

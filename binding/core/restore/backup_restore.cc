@@ -67,10 +67,10 @@ Error CheckReplacedDatabase(const EngineSettings& settings, const BackupDescript
       HasTablesOf(rocksdb::FileSystem::Default(), target, backup.database)) {
     return Error();
   }
-  return Error("DATABASE_DIFFERS",
-               "cannot restore to " + target + ": it holds another database, whose id is " + there + "; backup " +
-                   std::to_string(backup.id) + " in " + settings.name() + " is of " + backup.database +
-                   ". A database that was made anew in the place of a lost one is another one, too.")
+  return Error("DATABASE_DIFFERS", "cannot restore to " + target + ": it holds another database, whose id is " + there +
+                                       "; backup " + std::to_string(backup.id) + " in " + settings.name() + " is of " +
+                                       backup.database +
+                                       ". A new database in the place of a lost one is also another database.")
       .With("path", target)
       .With("backupId", uint64_t{backup.id})
       .With("databaseId", there)
@@ -221,7 +221,7 @@ Error CopyBackup(const EngineSettings& settings, const std::shared_ptr<Operation
   const uint32_t id = begun->reading.backup.id;
   session.ExpectBackupFiles(begun->reading.backup);
   if (!target.syncs()) {
-    session.SpareDatabaseSyncs();
+    session.SkipDatabaseSyncs();
   }
   Error error = Guarded(settings.name(), [&] {
     const rocksdb::IOStatus status =
@@ -255,7 +255,8 @@ Error CompleteStaged(Begun* begun, const std::vector<ReusableFile>& reused) {
     linked.push_back(file.in_database);
   }
   Error error = target.TakeLinked(linked);
-  return error.ok() ? NotePlaceOfLog(target.staged_database_dir(), target.separate_wal_dir(), target.syncs()) : error;
+  return error.ok() ? WriteWalDirToOptions(target.staged_database_dir(), target.separate_wal_dir(), target.syncs())
+                    : error;
 }
 
 }  // namespace

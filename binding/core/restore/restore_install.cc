@@ -200,9 +200,9 @@ Error RestoreTarget::TakeBack(Error why) {
       }
       directory->staged.clear();
     }
-    return std::move(why).And(". What had been moved could not be moved back (" + stuck +
-                              "): nothing was removed, and what was in " + database_.target + " is there or in " +
-                              places + ". Bring it back by hand before you restore there again.");
+    return std::move(why).And(". Some files could not be moved back (" + stuck +
+                              "): nothing was removed, and the files of " + database_.target + " are there or in " +
+                              places + ". Move them back by hand before you restore there again.");
   }
   for (const Directory* directory : {&database_, &wal_}) {
     if (directory->staged.empty()) {

@@ -142,7 +142,7 @@ Error RestoreTarget::CheckLogs() const {
   }
   return Error("TARGET_EXISTS", "cannot restore the logs to " + wal_.target + ": the directory is not empty" +
                                     (options_.overwrite ? ", and there is no database in " + database_.target +
-                                                              " that its logs could be of"
+                                                              " that these logs could belong to"
                                                         : "") +
                                     ". It holds " + SomeOf(refused))
       .With("path", wal_.target)
@@ -202,7 +202,8 @@ Error RestoreTarget::LockDatabase() {
         .With("holder", "another process or another library");
   }
   // It is not known whether the database is open, so the error must not say that it is.
-  const std::string doing = "cannot restore to " + database_.target + ": whether a database there is open is not known";
+  const std::string doing =
+      "cannot restore to " + database_.target + ": cannot find out whether the database there is open";
   return (denial.empty() ? Error::From(status, doing)
                          : Error("ROCKSDB_IO_ERROR", doing + ": " + denial).WithWhy(denial))
       .With("path", database_.target);
@@ -226,7 +227,7 @@ Error RestoreTarget::CheckSpace(uint64_t bytes) const {
   }
   return Error("NO_SPACE", "the restore would write " + HumanBytes(bytes) + " to " + database_.target + ", where " +
                                HumanBytes(*free) +
-                               " are free. Nothing was written. A database that is there is removed only after the "
+                               " are free. Nothing was written. An existing database is removed only after the "
                                "restored one is complete.")
       .With("path", database_.target)
       .With("bytesNeeded", bytes)

@@ -68,7 +68,7 @@ std::string WithPlaceOfLog(std::string text, const std::string& wal_dir) {
 
 }  // namespace
 
-Error NotePlaceOfLog(const std::string& database_dir, const std::string& wal_dir, bool sync) {
+Error WriteWalDirToOptions(const std::string& database_dir, const std::string& wal_dir, bool sync) {
   std::string path;
   if (Error error = FindOptionsFile(database_dir, &path); !error.ok() || path.empty()) {
     return error;
@@ -84,7 +84,7 @@ Error NotePlaceOfLog(const std::string& database_dir, const std::string& wal_dir
       status = env->RenameFile(temporary, path);
     }
   }
-  return Error::From(status, "noting in " + path + " where the log of the restored database is").With("path", path);
+  return Error::From(status, "writing the directory of the restored log to " + path).With("path", path);
 }
 
 }  // namespace rocksdb_backup

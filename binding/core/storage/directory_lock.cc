@@ -54,10 +54,9 @@ void WriteHolder(int fd) {
 
 Error Lost(const std::string& path) {
   return Error("LOCK_LOST", path +
-                                " was moved, removed or replaced while it was in use here. Others may be at work there "
-                                "by now, so nothing was written "
-                                "or deleted there since. Leave lock files where they are; look at the directory, and "
-                                "try again.")
+                                " was moved, removed or replaced while it was in use here. Another process may use the "
+                                "directory now, so nothing was written or deleted there since. Do not move or remove "
+                                "lock files; check the directory, and try again.")
       .With("path", path);
 }
 
@@ -259,7 +258,7 @@ Error DirectoryLock::AcquireShortly(const std::string& directory, int64_t byte, 
     case Outcome::kFailed:
       return taken.Failure(errno);
     case Outcome::kHeldByOther:
-      return Error("STATE_LOCKED", "what is remembered about the backups in " + directory + " is being changed.")
+      return Error("STATE_LOCKED", "the state of the backups in " + directory + " is being changed.")
           .With("path", directory);
     case Outcome::kTaken:
       break;
@@ -363,8 +362,8 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
   }
   return Error("BACKUP_LOCKED", "the backup directory " + directory_ + " is in use by another program, which holds " +
                                     path +
-                                    ", as rocksdb-js does while it backs up, deletes or restores. Nothing was done; "
-                                    "wait until that is done.")
+                                    ", like rocksdb-js during a backup, a delete or a restore. Nothing was done; "
+                                    "wait until the other program has finished.")
       .With("path", directory_)
       .With("holder", "another program");
 }
@@ -397,8 +396,7 @@ Error DirectoryLock::StillHeld() const {
     case Presence::kGone:
       return Lost(path);
     case Presence::kUnknown:
-      return Error::System("looking whether " + path + " is still the one that is locked here", errno)
-          .With("path", path);
+      return Error::System("checking whether " + path + " is still the locked file", errno).With("path", path);
   }
   return Error();
 }

@@ -112,7 +112,7 @@ IOStatus LocalFileSystem::NewWritableFile(const std::string& path, const FileOpt
   }
   std::error_code error;
   if (const fs::file_status there = fs::symlink_status(path, error); fs::exists(there) && !fs::is_regular_file(there)) {
-    return IOStatus::IOError("in the way of a file that is to be written there, remove it: " + path);
+    return IOStatus::IOError("cannot be written, because something that is not a file is there; remove it: " + path);
   }
   return FileSystemWrapper::NewWritableFile(path, options, file, debug);
 }

@@ -174,8 +174,8 @@ Error ReplaceLocalSmallFile(const std::string& path, const std::optional<std::st
   }
   if (const int number = SyncNamesIn(ParentOf(path)); number != 0) {
     return Error("STATE_NOT_DURABLE", path +
-                                          " was changed, and may be as it was again after a power cut: its directory "
-                                          "cannot be synced: " +
+                                          " was changed, but a power cut may undo that: its directory cannot be "
+                                          "synced: " +
                                           SystemText(number) + ".")
         .With("path", path);
   }

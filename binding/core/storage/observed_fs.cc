@@ -23,7 +23,7 @@ struct Watch {
   std::shared_ptr<Operation> operation;
   bool counts;
   std::string path;
-  bool spares_syncs = false;
+  bool skips_syncs = false;
 };
 
 class RandomAccessFile : public rocksdb::FSRandomAccessFileOwnerWrapper {
@@ -71,7 +71,7 @@ class WritableFile : public rocksdb::FSWritableFileOwnerWrapper {
  private:
   template <class Sync>
   IOStatus Synced(Sync sync) {
-    return watch_.operation->ended() ? StoppedStatus() : watch_.spares_syncs ? IOStatus::OK() : sync();
+    return watch_.operation->ended() ? StoppedStatus() : watch_.skips_syncs ? IOStatus::OK() : sync();
   }
   template <class Write>
   IOStatus Counted(size_t bytes, Write write) {
@@ -180,21 +180,21 @@ class ObservedFileSystem::SequentialFile : public rocksdb::FSSequentialFileOwner
 
 class ObservedFileSystem::Directory : public rocksdb::FSDirectoryWrapper {
  public:
-  Directory(std::unique_ptr<rocksdb::FSDirectory> target, std::string path, bool spares_syncs)
-      : FSDirectoryWrapper(std::move(target)), path_(std::move(path)), spares_syncs_(spares_syncs) {}
+  Directory(std::unique_ptr<rocksdb::FSDirectory> target, std::string path, bool skips_syncs)
+      : FSDirectoryWrapper(std::move(target)), path_(std::move(path)), skips_syncs_(skips_syncs) {}
 
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
-    return spares_syncs_ ? IOStatus::OK() : SyncFailure(path_, FSDirectoryWrapper::Fsync(options, debug));
+    return skips_syncs_ ? IOStatus::OK() : SyncFailure(path_, FSDirectoryWrapper::Fsync(options, debug));
   }
   IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
                                const rocksdb::DirFsyncOptions& how) override {
-    return spares_syncs_ ? IOStatus::OK()
-                         : SyncFailure(path_, FSDirectoryWrapper::FsyncWithDirOptions(options, debug, how));
+    return skips_syncs_ ? IOStatus::OK()
+                        : SyncFailure(path_, FSDirectoryWrapper::FsyncWithDirOptions(options, debug, how));
   }
 
  private:
   const std::string path_;
-  const bool spares_syncs_;
+  const bool skips_syncs_;
 };
 
 void ObservedFileSystem::ExpectSize(const std::string& path, uint64_t size) {
@@ -255,7 +255,7 @@ IOStatus ObservedFileSystem::NewWritableFile(const std::string& path, const File
   }
   IOStatus status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
   if (status.ok()) {
-    *file = std::make_unique<WritableFile>(std::move(*file), Watch{operation_, counts, path, spares_syncs_});
+    *file = std::make_unique<WritableFile>(std::move(*file), Watch{operation_, counts, path, skips_syncs_});
   } else if (status.IsPathNotFound()) {
     // RocksDB before 10.5.1 takes PathNotFound here for "try the source again", and then uses a file that it does not
     // have.
@@ -281,7 +281,7 @@ IOStatus ObservedFileSystem::NewDirectory(const std::string& path, const IOOptio
                                           std::unique_ptr<rocksdb::FSDirectory>* directory, IODebugContext* debug) {
   IOStatus status = FileSystemWrapper::NewDirectory(path, options, directory, debug);
   if (status.ok()) {
-    *directory = std::make_unique<Directory>(std::move(*directory), CleanPath(path), spares_syncs_);
+    *directory = std::make_unique<Directory>(std::move(*directory), CleanPath(path), skips_syncs_);
   }
   return failures_->Note(std::move(status));
 }

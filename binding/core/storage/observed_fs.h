@@ -41,7 +41,7 @@ class ObservedFileSystem : public rocksdb::FileSystemWrapper {
   // early end of the file for the normal end, and would make a backup of the part it got.
   void ExpectSize(const std::string& path, uint64_t size);
   // What is written from now on need not survive a power cut, so syncs are skipped.
-  void SpareSyncs() { spares_syncs_ = true; }
+  void SkipSyncs() { skips_syncs_ = true; }
   // The first failure to list, open or read anything, except that it does not exist. The BackupEngine ignores some of
   // these failures, and calls a file missing that it could not see.
   rocksdb::IOStatus failure() const;
@@ -86,7 +86,7 @@ class ObservedFileSystem : public rocksdb::FileSystemWrapper {
   const Count count_;
   FileObserver* const observer_;
   const std::shared_ptr<Failures> failures_ = std::make_shared<Failures>();
-  std::atomic<bool> spares_syncs_{false};
+  std::atomic<bool> skips_syncs_{false};
   std::mutex mutex_;
   std::unordered_map<std::string, uint64_t> expected_sizes_;
 };

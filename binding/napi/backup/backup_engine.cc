@@ -332,8 +332,8 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     if (database.mode() != DatabaseOptions::Mode::kReadWrite) {
       return Error("ROCKSDB_NOT_SUPPORTED",
                    "the database " + database.path() +
-                       " is open for reading only. A backup needs the handle that writes: another process may change "
-                       "the files under this one.")
+                       " is open for reading only. A backup needs a handle that can write, because another "
+                       "process may change the files of this one.")
           .With("path", database.path());
     }
     DescribeSource(database, source);

@@ -39,7 +39,7 @@ void CheckRate(Napi::Env env, std::string_view name, Napi::Value value, int64_t 
   const int64_t bytes_in_period = options.auto_tuned ? 20 : 1;
   const int64_t least = (bytes_in_period * 1'000'000 + options.refill_period_micros - 1) / options.refill_period_micros;
   if (rate < least) {
-    ThrowOutOfRange(env, name, "at least " + std::to_string(least) + ", for RocksDB gives out whole bytes", value);
+    ThrowOutOfRange(env, name, "at least " + std::to_string(least) + ", because RocksDB counts whole bytes", value);
   }
 }
 

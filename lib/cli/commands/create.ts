@@ -21,46 +21,46 @@ import { verifyOne } from './verify.js';
 
 const optionSpecs = {
   metadata: { type: 'text', summary: 'keep this text with the backup' },
-  flush: { type: 'flag', summary: 'write out what the database has in memory and in its log first' },
-  full: { type: 'flag', summary: 'copy every file again, and share none with the backups that are there' },
+  flush: { type: 'flag', summary: 'first write the data in memory and in the log into table files' },
+  full: { type: 'flag', summary: 'copy every file again, and share no file with earlier backups' },
   'allow-other-database': {
     type: 'flag',
-    summary: 'also where DIR has backups of other databases only; needed once for each database',
+    summary: 'allow DIR to have backups of other databases only; needed once for each database',
   },
   'rate-limit': { type: 'rate', summary: 'write no faster than this, such as 50MB/s' },
   verify: {
     type: 'choice',
     choices: ['size', 'checksum'],
-    summary: 'check it afterwards: names and sizes, or every byte',
+    summary: 'check the backup afterwards: names and sizes, or every byte',
   },
   'wal-dir': { type: 'directory', summary: "where the database's write-ahead log is", default: 'DB' },
   'merge-operator': {
     type: 'choice',
     choices: mergeOperators,
     placeholder: 'NAME',
-    summary: 'for a database that was written with a merge operator of its own, one that does the same',
+    summary: 'the merge operator to use, for a database that was written with a custom one; it must do the same',
   },
   'max-open-files': {
     type: 'integer',
     placeholder: 'N',
-    summary: "keep at most so many of the database's files open",
-    default: 'all, or what the limit of open files allows',
+    summary: "keep at most N of the database's files open",
+    default: 'all, or as many as the limit of open files allows',
   },
   'dry-run': { type: 'flag', summary: 'only say what would be copied, and whether there is room for it' },
-  'no-space-check': { type: 'flag', summary: 'do not look first whether it will fit' },
+  'no-space-check': { type: 'flag', summary: 'do not check the free space first' },
 } as const satisfies OptionSpecs;
 
 export const create = defineCommand({
   name: 'create',
   summary: 'back up a database',
   description: [
-    'Backs up the database DB to the directory of backups DIR, which is made if it is missing. Copies what no earlier backup there has.',
-    'The first backup of a database copies all of it and is full, as is one with --full. The others are incremental: they take over the files that earlier ones have copied. The write-ahead log is copied anew by each.',
-    'A directory that has backups of other databases only is refused, for a restore could then put one in the place of the other: give each database a directory of its own, or pass --allow-other-database. A restored database, and an opened checkpoint, are the same database as the one that they come from.',
-    'All column families are backed up, whatever their names. Opening the database compacts nothing and leaves its OPTIONS file as it is; RocksDB writes out its log.',
-    'A database that another process has open cannot be backed up from here: only the process that has it open can, with BackupManager or BackupEngine.',
-    'With --dry-run nothing is written: the database is opened for reading only, and what is in its log counts as log, which a backup has RocksDB write into a table first. Ends with 1 where there is no room for it.',
-    'Ctrl-C stops it cleanly: nothing of the unfinished backup is left.',
+    'Backs up the database DB to the directory of backups DIR, and creates DIR if it is missing. Copies only files that no earlier backup in DIR has.',
+    'The first backup of a database is full: it copies every file. So is each backup with --full. All others are incremental: they share files with earlier backups. Every backup copies the write-ahead log again.',
+    'If DIR has backups of other databases only, the command refuses, because a restore could then replace one database with another. Give each database its own directory, or pass --allow-other-database. A restored database and an opened checkpoint count as the same database as the original.',
+    'A backup contains all column families. Opening the database compacts nothing and does not change its OPTIONS file. RocksDB writes the data of its log into table files.',
+    'This command cannot back up a database that another process has open. Only that process can do it, with BackupManager or BackupEngine.',
+    'With --dry-run nothing is written: the database is opened for reading only. Data in its log counts as log; a real backup writes that data into a table first. The exit code is 1 if there is no room for the backup.',
+    'Ctrl-C stops it cleanly and removes the unfinished backup.',
   ],
   positionals: [
     { name: 'DB', type: 'database', summary: 'the directory of the database' },
@@ -68,18 +68,18 @@ export const create = defineCommand({
   ],
   options: optionSpecs,
   examples: [
-    { line: 'rocksdb-backup create /data/users /backups/users', does: 'back up, copying what is new' },
+    { line: 'rocksdb-backup create /data/users /backups/users', does: 'back up; copies only new files' },
     {
       line: 'rocksdb-backup create /data/users /backups/users --rate-limit 50MB/s --verify checksum',
-      does: 'slowly, and read it all back',
+      does: 'copy slowly, then read every byte back',
     },
     {
       line: 'rocksdb-backup create /data/users /backups/users --dry-run',
-      does: 'what that would copy',
+      does: 'show what a backup would copy',
     },
     {
       line: 'rocksdb-backup create /data/users /backups/users --full --metadata "before the upgrade"',
-      does: 'a backup that takes over no file of earlier ones, with a note',
+      does: 'a backup that shares no file with earlier ones, with a note',
     },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
@@ -177,8 +177,8 @@ async function isFull(context: Context, { backup, directory }: Order): Promise<b
   }
   const damaged = await damagedToShare(context, directory);
   if (damaged.length > 0) {
-    const are = damaged.length === 1 ? 'is damaged' : 'are damaged, or share a file with one that is';
-    context.out.warn(`${backupsNamed(damaged)} ${are}: this backup is a full one, which shares no file with others`);
+    const are = damaged.length === 1 ? 'is damaged' : 'are damaged, or share a damaged file';
+    context.out.warn(`${backupsNamed(damaged)} ${are}: this backup is full and shares no file with them`);
   }
   return damaged.length > 0;
 }

@@ -38,15 +38,15 @@ const deletionSchema = object({
 const dryRun = { type: 'flag', summary: 'only say what would be deleted' } as const;
 const force = {
   type: 'flag',
-  summary: 'also while some backup cannot be read: the files that only it uses are then deleted for good',
+  summary: 'delete even if a backup cannot be read: files that only it uses are then deleted for good',
 } as const;
 
 export const deleteBackups = defineCommand({
   name: 'delete',
   summary: 'delete backups',
   description: [
-    'Deletes backups, and the files that no other uses. Says what goes and how much that frees, and asks. A pinned backup, and one that is being read, is not deleted. Nor is any while it is not known what was pinned, because the file with the pins is damaged or cannot be read: see unpin.',
-    'While any backup in DIR cannot be read nothing is deleted, for its files would go with it: bring them back, or give them up with --force.',
+    'Deletes backups, and the files that no other backup uses. Shows what it will delete and how much space that frees, and asks. It does not delete a pinned backup, or a backup that is being read. It deletes nothing while the file with the pins is damaged or cannot be read: see unpin.',
+    'It deletes nothing while any backup in DIR cannot be read, because that would also delete files of the unreadable backup. Bring the missing files back, or give them up with --force.',
   ],
   positionals: [
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
@@ -55,7 +55,7 @@ export const deleteBackups = defineCommand({
   options: { 'dry-run': dryRun, force },
   examples: [
     { line: 'rocksdb-backup delete /backups/users 3 4', does: 'asks, and deletes two backups' },
-    { line: 'rocksdb-backup delete /backups/users 3 --dry-run', does: 'how much that would free' },
+    { line: 'rocksdb-backup delete /backups/users 3 --dry-run', does: 'show how much space that would free' },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
   destructive: true,
@@ -128,17 +128,17 @@ export const purge = defineCommand({
   name: 'purge',
   summary: 'delete all but the latest backups',
   description: [
-    'Deletes all backups but the latest N, whatever their age; where DIR has backups of several databases, all but the latest N of each. prune keeps by the day, the week and the month instead.',
-    'Nothing is deleted if that would take a pinned backup, or while any backup cannot be read, or while it is not known what was pinned, because the file with the pins is damaged or cannot be read: see unpin.',
+    'Deletes all backups except the latest N, of any age. If DIR has backups of several databases, it keeps the latest N of each. Use prune to keep backups by day, week and month.',
+    'It deletes nothing if a pinned backup is among those to delete, if any backup cannot be read, or if the file with the pins is damaged or cannot be read: see unpin.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {
-    keep: { type: 'integer', summary: 'how many of the latest to keep; needed' },
+    keep: { type: 'integer', summary: 'the number of latest backups to keep; required' },
     'dry-run': dryRun,
     force,
   },
   examples: [
-    { line: 'rocksdb-backup purge /backups/users --keep 7 --dry-run', does: 'what would go' },
+    { line: 'rocksdb-backup purge /backups/users --keep 7 --dry-run', does: 'show what would be deleted' },
     { line: 'rocksdb-backup purge /backups/users --keep 7 --yes', does: 'from cron, without asking' },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
@@ -156,7 +156,7 @@ export const purge = defineCommand({
       async (engine) => {
         const inventory = await readInventory(engine);
         const old = olderThanLatest(inventory.backups, keep).map(({ backupId }) => backupId);
-        const instead = `unpin them, or use prune --keep-last ${keep}, which keeps what is pinned`;
+        const instead = `unpin them, or use prune --keep-last ${keep}, which keeps pinned backups`;
         const deletion = deletionOf(inventory, old, instead);
         const { ids, goes, kept, bytesFreed } = deletion;
         if (goes.length === 0) {
@@ -259,7 +259,7 @@ function purgeShown(engine: BackupEngine, shown: readonly BackupInfo[], keep: nu
     const isSame = goes.length === shown.length && goes.every((backup, at) => isSameBackup(backup, shown[at]!));
     if (!isSame || goes.some((backup) => isPinned(state, backup)) || state.pinsLost !== undefined) {
       throw new RocksDBError(
-        `the backups in ${engine.location} are not what they were a moment ago, and nothing was deleted: look again, and repeat it`,
+        `the backups in ${engine.location} have just changed, and nothing was deleted: check them, and run the command again`,
         CHANGED,
         { path: engine.location },
       );

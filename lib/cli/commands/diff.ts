@@ -21,10 +21,10 @@ const optionSpecs = {
 
 export const diff = defineCommand({
   name: 'diff',
-  summary: 'tell the keys that differ between two backups',
+  summary: 'show the keys that differ between two backups',
   description: [
-    'Tells which keys were added (+), changed (~) and removed (-) from backup ID1 to backup ID2, in the order of the keys, column family by column family. Both are read where they lie, as a stream, whatever their size.',
-    'As diff(1), it ends with 7 if there are differences, and with 0 if there are none. With --quiet that is all, and it ends at the first.',
+    'Shows which keys were added (+), changed (~) and removed (-) from backup ID1 to backup ID2, in the order of the keys, one column family after the other. It reads both backups in place, as a stream, so they may be of any size.',
+    'The exit code is 7 if there are differences, and 0 if there are none. With --quiet it prints nothing, and stops at the first difference.',
   ],
   positionals: [
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
@@ -33,8 +33,8 @@ export const diff = defineCommand({
   ],
   options: optionSpecs,
   examples: [
-    { line: 'rocksdb-backup diff /backups/users 6 latest', does: 'which keys changed since backup 6' },
-    { line: 'rocksdb-backup diff /backups/users 6 7 --summary', does: 'how many' },
+    { line: 'rocksdb-backup diff /backups/users 6 latest', does: 'show which keys changed since backup 6' },
+    { line: 'rocksdb-backup diff /backups/users 6 7 --summary', does: 'show how many keys changed' },
   ],
   exits: ['notFound', 'corrupt', 'stopped', 'differs'],
   schema: object({

@@ -12,8 +12,8 @@ export const drill = defineCommand({
   name: 'drill',
   summary: 'prove that a backup can be restored: restore it elsewhere, read it, compare',
   description: [
-    'Restores a backup, the latest if none is named, to a temporary directory, opens the database, reads it, and compares every key and value with the backup opened where it lies. The temporary directory is removed however that ends.',
-    'It needs as much free space as a restore. A drill that finds a difference ends with 5.',
+    'Restores a backup (the latest if ID is not given) to a temporary directory, opens the database, reads it, and compares every key and value with the backup, which is opened in place. The temporary directory is always removed afterwards.',
+    'It needs as much free space as a restore. If it finds a difference, the exit code is 5.',
   ],
   positionals: [
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
@@ -30,8 +30,11 @@ export const drill = defineCommand({
     'rate-limit': { type: 'rate', summary: 'restore no faster than this, such as 50MB/s' },
   },
   examples: [
-    { line: 'rocksdb-backup drill /backups/users', does: 'the latest backup, all of it' },
-    { line: 'rocksdb-backup drill /backups/users 7 --sample 5% --directory /scratch', does: 'a part of backup 7' },
+    { line: 'rocksdb-backup drill /backups/users', does: 'restore and read all of the latest backup' },
+    {
+      line: 'rocksdb-backup drill /backups/users 7 --sample 5% --directory /scratch',
+      does: 'restore backup 7, and read a part of it',
+    },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
   recorded: true,
@@ -41,7 +44,7 @@ export const drill = defineCommand({
     keys: count('that were read and compared'),
     bytes: count('of these keys and their values'),
     sampled: flag('whether that was only a part'),
-    checksum: text('of all that was read; the same for the backup and for what was restored'),
+    checksum: text('of everything that was read; the same for the backup and for the restored database'),
     durationMs: number(),
     restoreMs: number('of that, the restore'),
   }),
@@ -106,6 +109,6 @@ function toldOf({ phase, done, total }: DrillProgress): Told {
   const words =
     phase === 'restore'
       ? `restoring ${formatSize(done)} of ${formatSize(total)}`
-      : `reading ${phase === 'backup' ? 'the backup' : 'what was restored'}, ${done} of about ${total} keys`;
+      : `reading ${phase === 'backup' ? 'the backup' : 'the restored database'}, ${done} of about ${total} keys`;
   return { words, share, begun: true };
 }

@@ -19,29 +19,29 @@ export const gc = defineCommand({
   name: 'gc',
   summary: 'delete what interrupted backups left',
   description: [
-    'Deletes files that belong to no backup. Rarely needed: creating and deleting backups do it too. Refuses while any backup cannot be read, for its files would be taken for left over.',
-    'What a killed restore left, .NAME.restoring-..., lies beside its target and not in DIR. The next restore to any target in the same directory deletes it, and so does --restores. One that was killed while it put files in place may hold all that there is of a database: it is told, and stays until the next restore to the same target.',
+    'Deletes files that belong to no backup. It is rarely needed, because creating and deleting backups do it too. It refuses while any backup cannot be read, because it cannot tell which files belong to that backup.',
+    'A killed restore leaves .NAME.restoring-... beside its target, not in DIR. The next restore to any target in the same directory deletes it, and so does --restores. If the restore was killed while it moved files into place, these may be the only files of a database. Then the command reports them and keeps them, until the next restore to the same target.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {
     'dry-run': { type: 'flag', summary: 'only say what would be deleted' },
     restores: {
       type: 'directory',
-      summary: 'also delete what killed restores to targets in this directory left there',
+      summary: 'also delete the files that killed restores left in this directory',
     },
     force: {
       type: 'flag',
-      summary: 'also while some backup cannot be read: the files that only it uses are then deleted for good',
+      summary: 'delete even if a backup cannot be read: files that only it uses are then deleted for good',
     },
   },
   examples: [
     {
       line: 'rocksdb-backup gc /backups/users --dry-run',
-      does: 'what lies there and belongs to nothing',
+      does: 'show the files that belong to no backup',
     },
     {
       line: 'rocksdb-backup gc /backups/users --restores /data',
-      does: 'also what a killed restore to /data/users left in /data',
+      does: 'also delete what a killed restore to /data/users left in /data',
     },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
@@ -58,7 +58,7 @@ export const gc = defineCommand({
         unfinished: flag('only a copy; if not, it stays'),
         removed: flag(),
       }),
-      'with --restores: what killed restores left there',
+      'with --restores: the files that killed restores left',
     ),
     dryRun: flag(),
   }),

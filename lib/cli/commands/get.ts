@@ -10,17 +10,20 @@ export const get = defineCommand({
   name: 'get',
   summary: 'print the value of a key in a backup',
   description: [
-    'Reads one value from a backup where it lies; nothing is restored. Into a pipe or a file the value goes as it is, byte for byte; on a terminal it is made safe to show.',
-    'KEY is taken as scan prints it: \\xNN is a byte, \\\\ a backslash. With --hex it is hexadecimal.',
+    'Reads one value from a backup in place; nothing is restored. A pipe or a file gets the exact bytes of the value. On a terminal, control characters are escaped.',
+    'KEY is written as scan prints it: \\xNN is a byte, \\\\ is a backslash. With --hex it is hexadecimal.',
   ],
   positionals: [
     ...positionals,
-    { name: 'KEY', type: 'text', summary: "the key; '' is the empty one", mayBeEmpty: true },
+    { name: 'KEY', type: 'text', summary: "the key; '' is the empty key", mayBeEmpty: true },
   ],
   options: { 'column-family': columnFamily, hex },
   examples: [
-    { line: 'rocksdb-backup get /backups/users latest user:42', does: 'what it was at the last backup' },
-    { line: 'rocksdb-backup get /backups/users 7 00ff10 --hex > value', does: 'a binary key, its value to a file' },
+    { line: 'rocksdb-backup get /backups/users latest user:42', does: 'the value in the latest backup' },
+    {
+      line: 'rocksdb-backup get /backups/users 7 00ff10 --hex > value',
+      does: 'the value of a binary key, written to a file',
+    },
   ],
   exits: ['notFound', 'corrupt', 'stopped'],
   schema: object({

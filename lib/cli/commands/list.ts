@@ -18,26 +18,26 @@ export const list = defineCommand({
   name: 'list',
   summary: 'list the backups of a directory',
   description: [
-    'Lists the backups of DIR, oldest first: when they were begun, how much a restore writes (SIZE), how much deleting one alone would free (FREES), and how they were last checked, or DAMAGED where a file of theirs was found damaged, in whichever backup, and has not been read and found whole since. Backups that cannot be read are listed too.',
-    'KIND is full where every file was copied when the backup was made, and incremental where it took over files of earlier ones; of a backup that another program made it is full if none of its files lies where backups share files. DATABASE is there where DIR has backups of several databases, and LOG where a backup is mostly write-ahead log, which every backup copies anew.',
-    'With --quiet only the numbers of those that can be read, one a line.',
+    'Lists the backups of DIR, oldest first: when each was begun, how much a restore writes (SIZE), how much space is freed if only this backup is deleted (FREES), and how it was last checked. DAMAGED means that a file of the backup was found damaged, perhaps in another backup, and no later verify with checksums found it whole. Backups that cannot be read are listed too.',
+    'KIND is full if the backup copied every file, and incremental if it shares files with earlier backups. A backup of another program is full if it has no file in a directory for shared files. The column DATABASE appears if DIR has backups of several databases. The column LOG appears if a backup is mostly write-ahead log, which every backup copies again.',
+    'With --quiet it prints only the numbers of readable backups, one on each line.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {},
   examples: [
-    { line: 'rocksdb-backup list /backups/users', does: 'what there is' },
+    { line: 'rocksdb-backup list /backups/users', does: 'list all backups' },
     {
       line: "rocksdb-backup list /backups/users --json | jq '.backups[-1].timestamp'",
-      does: 'when the last one was begun',
+      does: 'print when the last one was begun',
     },
   ],
   exits: ['notFound'],
   schema: object({
     location: text('the directory of backups'),
     backups: array(ref('listedBackup'), 'oldest first'),
-    corrupt: array(count(), 'numbers of those that cannot be read'),
-    damaged: array(count(), 'numbers of those that can be read and are known to be damaged'),
-    bytesOnDisk: count('of all files of readable backups, shared ones once'),
+    corrupt: array(count(), 'ids of backups that cannot be read'),
+    damaged: array(count(), 'ids of readable backups that are known to be damaged'),
+    bytesOnDisk: count('of all files of readable backups; shared files count once'),
     logicalBytes: count('the sum of the sizes'),
     'pinsLost?': text('set while it is not known which backups are pinned'),
     'missingPins?': array(count(), 'pinned backups that are not there any more'),
@@ -72,7 +72,7 @@ export const list = defineCommand({
                   (bytesOnDisk < logicalBytes ? ` for ${formatSize(logicalBytes)} of databases` : ''),
                 lost.length > 0 &&
                   style.bad(
-                    `${capital(backupsNamed(lost))} cannot be read; verify says why. Nothing is deleted until that is settled.`,
+                    `${capital(backupsNamed(lost))} cannot be read; verify says why. Nothing is deleted until this is resolved.`,
                   ),
                 damaged.length > 0 && style.bad(damagedLine(damaged)),
                 state.pinsLost !== undefined && style.bad(safe(state.pinsLost)),
@@ -86,7 +86,7 @@ export const list = defineCommand({
 
 function damagedLine(damaged: readonly number[]): string {
   const [are, them] = damaged.length === 1 ? ['is', 'it'] : ['are', 'them'];
-  return `${capital(backupsNamed(damaged))} ${are} known to be damaged; show says in which file. restore passes over ${them}, and nothing is pruned.`;
+  return `${capital(backupsNamed(damaged))} ${are} known to be damaged; show says in which file. restore skips ${them}, and nothing is pruned.`;
 }
 
 export function listedAsJson(backup: BackupRecord) {

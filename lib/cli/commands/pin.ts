@@ -20,10 +20,10 @@ export const pin = defineCommand({
   name: 'pin',
   summary: 'keep a backup until it is unpinned',
   description: [
-    'Keeps a backup: neither prune nor a running BackupManager deletes it, and delete and purge refuse to. Pinning it again changes the note.',
+    'Pins a backup. Then prune and a running BackupManager do not delete it, and delete and purge refuse to. Pinning it again changes the note.',
   ],
   positionals,
-  options: { note: { type: 'text', summary: 'why, for those who come later' } },
+  options: { note: { type: 'text', summary: 'the reason, for later readers' } },
   examples: [{ line: 'rocksdb-backup pin /backups/users 7 --note "before the migration"', does: 'keep backup 7' }],
   exits: ['notFound', 'locked', 'corrupt'],
   recorded: true,
@@ -54,15 +54,18 @@ export const pin = defineCommand({
 
 export const unpin = defineCommand({
   name: 'unpin',
-  summary: 'let a pinned backup go',
+  summary: 'unpin a backup',
   description: [
-    'Lets a backup be pruned again. It is not deleted by this.',
-    'The pins are in rocksdb-backup.state.json among the backups, and in rocksdb-backup.state.previous.json. While they are damaged or cannot be read it is not known what was pinned, and nothing is pruned, purged or deleted. Where they are damaged, pin again what is to be kept, and say so with --acknowledge-lost-pins.',
-    'If both files are removed, all pins are gone, and no command can tell that there were any: what was pinned can be deleted.',
+    'Unpins a backup, so that it may be deleted again. unpin itself deletes nothing.',
+    'The pins are in rocksdb-backup.state.json among the backups, and in rocksdb-backup.state.previous.json. While these files are damaged or cannot be read, nothing is pruned, purged or deleted. If they are damaged, pin again the backups to keep, and then pass --acknowledge-lost-pins.',
+    'If both files are removed, all pins are lost, and no command can notice it: backups that were pinned can be deleted.',
   ],
   positionals: [positionals[0], { ...positionals[1], optional: true }],
   options: {
-    'acknowledge-lost-pins': { type: 'flag', summary: 'the pins are as they should be again, after they were lost' },
+    'acknowledge-lost-pins': {
+      type: 'flag',
+      summary: 'confirm that the pins are complete again, after they were lost',
+    },
   },
   examples: [
     { line: 'rocksdb-backup unpin /backups/users 7', does: 'backup 7 may be pruned again' },
@@ -91,7 +94,7 @@ export const unpin = defineCommand({
         await context.recorded(engine, { operation: 'unpin', backupId, timestamp }, drop);
         return {
           json: { location, pinned: false, wasPinned: true },
-          text: () => [`backup ${backupId}, which is not there any more, is not pinned any more`],
+          text: () => [`backup ${backupId}, which does not exist any more, is not pinned any more`],
         };
       }
       const info = ID === undefined ? undefined : await findBackup(context, engine, ID);
@@ -110,7 +113,7 @@ export const unpin = defineCommand({
         json: { location, ...(info === undefined ? {} : { backup: backupAsJson(info) }), pinned: false, wasPinned },
         text: () => [
           info === undefined
-            ? `the pins of ${safe(location)} are taken to be as they should be; pruning goes on`
+            ? `the pins of ${safe(location)} count as complete; backups may be pruned again`
             : `backup ${info.backupId} ${wasPinned ? 'may be pruned again' : 'was not pinned'}`,
         ],
       };

@@ -23,23 +23,23 @@ import { verifyOne } from './verify.js';
 const optionSpecs = {
   ...policyOptions,
   checksum: { type: 'flag', summary: 'verify the newest by reading every byte' },
-  'dry-run': { type: 'flag', summary: 'only say what would become of each' },
+  'dry-run': { type: 'flag', summary: 'only show which backups would be kept and deleted' },
 } as const satisfies OptionSpecs;
 
 export const prune = defineCommand({
   name: 'prune',
   summary: 'delete the backups that no rule keeps',
   description: [
-    'Says for each backup whether it stays or goes and by which rule, asks, and deletes. A backup stays if any --keep rule keeps it; without any, all stay. What --max-backups and --max-bytes do not allow goes after that, oldest first. Where DIR has backups of several databases, all of this is for each of them.',
-    'Pinned backups, the newest and the last good one always stay. Nothing goes while any backup is damaged or cannot be read, nor unless the newest of its database has verified: that is done first if it is needed.',
-    'What should go and could not, because of that or because it is being read, is told, and the command does not end with 0.',
+    'Shows for each backup whether it is kept or deleted and by which rule, asks, and deletes. A backup is kept if any --keep rule keeps it. Without a --keep rule, all are kept. Then backups that exceed --max-backups or --max-bytes are deleted, oldest first. If DIR has backups of several databases, all rules apply to each database separately.',
+    'Pinned backups, the newest backup and the last good one are always kept. Nothing is deleted while any backup is damaged or cannot be read. Before backups of a database are deleted, its newest backup must be verified. If it is not, prune verifies it first.',
+    'If a backup should be deleted but cannot be, for one of these reasons or because it is being read, the command says so, and its exit code is not 0.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: optionSpecs,
   examples: [
     {
       line: 'rocksdb-backup prune /backups/users --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run',
-      does: 'what would stay, and why',
+      does: 'show what would be kept, and why',
     },
     { line: 'rocksdb-backup prune /backups/users --keep-within 14d --max-bytes 500GB --yes', does: 'from cron' },
   ],
@@ -53,15 +53,15 @@ export const prune = defineCommand({
         backupId: count(),
         'timestamp?': time(),
         action: oneOf('keep', 'delete'),
-        rules: array(text(), 'by which it stays, or for what it goes'),
+        rules: array(text(), 'that keep it, or the reason why it is deleted'),
       }),
       'oldest first',
     ),
     deleted: array(count(), 'what was deleted; empty for a dry run'),
     bytesBefore: count(),
-    bytesAfter: count('afterwards, once all is done as planned'),
-    'blocked?': text('why nothing is deleted that no rule keeps, or nothing of one database'),
-    exceeded: array(text(), 'which limits are exceeded all the same, and why'),
+    bytesAfter: count('after everything is done as planned'),
+    'blocked?': text('why nothing is deleted, or nothing of one database'),
+    exceeded: array(text(), 'which limits are still exceeded, and why'),
     dryRun: flag(),
   }),
   run(context, { DIR }, options) {
@@ -77,7 +77,7 @@ export const prune = defineCommand({
         if (order.dryRun) {
           return { json: answer([]), text: () => lines };
         }
-        const refusal = whyNothingGoes(planned);
+        const refusal = refusalOf(planned);
         if (refusal !== undefined) {
           if (quiet) {
             context.out.warn(`nothing was deleted in ${engine.location}: ${refusal}`);
@@ -151,7 +151,7 @@ async function planAfterVerify(context: Context, engine: BackupEngine, order: Or
 }
 
 /** Why nothing is deleted. Also set if nothing would be deleted anyway: an unreadable backup still makes the command fail. */
-function whyNothingGoes({ plan, inventory }: Planned): string | undefined {
+function refusalOf({ plan, inventory }: Planned): string | undefined {
   if (plan.delete.length > 0) {
     return undefined;
   }
@@ -226,7 +226,7 @@ function planLines({ plan, inventory, unverified }: Planned, { dryRun }: Order, 
     action === 'keep' ? style.good('keep') : style.bad('delete'),
     safe(rules.join(', ')),
   ]);
-  const nothing = blocked === undefined ? 'Nothing goes.' : style.warn(`Nothing goes: ${safe(blocked)}`);
+  const nothing = blocked === undefined ? 'Nothing is deleted.' : style.warn(`Nothing is deleted: ${safe(blocked)}`);
   return linesOf(
     ...table(
       [{ title: 'ID', align: 'right' }, { title: `BEGUN (${timeZone()})` }, { title: 'PLAN' }, { title: 'WHY' }],
@@ -235,8 +235,8 @@ function planLines({ plan, inventory, unverified }: Planned, { dryRun }: Order, 
     '',
     goes === 0
       ? nothing
-      : `${goes} of ${decisions.length} ${goes === 1 ? 'goes' : 'go'}, which frees ${formatSize(bytesBefore - bytesAfter)}; ${formatSize(bytesAfter)} stay.`,
-    goes > 0 && blocked !== undefined && style.warn(`Of one database nothing goes: ${safe(blocked)}`),
+      : `${goes} of ${decisions.length} ${goes === 1 ? 'is' : 'are'} deleted, which frees ${formatSize(bytesBefore - bytesAfter)}; ${formatSize(bytesAfter)} stay.`,
+    goes > 0 && blocked !== undefined && style.warn(`Nothing of one database is deleted: ${safe(blocked)}`),
     ...exceeded.map((sentence) => style.warn(safe(sentence))),
     ...(dryRun ? unverified : []).map(({ backupId }) => `Backup ${backupId}, the newest, would be verified first.`),
     goes === 0 && inventory.corrupt.length > 0 && style.bad(unreadableLine(inventory)),

@@ -20,20 +20,20 @@ export const report = defineCommand({
   name: 'report',
   summary: 'write a page of HTML about a directory of backups',
   description: [
-    'Writes one page that is read offline, in any browser, on paper and on a phone: a timeline of the backups, what they take on the disk against the sizes of the databases, what is shared with whom, how each was verified and drilled, what failed, and what needs attention. With --keep and --max options, as of prune, it says what would become of each backup and why; nothing is deleted.',
-    'The history remembers the last few hundred operations; an audit log goes back further. A page that is there already is replaced; any other file is not.',
+    'Writes one HTML page that works offline, in any browser, on paper and on a phone. It shows a timeline of the backups, their space on the disk and the sizes of the databases, which backups share files, how each was verified and drilled, what failed, and what needs attention. With the --keep and --max options of prune it also shows which backups prune would delete, and why. It deletes nothing.',
+    'The history has the last few hundred operations; an audit log goes back further. An existing page is replaced; any other file is not.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {
-    html: { type: 'path', placeholder: 'FILE', summary: 'where the page is written' },
-    log: { type: 'path', placeholder: 'FILE', summary: 'an audit log to take what was done from, beside the history' },
+    html: { type: 'path', placeholder: 'FILE', summary: 'the file to write the page to' },
+    log: { type: 'path', placeholder: 'FILE', summary: 'an audit log to read in addition to the history' },
     ...policyOptions,
   },
   examples: [
     { line: 'rocksdb-backup report /backups/users --html users.html', does: 'the page' },
     {
       line: 'rocksdb-backup report /backups/users --html users.html --keep-daily 7 --keep-weekly 4 --log /var/log/backups.jsonl',
-      does: 'with what prune would do, and all that is known of the past',
+      does: 'also show what prune would do, and operations from the audit log',
     },
   ],
   exits: ['notFound'],
@@ -95,7 +95,7 @@ async function checkReplaceable(file: string): Promise<void> {
     }
     const { buffer, bytesRead } = await existing.read(Buffer.alloc(BEGINNING.length), 0, BEGINNING.length, 0);
     if (bytesRead > 0 && buffer.toString('latin1', 0, bytesRead) !== BEGINNING) {
-      throw new UsageError(`${file} is there, and is not a page of HTML: it is not replaced. Choose another name.`);
+      throw new UsageError(`${file} exists and is not an HTML page, so it is not replaced. Choose another name.`);
     }
   } finally {
     await existing.close();

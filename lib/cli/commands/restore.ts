@@ -37,7 +37,7 @@ const optionSpecs = {
   },
   'include-damaged': {
     type: 'flag',
-    summary: 'take the latest that can be read, even if it is known to be damaged: it fails if it still is',
+    summary: 'use the latest readable backup even if it is known to be damaged; the restore fails if it still is',
   },
   overwrite: {
     type: 'flag',
@@ -45,21 +45,21 @@ const optionSpecs = {
   },
   'allow-other-database': {
     type: 'flag',
-    summary: 'with --overwrite: also replace another database than the one that the backup is of',
+    summary: 'with --overwrite: also replace a database that is not the one in the backup',
   },
   'keep-old': {
     type: 'flag',
-    summary: 'leave the database that is replaced beside TARGET',
+    summary: 'keep the replaced database beside TARGET',
   },
   'dry-run': {
     type: 'flag',
-    summary: 'only check, and say what would be done',
+    summary: 'only check, and show what would be done',
   },
   reuse: {
     type: 'choice',
     choices: ['identity', 'checksum'],
     summary:
-      'with --overwrite: do not copy table files that the replaced database has; identity goes by what they say of themselves, checksum reads them and takes blob files too',
+      'with --overwrite: do not copy table files that the replaced database has; identity compares the ids inside the tables, checksum reads every byte and also reuses blob files',
     default: 'copy everything',
   },
   'wal-dir': {
@@ -73,7 +73,7 @@ const optionSpecs = {
   },
   'no-space-check': {
     type: 'flag',
-    summary: 'do not look first whether it will fit',
+    summary: 'do not check the free space first',
   },
 } as const satisfies OptionSpecs;
 
@@ -81,17 +81,17 @@ export const restore = defineCommand({
   name: 'restore',
   summary: 'bring a database back from a backup',
   description: [
-    'Restores the latest backup of DIR, or the one that --id or --before names, to the directory TARGET, which must not exist or be empty. The backup is restored beside TARGET and takes its place only when it is complete: whatever fails, TARGET is as it was.',
-    'Backups that verify, drill or a service found damaged are passed over, unless --id names one or --include-damaged is given.',
-    'With --overwrite a database in TARGET is replaced; other files there stay. It must not be open: stop the service first. A directory that holds other files and no database (no CURRENT that names a MANIFEST) is never overwritten. Nor is another database than the one that the backup is of, or one that was made anew in its place, unless there is --allow-other-database.',
-    'With --keep-old the database that is replaced is not removed: it stays beside TARGET, as TARGET.replaced-TIME, until you remove it.',
+    'Restores the latest backup of DIR, or the one that --id or --before selects, to the directory TARGET. TARGET must be empty or not exist. The database is restored beside TARGET, and moves to TARGET only when it is complete. After any failure, TARGET is unchanged.',
+    'The command skips backups that verify, drill or a service found damaged, unless --id names one or --include-damaged is given.',
+    'With --overwrite the command replaces the database in TARGET and keeps other files there. The database must not be open: stop the service first. A directory with other files and without a database (no CURRENT that names a MANIFEST) is never overwritten. A different database, even a new one in the place of the lost one, is replaced only with --allow-other-database.',
+    'With --keep-old the replaced database stays beside TARGET, as TARGET.replaced-TIME, until you remove it.',
   ],
   positionals: [
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
     {
       name: 'TARGET',
       type: 'directory',
-      summary: 'where the database is to be',
+      summary: 'the directory for the restored database',
     },
   ],
   options: optionSpecs,
@@ -102,7 +102,7 @@ export const restore = defineCommand({
     },
     {
       line: "rocksdb-backup restore /backups/users /data/users --overwrite --before '2026-01-31 03:00'",
-      does: 'as it was before three at night, in place of what is there',
+      does: 'the state before three at night, in place of the current database',
     },
     {
       line: 'rocksdb-backup restore /backups/users /tmp/yesterday --before 1d',
@@ -110,15 +110,15 @@ export const restore = defineCommand({
     },
     {
       line: 'rocksdb-backup restore /backups/users /data/users --overwrite --keep-old',
-      does: 'what is there now stays, as /data/users.replaced-TIME',
+      does: 'the current database stays, as /data/users.replaced-TIME',
     },
     {
       line: 'rocksdb-backup restore /backups/users /data/users --overwrite --reuse checksum',
-      does: 'copies only the files that the database has not, or has damaged',
+      does: 'copies only missing and damaged files',
     },
     {
       line: 'rocksdb-backup restore /backups/users /data/users --overwrite --dry-run',
-      does: 'what it would replace, and how much it would copy',
+      does: 'show what it would replace, and how much it would copy',
     },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
@@ -128,7 +128,7 @@ export const restore = defineCommand({
     location: text('the directory of backups'),
     target: text('the restored database'),
     backup: ref('backup'),
-    dryRun: flag('nothing was done: what follows is what would be'),
+    dryRun: flag('nothing was done: the values say what would be done'),
     bytesCopied: count('that were written'),
     bytesReused: count('that the replaced database had already, with --reuse'),
     filesReused: count(),
@@ -299,11 +299,11 @@ function replaces(location: string, plan: RestorePlan, { keepOld }: RestoreBacku
   const target = safe(plan.target);
   const what =
     plan.targetHolds !== 'database'
-      ? `what an interrupted restore left in ${target}, which holds no database that can be opened,`
+      ? `the files of an interrupted restore in ${target}, which are no complete database,`
       : isAnother(plan)
-        ? `another database than the one that the backup is of, in ${target},`
+        ? `a database in ${target} that is not the one in the backup`
         : `the database in ${target}`;
-  const then = keepOld ? 'It stays beside, under another name.' : 'What was written to it since is lost.';
+  const then = keepOld ? 'The old database stays beside it, under another name.' : 'Newer data in it is lost.';
   return `This replaces ${what} with ${backupOf(location, plan)}. ${then}`;
 }
 
@@ -328,7 +328,7 @@ function planAsResult(location: string, plan: RestorePlan, how: RestoreBackupOpt
     },
     text: () => [
       targetHolds === 'nothing'
-        ? `This restores ${backupOf(location, plan)}, to ${safe(target)}, where nothing is yet.`
+        ? `This restores ${backupOf(location, plan)}, to ${safe(target)}, where there is nothing yet.`
         : replaces(location, plan, how),
       `It copies ${formatSize(bytesToCopy)}${reuses}${free}.`,
       'Nothing was done: this was a dry run.',

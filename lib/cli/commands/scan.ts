@@ -15,9 +15,9 @@ export const scan = defineCommand({
   name: 'scan',
   summary: 'print keys and values of a backup',
   description: [
-    'Reads a backup where it lies, in the order of its keys; nothing is restored. One entry a line: key, tabulator, value.',
-    'As text, bytes that are no printable UTF-8 are \\xNN and a backslash is \\\\, so that a line is always one entry. As hex, both are hexadecimal. As raw, bytes are as they are, also line breaks within keys; not to a terminal.',
-    '--prefix, --from and --to take keys as they are printed as text, or with --hex in hexadecimal.',
+    'Reads a backup in place, in the order of its keys; nothing is restored. Each line is one entry: key, tab, value.',
+    'Format text: bytes that are not printable UTF-8 are \\xNN and a backslash is \\\\, so each line is always one entry. Format hex: key and value are hexadecimal. Format raw: the exact bytes, including line breaks in keys; not for a terminal.',
+    '--prefix, --from and --to take keys as format text prints them, or in hexadecimal with --hex.',
   ],
   positionals,
   options: {
@@ -26,7 +26,7 @@ export const scan = defineCommand({
     to: { type: 'text', placeholder: 'KEY', summary: 'only keys before this one' },
     'column-family': columnFamily,
     'keys-only': { type: 'flag', summary: 'print no values' },
-    limit: { type: 'integer', summary: 'at most so many entries' },
+    limit: { type: 'integer', summary: 'print at most N entries' },
     reverse: { type: 'flag', summary: 'from the last key to the first' },
     hex,
     format: { type: 'choice', choices: formats, summary: 'how entries are printed', default: 'text' },

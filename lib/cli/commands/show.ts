@@ -14,9 +14,9 @@ import { listedAsJson } from './list.js';
 
 export const show = defineCommand({
   name: 'show',
-  summary: 'show one backup: its files, what it shares, what deleting it frees',
+  summary: 'show one backup: its files, what it shares, how much space deleting it frees',
   description: [
-    'Shows one backup with all its files: which of them other backups use too, and which would go with it.',
+    'Shows one backup with all its files: which of them other backups also use, and which would be deleted with it.',
   ],
   positionals: [
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
@@ -35,7 +35,7 @@ export const show = defineCommand({
       object({
         name: text('relative to the directory'),
         size: count(),
-        shared: flag('whether it lies where backups share files'),
+        shared: flag('whether it is in a directory for shared files'),
         sharedWith: array(count(), 'the other backups that use it'),
       }),
     ),
@@ -69,10 +69,7 @@ export const show = defineCommand({
             ['Kind', backup.kind],
             ['Database', safe(backup.databaseId ?? 'not known')],
             ['Size', `${formatSize(backup.size)} in ${backup.numberFiles} files`],
-            [
-              'Log',
-              logShare(backup) && `${logShare(backup)} of that, copied anew by every backup that is not flushed first`,
-            ],
+            ['Log', logShare(backup) && `${logShare(backup)} of that, which every backup without a flush copies again`],
             ['Frees', `${formatSize(backup.uniqueSize)} when it is deleted`],
             [
               'Needs',

@@ -25,14 +25,14 @@ interface OperationCount {
 
 export const stats = defineCommand({
   name: 'stats',
-  summary: 'sum up a directory of backups: space, ages, what went well and what failed',
+  summary: 'summarize a directory of backups: space, ages, successes and failures',
   description: [
-    'How many backups there are, what they take on the disk against the sum of their sizes, how old the newest is, and what the history remembers of creating, verifying, drilling and pruning: its last few hundred operations, of this command and of BackupManager.',
+    'Shows the number of backups, their space on the disk and the sum of their sizes, the age of the newest, and the results of create, verify, drill and prune. The history has the last few hundred operations of this command line and of BackupManager.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {},
   examples: [
-    { line: 'rocksdb-backup stats /backups/users', does: 'all of it' },
+    { line: 'rocksdb-backup stats /backups/users', does: 'show all of it' },
     { line: 'rocksdb-backup stats /backups/users --json | jq .secondsSinceNewest', does: 'for a check' },
   ],
   exits: ['notFound'],
@@ -43,16 +43,16 @@ export const stats = defineCommand({
     incremental: count(),
     databases: array(
       object({
-        'databaseId?': text('as RocksDB has it; without it, of those of which nothing tells'),
+        'databaseId?': text("the database's own id; missing if it is not known"),
         backups: count(),
         newest: time(),
       }),
-      'that the backups are of, in the order of their first ones',
+      'of the backups, in the order of their first backups',
     ),
     pinned: count(),
-    corrupt: array(count(), 'numbers of those that cannot be read'),
-    damaged: array(count(), 'numbers of those that can be read and are known to be damaged'),
-    bytesOnDisk: count('of all files, shared ones once'),
+    corrupt: array(count(), 'ids of backups that cannot be read'),
+    damaged: array(count(), 'ids of readable backups that are known to be damaged'),
+    bytesOnDisk: count('of all files; shared files count once'),
     logicalBytes: count('the sum of the sizes'),
     'oldest?': time(),
     'newest?': time(),
@@ -60,7 +60,7 @@ export const stats = defineCommand({
     operations: array(
       object({
         operation: text(),
-        ok: count('how many the history remembers'),
+        ok: count('the number of entries in the history'),
         failed: count(),
         'last?': ref('record'),
         'lastFailed?': ref('record'),
@@ -68,7 +68,7 @@ export const stats = defineCommand({
         'durationP95Ms?': number(),
       }),
     ),
-    'nothingNewAsOf?': time('when a backup was left out, as nothing had been written since the newest'),
+    'nothingNewAsOf?': time('when a backup was skipped because nothing had been written since the newest one'),
     'pinsLost?': text('set while it is not known which backups are pinned'),
   }),
   run(context, { DIR }) {

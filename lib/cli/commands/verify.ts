@@ -47,10 +47,10 @@ export const verify = defineCommand({
   name: 'verify',
   summary: 'check that backups are whole',
   description: [
-    'Checks one backup, the latest if none is named, or all. Without --checksum this looks at the names and sizes of files only; with it, every byte is read and compared with the checksum that was written beside it.',
-    'What was found damaged stays so, for every backup that has the file, until it is read and found whole: a look at names and sizes does not end that. On a full disk it cannot be remembered, which is told: make room, and verify again.',
-    'Sizes are known of backups that rocksdb-backup made; of those of another program only where the name of a shared file holds its size. Every damaged file is named.',
-    'A backup that can be read may still not be what you think it is: drill restores one and reads the database.',
+    'Checks one backup (the latest if ID is not given), or all. Without --checksum it checks only names and sizes of files. With --checksum it reads every byte and compares the result with the stored checksum.',
+    'If a file is damaged, every backup that uses it counts as damaged until a verify with --checksum reads the file and finds it whole. A check of names and sizes does not change that. On a full disk the result cannot be saved, and a warning says so: free some space, and verify again.',
+    'Backups made by rocksdb-backup contain the size of every file. Backups of other programs contain the sizes of only those shared files whose names contain it. The command names every damaged file.',
+    'A backup that can be read may still not contain what you expect: drill restores a backup and reads the database.',
   ],
   positionals: [
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
@@ -59,17 +59,17 @@ export const verify = defineCommand({
   options: optionSpecs,
   examples: [
     { line: 'rocksdb-backup verify /backups/users --checksum', does: 'read the latest backup' },
-    { line: 'rocksdb-backup verify /backups/users --all', does: 'look at names and sizes of all' },
+    { line: 'rocksdb-backup verify /backups/users --all', does: 'check names and sizes of all' },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
   recorded: true,
   schema: object({
     location: text('the directory of backups'),
-    ok: flag('whether all that were looked at are whole'),
+    ok: flag('whether all checked backups are whole'),
     backups: array(
       object({
         backupId: count(),
-        'timestamp?': time('missing where the backup cannot be read'),
+        'timestamp?': time('missing if the backup cannot be read'),
         ok: flag(),
         checksum: flag('whether every byte was read'),
         bytes: count('that were read'),

@@ -45,7 +45,7 @@ const descriptions: {
         ? `deleted ${deleted.join(', ')}; ${keep.length} stay`
         : blocked === undefined
           ? '' // the most common case, which needs no line
-          : `nothing is deleted: ${blocked}`,
+          : `nothing was deleted: ${blocked}`,
     detail: { deleted, keep, blocked },
   }),
   skipped: ({ operation, reason, message, backupId }) => ({
@@ -73,22 +73,22 @@ export const watch = defineCommand({
   name: 'watch',
   summary: 'back up databases on their schedules, until it is stopped',
   description: [
-    'Backs up, verifies, prunes and drills the databases that a JSON file names on their schedules, as BackupManager does in a service. It opens a database only while it backs it up: for databases that are mostly not open. One that another process has open at that moment is tried again for a while, and then told as a failure.',
-    'A backup of a database to which nothing was written since the newest one is left out, and told as skipped; "skipUnchanged": false makes it all the same.',
-    'SIGTERM, SIGHUP or Ctrl-C end it: a running backup is stopped and leaves nothing behind, or, with finalBackup, is waited for and followed by a last one. It ends with 0 then. A backup that fails does not end it: it is told, tried again, and recorded.',
-    'The file: {"databases": [{"path": "/data/users", "backups": "/backups/users", "schedule": "15m", "retention": {"daily": 7, "weekly": 4}, "drill": {"schedule": "0 5 * * 0"}}]}. Its keys are in docs/cli-schema.json, as watchConfig. Paths in it are relative to it.',
+    'Backs up, verifies, prunes and drills the databases of a JSON file on their schedules, like BackupManager in a service. It opens a database only during a backup, so it is for databases that are mostly closed. If another process has a database open at that moment, watch tries again for a while, and then reports a failure.',
+    'If nothing was written to a database since its newest backup, watch skips the backup and reports it as skipped. With "skipUnchanged": false it makes the backup anyway.',
+    'SIGTERM, SIGHUP or Ctrl-C end it with exit code 0. It stops a running backup, which leaves nothing behind. With finalBackup it waits for a running backup and then makes a last one. A failed backup does not end watch: it is reported, tried again, and recorded.',
+    'The file: {"databases": [{"path": "/data/users", "backups": "/backups/users", "schedule": "15m", "retention": {"daily": 7, "weekly": 4}, "drill": {"schedule": "0 5 * * 0"}}]}. Its keys are in docs/cli-schema.json, as watchConfig. Paths in the file are relative to the file.',
   ],
   positionals: [],
   options: {
-    config: { type: 'path', summary: 'the JSON file; needed' },
+    config: { type: 'path', summary: 'the JSON file; required' },
     check: {
       type: 'flag',
-      summary: 'only check the file and the paths in it, and say what it means; opens no database',
+      summary: 'only check the file and its paths, and show what it means; opens no database',
     },
   },
   examples: [
-    { line: 'rocksdb-backup watch --config /etc/rocksdb-backup.json --check', does: 'is the file right?' },
-    { line: 'rocksdb-backup watch --config /etc/rocksdb-backup.json --json', does: 'for a log that machines read' },
+    { line: 'rocksdb-backup watch --config /etc/rocksdb-backup.json --check', does: 'check the file' },
+    { line: 'rocksdb-backup watch --config /etc/rocksdb-backup.json --json', does: 'print a log for programs' },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
   schema: object(

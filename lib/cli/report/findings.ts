@@ -52,14 +52,14 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
     yield {
       level: 'warn',
       what: `${newer[0]!.toUpperCase()}${newer.slice(1)}.`,
-      todo: 'Have such a program at hand for the day of the restore.',
+      todo: 'Keep such a program ready for a restore.',
     };
   }
   if (state.pinsLost !== undefined) {
     yield {
       level: 'bad',
       what: `Pins may have been lost: ${state.pinsLost}.`,
-      todo: 'Nothing is pruned meanwhile. Pin again what has to stay, and acknowledge it.',
+      todo: 'Nothing is pruned until then. Pin again the backups to keep, then run rocksdb-backup unpin --acknowledge-lost-pins.',
     };
   }
   const missing = missingPinsLine(inventory);
@@ -74,7 +74,7 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
   if (newest.state === 'unverified') {
     yield {
       level: 'warn',
-      what: `The newest backup, ${newest.backupId}, is not known to have verified.`,
+      what: `The newest backup, ${newest.backupId}, has not been verified.`,
       todo: 'Verify it with checksums.',
     };
   }
@@ -83,15 +83,15 @@ function* ofBackups({ inventory, now }: ReportInput): Generator<Finding> {
   if (usual !== undefined && age > 3 * usual && age > 2 * 60 * 60 * 1000) {
     yield {
       level: 'warn',
-      what: `The newest backup was made ${showAge(newest.timestamp, now)}. Before, one came about every ${formatDuration(usual)}.`,
-      todo: 'See whether the service that makes them runs.',
+      what: `The newest backup was made ${showAge(newest.timestamp, now)}. Earlier backups were made about every ${formatDuration(usual)}.`,
+      todo: 'Check whether the service that makes them is running.',
     };
   }
   if (age < -60_000) {
     yield {
       level: 'warn',
       what: `The newest backup is from the future (${showAge(newest.timestamp, now)}).`,
-      todo: 'The clock was wrong when it was made, or is now.',
+      todo: 'The clock was wrong then, or is wrong now.',
     };
   }
 }
@@ -121,14 +121,14 @@ function* ofDrills({ records, inventory, now }: ReportInput): Generator<Finding>
   if (last === undefined) {
     yield {
       level: 'warn',
-      what: 'No restore drill is known.',
-      todo: 'Only a restore proves a backup: rocksdb-backup drill.',
+      what: 'There is no record of a restore drill.',
+      todo: 'Only a restore proves that a backup works: run rocksdb-backup drill.',
     };
   } else if (!last.ok) {
     yield {
       level: 'bad',
       what: `The last restore drill failed, ${showAge(last.at, now)}${failureOf(last)}.`,
-      todo: 'Drill again, and an older backup too.',
+      todo: 'Run another drill, and drill an older backup too.',
     };
   } else if (lastOk !== undefined && now.getTime() - Date.parse(lastOk.at) > 31 * DAY) {
     yield { level: 'warn', what: `The last restore drill was ${showAge(lastOk.at, now)}.`, todo: 'Drill again.' };
@@ -154,7 +154,7 @@ function* ofRecords({ records, unreadableLines, now }: ReportInput): Generator<F
     yield {
       level: 'warn',
       what: `${showCount(unreadableLines, 'line')} of the audit log cannot be read.`,
-      todo: 'A crash or a full disk may have torn them.',
+      todo: 'A crash or a full disk may have damaged them.',
     };
   }
 }
@@ -164,10 +164,10 @@ function* ofRetention({ plan }: ReportInput): Generator<Finding> {
     yield {
       level: 'warn',
       what: `Nothing can be pruned: ${plan.blocked}.`,
-      todo: 'The directory grows until that is settled.',
+      todo: 'The directory grows until this is resolved.',
     };
   }
   for (const sentence of plan?.exceeded ?? []) {
-    yield { level: 'warn', what: `${sentence}.`, todo: 'Raise the limit, or unpin what need not stay.' };
+    yield { level: 'warn', what: `${sentence}.`, todo: 'Raise the limit, or unpin backups that you do not need.' };
   }
 }

@@ -17,7 +17,7 @@ using rocksdb::WriteOptions;
 
 class BackupCreateTest : public BackupTest {};
 
-// ---- What a backup holds
+// ---- The contents of a backup
 
 TEST_F(BackupCreateTest, EachBackupHoldsWhatTheDatabaseHeldThenAlsoAfterReopeningIt) {
   auto repository = OpenRepository();
@@ -43,7 +43,7 @@ TEST_F(BackupCreateTest, ABackupBesideAWriterHoldsAPrefixOfItsWrites) {
   auto repository = OpenRepository();
   std::atomic<bool> done{false};
   std::atomic<int> written{0};
-  std::atomic<int> allowed{0};  // in each round so many: a writer that is fast is not to fill the disk
+  std::atomic<int> allowed{0};  // writes allowed until now: a fast writer must not fill the disk
   std::thread writer([&] {
     for (int i = 0; !done; ++i) {
       while (i >= allowed && !done) {
@@ -140,7 +140,7 @@ TEST_F(BackupCreateTest, WithoutLogFilesDataIsFlushedFirstAndNoLogIsCopied) {
   EXPECT_EQ(Restored(*repository, 1), ContentsOf(db_.get()));
 }
 
-TEST_F(BackupCreateTest, WhoAsksForNoFlushGetsNoneUnlessDataWouldBeMissing) {
+TEST_F(BackupCreateTest, WithoutAFlushNothingIsFlushedUnlessDataWouldBeMissing) {
   Put(3, 10, "k");
   auto repository = OpenRepository();
   auto request = Request();
@@ -190,7 +190,7 @@ TEST_F(BackupCreateTest, MetadataOfAnyBytesUpToOneMebibyteComesBack) {
   EXPECT_EQ(Ids(*repository).size(), 4U);
 }
 
-// ---- What is shared
+// ---- Sharing files
 
 TEST_F(BackupCreateTest, AFileThatABackupHasAlreadyIsNotCopiedAgain) {
   Fill(10, 10000, "a");
@@ -269,7 +269,7 @@ TEST_F(BackupCreateTest, AFreshDatabaseMayFollowInAnOldDirectory) {
   auto repository = OpenRepository();
   std::vector<std::map<std::string, std::string>> contents;
   for (int round = 0; round < 3; ++round) {
-    Fill(10, 1000, "round" + std::to_string(round));  // the same file numbers, and sizes, with other contents
+    Fill(10, 1000, "round" + std::to_string(round));  // same file numbers and sizes, other contents
     contents.push_back(ContentsOf(db_.get()));
     if (round > 0) {
       EXPECT_CODE(Create(*repository), "DATABASE_DIFFERS");
@@ -295,14 +295,15 @@ TEST_F(BackupCreateTest, TwoDatabasesMayAlternateInOneDirectoryWithExactProgress
   auto repository = OpenRepository();
   std::vector<std::map<std::string, std::string>> contents;
   for (int round = 0; round < 4; ++round) {
-    // The other's files have these numbers and sizes: the plan takes them for shared, and the engine knows better.
+    // The files of both databases have the same numbers and sizes. The plan counts them as shared; the engine compares
+    // checksums and copies them.
     Fill(10, 1000, "k");
     contents.push_back(ContentsOf(db_.get()));
     std::vector<Progress> events;
     BackupDescription created;
     auto request = Request();
     request.source.path = path(round % 2 == 0 ? "other" : "db");
-    request.allow_other_database = round == 1;  // the first of the second; then it is known
+    request.allow_other_database = round == 1;  // the first backup of the second database; later ones are allowed
     ASSERT_GOOD(
         repository->Create(request, NewOperation([&](const Progress& event) { events.push_back(event); }), &created));
     EXPECT_EQ(events.front().bytes_done, 0U);
@@ -416,7 +417,7 @@ TEST_F(ExcludeTest, AnErrorOfTheCallbackIsTheBackupsErrorAndLeavesNothing) {
   EXPECT_TRUE(BackupFiles("private").empty());
   EXPECT_TRUE(BackupFiles("meta").empty());
   request.exclude_files = [](Operation&, const std::vector<std::string>&, std::vector<bool>* excluded) {
-    excluded->clear();  // an answer that is too short leaves nothing out
+    excluded->clear();  // too short an answer excludes no file
     return Error();
   };
   ASSERT_GOOD(repository->Create(request, NewOperation(), &created));
@@ -430,7 +431,7 @@ TEST_F(ExcludeTest, SchemaOneHasNoExcludedFiles) {
   EXPECT_CODE(repository->Create(ExcludeAll(), NewOperation(), &created), "ROCKSDB_INVALID_ARGUMENT");
 }
 
-// ---- Where a backup may lie
+// ---- Where a repository may lie
 
 TEST_F(BackupCreateTest, ABackupDirectoryIsNotTheDatabasesOwnNorOneOfItsParts) {
   NEEDS_A_DISK();
@@ -522,11 +523,11 @@ TEST_F(BackupCreateTest, ARateLimitHoldsAndMayBeSharedAndChangedWhileItRuns) {
   while (!begun) {
     std::this_thread::yield();
   }
-  limiter->SetBytesPerSecond(1 << 30);  // else it would take minutes
+  limiter->SetBytesPerSecond(1 << 30);  // otherwise the backup takes minutes
   slow.join();
 }
 
-// ---- What others left behind
+// ---- Files of an interrupted create
 
 TEST_F(BackupCreateTest, WhatAnInterruptedCreateLeftIsRemovedByTheNext) {
   Fill(10, 1000, "a");
@@ -553,7 +554,7 @@ TEST_F(BackupCreateTest, WhatAnInterruptedCreateLeftIsRemovedByTheNext) {
 
 class UnreadableTest : public BackupCreateTest {
  protected:
-  // Two backups; the latest becomes unreadable, which alone has table b.
+  // Makes two backups. Then the latest, which alone has table b, becomes unreadable.
   void SetUp() override {
     BackupCreateTest::SetUp();
     Fill(10, 1000, "a");
@@ -726,7 +727,7 @@ TEST_F(BackupCreateTest, AStopInEachPhaseIsAStop) {
   }
 }
 
-TEST_F(BackupCreateTest, AStopOfWhatHasNotBegunFlushesNothing) {
+TEST_F(BackupCreateTest, AStopBeforeTheBeginningFlushesNothing) {
   Put(1, 10, "k");
   auto repository = OpenRepository();
   const auto operation = NewOperation();
@@ -740,7 +741,7 @@ TEST_F(BackupCreateTest, AStopOfWhatHasNotBegunFlushesNothing) {
   EXPECT_EQ(tables, "0");
 }
 
-TEST_F(BackupCreateTest, AStopAtAKilobyteASecondIsThereInWellUnderASecond) {
+TEST_F(BackupCreateTest, AStopAtAKilobyteASecondTakesLessThanASecond) {
   Fill(100, 10000, "a");
   auto repository = OpenSlowRepository(1000);
   const auto limiter = repository->settings().backup_limiter;
@@ -757,7 +758,7 @@ TEST_F(BackupCreateTest, AStopAtAKilobyteASecondIsThereInWellUnderASecond) {
   const int64_t before = limiter->GetTotalBytesThrough(rocksdb::Env::IO_TOTAL);
   backup.join();
   EXPECT_EQ(error.code(), "BACKUP_STOPPED");
-  // The limiter's own clock, from the stop on: at a thousand bytes a second, so many are so many milliseconds.
+  // The limiter is the clock since the stop: at 1000 bytes a second, one byte is one millisecond.
   EXPECT_LT(limiter->GetTotalBytesThrough(rocksdb::Env::IO_TOTAL) - before, 500);
 }
 
@@ -819,7 +820,7 @@ TEST_P(FailingCreateTest, AFailureIsATypedErrorThatHarmsNoOlderBackupAndNotTheNe
     const Error error = Create(*repository, &created);
     EXPECT_TRUE(storage->failed());
     storage->Heal();
-    if (error.ok()) {  // some are best effort
+    if (error.ok()) {  // the failed operation was not essential
       EXPECT_GOOD(Verify(*repository, created.id));
       ASSERT_GOOD(repository->Delete(created.id, false));
     } else {
@@ -833,7 +834,7 @@ TEST_P(FailingCreateTest, AFailureIsATypedErrorThatHarmsNoOlderBackupAndNotTheNe
   }
   if (kind != FaultFileSystem::kDelete) {
     EXPECT_GT(times, 0);
-    // What a create reads there is of one backup each, and costs that one.
+    // A create reads only files that belong to one backup. A failed read affects only that backup.
     EXPECT_EQ(failures > 0, kind != FaultFileSystem::kRead) << failures;
   }
   ASSERT_GOOD(Create(*repository, &created));
@@ -875,11 +876,11 @@ TEST_F(BackupCreateTest, AFileOfTheDatabaseThatEndsEarlyMakesNoBackup) {
   CloseDatabase();
 }
 
-TEST_F(BackupCreateTest, TheNamesOfItsFilesAreSyncedBeforeABackupExistsAndItsOwnBeforeTheyAreDeleted) {
+TEST_F(BackupCreateTest, FileNamesAreSyncedBeforeTheMetaIsRenamedAndTheDeletedMetaBeforeTheFiles) {
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
-  std::mutex mutex;  // files are synced by threads of their own
+  std::mutex mutex;  // the engine syncs files in several threads
   std::vector<std::string> done;
   const std::string directory = path("backups");
   storage->SetHook([&](FaultFileSystem::Kind kind, const std::string& path) {
@@ -929,7 +930,7 @@ TEST_F(BackupCreateTest, ADirectoryThatCannotBeSyncedIsNamed) {
   EXPECT_TRUE(Ids(*repository).empty());
 }
 
-TEST_F(BackupCreateTest, AFullDiskIsToldAsSuchAndWhatWasCopiedIsRemoved) {
+TEST_F(BackupCreateTest, AFullDiskIsReportedAsNoSpaceAndCopiedFilesAreRemoved) {
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);

@@ -12,7 +12,7 @@ using Count = ObservedFileSystem::Count;
 
 class BackupEngineSessionTest : public BackupTest {
  protected:
-  // Two backups, of which the first is what every hostile meta stands beside.
+  // Makes one healthy backup. Tests put hostile meta files beside it.
   void SetUp() override {
     BackupTest::SetUp();
     Fill(10, 1000, "a");
@@ -23,7 +23,7 @@ class BackupEngineSessionTest : public BackupTest {
 
   std::string Meta(const std::string& id) const { return path("backups/meta/" + id); }
 
-  // What holds, whatever lies beside a healthy backup: it can be listed, verified, restored, and others can follow it.
+  // The healthy backup can be listed, verified and restored, whatever lies beside it.
   void ExpectTheFirstIsFine() {
     EXPECT_EQ(Ids(*repository_), std::vector<uint32_t>{1});
     EXPECT_GOOD(Verify(*repository_, 1));
@@ -34,7 +34,7 @@ class BackupEngineSessionTest : public BackupTest {
   std::map<std::string, std::string> contents_;
 };
 
-TEST_F(BackupEngineSessionTest, ASizeTellsWhatABackupSharesAndWhatIsItsOwn) {
+TEST_F(BackupEngineSessionTest, SizesDistinguishSharedFilesFromUniqueFiles) {
   Fill(10, 5000, "b");
   BackupDescription second;
   ASSERT_GOOD(Create(*repository_, &second));
@@ -76,7 +76,7 @@ TEST_F(BackupEngineSessionTest, TheLatestIsDescribedAsIdZero) {
   EXPECT_EQ(none.id, 0U);
 }
 
-TEST_F(BackupEngineSessionTest, AnUnknownIdIsNotFoundAndTheMessageNamesWhichThereAre) {
+TEST_F(BackupEngineSessionTest, AnUnknownIdIsNotFoundAndTheMessageListsTheExistingIds) {
   for (const uint32_t id : {2U, 4294967294U, 4294967295U}) {
     BackupDescription none;
     const Error error = repository_->Describe(id, false, &none);
@@ -143,7 +143,7 @@ TEST_F(BackupEngineSessionTest, MetasThatNoEngineWritesAreCorruptBackupsAndHarmN
   }
 }
 
-TEST_F(BackupEngineSessionTest, AMetaThatNamesWhatIsNoDatabasesFileIsNotRestored) {
+TEST_F(BackupEngineSessionTest, AMetaThatNamesAFileThatIsNoDatabaseFileIsNotRestored) {
   files::create_directory(path("backups/private/2"));
   WriteFile(path("backups/private/2/evil.sh"), "x");
   WriteFile(path("backups/private/2/000001.log"), "x");
@@ -158,13 +158,13 @@ TEST_F(BackupEngineSessionTest, AMetaThatNamesWhatIsNoDatabasesFileIsNotRestored
   }
 }
 
-TEST_F(BackupEngineSessionTest, AnExcludedFileWithAnUnheardOfNameIsNotRestored) {
+TEST_F(BackupEngineSessionTest, AnExcludedFileWithAnUnknownNameIsNotRestored) {
   WriteFile(Meta("2"), "schema_version 2.1\n1\n2\n1\nprivate/1/CURRENT crc32 1\nshared_checksum/x ni::excluded true\n");
   EXPECT_CODE(Restore(*repository_, RestoreTo(2, path("never"))), "BACKUP_CORRUPT");
   EXPECT_FALSE(files::exists(path("never")));
 }
 
-TEST_F(BackupEngineSessionTest, TheLastIdsThereAreStopNewBackupsWithAMessageThatNamesTheFile) {
+TEST_F(BackupEngineSessionTest, TheHighestIdsStopNewBackupsWithAMessageThatNamesTheFile) {
   for (const char* id : {"4294967295", "4294967294", "4294967293"}) {
     files::copy_file(Meta("1"), Meta(id));
     BackupDescription created;
@@ -197,7 +197,7 @@ TEST_F(BackupEngineSessionTest, APurgeCountsUsableBackupsOnly) {
   EXPECT_EQ(Ids(*repository_), (std::vector<uint32_t>{1, 2})) << "two were to be kept";
 }
 
-TEST_F(BackupEngineSessionTest, OnlySoManyAreOpenedToReadAndNoPlaceholders) {
+TEST_F(BackupEngineSessionTest, AReadOpensOnlyTheAllowedNumberOfBackupsAndNoPlaceholders) {
   for (int i = 0; i < 3; ++i) {
     ASSERT_GOOD(Create(*repository_));
   }

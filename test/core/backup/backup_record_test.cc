@@ -16,7 +16,7 @@ class BackupRecordTest : public MadeBackupTest {
  protected:
   std::string RecordOf(uint32_t id) const { return path("backups/private/" + std::to_string(id) + "/" + kRecord); }
 
-  // What any other program does: RocksDB's own engine, without anything of ours.
+  // RocksDB's own engine, as any other program uses it.
   template <class Use>
   void AsAnotherProgram(Use use) {
     rocksdb::BackupEngine* engine = nullptr;
@@ -35,7 +35,7 @@ class BackupRecordTest : public MadeBackupTest {
     WriteFile(file, contents);
   }
 
-  // What follows the word `meta` in the record of backup 1.
+  // Replaces what follows the word `meta` in the record of backup 1.
   void ChangeWords(const std::string& words) const {
     std::string text = ReadFile(RecordOf(1));
     const size_t at = text.find(" meta") + 5;
@@ -44,7 +44,7 @@ class BackupRecordTest : public MadeBackupTest {
     WriteFile(RecordOf(1), text + std::to_string(ChecksumOf(text)) + "\n");
   }
 
-  // Another digit in the checksum that a meta file has of a table.
+  // Changes one digit of a table's checksum in a meta file.
   static void ChangeChecksum(const std::string& meta, const std::string& table) {
     std::string contents = ReadFile(meta);
     const std::string before = table + " crc32 ";
@@ -91,7 +91,7 @@ TEST_F(BackupRecordTest, EveryFileWhoseBytesChangedIsNamed) {
   EXPECT_GOOD(Verify(*repository_, 1, false));
 }
 
-TEST_F(BackupRecordTest, RecordsWithoutADatabaseAndWithWordsOfLaterVersionsAreReadAndFilesTellTheDatabase) {
+TEST_F(BackupRecordTest, RecordsWithoutADatabaseOrWithWordsOfLaterVersionsAreReadAndFilesIdentifyTheDatabase) {
   BackupDescription made;
   ASSERT_GOOD(repository_->Describe(1, false, &made));
   std::string id;
@@ -107,7 +107,7 @@ TEST_F(BackupRecordTest, RecordsWithoutADatabaseAndWithWordsOfLaterVersionsAreRe
     EXPECT_FALSE(read.full) << "it has files where backups share them, or so the record says";
     EXPECT_GOOD(Verify(*repository_, 1, true));
   }
-  // Only the record says this.
+  // Only the record contains this.
   ChangeWords(" database=another-one kind=full");
   ASSERT_GOOD(repository_->Describe(1, false, &made));
   EXPECT_EQ(made.database, "another-one");
@@ -128,20 +128,20 @@ TEST_F(BackupRecordTest, AFileThatIsMissingIsNamedBesideThoseThatWereCutOff) {
   EXPECT_NE(error.message().find(current + " is missing"), std::string::npos) << error.message();
 }
 
-TEST_F(BackupRecordTest, AMetaThatIsStillValidAndNotAsItWasWrittenIsToldByVerifyAndHoldsUpNoRestore) {
+TEST_F(BackupRecordTest, AChangedMetaThatIsStillValidIsReportedByVerifyAndDoesNotStopARestore) {
   const std::string meta = path("backups/meta/1");
   Flip(meta, 3);  // a digit of the time
   EXPECT_EQ(Ids(*repository_), std::vector<uint32_t>{1});
   for (const bool checksum : {false, true}) {
     const Error error = Verify(*repository_, 1, checksum);
     EXPECT_CODE(error, "BACKUP_CORRUPT");
-    EXPECT_NE(error.message().find(meta + " is not as it was written"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find(meta + " was changed: it has "), std::string::npos) << error.message();
   }
   EXPECT_TRUE(Restored(*repository_, 1) == ContentsOf(db_.get()));
 }
 
 TEST_F(BackupRecordTest, AMetaThatNamesOtherFilesThanWereWrittenIsNotRestored) {
-  // A hostile or strange edit that the engine takes: one file less, and the count adjusted.
+  // An edit that the engine accepts: one file less, and a matching count.
   std::string meta = ReadFile(path("backups/meta/1"));
   const size_t line = meta.find("private/1/OPTIONS-");
   ASSERT_NE(line, std::string::npos);
@@ -154,7 +154,7 @@ TEST_F(BackupRecordTest, AMetaThatNamesOtherFilesThanWereWrittenIsNotRestored) {
   EXPECT_FALSE(files::exists(path("target")));
 }
 
-TEST_F(BackupRecordTest, ADamagedRecordIsAsGoodAsNone) {
+TEST_F(BackupRecordTest, ADamagedRecordIsIgnored) {
   const std::string record = RecordOf(1);
   const std::string whole = ReadFile(record);
   for (size_t at = 0; at < whole.size(); ++at) {
@@ -182,7 +182,7 @@ TEST_F(BackupRecordTest, ABackupThatAnotherProgramMadeUnderTheSameIdIsJudgedByIt
   EXPECT_TRUE(Restored(*repository_, 1) == ContentsOf(db_.get()));
 }
 
-TEST_F(BackupRecordTest, OtherProgramsListVerifyRestoreOpenDeleteAndCollectAsEver) {
+TEST_F(BackupRecordTest, OtherProgramsCanStillListVerifyRestoreOpenDeleteAndCollect) {
   NEEDS_A_DISK();
   ASSERT_GOOD(Create(*repository_));
   ASSERT_GOOD(Create(*repository_));
@@ -225,7 +225,7 @@ TEST_F(BackupRecordTest, ABackupWithoutARecordIsVerifiedByTheSizesInNames) {
   }
 }
 
-TEST_F(BackupRecordTest, ARecordGoesWithItsBackup) {
+TEST_F(BackupRecordTest, ARecordIsDeletedWithItsBackup) {
   ASSERT_GOOD(Create(*repository_));
   ASSERT_GOOD(repository_->Delete(1, false));
   EXPECT_EQ(NamesIn(path("backups/private")), std::set<std::string>{"2"});
@@ -233,7 +233,7 @@ TEST_F(BackupRecordTest, ARecordGoesWithItsBackup) {
   EXPECT_TRUE(NamesIn(path("backups/private")).empty());
 }
 
-TEST_F(BackupRecordTest, WhatAProcessLeftThatDiedWhileItWroteOneIsGarbage) {
+TEST_F(BackupRecordTest, ARecordThatADeadProcessHalfWroteIsGarbage) {
   ASSERT_GOOD(Create(*repository_));
   const std::string directory = path("backups/private/1/");
   const auto before = NamesIn(directory);
@@ -245,7 +245,7 @@ TEST_F(BackupRecordTest, WhatAProcessLeftThatDiedWhileItWroteOneIsGarbage) {
   }
 }
 
-TEST_F(BackupRecordTest, WhereItCannotBeWrittenTheBackupIsGoodAllTheSame) {
+TEST_F(BackupRecordTest, ABackupWhoseRecordCannotBeWrittenIsStillGood) {
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
   int nth = 0;
@@ -267,8 +267,9 @@ TEST_F(BackupRecordTest, WhereItCannotBeWrittenTheBackupIsGoodAllTheSame) {
   }
 }
 
-// RocksDB takes the checksum of a file that it need not copy from the meta that has it, and the record is made of that.
-TEST_F(BackupRecordTest, ACreateTakesOverNoWrongChecksumOfAChangedMeta) {
+// If RocksDB need not copy a file, it takes the file's checksum from an older meta. The new record contains that
+// checksum.
+TEST_F(BackupRecordTest, ACreateDoesNotCopyAWrongChecksumFromAChangedMeta) {
   const std::string meta = path("backups/meta/1");
   const std::string whole = ReadFile(meta);
   const std::string table = FileOf(*repository_, 1, ".sst").substr(path("backups/").size());
@@ -284,8 +285,8 @@ TEST_F(BackupRecordTest, ACreateTakesOverNoWrongChecksumOfAChangedMeta) {
   EXPECT_GOOD(Verify(*repository_, 2, true));
 }
 
-// The same of the newest of several, whose files no other backup has.
-TEST_F(BackupRecordTest, NorOfTheNewestOfSeveral) {
+// The same for the newest of several backups, with a file that no other backup has.
+TEST_F(BackupRecordTest, ACreateDoesNotCopyAWrongChecksumFromTheNewestMeta) {
   Fill(5, 1000, "second");
   ASSERT_GOOD(Create(*repository_));
   std::string table;
@@ -304,8 +305,9 @@ TEST_F(BackupRecordTest, NorOfTheNewestOfSeveral) {
   EXPECT_GOOD(Verify(*repository_, 1, true));
 }
 
-// It names a file twice, once with the checksum of another: the engine notes the first before it gives the meta up.
-TEST_F(BackupRecordTest, AMetaThatIsCorruptItselfMakesNoOtherCorrupt) {
+// The corrupt meta names a file twice, first with the checksum of another file. The engine remembers that checksum
+// before it rejects the meta.
+TEST_F(BackupRecordTest, ACorruptMetaMakesNoOtherBackupCorrupt) {
   Fill(5, 1000, "second");
   ASSERT_GOOD(Create(*repository_));
   const std::string first = FileOf(*repository_, 1, ".sst").substr(path("backups/").size());
@@ -319,7 +321,7 @@ TEST_F(BackupRecordTest, AMetaThatIsCorruptItselfMakesNoOtherCorrupt) {
   }
   const std::string meta = path("backups/meta/2");
   std::string changed = ReadFile(meta);
-  // Before the line of the first, one more of it with another checksum.
+  // Puts a second line for the first file before its own line, with another checksum.
   const size_t at = changed.find(first);
   const size_t line = changed.find(second);
   ASSERT_NE(at, std::string::npos);

@@ -24,7 +24,7 @@ class DirectoryLookTest : public BackupTest {
     return LookAt(OptionsFor(directory).settings, Records::kRead);
   }
 
-  // RocksDB's own engine, as another program has it.
+  // RocksDB's own engine, as another program uses it.
   std::unique_ptr<rocksdb::BackupEngine> RawEngine(const std::string& directory = "backups") const {
     rocksdb::BackupEngine* engine = nullptr;
     EXPECT_TRUE(
@@ -33,8 +33,8 @@ class DirectoryLookTest : public BackupTest {
     return std::unique_ptr<rocksdb::BackupEngine>(engine);
   }
 
-  // What the engine of RocksDB says of a directory: nothing where it says that
-  // anything is wrong.
+  // What RocksDB's engine reports about a directory. nullopt if it reports any
+  // damage.
   std::optional<std::vector<rocksdb::BackupInfo>> AskEngine() const {
     const rocksdb::BackupEngineOptions options(path("backups"));
     rocksdb::BackupEngineReadOnly* raw = nullptr;
@@ -53,8 +53,8 @@ class DirectoryLookTest : public BackupTest {
     return corrupt.empty() ? std::optional(std::move(infos)) : std::nullopt;
   }
 
-  // A picture, where there is one, is what the engine says. Returns whether
-  // there is one.
+  // Compares our picture, if there is one, with what the engine reports. Returns
+  // whether there is a picture.
   bool Compare() const {
     const auto picture = Look();
     if (picture == nullptr) {
@@ -84,7 +84,7 @@ class DirectoryLookTest : public BackupTest {
     return true;
   }
 
-  // Backups of both schemas, with and without metadata and files left out.
+  // Makes backups of both schemas, with and without metadata and excluded files.
   void MakeBackups() {
     for (const int schema : {1, 2}) {
       BackupRepository::Options options = OptionsFor("backups");
@@ -117,7 +117,7 @@ TEST_F(DirectoryLookTest, APictureIsWhatTheEngineSays) {
   EXPECT_TRUE(Look()->AsWritten());
 }
 
-TEST_F(DirectoryLookTest, WhateverIsChangedInAMetaNoPictureDiffersFromTheEngine) {
+TEST_F(DirectoryLookTest, AfterAnyChangeOfAMetaNoPictureDiffersFromTheEngine) {
   MakeBackups();
   int pictures = 0;
   for (const uint32_t id : {1U, 4U, 6U}) {
@@ -141,7 +141,7 @@ TEST_F(DirectoryLookTest, WhateverIsChangedInAMetaNoPictureDiffersFromTheEngine)
   EXPECT_TRUE(Compare());
 }
 
-TEST_F(DirectoryLookTest, WhateverIsWrongWithFilesThereIsNoPictureOrTheEnginesOwn) {
+TEST_F(DirectoryLookTest, WithAnyDamageOfFilesThereIsNoPictureOrTheSameAsTheEngines) {
   MakeBackups();
   ASSERT_TRUE(Compare());
   const std::string copy = path("copy");
@@ -232,7 +232,7 @@ TEST_F(DirectoryLookTest, WhateverIsWrongWithFilesThereIsNoPictureOrTheEnginesOw
       true);
 }
 
-// How often each file was opened to be read, relative to the directory of backups.
+// Counts how often each file was opened to be read. Paths are relative to the repository.
 class CountingOpens : public CallWatcher {
  public:
   explicit CountingOpens(std::string directory) : directory_(std::move(directory)) { WatchCalls(directory_, this); }
@@ -255,7 +255,7 @@ class CountingOpens : public CallWatcher {
   std::map<std::string, int> opens_;
 };
 
-// Which directories of backups were listed, relative to the directory of all.
+// The directories of backups that were listed, relative to the directory that contains them.
 class CountingLists : public CallWatcher {
  public:
   explicit CountingLists(std::string directory) : directory_(std::move(directory)) { WatchCalls(directory_, this); }
@@ -285,7 +285,7 @@ TEST_F(DirectoryLookTest, OnlyWhatIsNewOrHasChangedIsRead) {
   }
   MakeBackups();
   const EngineSettings settings = OptionsFor("backups").settings;
-  // A time from which all that was made here is old.
+  // At this time, all files made here count as old.
   const std::time_t later = std::time(nullptr) + 60;
   const auto record = [](int id) { return "private/" + std::to_string(id) + "/rocksdb-backup.files"; };
   using Opens = std::map<std::string, int>;
@@ -301,12 +301,12 @@ TEST_F(DirectoryLookTest, OnlyWhatIsNewOrHasChangedIsRead) {
   WriteFile(Meta(2), "1" + meta.substr(meta.find('\n')));
   WriteFile(path("backups/" + record(3)), "");
   const auto after = LookAt(settings, Records::kRead, later);
-  // Where no record tells it, the database of a backup is looked up in its MANIFEST.
+  // Without a record, the backup's MANIFEST identifies its database.
   EXPECT_EQ(opens.Take(), (Opens{{"meta/2", 1}, {record(3), 1}, {"private/3/MANIFEST-000005", 1}}));
   EXPECT_EQ(before->Describe(2, false).timestamp > 1, true);
   EXPECT_EQ(after->Describe(2, false).timestamp, 1);
 
-  // What is so young that a clock might not tell another change is read every time.
+  // A file changed just now is read every time, because its time may not show another change.
   for (int i = 0; i < 2; ++i) {
     WriteFile(Meta(4), ReadFile(Meta(4)));
     ASSERT_NE(LookAt(settings), nullptr);
@@ -330,7 +330,7 @@ TEST_F(DirectoryLookTest, ADirectoryOfABackupIsListedAgainOnlyWhenItHasOtherName
   ASSERT_NE(look(), nullptr);
   EXPECT_EQ(lists.Take(), std::vector<std::string>());
 
-  // A file that changes is seen without a list, and one that comes or goes by it.
+  // A changed file is seen without a listing. A new or missing file is seen by a listing.
   const uint64_t whole = look()->Describe(2, false).size;
   const uint64_t length = fs::file_size(path("backups/private/2/CURRENT"));
   fs::resize_file(path("backups/private/2/CURRENT"), 3);
@@ -343,7 +343,7 @@ TEST_F(DirectoryLookTest, ADirectoryOfABackupIsListedAgainOnlyWhenItHasOtherName
   EXPECT_EQ(look(), nullptr);
   EXPECT_EQ(lists.Take(), std::vector<std::string>{"private/2"});
 
-  // What is so young that a clock might not tell another change is listed every time.
+  // A directory changed just now is listed every time, because its time may not show another change.
   WriteFile(path("backups/private/2/CURRENT"), "MANIFEST-000005\n");
   for (int i = 0; i < 2; ++i) {
     ASSERT_NE(LookAt(settings), nullptr);
@@ -351,13 +351,13 @@ TEST_F(DirectoryLookTest, ADirectoryOfABackupIsListedAgainOnlyWhenItHasOtherName
   }
 }
 
-TEST_F(DirectoryLookTest, WhatChangedIsSeenHoweverSoonAfterTheLook) {
+TEST_F(DirectoryLookTest, AChangeRightAfterTheLookIsSeen) {
   MakeBackups();
   const std::string meta = ReadFile(Meta(2));
   const size_t line = meta.find('\n');
   for (int i = 0; i < 300; ++i) {
-    // In place, of the same size, and at once: the file's times may be what
-    // they were.
+    // Changes the file in place at once and keeps its size. The file's times may
+    // stay the same.
     std::string changed = meta;
     const std::string time = std::to_string(1'000'000'000 + i);
     ASSERT_EQ(time.size(), line);
@@ -368,7 +368,7 @@ TEST_F(DirectoryLookTest, WhatChangedIsSeenHoweverSoonAfterTheLook) {
   }
 }
 
-TEST_F(DirectoryLookTest, ADirectoryThatNothingHappensToHasTheSamePicture) {
+TEST_F(DirectoryLookTest, AnUnchangedDirectoryHasTheSamePicture) {
   MakeBackups();
   const auto before = Look();
   EXPECT_EQ(Look(), before);
@@ -377,7 +377,7 @@ TEST_F(DirectoryLookTest, ADirectoryThatNothingHappensToHasTheSamePicture) {
   EXPECT_NE(Look(), before);
 }
 
-TEST_F(DirectoryLookTest, AMetaThatIsNotAsItWasWrittenIsKnownByItsRecord) {
+TEST_F(DirectoryLookTest, TheRecordShowsThatAMetaWasChanged) {
   MakeBackups();
   std::string meta = ReadFile(Meta(2));
   meta[0] = meta[0] == '1' ? '2' : '1';
@@ -404,7 +404,7 @@ TEST_F(DirectoryLookTest, WhatOtherProgramsMakeAndDeleteIsSeen) {
   EXPECT_TRUE(Compare());
 }
 
-// The files that a raw engine leaves, where it does the same.
+// A delete leaves the same files as RocksDB's own engine.
 TEST_F(DirectoryLookTest, ADeleteLeavesWhatTheEngineWouldLeave) {
   MakeBackups();
   const auto garbage = [&](const std::string& directory) {
@@ -493,8 +493,8 @@ TEST_F(DirectoryLookTest, ACreateCopiesNothingThatAnyBackupHas) {
   for (const auto& name : BackupFiles("shared_checksum")) {
     before[name] = inode(name);
   }
-  // Of nothing that the latest backup has; two tables are those of backups
-  // before it.
+  // The database shares no file with the latest backup, and two tables with older
+  // backups.
   BackupDescription created;
   ASSERT_GOOD(Create(*repository, &created));
   EXPECT_EQ(created.id, 4U);
@@ -510,9 +510,9 @@ TEST_F(DirectoryLookTest, ACreateCopiesNothingThatAnyBackupHas) {
   EXPECT_EQ(Restored(*repository, 4), ContentsOf(db_.get()));
 }
 
-// A create that fails, or finds the traces of one that was killed, collects
-// garbage.
-TEST_F(DirectoryLookTest, ACleanUpInACreateSparesWhatTheEngineWasNotShown) {
+// A create collects garbage after it fails, or if it finds files of a killed
+// create.
+TEST_F(DirectoryLookTest, ACleanUpInACreateKeepsFilesThatTheEngineDidNotSee) {
   const auto repository = OpenRepository();
   for (int i = 0; i < 4; ++i) {
     Fill(10, 100, "k" + std::to_string(i));

@@ -11,7 +11,7 @@ namespace {
 
 class MetaCatalogTest : public BackupTest {
  protected:
-  // Opens an engine through a catalog, and compares what the two say. Returns how many backups the catalog was sure of.
+  // Opens an engine through a catalog and compares both. Returns how many backups the catalog could read.
   int Compare(BackupRepository& repository) {
     const auto catalog = std::make_shared<MetaCatalog>(rocksdb::FileSystem::Default(), repository.directory());
     const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(catalog);
@@ -109,7 +109,7 @@ TEST_F(MetaCatalogTest, FilesLeftOutAreNotNoted) {
   EXPECT_EQ(described.excluded.size(), 1U);
 }
 
-TEST_F(MetaCatalogTest, OfAMetaThatNoEngineWritesItIsNotSureAndTheEngineIsAsked) {
+TEST_F(MetaCatalogTest, AMetaThatNoEngineWritesIsLeftToTheEngine) {
   const auto repository = OpenRepository();
   Fill(10, 100, "a");
   ASSERT_GOOD(Create(*repository));

@@ -37,8 +37,8 @@ TEST(MetaFileTest, WhatAnEngineMightReadOtherwiseIsNotPlain) {
            "1",
            "1\n2",
            "1\n2\n1",
-           "1\n2\n1\nshared/1.sst crc32 7",    // the last line has no end: an
-                                               // engine does not see it
+           "1\n2\n1\nshared/1.sst crc32 7",    // no newline at the end: an engine
+                                               // does not see the last line
            "1\n2\n2\nshared/1.sst crc32 7\n",  // a file too few
            "1\n2\n0\nshared/1.sst crc32 7\n",  // a file too many
            "1\n2\n-1\n",
@@ -77,7 +77,7 @@ TEST(MetaFileTest, WhatAnEngineMightReadOtherwiseIsNotPlain) {
   }
 }
 
-TEST(MetaFileTest, OfADamagedMetaItTellsTheFilesThatLinesName) {
+TEST(MetaFileTest, FileNamesAreReadFromADamagedMeta) {
   const BackupMeta meta = ParseMeta(
       "gar\nbage\nprivate/1/CURRENT crc32 "
       "7\nshared/1.sst crc32 x\nshared/2.sst");

@@ -23,7 +23,7 @@ TEST(BackgroundTest, WorkRunsOnAnotherThread) {
   EXPECT_NE(ran.get_future().get(), std::this_thread::get_id());
 }
 
-TEST(BackgroundTest, AtMostSoManyRunAtOnceAndTheRestWaitsInOrder) {
+TEST(BackgroundTest, AtMostTheLimitRunsAtOnceAndTheRestWaitsInOrder) {
   struct Gate {
     std::mutex mutex;
     std::condition_variable changed;
@@ -73,7 +73,7 @@ TEST(BackgroundTest, WorkMayAddWork) {
   done.get_future().get();
 }
 
-TEST(BackgroundTest, WithoutAThreadToHaveTheWorkIsDoneAllTheSame) {
+TEST(BackgroundTest, IfNoThreadCanStartTheWorkIsStillDone) {
 #if ROCKSDB_BACKUP_SANITIZED
   GTEST_SKIP() << "a sanitizer needs the address space that this takes away";
 #endif
@@ -83,7 +83,7 @@ TEST(BackgroundTest, WithoutAThreadToHaveTheWorkIsDoneAllTheSame) {
 }
 
 TEST(BackgroundTest, DISABLED_ChildThatGetsNoThread) {
-  const rlimit none = {16 << 20, 16 << 20};  // less than there is already: no thread gets a stack
+  const rlimit none = {16 << 20, 16 << 20};  // less than the process uses already, so no thread gets a stack
   ASSERT_EQ(setrlimit(RLIMIT_AS, &none), 0);
   std::thread::id ran_on;
   RunInBackground([&] { ran_on = std::this_thread::get_id(); });

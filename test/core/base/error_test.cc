@@ -27,7 +27,7 @@ TEST(ErrorTest, AStatusKeepsItsCodeSubcodeSeverityAndWhatWasBeingDone) {
   EXPECT_NE(error.message().find("disk"), std::string::npos) << error.message();
 }
 
-TEST(ErrorTest, WhatStopsADatabaseAndWhatRunsOutOfFilesSaysWhatToDo) {
+TEST(ErrorTest, AStoppedDatabaseAndTooManyOpenFilesSayWhatToDo) {
   for (const auto severity : {Status::kHardError, Status::kFatalError}) {
     const std::string message =
         Error::From(Status(Status::NoSpace("disk", "full"), severity), "write to /db").message();
@@ -38,7 +38,7 @@ TEST(ErrorTest, WhatStopsADatabaseAndWhatRunsOutOfFilesSaysWhatToDo) {
   EXPECT_NE(message.find("ulimit -n"), std::string::npos) << message;
 }
 
-TEST(ErrorTest, AFailedCallOfTheSystemTellsWhyAndAFullDiskAsSuch) {
+TEST(ErrorTest, AFailedSystemCallSaysWhyAndAFullDiskIsNoSpace) {
   const Error denied = Error::System("cannot list /backups", EACCES);
   EXPECT_EQ(denied.code(), "ROCKSDB_IO_ERROR");
   EXPECT_EQ(denied.message(), "cannot list /backups: Permission denied");
@@ -79,7 +79,7 @@ TEST(ErrorTest, MissingPermissionsAndAFailingDiskAreFacts) {
   EXPECT_EQ(WhyUnreadable("Corruption: bad checksum of /b/7.sst"), "damaged");
 }
 
-TEST(ErrorTest, AStatusInAStatusOfItsKindSaysTheKindOnce) {
+TEST(ErrorTest, ANestedStatusOfTheSameKindNamesTheKindOnce) {
   const Status inner = Status::Corruption("bad checksum of /b/7.sst");
   EXPECT_EQ(Worded(Status::Corruption(Status::Corruption(inner.ToString()).ToString())),
             "Corruption: bad checksum of /b/7.sst");

@@ -43,7 +43,7 @@ TEST(OperationTest, AStopAfterAFailureIsRefused) {
   EXPECT_FALSE(operation.RequestStop());
 }
 
-TEST(OperationTest, OfAStopACommitAndAFailureAtOnceExactlyOneWins) {
+TEST(OperationTest, ExactlyOneOfAStopACommitAndAFailureWins) {
   for (int round = 0; round < 500; ++round) {
     Operation operation;
     std::barrier start(3);
@@ -111,7 +111,7 @@ TEST(OperationTest, TotalsFollowTheEngineAndAreNeverLessThanWhatIsDone) {
   EXPECT_EQ(events.back().files_total, 3U);
 }
 
-TEST(OperationTest, NothingIsToldBeforeTheBeginning) {
+TEST(OperationTest, NoEventComesBeforeTheBeginning) {
   int events = 0;
   Operation operation([&](const Progress&) { ++events; });
   operation.AddBytes("x", 1);
@@ -147,7 +147,7 @@ TEST(OperationTest, EventsOfManyThreadsComeOneByOneRisingAndAtMostTwentyASecond)
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, name = "/dir/file" + std::to_string(i)] {
-      do {  // once at least, however late this thread comes
+      do {  // at least once, even if this thread starts late
         operation.AddBytes(name, 3);
         added += 3;
       } while (Clock::now() < end);
@@ -167,7 +167,7 @@ TEST(OperationTest, EventsOfManyThreadsComeOneByOneRisingAndAtMostTwentyASecond)
       EXPECT_GT(events[i].bytes_per_second, 0);
     }
   }
-  // Begin and Finish are always told; between all others lies the interval.
+  // Begin and Finish always send an event. All others are at least the interval apart.
   EXPECT_LE(events.size() - 2, static_cast<size_t>((times.back() - start) / std::chrono::milliseconds(50)));
   EXPECT_EQ(events.back().bytes_done, added.load());
   EXPECT_EQ(events.back().files_done, static_cast<uint32_t>(kThreads));

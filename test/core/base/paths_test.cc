@@ -79,7 +79,7 @@ TEST_F(PathsTest, TheSizeInASharedNameIsRead) {
   EXPECT_EQ(SizeInName("private/1/000007_s3AB_1040.sst"), kNoSizeInName);
 }
 
-TEST_F(PathsTest, BytesAreToldInHumanUnits) {
+TEST_F(PathsTest, BytesArePrintedInHumanUnits) {
   EXPECT_EQ(HumanBytes(0), "0 B");
   EXPECT_EQ(HumanBytes(999), "999 B");
   EXPECT_EQ(HumanBytes(1536), "1.54 kB");

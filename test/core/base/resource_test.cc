@@ -10,7 +10,7 @@
 namespace rocksdb_backup {
 namespace {
 
-// What happened to a resource, told by itself.
+// Counts what happened to a resource.
 struct Story {
   std::atomic<int> stops{0};
   std::atomic<int> frees{0};
@@ -45,7 +45,7 @@ class Thing : public Resource {
   const Error result_;
 };
 
-// A callback to wait for.
+// A callback, and a way to wait for it.
 struct Told {
   std::promise<Error> promise;
   Resource::Done Done() {
@@ -92,7 +92,7 @@ TEST(ResourceTest, WhatIsClosingGivesNoLeaseAndNoHandleAndIsNotFound) {
   EXPECT_FALSE(thing->AddHandle());
 }
 
-TEST(ResourceTest, WhatFreeSaysReachesWhoeverClosed) {
+TEST(ResourceTest, TheErrorOfFreeReachesTheCaller) {
   const auto thing = Thing::Make(std::make_shared<Story>(), Error("ROCKSDB_IO_ERROR", "closing failed"));
   Told told;
   thing->RemoveHandle(told.Done());
@@ -105,7 +105,7 @@ TEST(ResourceTest, ALeaseMovesAndIsReleasedOnce) {
   auto first = thing->Acquire();
   Resource::Lease second = std::move(first);
   EXPECT_TRUE(second);
-  first.Release();  // empty by now
+  first.Release();  // it has no lease any more
   Resource::Lease third;
   third = std::move(second);
   third = thing->Acquire();
@@ -130,7 +130,7 @@ TEST(ResourceTest, WaitingReturnsAtOnceWhileItIsOpenAndAfterTheEndWhenItCloses) 
   release.join();
 }
 
-TEST(ResourceTest, WhoWantsToHearOfTheClosingHearsItOnceUnlessHeLostInterest) {
+TEST(ResourceTest, AListenerOfTheClosingIsCalledOnceUnlessItIsRemoved) {
   const auto thing = Thing::Make(std::make_shared<Story>());
   int heard = 0;
   int dropped = 0;
@@ -146,7 +146,7 @@ TEST(ResourceTest, WhoWantsToHearOfTheClosingHearsItOnceUnlessHeLostInterest) {
   EXPECT_EQ(late, 1) << "whoever comes too late hears it at once";
 }
 
-TEST(ResourceTest, TokensAreEachOnesOwnAndUnknownOnesFindNothing) {
+TEST(ResourceTest, EachResourceHasItsOwnTokenAndAnUnknownTokenFindsNothing) {
   const auto one = Thing::Make(std::make_shared<Story>());
   const auto two = Thing::Make(std::make_shared<Story>());
   EXPECT_NE(one->token(), two->token());

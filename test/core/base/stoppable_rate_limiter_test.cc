@@ -26,7 +26,7 @@ void Write(RateLimiter& limiter, int64_t bytes) {
   limiter.Request(bytes, Env::IO_LOW, nullptr, RateLimiter::OpType::kWrite);
 }
 
-TEST(StoppableRateLimiterTest, ItLimitsAsTheOneBehindItAndTellsTheSame) {
+TEST(StoppableRateLimiterTest, ItLimitsAndCountsLikeTheLimiterBehindIt) {
   const auto limiter = Limiter(1 << 20);
   StoppableRateLimiter stoppable(limiter, std::make_shared<Operation>());
   const auto start = Clock::now();
@@ -79,13 +79,13 @@ TEST(StoppableRateLimiterTest, AStopEndsTheWaitOfEveryThread) {
 }
 
 TEST(StoppableRateLimiterTest, AStopIsNotHeldUpByOthersWhoShareTheLimiter) {
-  // A refill is so long that a thread which is kept waiting for a processor is not taken for one that waits for bytes.
+  // One refill is much longer than a thread waits for a processor, so the test measures only the wait for bytes.
   constexpr int64_t kRefill = 300;
   const std::shared_ptr<RateLimiter> limiter(rocksdb::NewGenericRateLimiter(1000, kRefill * 1000));
   std::vector<std::shared_ptr<Operation>> operations;
   std::vector<std::unique_ptr<StoppableRateLimiter>> limiters;
   std::vector<std::thread> threads;
-  std::array<int64_t, 6> through{};  // all their bytes, as each of them came back
+  std::array<int64_t, 6> through{};  // the bytes of all threads when each thread returned
   for (size_t i = 0; i < through.size(); ++i) {
     operations.push_back(std::make_shared<Operation>());
     limiters.push_back(std::make_unique<StoppableRateLimiter>(limiter, operations.back()));
@@ -100,7 +100,7 @@ TEST(StoppableRateLimiterTest, AStopIsNotHeldUpByOthersWhoShareTheLimiter) {
   operations[0]->RequestStop();
   const int64_t before = limiter->GetTotalBytesThrough(Env::IO_TOTAL);
   threads[0].join();
-  // It waits for two refills at most; for whole bursts, one for each of them, it would have waited for six.
+  // It waits for two refills at most. With whole bursts it would wait for one burst of each thread: six refills.
   EXPECT_LT(through[0] - before, 5 * kRefill);
   for (const auto& operation : operations) {
     operation->RequestStop();
@@ -134,7 +134,7 @@ TEST(StoppableRateLimiterTest, ARequestThatWaitsWhileTheLimitIsLoweredIsSmall) {
   operation->RequestStop();
   const int64_t before = limiter->GetTotalBytesThrough(Env::IO_TOTAL);
   writer.join();
-  // One part of a burst: a burst of before would take four refills now.
+  // The request is a small part of a burst. A whole burst of the old limit would take four refills now.
   EXPECT_LE(limiter->GetTotalBytesThrough(Env::IO_TOTAL) - before, 64 << 10);
 }
 

@@ -20,7 +20,7 @@ constexpr int kMany = kMaxBackgroundThreads + 8;
 
 class WriteQueueTest : public testing::Test {
  protected:
-  // The first in the queue, which the others wait for.
+  // Puts the first work into the queue. All others wait for it.
   void Occupy() {
     std::promise<void> begun;
     queue_->Run(
@@ -65,7 +65,7 @@ TEST_F(WriteQueueTest, WorksRunInTheOrderInWhichTheyCameAndNeverTwoAtOnce) {
   }
 }
 
-TEST_F(WriteQueueTest, WhatWaitsHoldsNoThread) {
+TEST_F(WriteQueueTest, WaitingWorkUsesNoThread) {
   Occupy();
   std::vector<std::unique_ptr<Operation>> operations;
   for (int i = 0; i < kMany; ++i) {
@@ -79,7 +79,7 @@ TEST_F(WriteQueueTest, WhatWaitsHoldsNoThread) {
   WaitFor(kMany);
 }
 
-TEST_F(WriteQueueTest, WhatIsStoppedLeavesTheQueueAtOnceAndTheOthersKeepTheirTurn) {
+TEST_F(WriteQueueTest, StoppedWorkLeavesTheQueueAtOnceAndTheOthersKeepTheirOrder) {
   Occupy();
   std::vector<std::unique_ptr<Operation>> operations;
   std::mutex mutex;
@@ -105,7 +105,7 @@ TEST_F(WriteQueueTest, WhatIsStoppedLeavesTheQueueAtOnceAndTheOthersKeepTheirTur
   }
 }
 
-TEST_F(WriteQueueTest, WhatWasStoppedBeforeItCameDoesNotWait) {
+TEST_F(WriteQueueTest, WorkStoppedBeforeItIsQueuedDoesNotWait) {
   Occupy();
   Operation stopped;
   stopped.RequestStop();
@@ -114,7 +114,7 @@ TEST_F(WriteQueueTest, WhatWasStoppedBeforeItCameDoesNotWait) {
   Free();
 }
 
-TEST_F(WriteQueueTest, EachRunsOnceHoweverStopsAndTurnsMeet) {
+TEST_F(WriteQueueTest, EachRunsOnceEvenIfAStopAndItsTurnComeTogether) {
   constexpr int kRounds = 300;
   constexpr int kWorks = 20;
   for (int round = 0; round < kRounds; ++round) {
@@ -149,7 +149,7 @@ TEST_F(WriteQueueTest, EachRunsOnceHoweverStopsAndTurnsMeet) {
   }
 }
 
-TEST_F(WriteQueueTest, ItMayGoWhileItsLastWorkRunsAndWhatAWorkHeldIsGoneBeforeTheNext) {
+TEST_F(WriteQueueTest, ItMayBeDestroyedWhileItsLastWorkRunsAndEachWorkIsDestroyedBeforeTheNextRuns) {
   auto queue = std::make_shared<WriteQueue>();
   Operation operation;
   std::promise<bool> next;
@@ -180,7 +180,7 @@ TEST_F(WriteQueueTest, ATurnThatIsKeptKeepsTheOthersWaitingAfterItsWorkHasReturn
   WaitFor(1);
 }
 
-TEST_F(WriteQueueTest, WhatIsStoppedGetsNoTurn) {
+TEST_F(WriteQueueTest, StoppedWorkGetsNoTurn) {
   Occupy();
   Operation operation;
   std::promise<bool> has_turn;

@@ -44,7 +44,7 @@ class DatabaseContentTest : public test::DiskTest {
     ASSERT_TRUE(db()->Put(options, key, value).ok());
   }
 
-  // Both parts, as one name.
+  // Both parts of the content, joined.
   std::string Content() {
     DatabaseContent content;
     const Error error = database_->Content(ContentParts::kAll, &content);
@@ -53,7 +53,7 @@ class DatabaseContentTest : public test::DiskTest {
     return content.state + content.tables;
   }
 
-  // A table of a database of its own, to be taken in.
+  // A table written outside the database, ready to be ingested.
   std::string ExternalTable(const std::string& key) {
     std::string path = Path("external.sst");
     rocksdb::Options options;
@@ -147,8 +147,9 @@ TEST_F(DatabaseContentTest, OpeningAgainChangesNothingOnceTheLogIsWrittenOut) {
   EXPECT_FALSE(content.in_memory);
 }
 
-TEST_F(DatabaseContentTest, WhatIsOnlyInMemoryIsOfItsSession) {
-  // The log is not written out when it is read: the same numbers and files, and the memory says nothing of its values.
+TEST_F(DatabaseContentTest, DataOnlyInMemoryHasAnotherNameInEachSession) {
+  // An open reads the log and does not flush it. The numbers and files stay the same, and do not identify the values in
+  // memory.
   options_.family.raw["avoid_flush_during_recovery"] = "true";
   Close();
   Open();

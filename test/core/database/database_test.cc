@@ -25,7 +25,7 @@ namespace {
 
 class DatabaseTest : public test::DiskTest {
  protected:
-  // With one handle, which Close removes.
+  // Opens a database with one handle. Close removes the handle.
   std::shared_ptr<Database> Open(const std::string& name) {
     std::shared_ptr<Database> database;
     const Error error = Database::Open(Path(name), options_, &database);
@@ -47,14 +47,14 @@ class DatabaseTest : public test::DiskTest {
     ASSERT_TRUE(database.Write(options, &batch).ok());
   }
 
-  // What is opened over and over collects files: each time a copy is.
+  // Each open adds files, so a test opens a fresh copy each time.
   void CopyToTry() const {
     std::filesystem::remove_all(Path("tried"));
     std::filesystem::create_directories(Path("tried"));
     std::filesystem::copy(Path("db"), Path("tried/db"), std::filesystem::copy_options::recursive);
   }
 
-  // Snappy 1.1.7 loads words from any address, which the sanitizer of undefined behaviour does not pass.
+  // Without compression: Snappy 1.1.7 loads words from any address, and UndefinedBehaviorSanitizer reports that.
   DatabaseOptions options_ = [] {
     DatabaseOptions options;
     options.family.family.compression = rocksdb::kNoCompression;
@@ -62,7 +62,7 @@ class DatabaseTest : public test::DiskTest {
   }();
 };
 
-TEST_F(DatabaseTest, WhoseOptionsCannotBeReadDoesNotOpenWithoutItsMergeOperatorAndLosesNothing) {
+TEST_F(DatabaseTest, WithUnreadableOptionsItDoesNotOpenWithoutItsMergeOperatorAndLosesNothing) {
   options_.db.create_if_missing = true;
   DatabaseOptions merging = options_;
   merging.family.has_merge_operator = true;
@@ -104,7 +104,7 @@ TEST_F(DatabaseTest, WhoseOptionsCannotBeReadDoesNotOpenWithoutItsMergeOperatorA
   EXPECT_TRUE(Close(database).ok());
 }
 
-TEST_F(DatabaseTest, WhoseFirstOpenWasCutOffWhileItWroteItsOptionsOpens) {
+TEST_F(DatabaseTest, AfterAFirstOpenThatDiedWhileItWroteTheOptionsItOpens) {
   options_.db.create_if_missing = true;
   auto database = Open("db");
   Put(*database, "key", "value");
@@ -127,7 +127,7 @@ TEST_F(DatabaseTest, WhoseFirstOpenWasCutOffWhileItWroteItsOptionsOpens) {
   EXPECT_TRUE(Close(database).ok());
 }
 
-// Answers the calls of a kind to files of a name: one of them, or all from one on.
+// Changes the result of the nth call of a kind to files with an ending, or of all calls from the nth on.
 class Faulty : public test::CallWatcher {
  public:
   Faulty(test::CallKind kind, std::string ending, test::Verdict verdict, int nth, bool and_all_after = false)
@@ -149,14 +149,14 @@ class Faulty : public test::CallWatcher {
   const bool and_all_after_;
 };
 
-TEST_F(DatabaseTest, WhoseCurrentCannotBeLookedAtForAMomentIsNotMadeAnew) {
+TEST_F(DatabaseTest, WithACurrentThatCannotBeReadForAMomentItIsNotCreatedAgain) {
   if (!test::CanWatchCalls()) {
     GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
   }
   options_.db.create_if_missing = true;
   auto database = Open("db");
   Put(*database, "key", "value");
-  ASSERT_TRUE(database->db()->Flush(rocksdb::FlushOptions()).ok());  // logs are read by a new database, too
+  ASSERT_TRUE(database->db()->Flush(rocksdb::FlushOptions()).ok());  // flushed, because even a new database reads logs
   ASSERT_TRUE(Close(database).ok());
   int nth = 1;
   for (bool denied = true; denied; ++nth) {
@@ -177,8 +177,8 @@ TEST_F(DatabaseTest, WhoseCurrentCannotBeLookedAtForAMomentIsNotMadeAnew) {
   EXPECT_GT(nth, 2) << "there was a look to deny";
 }
 
-// RocksDB calls it direct I/O that is not supported, or "not found", and names nothing.
-TEST_F(DatabaseTest, WhatCannotBeReadWhileItOpensIsNamedWithWhatTheDiskSaid) {
+// RocksDB itself reports "direct I/O is not supported" or "not found", and names no file.
+TEST_F(DatabaseTest, AFileThatCannotBeReadWhileItOpensIsNamedWithTheErrorOfTheDisk) {
   if (!test::CanWatchCalls()) {
     GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
   }
@@ -222,8 +222,8 @@ TEST_F(DatabaseTest, WhatCannotBeReadWhileItOpensIsNamedWithWhatTheDiskSaid) {
   EXPECT_GT(failed, 4);
 }
 
-// RocksDB takes an early end for the end: of a log, it would drop what is behind it for good.
-TEST_F(DatabaseTest, WhoseLogEndsEarlyWhileItOpensLosesNothing) {
+// RocksDB takes an early end of a read for the end of the file. It would lose the rest of a log for good.
+TEST_F(DatabaseTest, WithALogThatEndsEarlyWhileItOpensNothingIsLost) {
   if (!test::CanWatchCalls()) {
     GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
   }
@@ -258,7 +258,7 @@ TEST_F(DatabaseTest, WhoseLogEndsEarlyWhileItOpensLosesNothing) {
   EXPECT_GT(nth, 5) << "there were reads that could end early";
 }
 
-TEST_F(DatabaseTest, OneDirectoryIsOpenToWriteOnceByWhateverPath) {
+TEST_F(DatabaseTest, OneDirectoryIsOpenToWriteOnceByAnyPath) {
   auto database = Open("a/db");
   std::filesystem::create_directory_symlink(Path("a"), Path("link"));
   EXPECT_TRUE(IsDatabaseOpenHere(Path("a/db")));
@@ -315,7 +315,7 @@ TEST_F(DatabaseTest, WritesWithoutLogDuringFlushesAreNeverForgotten) {
   EXPECT_TRUE(Close(database).ok());
 }
 
-TEST_F(DatabaseTest, IteratorsAndSnapshotsEndWithTheDatabaseInWhateverThread) {
+TEST_F(DatabaseTest, IteratorsAndSnapshotsEndWithTheDatabaseInAnyThread) {
   for (int round = 0; round < 20; ++round) {
     auto database = Open("db");
     for (int i = 0; i < 200; ++i) {
@@ -400,7 +400,7 @@ class CountingFileSystem : public rocksdb::FileSystemWrapper {
   std::atomic<int> opened{0};
 };
 
-TEST_F(DatabaseTest, WhatAnotherEnvShowsIsOpenedToRead) {
+TEST_F(DatabaseTest, ADatabaseInAnotherEnvIsOpenedToRead) {
   auto database = Open("db");
   Put(*database, "k", "v");
   EXPECT_TRUE(Close(database).ok());
@@ -420,8 +420,8 @@ TEST_F(DatabaseTest, WhatAnotherEnvShowsIsOpenedToRead) {
   EXPECT_FALSE(kept);
 }
 
-// No part of it lies on the disk, whatever the options.
-TEST_F(DatabaseTest, InAFileSystemOfItsOwnItIsWrittenAndReadThere) {
+// With any options, nothing of the database is on the disk.
+TEST_F(DatabaseTest, InAnotherFileSystemItIsWrittenAndReadThere) {
   const std::unique_ptr<rocksdb::Env> memory(rocksdb::NewMemEnv(rocksdb::Env::Default()));
   const auto storage = memory->GetFileSystem();
   DatabaseOptions options;
@@ -441,7 +441,7 @@ TEST_F(DatabaseTest, InAFileSystemOfItsOwnItIsWrittenAndReadThere) {
   EXPECT_FALSE(std::filesystem::exists("/nowhere"));
 }
 
-// What a process may open, for as long as this lives.
+// Limits the number of files that the process may open, while the object exists.
 class OpenFilesLimit {
  public:
   explicit OpenFilesLimit(rlim_t files) {
@@ -492,7 +492,7 @@ TEST_F(DatabaseTest, AnArchivedLogFromTheFutureIsKept) {
   Put(*database, "key", "value");
   ASSERT_TRUE(database->Flush(nullptr).ok());
   ASSERT_TRUE(Close(database).ok());
-  database = Open("db");  // what is archived is so by now
+  database = Open("db");  // this open moves the log to the archive
   ASSERT_TRUE(Close(database).ok());
   const auto archived = [&] {
     size_t count = 0;
@@ -508,7 +508,7 @@ TEST_F(DatabaseTest, AnArchivedLogFromTheFutureIsKept) {
       std::filesystem::last_write_time(entry.path(), std::filesystem::file_time_type::clock::now() + from_now);
     }
   };
-  // As after a clock was set back by a day.
+  // As if the clock had been set back by a day.
   set_time(std::chrono::hours(24));
   database = Open("db");
   EXPECT_GE(archived(), before);
@@ -519,7 +519,7 @@ TEST_F(DatabaseTest, AnArchivedLogFromTheFutureIsKept) {
   ASSERT_TRUE(Close(database).ok());
 }
 
-// No table file can be written, for want of space.
+// While `full`, every write to a table file fails because the disk is full.
 class FullDisk : public test::CallWatcher {
  public:
   test::Verdict Before(const test::Call& call) override {
@@ -529,7 +529,7 @@ class FullDisk : public test::CallWatcher {
   std::atomic<bool> full{true};
 };
 
-TEST_F(DatabaseTest, AFullDiskIsToldAndWithSpaceAgainItIsResumed) {
+TEST_F(DatabaseTest, AFullDiskIsReportedAndWithSpaceAgainItIsResumed) {
   if (!test::CanWatchCalls()) {
     GTEST_SKIP() << "calls cannot be watched here";
   }
@@ -564,7 +564,7 @@ TEST_F(DatabaseTest, AFullDiskIsToldAndWithSpaceAgainItIsResumed) {
     const std::lock_guard lock(mutex);
     return events.size();
   };
-  // Newer versions tell of the recovery from a thread of their own.
+  // Newer versions of RocksDB report the recovery from another thread.
   for (int i = 0; told() < 2 && i < 10000; ++i) {
     usleep(1000);
   }

@@ -26,8 +26,8 @@ class NoWaitTest : public test::DiskTest {
     }
   }
 
-  // Asks the system to forget what it has of the files in a directory. It may
-  // not.
+  // Asks the system to drop the files of a directory from its page cache. The
+  // system may ignore that.
   static void Evict(const std::string& directory) {
     for (const auto& entry : std::filesystem::directory_iterator(directory)) {
       const int fd = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
@@ -55,7 +55,7 @@ class NoWaitTest : public test::DiskTest {
     closed.get_future().get();
   }
 
-  // Keys and values, in three files.
+  // Writes keys and values into three table files.
   void Fill(Database& database) {
     for (int i = 0; i < 3000; ++i) {
       const std::string key = "key" + std::to_string(10000 + i);
@@ -69,7 +69,7 @@ class NoWaitTest : public test::DiskTest {
     }
   }
 
-  // What blocks of an iterator hold.
+  // Adds the entries of an iterator's block.
   static void Append(const std::string& block, std::map<std::string, std::string>* entries, bool* finished) {
     uint32_t head[2];
     std::memcpy(head, block.data(), sizeof(head));
@@ -91,7 +91,7 @@ class NoWaitTest : public test::DiskTest {
   std::map<std::string, std::string> model_;
 };
 
-TEST_F(NoWaitTest, AReadThatWouldHaveToWaitFailsAndTellsSo) {
+TEST_F(NoWaitTest, AReadThatWouldHaveToWaitFailsAsIncomplete) {
   std::ofstream(Path("file")) << std::string(100000, 'x');
   std::unique_ptr<rocksdb::FSRandomAccessFile> file;
   const auto& fs = NoWaitFileSystem();
@@ -136,7 +136,7 @@ TEST_F(NoWaitTest, ErrorsNameTheFile) {
   EXPECT_NE(status.ToString().find(Path("none")), std::string::npos) << status.ToString();
 }
 
-TEST_F(NoWaitTest, ReadingBeyondTheEndGivesWhatThereIs) {
+TEST_F(NoWaitTest, AReadBeyondTheEndReturnsTheRest) {
   std::ofstream(Path("file")) << "12345";
   std::unique_ptr<rocksdb::FSRandomAccessFile> file;
   ASSERT_TRUE(NoWaitFileSystem()->NewRandomAccessFile(Path("file"), {}, &file, nullptr).ok());
@@ -148,7 +148,7 @@ TEST_F(NoWaitTest, ReadingBeyondTheEndGivesWhatThereIs) {
   EXPECT_EQ(result, "");
 }
 
-TEST_F(NoWaitTest, WhatIsReadNowIsRightOrIsNotAnswered) {
+TEST_F(NoWaitTest, AReadWithoutWaitingIsRightOrHasNoAnswer) {
   for (const bool direct : {false, true}) {
     {
       const auto database = Open(32 << 10);
@@ -158,7 +158,7 @@ TEST_F(NoWaitTest, WhatIsReadNowIsRightOrIsNotAnswered) {
     options_.db.use_direct_reads = direct;
     std::shared_ptr<Database> database;
     if (!Database::Open(Path("db"), options_, &database).ok()) {
-      continue;  // this file system has no direct reads
+      continue;  // this file system does not support direct reads
     }
     ASSERT_TRUE(database->AddHandle());
     EXPECT_EQ(database->reads_without_waiting(), !direct);
@@ -168,7 +168,7 @@ TEST_F(NoWaitTest, WhatIsReadNowIsRightOrIsNotAnswered) {
       if (i % 20 == 0) {
         Evict(Path("db"));
       }
-      const std::string key = "key" + std::to_string(10000 + i * 7919 % 6000);  // the second half is not there
+      const std::string key = "key" + std::to_string(10000 + i * 7919 % 6000);  // half of the keys do not exist
       rocksdb::PinnableSlice value;
       rocksdb::Status status;
       if (database->GetNow({}, *family, key, &value, &status)) {
@@ -197,7 +197,7 @@ TEST_F(NoWaitTest, WhatIsReadNowIsRightOrIsNotAnswered) {
   }
 }
 
-TEST_F(NoWaitTest, AnIteratorGivesEveryEntryOnceWhateverIsInMemory) {
+TEST_F(NoWaitTest, AnIteratorReturnsEveryEntryOnceWithAnyPartInMemory) {
   auto database = Open(32 << 10);
   Fill(*database);
   Close(database);
@@ -229,7 +229,7 @@ TEST_F(NoWaitTest, AnIteratorGivesEveryEntryOnceWhateverIsInMemory) {
   Close(database);
 }
 
-TEST_F(NoWaitTest, SeeksGoOnFromMemoryOrFromTheDisk) {
+TEST_F(NoWaitTest, SeeksContinueFromMemoryOrFromTheDisk) {
   auto database = Open(32 << 10);
   Fill(*database);
   Close(database);

@@ -1,6 +1,6 @@
-// A backup directory out of the fuzzer's bytes, in memory: opened, listed, described, verified and restored. Whatever
-// comes, nothing crashes, throws or reads past a buffer, a restore writes nowhere but in its target, and what our own
-// reading of the meta files says is what the engine says.
+// Makes a repository in memory from the fuzzer's bytes, and opens, lists, describes, verifies and restores it. With any
+// input, nothing crashes, throws or reads past a buffer. A restore writes only into its target. Our own reading of the
+// meta files agrees with the engine.
 //
 // An input is a list of files: "\x01<path>\n<contents>".
 
@@ -27,7 +27,7 @@ namespace {
 
 const std::string kDirectory = "/backups";
 
-// In memory, but for what a restore writes.
+// All files are in memory, except those that a restore writes.
 std::shared_ptr<rocksdb::FileSystem> NewFiles(std::string_view input, std::unique_ptr<rocksdb::Env>* env) {
   env->reset(rocksdb::NewMemEnv(rocksdb::Env::Default()));
   const auto storage = (*env)->GetFileSystem();
@@ -55,7 +55,7 @@ std::shared_ptr<rocksdb::FileSystem> NewFiles(std::string_view input, std::uniqu
   return storage;
 }
 
-// Its locks are made on the disk, where nothing is.
+// A local storage with its files in memory. Its local directory, where locks would be made, does not exist.
 class InMemory : public LocalStorage {
  public:
   explicit InMemory(std::shared_ptr<rocksdb::FileSystem> files)
@@ -68,8 +68,8 @@ class InMemory : public LocalStorage {
   const std::string nowhere_;
 };
 
-// What the engine itself says of a backup, where it does: over one damaged backup it may open none, or take others for
-// damaged, that are had here.
+// Compares our descriptions with the engine's. A backup that the engine cannot describe is skipped: one damaged backup
+// can make the engine open none, or report healthy backups as damaged.
 void CheckAgainstEngine(rocksdb::Env* env, const std::vector<BackupDescription>& ours) {
   rocksdb::BackupEngineOptions options(kDirectory, env);
   options.max_background_operations = 1;
@@ -128,7 +128,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::unique_ptr<rocksdb::Env> env;
   BackupRepository::Options options;
   options.settings.storage = std::make_shared<InMemory>(NewFiles(input, &env));
-  options.read_only = true;  // else a lock file is made on the disk
+  options.read_only = true;  // otherwise a lock file is made on the disk
   std::shared_ptr<BackupRepository> repository;
   if (!BackupRepository::Open(options, &repository).ok()) {
     return 0;

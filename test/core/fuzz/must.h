@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-// What must be true of every input; what is not ends the fuzzer, which keeps the input.
+// Checks what must be true for every input. If it is not, the fuzzer ends and keeps the input.
 inline void Must(bool held, const char* what) {
   if (!held) {
     fprintf(stderr, "not true: %s\n", what);

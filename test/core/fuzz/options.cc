@@ -1,4 +1,4 @@
-// Options by name, and paths, out of the fuzzer's bytes: lines of "name=value".
+// Parses options by name, and paths, from the fuzzer's bytes: lines of "name=value".
 
 #include <cstdint>
 #include <memory>

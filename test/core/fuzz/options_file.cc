@@ -1,4 +1,4 @@
-// A database whose OPTIONS file is the fuzzer's bytes: opened for reading, or refused, and never crashed over.
+// Opens a database whose OPTIONS file is the fuzzer's bytes for reading. The open succeeds or fails, and never crashes.
 
 #include <cstdint>
 #include <memory>

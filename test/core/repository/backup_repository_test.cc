@@ -17,7 +17,7 @@ namespace {
 
 class BackupRepositoryTest : public BackupTest {
  protected:
-  // A create that is on its way, at a thousand bytes a second, until it is stopped or its limit raised.
+  // A running create, at 1000 bytes a second, until it is stopped or its limit is raised.
   struct Running {
     std::shared_ptr<Operation> operation;
     std::unique_ptr<BackupRepository::Tracked> tracked;
@@ -57,7 +57,7 @@ class BackupRepositoryTest : public BackupTest {
   }
 };
 
-TEST_F(BackupRepositoryTest, WhatWasBackedUpIsWhatIsRestored) {
+TEST_F(BackupRepositoryTest, ARestoreReturnsWhatWasBackedUp) {
   Fill(100, 1000, "a");
   auto repository = OpenRepository();
   BackupDescription first;
@@ -200,7 +200,7 @@ TEST_F(BackupRepositoryTest, AReadOnlyEngineWritesNothing) {
   }
   for (const bool with_lock_file : {true, false}) {
     if (!with_lock_file) {
-      files::remove(path("backups") + "/" + kLockFileName);  // as other programs' directories
+      files::remove(path("backups") + "/" + kLockFileName);  // as in the directories of other programs
     }
     const auto before = FilesBelow(path("backups"));
     auto options = OptionsFor("backups");
@@ -219,10 +219,10 @@ TEST_F(BackupRepositoryTest, AReadOnlyEngineWritesNothing) {
   }
 }
 
-TEST_F(BackupRepositoryTest, ADirectoryThatMayNotBeWrittenIsReadAllTheSame) {
+TEST_F(BackupRepositoryTest, ADirectoryWithoutWritePermissionCanStillBeRead) {
   NEEDS_A_DISK();
   Fill(5, 100, "a");
-  const mode_t mask = umask(022);  // root's child reads it as somebody else
+  const mode_t mask = umask(022);  // if this is root, the child reads it as another user
   auto repository = OpenRepository();
   const Error created = Create(*repository);
   umask(mask);
@@ -235,7 +235,7 @@ TEST_F(BackupRepositoryTest, ADirectoryThatMayNotBeWrittenIsReadAllTheSame) {
                      {{"BACKUPS", path("backups")}, {"TARGET", path("restored/db")}});
   const std::string line = child.WaitForLine();
   EXPECT_EQ(child.End(), 0);
-  ASSERT_EQ(chmod(path("backups").c_str(), 0755), 0);  // else nobody but root could remove it
+  ASSERT_EQ(chmod(path("backups").c_str(), 0755), 0);  // otherwise only root could remove it
   if (line == "out of reach") {
     GTEST_SKIP() << root_ << " lies where others than its owner may not go";
   }
@@ -269,13 +269,13 @@ TEST_F(BackupRepositoryTest, DISABLED_ChildThatMayNotWrite) {
 
 // ---- Deleting
 
-TEST_F(BackupRepositoryTest, WhatADeletedBackupAloneHadGoesAndWhatIsSharedStays) {
+TEST_F(BackupRepositoryTest, ADeleteRemovesUniqueFilesAndKeepsSharedFiles) {
   auto repository = OpenRepository();
   std::vector<std::map<std::string, std::string>> contents;
   std::vector<std::set<std::string>> tables;
   for (int i = 0; i < 4; ++i) {
     Fill(5, 1000, std::to_string(i) + "-");
-    if (i == 2) {  // from here on, one table instead of three
+    if (i == 2) {  // from here on there is one table instead of three
       rocksdb::CompactRangeOptions all;
       all.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
       ASSERT_TRUE(db_->CompactRange(all, nullptr, nullptr).ok());
@@ -305,7 +305,7 @@ TEST_F(BackupRepositoryTest, WhatADeletedBackupAloneHadGoesAndWhatIsSharedStays)
   }
 }
 
-TEST_F(BackupRepositoryTest, WhatIsNotThereIsNotDeleted) {
+TEST_F(BackupRepositoryTest, AMissingBackupIsNotDeleted) {
   auto repository = OpenRepository();
   ASSERT_GOOD(Create(*repository));
   for (const uint32_t id : {0U, 2U, 4294967294U, 4294967295U}) {
@@ -373,7 +373,7 @@ TEST_F(BackupRepositoryTest, GarbageIsCollectedAndNothingElse) {
   EXPECT_EQ(FilesBelow(path("backups")), expected);
 }
 
-TEST_F(BackupRepositoryTest, ADeleteThatTheStorageFailsIsATypedErrorAndMayBeRepeated) {
+TEST_F(BackupRepositoryTest, AFailedDeleteIsATypedErrorAndMayBeRepeated) {
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
   Fill(5, 100, "a");
@@ -452,7 +452,7 @@ TEST_F(BackupRepositoryTest, AnOpenedBackupOutlivesItsRepository) {
   EXPECT_EQ(ContentsOf(opened.path, "", opened.env.get()), ContentsOf(db_.get()));
 }
 
-TEST_F(BackupRepositoryTest, WhatIsNotThereIsNotOpened) {
+TEST_F(BackupRepositoryTest, AMissingBackupIsNotOpened) {
   auto repository = OpenRepository();
   for (const uint32_t id : {0U, 1U, 4294967294U}) {
     OpenedBackup opened;
@@ -505,7 +505,7 @@ TEST_F(BackupRepositoryTest, CreatesOfOneEngineQueueAndThoseOfAnotherAreRefused)
   EXPECT_GOOD(Create(*other));
 }
 
-TEST_F(BackupRepositoryTest, StopBackupStopsWhatRunsAndWhatWaitsAndNothingElse) {
+TEST_F(BackupRepositoryTest, StopBackupStopsRunningAndWaitingCreatesAndNothingElse) {
   Fill(100, 1000, "a");
   {
     auto fast = OpenRepository();
@@ -575,7 +575,7 @@ TEST_F(BackupRepositoryTest, ClosingStopsWhatRuns) {
   repository->WaitIfClosing();
 }
 
-TEST_F(BackupRepositoryTest, ListingAnswersWhileABackupRunsAndTakesNothingFromItsRate) {
+TEST_F(BackupRepositoryTest, AListWorksWhileABackupRunsAndUsesNothingOfItsRate) {
   Fill(100, 1000, "a");
   {
     auto fast = OpenRepository();
@@ -691,7 +691,7 @@ TEST_F(BackupRepositoryTest, DISABLED_ChildThatBacksUpSlowly) {
   auto repository = OpenRepository(std::move(options));
   const auto limiter = repository->settings().backup_limiter;
   CreateRequest request = Request();
-  request.allow_other_database = true;  // the directory has backups of the parent's
+  request.allow_other_database = true;  // the directory has backups of the parent's database
   auto running = StartCreate(repository, std::move(request));
   while (limiter->GetTotalRequests(rocksdb::Env::IO_TOTAL) == 0) {
     ASSERT_FALSE(running->ended) << running->error.message();

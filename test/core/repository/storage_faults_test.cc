@@ -1,4 +1,4 @@
-// A storage that does what storages on a network do: it fails, hangs, loses an answer, lists late and loses a lock.
+// A storage with the faults of network storages: it fails, hangs, loses answers, lists files late and loses locks.
 
 #include <atomic>
 #include <condition_variable>
@@ -16,7 +16,7 @@ namespace {
 
 using Kind = FaultFileSystem::Kind;
 
-// A place where one operation waits until it is let go.
+// One operation waits here until the test opens the gate.
 class Gate {
  public:
   void Wait() {
@@ -74,7 +74,7 @@ class StorageFaultsTest : public BackupTest {
   std::map<std::string, std::string> contents_;
 };
 
-TEST_F(StorageFaultsTest, MessagesCallItByItsNameAndNotByItsPath) {
+TEST_F(StorageFaultsTest, MessagesContainItsNameAndNotItsPath) {
   for (const Error& error : {Verify(*repository_, 7), repository_->Delete(7, false)}) {
     EXPECT_CODE(error, "BACKUP_NOT_FOUND");
     EXPECT_NE(error.message().find("memory://backups"), std::string::npos) << error.message();
@@ -97,7 +97,7 @@ TEST_F(StorageFaultsTest, WithoutItsLockNothingIsDone) {
   ExpectWhole({1});
 }
 
-// Whatever was done and fails all the same: what is listed is whole, and the next backup works.
+// An operation is done but reports a failure. Then every listed backup is whole, and the next backup works.
 TEST_F(StorageFaultsTest, ALostAnswerLosesNoBackup) {
   int lost = 0;
   for (const Kind kind : {Kind::kRename, Kind::kClose, Kind::kDelete, Kind::kMakeDir}) {
@@ -142,8 +142,8 @@ TEST_F(StorageFaultsTest, ABackupThatIsListedLateIsNotReplaced) {
   EXPECT_EQ(created.id, 3U);
 }
 
-// The lock goes in the middle of a copy, and another process makes a backup at once.
-TEST_F(StorageFaultsTest, WhoLosesTheLockChangesNothingOfWhatAnotherMakes) {
+// The lock is lost in the middle of a copy, and another process makes a backup at once.
+TEST_F(StorageFaultsTest, AWriterThatLostTheLockDoesNotChangeTheBackupOfAnother) {
   auto other = Open();
   std::atomic<bool> done{false};
   Error theirs;
@@ -163,7 +163,7 @@ TEST_F(StorageFaultsTest, WhoLosesTheLockChangesNothingOfWhatAnotherMakes) {
   EXPECT_EQ(Restored(*repository_, 2), ContentsOf(db_.get()));
 }
 
-TEST_F(StorageFaultsTest, AStorageThatHangsHoldsUpNobodyElseAndAStopEndsTheOperationAfterIt) {
+TEST_F(StorageFaultsTest, AHangingStorageDelaysNoOtherOperationAndAStopEndsTheOperationAfterIt) {
   Gate gate;
   std::atomic<bool> first{true};
   storage_->faults().SetHook([&](Kind kind, const std::string&) {
@@ -207,7 +207,7 @@ TEST_F(StorageFaultsTest, ABackupThatIsRestoredIsNotDeletedMeanwhile) {
   EXPECT_EQ(ContentsOf(path("target")), contents_);
 }
 
-TEST_F(StorageFaultsTest, ItsOwnFreeSpaceIsWhatCounts) {
+TEST_F(StorageFaultsTest, TheFreeSpaceOfTheStorageCounts) {
   storage_->free_space = 10;
   BackupDescription ignored;
   const Error error = Create(*repository_, &ignored);
@@ -217,7 +217,7 @@ TEST_F(StorageFaultsTest, ItsOwnFreeSpaceIsWhatCounts) {
   EXPECT_GOOD(Create(*repository_));
 }
 
-TEST_F(StorageFaultsTest, WhatBelongsToNoBackupIsListedAsGarbage) {
+TEST_F(StorageFaultsTest, FilesOfNoBackupAreListedAsGarbage) {
   std::unique_ptr<rocksdb::FSWritableFile> file;
   const std::string stray = storage_->root() + "/shared_checksum/000099_s123_5.sst";
   ASSERT_TRUE(storage_->files()->NewWritableFile(stray, rocksdb::FileOptions(), &file, nullptr).ok());

@@ -42,9 +42,9 @@ void Do(Damage damage, const std::string& file) {
 struct DamageCase {
   const char* name;
   Damage damage;
-  const char* ending;   // of the file that is damaged
-  bool seen_by_a_list;  // the backup is corrupt from when the directory is read
-  bool seen_by_sizes;   // a verify without checksums sees it
+  const char* ending;   // of the damaged file's name
+  bool seen_by_a_list;  // a list reports the backup as corrupt
+  bool seen_by_sizes;   // a verify without checksums finds the damage
 };
 
 class DamagedTest : public BackupRestoreTest, public ::testing::WithParamInterface<DamageCase> {};
@@ -229,14 +229,14 @@ TEST_P(StopReadingTest, InEachPhaseIsAStop) {
   }
 }
 
-TEST_P(StopReadingTest, AtAKilobyteASecondIsThereInWellUnderASecond) {
+TEST_P(StopReadingTest, AtAKilobyteASecondTakesLessThanASecond) {
   Fill(100, 10000, "more");
   ASSERT_GOOD(Create(*repository_));
   auto options = OptionsFor("backups");
   const auto limiter = std::shared_ptr<rocksdb::RateLimiter>(
       rocksdb::NewGenericRateLimiter(1000, 100 * 1000, 10, rocksdb::RateLimiter::Mode::kAllIo));
-  options.settings.backup_limiter = limiter;   // a verify's
-  options.settings.restore_limiter = limiter;  // a restore's
+  options.settings.backup_limiter = limiter;   // limits a verify
+  options.settings.restore_limiter = limiter;  // limits a restore
   auto repository = OpenRepository(std::move(options));
   const auto operation = NewOperation();
   Error error;
@@ -252,7 +252,7 @@ TEST_P(StopReadingTest, AtAKilobyteASecondIsThereInWellUnderASecond) {
   EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
 }
 
-TEST_P(StopReadingTest, AtAnyMomentAgreesWithWhatWasPromised) {
+TEST_P(StopReadingTest, AtAnyMomentEndsAsRequestStopPromised) {
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
   storage->Count();
@@ -301,14 +301,14 @@ TEST_F(BackupRestoreTest, AFailedRestoreDoesNotCopyTheRestFirst) {
   auto options = OptionsFor("backups");
   options.settings.storage = Through(path("backups"), storage);
   options.settings.engine.max_background_operations = 1;
-  options.settings.restore_limiter.reset(rocksdb::NewGenericRateLimiter(10000));  // half a minute for all of it
+  options.settings.restore_limiter.reset(rocksdb::NewGenericRateLimiter(10000));  // all files take half a minute
   auto repository = OpenRepository(std::move(options));
-  // What wrote a backup is looked up once in a process, and a failure there is none of the restore.
+  // The process looks up once which program wrote a backup. A failure of that lookup does not fail the restore.
   BackupDescription described;
   ASSERT_GOOD(repository->Describe(2, true, &described));
   std::atomic<bool> once{false};
   storage->SetHook([&](FaultFileSystem::Kind kind, const std::string& file) {
-    // What is wrong with these two fails nothing, or before anything is copied.
+    // A failed read of these two files fails nothing, or fails before the copying begins.
     const bool copied = file.find("/meta/") == std::string::npos && file.find("/rocksdb-backup.") == std::string::npos;
     return kind == FaultFileSystem::kRead && copied && !once.exchange(true)
                ? rocksdb::IOStatus::IOError("injected", file)
@@ -334,7 +334,7 @@ TEST_P(FailingReadTest, IsATypedErrorThatNamesTheDirectoryAndLeavesTheTarget) {
     const auto run = [&] {
       return verify ? Verify(*repository, 1) : Restore(*repository, RestoreTo(1, path("target")));
     };
-    // What is looked up once in a process is known from here on, and every further run makes the same calls.
+    // The first run does what a process does only once. All further runs make the same calls.
     ASSERT_GOOD(run());
     files::remove_all(path("target"));
     storage->Count();
@@ -375,7 +375,7 @@ TEST_F(BackupRestoreTest, WhatCannotBeListedIsNotCalledMissing) {
   for (const char* why : {"Input/output error", "Permission denied"}) {
     std::atomic<int> listed{0};
     storage->SetHook([&](FaultFileSystem::Kind kind, const std::string& path) {
-      // Opening looks at it once before the verify does.
+      // The open lists it once before the verify does.
       return kind == FaultFileSystem::kList && CleanPath(path).ends_with("/private/1") && ++listed > 1
                  ? rocksdb::IOStatus::IOError(path, why)
                  : rocksdb::IOStatus::OK();

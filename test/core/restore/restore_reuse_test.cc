@@ -1,4 +1,4 @@
-// A restore that does not copy what the replaced database has already.
+// A restore that does not copy tables which the replaced database has already.
 
 #include <sys/stat.h>
 
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 class RestoreReuseTest : public MadeBackupTest {
  protected:
-  // The table files of a directory, with the number that tells files apart.
+  // The table files of a directory and their inode numbers.
   static std::map<std::string, ino_t> Tables(const std::string& directory) {
     std::map<std::string, ino_t> tables;
     for (const auto& name : NamesIn(directory)) {
@@ -88,7 +88,7 @@ TEST_F(RestoreReuseTest, ByDefaultEverythingIsCopied) {
   }
 }
 
-TEST_F(RestoreReuseTest, WhereThereIsNothingYetEverythingIsCopied) {
+TEST_F(RestoreReuseTest, IntoANewTargetEverythingIsCopied) {
   for (const RestoreMode mode : kModes) {
     auto request = Over(mode);
     request.database_dir = path("new");
@@ -114,7 +114,7 @@ TEST_F(RestoreReuseTest, APlanSaysWhatWouldBeReusedAndChangesNothing) {
   }
 }
 
-// Same number, same size, made in the same way: only what the table says of itself tells them apart.
+// Same number, same size, same contents. Only the properties inside the tables differ.
 TEST_F(RestoreReuseTest, ATableOfAnotherDatabaseIsNotTaken) {
   const std::string table = Tables(path("db")).begin()->first;
   const auto size = fs::file_size(path("db/" + table));
@@ -149,7 +149,7 @@ TEST_F(RestoreReuseTest, WhatIsNotAWholeTableIsNotTaken) {
       [&] { WriteFile(table, std::string(whole.size(), 'x')); },
       [&] { WriteFile(table, whole.substr(0, whole.size() - 1)); },
       [&] { WriteFile(table, whole + "x"); },
-      [&] { ChangeByte(table, whole.size() - 1); },  // what says that it is a table
+      [&] { ChangeByte(table, whole.size() - 1); },  // the magic number of a table
       [&] {
         fs::rename(table, path("elsewhere"));
         fs::create_symlink(path("elsewhere"), table);
@@ -213,7 +213,7 @@ TEST_F(RestoreReuseTest, BlobFilesAreTakenWhenTheyAreRead) {
   }
 }
 
-// Its number in the database, and what is written into it then, is not in what it says of itself.
+// An ingest gives the table another number and a sequence number. The properties inside the table do not contain them.
 TEST_F(RestoreReuseTest, AnIngestedTableIsTakenOnlyWhenItIsRead) {
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), options_);
   ASSERT_TRUE(writer.Open(path("external.sst")).ok());
@@ -235,7 +235,7 @@ TEST_F(RestoreReuseTest, AnIngestedTableIsTakenOnlyWhenItIsRead) {
   }
 }
 
-TEST_F(RestoreReuseTest, HoweverTheBackupNamesItsFiles) {
+TEST_F(RestoreReuseTest, TablesAreReusedWithEveryNamingScheme) {
   auto options = OptionsFor("private");
   options.settings.engine.share_table_files = false;
   options.settings.engine.share_files_with_checksum = false;
@@ -259,7 +259,7 @@ TEST_F(RestoreReuseTest, HoweverTheBackupNamesItsFiles) {
   }
 }
 
-TEST_F(RestoreReuseTest, WithoutARecordOfTheBackupsFilesItsMetaTellsTheChecksums) {
+TEST_F(RestoreReuseTest, WithoutARecordTheChecksumsOfTheMetaAreUsed) {
   CloseDatabase();
   fs::remove(path("backups/private/1/rocksdb-backup.files"));
   RestoreResult restored;
@@ -267,7 +267,7 @@ TEST_F(RestoreReuseTest, WithoutARecordOfTheBackupsFilesItsMetaTellsTheChecksums
   EXPECT_EQ(restored.files_reused, Tables(path("db")).size());
 }
 
-TEST_F(RestoreReuseTest, WhatIsKeptBesideHasItsFilesToo) {
+TEST_F(RestoreReuseTest, TheKeptOldDatabaseHasItsFilesToo) {
   const auto tables = Tables(path("db"));
   Fill(5, 1000, "later");
   const auto old = ContentsOf(db_.get());
@@ -279,7 +279,7 @@ TEST_F(RestoreReuseTest, WhatIsKeptBesideHasItsFilesToo) {
   EXPECT_EQ(Tables(path("db")), tables);
   EXPECT_EQ(ContentsOf(path("db")), contents_);
   EXPECT_EQ(ContentsOf(restored.kept), old);
-  // Each goes on by itself: a file that one of them deletes is still the other's.
+  // The two databases are independent: a file that one of them deletes remains in the other.
   OpenDatabase();
   ASSERT_TRUE(db_->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr).ok());
   Fill(5, 1000, "on");
@@ -368,7 +368,7 @@ TEST(MetaWithoutTest, NamesAreLeftOutAndTheirNumberIsCorrected) {
             "1700000000\n12\nmetadata 00ff\n1\nprivate/1/000009.log crc32 3\n");
 }
 
-TEST(MetaWithoutTest, OfTheNewerSchemaToo) {
+TEST(MetaWithoutTest, NamesAreLeftOutOfTheNewerSchemaToo) {
   const std::string meta =
       "schema_version 2.0\n1700000000\n12\nmetadata 00\nown field\n2\nprivate/1/000008.sst crc32 1 size 10\n"
       "shared/7.sst ni::excluded true\nprivate/1/CURRENT size 16 crc32 2\n// FOOTER\nmeta_checksum 5\n";
@@ -378,7 +378,7 @@ TEST(MetaWithoutTest, OfTheNewerSchemaToo) {
             "private/1/CURRENT size 16 crc32 2\n// FOOTER\nmeta_checksum 5\n");
 }
 
-TEST(MetaWithoutTest, WhatIsNoMetaStaysAsItIs) {
+TEST(MetaWithoutTest, TextThatIsNoMetaStaysAsItIs) {
   for (const char* text : {"", "\n", "garbage", "1\n2\n", "1\n2\n3", "1\n2\nmetadata x\n"}) {
     EXPECT_EQ(MetaWithout(text, {"x"}).substr(0, 2), std::string(text).substr(0, 2));
   }

@@ -1,4 +1,4 @@
-// What a restore has on the disk at which moment: after a power cut, the old database or the new one is there.
+// The order of a restore's syncs: after a power cut, the old database or the new one is there.
 
 #include <algorithm>
 #include <mutex>
@@ -11,8 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Knows what would be lost in a power cut: bytes of files that were written and not synced since, and names in
-// directories.
+// Knows what a power cut would lose: files written and not synced since, and directories whose names changed since
+// their last sync.
 class PowerWatcher : public CallWatcher {
  public:
   // Called before each rename.
@@ -50,7 +50,7 @@ class PowerWatcher : public CallWatcher {
         renames_.push_back(call);
         break;
       case CallKind::kDelete:
-        unsynced_.erase(call.path);  // that a name is gone may be lost
+        unsynced_.erase(call.path);  // a power cut may lose the delete
         break;
       case CallKind::kLink:
         unsynced_.insert(ParentOf(call.other));
@@ -60,7 +60,7 @@ class PowerWatcher : public CallWatcher {
     }
   }
 
-  // Of what lies below a directory, and of the directory.
+  // The unsynced paths of a directory and below it.
   std::set<std::string> Unsynced(const std::string& directory) {
     const std::lock_guard lock(mutex_);
     std::set<std::string> below;
@@ -122,7 +122,7 @@ TEST_F(RestoreSyncTest, AllFilesAndNamesAreOnTheDiskBeforeTheyTakeTheTargetsPlac
   }
 }
 
-// With a folder of somebody's in the target, files are moved one by one.
+// The user has a folder in the target, so files are moved one by one.
 TEST_F(RestoreSyncTest, FileByFileTheDirectoryIsSyncedWithCurrentOutAndBeforeItComesInAndAfter) {
   fs::create_directory(path("db/folder"));
   for (const bool keep : {false, true}) {
@@ -161,7 +161,7 @@ TEST_F(RestoreSyncTest, FileByFileTheDirectoryIsSyncedWithCurrentOutAndBeforeItC
   }
 }
 
-TEST_F(RestoreSyncTest, WithoutSyncNothingIsSyncedWhereNothingIsLost) {
+TEST_F(RestoreSyncTest, WithoutSyncNothingIsSyncedIfNothingCanBeLost) {
   auto options = OptionsFor("backups");
   options.settings.engine.sync = false;
   auto repository = OpenRepository(std::move(options));

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What a staged directory is filled with here instead of by the engine.
+// The files that a test puts into the staged directory, instead of the engine.
 constexpr const char* kNewFiles[] = {"CURRENT", "MANIFEST-000009", "000008.sst", "OPTIONS-000010"};
 constexpr const char* kNewCurrent = "MANIFEST-000009\n";
 constexpr const char* kOldCurrent = "MANIFEST-000001\n";
@@ -68,7 +68,7 @@ class RestoreTargetTest : public ScratchTest {
     return target.Install();
   }
 
-  // A database that was there before, and things of somebody else's.
+  // Makes an old database and, with `others`, files of the user in its directory.
   void MakeOld(const std::string& name, bool others = true) const {
     fs::create_directories(path(name + "/archive"));
     for (const char* file :
@@ -97,7 +97,7 @@ class RestoreTargetTest : public ScratchTest {
   const bool is_root_ = geteuid() == 0;
 };
 
-// ---- Which targets there are
+// ---- Kinds of targets
 
 TEST_F(RestoreTargetTest, AnAbsentTargetIsMadeWithItsParents) {
   ASSERT_GOOD(RestoreInto(To("deep/er/db")));
@@ -114,7 +114,7 @@ TEST_F(RestoreTargetTest, AnEmptyTargetIsTakenAndKeepsItsPermissions) {
   EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
 }
 
-TEST_F(RestoreTargetTest, ADatabaseIsRefusedBeforeAnythingIsMadeAndTheWayOutIsTold) {
+TEST_F(RestoreTargetTest, ADatabaseIsRefusedBeforeAnythingIsMadeAndTheMessageSaysWhatToDo) {
   MakeOld("db");
   const auto before = FilesBelow(root_);
   const Error error = RestoreInto(To("db"));
@@ -125,15 +125,15 @@ TEST_F(RestoreTargetTest, ADatabaseIsRefusedBeforeAnythingIsMadeAndTheWayOutIsTo
   EXPECT_EQ(FilesBelow(root_), before);
 }
 
-// Files that only look like a database's among them.
-TEST_F(RestoreTargetTest, WhatIsNoDatabaseIsNeverReplacedAndIsListed) {
+// Some of the files only look like files of a database.
+TEST_F(RestoreTargetTest, FilesThatAreNoDatabaseAreListedAndNeverReplaced) {
   const std::set<std::string> looks_like_one = {"000123.log", "LOG", "LOG.old.123", "IDENTITY", "000001.sst"};
   const std::vector<std::pair<std::string, std::string>> currents = {
-      {"", ""},  // none
+      {"", ""},  // no file
       {"CURRENT", "mine"},
       {"CURRENT", ""},
       {"CURRENT", "MANIFEST-000005"},
-      {"CURRENT", "MANIFEST-000006\n"},  // that is not there
+      {"CURRENT", "MANIFEST-000006\n"},  // this MANIFEST does not exist
       {"CURRENT", "MANIFEST-x\n"},
       {"CURRENT", "../db/000001.sst\n"},
       {"CURRENT", std::string(5000, '1')},
@@ -169,7 +169,7 @@ TEST_F(RestoreTargetTest, WhatIsNoDatabaseIsNeverReplacedAndIsListed) {
   }
 }
 
-TEST_F(RestoreTargetTest, ACurrentThatCannotBeReadIsToldAsThat) {
+TEST_F(RestoreTargetTest, AnUnreadableCurrentIsReported) {
   if (!CanWatchCalls()) {
     GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
   }
@@ -195,7 +195,7 @@ TEST_F(RestoreTargetTest, AManifestThatIsALinkMakesNoDatabase) {
   EXPECT_CODE(RestoreInto(To("db", true)), "TARGET_EXISTS");
 }
 
-TEST_F(RestoreTargetTest, AFileIsNoTargetAlsoNotToOverwrite) {
+TEST_F(RestoreTargetTest, AFileIsNoTargetEvenWithOverwrite) {
   WriteFile(path("db"), "mine");
   for (const bool overwrite : {false, true}) {
     EXPECT_CODE(RestoreInto(To("db", overwrite)), "TARGET_EXISTS");
@@ -249,7 +249,7 @@ TEST_F(RestoreTargetTest, ADatabaseInsideItsOwnWalDirIsRefused) {
 
 // ---- Overwriting
 
-TEST_F(RestoreTargetTest, WhatIsNotTheDatabasesStaysWhenItIsReplaced) {
+TEST_F(RestoreTargetTest, FilesOfTheUserStayWhenTheDatabaseIsReplaced) {
   MakeOld("db");
   ASSERT_GOOD(RestoreInto(To("db", true)));
   EXPECT_EQ(FilesBelow(path("db")), New(true));
@@ -267,8 +267,8 @@ TEST_F(RestoreTargetTest, AFolderCalledArchiveWithOtherThingsStays) {
   EXPECT_TRUE(fs::exists(path("db/archive/report.pdf")));
 }
 
-// Numbers of logs grow with those of the other files.
-TEST_F(RestoreTargetTest, AnArchiveOfLogsThatTheDatabaseHasNotReachedIsSomebodysAndStays) {
+// The number 2024 is too high: all files of a database share one counter.
+TEST_F(RestoreTargetTest, ArchivedLogsWithNumbersAboveTheDatabasesStay) {
   MakeOld("db");
   WriteFile(path("db/archive/2024.log"), "mine");
   ASSERT_GOOD(RestoreInto(To("db", true)));
@@ -312,7 +312,7 @@ TEST_F(RestoreTargetTest, BackupsInTheTargetDoNotMove) {
   EXPECT_EQ(FilesBelow(path("db")), expected);
 }
 
-// With the backups in the target, files are moved one by one, as in a mount point.
+// If the repository is in the target, files are moved one by one, as in a mount point.
 class RestoreWaysTest : public RestoreTargetTest, public ::testing::WithParamInterface<bool> {
  protected:
   Error PrepareWay(RestoreTarget& target, const std::string& name) const {
@@ -331,7 +331,7 @@ class RestoreWaysTest : public RestoreTargetTest, public ::testing::WithParamInt
     return contents;
   }
 
-  // Looks at a database after each change of a name, as whoever opens it would when the process ends there.
+  // Looks at a database after each rename and delete, as if the process had ended there and the user opened it.
   class Onlooker : public CallWatcher {
    public:
     Onlooker(std::string database, std::string logs) : database_(std::move(database)), logs_(std::move(logs)) {}
@@ -344,7 +344,7 @@ class RestoreWaysTest : public RestoreTargetTest, public ::testing::WithParamInt
       ++looks;
       const std::string current = database_ + "/CURRENT";
       if (!fs::exists(current)) {
-        return;  // nobody opens it
+        return;  // without CURRENT, it cannot be opened
       }
       const bool is_new = ReadFile(current) == kNewCurrent;
       EXPECT_TRUE(is_new || ReadFile(current) == kOldCurrent);
@@ -365,7 +365,7 @@ class RestoreWaysTest : public RestoreTargetTest, public ::testing::WithParamInt
   };
 };
 
-// The n-th rename fails; those that take back what was done succeed.
+// The n-th rename fails. Renames that undo earlier ones succeed.
 class FailingRename : public CallWatcher {
  public:
   FailingRename(int nth, int* seen) : nth_(nth), seen_(seen) {}
@@ -399,7 +399,7 @@ TEST_P(RestoreWaysTest, AFailureInTheMiddleOfTheInstallLeavesTheTargetAsItWas) {
   ASSERT_GOOD(PrepareWay(target, "db"));
   ASSERT_GOOD(target.Stage());
   FillStaged(target);
-  // A file that is not to be replaced stands where a folder of the target, or a file, is to go: found in the middle.
+  // A file stands where a folder of the target must go, or a folder where a file must go. The install fails there.
   if (GetParam()) {
     fs::create_directories(target.staged_database_dir() + "/folder");
     WriteFile(target.staged_database_dir() + "/folder/x", "new");
@@ -612,7 +612,7 @@ TEST_F(RestoreTargetTest, ASeparateWalDirIsReplacedTogetherWithTheDatabaseOrNotA
   }
 }
 
-TEST_P(RestoreWaysTest, AtNoMomentADatabaseIsThereThatIsNeitherTheOldOneNorTheNew) {
+TEST_P(RestoreWaysTest, AtEveryMomentADatabaseThatOpensIsTheOldOneOrTheNew) {
   if (!CanWatchCalls()) {
     GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
   }
@@ -652,7 +652,7 @@ TEST_F(RestoreTargetTest, ASeparateWalDirThatIsNotEmptyIsRefusedWithoutOverwrite
   EXPECT_CODE(RestoreInto(options), "TARGET_EXISTS");
 }
 
-TEST_F(RestoreTargetTest, LogsThatLieApartAreNotReplacedWhereNoDatabaseIs) {
+TEST_F(RestoreTargetTest, LogsInWalDirAreNotReplacedIfTheTargetHasNoDatabase) {
   fs::create_directories(path("logs/archive"));
   WriteFile(path("logs/000123.log"), "mine");
   WriteFile(path("logs/notes.txt"), "mine");
@@ -676,9 +676,9 @@ TEST_F(RestoreTargetTest, LogsThatLieApartAreNotReplacedWhereNoDatabaseIs) {
   EXPECT_EQ(ReadFile(path("logs/notes.txt")), "mine");
 }
 
-// ---- While others are at it
+// ---- Changes by others during a restore
 
-TEST_F(RestoreTargetTest, WhatSomebodyPutIntoTheTargetMeanwhileIsNotReplacedEither) {
+TEST_F(RestoreTargetTest, FilesThatSomebodyPutIntoTheTargetMeanwhileAreNotReplacedEither) {
   fs::create_directory(path("db"));
   {
     RestoreTarget target(To("db", true));
@@ -689,7 +689,7 @@ TEST_F(RestoreTargetTest, WhatSomebodyPutIntoTheTargetMeanwhileIsNotReplacedEith
   EXPECT_EQ(FilesBelow(root_), (std::set<std::string>{"db", "db/000123.log", "backups"}));
 }
 
-TEST_F(RestoreTargetTest, WhatSomebodyMadeInTheMeantimeIsNotReplaced) {
+TEST_F(RestoreTargetTest, ATargetThatSomebodyMadeMeanwhileIsNotReplaced) {
   for (const bool existed : {false, true}) {
     if (existed) {
       fs::create_directory(path("db"));
@@ -710,7 +710,7 @@ TEST_F(RestoreTargetTest, WhatSomebodyMadeInTheMeantimeIsNotReplaced) {
 TEST_F(RestoreTargetTest, OfTwoRestoresToOneNewTargetOneIsRefused) {
   RestoreTarget first(To("db"));
   ASSERT_GOOD(PrepareAndStage(first));
-  // The second is another process's: this one's claim on the directory would stop it before.
+  // The second restore runs in another process: within one process it would be refused earlier.
   ChildProcess child("RestoreTargetTest.DISABLED_ChildThatStages",
                      {{"TARGET", path("db")}, {"BACKUPS", path("backups")}});
   ASSERT_EQ(child.WaitForLine(), "staged");
@@ -749,7 +749,7 @@ TEST_F(RestoreTargetTest, WhatDeadRestoresLeftIsRemovedAndWhatLivingOnesMakeStay
     ChildProcess dead("RestoreTargetTest.DISABLED_ChildThatStages", {{"TARGET", path("db")}, {"BACKUPS", backups}});
     ChildProcess living("RestoreTargetTest.DISABLED_ChildThatStages", {{"TARGET", path("db")}, {"BACKUPS", backups}});
     if (in_target) {
-      // The backups in it make it no empty target.
+      // The target is not empty: the backups are in it.
       EXPECT_EQ(dead.WaitForLine(), "");
       EXPECT_EQ(living.WaitForLine(), "");
       fs::remove_all(path("db"));
@@ -774,7 +774,7 @@ TEST_F(RestoreTargetTest, WhatDeadRestoresToOtherTargetsLeftBesideIsRemovedIfThe
     fs::create_directories(path(name) + sign);
     WriteFile(path(name) + "/000008.sst", "half");
   }
-  fs::create_directories(path(".a.restoring-9-9"));  // it had begun to put files in place
+  fs::create_directories(path(".a.restoring-9-9"));  // it had begun to move files into place
   WriteFile(path(".a.restoring-9-9/CURRENT"), "all that there is");
   const int living = open(path(".c.restoring-3-3").c_str(), O_RDONLY | O_DIRECTORY);
   ASSERT_EQ(flock(living, LOCK_EX), 0);
@@ -803,9 +803,9 @@ TEST_F(RestoreTargetTest, WhatDeadRestoresToOtherTargetsLeftBesideIsRemovedIfThe
   EXPECT_FALSE(fs::exists(path(".a.restoring-9-9"))) << "the next restore to its target is its";
 }
 
-TEST_F(RestoreTargetTest, WhatADeadRestoreHadNotPutBackIsPutBackByTheNext) {
+TEST_F(RestoreTargetTest, TheNextRestorePutsBackTheUsersFilesOfADeadRestore) {
   MakeOld("db", false);
-  // It died right after the exchange: the old database, and what lay in it, is beside.
+  // It died right after the exchange: the old database and the user's files are beside the target.
   fs::create_directories(path(".db.restoring-1-1/folder"));
   WriteFile(path(".db.restoring-1-1/CURRENT"), "older");
   WriteFile(path(".db.restoring-1-1/notes.txt"), "mine");
@@ -817,7 +817,7 @@ TEST_F(RestoreTargetTest, WhatADeadRestoreHadNotPutBackIsPutBackByTheNext) {
   EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
 }
 
-TEST_F(RestoreTargetTest, WhatADeadRestoreWasToKeepIsKeptByTheNext) {
+TEST_F(RestoreTargetTest, TheNextRestoreKeepsTheOldDatabaseThatADeadRestoreWasToKeep) {
   MakeOld("db", false);
   // It died right after the exchange, before the old database got its name.
   fs::create_directories(path(".db.restoring-keep-1-1"));
@@ -834,8 +834,8 @@ TEST_F(RestoreTargetTest, WhatADeadRestoreWasToKeepIsKeptByTheNext) {
   EXPECT_EQ(FilesBelow(kept), (std::set<std::string>{"CURRENT", "000002.sst"}));
 }
 
-// CURRENT is out, and part of the rest.
-TEST_F(RestoreTargetTest, WhereADeadRestoreHadBegunToMoveFilesTheNextOneDoesNotAskForADatabase) {
+// The dead restore had moved CURRENT and some other files away.
+TEST_F(RestoreTargetTest, AfterADeadRestoreHadBegunToMoveFilesTheNextNeedsNoDatabaseInTheTarget) {
   for (const bool inside : {true, false}) {
     MakeOld("db", false);
     const std::string staged = inside ? "db/.restoring-1-1" : ".db.restoring-1-1";
@@ -857,8 +857,8 @@ TEST_F(RestoreTargetTest, WhereADeadRestoreHadBegunToMoveFilesTheNextOneDoesNotA
   }
 }
 
-// It may be all that there is of the old database, or of the new one.
-TEST_F(RestoreTargetTest, WhatADeadRestoreLeftOnEitherSideStaysUntilARestoreIsDone) {
+// These files may be the only copy of the old database, or of the new one.
+TEST_F(RestoreTargetTest, FilesOfADeadRestoreStayUntilARestoreIsDone) {
   for (const char* file : {"CURRENT", "MANIFEST-000001", "000002.sst"}) {
     fs::create_directories(path(".db.restoring-1-1.replaced"));
     fs::create_directories(path(".db.restoring-1-1"));
@@ -875,7 +875,7 @@ TEST_F(RestoreTargetTest, WhatADeadRestoreLeftOnEitherSideStaysUntilARestoreIsDo
   EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups"}));
 }
 
-// Answers what is done with what a function says.
+// A function decides the result of each call.
 class Answering : public CallWatcher {
  public:
   explicit Answering(std::function<Verdict(const Call&)> answer, std::function<void(const Call&)> after = {})
@@ -900,8 +900,8 @@ TEST_F(RestoreTargetTest, WhatCannotBeMovedBackIsNotRemoved) {
     MakeOld("db", false);
     WriteFile(path("db/notes.txt"), "mine");
     int exchanges = 0;
-    // Either the exchange succeeds, its sync fails, and so does the exchange back; or there is no exchange, somebody
-    // makes the directory again between the two renames, and then neither the new nor the old one can be put there.
+    // Either the exchange succeeds, then its sync and the exchange back fail. Or the disk has no exchange, and somebody
+    // makes the directory again between the two renames. Then neither the new nor the old database can be moved there.
     Answering answering(
         [&](const Call& call) -> Verdict {
           if (call.kind == CallKind::kRename && call.exchange) {
@@ -922,7 +922,7 @@ TEST_F(RestoreTargetTest, WhatCannotBeMovedBackIsNotRemoved) {
     const Error error = target.Install();
     WatchCalls("", nullptr);
     ASSERT_FALSE(error.ok());
-    std::string place;  // of the old database
+    std::string place;  // where the old database is now
     for (const auto& name : NamesIn(root_)) {
       if (name != "backups" && ReadFile(path(name + "/000002.sst")) == "old") {
         place = path(name);
@@ -1018,7 +1018,7 @@ TEST_F(RestoreTargetTest, ADatabaseThatIsOpenInAnotherProcessIsNotReplaced) {
   EXPECT_EQ(FilesBelow(path("db")), New(false));
 }
 
-TEST_F(RestoreTargetTest, ALockThatTheDiskDoesNotAnswerForIsNotCalledAnOpenDatabase) {
+TEST_F(RestoreTargetTest, AnIoErrorOfTheLockIsNotReportedAsAnOpenDatabase) {
   if (!CanWatchCalls()) {
     GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
   }
@@ -1096,7 +1096,7 @@ TEST_F(RestoreTargetTest, DISABLED_ChildThatRestoresIntoMountPoints) {
     ChildProcess::Say("no mounts");
     return;
   }
-  if (!is_root_) {  // a user without a name there may make no files in what is mounted there
+  if (!is_root_) {  // an unmapped user cannot make files in the new mounts
     WriteFile("/proc/self/setgroups", "deny");
     WriteFile("/proc/self/uid_map", "0 " + std::to_string(user) + " 1");
     WriteFile("/proc/self/gid_map", "0 " + std::to_string(group) + " 1");
@@ -1147,8 +1147,9 @@ TEST_F(RestoreTargetTest, DISABLED_ChildThatRestoresIntoMountPoints) {
   ChildProcess::Say("restored");
 }
 
-TEST_F(RestoreTargetTest, WhatADeadRestoreLeftInAMountPointMakesItNoOccupiedTarget) {
-  // Seen by way of the backups in the target; without overwrite they would be in the way, so the sign alone is tested.
+TEST_F(RestoreTargetTest, FilesOfADeadRestoreInAMountPointDoNotCountAsFilesOfTheTarget) {
+  // The repository is in the target, so files are moved one by one, as in a mount point. Without overwrite, the backups
+  // in the target would be refused.
   MakeOld("db");
   fs::create_directories(path("db/backups"));
   fs::create_directories(path("db/.restoring-1-1/.rocksdb-backup-staged"));
@@ -1177,7 +1178,7 @@ TEST_F(RestoreTargetTest, ATargetWhoseParentCannotBeWrittenIsRestoredIntoFileByF
   EXPECT_EQ(FilesBelow(path("fixed/db")), New(false));
 }
 
-TEST_F(RestoreTargetTest, SpaceIsAskedWhereTheTargetWillBe) {
+TEST_F(RestoreTargetTest, FreeSpaceIsCheckedWhereTheTargetWillBe) {
   RestoreTarget target(To("not/yet/there"));
   ASSERT_GOOD(Prepare(target));
   EXPECT_GOOD(target.CheckSpace(1));

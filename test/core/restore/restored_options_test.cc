@@ -9,7 +9,7 @@ namespace {
 
 class RestoredOptionsTest : public ScratchTest {
  protected:
-  // As RocksDB itself reads it.
+  // Reads it with RocksDB itself.
   std::string WalDirOf(const std::string& database) {
     rocksdb::ConfigOptions config;
     rocksdb::DBOptions options;
@@ -36,7 +36,7 @@ TEST_F(RestoredOptionsTest, TheNewestOptionsNameThePlaceWhereverItWas) {
     std::filesystem::remove_all(path("db"));
     MakeDatabase(before);
     for (const std::string& place : {path("logs"), path("a:b#c\\d e"), std::string(), std::string()}) {
-      ASSERT_GOOD(NotePlaceOfLog(path("db"), place, true));
+      ASSERT_GOOD(WriteWalDirToOptions(path("db"), place, true));
       EXPECT_EQ(WalDirOf("db"), place);
     }
   }
@@ -49,9 +49,9 @@ TEST_F(RestoredOptionsTest, WithoutOptionsThereIsNothingToNote) {
   std::filesystem::create_directory(path("db"));
   WriteFile(path("db/OPTIONS-"), "");
   WriteFile(path("db/OPTIONS-7x"), "");
-  EXPECT_GOOD(NotePlaceOfLog(path("db"), path("logs"), true));
+  EXPECT_GOOD(WriteWalDirToOptions(path("db"), path("logs"), true));
   WriteFile(path("db/OPTIONS-000009"), "no options at all");
-  EXPECT_GOOD(NotePlaceOfLog(path("db"), path("logs"), true));
+  EXPECT_GOOD(WriteWalDirToOptions(path("db"), path("logs"), true));
   EXPECT_EQ(ReadFile(path("db/OPTIONS-000009")), "no options at all");
 }
 

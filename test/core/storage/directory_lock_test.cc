@@ -34,7 +34,7 @@ TEST_F(DirectoryLockTest, OneWriterAtATimeAlsoWithinOneThread) {
   EXPECT_GOOD(Writer(&second));
 }
 
-TEST_F(DirectoryLockTest, WhoChangesTheStateKeepsOthersFromThatAndNobodyFromWritingBackups) {
+TEST_F(DirectoryLockTest, TheStateLockExcludesOtherStateLocksAndNoWriter) {
   DirectoryLock state;
   ASSERT_GOOD(DirectoryLock::AcquireState(root_, &state));
   DirectoryLock other;
@@ -47,7 +47,7 @@ TEST_F(DirectoryLockTest, WhoChangesTheStateKeepsOthersFromThatAndNobodyFromWrit
   EXPECT_GOOD(DirectoryLock::AcquireState(root_, &other));
 }
 
-TEST_F(DirectoryLockTest, TheLockIsTheDirectorysByWhateverPath) {
+TEST_F(DirectoryLockTest, TheLockIsTheSameByAnyPathToTheDirectory) {
   std::filesystem::create_directory(path("real"));
   std::filesystem::create_directory_symlink(path("real"), path("link"));
   DirectoryLock first;
@@ -93,7 +93,7 @@ TEST_F(DirectoryLockTest, ALockMovesAndIsReleasedWithWhatHoldsIt) {
   EXPECT_GOOD(Writer(&other));
 }
 
-TEST_F(DirectoryLockTest, TakingAnotherLockGivesTheFirstBack) {
+TEST_F(DirectoryLockTest, TakingAnotherLockReleasesTheFirst) {
   std::filesystem::create_directory(path("a"));
   std::filesystem::create_directory(path("b"));
   DirectoryLock lock;
@@ -116,7 +116,7 @@ TEST_F(DirectoryLockTest, AReaderThatMayWriteNothingMakesNoFile) {
   EXPECT_CODE(writer.ExcludeReaders(1), "BACKUP_IN_USE");
 }
 
-TEST_F(DirectoryLockTest, AWriterInADirectoryThatIsNotThereIsToldSo) {
+TEST_F(DirectoryLockTest, AWriterInAMissingDirectoryGetsAnError) {
   DirectoryLock lock;
   const Error error = DirectoryLock::AcquireWriter(path("missing"), &lock);
   EXPECT_EQ(error.code(), "ROCKSDB_IO_ERROR");
@@ -124,7 +124,7 @@ TEST_F(DirectoryLockTest, AWriterInADirectoryThatIsNotThereIsToldSo) {
   EXPECT_GOOD(DirectoryLock::AcquireReader(path("missing"), 1, true, &lock)) << "the engine says what is missing";
 }
 
-TEST_F(DirectoryLockTest, OfManyThreadsOneAtATimeHasTheLock) {
+TEST_F(DirectoryLockTest, OneOfManyThreadsHasTheLockAtATime) {
   std::atomic<int> holders{0};
   std::atomic<int> taken{0};
   std::vector<std::thread> threads;
@@ -250,7 +250,7 @@ TEST_F(DirectoryLockTest, ALockIsLostWithItsDirectory) {
   EXPECT_CODE(lock.StillHeld(), "LOCK_LOST") << "the same directory without the files";
 }
 
-// A disk that cannot be asked for once takes no lock away, and what it said is told.
+// If the disk fails to answer once, the lock is not lost, and the error contains the disk's answer.
 TEST_F(DirectoryLockTest, ALockThatCannotBeLookedAtIsNotLost) {
   if (!CanWatchCalls()) {
     GTEST_SKIP() << "a sanitizer has the C library's calls for itself";
@@ -277,7 +277,7 @@ TEST_F(DirectoryLockTest, ALockThatCannotBeLookedAtIsNotLost) {
   }
 }
 
-TEST_F(DirectoryLockTest, OfTheStateTooItIsKnown) {
+TEST_F(DirectoryLockTest, ALostStateLockIsNoticedToo) {
   DirectoryLock lock;
   ASSERT_GOOD(DirectoryLock::AcquireState(root_, &lock));
   EXPECT_GOOD(lock.StillHeld());
@@ -334,7 +334,7 @@ TEST_F(DirectoryLockTest, ManyBackupsAreExcludedWithoutAFileOpenForEach) {
 
 // ---- Other programs
 
-// Another program that holds its lock.
+// Holds the lock of another program.
 class Neighbour {
  public:
   Neighbour(const std::string& directory, int mode)
@@ -410,7 +410,7 @@ TEST_F(DirectoryLockTest, ARestoreThatMayMakeNoFileLocksTheOneThatIsThere) {
   EXPECT_FALSE(Neighbour(root_, LOCK_EX).held());
 }
 
-TEST_F(DirectoryLockTest, WhyTheLockFileOfOtherProgramsCannotBeMadeIsTold) {
+TEST_F(DirectoryLockTest, AnErrorSaysWhyTheLockFileOfOtherProgramsCannotBeMade) {
   if (!CanWatchCalls()) {
     GTEST_SKIP();
   }
@@ -429,8 +429,8 @@ TEST_F(DirectoryLockTest, WhyTheLockFileOfOtherProgramsCannotBeMadeIsTold) {
   EXPECT_NE(error.message().find(std::strerror(EIO)), std::string::npos) << error.message();
 }
 
-// Whoever gives up a lock does it in an order in which nobody takes one of ours for another program.
-TEST_F(DirectoryLockTest, OfWritersAndRestoresThatComeAndGoNoneIsTakenForAnotherProgram) {
+// Locks are released in an order in which no other writer or restore of ours looks like another program.
+TEST_F(DirectoryLockTest, WritersAndRestoresAreNeverTakenForAnotherProgram) {
   std::atomic<bool> done{false};
   std::thread restores([&] {
     while (!done) {

@@ -33,7 +33,7 @@ class LocalFileSystemTest : public BackupTest {
   std::string backups_;
 };
 
-TEST_F(LocalFileSystemTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndHoldsUpNothing) {
+TEST_F(LocalFileSystemTest, AMetaThatIsNoPlainFileIsOneCorruptBackupAndNothingHangs) {
   NEEDS_A_DISK();
   for (const bool fifo : {true, false}) {
     files::remove_all(backups_ + "/meta/1");
@@ -90,7 +90,7 @@ TEST_F(LocalFileSystemTest, ALinkInACircleAmongSharedFilesHarmsThoseThatHaveItOn
 }
 
 // The first backup shares its table with the second.
-TEST_F(LocalFileSystemTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere) {
+TEST_F(LocalFileSystemTest, AFailedListingMakesOnlyBackupsWithFilesThereCorrupt) {
   auto options = OptionsFor("backups");
   options.settings.engine.share_table_files = false;
   ASSERT_GOOD(Create(*OpenRepository(options)));
@@ -119,8 +119,8 @@ TEST_F(LocalFileSystemTest, WhatCannotBeListedCostsTheBackupsThatHaveFilesThere)
   EXPECT_EQ(Ids(*repository), (std::vector<uint32_t>{1, 2, 3}));
 }
 
-// What is missing elsewhere is not explained by it.
-TEST_F(LocalFileSystemTest, ABackupThatLacksAFileDoesNotLackItForAnothersReason) {
+// A listing that fails is not the reason why another file is missing.
+TEST_F(LocalFileSystemTest, AMissingFileIsNotExplainedByAnErrorOfAnotherDirectory) {
   files::remove(backups_ + "/private/1/CURRENT");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
@@ -191,7 +191,7 @@ TEST_F(LocalFileSystemTest, ALinkInPlaceOfADirectoryOfBackupsIsNamedAndNothingIs
   EXPECT_GOOD(Verify(*repository_, 2));
 }
 
-TEST_F(LocalFileSystemTest, AFifoInPlaceOfADirectoryIsNamedAndHoldsUpNothing) {
+TEST_F(LocalFileSystemTest, AFifoInPlaceOfADirectoryIsNamedAndNothingHangs) {
   NEEDS_A_DISK();
   for (const char* part : {"shared_checksum", "private", "meta"}) {
     const std::string directory = backups_ + "/" + part;
@@ -208,7 +208,7 @@ TEST_F(LocalFileSystemTest, AFifoInPlaceOfADirectoryIsNamedAndHoldsUpNothing) {
   EXPECT_GOOD(Verify(*repository_, 2));
 }
 
-TEST_F(LocalFileSystemTest, WhatIsNoDirectoryInPlaceOfOneThatIsNotUsedHarmsNothing) {
+TEST_F(LocalFileSystemTest, AFileInPlaceOfAnUnusedDirectoryHarmsNothing) {
   NEEDS_A_DISK();
   for (const bool fifo : {true, false}) {
     files::remove(backups_ + "/shared");
@@ -232,7 +232,7 @@ TEST_F(LocalFileSystemTest, TheDirectoryItselfMayBeALink) {
   EXPECT_GOOD(Verify(*repository, 3));
 }
 
-TEST_F(LocalFileSystemTest, ALockThatIsALinkOrAFifoIsAnErrorAndWrittenToByNobody) {
+TEST_F(LocalFileSystemTest, ALockThatIsALinkOrAFifoIsAnErrorAndIsNotWrittenTo) {
   NEEDS_A_DISK();
   for (const char* name : {kLockFileName, kOtherLockFileName}) {
     const std::string lock = backups_ + "/" + name;
@@ -263,7 +263,7 @@ TEST_F(LocalFileSystemTest, AMetaThatIsWrongAboutASharedFileMakesNoOtherBackupCo
   EXPECT_EQ(CorruptIds(*repository_), std::vector<uint32_t>{2});
   EXPECT_GOOD(Verify(*repository_, 1));
   const Error error = Verify(*repository_, 2);
-  EXPECT_NE(error.message().find("meta/2 is not as it was written"), std::string::npos) << error.message();
+  EXPECT_NE(error.message().find("meta/2 was changed: it has "), std::string::npos) << error.message();
   EXPECT_CODE(repository_->Delete(1, false), "BACKUP_CORRUPT");
   EXPECT_GOOD(repository_->Delete(2, true));
   EXPECT_GOOD(Verify(*repository_, 1));

@@ -13,7 +13,7 @@
 namespace rocksdb_backup::test {
 namespace {
 
-// The calls that replace or read one small file, as the kernel sees them.
+// Watches the system calls that replace or read one small file.
 class SmallFileCalls : public CallWatcher {
  public:
   explicit SmallFileCalls(const std::string& below) { WatchCalls(below, this); }
@@ -69,7 +69,7 @@ class LocalSmallFileTest : public ScratchTest {
   std::unique_ptr<Storage> storage_;
 };
 
-// A disk or a network that gives a part of the file and then says that this is its end.
+// A disk or a network returns a part of the file and then reports its end.
 TEST_F(LocalSmallFileTest, APartOfAFileIsNotTakenForTheFile) {
   for (const int pieces : {0, 1, 3}) {
     SmallFileCalls calls(root_);
@@ -104,7 +104,7 @@ TEST_F(LocalSmallFileTest, ItIsOnTheDiskBeforeItTakesThePlaceOfTheOldOneAndThenI
             (std::vector<std::string>{"write state.tmp", "sync state.tmp", "rename state", "sync " + NameOf(root_)}));
 }
 
-TEST_F(LocalSmallFileTest, AFullDiskIsToldAndLeavesTheOldOne) {
+TEST_F(LocalSmallFileTest, AFullDiskIsReportedAndLeavesTheOldFile) {
   for (const CallKind kind : {CallKind::kOpenWrite, CallKind::kWrite, CallKind::kSync, CallKind::kRename}) {
     SmallFileCalls calls(root_);
     calls.decide = [kind](const Call& call) { return Verdict{.error = call.kind == kind ? ENOSPC : 0}; };
@@ -117,7 +117,7 @@ TEST_F(LocalSmallFileTest, AFullDiskIsToldAndLeavesTheOldOne) {
   }
 }
 
-TEST_F(LocalSmallFileTest, ANameThatMayNotLastIsToldAsSuch) {
+TEST_F(LocalSmallFileTest, ANameThatAPowerCutMayLoseIsReported) {
   SmallFileCalls calls(root_);
   calls.decide = [this](const Call& call) {
     return Verdict{.error = call.kind == CallKind::kSync && call.path == root_ ? EIO : 0};
@@ -126,8 +126,8 @@ TEST_F(LocalSmallFileTest, ANameThatMayNotLastIsToldAsSuch) {
   EXPECT_EQ(Text(), kNew);
 }
 
-// Each call fails once, with each of the errors that a disk gives.
-TEST_F(LocalSmallFileTest, WhateverFailsTheFileIsTheOldOneOrTheNewAndTheErrorSaysWhich) {
+// Each call fails once with each possible error of a disk.
+TEST_F(LocalSmallFileTest, AfterAnyFailureTheFileIsTheOldOneOrTheNewAndTheErrorSaysWhich) {
   int failed = 0;
   for (const int number : {EIO, ENOSPC, EACCES}) {
     for (int nth = 1;; ++nth) {

@@ -63,14 +63,14 @@ TEST_F(LockedFileSystemTest, WithTheLockEverythingIsDoneAndOnceItIsLostNothing) 
     EXPECT_EQ(ReadFile(path("new")), "there again");
     EXPECT_CODE(fs_->lost(), "LOCK_LOST");
     if (!back) {
-      // Others may have come and gone in between: what was lost stays lost.
+      // Even if others took the lock and released it, a lost lock stays lost.
       std::filesystem::rename(path("elsewhere"), path(kLockFileName));
       EXPECT_CODE(lock_->StillHeld(), "LOCK_LOST");
     }
   }
 }
 
-TEST_F(LockedFileSystemTest, WhatAnotherStillWritesToIsNotWrittenInto) {
+TEST_F(LockedFileSystemTest, AFileThatAnotherStillWritesIsNotWrittenTo) {
   std::unique_ptr<rocksdb::FSWritableFile> theirs;
   std::unique_ptr<rocksdb::FSWritableFile> ours;
   ASSERT_TRUE(Open("shared.tmp", &theirs).ok());

@@ -121,7 +121,7 @@ TEST_F(ObservedFileSystemTest, AMissingDirectoryIsNoPathNotFound) {
   EXPECT_NE(status.ToString().find(path("missing/file")), std::string::npos) << status.ToString();
 }
 
-// A stop and a failure end an operation alike.
+// An operation ended by a stop (true) or by a failure (false).
 class EndedFileSystemTest : public ObservedFileSystemTest, public ::testing::WithParamInterface<bool> {
  protected:
   void End() { GetParam() ? (void)operation_->RequestStop() : (void)operation_->Fail(); }

@@ -47,7 +47,7 @@ TEST_F(ParallelDeletesTest, AfterAStopTheDirectoryCanBeRemovedRightAfterItsFiles
   EXPECT_FALSE(std::filesystem::exists(path("files")));
 }
 
-TEST_F(ParallelDeletesTest, AfterAStopWhoeverLooksSeesNoFileThatWasDeleted) {
+TEST_F(ParallelDeletesTest, AfterAStopNoDeletedFileIsVisible) {
   operation_->RequestStop();
   DeleteAll();
   EXPECT_TRUE(fs_->FileExists(Name(kFiles - 1), IOOptions(), nullptr).IsNotFound());

@@ -1,5 +1,5 @@
-// The contract of core/storage/storage.h, sentence by sentence. Every implementation runs it: whoever writes one adds a
-// line to INSTANTIATE_TEST_SUITE_P at the end.
+// The contract of core/storage/storage.h, sentence by sentence. Every implementation runs it: a new one needs a line in
+// INSTANTIATE_TEST_SUITE_P at the end.
 
 #include <atomic>
 #include <functional>
@@ -23,7 +23,7 @@ using rocksdb::FileOptions;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-// One place, as two processes see it.
+// One repository as two processes see it.
 struct TwoViews {
   std::shared_ptr<Storage> one;
   std::shared_ptr<Storage> other;
@@ -205,7 +205,7 @@ TEST_P(StorageContract, OneWriterAtATime) {
   EXPECT_GOOD(other().LockWriter(&second));
 }
 
-TEST_P(StorageContract, OfManyThreadsOneHasTheWritersLock) {
+TEST_P(StorageContract, OneOfManyThreadsHasTheWritersLock) {
   std::atomic<int> holders{0};
   std::atomic<int> taken{0};
   std::vector<std::thread> threads;
@@ -337,8 +337,8 @@ TEST_P(StorageContract, ASmallFileHasAnyText) {
   }
 }
 
-// Eight threads add one, 25 times each. A lost change would be missing in the sum.
-TEST_P(StorageContract, OfTwoThatReplaceTheSameVersionOneIsToldSo) {
+// Eight threads add one, 25 times each. The sum shows a lost change.
+TEST_P(StorageContract, OneOfTwoThatReplaceTheSameVersionGetsAnError) {
   std::atomic<int> conflicts{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {

@@ -1,4 +1,4 @@
-// Every operation with every single fault: what a disk may answer to the nth call of a kind.
+// Every operation with every single fault that a disk may return for the nth call of a kind.
 
 #include <gtest/gtest.h>
 
@@ -36,7 +36,7 @@ std::string WithoutDoubledSlashes(std::string text) {
   return text;
 }
 
-// As messages are read: is it said what happened?
+// Does the error say what happened?
 bool TellsKind(const Error& error, Fault fault) {
   switch (fault) {
     case Fault::kNoSpace:
@@ -55,7 +55,7 @@ bool Names(const Error& error, const Fired& fired, Fault fault) {
   const std::string message = WithoutDoubledSlashes(error.message());
   const auto has = [&](const std::string& name) { return !name.empty() && message.find(name) != std::string::npos; };
   if (fault == Fault::kShortRead || fault == Fault::kEarlyEnd) {
-    // RocksDB, which finds out that something is missing, may know the file by the name that databases give it.
+    // RocksDB notices that bytes are missing, and may use the file's name in a database.
     const std::string part = NameOf(ParentOf(fired.path)) + "/" + NameOf(fired.path);
     if (has(NameOf(fired.path)) || has("/" + DatabaseFileName(part))) {
       return true;
@@ -79,7 +79,7 @@ class Faults : public BackupTest {
     options_.merge_operator = Append();
   }
 
-  // The engine's order of files is then the same in every run, but for what its one copying thread does meanwhile.
+  // The engine then has the same order of files in every run, except for the timing of its one copying thread.
   void SetUpScene(std::shared_ptr<FaultFileSystem> storage) {
     storage_ = std::move(storage);
     if (storage_ != nullptr) {
@@ -97,12 +97,12 @@ class Faults : public BackupTest {
       backed_up_[created.id] = ContentsOf(db_.get());
     }
     Put(3, 100, "since-");
-    // What only its merge operator can read, in the log alone: an open that does not learn of it would lose it.
+    // These values are only in the log and need the merge operator. An open without that operator would lose them.
     ASSERT_TRUE(db_->Merge(rocksdb::WriteOptions(), "merged", "a").ok());
     ASSERT_TRUE(db_->Merge(rocksdb::WriteOptions(), "merged", "b").ok());
     contents_ = ContentsOf(db_.get());
     CloseDatabase();
-    fs::rename(db_path_, path("database"));  // the originals: each trial has a copy
+    fs::rename(db_path_, path("database"));  // the originals: each trial uses a copy
     fs::rename(path("backups"), path("template"));
     ResetDatabase();
     files_ = FilesBelow(path("template"));
@@ -147,7 +147,7 @@ class Faults : public BackupTest {
 
   // ---- What must hold afterwards
 
-  // All that is listed is whole and can be restored, and it is `certain`, and of `possible` what may be.
+  // Every listed backup is whole. All `certain` backups are listed. Of the others, only `possible` backups are listed.
   void CheckBackups(const std::set<uint32_t>& certain, const std::set<uint32_t>& possible) {
     const std::vector<uint32_t> listed = Ids(*repository_);
     for (const uint32_t id : certain) {
@@ -181,7 +181,7 @@ class Faults : public BackupTest {
     return status.ok() ? ContentsOf(db.get()) : Contents();
   }
 
-  // The live database has what it had, and goes on as it did.
+  // The live database has its contents, and still works.
   void CheckDatabase(const Contents& contents, bool by_its_own_disk) {
     uint64_t deletes = 0;
     EXPECT_TRUE(db_->GetIntProperty(rocksdb::DB::Properties::kIsFileDeletionsEnabled, &deletes));
@@ -189,7 +189,7 @@ class Faults : public BackupTest {
     uint64_t errors = 0;
     (void)db_->GetIntProperty(rocksdb::DB::Properties::kBackgroundErrors, &errors);
     if (by_its_own_disk && errors > 0) {
-      // RocksDB writes no more after its own disk failed, until it is told to.
+      // After its own disk failed, RocksDB writes nothing until Resume().
       if (!db_->Resume().ok()) {
         CloseDatabase();
         OpenDatabase();
@@ -243,7 +243,7 @@ class Faults : public BackupTest {
       if (!flush.value_or(false)) {
         EXPECT_EQ(NamesIn(db_path_), *names) << "the database has the files that it had";
       }
-      // The next works, and what the failed one has left is gone when it is deleted.
+      // The next create works. A delete of its backup also removes the files of the failed create.
       BackupDescription next;
       EXPECT_GOOD(Create(share ? *repository_ : *full_, &next));
       EXPECT_EQ(next.id, all.size() + 1);
@@ -275,7 +275,7 @@ class Faults : public BackupTest {
   struct RestorePlace {
     bool overwrite = false;
     bool wal = false;     // logs in a directory of their own
-    bool folder = false;  // a folder of somebody's in it: files are moved one by one then
+    bool folder = false;  // the user has a folder in the target, so files are moved one by one
     bool keep_log_files = false;
   };
 
@@ -371,7 +371,7 @@ class Faults : public BackupTest {
       EXPECT_GOOD(repository_->CollectGarbage(false));
       CheckBackups(kept, {});
       if (expected->empty()) {
-        *expected = FilesBelow(path("backups"));  // of the run without a fault, which comes first
+        *expected = FilesBelow(path("backups"));  // the first run has no fault
       }
       EXPECT_EQ(FilesBelow(path("backups")), *expected) << "of what was deleted nothing is left";
     };
@@ -504,7 +504,7 @@ class Faults : public BackupTest {
   // ---- The loop
 
   void CheckResources(size_t files, size_t threads) {
-    // A thread that was joined may be seen for a moment still.
+    // A joined thread may be visible for a moment.
     for (int i = 0; i < 1000 && Threads() > threads; ++i) {
       usleep(1000);
     }
@@ -516,10 +516,10 @@ class Faults : public BackupTest {
     if (error.ok()) {
       return;
     }
-    // RocksDB's own file system keeps no errno of a stat: it says "not found", "not a directory" or a number.
+    // RocksDB's own file system drops the errno of a stat: it reports "not found", "not a directory" or a number.
     const bool unsaid = kind == "stat" || kind == "exists" || kind == "size";
     const bool by_rocksdb = error.code() == "ROCKSDB_INVALID_ARGUMENT" || error.code() == "ROCKSDB_CORRUPTION";
-    // What belongs to one backup and cannot be read is told as that backup's damage, with what the disk said.
+    // An unreadable file of one backup is reported as damage of that backup, with the error of the disk.
     const bool of_one_backup = error.code() == "ROCKSDB_CORRUPTION" && TellsKind(error, fault);
     static const std::set<std::string> kCodes = {"ROCKSDB_IO_ERROR", "NO_SPACE", "BACKUP_CORRUPT"};
     const bool io = fault == Fault::kIoError || fault == Fault::kNoSpace || fault == Fault::kDenied;
@@ -539,7 +539,7 @@ class Faults : public BackupTest {
       Fault fault;
     };
     const int without_fault = Failures();
-    // Twice, as the first run may open what stays open.
+    // Twice, because the first run may open files that stay open.
     for (int i = 0; i < 2; ++i) {
       trial.prepare();
       injector.Count();

@@ -1,4 +1,4 @@
-// Backup directories that no BackupEngine wrote, and everything that is done to one. Called by test/torture/hostile.ts.
+// All operations on backup directories that no BackupEngine wrote. Called by test/torture/hostile.ts.
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 
-// Ends the process if what is done while it lives takes minutes, which no machine is slow enough for: nothing may hang.
+// Ends the process if it exists for minutes. Nothing may hang, and no machine is that slow.
 class Watchdog {
  public:
   explicit Watchdog(const std::string& doing) {
@@ -50,7 +50,7 @@ class Hostile : public BackupTest {
     CloseRepositories();
     std::filesystem::rename(path("backups"), path("pristine"));
     good_meta_ = ReadFile(path("pristine/meta/2"));
-    // What nothing may read, write or delete: a database's own files, as a backup's are called.
+    // Files that no operation may read, write or delete. They have the names of a backup's files.
     for (const char* name : {"CURRENT", "MANIFEST-000005", "000004.sst", "000008.log", "OPTIONS-000007", "passwd"}) {
       std::filesystem::create_directories(path("canary"));
       WriteFile(path("canary/") + name, "secret of " + std::string(name));
@@ -64,7 +64,7 @@ class Hostile : public BackupTest {
     return values[Random(values.size())];
   }
 
-  // Names and contents of what lies around the directory.
+  // Names and contents of the files around the directory.
   std::map<std::string, std::string> Canary() const {
     std::map<std::string, std::string> found;
     for (const char* place : {"canary", "pristine"}) {
@@ -164,7 +164,7 @@ class Hostile : public BackupTest {
     return meta;
   }
 
-  // A good one in which something was replaced, doubled or removed.
+  // A good meta file in which something is replaced, doubled or removed.
   std::string DamagedMeta() {
     std::string meta = good_meta_;
     for (uint64_t i = 1 + Random(4); i > 0; --i) {
@@ -237,7 +237,7 @@ class Hostile : public BackupTest {
     std::error_code ignored;
     const auto parent = std::filesystem::canonical(ParentOf(place), ignored).string();
     if (parent != directory && !IsInside(parent, directory)) {
-      return;  // it was made a link already, and this must not lead out either
+      return;  // an earlier step made it a link, and the test itself must not write outside
     }
     if (Random(2) == 0) {
       std::filesystem::remove_all(place, ignored);
@@ -277,7 +277,7 @@ class Hostile : public BackupTest {
     }
   }
 
-  // Every operation. Each ends, with success or an error that has a code and names something.
+  // Runs every operation. Each ends with success, or with an error that has a code and names a file.
   void DoAll(const std::string& directory, const std::string& name) {
     const Watchdog watchdog("what is done with " + name);
     const auto typed = [&](const char* what, const Error& error) {

@@ -24,22 +24,22 @@ struct Fired {
   std::string other;  // the other end of a rename
 };
 
-// Makes the nth operation of a kind fail. One of them works below all code, one where another storage is put in.
+// Makes the nth operation of a kind fail. One implementation changes system calls, another one a storage.
 class Injector {
  public:
   virtual ~Injector() = default;
   virtual int kinds() const = 0;
   virtual const char* KindName(int kind) const = 0;
-  // Whether an operation of this kind can end like that.
+  // Whether this kind of operation can have this fault.
   virtual bool Takes(int kind, Fault fault) const = 0;
   virtual void Count() = 0;
   virtual int counted(int kind) const = 0;
   virtual void Arm(int kind, int nth, Fault fault) = 0;
-  // Ends counting, too.
+  // Also ends the counting.
   virtual Fired Disarm() = 0;
 };
 
-// The calls of the whole process below a directory.
+// Injects faults into the system calls of the whole process below a directory.
 class CallInjector : public Injector, private CallWatcher {
  public:
   explicit CallInjector(std::string below) : below_(std::move(below)) {}
@@ -58,7 +58,7 @@ class CallInjector : public Injector, private CallWatcher {
              call == CallKind::kLink;
     }
     if (fault == Fault::kDenied && call == CallKind::kLock) {
-      return false;  // this is how the system says that somebody else has it
+      return false;  // the system reports a lock of another holder in this way
     }
     return fault != Fault::kEarlyEnd || call == CallKind::kRead;
   }
@@ -85,7 +85,7 @@ class CallInjector : public Injector, private CallWatcher {
   Verdict Before(const Call& call) override {
     const std::string name = NameOf(call.path);
     if (name == "LOG" || name.starts_with("LOG.old")) {
-      return {};  // the database's own account of itself: who cannot write it goes on without
+      return {};  // the database's own log of events: RocksDB continues if it cannot write it
     }
     {
       const std::lock_guard lock(mutex_);
@@ -121,7 +121,7 @@ class CallInjector : public Injector, private CallWatcher {
   Fired fired_;
 };
 
-// The operations on a storage that was put in, be it the backups' or the database's.
+// Injects faults into operations on a storage of the test, for the backups or for the database.
 class StorageInjector : public Injector {
  public:
   explicit StorageInjector(std::shared_ptr<FaultFileSystem> storage) : storage_(std::move(storage)) {}

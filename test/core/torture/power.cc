@@ -1,4 +1,4 @@
-// The power goes at any moment of creates, deletes, purges and restores, with sync on.
+// The power fails at any moment of creates, deletes, purges and restores, with sync on.
 
 #include "torture/power.h"
 
@@ -23,7 +23,7 @@ class Power : public BackupTest {
  protected:
   struct Known {
     Contents contents;
-    bool deleting = false;  // somebody began to: it may be gone
+    bool deleting = false;  // a delete began, so it may be gone
   };
 
   void SetUp() override {
@@ -40,9 +40,9 @@ class Power : public BackupTest {
     CloseRepositories();
   }
 
-  // What is done until the power goes, or it is enough.
+  // Does some operations, until the power fails.
   void Work(PowerDisk& disk, Chance& chance) {
-    // The file name of a table tells no two states apart: its values do.
+    // Two states may have tables of the same name. Only the values differ.
     const int steps = 1 + static_cast<int>(chance.Below(4));
     for (int i = 0; i < steps && !disk.is_cut(); ++i) {
       switch (chance.Below(8)) {
@@ -132,7 +132,8 @@ class Power : public BackupTest {
     }
   }
 
-  // A target that somebody has: with a folder in it, files are moved one by one; with logs apart, there are two.
+  // Makes a target for a restore. With a user's folder in it, files are moved one by one. With a wal_dir, there are two
+  // target directories.
   void PrepareTarget(Chance& chance) {
     fs::remove_all(path("disk/targets"));
     fs::create_directories(path("disk/targets"));
@@ -150,7 +151,7 @@ class Power : public BackupTest {
     }
   }
 
-  // What a target shows, if it opens.
+  // The contents of a target, if it opens.
   std::optional<Contents> Opened(const std::string& target, const std::string& wal_dir) {
     rocksdb::Options options;
     options.wal_dir = wal_dir;
@@ -208,7 +209,7 @@ class Power : public BackupTest {
 
   std::shared_ptr<BackupRepository> repository_;
   std::map<uint32_t, Known> known_;
-  std::optional<Contents> begun_;  // the backup that was being made
+  std::optional<Contents> begun_;  // what the unfinished backup contains
   std::optional<Contents> target_;
   std::optional<Contents> restoring_;
   bool wal_apart_ = false;
@@ -256,7 +257,7 @@ TEST_F(Power, WhatWasReportedIsThereWhenThePowerIsBack) {
     known_[next.id] = {ContentsOf(db_.get()), false};
     EXPECT_GOOD(repository_->CollectGarbage(false)) << "no lock is held";
     if (HasFailure()) {
-      // What is wrong now would be wrong in every round that follows.
+      // All later rounds would fail in the same way.
       ADD_FAILURE() << "again with TORTURE_SEED=" << Seed() << " TORTURE_ROUNDS=" << round + 1;
       break;
     }
@@ -266,7 +267,7 @@ TEST_F(Power, WhatWasReportedIsThereWhenThePowerIsBack) {
                                      " deleted, " + std::to_string(restored_) + " restored");
 }
 
-// What a restore leaves behind must tell the next one that the logs which lie apart are a restore's, at any moment.
+// At any moment, the files of an interrupted restore must show the next one that the logs in wal_dir are a restore's.
 TEST_F(Power, ARestoreWithLogsApartCanBeRepeatedAfterACutAtAnyMoment) {
   PowerDisk disk(path("disk"));
   Chance chance;

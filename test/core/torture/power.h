@@ -11,26 +11,26 @@
 
 namespace rocksdb_backup::test {
 
-// A disk whose power can be cut. It is a directory, watched call by call, of which two images are kept: what was
-// written, which is what is there, and what was synced: of a file what it held at its last fsync, of a directory the
-// names it had at its last fsync. (A rename or an exchange is one step, durable when either of its directories was
-// synced after it.)
+// A disk whose power can be cut. It is a directory whose system calls are watched. There are two images of it: what was
+// written, which is the directory itself, and what was synced. The synced image has each file's bytes and each
+// directory's names at its last fsync. (A rename or an exchange is one step. It is durable when one of its two
+// directories was synced after it.)
 class PowerDisk : private CallWatcher {
  public:
-  // What survives of that which was not synced.
+  // What happens to unsynced changes.
   enum class Loss {
-    kAll,     // nothing
-    kRandom,  // of each file a random part, perhaps with zeros behind it; of all changes of names, any
-    kOrdered  // the same for files; of changes of names the first so many, as a journal has them
+    kAll,     // all are lost
+    kRandom,  // a random part of each file stays, perhaps with zeros after it; any changes of names stay
+    kOrdered  // the same for files; the first changes of names stay, as with a journal
   };
 
   explicit PowerDisk(std::string root) : root_(std::move(root)) {}
   ~PowerDisk() override { WatchCalls("", nullptr); }
 
-  // What is there now is taken for durable. From now on, the power goes after so many changes; 0: never.
+  // All current contents count as durable. From now on, the power fails after `cut_after` changes; 0: never.
   void Start(uint64_t cut_after);
-  // The power goes now if it has not: whatever is still asked of the disk fails. Call when nobody uses it any more.
-  // Then the disk is as it is when the power is back.
+  // The power fails now if it has not failed yet, and all later calls to the disk fail. Call it when nothing uses the
+  // disk any more. Afterwards the disk is as it is when the power is back.
   void Restore(Loss loss, Chance& chance);
   bool is_cut() const { return cut_; }
   uint64_t changes() const { return changes_; }
@@ -42,14 +42,14 @@ class PowerDisk : private CallWatcher {
     struct Name {
       Inode directory;
       std::string name;
-      Inode inode;  // 0: it is gone
+      Inode inode;  // 0: the name is gone
     };
     std::vector<Name> names;
   };
   struct File {
     bool is_directory = false;
     std::string synced;
-    std::string written;  // of what is unlinked, or at the end
+    std::string written;  // the written bytes, kept when the file is unlinked or at the end
   };
 
   Verdict Before(const Call& call) override;

@@ -23,7 +23,7 @@ std::string PowerDisk::Contents(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-// What is there at the beginning is on the disk.
+// All contents at the beginning count as synced.
 void PowerDisk::Learn(const std::string& path) {
   const Inode inode = InodeOf(path);
   File& file = files_[inode];
@@ -72,7 +72,7 @@ Verdict PowerDisk::Before(const Call& call) {
   if (cut_) {
     return {.error = call.kind == CallKind::kClose ? 0 : EIO};
   }
-  // Its inode is not found any more afterwards.
+  // The inode cannot be found after the call.
   if (call.kind == CallKind::kDelete) {
     KeepWritten(call.path);
   } else if (call.kind == CallKind::kRename && !call.exchange) {
@@ -194,7 +194,7 @@ void PowerDisk::Restore(Loss loss, Chance& chance) {
   if (loss == Loss::kOrdered && !pending_.empty()) {
     pending_.resize(chance.Below(pending_.size() + 1));
   }
-  const uint64_t one_in = 1 + chance.Below(4);  // 1: all of them
+  const uint64_t one_in = 1 + chance.Below(4);  // 1: all changes are kept
   for (const Change& change : pending_) {
     if (loss == Loss::kOrdered || (loss == Loss::kRandom && (one_in == 1 || !chance.OneIn(one_in)))) {
       Apply(change);

@@ -1,4 +1,5 @@
-// Bit rot: every byte of every meta, every file in every way, and what lies beside them. Called by test/torture/rot.ts.
+// Bit rot: damages every byte of every meta, every file in every way, and files beside them. Called by
+// test/torture/rot.ts.
 
 #include <sys/stat.h>
 
@@ -10,7 +11,7 @@
 namespace rocksdb_backup::test {
 namespace {
 
-// What a directory holds: contents of files, targets of links, directories as "/".
+// The contents of a directory by path: the bytes of a file, the target of a link, "/" for a directory.
 using Tree = std::map<std::string, std::string>;
 
 Tree TreeOf(const std::string& directory) {
@@ -33,7 +34,7 @@ Tree TreeOf(const std::string& directory) {
 
 class Rot : public BackupTest {
  protected:
-  // Three incremental backups and a full one, of a database with a log.
+  // Makes three incremental backups and a full one of a database with a log.
   void SetUp() override {
     BackupTest::SetUp();
     seed_ = Seed();
@@ -64,7 +65,7 @@ class Rot : public BackupTest {
 
   uint64_t Random(uint64_t below) { return chance_.Below(below); }
 
-  // Everything as it was before the damage.
+  // Puts the directory back into its state before the damage.
   void Heal() {
     for (const auto& [name, contents] : TreeOf(directory_)) {
       const auto before = whole_.find(name);
@@ -84,7 +85,7 @@ class Rot : public BackupTest {
     std::filesystem::remove_all(path("target"));
   }
 
-  // Of one damage: what must be true of it right away.
+  // Checks what must be true right after one damage.
   void Look(const std::string& what, const std::string& damaged_file, const std::set<uint32_t>& damaged,
             bool seen_by_sizes) {
     SCOPED_TRACE(what);
@@ -96,7 +97,7 @@ class Rot : public BackupTest {
     for (uint32_t id = 1; id <= 4; ++id) {
       const bool is_damaged = damaged.contains(id);
       if (!is_damaged && !IsFullForm() && Random(3) != 0) {
-        continue;  // in the short form not every healthy backup is read each time
+        continue;  // the short form does not read every healthy backup each time
       }
       for (const bool checksum : {true, false}) {
         const Error error = Verify(*repository_, id, checksum);
@@ -115,7 +116,7 @@ class Rot : public BackupTest {
     }
   }
 
-  // A restore over a database that is there: it fails and the database is as it was, or it gives what was backed up.
+  // A restore over an existing database fails, and the database is unchanged.
   void RestoreFails(const std::string& what, uint32_t id) {
     SCOPED_TRACE(what);
     std::filesystem::create_directory(path("target"));
@@ -134,7 +135,7 @@ class Rot : public BackupTest {
     }
   }
 
-  // What is there, but for what the operation made, is there afterwards. `may_go`: the ids that were to be deleted.
+  // All files from before the operation are still there afterwards. `may_go`: the ids that it was to delete.
   void NothingGoes(const std::string& what, const std::set<uint32_t>& may_go, const std::function<Error()>& operation,
                    bool* done = nullptr) {
     SCOPED_TRACE(what);
@@ -159,7 +160,7 @@ class Rot : public BackupTest {
       }
       if (!goes) {
         EXPECT_TRUE(after.contains(name)) << name << " was deleted, " << error.message();
-        // A link that leads nowhere is no file that is there: the file itself, copied anew, may take its place.
+        // A link to nowhere is not an existing file, so a new copy of the file may replace it.
         const bool healed = after.contains(name) && whole_.contains(name) && after.at(name) == whole_.at(name);
         EXPECT_TRUE(!after.contains(name) || after.at(name) == contents || healed) << name << " was changed";
       }
@@ -171,7 +172,7 @@ class Rot : public BackupTest {
            ReadFile(file) == whole_.at(file.substr(directory_.size() + 1));
   }
 
-  // Creates, deletes, purges and collects after damage, each from the damaged state.
+  // Runs a create, a delete, a purge and a garbage collection, each from the damaged state.
   void Follow(const std::string& what, const std::string& damaged_file, const std::set<uint32_t>& damaged,
               const std::function<void()>& damage) {
     ++followed_;
@@ -190,7 +191,7 @@ class Rot : public BackupTest {
       for (const auto& file : made.files) {
         shares |= directory_ + "/" + file.name == damaged_file;
       }
-      // It may share a file whose bytes changed; it is not called whole then, and what is whole is.
+      // The new backup may share a damaged file. Verify reports it as damaged exactly then.
       EXPECT_EQ(Verify(*repository_, 5, true).ok(), !shares || IsWhole(damaged_file)) << what;
     }
     again();
@@ -204,7 +205,7 @@ class Rot : public BackupTest {
 
   std::shared_ptr<BackupRepository> repository_;
   std::string directory_;
-  std::map<std::string, std::set<uint32_t>> users_;  // which backups have each file
+  std::map<std::string, std::set<uint32_t>> users_;  // the backups that have each file
   Tree whole_;
   Chance chance_;
   uint64_t cases_ = 0;
@@ -331,7 +332,7 @@ TEST_F(Rot, FilesDamagedInEveryWay) {
   Figure("creates after damage that succeeded, and were judged rightly", std::to_string(created_));
 }
 
-// Each bit of the bytes that say which backups share what: the engine takes what the newest says for true.
+// Flips each bit of a shared file's checksum in a meta. The engine trusts the newest meta.
 TEST_F(Rot, ADamagedMetaMakesNoOtherBackupUnusable) {
   const std::string meta = directory_ + "/meta/3";
   const std::string& whole = whole_.at("meta/3");

@@ -1,4 +1,4 @@
-// Everything at once, from eight threads, on two repositories of one directory and two databases.
+// Eight threads run all operations at once, on two repositories of one directory and on two databases.
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ namespace {
 constexpr int kThreads = 8;
 constexpr size_t kPlaces = 2;
 
-// What all threads use, and any of them closes and opens again.
+// An object that all threads use. Any thread may close it and open it again.
 template <class Object>
 class Slot {
  public:
@@ -76,7 +76,7 @@ class Threads : public ScratchTest {
     }
   }
 
-  // What went wrong although it must not.
+  // Counts a result, and reports an error that is not allowed.
   void Report(const std::string& what, const Error& error, const std::set<std::string>& allowed) {
     ++done_[what + (error.ok() ? "" : " " + error.code())];
     if (!error.ok() && !allowed.contains(error.code())) {
@@ -84,7 +84,7 @@ class Threads : public ScratchTest {
     }
   }
 
-  // Counts, from any thread.
+  // Counters for all threads.
   class Counts {
    public:
     std::atomic<int>& operator[](const std::string& what) {
@@ -161,7 +161,7 @@ class Threads : public ScratchTest {
         const auto operation = NewOperation([](const Progress&) {});
         const BackupRepository::Tracked tracked(repository, BackupRepository::Kind::kOther, operation);
         RestoreRequest request;
-        request.allow_other_database = true;  // the directory has backups of both
+        request.allow_other_database = true;  // the directory has backups of both databases
         request.backup_id = chance.OneIn(2) ? 0 : AnyId(*repository, chance);
         request.database_dir = target;
         request.overwrite = true;
@@ -217,13 +217,14 @@ class Threads : public ScratchTest {
     }
   }
 
-  // One closes while the others go on; what they have under way ends or is stopped, and new work waits for the other.
+  // One thread closes the object while the others use it. Running work ends or is stopped. New work waits for the new
+  // object.
   template <class Open, class Object>
   void Reopen(std::array<Slot<Object>, kPlaces>& slots, Chance& chance, Open open, const std::string& what) {
     const size_t place = chance.Below(kPlaces);
     const auto taken = slots[place].Take();
     if (taken == nullptr) {
-      return;  // another thread does
+      return;  // another thread reopens it
     }
     Close(taken);
     Report(what, open(place), {});
@@ -276,7 +277,7 @@ TEST_F(Threads, CreateStopListVerifyRestoreDeleteCloseAndOpenAtOnce) {
   std::vector<uint32_t> corrupt;
   EXPECT_GOOD(repository->CorruptIds(&corrupt));
   EXPECT_TRUE(corrupt.empty());
-  // Nothing is left of what was stopped, and nobody holds a lock.
+  // Stopped operations leave no file, and nothing holds a lock.
   EXPECT_GOOD(repository->CollectGarbage(false));
   for (const auto& slot : {&repositories_[0], &repositories_[1]}) {
     Close(slot->Take());

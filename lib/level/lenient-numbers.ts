@@ -11,10 +11,10 @@ const LEAST = {
 };
 
 /** The names of these options. */
-export type DoorNumber = keyof typeof LEAST;
+export type LenientNumber = keyof typeof LEAST;
 
 /** Whether an option is one of them. */
-export function isDoorNumber(name: string): name is DoorNumber {
+export function isLenientNumber(name: string): name is LenientNumber {
   return Object.hasOwn(LEAST, name);
 }
 
@@ -22,9 +22,9 @@ export function isDoorNumber(name: string): name is DoorNumber {
  * Converts these options as both packages do. A value that is not a number is ignored. A value that is too small becomes the smallest
  * possible one. -1 for open files means all of them, as in RocksDB.
  */
-export function doorNumbersOf(given: { [name in DoorNumber]?: unknown }): { [name in DoorNumber]?: number } {
-  const numbers: { [name in DoorNumber]?: number } = {};
-  for (const name of Object.keys(LEAST) as DoorNumber[]) {
+export function lenientNumbersOf(given: { [name in LenientNumber]?: unknown }): { [name in LenientNumber]?: number } {
+  const numbers: { [name in LenientNumber]?: number } = {};
+  for (const name of Object.keys(LEAST) as LenientNumber[]) {
     const value = given[name];
     if (typeof value === 'number') {
       const isAll = name === 'maxOpenFiles' && value === -1;
