@@ -307,36 +307,55 @@ Error RestoreTarget::ReturnOthersFiles(const std::string& from, const std::strin
 // The directory itself stays. The old files move out, CURRENT first; then the new files move in, CURRENT last. So a
 // mixture of old and new files can never be opened.
 Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
-  const std::string& target = directory->target;
-  const std::string& staged = directory->staged;
-  const std::string wal = is_database && !wal_inside_.empty() ? "/" + wal_inside_ : "";
-  const std::string keep = PlaceToKeep(*directory, is_database);
-  directory->replaced = keep.empty() ? staged + kReplacedMark : keep;
-  for (const std::string& needed : {directory->replaced + wal, target + wal}) {
+  FilesToMove files;
+  files.wal = is_database && !wal_inside_.empty() ? "/" + wal_inside_ : "";
+  files.keep = PlaceToKeep(*directory, is_database);
+  directory->replaced = files.keep.empty() ? directory->staged + kReplacedMark : files.keep;
+  if (Error error = MakePlaceForReplaced(*directory, files); !error.ok()) {
+    return error;
+  }
+  if (Error error = ListOldFiles(*directory, is_database, &files); !error.ok()) {
+    return error;
+  }
+  if (Error error = ListNewFiles(*directory, &files); !error.ok()) {
+    return error;
+  }
+  if (Error error = MoveOut(*directory, files); !error.ok()) {
+    return error;
+  }
+  if (Error error = MoveIn(*directory, files); !error.ok()) {
+    return error;
+  }
+  if (!files.keep.empty()) {
+    directory->replaced.clear();
+    directory->kept = files.keep;
+  }
+  return Error();
+}
+
+Error RestoreTarget::MakePlaceForReplaced(const Directory& directory, const FilesToMove& files) {
+  for (const std::string& needed : {directory.replaced + files.wal, directory.target + files.wal}) {
     if (Error error = CreateDirectories(needed); !error.ok()) {
       return error;
     }
   }
-  if (struct stat was = {}; stat(target.c_str(), &was) == 0) {
-    (void)chmod(directory->replaced.c_str(), was.st_mode & 07777);  // no more permissions than the database had
+  if (struct stat was = {}; stat(directory.target.c_str(), &was) == 0) {
+    (void)chmod(directory.replaced.c_str(), was.st_mode & 07777);  // no more permissions than the database had
   }
-  std::vector<std::string> old_names;
-  std::vector<std::string> new_names;
+  return Error();
+}
+
+Error RestoreTarget::ListOldFiles(const Directory& directory, bool is_database, FilesToMove* files) {
+  const std::string& target = directory.target;
   std::vector<std::string> names;
-  if (!wal.empty()) {
-    if (Error error = ListNames(target + wal, &names); !error.ok()) {
+  if (!files->wal.empty()) {
+    if (Error error = ListNames(target + files->wal, &names); !error.ok()) {
       return error;
     }
     for (const auto& name : names) {
-      if (BelongsToLogs(target + wal, name)) {
-        old_names.push_back(wal + "/" + name);
+      if (BelongsToLogs(target + files->wal, name)) {
+        files->old_names.push_back(files->wal + "/" + name);
       }
-    }
-    if (Error error = ListNames(staged + wal, &names); !error.ok()) {
-      return error;
-    }
-    for (const auto& name : names) {
-      new_names.push_back(wal + "/" + name);
     }
   }
   if (Error error = ListNames(target, &names); !error.ok()) {
@@ -344,7 +363,7 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
   }
   for (const auto& name : names) {
     if (is_database ? BelongsToDatabase(target, name) : BelongsToLogs(target, name)) {
-      old_names.push_back("/" + name);
+      files->old_names.push_back("/" + name);
     }
   }
   // CURRENT goes first. The others go by number, and the archive last: so after a crash, what is left is recognized as
@@ -352,49 +371,67 @@ Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
   const auto rank = [&](const std::string& name) {
     return name == "/CURRENT" ? 0 : IsDirectory(target + name) ? UINT64_MAX : 1 + NumberIn(NameOf(name));
   };
-  std::stable_sort(old_names.begin(), old_names.end(),
+  std::stable_sort(files->old_names.begin(), files->old_names.end(),
                    [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
-  if (Error error = ListNames(staged, &names); !error.ok()) {
+  return Error();
+}
+
+Error RestoreTarget::ListNewFiles(const Directory& directory, FilesToMove* files) {
+  std::vector<std::string> names;
+  if (!files->wal.empty()) {
+    if (Error error = ListNames(directory.staged + files->wal, &names); !error.ok()) {
+      return error;
+    }
+    for (const auto& name : names) {
+      files->new_names.push_back(files->wal + "/" + name);
+    }
+  }
+  if (Error error = ListNames(directory.staged, &names); !error.ok()) {
     return error;
   }
   for (const auto& name : names) {
-    if (wal.empty() || name != FirstPart(wal_inside_)) {
-      new_names.insert(name == "CURRENT" ? new_names.end() : new_names.begin(), "/" + name);
+    if (files->wal.empty() || name != FirstPart(wal_inside_)) {
+      files->new_names.insert(name == "CURRENT" ? files->new_names.end() : files->new_names.begin(), "/" + name);
     }
   }
-  for (const auto& name : old_names) {
-    if (Error error = Rename(target + name, directory->replaced + name); !error.ok()) {
+  return Error();
+}
+
+Error RestoreTarget::MoveOut(const Directory& directory, const FilesToMove& files) {
+  for (const auto& name : files.old_names) {
+    if (Error error = Rename(directory.target + name, directory.replaced + name); !error.ok()) {
       return error;
     }
     if (name == "/CURRENT") {
       // CURRENT must be out for good before anything that it needs moves out.
-      if (Error error = Sync(target); !error.ok()) {
+      if (Error error = Sync(directory.target); !error.ok()) {
         return error;
       }
     }
   }
-  if (!keep.empty()) {
-    for (const std::string& synced : {keep + wal, keep, ParentOf(keep)}) {
-      if (Error error = Sync(synced); !error.ok()) {
-        return error;
-      }
+  if (files.keep.empty()) {
+    return Error();
+  }
+  for (const std::string& synced : {files.keep + files.wal, files.keep, ParentOf(files.keep)}) {
+    if (Error error = Sync(synced); !error.ok()) {
+      return error;
     }
   }
-  for (const auto& name : new_names) {
+  return Error();
+}
+
+Error RestoreTarget::MoveIn(const Directory& directory, const FilesToMove& files) {
+  for (const auto& name : files.new_names) {
     if (name == "/CURRENT") {
-      for (const std::string& synced : {target + wal, target}) {
+      for (const std::string& synced : {directory.target + files.wal, directory.target}) {
         if (Error error = Sync(synced); !error.ok()) {
           return error;
         }
       }
     }
-    if (Error error = Rename(staged + name, target + name); !error.ok()) {
+    if (Error error = Rename(directory.staged + name, directory.target + name); !error.ok()) {
       return error;
     }
-  }
-  if (!keep.empty()) {
-    directory->replaced.clear();
-    directory->kept = keep;
   }
   return Error();
 }

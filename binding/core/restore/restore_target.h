@@ -92,6 +92,14 @@ class RestoreTarget {
     bool exchange;
   };
 
+  // What moves if files are moved one by one. Names begin with a slash.
+  struct FilesToMove {
+    std::string wal;                     // the directory of logs inside the database's, or empty
+    std::string keep;                    // where the replaced files are kept, or empty
+    std::vector<std::string> old_names;  // out of the target, in this order
+    std::vector<std::string> new_names;  // into the target, in this order: CURRENT last
+  };
+
   Error PrepareDirectory(const std::string& path, const std::string& backup_dir, Directory* directory);
   Error CheckContents();
   Error CheckLogs() const;
@@ -108,6 +116,11 @@ class RestoreTarget {
   Error Place(Directory* directory, bool is_database);
   Error PlaceWhole(Directory* directory, bool is_database);
   Error PlaceFiles(Directory* directory, bool is_database);
+  Error MakePlaceForReplaced(const Directory& directory, const FilesToMove& files);
+  Error ListOldFiles(const Directory& directory, bool is_database, FilesToMove* files);
+  Error ListNewFiles(const Directory& directory, FilesToMove* files);
+  Error MoveOut(const Directory& directory, const FilesToMove& files);
+  Error MoveIn(const Directory& directory, const FilesToMove& files);
   Error ReturnOthersFiles(const std::string& from, const std::string& to, bool is_database,
                           const std::string& wal_inside);
   Error Rename(const std::string& from, const std::string& to);
