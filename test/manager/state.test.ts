@@ -360,6 +360,7 @@ t.test('what is no file, or has no end, is not read', { skip: process.platform =
   const lay = [
     () => execFileSync('mkfifo', [file]),
     () => symlinkSync('/dev/zero', file),
+    () => symlinkSync(join(path, 'away'), file),
     () => mkdirSync(file),
     () => {
       writeFileSync(file, '');

@@ -19,7 +19,6 @@ using rocksdb::FileOptions;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
-constexpr const char* kTemporaryName = ".rocksdb-backup.files.tmp";
 constexpr std::string_view kFormat = "rocksdb-backup files 1";
 constexpr size_t kMaxTold = 20;
 constexpr int64_t kReadBytes = 64 << 10;
@@ -240,7 +239,7 @@ IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const Ba
     record.files.push_back({file.relative_filename, file.size, checksums[file.relative_filename]});
   }
   const std::string directory = DirectoryOf(settings, id);
-  const std::string temporary = directory + "/" + kTemporaryName;
+  const std::string temporary = directory + "/" + kTemporaryRecordName;
   const bool sync = settings.engine.sync;
   IOStatus status = WriteAll(*storage, temporary, Format(id, record), sync);
   if (status.ok()) {
@@ -279,7 +278,7 @@ uint64_t MetaSize(const EngineSettings& settings, uint32_t id) {
 void RemoveBackupRecord(const EngineSettings& settings, uint32_t id) {
   const auto storage = settings.files();
   // If a file cannot be removed, it is removed with the directory. That costs a look through all directories.
-  for (const char* name : {kRecordName, kTemporaryName}) {
+  for (const char* name : {kRecordName, kTemporaryRecordName}) {
     storage->DeleteFile(DirectoryOf(settings, id) + "/" + name, IOOptions(), nullptr).PermitUncheckedError();
   }
 }
@@ -291,7 +290,7 @@ void RemoveTemporaryRecords(const EngineSettings& settings) {
   for (const std::string& name : directories) {
     if (const uint32_t id = BackupIdOf(name); id != 0) {
       // Best effort: the file is small, belongs to nobody, and goes with its backup at the latest.
-      storage->DeleteFile(DirectoryOf(settings, id) + "/" + kTemporaryName, IOOptions(), nullptr)
+      storage->DeleteFile(DirectoryOf(settings, id) + "/" + kTemporaryRecordName, IOOptions(), nullptr)
           .PermitUncheckedError();
     }
   }

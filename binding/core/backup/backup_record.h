@@ -27,6 +27,8 @@ struct RecordedFile {
 };
 
 inline constexpr const char* kRecordName = "rocksdb-backup.files";
+// The record while it is written.
+inline constexpr const char* kTemporaryRecordName = ".rocksdb-backup.files.tmp";
 
 struct BackupRecord {
   BackupOrigin origin;

@@ -33,13 +33,15 @@ Error FindGarbage(const EngineSettings& settings, const std::vector<BackupDescri
                   std::vector<GarbageFile>* garbage) {
   const auto files = settings.files();
   std::unordered_set<std::string> known;
+  std::unordered_set<std::string> ids;
   for (const BackupDescription& backup : backups) {
-    known.insert("private/" + std::to_string(backup.id) + "/" + kRecordName);
+    ids.insert(std::to_string(backup.id));
     for (const BackupFile& file : backup.files) {
       known.insert(file.name);
     }
   }
   std::vector<std::string> directories(std::begin(kSharedParts), std::end(kSharedParts));
+  std::vector<GarbageFile> listed;
   std::vector<std::string> of_backups;
   const rocksdb::IOStatus status =
       files->GetChildren(PrivateDirectory(settings.root()), rocksdb::IOOptions(), &of_backups, nullptr);
@@ -47,11 +49,17 @@ Error FindGarbage(const EngineSettings& settings, const std::vector<BackupDescri
     return Error::From(status, "listing " + settings.name() + "/private").With("path", settings.name() + "/private");
   }
   for (const std::string& name : of_backups) {
-    if (IsPrivateName(name)) {
+    // In the directory of a backup that exists, nothing is deleted but half of a record.
+    if (ids.contains(name)) {
+      const std::string half = "private/" + name + "/" + kTemporaryRecordName;
+      uint64_t size = 0;
+      if (files->GetFileSize(settings.root() + "/" + half, rocksdb::IOOptions(), &size, nullptr).ok()) {
+        listed.push_back({half, size});
+      }
+    } else if (IsPrivateName(name)) {
       directories.push_back("private/" + name);
     }
   }
-  std::vector<GarbageFile> listed;
   for (const std::string& directory : directories) {
     if (Error error = ListFiles(settings, *files, directory, &listed); !error.ok()) {
       return error;

@@ -107,10 +107,12 @@ Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read
   read->reset();
   const OpenFile file(path, O_RDONLY | O_NONBLOCK);
   if (!file.is_open()) {
-    if (IsNothingThere(errno)) {
-      return Error();
-    }
     const int number = errno;
+    if (IsNothingThere(number)) {
+      // A link to a disk that is not there at the moment is a file that cannot be read.
+      struct stat link = {};
+      return lstat(path.c_str(), &link) == 0 ? Unreadable(path, "it is a link that leads nowhere") : Error();
+    }
     const std::string denial = number == EACCES ? Denial(path) : "";
     return Unreadable(path, denial.empty() ? SystemText(number) : denial);
   }

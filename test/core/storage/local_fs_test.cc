@@ -277,6 +277,7 @@ TEST_F(LocalFileSystemTest, AFolderOfSomebodyElseEndsNoListingAndIsNoGarbage) {
     WriteFile(backups_ + "/" + part + "/@eaDir/thumbs", "mine");
   }
   WriteFile(backups_ + "/private/.DS_Store", "mine");
+  WriteFile(backups_ + "/private/2/.DS_Store", "mine");
   WriteFile(backups_ + "/shared_checksum/000099_s1_5.sst", "stray");
   ASSERT_EQ(mkfifo((backups_ + "/shared_checksum/fifo").c_str(), 0600), 0);
   std::filesystem::create_symlink(path("outside/CURRENT"), backups_ + "/shared_checksum/link");

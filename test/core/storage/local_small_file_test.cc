@@ -168,5 +168,19 @@ TEST_F(LocalSmallFileTest, OnlyAPlainFileIsReadAndWhatLiesInTheWayOfTheNewOneIsN
   EXPECT_CODE(storage().ReadSmall("directory", &file), "STATE_UNREADABLE");
 }
 
+// The disk that it leads to may only be away. If it counted as missing, pinned backups would be deleted.
+TEST_F(LocalSmallFileTest, ALinkThatLeadsNowhereIsNotAMissingFile) {
+  std::filesystem::rename(path("state"), path("elsewhere"));
+  std::filesystem::create_symlink(path("elsewhere"), path("state"));
+  EXPECT_EQ(Text(), kOld);
+  std::filesystem::rename(path("elsewhere"), path("away"));
+  std::optional<SmallFile> file;
+  EXPECT_CODE(storage().ReadSmall("state", &file), "STATE_UNREADABLE");
+  std::string version;
+  EXPECT_CODE(storage().ReplaceSmall("state", std::nullopt, kNew, &version), "STATE_UNREADABLE");
+  std::filesystem::rename(path("away"), path("elsewhere"));
+  EXPECT_EQ(Text(), kOld);
+}
+
 }  // namespace
 }  // namespace rocksdb_backup::test
