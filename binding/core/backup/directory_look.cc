@@ -24,6 +24,7 @@
 #include "core/backup/database_identity.h"
 #include "core/backup/meta_file.h"
 #include "core/base/checksum.h"
+#include "core/base/descriptor.h"
 #include "core/base/paths.h"
 
 namespace rocksdb_backup {
@@ -40,26 +41,6 @@ constexpr size_t kTasksPerThread = 32;
 constexpr size_t kSpareNames = 10'000;
 // How coarse the clock of a file system may be: two seconds on FAT. On a network it is the server's own clock.
 constexpr std::time_t kClockSeconds = 3;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) {
-      close(fd_);
-    }
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  Descriptor& operator=(Descriptor&&) = delete;
-  bool ok() const { return fd_ >= 0; }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 // Tells whether a file is still what it was.
 struct Stamp {
@@ -100,7 +81,7 @@ bool ForEachName(Descriptor directory, Found found) {
   if (opened == nullptr) {
     return false;
   }
-  (void)directory.release();
+  (void)directory.Release();
   const std::unique_ptr<DIR, int (*)(DIR*)> closing(opened, &closedir);
   for (;;) {
     errno = 0;
@@ -148,15 +129,8 @@ bool ReadWhole(int parent, const std::string& name, size_t max_bytes, std::strin
     return false;
   }
   text->resize(static_cast<size_t>(before.st_size));
-  for (size_t at = 0; at < text->size();) {
-    const ssize_t got = read(file.get(), text->data() + at, text->size() - at);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got <= 0) {
-      return false;
-    }
-    at += static_cast<size_t>(got);
+  if (ReadFully(file, text->data(), text->size()) != before.st_size) {
+    return false;
   }
   struct stat after = {};
   *stamp = StampOf(before);
@@ -285,7 +259,7 @@ PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::ti
     }
   }
   Picture::SharedFiles shared;
-  for (const char* const name : {"shared", "shared_checksum"}) {
+  for (const char* const name : kSharedParts) {
     const std::string prefix = std::string(name) + "/";
     if (!good || !ForEachFile(directory.get(), name, [&](const char* file, const Stamp& stamp) {
           shared.emplace_back(prefix + file, stamp.size);

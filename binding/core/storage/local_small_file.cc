@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/checksum.h"
+#include "core/base/descriptor.h"
 #include "core/base/paths.h"
 #include "core/storage/directories.h"
 
@@ -19,22 +20,9 @@ namespace {
 // Far more than any file that is kept beside backups has.
 constexpr off_t kMostBytes = off_t{64} << 20;
 
-class OpenFile {
- public:
-  OpenFile(const std::string& path, int flags) : fd_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
-  ~OpenFile() { Close(); }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  bool is_open() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
-  bool Close() {
-    const int fd = std::exchange(fd_, -1);
-    return fd < 0 || close(fd) == 0;
-  }
-
- private:
-  int fd_;
-};
+Descriptor OpenAt(const std::string& path, int flags) {
+  return Descriptor(open(path.c_str(), flags | O_CLOEXEC, 0666));
+}
 
 std::string SystemText(int number) { return std::generic_category().message(number); }
 
@@ -81,9 +69,9 @@ bool WriteAllBytes(int fd, const std::string& text) {
 // or a FIFO.
 int WriteNew(const std::string& path, const std::string& text) {
   unlink(path.c_str());
-  OpenFile file(path, O_WRONLY | O_CREAT | O_EXCL);
+  Descriptor file = OpenAt(path, O_WRONLY | O_CREAT | O_EXCL);
   struct stat written = {};
-  if (!file.is_open() || !WriteAllBytes(file.fd(), text) || fsync(file.fd()) != 0 || fstat(file.fd(), &written) != 0) {
+  if (!file.ok() || !WriteAllBytes(file.get(), text) || fsync(file.get()) != 0 || fstat(file.get(), &written) != 0) {
     return errno;
   }
   if (static_cast<size_t>(written.st_size) != text.size()) {
@@ -94,8 +82,8 @@ int WriteNew(const std::string& path, const std::string& text) {
 
 // Some file systems have no fsync for directories. They keep renames in order by themselves.
 int SyncNamesIn(const std::string& directory) {
-  const OpenFile opened(directory, O_RDONLY | O_DIRECTORY);
-  return (opened.is_open() && fsync(opened.fd()) == 0) || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
+  const Descriptor opened = OpenAt(directory, O_RDONLY | O_DIRECTORY);
+  return (opened.ok() && fsync(opened.get()) == 0) || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
 }
 
 }  // namespace
@@ -105,8 +93,8 @@ int SyncNamesIn(const std::string& directory) {
 // has.
 Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read) {
   read->reset();
-  const OpenFile file(path, O_RDONLY | O_NONBLOCK);
-  if (!file.is_open()) {
+  const Descriptor file = OpenAt(path, O_RDONLY | O_NONBLOCK);
+  if (!file.ok()) {
     const int number = errno;
     if (IsNothingThere(number)) {
       // A link to a disk that is not there at the moment is a file that cannot be read.
@@ -117,7 +105,7 @@ Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read
     return Unreadable(path, denial.empty() ? SystemText(number) : denial);
   }
   struct stat found = {};
-  if (fstat(file.fd(), &found) != 0) {
+  if (fstat(file.get(), &found) != 0) {
     return Unreadable(path, SystemText(errno));
   }
   if (!S_ISREG(found.st_mode)) {
@@ -127,19 +115,13 @@ Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read
     return Unreadable(path, "it has " + std::to_string(found.st_size) + " bytes, which is too much");
   }
   std::string text(static_cast<size_t>(found.st_size), '\0');
-  for (size_t at = 0; at < text.size();) {
-    const ssize_t got = pread(file.fd(), text.data() + at, text.size() - at, static_cast<off_t>(at));
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      return Unreadable(path, SystemText(errno));
-    }
-    if (got == 0) {
-      return Unreadable(
-          path, "only " + std::to_string(at) + " of its " + std::to_string(text.size()) + " bytes could be read");
-    }
-    at += static_cast<size_t>(got);
+  const ssize_t got = ReadFully(file, text.data(), text.size());
+  if (got < 0) {
+    return Unreadable(path, SystemText(errno));
+  }
+  if (got < found.st_size) {
+    return Unreadable(
+        path, "only " + std::to_string(got) + " of its " + std::to_string(text.size()) + " bytes could be read");
   }
   std::string version = VersionOf(text);
   *read = SmallFile{std::move(text), std::move(version)};
