@@ -141,9 +141,7 @@ constexpr int kOpenAttempts = 10;
 
 std::shared_ptr<BackupEngineSession> BackupEngineSession::Of(const EngineSettings& settings,
                                                              std::shared_ptr<const DirectoryPicture> picture) {
-  std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
-  session->settings_ = settings;
-  session->files_ = settings.files();
+  std::shared_ptr<BackupEngineSession> session(new BackupEngineSession(settings));
   session->ids_ = picture->ids();
   session->picture_ = std::move(picture);
   return session;
@@ -165,13 +163,10 @@ bool BackupEngineSession::HasRead(size_t backups, uint32_t id) {
 
 Error BackupEngineSession::Open(const EngineSettings& settings, const SessionRequest& request,
                                 std::shared_ptr<BackupEngineSession>* result) {
-  std::shared_ptr<BackupEngineSession> session(new BackupEngineSession);
-  if (request.picture != nullptr) {
-    session = Of(settings, request.picture);
-  }
-  session->settings_ = settings;
-  session->layers_ = MakeLayers(*settings.storage, request);
-  session->files_ = settings.files();
+  std::shared_ptr<BackupEngineSession> session(
+      request.picture != nullptr ? Of(settings, request.picture)
+                                 : std::shared_ptr<BackupEngineSession>(new BackupEngineSession(settings)));
+  session->layers_ = MakeLayers(session->files_, settings.root(), request);
   session->database_fs_ =
       std::make_shared<ObservedFileSystem>(request.database_fs, request.operation, request.count_database);
   session->backup_env_ = rocksdb::NewCompositeEnv(session->layers_.observed);

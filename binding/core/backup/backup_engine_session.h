@@ -111,7 +111,7 @@ class BackupEngineSession {
   std::string DatabaseOf(uint32_t id);
 
  private:
-  BackupEngineSession() = default;
+  explicit BackupEngineSession(const EngineSettings& settings) : settings_(settings), files_(settings.files()) {}
   static rocksdb::BackupEngineReadOnlyBase& upcast(rocksdb::BackupEngineReadOnlyBase& engine) { return engine; }
   rocksdb::BackupEngineOptions OptionsFor(const SessionRequest& request) const;
   rocksdb::IOStatus OpenEngine(const SessionRequest& request);

@@ -4,25 +4,26 @@
 
 namespace rocksdb_backup {
 
-EngineLayers MakeLayers(const Storage& storage, const SessionRequest& request) {
+EngineLayers MakeLayers(const std::shared_ptr<rocksdb::FileSystem>& files, const std::string& root,
+                        const SessionRequest& request) {
   using Count = ObservedFileSystem::Count;
   using Others = CondensedFileSystem::Others;
   const bool reads = request.purpose == Purpose::kRead;
   EngineLayers layers;
   // A backup that cannot be read at the moment must not prevent a new one; the files of such a backup are protected.
   const bool tolerant = request.purpose != Purpose::kDelete && request.picture == nullptr;
-  layers.tolerant = std::make_shared<TolerantFileSystem>(storage.files(), storage.root(),
-                                                         tolerant ? Tolerance::kOtherBackups : Tolerance::kNone);
+  layers.tolerant =
+      std::make_shared<TolerantFileSystem>(files, root, tolerant ? Tolerance::kOtherBackups : Tolerance::kNone);
   std::shared_ptr<rocksdb::FileSystem> top = layers.tolerant;
   if (!reads) {
     top = layers.protected_fs = std::make_shared<ProtectedFileSystem>(
-        std::make_shared<ParallelDeletes>(top, request.operation), request.operation, storage.root());
+        std::make_shared<ParallelDeletes>(top, request.operation), request.operation, root);
   }
   if (request.picture != nullptr) {
-    top = std::make_shared<CondensedFileSystem>(top, storage.root(), request.picture, request.ids,
+    top = std::make_shared<CondensedFileSystem>(top, root, request.picture, request.ids,
                                                 reads ? Others::kNothing : Others::kAsOne);
   } else {
-    top = layers.catalog = std::make_shared<MetaCatalog>(top, storage.root());
+    top = layers.catalog = std::make_shared<MetaCatalog>(top, root);
   }
   layers.observed = std::make_shared<ObservedFileSystem>(
       top, request.operation, reads ? request.count_backup : Count::kWrites, request.observer);

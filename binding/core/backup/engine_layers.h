@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/backup/condensed_fs.h"
@@ -10,7 +11,6 @@
 #include "core/base/operation.h"
 #include "core/storage/observed_fs.h"
 #include "core/storage/protected_fs.h"
-#include "core/storage/storage.h"
 
 namespace rocksdb_backup {
 
@@ -39,7 +39,7 @@ struct SessionRequest {
 
 // The file systems between a BackupEngine and the files of its repository, from below:
 //
-//   storage.files()     the files themselves; while a writer works, under its lock (core/storage/locked_fs.h)
+//   files               those of the storage; while a writer works, under its lock (core/storage/locked_fs.h)
 //   TolerantFileSystem  a problem with one backup is none of the others
 //   ParallelDeletes     kCreate, kDelete: the clean-up after a failure is fast
 //   ProtectedFileSystem kCreate, kDelete: the clean-up deletes nothing of an unreadable backup; the point of no return
@@ -53,6 +53,8 @@ struct EngineLayers {
   std::shared_ptr<ObservedFileSystem> observed;       // the top
 };
 
-EngineLayers MakeLayers(const Storage& storage, const SessionRequest& request);
+// `files` are those of the repository, which is at `root` in them.
+EngineLayers MakeLayers(const std::shared_ptr<rocksdb::FileSystem>& files, const std::string& root,
+                        const SessionRequest& request);
 
 }  // namespace rocksdb_backup

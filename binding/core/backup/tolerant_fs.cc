@@ -58,8 +58,6 @@ IOStatus TolerantFileSystem::OfOneBackup(const std::string& path, IOStatus statu
   return IOStatus::Corruption(Worded(status));
 }
 
-bool TolerantFileSystem::IsShared(const std::string& clean) const { return IsSharedDirectory(root_, clean); }
-
 void TolerantFileSystem::NoteUnseen(const std::string& path, const IOStatus& status) {
   if ((status.IsIOError() && !status.IsPathNotFound()) || status.IsCorruption()) {
     const std::lock_guard lock(mutex_);
@@ -117,7 +115,7 @@ IOStatus TolerantFileSystem::GetChildren(const std::string& path, const IOOption
                                          std::vector<std::string>* children, IODebugContext* debug) {
   const std::string clean = CleanPath(path);
   IOStatus status = FileSystemWrapper::GetChildren(path, options, children, debug);
-  if (tolerates() && status.IsIOError() && IsShared(clean)) {
+  if (tolerates() && status.IsIOError() && IsSharedDirectory(root_, clean)) {
     // This concerns only the backups that have files there.
     NoteUnseen(path, status);
     children->clear();

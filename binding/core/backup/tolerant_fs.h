@@ -59,7 +59,6 @@ class TolerantFileSystem : public rocksdb::FileSystemWrapper {
   // Whether the path is the directory or the meta file of one backup. No other backup depends on it.
   bool IsOneBackups(const std::string& clean) const;
   rocksdb::IOStatus OfOneBackup(const std::string& path, rocksdb::IOStatus status) const;
-  bool IsShared(const std::string& clean) const;
   void NoteUnseen(const std::string& path, const rocksdb::IOStatus& status);
 
   const std::string root_;
