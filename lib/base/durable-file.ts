@@ -1,15 +1,11 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** The file has its new contents, but it was not possible to make them last: after a power cut the file may have its old contents. */
-export class NotDurable extends Error {}
-
 /**
  * Replaces the contents of a file. A reader finds either the old contents or the new ones, never a mixture, also after a power cut. The
- * steps: write a temporary file beside it, sync that file to the disk, rename it over the old file, and sync the directory. `beforeRename`
- * may move the old file away.
+ * steps: write a temporary file beside it, sync that file to the disk, rename it over the old file, and sync the directory.
  */
-export async function writeDurably(path: string, contents: string, beforeRename?: () => Promise<void>): Promise<void> {
+export async function writeDurably(path: string, contents: string): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
     // Do not open what lies there: it may be a link that leads elsewhere, or a FIFO.
@@ -22,15 +18,12 @@ export async function writeDurably(path: string, contents: string, beforeRename?
         throw new Error(`${temporary} has ${size} bytes, and ${length} were written`);
       }
     });
-    await beforeRename?.();
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
-  await syncDirectory(dirname(path)).catch((cause: Error) => {
-    throw new NotDurable(cause.message, { cause });
-  });
+  await syncDirectory(dirname(path));
 }
 
 /** Syncs the names in a directory to the disk, where the operating system can do that. */
