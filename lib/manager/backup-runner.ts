@@ -15,7 +15,7 @@ import {
   isSameContent,
 } from './database-content.js';
 import { isBad } from './last-good.js';
-import { type OpenEngine, takeTurn } from './manager-engines.js';
+import { takeTurn } from './manager-engines.js';
 import { type BackupContext, type ManagedOperation, type SuccessfulOutcome, warn } from './manager-events.js';
 import type { ManagerParts } from './manager-parts.js';
 import { count } from './manager-state.js';
@@ -113,15 +113,15 @@ export class BackupRunner {
 
   async #attempt(context: BackupContext, asked: Job['kind']): Promise<SuccessfulOutcome> {
     const { settings, clock } = this.#parts;
-    const opened = await this.#prepare(context, asked);
-    const made = await this.#createUnlessCurrent(opened, context);
+    const engine = await this.#prepare(context, asked);
+    const made = await this.#createUnlessCurrent(engine, context);
     if ('newest' in made) {
       return { ok: true, result: undefined, unchanged: { ...context, newest: made.newest } };
     }
     const { info, bytesCopied } = made;
     context.kind = info.kind;
     if (settings.verify !== false) {
-      await this.#verify(opened.engine, info, settings.verify, context);
+      await this.#verify(engine, info, settings.verify, context);
     }
     await this.#remember(made);
     const durationMs = Math.round(clock.monotonic() - this.#started);
@@ -129,32 +129,32 @@ export class BackupRunner {
   }
 
   /** Opens the engine, chooses the kind, and calls the `before` hook. */
-  async #prepare(context: BackupContext, asked: Job['kind']): Promise<OpenEngine> {
+  async #prepare(context: BackupContext, asked: Job['kind']): Promise<BackupEngine> {
     const { engines, settings } = this.#parts;
     this.#activity.enter('before', context);
-    const opened = await stepOf('open', engines.open());
-    context.location = opened.location;
-    context.kind = await this.#chooseKind(opened, asked);
+    const engine = await stepOf('open', engines.open());
+    context.location = engine.location;
+    context.kind = await this.#chooseKind(engine, asked);
     if (!this.#prepared) {
       await callHook(() => settings.before?.(context));
       this.#prepared = true;
     }
-    return opened;
+    return engine;
   }
 
   /** Creates a backup. If it may be left out and the newest one has everything, returns that one instead. */
-  async #createUnlessCurrent(opened: OpenEngine, context: BackupContext): Promise<Created | { newest: BackupInfo }> {
+  async #createUnlessCurrent(engine: BackupEngine, context: BackupContext): Promise<Created | { newest: BackupInfo }> {
     const { settings, database } = this.#parts;
     const { db, release } = await stepOf('open', database.acquire());
     try {
       this.#changes.begun();
       const content = await contentToBackUp(db, settings.create.flushBeforeBackup ?? true);
-      const newest = this.#job.mayBeLeftOut ? await this.#newestIfCurrent(opened, content, context) : undefined;
+      const newest = this.#job.mayBeLeftOut ? await this.#newestIfCurrent(engine, content, context) : undefined;
       if (newest !== undefined) {
         return { newest };
       }
       const metadata = await callHook(() => settings.metadata?.());
-      return await takeTurn(opened.engine.storage, () => this.#create(opened, db, content, context, metadata));
+      return await takeTurn(engine.storage, () => this.#create(engine, db, content, context, metadata));
     } finally {
       await release();
     }
@@ -175,7 +175,7 @@ export class BackupRunner {
    * Returns the newest backup if it contains exactly what the database contains now, and if it is intact as far as names and sizes show.
    */
   async #newestIfCurrent(
-    { engine }: OpenEngine,
+    engine: BackupEngine,
     content: DatabaseContent | undefined,
     context: BackupContext,
   ): Promise<BackupInfo | undefined> {
@@ -202,7 +202,7 @@ export class BackupRunner {
   }
 
   async #create(
-    opened: OpenEngine,
+    engine: BackupEngine,
     db: Database | DatabaseSource,
     content: DatabaseContent | undefined,
     context: BackupContext,
@@ -216,7 +216,7 @@ export class BackupRunner {
     reports.tell('start', context);
     this.#changes.begun();
     const info = await recorded(this.#parts, entry, async ({ note }) => {
-      const made = await opened.engine.createBackup(db, {
+      const made = await engine.createBackup(db, {
         // Data in memory is also in the log, and every backup copies the log again.
         flushBeforeBackup: true,
         ...settings.create,
@@ -258,19 +258,18 @@ export class BackupRunner {
   }
 
   /** Decides the kind of backup. A full one is made if it is due, and while any backup has a damaged file that others could share. */
-  async #chooseKind(opened: OpenEngine, asked: Job['kind']): Promise<BackupKind> {
+  async #chooseKind(engine: BackupEngine, asked: Job['kind']): Promise<BackupKind> {
     if (asked === 'full') {
       return 'full';
     }
     const { settings, state, database } = this.#parts;
-    if ((await mayShare(state, opened.engine)).spreads) {
+    if ((await mayShare(state, engine)).spreads) {
       return 'full';
     }
     if (settings.fullEvery === 0 || asked === 'incremental') {
       return 'incremental';
     }
-    const incrementals =
-      state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(opened.engine, database.identity));
+    const incrementals = state.memory.incrementalsSinceFull ?? (await incrementalsSinceFull(engine, database.identity));
     if (state.memory.incrementalsSinceFull === undefined) {
       await state.update((memory) => {
         memory.incrementalsSinceFull ??= incrementals;
@@ -289,7 +288,7 @@ export class BackupRunner {
     }
     const { engines, location, abort: signal } = this.#parts;
     try {
-      const { engine } = await engines.open();
+      const engine = await engines.open();
       for (const info of await engine.getBackupInfo()) {
         await verifyBackup(this.#parts, engine, info, { how: 'size', trigger: 'damage', signal }).catch(
           () => undefined,

@@ -24,7 +24,7 @@ export class ExistingBackups {
   /** Finds a backup, by default the latest one of the manager's database. */
   async find(backupId: number | undefined): Promise<BackupInfo> {
     const { engines, database, location } = this.#parts;
-    const { engine } = await engines.open();
+    const engine = await engines.open();
     if (backupId !== undefined) {
       return engine.getBackupInfo(backupId);
     }
@@ -37,14 +37,14 @@ export class ExistingBackups {
 
   /** All backups with all that is known about them, the oldest first. */
   async list(): Promise<BackupRecord[]> {
-    const { engine } = await this.#parts.engines.open();
+    const engine = await this.#parts.engines.open();
     return (await readInventory(engine)).backups;
   }
 
   async stats(): Promise<ManagerStats> {
     const { engines, lastTimes, recorder, state, steady } = this.#parts;
     await lastTimes.load();
-    const { engine } = await engines.open();
+    const engine = await engines.open();
     const inventory = await readInventory(engine, recorder, state.memory);
     lastTimes.recheck(inventory.state);
     return statisticsOf(inventory, steady.now(), lastTimes);
@@ -52,7 +52,7 @@ export class ExistingBackups {
 
   async pin(backupId: number, note: string | undefined): Promise<void> {
     const backup = await this.find(backupId);
-    const { engine } = await this.#parts.engines.open();
+    const engine = await this.#parts.engines.open();
     await pinBackup(engine, backup, note);
     await this.#record('pin', backup, note === undefined ? {} : { detail: { note } });
   }
@@ -96,7 +96,7 @@ export class ExistingBackups {
     const { lastTimes, engines, reports, stopping: signal } = this.#parts;
     await lastTimes.load();
     const info = await this.find(backupId);
-    const { engine } = await engines.open();
+    const engine = await engines.open();
     try {
       await verifyBackup(this.#parts, engine, info, { how, trigger: 'demand', signal });
       await reports.wentWell('verify');
@@ -112,7 +112,7 @@ export class ExistingBackups {
   async planPruning(): Promise<RetentionPlan> {
     const { lastTimes, engines, settings, database } = this.#parts;
     await lastTimes.load();
-    const { engine } = await engines.open();
+    const engine = await engines.open();
     const parts = { ...this.#parts, databaseId: database.identity };
     return (await planPruning(engine, settings.retention ?? {}, parts)).plan;
   }
@@ -131,7 +131,7 @@ export class ExistingBackups {
   async prune(policy: RetentionPolicy, trigger: 'demand' | 'schedule'): Promise<RetentionPlan> {
     const { engines, database, reports } = this.#parts;
     try {
-      const { engine } = await engines.open();
+      const engine = await engines.open();
       const parts = { ...this.#parts, databaseId: database.identity };
       const { plan, deleted } = await prune(engine, policy, parts, trigger);
       await reports.wentWell('prune');

@@ -2,24 +2,18 @@ import { BackupEngine } from '../backup/backup-engine.js';
 import type { BackupEngineOptions } from '../backup/backup-options.js';
 import type { Storage } from '../storage/storage.js';
 
-/** A manager's engine on its repository. */
-export interface OpenEngine {
-  engine: BackupEngine;
-  location: string;
-}
-
 /** Opens the engine when it is first needed. If that fails, for instance because a disk is not mounted yet, the next use tries again. */
 export class ManagerEngines {
   readonly #source: string | BackupEngine;
   readonly #options: BackupEngineOptions;
-  #opened: Promise<OpenEngine> | undefined;
+  #opened: Promise<BackupEngine> | undefined;
 
   constructor(source: string | BackupEngine, options: BackupEngineOptions) {
     this.#source = source;
     this.#options = options;
   }
 
-  open(): Promise<OpenEngine> {
+  open(): Promise<BackupEngine> {
     if (this.#opened === undefined) {
       this.#opened = this.#open();
       this.#opened.catch(() => {
@@ -31,16 +25,14 @@ export class ManagerEngines {
 
   /** Closes the engine, if it was opened here. */
   async close(): Promise<void> {
-    const opened = await this.#opened?.catch(() => undefined);
-    if (opened?.engine !== this.#source) {
-      await opened?.engine.close();
+    const engine = await this.#opened?.catch(() => undefined);
+    if (engine !== this.#source) {
+      await engine?.close();
     }
   }
 
-  async #open(): Promise<OpenEngine> {
-    const given = typeof this.#source === 'string' ? undefined : this.#source;
-    const engine = given ?? (await BackupEngine.open(this.#source as string, this.#options));
-    return { engine, location: engine.location };
+  async #open(): Promise<BackupEngine> {
+    return typeof this.#source === 'string' ? BackupEngine.open(this.#source, this.#options) : this.#source;
   }
 }
 

@@ -31,7 +31,7 @@ export class SideTasks {
     let backupId: number | undefined;
     try {
       const result = await recorded(this.#parts, { operation: 'drill', trigger }, async ({ note }) => {
-        const { engine } = await engines.open();
+        const engine = await engines.open();
         const drillOne = async () => {
           const info = await this.#existing.find(asked);
           backupId = info.backupId;
@@ -117,7 +117,7 @@ export class SideTasks {
   /** Whether there is no backup yet. Also false if that cannot be found out: the drill itself will then report the problem. */
   async #isEmpty(): Promise<boolean> {
     try {
-      const { engine } = await this.#parts.engines.open();
+      const engine = await this.#parts.engines.open();
       return (await engine.getLatestBackupInfo()) === undefined;
     } catch {
       return false;
