@@ -173,7 +173,7 @@ export interface RestorePlan {
 
 /** A directory that a restore left behind because its process was killed. */
 export interface RestoreLeftover {
-  /** Its absolute path: `.NAME.restoring-...`, where NAME is the name of the restore's target. */
+  /** Its absolute path: `.NAME.restoring-...` beside the restore's target NAME, or `.restoring-...` in it. */
   path: string;
   /** Total size of the files in it, in bytes. */
   bytes: number;

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "core/base/paths.h"
-#include "core/restore/restore_leftovers.h"
 #include "core/restore/restore_target.h"
 #include "core/restore/target_files.h"
 #include "core/storage/directories.h"
@@ -19,12 +18,6 @@
 namespace rocksdb_backup {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-std::string FirstPart(const std::string& relative_path) { return relative_path.substr(0, relative_path.find('/')); }
-
-}  // namespace
 
 // Keeps the target's logs beside the restored files, also archived logs, as RocksDB's keep_log_files does. If the
 // backup has a log of the same name, the backup's log stays.
@@ -103,7 +96,7 @@ Error RestoreTarget::Install() {
     }
     if (!directory->staged.empty()) {
       RemoveStale(directory->place.parent, directory->place.prefix, directory->target,
-                  options_.keep_old ? Replaced::kKept : Replaced::kRemoved);
+                  keep_old_ ? Replaced::kKept : Replaced::kRemoved);
     }
   }
   return Error();
@@ -111,12 +104,13 @@ Error RestoreTarget::Install() {
 
 Error RestoreTarget::Sync(const std::string& directory) const { return syncs() ? SyncDirectory(directory) : Error(); }
 
-// From here on, what is staged takes its place. Without the sign it is no longer ours to remove, and it shows that this
-// restore had begun to install.
+// From here on, what is staged takes its place. Without the sign it shows that this restore had begun to install.
 Error RestoreTarget::RemoveSigns() {
   for (const Directory* directory : {&wal_, &database_}) {
     const std::string sign = directory->staged + "/" + kStagedSign;
-    if (!directory->staged.empty() && rmdir(sign.c_str()) != 0 && errno != ENOENT) {
+    const std::string moving = directory->staged + "/" + kMovingOutSign;
+    if (!directory->staged.empty() &&
+        (directory->inside ? rename(sign.c_str(), moving.c_str()) : rmdir(sign.c_str())) != 0 && errno != ENOENT) {
       return Error::System("cannot remove " + sign, errno).With("path", sign);
     }
   }
@@ -134,19 +128,18 @@ Error RestoreTarget::SyncBegun() {
   return Error();
 }
 
-// Where to keep what is replaced: beside the target if that can be written and is on the same file system, otherwise in
-// it. Empty if there is nothing to keep.
+// Where to keep what is replaced. Empty if there is nothing to keep.
 std::string RestoreTarget::PlaceToKeep(const Directory& directory, bool is_database) const {
   std::vector<std::string> names;
   (void)ListNames(directory.target, &names);
-  if (!options_.keep_old || std::none_of(names.begin(), names.end(), [&](const std::string& name) {
+  if (!keep_old_ || directory.half_moved.new_files ||
+      std::none_of(names.begin(), names.end(), [&](const std::string& name) {
         return is_database ? BelongsToDatabase(directory.target, name) || name == FirstPart(wal_inside_)
                            : BelongsToLogs(directory.target, name);
       })) {
     return "";
   }
-  return NameToKeep(IsMountPointOrFixed(directory.target) ? directory.target : ParentOf(directory.target),
-                    directory.target);
+  return PathToKeep(directory.target);
 }
 
 Error RestoreTarget::HideCurrent() {
@@ -194,7 +187,7 @@ Error RestoreTarget::TakeBack(Error why) {
     std::string places;
     for (Directory* directory : {&database_, &wal_}) {
       for (const std::string& place : {directory->staged, directory->replaced, directory->kept}) {
-        if (!place.empty() && places.find(place) == std::string::npos) {
+        if (IsDirectory(place) && places.find(place) == std::string::npos) {
           places += (places.empty() ? "" : " and ") + place;
         }
       }
@@ -260,6 +253,9 @@ Error RestoreTarget::PlaceWhole(Directory* directory, bool is_database) {
     // In a lower layer of an overlay, which holds the files of a container's image, files can be renamed, but
     // directories cannot.
     directory->inside = true;
+    if (const std::string sign = staged + "/" + kMovingOutSign; mkdir(sign.c_str(), 0777) != 0) {
+      return Error::System("cannot make " + sign, errno).With("path", sign);
+    }
     return PlaceFiles(directory, is_database);
   } else {
     directory->replaced = staged + kReplacedMark;
@@ -298,138 +294,6 @@ Error RestoreTarget::ReturnOthersFiles(const std::string& from, const std::strin
       error = Rename(path, to + "/" + name);
     }
     if (!error.ok()) {
-      return error;
-    }
-  }
-  return Error();
-}
-
-// The directory itself stays. The old files move out, CURRENT first; then the new files move in, CURRENT last. So a
-// mixture of old and new files can never be opened.
-Error RestoreTarget::PlaceFiles(Directory* directory, bool is_database) {
-  FilesToMove files;
-  files.wal = is_database && !wal_inside_.empty() ? "/" + wal_inside_ : "";
-  files.keep = PlaceToKeep(*directory, is_database);
-  directory->replaced = files.keep.empty() ? directory->staged + kReplacedMark : files.keep;
-  if (Error error = MakePlaceForReplaced(*directory, files); !error.ok()) {
-    return error;
-  }
-  if (Error error = ListOldFiles(*directory, is_database, &files); !error.ok()) {
-    return error;
-  }
-  if (Error error = ListNewFiles(*directory, &files); !error.ok()) {
-    return error;
-  }
-  if (Error error = MoveOut(*directory, files); !error.ok()) {
-    return error;
-  }
-  if (Error error = MoveIn(*directory, files); !error.ok()) {
-    return error;
-  }
-  if (!files.keep.empty()) {
-    directory->replaced.clear();
-    directory->kept = files.keep;
-  }
-  return Error();
-}
-
-Error RestoreTarget::MakePlaceForReplaced(const Directory& directory, const FilesToMove& files) {
-  for (const std::string& needed : {directory.replaced + files.wal, directory.target + files.wal}) {
-    if (Error error = CreateDirectories(needed); !error.ok()) {
-      return error;
-    }
-  }
-  if (struct stat was = {}; stat(directory.target.c_str(), &was) == 0) {
-    (void)chmod(directory.replaced.c_str(), was.st_mode & 07777);  // no more permissions than the database had
-  }
-  return Error();
-}
-
-Error RestoreTarget::ListOldFiles(const Directory& directory, bool is_database, FilesToMove* files) {
-  const std::string& target = directory.target;
-  std::vector<std::string> names;
-  if (!files->wal.empty()) {
-    if (Error error = ListNames(target + files->wal, &names); !error.ok()) {
-      return error;
-    }
-    for (const auto& name : names) {
-      if (BelongsToLogs(target + files->wal, name)) {
-        files->old_names.push_back(files->wal + "/" + name);
-      }
-    }
-  }
-  if (Error error = ListNames(target, &names); !error.ok()) {
-    return error;
-  }
-  for (const auto& name : names) {
-    if (is_database ? BelongsToDatabase(target, name) : BelongsToLogs(target, name)) {
-      files->old_names.push_back("/" + name);
-    }
-  }
-  // CURRENT goes first. The others go by number, and the archive last: so after a crash, what is left is recognized as
-  // a database's.
-  const auto rank = [&](const std::string& name) {
-    return name == "/CURRENT" ? 0 : IsDirectory(target + name) ? UINT64_MAX : 1 + NumberIn(NameOf(name));
-  };
-  std::stable_sort(files->old_names.begin(), files->old_names.end(),
-                   [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
-  return Error();
-}
-
-Error RestoreTarget::ListNewFiles(const Directory& directory, FilesToMove* files) {
-  std::vector<std::string> names;
-  if (!files->wal.empty()) {
-    if (Error error = ListNames(directory.staged + files->wal, &names); !error.ok()) {
-      return error;
-    }
-    for (const auto& name : names) {
-      files->new_names.push_back(files->wal + "/" + name);
-    }
-  }
-  if (Error error = ListNames(directory.staged, &names); !error.ok()) {
-    return error;
-  }
-  for (const auto& name : names) {
-    if (files->wal.empty() || name != FirstPart(wal_inside_)) {
-      files->new_names.insert(name == "CURRENT" ? files->new_names.end() : files->new_names.begin(), "/" + name);
-    }
-  }
-  return Error();
-}
-
-Error RestoreTarget::MoveOut(const Directory& directory, const FilesToMove& files) {
-  for (const auto& name : files.old_names) {
-    if (Error error = Rename(directory.target + name, directory.replaced + name); !error.ok()) {
-      return error;
-    }
-    if (name == "/CURRENT") {
-      // CURRENT must be out for good before anything that it needs moves out.
-      if (Error error = Sync(directory.target); !error.ok()) {
-        return error;
-      }
-    }
-  }
-  if (files.keep.empty()) {
-    return Error();
-  }
-  for (const std::string& synced : {files.keep + files.wal, files.keep, ParentOf(files.keep)}) {
-    if (Error error = Sync(synced); !error.ok()) {
-      return error;
-    }
-  }
-  return Error();
-}
-
-Error RestoreTarget::MoveIn(const Directory& directory, const FilesToMove& files) {
-  for (const auto& name : files.new_names) {
-    if (name == "/CURRENT") {
-      for (const std::string& synced : {directory.target + files.wal, directory.target}) {
-        if (Error error = Sync(synced); !error.ok()) {
-          return error;
-        }
-      }
-    }
-    if (Error error = Rename(directory.staged + name, directory.target + name); !error.ok()) {
       return error;
     }
   }

@@ -18,6 +18,16 @@ enum class Replaced { kRemoved, kKept };
 // called after another database was put in place.
 void RemoveStale(const std::string& parent, const std::string& prefix, const std::string& target, Replaced old);
 
+// What dead restores to `target` that moved files one by one left in it and in `parent`.
+struct HalfMoved {
+  bool was_to_keep = false;  // one of them was to keep the old database
+  bool new_files = false;    // the target's files are some of the new database's. The old database is elsewhere, whole
+};
+
+// Moves the old database's files back into `target`, if a dead restore had moved only some of them out. So they lie
+// together again.
+Error BringBackOld(const std::string& parent, const std::string& prefix, const std::string& target, HalfMoved* found);
+
 struct RestoreLeftover {
   std::string path;
   uint64_t bytes = 0;
@@ -31,8 +41,11 @@ struct RestoreLeftover {
 // Finds what restores to any target in `parent` left there. kRemove removes what is unfinished.
 enum class Leftovers { kList, kRemove };
 Error FindLeftovers(const std::string& parent, Leftovers what, std::vector<RestoreLeftover>* found);
+// The same, also in the targets themselves, where files are moved one by one.
+Error FindAllLeftovers(const std::string& parent, Leftovers what, std::vector<RestoreLeftover>* found);
 
-// A name in `parent` that nothing has yet, for a replaced database that is kept.
-std::string NameToKeep(const std::string& parent, const std::string& target);
+// A path that nothing has yet, for a replaced database that is kept: beside the target if that can be written and is on
+// the same file system, otherwise in it.
+std::string PathToKeep(const std::string& target);
 
 }  // namespace rocksdb_backup

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "core/base/paths.h"
-#include "core/restore/restore_leftovers.h"
 #include "core/restore/target_files.h"
 #include "core/storage/directories.h"
 #include "rocksdb/file_system.h"
@@ -22,7 +21,7 @@ namespace rocksdb_backup {
 
 namespace fs = std::filesystem;
 
-RestoreTarget::RestoreTarget(Options options) : options_(std::move(options)) {}
+RestoreTarget::RestoreTarget(Options options) : options_(std::move(options)), keep_old_(options_.keep_old) {}
 
 RestoreTarget::~RestoreTarget() {
   std::error_code ignored;
@@ -244,6 +243,20 @@ void RestoreTarget::RemoveLeftovers() const {
   }
 }
 
+Error RestoreTarget::BringBackOldFiles() {
+  for (Directory* directory : {&database_, &wal_}) {
+    if (!directory->existed) {
+      continue;
+    }
+    const auto& [parent, prefix] = directory->place;
+    if (Error error = BringBackOld(parent, prefix, directory->target, &directory->half_moved); !error.ok()) {
+      return error;
+    }
+    keep_old_ |= directory->half_moved.was_to_keep;
+  }
+  return Error();
+}
+
 Error RestoreTarget::StageDirectory(Directory* directory) {
   static std::atomic<uint64_t> counter{0};
   const auto& [parent, prefix] = directory->place;
@@ -255,8 +268,8 @@ Error RestoreTarget::StageDirectory(Directory* directory) {
   // Until the directory is locked, another restore may take it for a stale one.
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts && directory->staged_fd < 0; ++attempt) {
-    const std::string staged = parent + "/" + prefix + (options_.keep_old ? kKeepMark : "") + std::to_string(getpid()) +
-                               "-" + std::to_string(++counter);
+    const std::string staged = parent + "/" + prefix + (keep_old_ ? kKeepMark : "") + std::to_string(getpid()) + "-" +
+                               std::to_string(++counter);
     if (mkdir(staged.c_str(), 0777) != 0) {
       if (errno == EEXIST) {
         continue;
@@ -292,6 +305,9 @@ Error RestoreTarget::StageDirectory(Directory* directory) {
 }
 
 Error RestoreTarget::Stage() {
+  if (Error error = BringBackOldFiles(); !error.ok()) {
+    return error;
+  }
   if (Error error = StageDirectory(&database_); !error.ok()) {
     return error;
   }

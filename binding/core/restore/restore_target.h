@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/database/open_databases.h"
+#include "core/restore/restore_leftovers.h"
 #include "core/restore/target_contents.h"
 #include "core/storage/storage.h"
 #include "rocksdb/env.h"
@@ -83,6 +84,7 @@ class RestoreTarget {
     std::string kept;      // the same, to be kept
     bool existed = false;
     bool inside = false;  // staged inside the target
+    HalfMoved half_moved;
   };
 
   // A change that can be undone.
@@ -95,7 +97,6 @@ class RestoreTarget {
   // What moves if files are moved one by one. Names begin with a slash.
   struct FilesToMove {
     std::string wal;                     // the directory of logs inside the database's, or empty
-    std::string keep;                    // where the replaced files are kept, or empty
     std::vector<std::string> old_names;  // out of the target, in this order
     std::vector<std::string> new_names;  // into the target, in this order: CURRENT last
   };
@@ -105,6 +106,7 @@ class RestoreTarget {
   Error CheckLogs() const;
   Error ClaimDatabase();
   Error LockDatabase();
+  Error BringBackOldFiles();
   Error StageDirectory(Directory* directory);
   Error KeepLogFiles();
   Error Sync(const std::string& directory) const;
@@ -120,6 +122,7 @@ class RestoreTarget {
   Error ListOldFiles(const Directory& directory, bool is_database, FilesToMove* files);
   Error ListNewFiles(const Directory& directory, FilesToMove* files);
   Error MoveOut(const Directory& directory, const FilesToMove& files);
+  Error EndMovingOut(const Directory& directory, const FilesToMove& files);
   Error MoveIn(const Directory& directory, const FilesToMove& files);
   Error ReturnOthersFiles(const std::string& from, const std::string& to, bool is_database,
                           const std::string& wal_inside);
@@ -130,6 +133,7 @@ class RestoreTarget {
   const Options options_;
   Directory database_;
   Directory wal_;
+  bool keep_old_ = false;      // this restore is to keep the old database, or a dead one was to
   bool separate_wal_ = false;  // the directory of the logs lies outside the database's directory
   std::string wal_inside_;     // its path relative to the database's directory, if it lies inside
   std::string staged_wal_inside_;

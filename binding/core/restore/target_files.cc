@@ -85,6 +85,11 @@ bool HasSign(const std::string& staged) {
   return fs::exists(staged + "/" + kStagedSign, ignored);
 }
 
+bool HasMovingSign(const std::string& staged) {
+  std::error_code ignored;
+  return fs::exists(staged + "/" + kMovingOutSign, ignored) || fs::exists(staged + "/" + kMovingInSign, ignored);
+}
+
 void RemoveStaged(const std::string& staged) {
   std::error_code ignored;
   for (const auto& name : NamesIn(staged)) {
@@ -128,6 +133,8 @@ bool IsDirectory(const std::string& path) {
   return fs::is_directory(fs::symlink_status(path, ignored));
 }
 
+std::string FirstPart(const std::string& relative_path) { return relative_path.substr(0, relative_path.find('/')); }
+
 uint64_t NumberIn(const std::string& name) {
   const size_t begin = name.find_first_of("0123456789");
   // The number in LOG.old.<microseconds> does not count files.
@@ -145,7 +152,7 @@ bool BelongsToLogs(const std::string& directory, const std::string& name) {
 }
 
 bool HasOthersFolder(const std::string& directory, const std::string& wal_inside) {
-  const std::string to_wal = wal_inside.substr(0, wal_inside.find('/'));
+  const std::string to_wal = FirstPart(wal_inside);
   for (const auto& name : NamesIn(directory)) {
     const std::string path = directory + "/" + name;
     if (!IsDirectory(path) || IsArchive(path)) {

@@ -21,7 +21,13 @@ inline constexpr char kReplacedMark[] = ".replaced";
 // remove. It is a directory, because the BackupEngine's restore begins by deleting every file.
 inline constexpr char kStagedSign[] = ".rocksdb-backup-staged";
 
+// Take the sign's place in a staged directory whose files are moved one by one, in two phases: first the old files move
+// out of the target, into the directory with kReplacedMark, then the new ones move in.
+inline constexpr char kMovingOutSign[] = ".rocksdb-backup-moving-out";
+inline constexpr char kMovingInSign[] = ".rocksdb-backup-moving-in";
+
 bool HasSign(const std::string& staged);
+bool HasMovingSign(const std::string& staged);
 // Removes a staged directory, its sign last. If that is interrupted, the rest is still recognized as ours.
 void RemoveStaged(const std::string& staged);
 // If `path` is the name of a staged directory with kReplacedMark, returns that staged directory. Otherwise returns
@@ -35,6 +41,9 @@ std::vector<std::string> NamesIn(const std::string& directory);
 
 // A symlink to a directory does not count.
 bool IsDirectory(const std::string& path);
+
+// The first name of a relative path.
+std::string FirstPart(const std::string& relative_path);
 
 // The number in the name of a database's file. 0 if there is none.
 uint64_t NumberIn(const std::string& name);

@@ -458,7 +458,7 @@ Napi::Value FindRestoreLeftovers(const Args& args) {
   const auto what = ReadFlag(args.Env(), "options", "remove", args[1]) ? Leftovers::kRemove : Leftovers::kList;
   return Async<Found>(
       args.Env(), Lane::kLong, Leases(),
-      [directory, what](Found& found) { return FindLeftovers(RealPath(directory), what, &found); },
+      [directory, what](Found& found) { return FindAllLeftovers(RealPath(directory), what, &found); },
       [](Napi::Env env, Found& found) -> Napi::Value {
         auto list = Napi::Array::New(env, found.size());
         for (size_t i = 0; i < found.size(); ++i) {

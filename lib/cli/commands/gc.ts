@@ -20,7 +20,7 @@ export const gc = defineCommand({
   summary: 'delete what interrupted backups left',
   description: [
     'Deletes files that belong to no backup. It is rarely needed, because creating and deleting backups do it too. It refuses while any backup cannot be read, because it cannot tell which files belong to that backup.',
-    'A killed restore leaves .NAME.restoring-... beside its target, not in DIR. The next restore to any target in the same directory deletes it, and so does --restores. If the restore was killed while it moved files into place, these may be the only files of a database. Then the command reports them and keeps them, until the next restore to the same target.',
+    'A killed restore leaves .NAME.restoring-... beside its target or .restoring-... in it, not in DIR. The next restore to any target in the same directory deletes it, and so does --restores. If the restore was killed while it moved files into place, these may be the only files of a database. Then the command reports them and keeps them, until the next restore to the same target.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
   options: {

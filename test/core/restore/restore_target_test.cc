@@ -774,30 +774,35 @@ TEST_F(RestoreTargetTest, WhatDeadRestoresToOtherTargetsLeftBesideIsRemovedIfThe
     fs::create_directories(path(name) + sign);
     WriteFile(path(name) + "/000008.sst", "half");
   }
+  fs::create_directories(path("target/.restoring-4-4") + sign);
+  WriteFile(path("target/.restoring-4-4/000008.sst"), "half");
   fs::create_directories(path(".a.restoring-9-9"));  // it had begun to move files into place
   WriteFile(path(".a.restoring-9-9/CURRENT"), "all that there is");
   const int living = open(path(".c.restoring-3-3").c_str(), O_RDONLY | O_DIRECTORY);
   ASSERT_EQ(flock(living, LOCK_EX), 0);
 
   std::vector<RestoreLeftover> found;
-  ASSERT_GOOD(FindLeftovers(root_, Leftovers::kList, &found));
+  ASSERT_GOOD(FindAllLeftovers(root_, Leftovers::kList, &found));
   std::map<std::string, bool> unfinished;
   for (const auto& left : found) {
     unfinished[NameOf(left.path)] = left.unfinished;
     EXPECT_GT(left.bytes, 0U);
     EXPECT_FALSE(left.removed);
   }
-  EXPECT_EQ(unfinished, (std::map<std::string, bool>{
-                            {".a.restoring-1-1", true}, {".b.restoring-keep-2-2", true}, {".a.restoring-9-9", false}}));
+  EXPECT_EQ(unfinished, (std::map<std::string, bool>{{".a.restoring-1-1", true},
+                                                     {".b.restoring-keep-2-2", true},
+                                                     {".a.restoring-9-9", false},
+                                                     {".restoring-4-4", true}}));
 
   ASSERT_GOOD(RestoreInto(To("db")));
-  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups", ".a.restoring-9-9", ".c.restoring-3-3",
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups", "target", ".a.restoring-9-9", ".c.restoring-3-3",
                                                    ".d.restoring-x-1", "e.restoring-1-1"}));
   close(living);
   found.clear();
-  ASSERT_GOOD(FindLeftovers(root_, Leftovers::kRemove, &found));
-  EXPECT_EQ(NamesIn(root_),
-            (std::set<std::string>{"db", "backups", ".a.restoring-9-9", ".d.restoring-x-1", "e.restoring-1-1"}));
+  ASSERT_GOOD(FindAllLeftovers(root_, Leftovers::kRemove, &found));
+  EXPECT_EQ(NamesIn(path("target")), std::set<std::string>());
+  EXPECT_EQ(NamesIn(root_), (std::set<std::string>{"db", "backups", "target", ".a.restoring-9-9", ".d.restoring-x-1",
+                                                   "e.restoring-1-1"}));
   EXPECT_EQ(ReadFile(path(".a.restoring-9-9/CURRENT")), "all that there is");
   ASSERT_GOOD(RestoreInto(To("a")));
   EXPECT_FALSE(fs::exists(path(".a.restoring-9-9"))) << "the next restore to its target is its";
