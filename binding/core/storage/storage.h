@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/base/operation.h"
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup {
@@ -48,7 +49,7 @@ inline constexpr char kAnyVersion[] = "*";
 // methods may be called from several threads at once.
 class Storage {
  public:
-  // What a process may do with the storage. With kRead it changes nothing, not even a lock.
+  // What a process may do with the storage. With kRead it changes nothing but, in a store, its own leases if it may.
   enum class Access { kRead, kWrite };
 
   virtual ~Storage() = default;
@@ -71,6 +72,13 @@ class Storage {
   // - Reading ends: what is no plain file is an error, and not an endless wait. A listing with sizes leaves it out.
   // - Two slashes in a path are one.
   virtual std::shared_ptr<rocksdb::FileSystem> files() const = 0;
+
+  // The same storage for one operation, which sees the files as they are when it first looks, and as it changes them
+  // itself. Once the operation has ended, its requests are given up. Null: every operation can use this one.
+  virtual std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> /*operation*/) { return nullptr; }
+  // RocksDB passes on nothing but the text of an error. If the storage itself failed during this operation, returns
+  // `error` with the storage's own code and facts.
+  virtual Error Explain(Error error) const { return error; }
 
   // Makes the place where the repository lies, with the directory `meta`, unless they are there.
   virtual Error MakeReady() = 0;
@@ -113,6 +121,7 @@ class LayeredStorage : public Storage {
   const std::string& root() const override { return base_->root(); }
   const std::string& local_directory() const override { return base_->local_directory(); }
   std::shared_ptr<rocksdb::FileSystem> files() const override { return files_; }
+  Error Explain(Error error) const override { return base_->Explain(std::move(error)); }
   Error MakeReady() override { return base_->MakeReady(); }
   std::optional<uint64_t> FreeSpace() const override { return base_->FreeSpace(); }
   Error CheckSource(const std::string& database_dir) const override { return base_->CheckSource(database_dir); }

@@ -14,6 +14,9 @@
 #include "core/base/paths.h"
 #include "core/storage/local_storage.h"
 #include "core/storage/storage.h"
+#include "core/stores/object_storage.h"
+#include "core/stores/store_layout.h"
+#include "memory_object_store.h"
 #include "memory_storage.h"
 
 namespace rocksdb_backup::test {
@@ -420,6 +423,23 @@ const Implementation kImplementations[] = {
        return TwoViews{memory, memory};
      },
      [](const TwoViews& views, const std::string&) { dynamic_cast<MemoryStorage&>(*views.one).LoseLocks(); }},
+    {"Store",
+     [](const std::string&) {
+       // Leases are renewed so often that a test need not wait for a loss to be noticed.
+       const LeaseTimes times{.lifetime = std::chrono::milliseconds(3000), .renewal = std::chrono::milliseconds(20)};
+       const auto store = std::make_shared<MemoryObjectStore>();
+       store->page_size = 7;
+       return TwoViews{std::make_shared<ObjectStorage>(store, times), std::make_shared<ObjectStorage>(store, times)};
+     },
+     [](const TwoViews& views, const std::string&) {
+       ObjectStore& store = dynamic_cast<ObjectStorage&>(*views.one).store();
+       for (const auto& [key, bytes] : dynamic_cast<MemoryObjectStore&>(store).Contents()) {
+         if (key.starts_with(kLeases)) {
+           dynamic_cast<MemoryObjectStore&>(store).DeleteDirectly(key);
+         }
+       }
+       std::this_thread::sleep_for(std::chrono::milliseconds(200));
+     }},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, StorageContract, ::testing::ValuesIn(kImplementations),

@@ -1,0 +1,321 @@
+#include "core/stores/lease.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <map>
+#include <random>
+#include <sstream>
+#include <utility>
+
+namespace rocksdb_backup {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Kind = StoreRequest::Kind;
+
+// Processes of one machine see each other's ends.
+struct Holder {
+  std::string machine;  // of the running system: another one after a restart, or in another container
+  std::string process;  // pid and the time of its start
+};
+
+std::string FirstLine(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// The time at which a process began, in ticks since the system's start. Empty if there is no such process.
+std::string StartOf(const std::string& pid) {
+  std::ifstream file("/proc/" + pid + "/stat");
+  std::stringstream text;
+  text << file.rdbuf();
+  const std::string stat = text.str();
+  std::istringstream fields(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
+  std::string field;
+  for (int i = 0; i < 20; ++i) {
+    fields >> field;
+  }
+  return stat.empty() ? "" : field;
+}
+
+const Holder& Me() {
+  static const Holder me = [] {
+    char name[256] = "";
+    gethostname(name, sizeof(name) - 1);
+    char pids[64] = "";  // the pid namespace
+    const ssize_t size = readlink("/proc/self/ns/pid", pids, sizeof(pids) - 1);
+    const std::string boot = FirstLine("/proc/sys/kernel/random/boot_id");
+    const std::string pid = std::to_string(getpid());
+    return Holder{std::string(name) + (boot.empty() ? "" : " " + boot + " " + (size > 0 ? pids : "")),
+                  pid + " " + StartOf(pid)};
+  }();
+  return me;
+}
+
+std::string NewText() {
+  static std::atomic<uint64_t> count{0};
+  static const uint64_t random = std::random_device{}() * uint64_t{0x100000000} + std::random_device{}();
+  std::ostringstream text;
+  text << "rocksdb-backup lease 1\n" << Me().machine << "\n" << Me().process << "\n" << random << " " << ++count << "\n";
+  return text.str();
+}
+
+struct Lines {
+  std::string machine;
+  std::string process;
+};
+
+Lines Parse(const std::string& text) {
+  std::istringstream lines(text);
+  std::string title;
+  Lines parsed;
+  std::getline(lines, title);
+  std::getline(lines, parsed.machine);
+  std::getline(lines, parsed.process);
+  return parsed;
+}
+
+std::string Described(const Lines& lines) {
+  return "process " + lines.process.substr(0, lines.process.find(' ')) + " on " +
+         lines.machine.substr(0, lines.machine.find(' '));
+}
+
+enum class Seen { kAlive, kDead, kUnknown };
+
+Seen LookAtHolder(const Lines& lines) {
+  if (lines.machine != Me().machine || Me().machine.find(' ') == std::string::npos) {
+    return Seen::kUnknown;
+  }
+  const size_t space = lines.process.find(' ');
+  const std::string pid = lines.process.substr(0, space);
+  return space != std::string::npos && StartOf(pid) == lines.process.substr(space + 1) ? Seen::kAlive : Seen::kDead;
+}
+
+// Since when this process has seen a lease in its present version, by the store's name and its key.
+class Sightings {
+ public:
+  // How long it has been unchanged.
+  Clock::duration Note(const std::string& what, const std::string& etag) {
+    const std::lock_guard lock(mutex_);
+    auto& [seen, since] = all_[what];
+    if (seen != etag) {
+      seen = etag;
+      since = Clock::now();
+    }
+    return Clock::now() - since;
+  }
+  void Forget(const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    all_.erase(what);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::pair<std::string, Clock::time_point>> all_;
+};
+
+Sightings& TheSightings() {
+  static Sightings sightings;
+  return sightings;
+}
+
+// `stopped` may be empty.
+StoreAnswer Do(ObjectStore& store, StoreRequest request, const std::function<bool()>& stopped) {
+  const auto call = store.Send(std::move(request));
+  for (;;) {
+    if (auto answer = call->WaitUntil(Clock::now() + std::chrono::milliseconds(25))) {
+      return std::move(*answer);
+    }
+    if (stopped && stopped()) {
+      call->Cancel();
+      return StoreAnswer::Failed(StoreFailure::kStopped, Error("STORE_STOPPED", "the operation has ended"));
+    }
+  }
+}
+
+// For what only saves the next holder from waiting.
+void DoQuickly(ObjectStore& store, StoreRequest request) {
+  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(500);
+  (void)Do(store, std::move(request), [until] { return Clock::now() >= until; });
+}
+
+Error Failed(const ObjectStore& store, const StoreAnswer& answer, const std::string& doing, const std::string& key) {
+  const std::string path = store.name() + "/" + key;
+  return Error(answer.error).Reworded(doing + " " + path + ": " + answer.error.message()).With("path", path);
+}
+
+struct Found {
+  bool there = false;
+  bool stale = false;
+  bool changed = false;
+  std::string etag;
+  std::string holder;
+};
+
+// Reads a lease of somebody. `found` has what was found before.
+Error LookAtLease(ObjectStore& store, const LeaseTimes& times, const std::string& key,
+                  const std::function<bool()>& stopped, Found* found) {
+  const StoreAnswer read = Do(store, {.kind = Kind::kGet, .key = key}, stopped);
+  const std::string what = store.name() + "/" + key;
+  const std::string before = found->etag;
+  *found = {};
+  if (read.failure == StoreFailure::kNotFound) {
+    TheSightings().Forget(what);
+    return Error();
+  }
+  if (!read.ok()) {
+    return Failed(store, read, "looking at the lease", key);
+  }
+  const Lines lines = Parse(read.bytes);
+  const Seen seen = LookAtHolder(lines);
+  found->there = true;
+  found->changed = !before.empty() && before != read.etag;
+  found->etag = read.etag;
+  found->holder = Described(lines);
+  found->stale = seen == Seen::kDead || TheSightings().Note(what, read.etag) >= times.lifetime;
+  if (seen == Seen::kAlive && !found->stale) {
+    found->changed = true;  // no need to wait for its next renewal
+  }
+  return Error();
+}
+
+}  // namespace
+
+Lease::Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, std::string key, std::string etag,
+             Clock::time_point begun)
+    : store_(std::move(store)),
+      times_(times),
+      key_(std::move(key)),
+      etag_(std::move(etag)),
+      good_until_(begun + times.lifetime * 2 / 3),
+      thread_([this] { KeepAlive(); }) {}
+
+Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const Request& request,
+                  std::unique_ptr<Lease>* lease, std::string* holder) {
+  const Clock::time_point until = Clock::now() + times.lifetime + times.renewal;
+  Found found;
+  for (;;) {
+    const Clock::time_point begun = Clock::now();
+    const bool takes_over = found.there && found.stale;
+    if (!found.there || takes_over) {
+      const StoreAnswer put = Do(*store, {.kind = Kind::kPut,
+                                          .key = request.key,
+                                          .bytes = std::make_shared<const std::string>(NewText()),
+                                          .if_absent = !takes_over,
+                                          .if_match = takes_over ? found.etag : ""},
+                                 request.stopped);
+      if (put.ok()) {
+        lease->reset(new Lease(store, times, request.key, put.etag, begun));
+        return Error();
+      }
+      if (put.failure != StoreFailure::kConditionFailed && put.failure != StoreFailure::kNotFound) {
+        return Failed(*store, put, "taking the lease", request.key);
+      }
+    }
+    if (Error error = LookAtLease(*store, times, request.key, request.stopped, &found); !error.ok()) {
+      return error;
+    }
+    if (!found.there || found.stale) {
+      continue;
+    }
+    if (request.if_unknown == IfUnknown::kGiveUp || found.changed || Clock::now() >= until) {
+      *holder = found.holder;
+      return Error();
+    }
+    for (auto end = Clock::now() + std::min<Clock::duration>(times.renewal / 10, std::chrono::seconds(1));
+         Clock::now() < end && !(request.stopped && request.stopped());) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+}
+
+Error Lease::IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const std::string& key,
+                    bool* live, std::string* holder) {
+  Found found;
+  if (Error error = LookAtLease(*store, times, key, {}, &found); !error.ok()) {
+    return error;
+  }
+  *live = found.there && !found.stale;
+  *holder = found.holder;
+  if (found.there && found.stale) {
+    DoQuickly(*store, {.kind = Kind::kDelete, .keys = {key}});
+  }
+  return Error();
+}
+
+Lease::~Lease() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+  if (StillHeld().ok()) {
+    DoQuickly(*store_, {.kind = Kind::kDelete, .keys = {key_}});
+  }
+}
+
+Error Lease::StillHeld() const {
+  const std::lock_guard lock(mutex_);
+  if (lost_.empty() && Clock::now() < good_until_) {
+    return Error();
+  }
+  return Error("LOCK_LOST", "the lease " + store_->name() + "/" + key_ + " was lost: " +
+                                (lost_.empty() ? "it could not be renewed in time" : lost_) +
+                                ". Others may be at work there by now")
+      .With("path", store_->name() + "/" + key_);
+}
+
+Error Lease::Renew() {
+  std::string etag;
+  {
+    const std::lock_guard lock(mutex_);
+    etag = etag_;
+  }
+  const Clock::time_point begun = Clock::now();
+  const StoreAnswer put = Do(*store_, {.kind = Kind::kPut,
+                                       .key = key_,
+                                       .bytes = std::make_shared<const std::string>(NewText()),
+                                       .if_match = etag},
+                              [this] { return ending() || !StillHeld().ok(); });
+  {
+    const std::lock_guard lock(mutex_);
+    if (put.ok()) {
+      etag_ = put.etag;
+      good_until_ = begun + times_.lifetime * 2 / 3;
+    } else if (put.failure == StoreFailure::kConditionFailed || put.failure == StoreFailure::kNotFound) {
+      lost_ = "another process took it over, or somebody deleted it";
+    }
+  }
+  if (Error error = StillHeld(); !error.ok()) {
+    return error;
+  }
+  return put.ok() ? Error() : Failed(*store_, put, "renewing the lease", key_);
+}
+
+bool Lease::ending() const {
+  const std::lock_guard lock(mutex_);
+  return ending_;
+}
+
+void Lease::KeepAlive() {
+  std::unique_lock lock(mutex_);
+  Clock::duration pause = times_.renewal;
+  while (!changed_.wait_for(lock, pause, [this] { return ending_; })) {
+    lock.unlock();
+    const Error error = Renew();
+    lock.lock();
+    if (error.code() == "LOCK_LOST") {
+      return;
+    }
+    pause = error.ok() ? times_.renewal : times_.renewal / 10;
+  }
+}
+
+}  // namespace rocksdb_backup

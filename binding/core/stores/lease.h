@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "core/base/error.h"
+#include "core/stores/object_store.h"
+
+namespace rocksdb_backup {
+
+// How long leases live. The same for all who use a repository.
+struct LeaseTimes {
+  std::chrono::milliseconds lifetime{60'000};
+  std::chrono::milliseconds renewal{20'000};
+};
+
+// A lock in an object store: an object that its holder writes anew again and again. It is taken by a put that succeeds
+// for one only, and renewed and released only as the version that its holder wrote last.
+//
+// No clocks are compared. Who finds a lease calls it stale only after it has not changed for a whole lifetime, by his
+// own clock, or if he sees that its holder was a process of this machine that has ended. A holder that could not renew
+// for two thirds of a lifetime, by its own clock, gives it up by itself, so it stops before others take over.
+class Lease {
+ public:
+  // What to do if somebody has it and it is not known whether he lives: give up, or wait until it changes or is stale.
+  enum class IfUnknown { kGiveUp, kWait };
+  struct Request {
+    std::string key = {};
+    IfUnknown if_unknown = IfUnknown::kGiveUp;
+    std::function<bool()> stopped = {};  // ends the waiting
+  };
+
+  // If somebody else has it, `lease` is null afterwards, without an error, and `holder` says who.
+  static Error Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const Request& request,
+                    std::unique_ptr<Lease>* lease, std::string* holder);
+  // Whether somebody may still have this lease. A stale one is deleted.
+  static Error IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const std::string& key,
+                      bool* live, std::string* holder);
+
+  ~Lease();
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  // LOCK_LOST if others may have it by now.
+  Error StillHeld() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, std::string key, std::string etag,
+        Clock::time_point begun);
+  void KeepAlive();
+  // LOCK_LOST if others may have it by now; another error if the store does not answer.
+  Error Renew();
+  bool ending() const;
+
+  const std::shared_ptr<ObjectStore> store_;
+  const LeaseTimes times_;
+  const std::string key_;
+  mutable std::mutex mutex_;  // guards all members below
+  std::condition_variable changed_;
+  std::string etag_;
+  Clock::time_point good_until_;
+  std::string lost_;  // why; empty: not lost
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace rocksdb_backup

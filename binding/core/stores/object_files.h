@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/stores/store_client.h"
+#include "rocksdb/file_system.h"
+
+namespace rocksdb_backup {
+
+// Parts have this size, and more from the thousandth on, because stores have a limit of the number of parts.
+inline constexpr uint64_t kPartBytes = uint64_t{8} << 20;
+
+// A new object. It appears in the store when it is closed, whole. A small one is put, a large one goes in parts.
+class ObjectWritableFile : public rocksdb::FSWritableFile {
+ public:
+  // Called after the object was made, with its etag.
+  using Made = std::function<void(uint64_t size, const std::string& etag)>;
+
+  // `only_new`: the store must not have an object with this key.
+  ObjectWritableFile(std::shared_ptr<StoreClient> client, std::string key, bool only_new, Made made)
+      : client_(std::move(client)), key_(std::move(key)), only_new_(only_new), made_(std::move(made)) {}
+  ~ObjectWritableFile() override;
+
+  using FSWritableFile::Append;
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus Flush(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::OK();
+  }
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::OK();
+  }
+  uint64_t GetFileSize(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override { return size_; }
+
+ private:
+  uint64_t PartBytes() const;
+  rocksdb::IOStatus SendPart();
+  rocksdb::IOStatus AwaitOldest();
+  rocksdb::IOStatus Finish(std::string* etag);
+  void GiveUp();
+
+  const std::shared_ptr<StoreClient> client_;
+  const std::string key_;
+  const bool only_new_;
+  const Made made_;
+  rocksdb::IOStatus failed_;
+  bool closed_ = false;
+  uint64_t size_ = 0;
+  std::string buffer_;
+  std::string upload_;
+  std::vector<std::string> etags_;
+  std::deque<std::shared_ptr<StoreCall>> in_flight_;
+};
+
+// Reads an object from its beginning to its end, some parts ahead.
+class ObjectSequentialFile : public rocksdb::FSSequentialFile {
+ public:
+  // Called if the object is not as it was listed.
+  using Changed = std::function<void()>;
+
+  ObjectSequentialFile(std::shared_ptr<StoreClient> client, std::string key, uint64_t size, std::string etag,
+                       Changed changed)
+      : client_(std::move(client)),
+        key_(std::move(key)),
+        size_(size),
+        etag_(std::move(etag)),
+        changed_(std::move(changed)) {}
+  ~ObjectSequentialFile() override;
+
+  rocksdb::IOStatus Read(size_t n, const rocksdb::IOOptions& options, rocksdb::Slice* result, char* scratch,
+                         rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus Skip(uint64_t n) override;
+
+ private:
+  struct Ahead {
+    std::shared_ptr<StoreCall> call;
+    uint64_t length;
+  };
+  void ReadAhead();
+  rocksdb::IOStatus NextPart();
+  void DropAhead();
+
+  const std::shared_ptr<StoreClient> client_;
+  const std::string key_;
+  const uint64_t size_;
+  const std::string etag_;
+  const Changed changed_;
+  uint64_t asked_ = 0;  // up to here, the object was asked for
+  std::string part_;
+  size_t used_ = 0;  // of part_
+  std::deque<Ahead> ahead_;
+};
+
+// Reads an object anywhere. What was read last stays in memory, with some of what follows.
+class ObjectRandomAccessFile : public rocksdb::FSRandomAccessFile {
+ public:
+  using Changed = ObjectSequentialFile::Changed;
+
+  ObjectRandomAccessFile(std::shared_ptr<StoreClient> client, std::string key, uint64_t size, std::string etag,
+                         Changed changed)
+      : client_(std::move(client)),
+        key_(std::move(key)),
+        size_(size),
+        etag_(std::move(etag)),
+        changed_(std::move(changed)) {}
+
+  rocksdb::IOStatus Read(uint64_t offset, size_t n, const rocksdb::IOOptions& options, rocksdb::Slice* result,
+                         char* scratch, rocksdb::IODebugContext* debug) const override;
+
+ private:
+  struct Piece {
+    uint64_t offset = 0;
+    std::string bytes;
+  };
+
+  const std::shared_ptr<StoreClient> client_;
+  const std::string key_;
+  const uint64_t size_;
+  const std::string etag_;
+  const Changed changed_;
+  mutable std::mutex mutex_;  // guards the kept pieces
+  mutable std::deque<std::shared_ptr<const Piece>> kept_;
+};
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,377 @@
+#include "core/stores/object_fs.h"
+
+#include <utility>
+
+#include "core/base/paths.h"
+#include "core/stores/store_layout.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using rocksdb::FileOptions;
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using Kind = StoreRequest::Kind;
+
+std::string PathOf(const std::string& key) { return std::string(kStoreRoot) + "/" + key; }
+
+bool IsPending(const std::string& key) {
+  return !FinalKeyOf(key).empty() && (key.starts_with("meta/") || key.starts_with("private/"));
+}
+
+class PendingWritableFile : public rocksdb::FSWritableFile {
+ public:
+  PendingWritableFile(std::shared_ptr<PendingFiles> files, std::string key)
+      : files_(std::move(files)), key_(std::move(key)) {}
+
+  using FSWritableFile::Append;
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& /*options*/, IODebugContext* /*debug*/) override {
+    text_.append(data.data(), data.size());
+    return IOStatus::OK();
+  }
+  IOStatus Close(const IOOptions& /*options*/, IODebugContext* /*debug*/) override {
+    if (!closed_) {
+      closed_ = true;
+      files_->Put(key_, std::move(text_));
+    }
+    return IOStatus::OK();
+  }
+  IOStatus Flush(const IOOptions& /*options*/, IODebugContext* /*debug*/) override { return IOStatus::OK(); }
+  IOStatus Sync(const IOOptions& /*options*/, IODebugContext* /*debug*/) override { return IOStatus::OK(); }
+  uint64_t GetFileSize(const IOOptions& /*options*/, IODebugContext* /*debug*/) override { return text_.size(); }
+
+ private:
+  const std::shared_ptr<PendingFiles> files_;
+  const std::string key_;
+  std::string text_;
+  bool closed_ = false;
+};
+
+class PendingSequentialFile : public rocksdb::FSSequentialFile {
+ public:
+  explicit PendingSequentialFile(std::shared_ptr<const std::string> text) : text_(std::move(text)) {}
+  IOStatus Read(size_t n, const IOOptions& /*options*/, rocksdb::Slice* result, char* scratch,
+                IODebugContext* /*debug*/) override {
+    const size_t taken = text_->copy(scratch, n, at_);
+    at_ += taken;
+    *result = rocksdb::Slice(scratch, taken);
+    return IOStatus::OK();
+  }
+  IOStatus Skip(uint64_t n) override {
+    at_ = std::min<uint64_t>(text_->size(), at_ + n);
+    return IOStatus::OK();
+  }
+
+ private:
+  const std::shared_ptr<const std::string> text_;
+  size_t at_ = 0;
+};
+
+// What was written is durable when it is there.
+class StoreDirectory : public rocksdb::FSDirectory {
+ public:
+  IOStatus Fsync(const IOOptions& /*options*/, IODebugContext* /*debug*/) override { return IOStatus::OK(); }
+};
+
+}  // namespace
+
+void PendingFiles::Put(const std::string& key, std::string text) {
+  auto kept = std::make_shared<const std::string>(std::move(text));
+  const std::lock_guard lock(mutex_);
+  files_[key] = std::move(kept);
+}
+
+std::shared_ptr<const std::string> PendingFiles::Find(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = files_.find(key);
+  return found == files_.end() ? nullptr : found->second;
+}
+
+bool PendingFiles::Remove(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  return files_.erase(key) > 0;
+}
+
+ObjectFileSystem::ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending)
+    : client_(std::move(client)), pending_(std::move(pending)), view_(std::make_shared<ObjectView>(client_)) {}
+
+IOStatus ObjectFileSystem::NotFound(const std::string& key) const {
+  return IOStatus::NotFound(client_->store().name() + "/" + key, "is not there");
+}
+
+IOStatus ObjectFileSystem::Find(const std::string& path, std::string* key, ObjectView::Object* object) {
+  *key = KeyOf(path);
+  if (IOStatus status = view_->Load(); !status.ok()) {
+    return status;
+  }
+  return view_->Find(*key, object) ? IOStatus::OK() : NotFound(*key);
+}
+
+IOStatus ObjectFileSystem::NewSequentialFile(const std::string& path, const FileOptions& /*options*/,
+                                             std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                             IODebugContext* /*debug*/) {
+  if (auto text = pending_->Find(KeyOf(path))) {
+    *file = std::make_unique<PendingSequentialFile>(std::move(text));
+    return IOStatus::OK();
+  }
+  std::string key;
+  ObjectView::Object object;
+  if (IOStatus status = Find(path, &key, &object); !status.ok()) {
+    return status;
+  }
+  *file = std::make_unique<ObjectSequentialFile>(client_, object.stored_as.empty() ? key : object.stored_as,
+                                                 object.size, object.etag, [view = view_] { view->Outdate(); });
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::NewRandomAccessFile(const std::string& path, const FileOptions& /*options*/,
+                                               std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                               IODebugContext* /*debug*/) {
+  std::string key;
+  ObjectView::Object object;
+  if (IOStatus status = Find(path, &key, &object); !status.ok()) {
+    return status;
+  }
+  *file = std::make_unique<ObjectRandomAccessFile>(client_, object.stored_as.empty() ? key : object.stored_as,
+                                                   object.size, object.etag, [view = view_] { view->Outdate(); });
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOptions& /*options*/,
+                                           std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* /*debug*/) {
+  const std::string key = KeyOf(path);
+  if (IsPending(key)) {
+    *file = std::make_unique<PendingWritableFile>(pending_, key);
+    return IOStatus::OK();
+  }
+  if (IOStatus status = view_->Load(); !status.ok()) {
+    return status;
+  }
+  ObjectView::Object there;
+  const std::string final_key = FinalKeyOf(key);
+  const std::string stored_as = final_key.empty() || view_->Find(final_key, &there) ? key : final_key;
+  const bool only_new = !view_->Find(stored_as, &there);
+  *file = std::make_unique<ObjectWritableFile>(
+      client_, stored_as, only_new,
+      [view = view_, key, stored_as](uint64_t size, const std::string& etag) {
+        view->Put(key, {size, etag, 0, stored_as == key ? "" : stored_as});
+      });
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::NewDirectory(const std::string& /*path*/, const IOOptions& /*options*/,
+                                        std::unique_ptr<rocksdb::FSDirectory>* directory, IODebugContext* /*debug*/) {
+  *directory = std::make_unique<StoreDirectory>();
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::FileExists(const std::string& path, const IOOptions& /*options*/,
+                                      IODebugContext* /*debug*/) {
+  std::string key;
+  ObjectView::Object object;
+  IOStatus status = pending_->Find(KeyOf(path)) != nullptr ? IOStatus::OK() : Find(path, &key, &object);
+  return status.IsNotFound() && view_->IsDirectory(key) ? IOStatus::OK() : status;
+}
+
+IOStatus ObjectFileSystem::GetChildren(const std::string& path, const IOOptions& /*options*/,
+                                       std::vector<std::string>* children, IODebugContext* /*debug*/) {
+  children->clear();
+  if (IOStatus status = view_->Load(); !status.ok()) {
+    return status;
+  }
+  const std::string directory = KeyOf(path);
+  if (!view_->IsDirectory(directory)) {
+    return NotFound(directory);
+  }
+  *children = view_->NamesIn(directory);
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::GetChildrenFileAttributes(const std::string& path, const IOOptions& /*options*/,
+                                                     std::vector<rocksdb::FileAttributes>* children,
+                                                     IODebugContext* /*debug*/) {
+  children->clear();
+  if (IOStatus status = view_->Load(); !status.ok()) {
+    return status;
+  }
+  const std::string directory = KeyOf(path);
+  if (!view_->IsDirectory(directory)) {
+    return NotFound(directory);
+  }
+  for (auto& [name, size] : view_->FilesIn(directory)) {
+    children->push_back({std::move(name), size});
+  }
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& /*options*/,
+                                      IODebugContext* /*debug*/) {
+  if (pending_->Remove(KeyOf(path))) {
+    return IOStatus::OK();
+  }
+  std::string key;
+  ObjectView::Object object;
+  if (IOStatus status = Find(path, &key, &object); !status.ok()) {
+    return status;
+  }
+  const StoreAnswer deleted =
+      client_->Do({.kind = Kind::kDelete, .keys = {object.stored_as.empty() ? key : object.stored_as}});
+  IOStatus status = client_->ToStatus(deleted, "deleting", key);
+  if (status.ok()) {
+    view_->Remove(key);
+    view_->MakeDirectory(ParentOf(key));  // a directory stays when its last file goes
+  }
+  return status;
+}
+
+IOStatus ObjectFileSystem::CreateDir(const std::string& path, const IOOptions& options, IODebugContext* debug) {
+  if (FileExists(path, options, debug).ok()) {
+    return IOStatus::IOError(client_->store().name() + "/" + KeyOf(path), "is there already");
+  }
+  return CreateDirIfMissing(path, options, debug);
+}
+
+IOStatus ObjectFileSystem::CreateDirIfMissing(const std::string& path, const IOOptions& /*options*/,
+                                              IODebugContext* /*debug*/) {
+  view_->MakeDirectory(KeyOf(path));
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::DeleteDir(const std::string& path, const IOOptions& /*options*/, IODebugContext* /*debug*/) {
+  if (IOStatus status = view_->Load(); !status.ok()) {
+    return status;
+  }
+  const std::string directory = KeyOf(path);
+  if (!view_->IsDirectory(directory)) {
+    return NotFound(directory);
+  }
+  if (!view_->NamesIn(directory).empty()) {
+    return IOStatus::IOError(client_->store().name() + "/" + directory, "is not empty");
+  }
+  view_->RemoveDirectory(directory);
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::GetFileSize(const std::string& path, const IOOptions& /*options*/, uint64_t* size,
+                                       IODebugContext* /*debug*/) {
+  if (const auto text = pending_->Find(KeyOf(path))) {
+    *size = text->size();
+    return IOStatus::OK();
+  }
+  std::string key;
+  ObjectView::Object object;
+  IOStatus status = Find(path, &key, &object);
+  *size = object.size;
+  return status;
+}
+
+IOStatus ObjectFileSystem::GetFileModificationTime(const std::string& path, const IOOptions& /*options*/,
+                                                   uint64_t* time, IODebugContext* /*debug*/) {
+  std::string key;
+  ObjectView::Object object;
+  IOStatus status = Find(path, &key, &object);
+  *time = static_cast<uint64_t>(object.modified / 1000);
+  return status;
+}
+
+IOStatus ObjectFileSystem::PutPending(const std::string& from, const std::string& to,
+                                      std::shared_ptr<const std::string> text) {
+  ObjectView::Object there;
+  const bool only_new = !view_->Find(to, &there);
+  const StoreAnswer put =
+      client_->Do({.kind = Kind::kPut, .key = to, .bytes = text, .if_absent = only_new});
+  if (put.failure == StoreFailure::kConditionFailed) {
+    return IOStatus::IOError(client_->store().name() + "/" + to,
+                             "was made by another writer in the meantime; nothing was changed");
+  }
+  IOStatus status = client_->ToStatus(put, "writing", to);
+  if (status.ok()) {
+    view_->Put(to, {text->size(), put.etag, 0, {}});
+    pending_->Remove(from);
+  }
+  return status;
+}
+
+// For a file whose final key was taken when it was written.
+IOStatus ObjectFileSystem::CopyObject(const std::string& from, const std::string& to) {
+  std::unique_ptr<rocksdb::FSSequentialFile> source;
+  if (IOStatus status = NewSequentialFile(PathOf(from), FileOptions(), &source, nullptr); !status.ok()) {
+    return status;
+  }
+  ObjectWritableFile target(client_, to, false, [this, &to](uint64_t size, const std::string& etag) {
+    view_->Put(to, {size, etag, 0, {}});
+  });
+  std::string space(kPartBytes, '\0');
+  for (;;) {
+    rocksdb::Slice piece;
+    if (IOStatus status = source->Read(space.size(), IOOptions(), &piece, space.data(), nullptr); !status.ok()) {
+      return status;
+    }
+    if (piece.empty()) {
+      break;
+    }
+    if (IOStatus status = target.Append(piece, IOOptions(), nullptr); !status.ok()) {
+      return status;
+    }
+  }
+  if (IOStatus status = target.Close(IOOptions(), nullptr); !status.ok()) {
+    return status;
+  }
+  return DeleteFile(PathOf(from), IOOptions(), nullptr);
+}
+
+IOStatus ObjectFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& /*options*/,
+                                      IODebugContext* /*debug*/) {
+  const std::string to_key = KeyOf(to);
+  if (IOStatus status = view_->Load(); !status.ok()) {
+    return status;
+  }
+  if (auto text = pending_->Find(KeyOf(from))) {
+    return PutPending(KeyOf(from), to_key, std::move(text));
+  }
+  std::string from_key;
+  ObjectView::Object object;
+  if (IOStatus status = Find(from, &from_key, &object); !status.ok()) {
+    return status;
+  }
+  if (object.stored_as != to_key) {
+    return CopyObject(from_key, to_key);
+  }
+  object.stored_as.clear();
+  view_->Remove(from_key);
+  view_->Put(to_key, std::move(object));
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::IsDirectory(const std::string& path, const IOOptions& /*options*/, bool* is_directory,
+                                       IODebugContext* /*debug*/) {
+  std::string key;
+  ObjectView::Object object;
+  IOStatus status = Find(path, &key, &object);
+  *is_directory = status.IsNotFound() && view_->IsDirectory(key);
+  return *is_directory ? IOStatus::OK() : status;
+}
+
+IOStatus ObjectFileSystem::GetAbsolutePath(const std::string& path, const IOOptions& /*options*/,
+                                           std::string* absolute, IODebugContext* /*debug*/) {
+  *absolute = path;
+  return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::LockFile(const std::string& path, const IOOptions& /*options*/, rocksdb::FileLock** /*lock*/,
+                                    IODebugContext* /*debug*/) {
+  return IOStatus::NotSupported("locking " + path);  // see core/stores/lease.h
+}
+
+IOStatus ObjectFileSystem::UnlockFile(rocksdb::FileLock* /*lock*/, const IOOptions& /*options*/,
+                                      IODebugContext* /*debug*/) {
+  return IOStatus::NotSupported();
+}
+
+IOStatus ObjectFileSystem::GetTestDirectory(const IOOptions& /*options*/, std::string* /*path*/,
+                                            IODebugContext* /*debug*/) {
+  return IOStatus::NotSupported();
+}
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "core/stores/object_files.h"
+#include "core/stores/object_view.h"
+#include "core/stores/store_client.h"
+#include "rocksdb/file_system.h"
+
+namespace rocksdb_backup {
+
+// Small files that are complete but do not have their final names yet. They are written when they get them.
+class PendingFiles {
+ public:
+  void Put(const std::string& key, std::string text);
+  // Null if there is none.
+  std::shared_ptr<const std::string> Find(const std::string& key);
+  bool Remove(const std::string& key);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const std::string>> files_;
+};
+
+// The files of a repository in an object store, as one operation sees and changes them (core/stores/object_view.h).
+//
+// Stores cannot rename. The BackupEngine writes a file under a temporary name, and renames it when it is complete. So:
+//
+// - A data file is written under its final key from the beginning, if nothing has that key. Only this operation knows it
+//   by its temporary name, until the rename. If the operation dies before, an object is left that no backup names.
+// - A meta file and a record (`.tmp` in `meta` or `private`) stay in memory until the rename, which puts them, on the
+//   condition that nothing has that key. That is the moment in which a backup begins to exist. Of two writers, one fails.
+class ObjectFileSystem : public rocksdb::FileSystem {
+ public:
+  // The repository is at kStoreRoot in it.
+  ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending);
+
+  static const char* kClassName() { return "ObjectFileSystem"; }
+  const char* Name() const override { return kClassName(); }
+
+  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                      rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& path, const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewDirectory(const std::string& path, const rocksdb::IOOptions& options,
+                                 std::unique_ptr<rocksdb::FSDirectory>* directory,
+                                 rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus FileExists(const std::string& path, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus GetChildren(const std::string& path, const rocksdb::IOOptions& options,
+                                std::vector<std::string>* children, rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus GetChildrenFileAttributes(const std::string& path, const rocksdb::IOOptions& options,
+                                              std::vector<rocksdb::FileAttributes>* children,
+                                              rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus CreateDir(const std::string& path, const rocksdb::IOOptions& options,
+                              rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus CreateDirIfMissing(const std::string& path, const rocksdb::IOOptions& options,
+                                       rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus DeleteDir(const std::string& path, const rocksdb::IOOptions& options,
+                              rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus GetFileSize(const std::string& path, const rocksdb::IOOptions& options, uint64_t* size,
+                                rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus GetFileModificationTime(const std::string& path, const rocksdb::IOOptions& options, uint64_t* time,
+                                            rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus IsDirectory(const std::string& path, const rocksdb::IOOptions& options, bool* is_directory,
+                                rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus GetAbsolutePath(const std::string& path, const rocksdb::IOOptions& options, std::string* absolute,
+                                    rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus LockFile(const std::string& path, const rocksdb::IOOptions& options, rocksdb::FileLock** lock,
+                             rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus UnlockFile(rocksdb::FileLock* lock, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus GetTestDirectory(const rocksdb::IOOptions& options, std::string* path,
+                                     rocksdb::IODebugContext* debug) override;
+
+ private:
+  rocksdb::IOStatus NotFound(const std::string& key) const;
+  // A listed object. NotFound if there is none.
+  rocksdb::IOStatus Find(const std::string& path, std::string* key, ObjectView::Object* object);
+  rocksdb::IOStatus PutPending(const std::string& from, const std::string& to,
+                               std::shared_ptr<const std::string> text);
+  rocksdb::IOStatus CopyObject(const std::string& from, const std::string& to);
+
+  const std::shared_ptr<StoreClient> client_;
+  const std::shared_ptr<PendingFiles> pending_;
+  const std::shared_ptr<ObjectView> view_;
+};
+
+}  // namespace rocksdb_backup

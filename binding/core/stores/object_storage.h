@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/storage/storage.h"
+#include "core/stores/lease.h"
+#include "core/stores/object_fs.h"
+#include "core/stores/object_store.h"
+
+namespace rocksdb_backup {
+
+// A repository in an object store. Its locks are leases (core/stores/lease.h).
+class ObjectStorage : public Storage {
+ public:
+  explicit ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes times = {});
+
+  ObjectStore& store() { return *store_; }
+  const std::string& name() const override { return store_->name(); }
+  const std::string& root() const override { return root_; }
+  const std::string& local_directory() const override { return nowhere_; }
+  // Each is a view of its own, which lists the store when it is first asked.
+  std::shared_ptr<rocksdb::FileSystem> files() const override;
+  std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> operation) override;
+  Error Explain(Error error) const override;
+
+  Error MakeReady() override;
+  std::optional<uint64_t> FreeSpace() const override { return std::nullopt; }
+  Error CheckSource(const std::string& /*database_dir*/) const override { return Error(); }
+  Error CheckTarget(const std::string& /*database_dir*/) const override { return Error(); }
+
+  Error LockWriter(std::unique_ptr<WriterLock>* lock) override;
+  Error LockReader(uint32_t backup_id, Access access, std::unique_ptr<ReaderLock>* lock) override;
+  Error LockState(std::unique_ptr<StorageLock>* lock) override;
+  Error ReadSmall(const std::string& file, std::optional<SmallFile>* read) const override;
+  Error ReplaceSmall(const std::string& file, const std::optional<std::string>& version, const std::string& text,
+                     std::string* new_version) override;
+
+ private:
+  ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation);
+  std::shared_ptr<StoreClient> NewClient() const;
+  std::function<bool()> WhenStopped() const;
+
+  const std::string root_;
+  const std::string nowhere_;
+  const std::shared_ptr<ObjectStore> store_;
+  const LeaseTimes times_;
+  const std::shared_ptr<PartSlots> slots_;
+  const std::shared_ptr<PendingFiles> pending_;
+  // Of one operation; null otherwise.
+  const std::shared_ptr<Operation> operation_;
+  const std::shared_ptr<StoreClient> client_;
+  const std::shared_ptr<ObjectFileSystem> files_;
+};
+
+}  // namespace rocksdb_backup

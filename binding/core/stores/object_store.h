@@ -1,0 +1,133 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+
+namespace rocksdb_backup {
+
+// Why a request to an object store failed. Only kNotFound means that nothing is there: the store said so.
+enum class StoreFailure {
+  kNone,
+  kNotFound,
+  kConditionFailed,  // if_absent or if_match does not hold
+  kDenied,           // no right, no credentials, an expired token
+  kNoBucket,         // no such bucket, or it lies elsewhere
+  kBusy,             // no answer, or a failure of the server, also after repetitions. It may have been done
+  kRefused,          // the store will never do it
+  kStopped,          // the operation ended, and nobody waits any more
+};
+
+// One request. What each kind uses is in the order of its members.
+struct StoreRequest {
+  enum class Kind {
+    kPut,           // key, bytes, if_absent, if_match
+    kGet,           // key, offset, length, if_match
+    kList,          // key (a prefix), after
+    kDelete,        // keys
+    kCreateUpload,  // key
+    kPart,          // key, upload, part (from 1), bytes
+    kComplete,      // key, upload, keys (the etags of the parts)
+    kAbort,         // key, upload
+    kListUploads,   // key (a prefix), after
+  };
+  static constexpr uint64_t kToTheEnd = UINT64_MAX;
+
+  Kind kind = Kind::kGet;
+  std::string key = {};
+  std::shared_ptr<const std::string> bytes = {};
+  bool if_absent = false;
+  std::string if_match = {};
+  uint64_t offset = 0;
+  uint64_t length = kToTheEnd;
+  std::vector<std::string> keys = {};
+  std::string upload = {};
+  uint32_t part = 0;
+  std::string after = {};
+};
+
+struct StoredObject {
+  std::string key;
+  uint64_t size = 0;
+  std::string etag;
+  int64_t modified = 0;  // in milliseconds since 1970, by the store's clock
+};
+
+struct StoreAnswer {
+  StoreFailure failure = StoreFailure::kNone;
+  Error error;  // set if there is a failure
+  std::string etag;
+  std::string bytes;                  // kGet
+  std::vector<StoredObject> objects;  // kList; kListUploads, with the upload in `etag`
+  std::string next;                   // kList, kListUploads: more follow after this; empty: this was the last page
+  std::string upload;                 // kCreateUpload
+
+  bool ok() const { return failure == StoreFailure::kNone; }
+  static StoreAnswer Failed(StoreFailure failure, Error error) {
+    StoreAnswer answer;
+    answer.failure = failure;
+    answer.error = std::move(error);
+    return answer;
+  }
+};
+
+// A request on its way.
+class StoreCall {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // For the store. The first answer counts.
+  void Finish(StoreAnswer answer);
+  // For the store: called once, if the caller gives up before the answer is there. It must not wait.
+  void OnCancel(std::function<void()> cancel);
+
+  // Called once, when the answer is there or nobody waits for it any more.
+  void WhenDone(std::function<void()> done);
+  // Waits at most until then. nullopt if there is no answer yet.
+  std::optional<StoreAnswer> WaitUntil(Clock::time_point until);
+  // Nobody waits for the answer any more.
+  void Cancel();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<StoreAnswer> answer_;
+  bool done_ = false;
+  std::function<void()> cancel_;
+  std::function<void()> when_done_;
+};
+
+// An object store. Keys have no leading slash. Thread-safe.
+//
+// - What was put or completed is seen whole by everybody from the moment of the answer.
+// - Of two puts with the same condition, one succeeds.
+// - A list is in the order of the keys, and has everything that was there when it began.
+// - Every call is answered in the end, also if the server hangs.
+class ObjectStore {
+ public:
+  struct Limits {
+    bool has_uploads = false;  // without it, a file is put whole
+    uint64_t min_part_bytes = 0;
+    uint32_t max_parts = 0;
+  };
+
+  virtual ~ObjectStore() = default;
+  // What messages call it: a URL. Never holds a secret.
+  virtual const std::string& name() const = 0;
+  virtual Limits limits() const = 0;
+  virtual std::shared_ptr<StoreCall> Send(StoreRequest request) = 0;
+};
+
+// As many keys as one kDelete has.
+inline constexpr size_t kMaxDeletes = 1000;
+
+}  // namespace rocksdb_backup

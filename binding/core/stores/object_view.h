@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/stores/store_client.h"
+#include "rocksdb/io_status.h"
+
+namespace rocksdb_backup {
+
+// The objects of a repository, as one list of the store has told them, and as this operation has changed them since.
+// So no question about what is there costs a request. Directories are what the keys' slashes say, and those that this
+// operation made.
+class ObjectView {
+ public:
+  struct Object {
+    uint64_t size = 0;
+    std::string etag;
+    int64_t modified = 0;
+    // Where its bytes are, if not under its own key: a temporary file lies under its final key from the beginning.
+    std::string stored_as;
+  };
+
+  explicit ObjectView(std::shared_ptr<StoreClient> client) : client_(std::move(client)) {}
+
+  // Lists the store, unless that was done. A list that does not come to its end is an error.
+  rocksdb::IOStatus Load();
+  // The next Load() lists again: an object was not as it was listed, so others are changing the repository.
+  void Outdate();
+
+  // After Load(). Keys and directories have no slash at their beginning or end; the root is "".
+  bool Find(const std::string& key, Object* object);
+  bool IsDirectory(const std::string& directory);
+  // The names of files and directories in it.
+  std::vector<std::string> NamesIn(const std::string& directory);
+  std::vector<std::pair<std::string, uint64_t>> FilesIn(const std::string& directory);
+  std::vector<std::pair<std::string, Object>> Below(const std::string& prefix);
+
+  void Put(const std::string& key, Object object);
+  void Remove(const std::string& key);
+  void MakeDirectory(const std::string& directory);
+  void RemoveDirectory(const std::string& directory);
+
+ private:
+  const std::shared_ptr<StoreClient> client_;
+  std::mutex mutex_;  // guards all members below
+  bool loaded_ = false;
+  std::map<std::string, Object> objects_;
+  std::set<std::string> made_;
+};
+
+}  // namespace rocksdb_backup

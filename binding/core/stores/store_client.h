@@ -1,0 +1,75 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "core/base/operation.h"
+#include "core/stores/object_store.h"
+#include "rocksdb/io_status.h"
+
+namespace rocksdb_backup {
+
+// How many parts of files are in memory on their way to or from one store, over all operations of the process.
+class PartSlots {
+ public:
+  explicit PartSlots(size_t free) : free_(free) {}
+  bool TryTake();
+  void Take();
+  void Release();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  size_t free_;
+};
+
+// Sends the requests of one operation, and waits for their answers. Once the operation has ended, requests that move
+// data fail at once. The others, of the clean-up, are still sent, but as soon as one of them gets no answer for
+// kPatience, all fail: the server hangs, and what was to be cleaned up is left to the next clean-up.
+class StoreClient {
+ public:
+  static constexpr std::chrono::milliseconds kPatience{500};
+
+  // `operation` may be null.
+  StoreClient(std::shared_ptr<ObjectStore> store, std::shared_ptr<PartSlots> slots,
+              std::shared_ptr<Operation> operation)
+      : store_(std::move(store)), slots_(std::move(slots)), operation_(std::move(operation)) {}
+
+  const ObjectStore& store() const { return *store_; }
+  // From now on, what changes the store is only done while `still_held` finds no error. A request that is on its way
+  // when the lock is lost is given up: it might come late, and delete what others have made.
+  void SetFence(std::function<Error()> still_held);
+  PartSlots& slots() { return *slots_; }
+  std::shared_ptr<StoreCall> Send(StoreRequest request) { return store_->Send(std::move(request)); }
+  // A part that was sent holds a slot until it is answered.
+  std::shared_ptr<StoreCall> SendInSlot(StoreRequest request);
+  // What to watch while a request is on its way.
+  struct Watch {
+    bool moves_data = true;  // of no use once the operation has ended
+    bool changes = false;    // makes, replaces or deletes an object
+  };
+  StoreAnswer Wait(StoreCall& call, Watch watch);
+  StoreAnswer Do(StoreRequest request);
+
+  // What an answer means to RocksDB. Remembers the first failure of the store.
+  rocksdb::IOStatus ToStatus(const StoreAnswer& answer, const std::string& doing, const std::string& key);
+  // The first failure that ToStatus() saw.
+  Error failure() const;
+
+ private:
+  Error Fenced(bool changes) const;
+  bool ended() const { return operation_ != nullptr && operation_->ended(); }
+
+  const std::shared_ptr<ObjectStore> store_;
+  const std::shared_ptr<PartSlots> slots_;
+  const std::shared_ptr<Operation> operation_;
+  std::atomic<bool> hangs_{false};
+  mutable std::mutex mutex_;
+  Error failure_;
+  std::function<Error()> still_held_;
+};
+
+}  // namespace rocksdb_backup

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+namespace rocksdb_backup {
+
+// The keys of a repository in an object store, beside those that a repository on a disk has as paths. So a plain copy of
+// the objects to a disk is a repository there.
+
+// Shows that a repository is here, also while it has no backup.
+inline constexpr char kRepositoryMark[] = "rocksdb-backup.repository";
+// Below it lie the leases.
+inline constexpr char kLeases[] = "rocksdb-backup.leases/";
+
+// Where a repository lies in the file system of its objects.
+inline constexpr char kStoreRoot[] = "/repository";
+// The key of a path in that file system: without slashes at its ends, and with single ones in it.
+std::string KeyOf(const std::string& path);
+
+// If this is the key of a temporary file of the BackupEngine, such as `shared_checksum/.000007_s3AB_1040.sst.tmp`, the
+// key that the file gets when it is complete. Empty otherwise.
+std::string FinalKeyOf(const std::string& key);
+
+}  // namespace rocksdb_backup
