@@ -49,7 +49,7 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
   }
   // A repository that cannot be read fails here, and not in the middle of the first backup.
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = repository->OpenSession(&session); !error.ok()) {
+  if (Error error = repository->OpenSession(repository->SettingsFor(nullptr), &session); !error.ok()) {
     return error;
   }
   session.reset();
@@ -72,15 +72,24 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
   return Error();
 }
 
-Error BackupRepository::OpenSession(std::shared_ptr<BackupEngineSession>* session) {
-  if (auto picture = LookAt(settings_)) {
-    *session = BackupEngineSession::Of(settings_, std::move(picture));
+EngineSettings BackupRepository::SettingsFor(std::shared_ptr<Operation> operation) const {
+  EngineSettings settings = settings_;
+  if (auto storage = settings_.storage->ForOperation(std::move(operation))) {
+    settings.storage = std::move(storage);
+  }
+  return settings;
+}
+
+Error BackupRepository::OpenSession(const EngineSettings& settings,
+                                    std::shared_ptr<BackupEngineSession>* session) const {
+  if (auto picture = LookAt(settings)) {
+    *session = BackupEngineSession::Of(settings, std::move(picture));
     return Error();
   }
-  Error error = BackupEngineSession::Open(settings_, {}, session);
+  Error error = settings.storage->Explain(BackupEngineSession::Open(settings, {}, session));
   if (error.code() == "ROCKSDB_NOT_FOUND") {
     const bool is_database =
-        settings_.files()->FileExists(settings_.root() + "/CURRENT", rocksdb::IOOptions(), nullptr).ok();
+        settings.files()->FileExists(settings.root() + "/CURRENT", rocksdb::IOOptions(), nullptr).ok();
     return Error("DIRECTORY_NOT_FOUND",
                  directory() + " is not a backup directory: " +
                      (is_database ? "it holds a database. Did you swap the arguments?" : "it has no folder meta."))
@@ -104,7 +113,8 @@ Error BackupRepository::WriterSettings::LossOr(const std::string& doing, Error e
   return std::move(lost).Reworded(std::move(message));
 }
 
-Error BackupRepository::AcquireWriter(const Operation& operation, std::unique_ptr<WriterLock>* lock) const {
+Error BackupRepository::AcquireWriter(Storage& storage, const Operation& operation,
+                                      std::unique_ptr<WriterLock>* lock) const {
   if (read_only_) {
     return Error("READ_ONLY", "the backup engine on " + directory() + " was opened for reading only.")
         .With("path", directory())
@@ -114,18 +124,20 @@ Error BackupRepository::AcquireWriter(const Operation& operation, std::unique_pt
     return Error("BACKUP_STOPPED", "the operation on " + directory() + " was stopped before it began")
         .With("path", directory());
   }
-  return settings_.storage->LockWriter(lock);
+  return storage.LockWriter(lock);
 }
 
 Error BackupRepository::Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation,
                                BackupDescription* created) {
   const std::string doing = "the backup of " + request.source.path + " to " + directory();
+  const EngineSettings settings = SettingsFor(operation);
   std::unique_ptr<WriterLock> lock;
-  Error error = AcquireWriter(*operation, &lock);
+  Error error = AcquireWriter(*settings.storage, *operation, &lock);
   if (error.ok()) {
-    const WriterSettings writing(settings_, *lock);
+    const WriterSettings writing(settings, *lock);
     error = writing.LossOr(doing, CreateBackup(writing.settings, request, operation, created));
   }
+  error = settings.storage->Explain(std::move(error));
   // If the lock was lost, nothing could be removed, so that error is more important than a stop.
   if (!error.ok() && !operation->Fail() && error.code() != "LOCK_LOST") {
     return Error("BACKUP_STOPPED", doing + " was stopped; its files were removed").With("path", directory());
@@ -134,7 +146,8 @@ Error BackupRepository::Create(const CreateRequest& request, const std::shared_p
 }
 
 Error BackupRepository::Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation) {
-  Error error = VerifyBackup(settings_, backup_id, checksum, operation);
+  const EngineSettings settings = SettingsFor(operation);
+  Error error = settings.storage->Explain(VerifyBackup(settings, backup_id, checksum, operation));
   if (!error.ok() && !operation->Fail()) {
     return Error("VERIFY_STOPPED",
                  "verifying backup " + std::to_string(backup_id) + " in " + directory() + " was stopped")
@@ -146,12 +159,14 @@ Error BackupRepository::Verify(uint32_t backup_id, bool checksum, const std::sha
 
 Error BackupRepository::PlanRestore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
                                     RestorePlan* plan) {
-  return rocksdb_backup::PlanRestore(settings_, request, operation, plan);
+  const EngineSettings settings = SettingsFor(operation);
+  return settings.storage->Explain(rocksdb_backup::PlanRestore(settings, request, operation, plan));
 }
 
 Error BackupRepository::Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation,
                                 RestoreResult* restored) {
-  Error error = RestoreBackup(settings_, request, operation, restored);
+  const EngineSettings settings = SettingsFor(operation);
+  Error error = settings.storage->Explain(RestoreBackup(settings, request, operation, restored));
   if (!error.ok() && !operation->Fail()) {
     return Error("RESTORE_STOPPED", "the restore from " + directory() + " to " + request.database_dir +
                                         " was stopped; the target is as it was")
@@ -162,7 +177,7 @@ Error BackupRepository::Restore(const RestoreRequest& request, const std::shared
 
 Error BackupRepository::List(bool details, std::vector<BackupDescription>* descriptions) {
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = OpenSession(&session); !error.ok()) {
+  if (Error error = OpenSession(SettingsFor(nullptr), &session); !error.ok()) {
     return error;
   }
   return session->DescribeAll(details, descriptions);
@@ -170,7 +185,7 @@ Error BackupRepository::List(bool details, std::vector<BackupDescription>* descr
 
 Error BackupRepository::Describe(uint32_t backup_id, bool details, BackupDescription* description) {
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = OpenSession(&session); !error.ok()) {
+  if (Error error = OpenSession(SettingsFor(nullptr), &session); !error.ok()) {
     return error;
   }
   if (backup_id == 0) {
@@ -184,7 +199,7 @@ Error BackupRepository::Describe(uint32_t backup_id, bool details, BackupDescrip
 
 Error BackupRepository::CorruptIds(std::vector<uint32_t>* ids) {
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = OpenSession(&session); !error.ok()) {
+  if (Error error = OpenSession(SettingsFor(nullptr), &session); !error.ok()) {
     return error;
   }
   *ids = session->corrupt_ids();
@@ -193,7 +208,7 @@ Error BackupRepository::CorruptIds(std::vector<uint32_t>* ids) {
 
 Error BackupRepository::Look(bool details, BackupSurvey* survey) {
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = OpenSession(&session); !error.ok()) {
+  if (Error error = OpenSession(SettingsFor(nullptr), &session); !error.ok()) {
     return error;
   }
   for (const uint32_t id : session->corrupt_ids()) {
@@ -207,13 +222,14 @@ Error BackupRepository::Look(bool details, BackupSurvey* survey) {
 Error BackupRepository::ListGarbage(std::vector<GarbageFile>* garbage) {
   std::vector<BackupDescription> backups;
   Error error = List(true, &backups);
-  return error.ok() ? FindGarbage(settings_, backups, garbage) : error;
+  return error.ok() ? FindGarbage(SettingsFor(nullptr), backups, garbage) : error;
 }
 
 Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
   auto kept = std::make_shared<BackupReading>();
-  if (Error error = rocksdb_backup::OpenBackup(settings_, {.backup_id = backup_id}, kept.get()); !error.ok()) {
-    return error;
+  const EngineSettings settings = SettingsFor(nullptr);
+  if (Error error = rocksdb_backup::OpenBackup(settings, {.backup_id = backup_id}, kept.get()); !error.ok()) {
+    return settings.storage->Explain(std::move(error));
   }
   // RocksDB takes an early end of a log for its normal end.
   kept->session->ExpectBackupFiles(kept->backup);
@@ -235,11 +251,12 @@ Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
 template <class IdsToDelete, class Remove>
 Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove) {
   const auto operation = std::make_shared<Operation>();
+  const EngineSettings settings = SettingsFor(operation);
   std::unique_ptr<WriterLock> lock;
-  if (Error error = AcquireWriter(*operation, &lock); !error.ok()) {
+  if (Error error = AcquireWriter(*settings.storage, *operation, &lock); !error.ok()) {
     return error;
   }
-  const WriterSettings writing(settings_, *lock);
+  const WriterSettings writing(settings, *lock);
   const std::string what = std::string(doing) + " in " + directory();
   std::shared_ptr<BackupEngineSession> session;
   const std::shared_ptr<const DirectoryPicture> picture = LookAt(writing.settings);
@@ -290,7 +307,7 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     }
     return Error::From(status.ok() ? failed : status, what).With("path", directory());
   };
-  return writing.LossOr(what, Guarded(directory(), remove_all));
+  return settings.storage->Explain(writing.LossOr(what, Guarded(directory(), remove_all)));
 }
 
 // If the BackupEngine cannot delete a backup's meta file, it still deletes the backup's files, and leaves a corrupt

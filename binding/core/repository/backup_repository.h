@@ -111,7 +111,9 @@ class BackupRepository : public Resource {
 
  private:
   explicit BackupRepository(Options options);
-  Error OpenSession(std::shared_ptr<BackupEngineSession>* session);
+  // The settings for one operation; `operation` may be null.
+  EngineSettings SettingsFor(std::shared_ptr<Operation> operation) const;
+  Error OpenSession(const EngineSettings& settings, std::shared_ptr<BackupEngineSession>* session) const;
 
   // The settings for changes under a writer's lock. With these settings, nothing is changed after the lock is lost.
   struct WriterSettings {
@@ -121,7 +123,7 @@ class BackupRepository : public Resource {
     EngineSettings settings;
     std::shared_ptr<LockedFileSystem> files;
   };
-  Error AcquireWriter(const Operation& operation, std::unique_ptr<WriterLock>* lock) const;
+  Error AcquireWriter(Storage& storage, const Operation& operation, std::unique_ptr<WriterLock>* lock) const;
   // Opens a writing BackupEngine and runs `remove`, if nobody reads the backups to delete and no unreadable backup
   // forbids it.
   template <class IdsToDelete, class Remove>
