@@ -15,7 +15,8 @@ const MAY_USE = {
   lib: {
     base: [],
     native: ['base'],
-    storage: ['base', 'native'],
+    stores: ['base'],
+    storage: ['base', 'native', 'stores'],
     database: ['base', 'native'],
     backup: ['base', 'native', 'storage', 'database'],
     retention: ['base'],
@@ -30,6 +31,7 @@ const MAY_USE = {
   'binding/core': {
     base: [],
     storage: ['base'],
+    stores: ['base', 'storage'],
     database: ['base', 'storage'],
     backup: ['base', 'storage', 'database'],
     restore: ['base', 'storage', 'database', 'backup'],
@@ -40,7 +42,8 @@ const MAY_USE = {
     values: ['runtime'],
     database: ['runtime', 'values'],
     backup: ['runtime', 'values', 'database'],
-    '.': ['runtime', 'values', 'database', 'backup'],
+    stores: ['runtime', 'values', 'backup'],
+    '.': ['runtime', 'values', 'database', 'backup', 'stores'],
   },
 };
 

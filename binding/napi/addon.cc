@@ -11,6 +11,7 @@
 #include "napi/runtime/at_exit.h"
 #include "napi/runtime/errors.h"
 #include "napi/runtime/pin_library.h"
+#include "napi/stores/js_store.h"
 #include "napi/runtime/wrap.h"
 #include "napi/values/values.h"
 
@@ -57,6 +58,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   SnapshotHandle::Define(env, exports);
   WriteBatchHandle::Define(env, exports);
   RegisterBackupEngine(env, exports);
+  RegisterStores(env, exports);
   return exports;
 }
 

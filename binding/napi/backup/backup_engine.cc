@@ -9,7 +9,6 @@
 #include "core/base/paths.h"
 #include "core/restore/restore_leftovers.h"
 #include "core/storage/directories.h"
-#include "core/storage/local_storage.h"
 #include "napi/backup/backup_options.h"
 #include "napi/backup/operation_handle.h"
 #include "napi/backup/rate_limiter.h"
@@ -47,8 +46,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     }
     const std::shared_ptr<Database> database = database_handle->shared_resource(env);
     OpenEngineOptions options;
-    options.repository.settings.storage =
-        std::make_shared<LocalStorage>(RealPath(PathArgument(env, args[1], "location")));
+    options.repository.settings.storage = StorageArgument(env, args[1], "location");
     ReadOpenEngineOptions(env, args[2], &options);
     CreateRequest request;
     JsCallback exclude_files;
@@ -413,21 +411,20 @@ void CheckCreateOptions(const Args& args) {
 // (location, options)
 Napi::Value OpenBackupEngine(const Args& args) {
   OpenEngineOptions options;
-  const std::string location = PathArgument(args.Env(), args[0], "location");
+  options.repository.settings.storage = StorageArgument(args.Env(), args[0], "location");
   ReadOpenEngineOptions(args.Env(), args[1], &options);
   if (options.repository.read_only && options.repository.destroy_old_data) {
     Throw(args.Env(), Error("INVALID_OPTION", "readOnly and destroyOldData contradict each other"));
   }
   return Async<Repository>(
       args.Env(), Lane::kLong, Leases(),
-      [location, repository_options = std::move(options.repository),
+      [repository_options = std::move(options.repository),
        log_path = std::move(options.info_log_path)](Repository& repository) mutable {
         if (!log_path.empty()) {
           if (Error error = OpenFileLog(log_path, &repository_options.settings.info_log); !error.ok()) {
             return error;
           }
         }
-        repository_options.settings.storage = std::make_shared<LocalStorage>(RealPath(location));
         Error error = BackupRepository::Open(std::move(repository_options), &repository);
         if (error.ok()) {
           repository->AddHandle();  // for the object that WrapEngine makes

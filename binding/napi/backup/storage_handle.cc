@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/background.h"
 #include "core/base/paths.h"
 #include "core/storage/local_storage.h"
 #include "napi/runtime/wrap.h"
@@ -14,10 +15,21 @@ namespace {
 
 class StateLockHandle : public Wrapped {
  public:
-  explicit StateLockHandle(std::unique_ptr<StorageLock> lock)
+  explicit StateLockHandle(std::shared_ptr<StorageLock> lock)
       : Wrapped(TypeId<StateLockHandle>::id()), lock_(std::move(lock)) {}
+  ~StateLockHandle() override {
+    if (lock_ != nullptr) {
+      RunInBackground([lock = std::move(lock_)]() mutable { lock.reset(); });
+    }
+  }
 
-  void Release(const Args& /*args*/) { lock_.reset(); }
+  // In a store, this is a request.
+  Napi::Value Release(const Args& args) {
+    return Async(args.Env(), Lane::kLong, Leases(), [lock = std::exchange(lock_, nullptr)]() mutable {
+      lock.reset();
+      return Error();
+    });
+  }
   // Throws LOCK_LOST if others may have taken the lock in the meantime.
   void AssertHeld(const Args& args) {
     const Error released("LOCK_LOST", "the lock was released before");
@@ -27,11 +39,24 @@ class StateLockHandle : public Wrapped {
   }
 
  private:
+  std::shared_ptr<StorageLock> lock_;
+};
+
+// The lock of a directory of this machine.
+class DirectoryLockHandle : public Wrapped {
+ public:
+  explicit DirectoryLockHandle(std::unique_ptr<StorageLock> lock)
+      : Wrapped(TypeId<DirectoryLockHandle>::id()), lock_(std::move(lock)) {}
+  void Release(const Args& /*args*/) { lock_.reset(); }
+
+ private:
   std::unique_ptr<StorageLock> lock_;
 };
 
 class StorageHandle : public Wrapped {
  public:
+  const std::shared_ptr<Storage>& storage() const { return storage_; }
+
   explicit StorageHandle(std::shared_ptr<Storage> storage)
       : Wrapped(TypeId<StorageHandle>::id()), storage_(std::move(storage)) {}
 
@@ -45,7 +70,7 @@ class StorageHandle : public Wrapped {
   Napi::Value ReadSmall(const Args& args) {
     using Read = std::optional<SmallFile>;
     return Async<Read>(
-        args.Env(), Lane::kShort, Leases(),
+        args.Env(), Lane::kLong, Leases(),
         [storage = storage_, file = StringArgument(args.Env(), args[0], "file")](Read& read) {
           return storage->ReadSmall(file, &read);
         },
@@ -80,7 +105,7 @@ class StorageHandle : public Wrapped {
   Napi::Value TryLockState(const Args& args) {
     using Lock = std::unique_ptr<StorageLock>;
     return Async<Lock>(
-        args.Env(), Lane::kShort, Leases(),
+        args.Env(), Lane::kLong, Leases(),
         [storage = storage_](Lock& lock) {
           Error error = storage->LockState(&lock);
           return error.code() == "STATE_LOCKED" ? Error() : error;
@@ -99,8 +124,7 @@ class StorageHandle : public Wrapped {
 
 // (location)
 Napi::Value OpenStorage(const Args& args) {
-  return WrapStorage(args.Env(),
-                     std::make_shared<LocalStorage>(RealPath(PathArgument(args.Env(), args[0], "location"))));
+  return WrapStorage(args.Env(), StorageArgument(args.Env(), args[0], "location"));
 }
 
 // (path). Returns undefined while another has the lock. Runs on the JS thread: it takes two system calls, which wait
@@ -114,10 +138,17 @@ Napi::Value TryLockDirectory(const Args& args) {
   if (!error.ok()) {
     Throw(args.Env(), error);
   }
-  return Wrap(args.Env(), std::make_unique<StateLockHandle>(std::move(lock)));
+  return Wrap(args.Env(), std::make_unique<DirectoryLockHandle>(std::move(lock)));
 }
 
 }  // namespace
+
+std::shared_ptr<Storage> StorageArgument(Napi::Env env, Napi::Value value, std::string_view name) {
+  if (auto* const handle = Unwrap<StorageHandle>(env, value)) {
+    return handle->storage();
+  }
+  return std::make_shared<LocalStorage>(RealPath(PathArgument(env, value, name)));
+}
 
 Napi::Value WrapStorage(Napi::Env env, std::shared_ptr<Storage> storage) {
   return Wrap(env, std::make_unique<StorageHandle>(std::move(storage)));
@@ -135,7 +166,8 @@ void RegisterStorage(Napi::Env env, Napi::Object exports) {
                  });
   DefineClass<StateLockHandle>(
       env, "NativeStateLock",
-      {Method<&StateLockHandle::Release>("release"), Method<&StateLockHandle::AssertHeld>("assertHeld")});
+      {AsyncMethod<&StateLockHandle::Release>("release"), Method<&StateLockHandle::AssertHeld>("assertHeld")});
+  DefineClass<DirectoryLockHandle>(env, "NativeDirectoryLock", {Method<&DirectoryLockHandle::Release>("release")});
   exports.Set("openStorage", MakeFunction<&OpenStorage>(env, "openStorage"));
   exports.Set("tryLockDirectory", MakeFunction<&TryLockDirectory>(env, "tryLockDirectory"));
 }

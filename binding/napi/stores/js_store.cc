@@ -1,0 +1,368 @@
+#include "napi/stores/js_store.h"
+
+#include <atomic>
+#include <map>
+#include <utility>
+
+#include "core/stores/object_storage.h"
+#include "napi/backup/storage_handle.h"
+#include "napi/runtime/wrap.h"
+#include "napi/values/values.h"
+
+namespace rocksdb_backup {
+namespace {
+
+using Kind = StoreRequest::Kind;
+
+std::mutex stores_mutex;
+std::unordered_map<std::string, std::weak_ptr<JsStore>>& Stores() {
+  static auto* const stores = new std::unordered_map<std::string, std::weak_ptr<JsStore>>;
+  return *stores;
+}
+
+const char* NameOf(Kind kind) {
+  switch (kind) {
+    case Kind::kPut:
+      return "put";
+    case Kind::kGet:
+      return "get";
+    case Kind::kList:
+      return "list";
+    case Kind::kDelete:
+      return "delete";
+    case Kind::kCreateUpload:
+      return "createUpload";
+    case Kind::kPart:
+      return "part";
+    case Kind::kComplete:
+      return "complete";
+    case Kind::kAbort:
+      return "abort";
+    case Kind::kListUploads:
+      return "listUploads";
+  }
+  return "";
+}
+
+struct KindOfFailure {
+  StoreFailure failure;
+  const char* code;
+};
+
+// The kinds of lib/stores/object-store.ts.
+const std::map<std::string, KindOfFailure>& Failures() {
+  static const auto* const failures = new std::map<std::string, KindOfFailure>{
+      {"NOT_FOUND", {StoreFailure::kNotFound, "STORE_NOT_FOUND"}},
+      {"CONDITION_FAILED", {StoreFailure::kConditionFailed, "STORE_CONDITION_FAILED"}},
+      {"DENIED", {StoreFailure::kDenied, "STORE_DENIED"}},
+      {"NO_BUCKET", {StoreFailure::kNoBucket, "STORE_NO_BUCKET"}},
+      {"BUSY", {StoreFailure::kBusy, "STORE_UNREACHABLE"}},
+      {"REFUSED", {StoreFailure::kRefused, "STORE_REFUSED"}},
+  };
+  return *failures;
+}
+
+Error ThreadEnded() {
+  return Error("STORE_UNREACHABLE", "the JavaScript thread that serves the store has ended");
+}
+
+Napi::Object ToJs(Napi::Env env, const StoreRequest& request) {
+  auto object = Napi::Object::New(env);
+  object.Set("kind", NameOf(request.kind));
+  object.Set("key", request.key);
+  if (request.bytes != nullptr) {
+    // JS gets the memory itself. It lives until JS has forgotten it.
+    auto* kept = new std::shared_ptr<const std::string>(request.bytes);
+    object.Set("bytes", Napi::Buffer<char>::NewOrCopy(
+                            env, const_cast<char*>(request.bytes->data()), request.bytes->size(),
+                            [kept](Napi::Env, char*) { delete kept; }));
+  }
+  if (request.if_absent) {
+    object.Set("ifAbsent", true);
+  }
+  if (!request.if_match.empty()) {
+    object.Set("ifMatch", request.if_match);
+  }
+  if (request.kind == Kind::kGet && request.length != StoreRequest::kToTheEnd) {
+    object.Set("offset", static_cast<double>(request.offset));
+    object.Set("length", static_cast<double>(request.length));
+  }
+  if (!request.keys.empty()) {
+    object.Set("keys", rocksdb_backup::ToJs(env, request.keys));
+  }
+  if (!request.upload.empty()) {
+    object.Set("upload", request.upload);
+    object.Set("part", request.part);
+  }
+  if (!request.after.empty()) {
+    object.Set("after", request.after);
+  }
+  return object;
+}
+
+std::string Text(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+}
+
+std::vector<StoredObject> ReadObjects(const Napi::Array& array) {
+  std::vector<StoredObject> objects;
+  objects.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::HandleScope scope(array.Env());
+    const auto object = array.Get(i).As<Napi::Object>();
+    const auto number = [&](const char* name) {
+      const Napi::Value value = object.Get(name);
+      return value.IsNumber() ? value.As<Napi::Number>().Int64Value() : 0;
+    };
+    objects.push_back({Text(object, "key"), static_cast<uint64_t>(number("size")), Text(object, "etag"),
+                       number("modified")});
+  }
+  return objects;
+}
+
+// { etag, bytes, objects, next, upload } or { kind, message, status, storeCode, requestId }
+StoreAnswer ReadAnswer(const Napi::Object& object) {
+  StoreAnswer answer;
+  if (const std::string message = Text(object, "message"); !message.empty()) {
+    const auto known = Failures().find(Text(object, "kind"));
+    const auto [failure, code] =
+        known == Failures().end() ? KindOfFailure{StoreFailure::kRefused, "STORE_FAILED"} : known->second;
+    Error error(code, message);
+    for (const char* const fact : {"storeCode", "requestId"}) {
+      if (std::string text = Text(object, fact); !text.empty()) {
+        error = std::move(error).With(fact, std::move(text));
+      }
+    }
+    if (const Napi::Value status = object.Get("status"); status.IsNumber()) {
+      error = std::move(error).With("status", uint64_t{status.As<Napi::Number>().Uint32Value()});
+    }
+    return StoreAnswer::Failed(failure, std::move(error));
+  }
+  answer.etag = Text(object, "etag");
+  answer.next = Text(object, "next");
+  answer.upload = Text(object, "upload");
+  if (const Napi::Value bytes = object.Get("bytes"); bytes.IsTypedArray()) {
+    const auto array = bytes.As<Napi::Uint8Array>();
+    answer.bytes.assign(reinterpret_cast<const char*>(array.Data()), array.ByteLength());
+  }
+  if (const Napi::Value objects = object.Get("objects"); objects.IsArray()) {
+    answer.objects = ReadObjects(objects.As<Napi::Array>());
+  }
+  return answer;
+}
+
+// Fails a request that can no longer reach JS, because its env has ended and dropped it.
+class Undelivered {
+ public:
+  Undelivered(std::weak_ptr<JsStore> store, uint32_t call_id) : store_(std::move(store)), call_id_(call_id) {}
+  ~Undelivered() {
+    if (const auto store = delivered_ ? nullptr : store_.lock()) {
+      store->Answer(call_id_, StoreAnswer::Failed(StoreFailure::kBusy, ThreadEnded()));
+    }
+  }
+  Undelivered(const Undelivered&) = delete;
+  Undelivered& operator=(const Undelivered&) = delete;
+  void SetDelivered() { delivered_ = true; }
+
+ private:
+  const std::weak_ptr<JsStore> store_;
+  const uint32_t call_id_;
+  bool delivered_ = false;
+};
+
+// The JS thread's side of a store that it serves.
+class StoreServer : public Wrapped {
+ public:
+  StoreServer(std::shared_ptr<JsStore> store, Napi::Function send, Napi::Function cancel, ObjectStore::Limits limits)
+      : Wrapped(TypeId<StoreServer>::id()), store_(store), send_(send), cancel_(cancel) {
+    store->Serve(send_.caller(), cancel_.caller(), limits);
+  }
+
+  // (callId, answer)
+  void Answer(const Args& args) {
+    if (const auto store = store_.lock()) {
+      store->Answer(args[0].As<Napi::Number>().Uint32Value(), ReadAnswer(args[1].As<Napi::Object>()));
+    }
+  }
+
+ protected:
+  void Detach(AddonData& /*addon*/) override {
+    send_.Reset();
+    cancel_.Reset();
+    if (const auto store = store_.lock()) {
+      store->Fail(ThreadEnded());
+    }
+  }
+
+ private:
+  const std::weak_ptr<JsStore> store_;
+  JsCallback send_;
+  JsCallback cancel_;
+};
+
+// (name): returns { id, storage }: a storage in a store that some JS thread will serve under this id.
+Napi::Value NewStore(const Args& args) {
+  const Napi::Env env = args.Env();
+  const auto store = JsStore::New(StringArgument(env, args[0], "name"));
+  auto result = Napi::Object::New(env);
+  result.Set("id", store->id());
+  result.Set("storage", WrapStorage(env, std::make_shared<ObjectStorage>(store)));
+  return result;
+}
+
+// (id, send, cancel, limits): returns the server, which must be kept. Undefined if nobody uses the store any more.
+Napi::Value ServeStore(const Args& args) {
+  const Napi::Env env = args.Env();
+  const auto store = JsStore::Find(StringArgument(env, args[0], "id"));
+  if (store == nullptr) {
+    return env.Undefined();
+  }
+  const auto read = args[3].As<Napi::Object>();
+  ObjectStore::Limits limits;
+  if (const Napi::Value parts = read.Get("maxParts"); parts.IsNumber()) {
+    limits.has_uploads = true;
+    limits.max_parts = parts.As<Napi::Number>().Uint32Value();
+    limits.min_part_bytes = static_cast<uint64_t>(read.Get("minPartBytes").As<Napi::Number>().Int64Value());
+  }
+  return Wrap(env, std::make_unique<StoreServer>(store, args[1].As<Napi::Function>(), args[2].As<Napi::Function>(),
+                                                 limits));
+}
+
+// (id, message)
+void FailStore(const Args& args) {
+  if (const auto store = JsStore::Find(StringArgument(args.Env(), args[0], "id"))) {
+    store->Fail(Error("STORE_UNUSABLE", StringArgument(args.Env(), args[1], "message")));
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<JsStore> JsStore::New(std::string name) {
+  static std::atomic<uint64_t> last{0};
+  auto store = std::make_shared<JsStore>(std::move(name));
+  store->id_ = "store-" + std::to_string(++last);
+  const std::lock_guard lock(stores_mutex);
+  Stores()[store->id_] = store;
+  return store;
+}
+
+std::shared_ptr<JsStore> JsStore::Find(const std::string& id) {
+  const std::lock_guard lock(stores_mutex);
+  const auto found = Stores().find(id);
+  return found == Stores().end() ? nullptr : found->second.lock();
+}
+
+JsStore::~JsStore() {
+  const std::lock_guard lock(stores_mutex);
+  Stores().erase(id_);
+}
+
+ObjectStore::Limits JsStore::limits() const {
+  const std::lock_guard lock(mutex_);
+  return limits_;
+}
+
+std::shared_ptr<StoreCall> JsStore::Send(StoreRequest request) {
+  auto call = std::make_shared<StoreCall>();
+  uint32_t id = 0;
+  std::optional<JsCallback::Caller> send;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failed_.ok()) {
+      call->Finish(StoreAnswer::Failed(StoreFailure::kBusy, failed_));
+      return call;
+    }
+    id = ++last_call_;
+    calls_[id] = call;
+    send = send_;
+    if (!send) {
+      waiting_.emplace_back(id, std::move(request));
+    }
+  }
+  call->OnCancel([weak = weak_from_this(), id] {
+    if (const auto store = weak.lock()) {
+      store->Forget(id);
+    }
+  });
+  if (send) {
+    Post(*send, id, std::move(request));
+  }
+  return call;
+}
+
+void JsStore::Forget(uint32_t call_id) {
+  std::optional<JsCallback::Caller> cancel;
+  {
+    const std::lock_guard lock(mutex_);
+    if (calls_.erase(call_id) > 0) {
+      cancel = cancel_;
+    }
+  }
+  if (cancel) {
+    (*cancel)([call_id](Napi::Env env, const Napi::Function& function) {
+      function.Call({Napi::Number::New(env, call_id)});
+    });
+  }
+}
+
+// Without mutex_ held: if the env has ended, this answers the request at once.
+void JsStore::Post(const JsCallback::Caller& send, uint32_t call_id, StoreRequest request) {
+  const auto undelivered = std::make_shared<Undelivered>(weak_from_this(), call_id);
+  send([undelivered, call_id, request = std::make_shared<StoreRequest>(std::move(request))](
+           Napi::Env env, const Napi::Function& function) {
+    undelivered->SetDelivered();
+    function.Call({Napi::Number::New(env, call_id), ToJs(env, *request)});
+  });
+}
+
+void JsStore::Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits) {
+  std::vector<std::pair<uint32_t, StoreRequest>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    send_ = send;
+    cancel_ = std::move(cancel);
+    limits_ = limits;
+    waiting.swap(waiting_);
+    std::erase_if(waiting, [this](const auto& one) { return !calls_.contains(one.first); });
+  }
+  for (auto& [id, request] : waiting) {
+    Post(send, id, std::move(request));
+  }
+}
+
+void JsStore::Answer(uint32_t call_id, StoreAnswer answer) {
+  std::shared_ptr<StoreCall> call;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = calls_.find(call_id); found != calls_.end()) {
+      call = std::move(found->second);
+      calls_.erase(found);
+    }
+  }
+  if (call != nullptr) {
+    call->Finish(std::move(answer));
+  }
+}
+
+void JsStore::Fail(Error error) {
+  std::unordered_map<uint32_t, std::shared_ptr<StoreCall>> calls;
+  {
+    const std::lock_guard lock(mutex_);
+    failed_ = error;
+    calls.swap(calls_);
+    waiting_.clear();
+  }
+  for (const auto& [id, call] : calls) {
+    call->Finish(StoreAnswer::Failed(StoreFailure::kBusy, error));
+  }
+}
+
+void RegisterStores(Napi::Env env, Napi::Object exports) {
+  DefineClass<StoreServer>(env, "NativeStoreServer", {Method<&StoreServer::Answer>("answer")});
+  exports.Set("newStore", MakeFunction<&NewStore>(env, "newStore"));
+  exports.Set("serveStore", MakeFunction<&ServeStore>(env, "serveStore"));
+  exports.Set("failStore", MakeFunction<&FailStore>(env, "failStore"));
+}
+
+}  // namespace rocksdb_backup
