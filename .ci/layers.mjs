@@ -15,6 +15,7 @@ const MAY_USE = {
   lib: {
     base: [],
     native: ['base'],
+    stores: ['base'],
     storage: ['base', 'native'],
     database: ['base', 'native'],
     backup: ['base', 'native', 'storage', 'database'],

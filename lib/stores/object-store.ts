@@ -1,7 +1,8 @@
 /**
  * An object store, as this package needs it. Write this interface to keep backups in a store that the package does not know.
  *
- * - Keys are plain text without a leading slash: `meta/1`, `private/1/MANIFEST-000004`. The store adds its own prefix.
+ * - Keys are plain text: `meta/1`, `private/1/MANIFEST-000004`. No part between slashes is empty, `.` or `..`, so the first and the last
+ *   character are no slash. The store adds its own prefix.
  * - What was put can be read whole, and is listed, by everybody from the moment that `put` or `complete` has resolved.
  * - A method rejects with a {@link StoreError}. Everything else counts as a failure of unknown kind, and is not repeated.
  * - `NOT_FOUND` means that the store said so. No right, no answer and a failure of the server are never NOT_FOUND.
@@ -12,8 +13,8 @@ export interface ObjectStore {
   /** Writes a whole object. With a condition, rejects with CONDITION_FAILED if it does not hold. Of two puts with the same condition, one succeeds. */
   put(key: string, bytes: Uint8Array, options: PutOptions): Promise<{ etag: string }>;
   /**
-   * Reads an object, or `length` bytes from `offset`. Fewer bytes are returned only where the object ends. Rejects with NOT_FOUND, or, with
-   * `ifMatch`, with CONDITION_FAILED if the object has changed.
+   * Reads an object, or `length` bytes from `offset`. Fewer bytes are returned only where the object ends; none if it ends before `offset`.
+   * Rejects with NOT_FOUND, or, with `ifMatch`, with CONDITION_FAILED if the object has changed.
    */
   get(key: string, options: GetOptions): Promise<StoredObject>;
   /** One page of the objects whose keys begin with `prefix`, in the order of the keys. `next` is there if more follow: pass it as `after`. */
@@ -47,6 +48,11 @@ export interface CallOptions {
 export interface WriteOptions extends CallOptions {
   /** Kept with the object and returned by `get`. Short, ASCII; names are lower case letters. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The object will soon be replaced or deleted: a lease, for instance. It is not locked against deletion, and not put in a storage class
+   * that charges for a minimum time.
+   */
+  readonly temporary?: boolean | undefined;
 }
 
 export interface PutOptions extends WriteOptions {
@@ -65,6 +71,7 @@ export interface GetOptions extends CallOptions {
 export interface StoredObject {
   readonly bytes: Uint8Array;
   readonly etag: string;
+  /** Undefined if the store keeps none. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
