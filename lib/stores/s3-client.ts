@@ -37,7 +37,7 @@ export interface S3Answers {
   DeleteObjects: { Errors?: { Key?: string; Code?: string; Message?: string }[] };
   CreateMultipartUpload: { UploadId?: string };
   UploadPart: { ETag?: string; ChecksumCRC32C?: string };
-  CompleteMultipartUpload: { ETag?: string };
+  CompleteMultipartUpload: { ETag?: string; Key?: string };
   AbortMultipartUpload: object;
   ListMultipartUploads: {
     Uploads?: { Key?: string; UploadId?: string; Initiated?: Date }[];

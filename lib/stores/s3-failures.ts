@@ -48,7 +48,8 @@ export function s3Failure(error: unknown, attempt: Attempt): unknown {
   const { $metadata, $response, name, message } = error as SdkError;
   const status = $response?.statusCode ?? $metadata?.httpStatusCode;
   const known = KINDS[name];
-  const lost = known === undefined && status === undefined && isLostConnection(error);
+  const damaged = /^Checksum mismatch/.test(message); // of an answer, on its way
+  const lost = known === undefined && status === undefined && (damaged || isLostConnection(error));
   if (known === undefined && status === undefined && !lost) {
     return message === 'Region is missing' ? storeError(attempt, 'REFUSED', 'give a region', {}) : error;
   }
