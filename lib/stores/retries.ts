@@ -9,8 +9,8 @@ import {
   type MultipartStore,
   type ObjectStore,
   type PutOptions,
-  StoreError,
   type StoredObject,
+  StoreError,
   type UploadsPage,
   type WriteOptions,
 } from './object-store.js';
@@ -78,8 +78,8 @@ interface Call<T> {
   readonly sent?: number;
   readonly wanted?: number;
   readonly send: (signal: AbortSignal) => Promise<T>;
-  /** Called when a repetition failed. Returns what the request came to, if that shows that an earlier one succeeded. */
-  readonly settle?: (error: StoreError) => Promise<T | undefined>;
+  /** Called when a repetition failed. Returns what the request came to, if it turns out that an earlier one succeeded. */
+  readonly settle?: (error: StoreError, end: number) => Promise<T | undefined>;
 }
 
 class Retries implements RetryingStore {
@@ -130,20 +130,22 @@ class Retries implements RetryingStore {
     return this.#repeat(options.signal, {
       ...call,
       send: send({ ...options.metadata, [NONCE]: nonce }),
-      settle: async ({ kind }) => (kind === 'CONDITION_FAILED' ? this.#ifOurs(key, nonce, options) : undefined),
+      settle: async ({ kind }, end) =>
+        kind === 'CONDITION_FAILED' ? this.#ifOurs(key, nonce, options, end) : undefined,
     });
   }
 
   get(key: string, options: GetOptions): Promise<StoredObject> {
-    return this.#repeat(options.signal, {
-      name: 'get',
-      wanted: options.length ?? UNKNOWN_SIZE,
-      send: async (signal) => {
-        const object = await this.#store.get(key, { ...options, signal });
-        this.counts.bytesReceived += object.bytes.length;
-        return object;
-      },
-    });
+    return this.#get(key, options);
+  }
+
+  #get(key: string, options: GetOptions, end?: number): Promise<StoredObject> {
+    const send = async (signal: AbortSignal) => {
+      const object = await this.#store.get(key, { ...options, signal });
+      this.counts.bytesReceived += object.bytes.length;
+      return object;
+    };
+    return this.#repeat(options.signal, { name: 'get', wanted: options.length ?? UNKNOWN_SIZE, send }, end);
   }
 
   list(prefix: string, options: ListOptions): Promise<ListPage> {
@@ -176,7 +178,8 @@ class Retries implements RetryingStore {
         const completed = await this.#repeat(options.signal, {
           name: 'complete',
           send: (signal) => store.complete(key, upload, parts, { signal }),
-          settle: async ({ kind }) => (kind === 'NOT_FOUND' && nonce ? this.#ifOurs(key, nonce, options) : undefined),
+          settle: async ({ kind }, end) =>
+            kind === 'NOT_FOUND' && nonce ? this.#ifOurs(key, nonce, options, end) : undefined,
         });
         this.#nonces.delete(upload);
         return completed;
@@ -193,9 +196,14 @@ class Retries implements RetryingStore {
   }
 
   /** The ETag of the object if the request with this nonce wrote it. */
-  async #ifOurs(key: string, nonce: string, { signal }: CallOptions): Promise<{ etag: string } | undefined> {
+  async #ifOurs(
+    key: string,
+    nonce: string,
+    { signal }: CallOptions,
+    end: number,
+  ): Promise<{ etag: string } | undefined> {
     try {
-      const { etag, metadata } = await this.get(key, { offset: 0, length: 1, signal });
+      const { etag, metadata } = await this.#get(key, { offset: 0, length: 1, signal }, end);
       return metadata?.[NONCE] === nonce ? { etag } : undefined;
     } catch (error) {
       if (error instanceof StoreError && error.kind === 'NOT_FOUND') return undefined;
@@ -203,8 +211,7 @@ class Retries implements RetryingStore {
     }
   }
 
-  async #repeat<T>(signal: AbortSignal, call: Call<T>): Promise<T> {
-    const end = this.#clock.monotonic() + this.#budget;
+  async #repeat<T>(signal: AbortSignal, call: Call<T>, end = this.#clock.monotonic() + this.#budget): Promise<T> {
     for (let tries = 1; ; tries++) {
       const left = end - this.#clock.monotonic();
       let failure: StoreError;
@@ -215,7 +222,7 @@ class Retries implements RetryingStore {
         failure = error;
       }
       if (failure.kind !== 'BUSY') {
-        const settled = tries === 1 ? undefined : await call.settle?.(failure);
+        const settled = tries === 1 ? undefined : await call.settle?.(failure, end);
         if (settled === undefined) throw failure;
         return settled;
       }
@@ -247,13 +254,16 @@ class Retries implements RetryingStore {
         controller.abort(why);
       };
       const onAbort = () => stop(signal.reason);
-      const timer = this.#clock.setTimeout(() => stop(noAnswer(this.name, call.name, limit)), limit, { keepAlive: true });
+      const timer = this.#clock.setTimeout(() => stop(noAnswer(this.name, call.name, limit)), limit, {
+        keepAlive: true,
+      });
       const end = () => {
         this.#clock.clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      call.send(controller.signal).then(resolve, reject).finally(end);
+      const send = async () => call.send(controller.signal);
+      send().then(resolve, reject).finally(end);
     });
   }
 }

@@ -132,7 +132,7 @@ export function testContract(t: Test, { store, stranger, nowhere, hanging, limit
   });
 
   t.test('metadata is kept', async (t) => {
-    const metadata = { nonce: 'a1-B2', writer: 'host 7' };
+    const metadata = { writer: 'host 7', version: 'a1-B2+=/' };
     await store.put('meta/put', Buffer.from('x'), { ...options, metadata });
     const { metadata: read } = await store.get('meta/put', { ...options, offset: 0, length: 1 });
     if (limits.metadata === false) t.equal(read, undefined);
@@ -248,7 +248,7 @@ export function testMultipart(t: Test, { store, limits = {} }: Subject): void {
   const partBytes = multipart.minPartBytes;
 
   const upload = async (key: string, order: readonly number[]) => {
-    const { upload } = await multipart.create(key, { ...options, metadata: { nonce: 'of-parts' } });
+    const { upload } = await multipart.create(key, { ...options, metadata: { writer: 'of parts' } });
     const bytes = [randomBytes(partBytes), randomBytes(partBytes + 1), randomBytes(7)];
     const etags: string[] = [];
     await Promise.all(
@@ -266,7 +266,7 @@ export function testMultipart(t: Test, { store, limits = {} }: Subject): void {
     const read = await store.get('parts/three', options);
     t.ok(whole.equals(read.bytes));
     t.equal(read.etag, etag);
-    t.match(read.metadata, { nonce: 'of-parts' });
+    t.match(read.metadata, { writer: 'of parts' });
     t.match(await all(store, 'parts/'), [{ key: 'parts/three', size: whole.length, etag }]);
     const across = await store.get('parts/three', { ...options, offset: partBytes - 3, length: 6, ifMatch: etag });
     t.ok(whole.subarray(partBytes - 3, partBytes + 3).equals(across.bytes));
