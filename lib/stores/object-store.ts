@@ -10,14 +10,20 @@
 export interface ObjectStore {
   /** What messages call the place: a URL such as `s3://bucket/prefix`. Never holds a secret. */
   readonly name: string;
-  /** Writes a whole object. With a condition, rejects with CONDITION_FAILED if it does not hold. Of two puts with the same condition, one succeeds. */
+  /**
+   * Writes a whole object. With a condition, rejects with CONDITION_FAILED if it does not hold. Of two puts with the same condition, one
+   * succeeds. A store that cannot keep a condition rejects with REFUSED.
+   */
   put(key: string, bytes: Uint8Array, options: PutOptions): Promise<{ etag: string }>;
   /**
    * Reads an object, or `length` bytes from `offset`. Fewer bytes are returned only where the object ends; none if it ends before `offset`.
    * Rejects with NOT_FOUND, or, with `ifMatch`, with CONDITION_FAILED if the object has changed.
    */
   get(key: string, options: GetOptions): Promise<StoredObject>;
-  /** One page of the objects whose keys begin with `prefix`, in the order of the keys. `next` is there if more follow: pass it as `after`. */
+  /**
+   * One page of the objects whose keys begin with `prefix`, in the order of the keys. `next` is there if more follow: pass it as `after`. A
+   * page may be empty.
+   */
   list(prefix: string, options: ListOptions): Promise<ListPage>;
   /** Deletes objects. An object that is not there is no error. Resolves when all are gone. At most {@link MAX_DELETES} keys. */
   delete(keys: readonly string[], options: CallOptions): Promise<void>;

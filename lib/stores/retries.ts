@@ -54,8 +54,8 @@ export interface RetryingStore extends ObjectStore {
  * A store whose requests have a time limit, and are repeated while the store is BUSY.
  *
  * Each wait is a random time between 0 and a limit, which doubles from one to the next: clients that failed together do not come back
- * together. A conditional put whose answer was lost may fail because it succeeded. So each carries a nonce in the object's metadata, and the
- * object is read to see whose it is. The store must keep metadata for that; without it, such a put ends with CONDITION_FAILED.
+ * together. A conditional put whose answer was lost may fail because it succeeded. So each carries a nonce in the object's metadata, and
+ * the object is read to see whose it is. Of a store that keeps no metadata, such a put ends with CONDITION_FAILED.
  *
  * A request that was given up may still reach the store later. So a name must not be used for different contents without a condition.
  */

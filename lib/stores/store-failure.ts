@@ -16,8 +16,8 @@ export function storeError({ store, doing, key }: Attempt, kind: StoreErrorKind,
 }
 
 /**
- * Why a request failed, by its HTTP status, where the store's own code says no more. A 404 is REFUSED: the page of a proxy must not pass for
- * an object that is not there.
+ * Why a request failed, by its HTTP status, where the store's own code says no more. A 404 is REFUSED: the page of a proxy must not pass
+ * for an object that is not there.
  */
 export function kindOfStatus(status: number): StoreErrorKind {
   switch (status) {

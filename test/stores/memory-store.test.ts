@@ -34,6 +34,7 @@ t.test('it fails when a test says so', async (t) => {
   store.pageSize = 10;
   store.listsLate = 1;
   await store.put('c', Buffer.from('1'), { signal });
+  t.equal(store.requests.put, 4, 'counted also while no fault is asked for');
   t.equal((await all(store, '')).length, 2);
   t.equal((await all(store, '')).length, 3);
 });

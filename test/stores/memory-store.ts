@@ -195,7 +195,8 @@ export class MemoryStore implements ObjectStore {
   }
 
   async #request<T>(kind: RequestKind, key: string, { signal }: CallOptions, work: () => T): Promise<T> {
-    const fault = this.fault?.({ kind, key, nth: ++this.requests[kind] });
+    this.requests[kind]++;
+    const fault = this.fault?.({ kind, key, nth: this.requests[kind] });
     signal.throwIfAborted();
     if (typeof fault === 'object' && 'fail' in fault) {
       throw fault.fail instanceof Error ? fault.fail : new StoreError(fault.fail, `${kind} ${key} fails`, fault.facts);

@@ -12,8 +12,8 @@ function onPath(program: string): boolean {
 }
 
 /**
- * Makes sure that programs of Debian are there. @returns why they are not, for `skip`. Where the tests must not skip anything, as in CI, set
- * STORE_SERVERS=required.
+ * Makes sure that programs of Debian are there. @returns why they are not, for `skip`. Where the tests must not skip anything, as in CI,
+ * set STORE_SERVERS=required.
  */
 export function missingPrograms(programs: readonly string[], packages: readonly string[]): string | false {
   const missing = () => programs.filter((program) => !onPath(program));
