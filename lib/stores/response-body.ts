@@ -1,4 +1,4 @@
-interface Body extends AsyncIterable<Uint8Array> {
+export interface Body extends AsyncIterable<Uint8Array> {
   destroy(error?: Error): void;
 }
 

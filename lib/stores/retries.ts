@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { type Clock, pause, systemClock } from '../base/clock.js';
 import { formatDuration } from '../base/units.js';
 import {
@@ -247,6 +248,7 @@ class Retries implements RetryingStore {
     const bytes = (call.sent ?? 0) + (call.wanted ?? 0);
     const limit = Math.min(left, this.#requestTimeout + (1000 * bytes) / this.#bytesPerSecond);
     const controller = new AbortController();
+    setMaxListeners(0, controller.signal); // a delete may send many requests with it
     return new Promise<T>((resolve, reject) => {
       const stop = (why: unknown) => {
         end();

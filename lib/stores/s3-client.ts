@@ -1,13 +1,7 @@
 // The parts of @aws-sdk/client-s3 that are used. They are declared here so that every 3.x fits, and our types do not need its types.
 
 import { loadPeer } from './peer.js';
-import type { S3Settings } from './s3-options.js';
-
-/** A client of @aws-sdk/client-s3. */
-export interface S3Client {
-  // biome-ignore lint/suspicious/noExplicitAny: the command classes differ between the versions of the SDK
-  send(command: any, options?: { abortSignal?: AbortSignal }): Promise<any>;
-}
+import type { S3Client, S3Settings } from './s3-options.js';
 
 export type S3Command =
   | 'PutObject'

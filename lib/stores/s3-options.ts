@@ -2,8 +2,13 @@
 
 import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
-import type { S3Client } from './s3-client.js';
 import { keyPrefix } from './store-failure.js';
+
+/** A client of @aws-sdk/client-s3. */
+export interface S3Client {
+  // biome-ignore lint/suspicious/noExplicitAny: the command classes differ between the versions of the SDK
+  send(command: any, options?: { abortSignal?: AbortSignal }): Promise<any>;
+}
 
 export interface S3Credentials {
   accessKeyId: string;

@@ -16,8 +16,7 @@ import { deleteFailure, s3Failure } from './s3-failures.js';
 import { objectHeaders, type S3Settings, type S3StoreOptions, s3Settings } from './s3-options.js';
 import { type Attempt, storeError, unquoted } from './store-failure.js';
 
-export type { S3Client } from './s3-client.js';
-export type { S3Credentials, S3ObjectLock, S3StoreOptions } from './s3-options.js';
+export type { S3Client, S3Credentials, S3ObjectLock, S3StoreOptions } from './s3-options.js';
 
 /**
  * A bucket of Amazon S3, or of a store that speaks S3: Ceph, MinIO, R2, ... Needs the package `@aws-sdk/client-s3`, any 3.x.

@@ -58,10 +58,15 @@ const LOST_CONNECTION = new Set([
   'UND_ERR_SOCKET',
 ]);
 
+const LOST_NAMES = new Set([
+  'AbortError', // what @azure/storage-blob says when a body is cut off. Our own signal is looked at before this.
+  'TimeoutError',
+]);
+
 /** Whether the connection failed, so that nobody knows whether the store got the request. Libraries wrap the error of the socket. */
 export function isLostConnection(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause ?? (at as { error?: unknown }).error) {
-    if (LOST_CONNECTION.has(errorCode(at) ?? '') || at.name === 'TimeoutError') return true;
+    if (LOST_CONNECTION.has(errorCode(at) ?? '') || LOST_NAMES.has(at.name)) return true;
   }
   return false;
 }

@@ -2,8 +2,9 @@
 
 import { inspect } from 'node:util';
 import t, { type Test } from 'tap';
-import { type ObjectStore, StoreError, type StoreErrorKind } from '../../lib/stores/object-store.js';
+import type { ObjectStore, StoreError, StoreErrorKind } from '../../lib/stores/object-store.js';
 import { type S3StoreOptions, s3Store } from '../../lib/stores/s3.js';
+import { html, testAnswers } from './answers.js';
 import { endsAtTheSignal, rejects } from './object-store-contract.js';
 import { freePort } from './servers/daemon.js';
 import { type Answer, cutConnection, halfAnAnswer, ScriptedServer } from './servers/scripted.js';
@@ -25,15 +26,9 @@ const xml = (status: number, body: string, headers: Record<string, string> = {})
   body,
   headers: { 'content-type': 'application/xml', ...headers },
 });
-const html = (status: number): Answer => ({
-  status,
-  body: '<html><body><h1>nginx</h1></body></html>',
-  headers: { 'content-type': 'text/html' },
-});
-
 t.test('each failure has its kind', async (t) => {
   const { server, store } = await scene(t);
-  const answers: [Answer, StoreErrorKind, string?][] = [
+  await testAnswers(t, server, store, [
     [xml(404, errorBody('NoSuchKey')), 'NOT_FOUND', 'NoSuchKey'],
     [html(404), 'REFUSED'],
     [{ status: 404 }, 'REFUSED'],
@@ -62,23 +57,7 @@ t.test('each failure has its kind', async (t) => {
     [xml(405, errorBody('MethodNotAllowed')), 'REFUSED'],
     [xml(501, errorBody('NotImplemented')), 'REFUSED'],
     [xml(403, errorBody('InvalidObjectState')), 'REFUSED'],
-  ];
-  for (const [answer, kind, storeCode] of answers) {
-    server.answers(answer);
-    const name = `${typeof answer === 'function' ? 'cut' : `${answer.status} ${answer.body}`}`;
-    for (const call of [
-      () => store.get('meta/1', { signal }),
-      () => store.put('meta/1', x, { signal, ifAbsent: true }),
-      () => store.list('meta/', { signal }),
-    ]) {
-      server.seen.length = 0;
-      const error = await call().catch((error: unknown) => error as StoreError);
-      t.ok(error instanceof StoreError, name);
-      t.match(error, { kind }, name);
-      if (storeCode !== undefined) t.match(error, { facts: { storeCode } }, name);
-      t.equal(server.seen.length, 1, 'the SDK repeats nothing');
-    }
-  }
+  ]);
 });
 
 t.test('an error says what was tried, where, and what the store said', async (t) => {
