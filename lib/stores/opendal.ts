@@ -204,7 +204,6 @@ class OpendalStore implements ObjectStore {
       throw storeError(attempt, kind, reason(error), {
         storeCode,
         status: statusOf(error),
-        cause: withoutRequest(error),
       });
     }
   }
