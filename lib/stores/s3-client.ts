@@ -1,0 +1,70 @@
+// The parts of @aws-sdk/client-s3 that are used. They are declared here so that every 3.x fits, and our types do not need its types.
+
+import { loadPeer } from './peer.js';
+import type { S3Client, S3Settings } from './s3-options.js';
+
+export type S3Command =
+  | 'PutObject'
+  | 'GetObject'
+  | 'ListObjectsV2'
+  | 'DeleteObjects'
+  | 'CreateMultipartUpload'
+  | 'UploadPart'
+  | 'CompleteMultipartUpload'
+  | 'AbortMultipartUpload'
+  | 'ListMultipartUploads';
+
+export interface S3Answers {
+  PutObject: { ETag?: string };
+  GetObject: {
+    ETag?: string;
+    ContentLength?: number;
+    ContentRange?: string;
+    Metadata?: Record<string, string>;
+    Body?: AsyncIterable<Uint8Array> & { destroy(error?: Error): void };
+  };
+  ListObjectsV2: {
+    Contents?: { Key?: string; Size?: number; ETag?: string; LastModified?: Date }[];
+    IsTruncated?: boolean;
+    NextContinuationToken?: string;
+  };
+  DeleteObjects: { Errors?: { Key?: string; Code?: string; Message?: string }[] };
+  CreateMultipartUpload: { UploadId?: string };
+  UploadPart: { ETag?: string; ChecksumCRC32C?: string };
+  CompleteMultipartUpload: { ETag?: string; Key?: string };
+  AbortMultipartUpload: object;
+  ListMultipartUploads: {
+    Uploads?: { Key?: string; UploadId?: string; Initiated?: Date }[];
+    IsTruncated?: boolean;
+    NextKeyMarker?: string;
+    NextUploadIdMarker?: string;
+  };
+}
+
+interface Sdk {
+  S3Client: new (config: object) => S3Client;
+  [command: `${string}Command`]: new (input: object) => object;
+}
+
+export type SendToS3 = <C extends S3Command>(command: C, input: object, signal: AbortSignal) => Promise<S3Answers[C]>;
+
+export function connectToS3({ options, crc32c }: S3Settings): SendToS3 {
+  const sdk = loadPeer<Sdk>('@aws-sdk/client-s3', () => require('@aws-sdk/client-s3'));
+  const { endpoint, credentials, profile } = options;
+  const region = options.region ?? (endpoint === undefined ? undefined : 'us-east-1');
+  const checks = crc32c ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
+  const client =
+    options.client ??
+    new sdk.S3Client({
+      maxAttempts: 1, // retries are ours alone: see retries.ts
+      requestChecksumCalculation: checks,
+      responseChecksumValidation: checks,
+      forcePathStyle: options.forcePathStyle ?? endpoint !== undefined,
+      ...(endpoint !== undefined && { endpoint }),
+      ...(region !== undefined && { region }),
+      ...(credentials !== undefined && { credentials }),
+      ...(profile !== undefined && { profile }),
+    });
+  return (command, input, signal) =>
+    client.send(new sdk[`${command}Command`]!({ Bucket: options.bucket, ...input }), { abortSignal: signal });
+}

@@ -1,0 +1,82 @@
+// What the errors of S3 and of the AWS SDK mean.
+
+import { errorCode } from '../base/errors.js';
+import { StoreError, type StoreErrorKind } from './object-store.js';
+import {
+  type Attempt,
+  isLostConnection,
+  kindOfStatus,
+  retryAfterOf,
+  storeError,
+  withoutRequest,
+} from './store-failure.js';
+
+const KINDS: Readonly<Record<string, StoreErrorKind>> = {
+  NoSuchKey: 'NOT_FOUND',
+  NoSuchUpload: 'NOT_FOUND',
+  NoSuchBucket: 'NO_BUCKET',
+  PermanentRedirect: 'NO_BUCKET',
+  AuthorizationHeaderMalformed: 'NO_BUCKET', // another region's bucket, asked with this region's signature
+  IllegalLocationConstraintException: 'NO_BUCKET',
+  PreconditionFailed: 'CONDITION_FAILED',
+  ConditionalRequestConflict: 'BUSY',
+  OperationAborted: 'BUSY',
+  RequestTimeout: 'BUSY',
+  SlowDown: 'BUSY',
+  BadDigest: 'BUSY', // damaged on its way
+  XAmzContentChecksumMismatch: 'BUSY',
+  CredentialsProviderError: 'DENIED',
+  ExpiredToken: 'DENIED',
+  ExpiredTokenException: 'DENIED',
+  InvalidToken: 'DENIED',
+  TokenRefreshRequired: 'DENIED',
+  RequestExpired: 'DENIED',
+  RequestTimeTooSkewed: 'DENIED',
+};
+
+/** Codes of 403 that no right would change. */
+const REFUSED = /ObjectLock|InvalidObjectState|InvalidStorageClass/;
+
+interface SdkError extends Error {
+  $metadata?: { httpStatusCode?: number; requestId?: string };
+  $response?: { statusCode?: number; headers?: Record<string, string> };
+}
+
+/** Turns an error of the SDK into a StoreError. What did not come from a request stays what it is. */
+export function s3Failure(error: unknown, attempt: Attempt): unknown {
+  if (!(error instanceof Error) || error instanceof StoreError) return error;
+  const { $metadata, $response, name, message } = error as SdkError;
+  const status = $response?.statusCode ?? $metadata?.httpStatusCode;
+  const known = KINDS[name];
+  const damaged = /^Checksum mismatch/.test(message); // of an answer, on its way
+  const lost = known === undefined && status === undefined && (damaged || isLostConnection(error));
+  if (known === undefined && status === undefined && !lost) {
+    return message === 'Region is missing' ? storeError(attempt, 'REFUSED', 'give a region', {}) : error;
+  }
+  const kind = lost ? 'BUSY' : (known ?? (REFUSED.test(name) ? 'REFUSED' : kindOfStatus(status!)));
+  const code = lost ? errorCode(error) : name;
+  return storeError(attempt, kind, words(code, message, status), {
+    status,
+    storeCode: code,
+    requestId: $metadata?.requestId,
+    retryAfter: retryAfterOf($response?.headers?.['retry-after']),
+    cause: withoutRequest(error),
+  });
+}
+
+function words(code: string | undefined, message: string, status: number | undefined): string {
+  const told = message === '' || message === code ? code : `${code}: ${message}`;
+  return status === undefined ? `${told}` : `${told} (HTTP ${status})`;
+}
+
+/** Of the keys that DeleteObjects could not delete, the first says why. */
+export function deleteFailure(
+  attempt: Attempt,
+  { key, code = 'no code', message = '' }: { key: string; code?: string | undefined; message?: string | undefined },
+): StoreError {
+  // A lock and a missing right have the same code. Neither goes away by itself.
+  const busy = KINDS[code] === 'BUSY' || /InternalError|ServiceUnavailable/.test(code);
+  return storeError({ ...attempt, key }, busy ? 'BUSY' : 'REFUSED', words(code, message, undefined), {
+    storeCode: code,
+  });
+}
