@@ -4,7 +4,7 @@ import { type Database, type DatabaseSource, databaseFromNative, nativeDatabase 
 import type { BackupInfo, BackupSurvey, RestorePlan, RestoreResult } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 import type { NativeBackupEngine, NativeOperation } from '../native/native-backup-engine.js';
-import type { Storage } from '../storage/storage.js';
+import { openStorage, type RepositoryLocation, type Storage } from '../storage/storage.js';
 import {
   type BackupEngineOptions,
   type BackupInfoOptions,
@@ -73,9 +73,9 @@ export class BackupEngine implements AsyncDisposable {
    * @example
    * const engine = await BackupEngine.open('/backups/users', { backupRateLimit: 50e6 });
    */
-  static async open(location: string, options: BackupEngineOptions = {}): Promise<BackupEngine> {
+  static async open(location: RepositoryLocation, options: BackupEngineOptions = {}): Promise<BackupEngine> {
     const { schemaVersion = 1 } = checkObject('options', options);
-    const handle = await native.openBackupEngine(location, nativeEngineOptions(options));
+    const handle = await native.openBackupEngine(openStorage(location), nativeEngineOptions(options));
     return new BackupEngine(constructorKey, handle, schemaVersion);
   }
 

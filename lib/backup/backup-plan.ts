@@ -1,6 +1,7 @@
 import { type Database, type DatabaseSource, nativeDatabase } from '../database/database.js';
 import type { BackupKind, PlannedFile } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
+import { openStorage, type RepositoryLocation } from '../storage/storage.js';
 import type { BackupEngineOptions, CreateBackupOptions } from './backup-options.js';
 
 /** Options of {@link planBackup}: those options of the engine and of the backup that decide what is copied. */
@@ -38,11 +39,11 @@ export interface BackupPlan {
  */
 export async function planBackup(
   db: Database | DatabaseSource,
-  location: string,
+  location: RepositoryLocation,
   options: PlanBackupOptions = {},
 ): Promise<BackupPlan> {
   const { full, allowOtherDatabase, ...engine } = options;
-  const plan = await native.planBackup(nativeDatabase(db), location, engine, { full, allowOtherDatabase });
+  const plan = await native.planBackup(nativeDatabase(db), openStorage(location), engine, { full, allowOtherDatabase });
   const { files, bytesFree } = plan;
   const bytesOf = (chosen: (file: PlannedFile) => boolean) =>
     files.filter(chosen).reduce((sum, { size }) => sum + size, 0);

@@ -34,7 +34,7 @@ export async function updateState(storage: Storage, change: (state: DirectorySta
     await write(storage, lock, loaded, pinsBefore).catch(throwForState);
     return state;
   } finally {
-    lock.release();
+    await lock.release();
   }
 }
 
@@ -98,7 +98,7 @@ export async function holdingState<T>(
   try {
     return await use((await load(storage)).state, () => lock.assertHeld());
   } finally {
-    lock.release();
+    await lock.release();
   }
 }
 

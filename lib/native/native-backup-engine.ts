@@ -68,8 +68,8 @@ export interface NativeBackupModule<Db = unknown> {
   checkEngineOptions(options: object): void;
   /** Throws the same errors about the options as createBackup, and does nothing else. */
   checkCreateOptions(options: object): void;
-  openBackupEngine(location: string, options: object): Promise<NativeBackupEngine<Db>>;
-  planBackup(db: Db, location: string, engineOptions: object, options: object): Promise<NativeBackupPlan>;
+  openBackupEngine(place: string | NativeStorage, options: object): Promise<NativeBackupEngine<Db>>;
+  planBackup(db: Db, place: string | NativeStorage, engineOptions: object, options: object): Promise<NativeBackupPlan>;
   attachBackupEngine(token: string): NativeBackupEngine<Db>;
   stopBackup(token: string): boolean;
   newOperation(onProgress?: (progress: Progress) => void): NativeOperation;

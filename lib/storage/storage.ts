@@ -1,5 +1,11 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { native } from '../native/binding.js';
 import type { NativeStorage, SmallFile, StateLock } from '../native/native-storage.js';
+import type { ObjectStore } from '../stores/object-store.js';
+import { withRetries } from '../stores/retries.js';
+import { isStoreUrl, parseStoreUrl } from '../stores/store-url.js';
+import { serveStore } from './serve-store.js';
 
 export type { SmallFile, StateLock } from '../native/native-storage.js';
 
@@ -26,7 +32,54 @@ export interface Storage {
 /** For {@link Storage.replaceSmall}: whatever is there. */
 export const ANY_VERSION = '*';
 
-/** The storage at a path of this machine. Nothing has to be there. */
-export function openStorage(location: string): Storage {
-  return native.openStorage(location) satisfies NativeStorage;
+/** Where a repository lies: the path of a directory, the URL of a place in an object store, or a store. */
+export type RepositoryLocation = string | ObjectStore;
+
+/** The storage at a location. Nothing has to be there. Nothing is read or written before it is used. */
+export function openStorage(location: RepositoryLocation): NativeStorage {
+  if (typeof location === 'object' && location !== null) {
+    return storageIn(location);
+  }
+  return typeof location === 'string' && isStoreUrl(location) ? storageAt(location) : native.openStorage(location);
+}
+
+/** The storages of this thread, by URL and by store: the manager and its engine use the same connections. */
+const byUrl = new Map<string, NativeStorage>();
+const byStore = new WeakMap<ObjectStore, NativeStorage>();
+
+function storageAt(url: string): NativeStorage {
+  let storage = byUrl.get(url);
+  if (storage === undefined) {
+    parseStoreUrl(url); // throws here, and not in the Worker
+    const made = native.newStore(url.replace(/\/*(\?.*)?$/s, ''));
+    storage = made.storage;
+    byUrl.set(url, storage);
+    storeWorker().postMessage({ id: made.id, url });
+  }
+  return storage;
+}
+
+function storageIn(store: ObjectStore): NativeStorage {
+  let storage = byStore.get(store);
+  if (storage === undefined) {
+    const made = native.newStore(store.name);
+    storage = made.storage;
+    byStore.set(store, storage);
+    serveStore(made.id, withRetries(store));
+  }
+  return storage;
+}
+
+let worker: Worker | undefined;
+
+function storeWorker(): Worker {
+  if (worker === undefined) {
+    worker = new Worker(join(__dirname, 'store-worker.js'), { name: 'rocksdb-backup stores' });
+    worker.unref(); // operations keep the process alive, and the stores alone do not
+    worker.once('exit', () => {
+      worker = undefined;
+      byUrl.clear();
+    });
+  }
+  return worker;
 }

@@ -1,0 +1,14 @@
+// The thread of the stores that this package knows: their requests do not keep the service's own event loop busy.
+
+import { parentPort } from 'node:worker_threads';
+import { native } from '../native/binding.js';
+import { withRetries } from '../stores/retries.js';
+import { openStoreUrl } from '../stores/store-url.js';
+import { serveStore } from './serve-store.js';
+
+parentPort?.on('message', ({ id, url }: { id: string; url: string }) => {
+  openStoreUrl(url).then(
+    (store) => serveStore(id, withRetries(store)),
+    (error: Error) => native.failStore(id, error.message),
+  );
+});
