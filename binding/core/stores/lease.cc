@@ -139,10 +139,12 @@ StoreAnswer Do(ObjectStore& store, StoreRequest request, const std::function<boo
   }
 }
 
-// For what only saves the next holder from waiting.
-void DoQuickly(ObjectStore& store, StoreRequest request) {
-  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(500);
-  (void)Do(store, std::move(request), [until] { return Clock::now() >= until; });
+// Deletes a lease that nobody needs any more. If that fails, the next who wants it waits until it is stale. So it is
+// worth some patience, but not if somebody waits for the end of a stopped operation.
+void DeleteLease(ObjectStore& store, const std::string& key, const std::function<bool()>& stopped) {
+  const bool hurry = stopped && stopped();
+  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(hurry ? 500 : 10'000);
+  (void)Do(store, {.kind = Kind::kDelete, .keys = {key}}, [until] { return Clock::now() >= until; });
 }
 
 Error Failed(const ObjectStore& store, const StoreAnswer& answer, const std::string& doing, const std::string& key) {
@@ -187,11 +189,12 @@ Error LookAtLease(ObjectStore& store, const LeaseTimes& times, const std::string
 
 }  // namespace
 
-Lease::Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, std::string key, std::string etag,
+Lease::Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const Request& request, std::string etag,
              Clock::time_point begun)
     : store_(std::move(store)),
       times_(times),
-      key_(std::move(key)),
+      key_(request.key),
+      stopped_(request.stopped),
       etag_(std::move(etag)),
       good_until_(begun + times.lifetime * 2 / 3),
       thread_([this] { KeepAlive(); }) {}
@@ -211,7 +214,7 @@ Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& t
                                           .if_match = takes_over ? found.etag : ""},
                                  request.stopped);
       if (put.ok()) {
-        lease->reset(new Lease(store, times, request.key, put.etag, begun));
+        lease->reset(new Lease(store, times, request, put.etag, begun));
         return Error();
       }
       if (put.failure != StoreFailure::kConditionFailed && put.failure != StoreFailure::kNotFound) {
@@ -244,7 +247,7 @@ Error Lease::IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes&
   *live = found.there && !found.stale;
   *holder = found.holder;
   if (found.there && found.stale) {
-    DoQuickly(*store, {.kind = Kind::kDelete, .keys = {key}});
+    DeleteLease(*store, key, {});
   }
   return Error();
 }
@@ -257,7 +260,7 @@ Lease::~Lease() {
   changed_.notify_all();
   thread_.join();
   if (StillHeld().ok()) {
-    DoQuickly(*store_, {.kind = Kind::kDelete, .keys = {key_}});
+    DeleteLease(*store_, key_, stopped_);
   }
 }
 

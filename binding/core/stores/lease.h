@@ -33,7 +33,7 @@ class Lease {
   struct Request {
     std::string key = {};
     IfUnknown if_unknown = IfUnknown::kGiveUp;
-    std::function<bool()> stopped = {};  // ends the waiting
+    std::function<bool()> stopped = {};  // ends the waiting; at the end of the lease, nobody has patience
   };
 
   // If somebody else has it, `lease` is null afterwards, without an error, and `holder` says who.
@@ -53,7 +53,7 @@ class Lease {
  private:
   using Clock = std::chrono::steady_clock;
 
-  Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, std::string key, std::string etag,
+  Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const Request& request, std::string etag,
         Clock::time_point begun);
   void KeepAlive();
   // LOCK_LOST if others may have it by now; another error if the store does not answer.
@@ -63,6 +63,7 @@ class Lease {
   const std::shared_ptr<ObjectStore> store_;
   const LeaseTimes times_;
   const std::string key_;
+  const std::function<bool()> stopped_;
   mutable std::mutex mutex_;  // guards all members below
   std::condition_variable changed_;
   std::string etag_;

@@ -171,15 +171,15 @@ void ObjectSequentialFile::DropAhead() {
 // The part that is needed next always goes out. Others only while there is memory for them.
 void ObjectSequentialFile::ReadAhead() {
   while (asked_ < size_ && ahead_.size() < kMostInFlight) {
-    if (!client_->slots().TryTake()) {
+    if (!client_->slots()->TryTake()) {
       if (!ahead_.empty()) {
         return;
       }
-      client_->slots().Take();
+      client_->slots()->Take();
     }
     const uint64_t length = std::min(kPartBytes, size_ - asked_);
     auto call = client_->Send({.kind = Kind::kGet, .key = key_, .if_match = etag_, .offset = asked_, .length = length});
-    call->WhenDone([client = client_] { client->slots().Release(); });
+    call->WhenDone([slots = client_->slots()] { slots->Release(); });
     ahead_.push_back({std::move(call), length});
     asked_ += length;
   }

@@ -182,7 +182,11 @@ Error ObjectStorage::LockWriter(std::unique_ptr<WriterLock>* lock) {
   }
   const std::shared_ptr<Lease> shared = std::move(lease);
   if (client_ != nullptr) {
-    client_->SetFence([shared] { return shared->StillHeld(); });
+    // The end of a lease waits for a request. So whoever answers requests must never be the last who has it.
+    client_->SetFence([weak = std::weak_ptr(shared)] {
+      const auto held = weak.lock();
+      return held != nullptr ? held->StillHeld() : Error("LOCK_LOST", "the lock was released");
+    });
   }
   *lock = std::make_unique<ObjectWriterLock>(shared, store_, times_);
   return Error();

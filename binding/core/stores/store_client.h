@@ -42,7 +42,7 @@ class StoreClient {
   // From now on, what changes the store is only done while `still_held` finds no error. A request that is on its way
   // when the lock is lost is given up: it might come late, and delete what others have made.
   void SetFence(std::function<Error()> still_held);
-  PartSlots& slots() { return *slots_; }
+  const std::shared_ptr<PartSlots>& slots() const { return slots_; }
   std::shared_ptr<StoreCall> Send(StoreRequest request) { return store_->Send(std::move(request)); }
   // A part that was sent holds a slot until it is answered.
   std::shared_ptr<StoreCall> SendInSlot(StoreRequest request);
