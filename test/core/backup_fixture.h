@@ -23,6 +23,8 @@
 #include "core/repository/backup_repository.h"
 #include "core/storage/directory_lock.h"
 #include "core/storage/local_storage.h"
+#include "core/stores/object_storage.h"
+#include "memory_object_store.h"
 #include "memory_storage.h"
 #include "rocksdb/db.h"
 #include "rocksdb/rate_limiter.h"
@@ -67,11 +69,12 @@ inline Error InTurn(BackupRepository& repository, const std::function<Error()>& 
   return InTurn(repository, operation, write);
 }
 
-// Whether the tests keep their repositories in memory.
-inline bool OnMemory() {
+// What keeps the repositories of the tests: "disk", "memory", or "store": an object store in memory.
+inline std::string TestStorage() {
   const char* const storage = getenv("TEST_STORAGE");
-  return storage != nullptr && std::string(storage) == "memory";
+  return storage == nullptr ? "disk" : storage;
 }
+inline bool OnMemory() { return TestStorage() != "disk"; }
 
 // For a test of what only a disk has: permissions, links, other processes and programs.
 #define NEEDS_A_DISK()                                \
@@ -187,13 +190,15 @@ class BackupTest : public ScratchTest {
     return options;
   }
 
-  // On the disk, or in memory with TEST_STORAGE=memory. In memory, a path keeps the same storage for the whole test.
+  // On the disk, or in memory with TEST_STORAGE. In memory, a path keeps the same storage for the whole test.
   std::shared_ptr<Storage> StorageAt(const std::string& directory) const {
     if (!OnMemory()) {
       return std::make_shared<LocalStorage>(directory);
     }
-    std::shared_ptr<MemoryStorage>& storage = files::InMemory()[directory];
-    if (storage == nullptr) {
+    std::shared_ptr<Storage>& storage = files::InMemory()[directory];
+    if (storage == nullptr && TestStorage() == "store") {
+      storage = std::make_shared<ObjectStorage>(std::make_shared<MemoryObjectStore>(directory), LeaseTimes(), directory);
+    } else if (storage == nullptr) {
       storage = std::make_shared<MemoryStorage>(directory, directory);
     }
     return storage;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Operations of tests on files by their paths. They work for files on the disk and, with TEST_STORAGE=memory, for files
-// of a repository in memory. The names are those of std::filesystem.
+// Operations of tests on files by their paths. They work for files on the disk and, with TEST_STORAGE, for files of a
+// repository in memory. The names are those of std::filesystem.
 
 #include <algorithm>
 #include <filesystem>
@@ -20,8 +20,8 @@
 namespace rocksdb_backup::test::files {
 
 // The repositories that are in memory, by their paths.
-inline std::map<std::string, std::shared_ptr<MemoryStorage>>& InMemory() {
-  static auto* const storages = new std::map<std::string, std::shared_ptr<MemoryStorage>>;
+inline std::map<std::string, std::shared_ptr<Storage>>& InMemory() {
+  static auto* const storages = new std::map<std::string, std::shared_ptr<Storage>>;
   return *storages;
 }
 

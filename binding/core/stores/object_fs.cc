@@ -14,8 +14,6 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using Kind = StoreRequest::Kind;
 
-std::string PathOf(const std::string& key) { return std::string(kStoreRoot) + "/" + key; }
-
 bool IsPending(const std::string& key) {
   return !FinalKeyOf(key).empty() && (key.starts_with("meta/") || key.starts_with("private/"));
 }
@@ -93,15 +91,19 @@ bool PendingFiles::Remove(const std::string& key) {
   return files_.erase(key) > 0;
 }
 
-ObjectFileSystem::ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending)
-    : client_(std::move(client)), pending_(std::move(pending)), view_(std::make_shared<ObjectView>(client_)) {}
+ObjectFileSystem::ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending,
+                                   std::string root)
+    : root_(std::move(root)),
+      client_(std::move(client)),
+      pending_(std::move(pending)),
+      view_(std::make_shared<ObjectView>(client_)) {}
 
 IOStatus ObjectFileSystem::NotFound(const std::string& key) const {
   return IOStatus::NotFound(client_->store().name() + "/" + key, "is not there");
 }
 
 IOStatus ObjectFileSystem::Find(const std::string& path, std::string* key, ObjectView::Object* object) {
-  *key = KeyOf(path);
+  *key = KeyOf(root_, path);
   if (IOStatus status = view_->Load(); !status.ok()) {
     return status;
   }
@@ -111,7 +113,7 @@ IOStatus ObjectFileSystem::Find(const std::string& path, std::string* key, Objec
 IOStatus ObjectFileSystem::NewSequentialFile(const std::string& path, const FileOptions& /*options*/,
                                              std::unique_ptr<rocksdb::FSSequentialFile>* file,
                                              IODebugContext* /*debug*/) {
-  if (auto text = pending_->Find(KeyOf(path))) {
+  if (auto text = pending_->Find(KeyOf(root_, path))) {
     *file = std::make_unique<PendingSequentialFile>(std::move(text));
     return IOStatus::OK();
   }
@@ -140,7 +142,7 @@ IOStatus ObjectFileSystem::NewRandomAccessFile(const std::string& path, const Fi
 
 IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOptions& /*options*/,
                                            std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* /*debug*/) {
-  const std::string key = KeyOf(path);
+  const std::string key = KeyOf(root_, path);
   if (IsPending(key)) {
     *file = std::make_unique<PendingWritableFile>(pending_, key);
     return IOStatus::OK();
@@ -170,7 +172,7 @@ IOStatus ObjectFileSystem::FileExists(const std::string& path, const IOOptions& 
                                       IODebugContext* /*debug*/) {
   std::string key;
   ObjectView::Object object;
-  IOStatus status = pending_->Find(KeyOf(path)) != nullptr ? IOStatus::OK() : Find(path, &key, &object);
+  IOStatus status = pending_->Find(KeyOf(root_, path)) != nullptr ? IOStatus::OK() : Find(path, &key, &object);
   return status.IsNotFound() && view_->IsDirectory(key) ? IOStatus::OK() : status;
 }
 
@@ -180,7 +182,7 @@ IOStatus ObjectFileSystem::GetChildren(const std::string& path, const IOOptions&
   if (IOStatus status = view_->Load(); !status.ok()) {
     return status;
   }
-  const std::string directory = KeyOf(path);
+  const std::string directory = KeyOf(root_, path);
   if (!view_->IsDirectory(directory)) {
     return NotFound(directory);
   }
@@ -195,7 +197,7 @@ IOStatus ObjectFileSystem::GetChildrenFileAttributes(const std::string& path, co
   if (IOStatus status = view_->Load(); !status.ok()) {
     return status;
   }
-  const std::string directory = KeyOf(path);
+  const std::string directory = KeyOf(root_, path);
   if (!view_->IsDirectory(directory)) {
     return NotFound(directory);
   }
@@ -207,7 +209,7 @@ IOStatus ObjectFileSystem::GetChildrenFileAttributes(const std::string& path, co
 
 IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& /*options*/,
                                       IODebugContext* /*debug*/) {
-  if (pending_->Remove(KeyOf(path))) {
+  if (pending_->Remove(KeyOf(root_, path))) {
     return IOStatus::OK();
   }
   std::string key;
@@ -227,14 +229,14 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
 
 IOStatus ObjectFileSystem::CreateDir(const std::string& path, const IOOptions& options, IODebugContext* debug) {
   if (FileExists(path, options, debug).ok()) {
-    return IOStatus::IOError(client_->store().name() + "/" + KeyOf(path), "is there already");
+    return IOStatus::IOError(client_->store().name() + "/" + KeyOf(root_, path), "is there already");
   }
   return CreateDirIfMissing(path, options, debug);
 }
 
 IOStatus ObjectFileSystem::CreateDirIfMissing(const std::string& path, const IOOptions& /*options*/,
                                               IODebugContext* /*debug*/) {
-  view_->MakeDirectory(KeyOf(path));
+  view_->MakeDirectory(KeyOf(root_, path));
   return IOStatus::OK();
 }
 
@@ -242,7 +244,7 @@ IOStatus ObjectFileSystem::DeleteDir(const std::string& path, const IOOptions& /
   if (IOStatus status = view_->Load(); !status.ok()) {
     return status;
   }
-  const std::string directory = KeyOf(path);
+  const std::string directory = KeyOf(root_, path);
   if (!view_->IsDirectory(directory)) {
     return NotFound(directory);
   }
@@ -255,7 +257,7 @@ IOStatus ObjectFileSystem::DeleteDir(const std::string& path, const IOOptions& /
 
 IOStatus ObjectFileSystem::GetFileSize(const std::string& path, const IOOptions& /*options*/, uint64_t* size,
                                        IODebugContext* /*debug*/) {
-  if (const auto text = pending_->Find(KeyOf(path))) {
+  if (const auto text = pending_->Find(KeyOf(root_, path))) {
     *size = text->size();
     return IOStatus::OK();
   }
@@ -296,7 +298,7 @@ IOStatus ObjectFileSystem::PutPending(const std::string& from, const std::string
 // For a file whose final key was taken when it was written.
 IOStatus ObjectFileSystem::CopyObject(const std::string& from, const std::string& to) {
   std::unique_ptr<rocksdb::FSSequentialFile> source;
-  if (IOStatus status = NewSequentialFile(PathOf(from), FileOptions(), &source, nullptr); !status.ok()) {
+  if (IOStatus status = NewSequentialFile(root_ + "/" + from, FileOptions(), &source, nullptr); !status.ok()) {
     return status;
   }
   ObjectWritableFile target(client_, to, false, [this, &to](uint64_t size, const std::string& etag) {
@@ -318,17 +320,17 @@ IOStatus ObjectFileSystem::CopyObject(const std::string& from, const std::string
   if (IOStatus status = target.Close(IOOptions(), nullptr); !status.ok()) {
     return status;
   }
-  return DeleteFile(PathOf(from), IOOptions(), nullptr);
+  return DeleteFile(root_ + "/" + from, IOOptions(), nullptr);
 }
 
 IOStatus ObjectFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& /*options*/,
                                       IODebugContext* /*debug*/) {
-  const std::string to_key = KeyOf(to);
+  const std::string to_key = KeyOf(root_, to);
   if (IOStatus status = view_->Load(); !status.ok()) {
     return status;
   }
-  if (auto text = pending_->Find(KeyOf(from))) {
-    return PutPending(KeyOf(from), to_key, std::move(text));
+  if (auto text = pending_->Find(KeyOf(root_, from))) {
+    return PutPending(KeyOf(root_, from), to_key, std::move(text));
   }
   std::string from_key;
   ObjectView::Object object;

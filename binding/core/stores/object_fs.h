@@ -35,8 +35,8 @@ class PendingFiles {
 //   condition that nothing has that key. That is the moment in which a backup begins to exist. Of two writers, one fails.
 class ObjectFileSystem : public rocksdb::FileSystem {
  public:
-  // The repository is at kStoreRoot in it.
-  ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending);
+  // The repository is at `root` in it.
+  ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending, std::string root);
 
   static const char* kClassName() { return "ObjectFileSystem"; }
   const char* Name() const override { return kClassName(); }
@@ -93,6 +93,7 @@ class ObjectFileSystem : public rocksdb::FileSystem {
                                std::shared_ptr<const std::string> text);
   rocksdb::IOStatus CopyObject(const std::string& from, const std::string& to);
 
+  const std::string root_;
   const std::shared_ptr<StoreClient> client_;
   const std::shared_ptr<PendingFiles> pending_;
   const std::shared_ptr<ObjectView> view_;

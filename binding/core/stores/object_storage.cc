@@ -109,22 +109,22 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
 
 }  // namespace
 
-ObjectStorage::ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes times)
-    : root_(kStoreRoot),
+ObjectStorage::ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes times, std::string root)
+    : root_(std::move(root)),
       store_(std::move(store)),
       times_(times),
       slots_(std::make_shared<PartSlots>(kSlots)),
       pending_(std::make_shared<PendingFiles>()) {}
 
 ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation)
-    : root_(kStoreRoot),
+    : root_(whole.root_),
       store_(whole.store_),
       times_(whole.times_),
       slots_(whole.slots_),
       pending_(whole.pending_),
       operation_(std::move(operation)),
       client_(std::make_shared<StoreClient>(store_, slots_, operation_)),
-      files_(std::make_shared<ObjectFileSystem>(client_, pending_)) {}
+      files_(std::make_shared<ObjectFileSystem>(client_, pending_, root_)) {}
 
 std::shared_ptr<StoreClient> ObjectStorage::NewClient() const {
   return client_ != nullptr ? client_ : std::make_shared<StoreClient>(store_, slots_, nullptr);
@@ -135,7 +135,7 @@ std::function<bool()> ObjectStorage::WhenStopped() const {
 }
 
 std::shared_ptr<rocksdb::FileSystem> ObjectStorage::files() const {
-  return files_ != nullptr ? files_ : std::make_shared<ObjectFileSystem>(NewClient(), pending_);
+  return files_ != nullptr ? files_ : std::make_shared<ObjectFileSystem>(NewClient(), pending_, root_);
 }
 
 std::shared_ptr<Storage> ObjectStorage::ForOperation(std::shared_ptr<Operation> operation) {

@@ -8,13 +8,14 @@
 #include "core/stores/lease.h"
 #include "core/stores/object_fs.h"
 #include "core/stores/object_store.h"
+#include "core/stores/store_layout.h"
 
 namespace rocksdb_backup {
 
 // A repository in an object store. Its locks are leases (core/stores/lease.h).
 class ObjectStorage : public Storage {
  public:
-  explicit ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes times = {});
+  explicit ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes times = {}, std::string root = kStoreRoot);
 
   ObjectStore& store() { return *store_; }
   const std::string& name() const override { return store_->name(); }

@@ -4,9 +4,8 @@
 
 namespace rocksdb_backup {
 
-std::string KeyOf(const std::string& path) {
+std::string KeyOf(const std::string& root, const std::string& path) {
   const std::string clean = CleanPath(path);
-  const std::string root = kStoreRoot;
   return clean.starts_with(root + "/") ? clean.substr(root.size() + 1) : clean == root ? "" : clean.substr(1);
 }
 

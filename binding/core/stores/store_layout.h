@@ -15,7 +15,7 @@ inline constexpr char kLeases[] = "rocksdb-backup.leases/";
 // Where a repository lies in the file system of its objects.
 inline constexpr char kStoreRoot[] = "/repository";
 // The key of a path in that file system: without slashes at its ends, and with single ones in it.
-std::string KeyOf(const std::string& path);
+std::string KeyOf(const std::string& root, const std::string& path);
 
 // If this is the key of a temporary file of the BackupEngine, such as `shared_checksum/.000007_s3AB_1040.sst.tmp`, the
 // key that the file gets when it is complete. Empty otherwise.
