@@ -68,5 +68,7 @@ const onAnyStorage = [
   '*Unreadable*',
 ];
 if (target === 'core_test' && rest.length === 0) {
-  start([`--gtest_filter=${onAnyStorage.join(':')}`], { TEST_STORAGE: 'memory' });
+  for (const storage of ['memory', 'store']) {
+    start([`--gtest_filter=${onAnyStorage.join(':')}`], { TEST_STORAGE: storage });
+  }
 }

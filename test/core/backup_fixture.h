@@ -82,6 +82,13 @@ inline bool OnMemory() { return TestStorage() != "disk"; }
     GTEST_SKIP() << "about a repository on the disk"; \
   }
 
+// For a test that gets between the BackupEngine and the files. An object store has no files that several views share; for
+// it, test/core/stores/store_faults_test.cc gets between the store and its requests.
+#define NEEDS_FILES()                               \
+  if (TestStorage() == "store") {                   \
+    GTEST_SKIP() << "about a repository of files"; \
+  }
+
 // A local storage whose files are visible only through a file system of the test.
 class StorageThrough : public LocalStorage {
  public:

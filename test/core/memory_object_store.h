@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -79,6 +80,13 @@ class MemoryObjectStore : public ObjectStore {
     const std::lock_guard lock(mutex_);
     objects_.erase(key);
   }
+  void SetContents(const std::map<std::string, std::string>& contents) {
+    const std::lock_guard lock(mutex_);
+    objects_.clear();
+    for (const auto& [key, bytes] : contents) {
+      objects_[key] = {bytes, NewEtag()};
+    }
+  }
   size_t uploads() const {
     const std::lock_guard lock(mutex_);
     return uploads_.size();
@@ -111,7 +119,11 @@ class MemoryObjectStore : public ObjectStore {
     return StoreAnswer::Failed(failure, Error(code, message));
   }
 
-  std::string NewEtag() { return "\"" + std::to_string(++etags_) + "\""; }
+  // Never the same twice, in no store of this process.
+  static std::string NewEtag() {
+    static std::atomic<uint64_t> etags{0};
+    return "\"" + std::to_string(++etags) + "\"";
+  }
 
   StoreAnswer Store(const std::string& key, std::string bytes) {
     StoreAnswer answer;
@@ -164,7 +176,7 @@ class MemoryObjectStore : public ObjectStore {
         }
         return answer;
       case Kind::kCreateUpload:
-        answer.upload = "upload " + std::to_string(++etags_);
+        answer.upload = "upload " + NewEtag();
         uploads_[answer.upload].key = request.key;
         return answer;
       case Kind::kPart:
@@ -203,7 +215,6 @@ class MemoryObjectStore : public ObjectStore {
   std::map<Kind, int> counts_;
   std::map<std::string, Object> objects_;
   std::map<std::string, Upload> uploads_;
-  uint64_t etags_ = 0;
 };
 
 }  // namespace rocksdb_backup::test

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -58,18 +59,50 @@ const Holder& Me() {
   return me;
 }
 
-std::string NewText() {
+std::string NewId() {
   static std::atomic<uint64_t> count{0};
   static const uint64_t random = std::random_device{}() * uint64_t{0x100000000} + std::random_device{}();
-  std::ostringstream text;
-  text << "rocksdb-backup lease 1\n" << Me().machine << "\n" << Me().process << "\n" << random << " " << ++count << "\n";
-  return text.str();
+  return std::to_string(random) + " " + std::to_string(++count);
+}
+
+// Each renewal writes another text, so it gives the object another etag.
+std::string TextOf(const std::string& id) {
+  static std::atomic<uint64_t> renewals{0};
+  return "rocksdb-backup lease 1\n" + Me().machine + "\n" + Me().process + "\n" + id + "\n" +
+         std::to_string(++renewals) + "\n";
 }
 
 struct Lines {
   std::string machine;
   std::string process;
+  std::string id;
 };
+
+// The ids of the leases that this process has or is about to take.
+class LiveIds {
+ public:
+  void Add(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    ids_.insert(id);
+  }
+  void Remove(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    ids_.erase(id);
+  }
+  bool Has(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    return ids_.contains(id);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::string> ids_;
+};
+
+LiveIds& TheLiveIds() {
+  static LiveIds ids;
+  return ids;
+}
 
 Lines Parse(const std::string& text) {
   std::istringstream lines(text);
@@ -78,6 +111,7 @@ Lines Parse(const std::string& text) {
   std::getline(lines, title);
   std::getline(lines, parsed.machine);
   std::getline(lines, parsed.process);
+  std::getline(lines, parsed.id);
   return parsed;
 }
 
@@ -91,6 +125,9 @@ enum class Seen { kAlive, kDead, kUnknown };
 Seen LookAtHolder(const Lines& lines) {
   if (lines.machine != Me().machine || Me().machine.find(' ') == std::string::npos) {
     return Seen::kUnknown;
+  }
+  if (lines.process == Me().process) {
+    return TheLiveIds().Has(lines.id) ? Seen::kAlive : Seen::kDead;
   }
   const size_t space = lines.process.find(' ');
   const std::string pid = lines.process.substr(0, space);
@@ -143,7 +180,7 @@ StoreAnswer Do(ObjectStore& store, StoreRequest request, const std::function<boo
 // worth some patience, but not if somebody waits for the end of a stopped operation.
 void DeleteLease(ObjectStore& store, const std::string& key, const std::function<bool()>& stopped) {
   const bool hurry = stopped && stopped();
-  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(hurry ? 500 : 10'000);
+  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(hurry ? 300 : 10'000);
   (void)Do(store, {.kind = Kind::kDelete, .keys = {key}}, [until] { return Clock::now() >= until; });
 }
 
@@ -189,11 +226,12 @@ Error LookAtLease(ObjectStore& store, const LeaseTimes& times, const std::string
 
 }  // namespace
 
-Lease::Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const Request& request, std::string etag,
-             Clock::time_point begun)
+Lease::Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const Request& request, std::string id,
+             std::string etag, Clock::time_point begun)
     : store_(std::move(store)),
       times_(times),
       key_(request.key),
+      id_(std::move(id)),
       stopped_(request.stopped),
       etag_(std::move(etag)),
       good_until_(begun + times.lifetime * 2 / 3),
@@ -202,6 +240,17 @@ Lease::Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const 
 Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const Request& request,
                   std::unique_ptr<Lease>* lease, std::string* holder) {
   const Clock::time_point until = Clock::now() + times.lifetime + times.renewal;
+  const std::string id = NewId();
+  struct Registration {
+    const std::string& id;
+    bool taken = false;
+    explicit Registration(const std::string& registered) : id(registered) { TheLiveIds().Add(id); }
+    ~Registration() {
+      if (!taken) {
+        TheLiveIds().Remove(id);
+      }
+    }
+  } registration(id);
   Found found;
   for (;;) {
     const Clock::time_point begun = Clock::now();
@@ -209,12 +258,13 @@ Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& t
     if (!found.there || takes_over) {
       const StoreAnswer put = Do(*store, {.kind = Kind::kPut,
                                           .key = request.key,
-                                          .bytes = std::make_shared<const std::string>(NewText()),
+                                          .bytes = std::make_shared<const std::string>(TextOf(id)),
                                           .if_absent = !takes_over,
                                           .if_match = takes_over ? found.etag : ""},
                                  request.stopped);
       if (put.ok()) {
-        lease->reset(new Lease(store, times, request, put.etag, begun));
+        registration.taken = true;
+        lease->reset(new Lease(store, times, request, id, put.etag, begun));
         return Error();
       }
       if (put.failure != StoreFailure::kConditionFailed && put.failure != StoreFailure::kNotFound) {
@@ -262,6 +312,7 @@ Lease::~Lease() {
   if (StillHeld().ok()) {
     DeleteLease(*store_, key_, stopped_);
   }
+  TheLiveIds().Remove(id_);
 }
 
 Error Lease::StillHeld() const {
@@ -284,7 +335,7 @@ Error Lease::Renew() {
   const Clock::time_point begun = Clock::now();
   const StoreAnswer put = Do(*store_, {.kind = Kind::kPut,
                                        .key = key_,
-                                       .bytes = std::make_shared<const std::string>(NewText()),
+                                       .bytes = std::make_shared<const std::string>(TextOf(id_)),
                                        .if_match = etag},
                               [this] { return ending() || !StillHeld().ok(); });
   {

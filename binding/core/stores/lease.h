@@ -53,8 +53,8 @@ class Lease {
  private:
   using Clock = std::chrono::steady_clock;
 
-  Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const Request& request, std::string etag,
-        Clock::time_point begun);
+  Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const Request& request, std::string id,
+        std::string etag, Clock::time_point begun);
   void KeepAlive();
   // LOCK_LOST if others may have it by now; another error if the store does not answer.
   Error Renew();
@@ -63,6 +63,7 @@ class Lease {
   const std::shared_ptr<ObjectStore> store_;
   const LeaseTimes times_;
   const std::string key_;
+  const std::string id_;
   const std::function<bool()> stopped_;
   mutable std::mutex mutex_;  // guards all members below
   std::condition_variable changed_;

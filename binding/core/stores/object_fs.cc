@@ -14,8 +14,11 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using Kind = StoreRequest::Kind;
 
+// A temporary meta file or record.
 bool IsPending(const std::string& key) {
-  return !FinalKeyOf(key).empty() && (key.starts_with("meta/") || key.starts_with("private/"));
+  const std::string name = NameOf(key);
+  return (key.starts_with("meta/") && IsTemporaryMetaName(name)) ||
+         (key.starts_with("private/") && name.starts_with('.') && name.ends_with(".tmp"));
 }
 
 class PendingWritableFile : public rocksdb::FSWritableFile {
@@ -84,6 +87,17 @@ std::shared_ptr<const std::string> PendingFiles::Find(const std::string& key) {
   const std::lock_guard lock(mutex_);
   const auto found = files_.find(key);
   return found == files_.end() ? nullptr : found->second;
+}
+
+std::vector<std::string> PendingFiles::NamesIn(const std::string& directory) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [key, text] : files_) {
+    if (ParentOf(key) == directory) {
+      names.push_back(NameOf(key));
+    }
+  }
+  return names;
 }
 
 bool PendingFiles::Remove(const std::string& key) {
@@ -187,6 +201,9 @@ IOStatus ObjectFileSystem::GetChildren(const std::string& path, const IOOptions&
     return NotFound(directory);
   }
   *children = view_->NamesIn(directory);
+  for (auto& name : pending_->NamesIn(directory)) {
+    children->push_back(std::move(name));
+  }
   return IOStatus::OK();
 }
 
@@ -216,6 +233,10 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
   ObjectView::Object object;
   if (IOStatus status = Find(path, &key, &object); !status.ok()) {
     return status;
+  }
+  if (view_->keeps_objects()) {
+    return IOStatus::Aborted(client_->store().name() + "/" + key,
+                             "stays, because it is not known whether a backup was made that has it");
   }
   const StoreAnswer deleted =
       client_->Do({.kind = Kind::kDelete, .keys = {object.stored_as.empty() ? key : object.stored_as}});
@@ -283,16 +304,31 @@ IOStatus ObjectFileSystem::PutPending(const std::string& from, const std::string
   const bool only_new = !view_->Find(to, &there);
   const StoreAnswer put =
       client_->Do({.kind = Kind::kPut, .key = to, .bytes = text, .if_absent = only_new});
-  if (put.failure == StoreFailure::kConditionFailed) {
-    return IOStatus::IOError(client_->store().name() + "/" + to,
-                             "was made by another writer in the meantime; nothing was changed");
+  std::string etag = put.etag;
+  switch (put.failure) {
+    case StoreFailure::kNone:
+      break;
+    case StoreFailure::kConditionFailed:
+      return IOStatus::IOError(client_->store().name() + "/" + to,
+                               "was made by another writer in the meantime; nothing was changed");
+    case StoreFailure::kBusy:
+    case StoreFailure::kStopped: {
+      // Perhaps it was done, or will be.
+      const StoreAnswer there_now = client_->Do({.kind = Kind::kGet, .key = to});
+      if (!there_now.ok() || there_now.bytes != *text) {
+        view_->KeepObjects();
+        IOStatus failed = client_->ToStatus(put, "writing", to);
+        return IOStatus::IOError(failed.ToString() + ". It is not known whether it was written, so nothing is deleted");
+      }
+      etag = there_now.etag;
+      break;
+    }
+    default:
+      return client_->ToStatus(put, "writing", to);
   }
-  IOStatus status = client_->ToStatus(put, "writing", to);
-  if (status.ok()) {
-    view_->Put(to, {text->size(), put.etag, 0, {}});
-    pending_->Remove(from);
-  }
-  return status;
+  view_->Put(to, {text->size(), etag, 0, {}});
+  pending_->Remove(from);
+  return IOStatus::OK();
 }
 
 // For a file whose final key was taken when it was written.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "core/stores/object_files.h"
 #include "core/stores/object_view.h"
@@ -19,6 +20,7 @@ class PendingFiles {
   // Null if there is none.
   std::shared_ptr<const std::string> Find(const std::string& key);
   bool Remove(const std::string& key);
+  std::vector<std::string> NamesIn(const std::string& directory);
 
  private:
   std::mutex mutex_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,11 +43,15 @@ class ObjectView {
 
   void Put(const std::string& key, Object object);
   void Remove(const std::string& key);
+  // From now on, nothing may be deleted: perhaps a backup was made, and nobody knows.
+  void KeepObjects() { keeps_objects_ = true; }
+  bool keeps_objects() const { return keeps_objects_; }
   void MakeDirectory(const std::string& directory);
   void RemoveDirectory(const std::string& directory);
 
  private:
   const std::shared_ptr<StoreClient> client_;
+  std::atomic<bool> keeps_objects_{false};
   std::mutex mutex_;  // guards all members below
   bool loaded_ = false;
   std::map<std::string, Object> objects_;

@@ -31,7 +31,7 @@ class PartSlots {
 // kPatience, all fail: the server hangs, and what was to be cleaned up is left to the next clean-up.
 class StoreClient {
  public:
-  static constexpr std::chrono::milliseconds kPatience{500};
+  static constexpr std::chrono::milliseconds kPatience{300};
 
   // `operation` may be null.
   StoreClient(std::shared_ptr<ObjectStore> store, std::shared_ptr<PartSlots> slots,

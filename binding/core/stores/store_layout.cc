@@ -1,5 +1,9 @@
 #include "core/stores/store_layout.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include "core/base/paths.h"
 
 namespace rocksdb_backup {
@@ -10,12 +14,14 @@ std::string KeyOf(const std::string& root, const std::string& path) {
 }
 
 std::string FinalKeyOf(const std::string& key) {
-  constexpr char kTemporary[] = ".tmp";
-  const size_t name = key.rfind('/') + 1;
-  if (key.compare(name, 1, ".") != 0 || !key.ends_with(kTemporary) || key.size() < name + sizeof(kTemporary) + 1) {
+  constexpr std::string_view kTemporary = ".tmp";
+  const std::string directory = ParentOf(key);
+  const std::string name = NameOf(key);
+  const bool is_shared = std::find(std::begin(kSharedParts), std::end(kSharedParts), directory) != std::end(kSharedParts);
+  if (!is_shared || !name.starts_with('.') || !name.ends_with(kTemporary) || name.size() < kTemporary.size() + 2) {
     return "";
   }
-  return key.substr(0, name) + key.substr(name + 1, key.size() - name - sizeof(kTemporary));
+  return directory + "/" + name.substr(1, name.size() - 1 - kTemporary.size());
 }
 
 }  // namespace rocksdb_backup

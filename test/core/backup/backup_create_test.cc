@@ -470,6 +470,7 @@ TEST_F(BackupCreateTest, ADatabaseInsideABackupIsNotBackedUpThere) {
 // ---- Space
 
 TEST_F(BackupCreateTest, ABackupThatDoesNotFitIsRefusedBeforeAnythingIsCopied) {
+  NEEDS_FILES();
   Fill(10, 10000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
@@ -625,6 +626,7 @@ TEST_F(UnreadableTest, ACreateThatFindsAnotherFileInItsPlaceFailsAndSaysWhatToDo
 }
 
 TEST_F(UnreadableTest, AStoppedOrFailedCreateRemovesOnlyWhatItMade) {
+  NEEDS_FILES();
   Fill(10, 1000, "c");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
@@ -666,6 +668,7 @@ TEST_F(UnreadableTest, AStoppedOrFailedCreateRemovesOnlyWhatItMade) {
 // ---- Stops
 
 TEST_F(BackupCreateTest, AStopAtAnyOperationOnTheStorageLeavesNothingAndTellsTheTruth) {
+  NEEDS_FILES();
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
@@ -763,6 +766,7 @@ TEST_F(BackupCreateTest, AStopAtAKilobyteASecondTakesLessThanASecond) {
 }
 
 TEST_F(BackupCreateTest, AStopAtAnyMomentLeavesAWholeBackupOrNothing) {
+  NEEDS_FILES();
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
@@ -877,6 +881,7 @@ TEST_F(BackupCreateTest, AFileOfTheDatabaseThatEndsEarlyMakesNoBackup) {
 }
 
 TEST_F(BackupCreateTest, FileNamesAreSyncedBeforeTheMetaIsRenamedAndTheDeletedMetaBeforeTheFiles) {
+  NEEDS_FILES();
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
@@ -913,6 +918,7 @@ TEST_F(BackupCreateTest, FileNamesAreSyncedBeforeTheMetaIsRenamedAndTheDeletedMe
 }
 
 TEST_F(BackupCreateTest, ADirectoryThatCannotBeSyncedIsNamed) {
+  NEEDS_FILES();
   Fill(10, 1000, "a");
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);

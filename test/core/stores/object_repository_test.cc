@@ -8,8 +8,6 @@
 namespace rocksdb_backup::test {
 namespace {
 
-using Kind = StoreRequest::Kind;
-
 class ObjectRepository : public BackupTest {
  protected:
   BackupRepository::Options OnStore() const {
@@ -41,7 +39,7 @@ TEST_F(ObjectRepository, BackupsAreMadeListedVerifiedRestoredAndDeleted) {
     EXPECT_GOOD(other->Verify(2, checksum, NewOperation()));
   }
   RestoreResult restored;
-  ASSERT_GOOD(other->Restore(RestoreTo(2, "restored"), NewOperation(), &restored));
+  ASSERT_GOOD(other->Restore(RestoreTo(2, path("restored")), NewOperation(), &restored));
   EXPECT_GOOD(other->Delete(1, false));
   EXPECT_GOOD(other->Verify(2, true, NewOperation()));
   EXPECT_GOOD(other->Verify(3, true, NewOperation()));
