@@ -14,6 +14,9 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using Kind = StoreRequest::Kind;
 
+// How long to ask whether an object was made, after the answer was lost.
+constexpr std::chrono::seconds kPatienceToSettle{2};
+
 // A temporary meta file or record.
 bool IsPending(const std::string& key) {
   const std::string name = NameOf(key);
@@ -314,7 +317,7 @@ IOStatus ObjectFileSystem::PutPending(const std::string& from, const std::string
     case StoreFailure::kBusy:
     case StoreFailure::kStopped: {
       // Perhaps it was done, or will be.
-      const StoreAnswer there_now = client_->Do({.kind = Kind::kGet, .key = to});
+      const StoreAnswer there_now = client_->ReadSoon(to, StoreCall::Clock::now() + kPatienceToSettle);
       if (!there_now.ok() || there_now.bytes != *text) {
         view_->KeepObjects();
         IOStatus failed = client_->ToStatus(put, "writing", to);

@@ -7,6 +7,7 @@ namespace {
 
 using rocksdb::IOStatus;
 using Clock = StoreCall::Clock;
+using Kind = StoreRequest::Kind;
 
 // How often a thread that waits looks whether the operation was stopped.
 constexpr std::chrono::milliseconds kLook{25};
@@ -67,6 +68,10 @@ StoreAnswer StoreClient::Wait(StoreCall& call, Watch watch) {
     if (auto answer = call.WaitUntil(Clock::now() + kLook)) {
       return std::move(*answer);
     }
+    if (Clock::now() >= watch.until) {
+      call.Cancel();
+      return StoreAnswer::Failed(StoreFailure::kBusy, Error("STORE_UNREACHABLE", "the store does not answer"));
+    }
     if (Error lost = Fenced(watch.changes); !lost.ok()) {
       call.Cancel();
       return StoreAnswer::Failed(StoreFailure::kStopped, std::move(lost));
@@ -86,7 +91,6 @@ StoreAnswer StoreClient::Wait(StoreCall& call, Watch watch) {
 }
 
 StoreAnswer StoreClient::Do(StoreRequest request) {
-  using Kind = StoreRequest::Kind;
   const bool moves_data = request.kind == Kind::kPut || request.kind == Kind::kPart || request.kind == Kind::kGet ||
                           request.kind == Kind::kCreateUpload || request.kind == Kind::kComplete;
   const bool changes = request.kind == Kind::kPut || request.kind == Kind::kComplete || request.kind == Kind::kDelete;
@@ -98,6 +102,11 @@ StoreAnswer StoreClient::Do(StoreRequest request) {
   }
   const auto call = store_->Send(std::move(request));
   return Wait(*call, {.moves_data = moves_data, .changes = changes});
+}
+
+StoreAnswer StoreClient::ReadSoon(const std::string& key, Clock::time_point until) {
+  const auto call = store_->Send({.kind = Kind::kGet, .key = key});
+  return Wait(*call, {.moves_data = false, .changes = false, .until = until});
 }
 
 IOStatus StoreClient::ToStatus(const StoreAnswer& answer, const std::string& doing, const std::string& key) {

@@ -50,9 +50,12 @@ class StoreClient {
   struct Watch {
     bool moves_data = true;  // of no use once the operation has ended
     bool changes = false;    // makes, replaces or deletes an object
+    StoreCall::Clock::time_point until = StoreCall::Clock::time_point::max();
   };
   StoreAnswer Wait(StoreCall& call, Watch watch);
   StoreAnswer Do(StoreRequest request);
+  // Reads an object, also after the end of the operation. Waits at most until then.
+  StoreAnswer ReadSoon(const std::string& key, StoreCall::Clock::time_point until);
 
   // What an answer means to RocksDB. Remembers the first failure of the store.
   rocksdb::IOStatus ToStatus(const StoreAnswer& answer, const std::string& doing, const std::string& key);
