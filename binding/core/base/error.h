@@ -54,6 +54,13 @@ class [[nodiscard]] Error {
     return std::move(*this);
   }
 
+  // The same error, with the files of a repository that could not be deleted. Their paths are relative to the
+  // repository.
+  Error Left(std::vector<std::string> left_files) && {
+    left_files_ = std::move(left_files);
+    return std::move(*this);
+  }
+
   // What can be done about it: a word that the library and the command line each put into their own terms, options here
   // and flags there (lib/base/advice.ts, lib/cli/advice.ts). The message says only what happened.
   Error Advise(std::string_view advice) && {
@@ -88,6 +95,7 @@ class [[nodiscard]] Error {
   const std::string& subcode() const { return subcode_; }    // empty: no subcode
   const std::string& severity() const { return severity_; }  // empty: no severity
   const std::vector<std::string>& damaged_files() const { return damaged_files_; }
+  const std::vector<std::string>& left_files() const { return left_files_; }
   const std::string& advice() const { return advice_; }  // empty: none
   const std::vector<std::pair<std::string, Fact>>& facts() const { return facts_; }
 
@@ -97,6 +105,7 @@ class [[nodiscard]] Error {
   std::string subcode_;
   std::string severity_;
   std::vector<std::string> damaged_files_;
+  std::vector<std::string> left_files_;
   std::string advice_;
   std::vector<std::pair<std::string, Fact>> facts_;
 };

@@ -239,7 +239,9 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   if (Error error = AcquireWriter(*operation, &lock); !error.ok()) {
     return error;
   }
-  const WriterSettings writing(settings_, *lock);
+  WriterSettings writing(settings_, *lock);
+  const auto deletes = std::make_shared<NotedDeletes>(writing.files);
+  writing.settings.storage = std::make_shared<LayeredStorage>(writing.settings.storage, deletes);
   const std::string what = std::string(doing) + " in " + directory();
   std::shared_ptr<BackupEngineSession> session;
   const std::shared_ptr<const DirectoryPicture> picture = LookAt(writing.settings);
@@ -288,9 +290,34 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     } else if (status.ok()) {
       status = remove(writing.settings, session->writer(), ids);
     }
-    return Error::From(status.ok() ? failed : status, what).With("path", directory());
+    return LeftOr(what, *deletes, Error::From(status.ok() ? failed : status, what).With("path", directory()));
   };
   return writing.LossOr(what, Guarded(directory(), remove_all));
+}
+
+Error BackupRepository::LeftOr(const std::string& what, NotedDeletes& deletes, Error error) const {
+  constexpr size_t kMaxTold = 20;
+  const std::vector<NotedDeletes::Left> left = deletes.left();
+  if (!error.ok() || left.empty()) {
+    return error;
+  }
+  std::vector<std::string> names;
+  std::string told;
+  for (const auto& [path, why] : left) {
+    names.push_back(IsInside(path, settings_.root()) ? path.substr(settings_.root().size() + 1) : path);
+    if (names.size() <= kMaxTold) {
+      told += (told.empty() ? "" : ", ") + names.back();
+    }
+  }
+  if (names.size() > kMaxTold) {
+    told += " and " + std::to_string(names.size() - kMaxTold) + " more";
+  }
+  const std::string first = names.front();
+  return Error::From(left.front().why, what + " is done, but " + std::to_string(names.size()) +
+                                           (names.size() == 1 ? " file" : " files") + " could not be deleted: " + told +
+                                           (names.size() == 1 ? "" : ". The first"))
+      .With("path", directory() + "/" + first)
+      .Left(std::move(names));
 }
 
 // If the BackupEngine cannot delete a backup's meta file, it still deletes the backup's files, and leaves a corrupt

@@ -16,6 +16,7 @@
 #include "core/repository/garbage.h"
 #include "core/restore/backup_restore.h"
 #include "core/storage/locked_fs.h"
+#include "core/storage/noted_deletes.h"
 #include "core/storage/storage.h"
 
 namespace rocksdb_backup {
@@ -96,6 +97,8 @@ class BackupRepository : public Resource {
   // The following run the BackupEngine's clean-up, which deletes every file that no readable backup refers to. While a
   // backup is unreadable, they refuse with BACKUP_CORRUPT, unless `force` is set.
   //
+  // If files cannot be deleted, everything else is deleted, and the error names the files (Error::left_files).
+  //
   // Delete removes all of the backups. It removes none if one of them does not exist or is being read.
   Error Delete(const std::vector<uint32_t>& backup_ids, bool force);
   Error Delete(uint32_t backup_id, bool force) { return Delete(std::vector<uint32_t>{backup_id}, force); }
@@ -126,6 +129,8 @@ class BackupRepository : public Resource {
   // forbids it.
   template <class IdsToDelete, class Remove>
   Error RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove);
+  // `error` is how the deletion `what` ended. If it succeeded, returns the error that names the files that were left.
+  Error LeftOr(const std::string& what, NotedDeletes& deletes, Error error) const;
   rocksdb::IOStatus DeleteMetas(const EngineSettings& settings, std::vector<uint32_t>* ids, rocksdb::IOStatus* failed);
   rocksdb::IOStatus DeleteFiles(const EngineSettings& settings, rocksdb::BackupEngine& engine,
                                 const std::vector<uint32_t>& ids);

@@ -20,6 +20,12 @@ IOStatus Outside(const std::string& path) {
   return IOStatus::Corruption(path + " leads out of the backup directory by a link, and is not followed");
 }
 
+// Whether a file may be deleted is a question of the directory that it lies in.
+IOStatus WhyNotDeleted(const std::string& path, IOStatus status) {
+  const std::string denial = status.IsIOError() ? Denial(ParentOf(CleanPath(path)), Wanted::kToWrite) : "";
+  return denial.empty() ? std::move(status) : IOStatus::IOError("cannot delete " + path, denial);
+}
+
 }  // namespace
 
 bool LocalFileSystem::IsWithin(const std::string& real) const {
@@ -193,12 +199,20 @@ IOStatus LocalFileSystem::LinkFile(const std::string& from, const std::string& /
 
 IOStatus LocalFileSystem::DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) {
   IOStatus status = CheckParent(path);
-  return status.ok() ? FileSystemWrapper::DeleteFile(path, options, debug) : status;
+  if (!status.ok()) {
+    return status;
+  }
+  status = FileSystemWrapper::DeleteFile(path, options, debug);
+  std::error_code error;
+  if (status.IsIOError() && fs::is_directory(fs::symlink_status(path, error))) {
+    return IOStatus::Corruption(path + " is a directory");
+  }
+  return WhyNotDeleted(path, std::move(status));
 }
 
 IOStatus LocalFileSystem::DeleteDir(const std::string& path, const IOOptions& options, IODebugContext* debug) {
   IOStatus status = CheckParent(path);
-  return status.ok() ? FileSystemWrapper::DeleteDir(path, options, debug) : status;
+  return status.ok() ? WhyNotDeleted(path, FileSystemWrapper::DeleteDir(path, options, debug)) : status;
 }
 
 IOStatus LocalFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& options,

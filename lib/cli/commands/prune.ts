@@ -175,9 +175,9 @@ function execute(
       inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId)),
       async (pass) => {
         context.signal.throwIfAborted();
-        const { ids } = await recordedPass(context.recording(engine.storage), engine, pass, inventory, 'cli');
-        deleted.push(...ids);
-        return ids;
+        return recordedPass(context.recording(engine.storage), engine, pass, inventory, 'cli', (ids) => {
+          deleted.push(...ids);
+        });
       },
       async (backup) => {
         context.signal.throwIfAborted();
