@@ -179,9 +179,15 @@ export class BackupEngine implements AsyncDisposable {
     if (known.length > 0) {
       throw new RocksDBError(
         `backup ${backupId} in ${this.location}: names and sizes are right, but ${damageInWords(known)}, and has not been read and ` +
-          'found whole since. A verify with checksums reads it.',
+          'found whole since.',
         'BACKUP_CORRUPT',
-        { path: this.location, backupId, damagedFiles: known.flatMap(({ file }) => file ?? []), why: 'damaged' },
+        {
+          path: this.location,
+          backupId,
+          damagedFiles: known.flatMap(({ file }) => file ?? []),
+          why: 'damaged',
+          advice: 'verifyWithChecksums',
+        },
       );
     }
   }

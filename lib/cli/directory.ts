@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { BackupEngine } from '../backup/backup-engine.js';
 import type { BackupEngineOptions } from '../backup/backup-options.js';
 import { damageLookup, readKnownDamage } from '../backup/known-damage.js';
+import { adviceOn } from '../base/advice.js';
 import { RocksDBError } from '../base/errors.js';
 import type { Database } from '../database/database.js';
 import type { BackupInfo, UnreadableBackup } from '../native/backup-info.js';
@@ -148,7 +149,7 @@ export function noneUsable(
       path: location,
       ...(latest === undefined
         ? { backupId: damaged.at(-1), why: 'damaged' }
-        : { backupId: latest.backupId, why: latest.why }),
+        : { backupId: latest.backupId, why: latest.why, advice: adviceOn(latest.why, 'listUnreadable') }),
     },
   );
 }

@@ -143,6 +143,7 @@ t.test('an error about a damaged backup says that it is damaged, and how a surve
     backupId: 1,
     damagedFiles: [file],
     why: 'damaged',
+    advice: 'useAnotherBackup',
   });
 
   writeFileSync(join(location, 'meta', '1'), 'text');

@@ -42,7 +42,8 @@ Error Latest(BackupEngineSession& session, const EngineSettings& settings, uint3
                      JoinIds(corrupt) + " cannot be read. Backup " + std::to_string(corrupt.back()) + ": " + reason)
         .With("path", directory)
         .With("backupId", uint64_t{corrupt.back()})
-        .With("why", WhyUnreadable(reason));
+        .With("why", WhyUnreadable(reason))
+        .Advise(AdviceOn(WhyUnreadable(reason), "listUnreadable"));
   }
   *id = session.ids().back();
   return Error();
@@ -56,7 +57,8 @@ Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::strin
       .In(std::move(damaged_files))
       .With("path", settings.name())
       .With("backupId", uint64_t{id})
-      .With("why", WhyUnreadable(why));
+      .With("why", WhyUnreadable(why))
+      .Advise(AdviceOn(WhyUnreadable(why), "useAnotherBackup"));
 }
 
 Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,

@@ -19,6 +19,10 @@ std::string Worded(const rocksdb::Status& status);
 // RocksDB keeps nothing of a failed system call but its text, so this goes by the system's words in `text`.
 std::string WhyUnreadable(std::string_view text);
 
+// What to do about a backup that cannot be read for this reason: a word for Error::Advise. If it is damaged, that
+// depends on what was to be done with it.
+std::string AdviceOn(std::string_view why, std::string_view if_damaged = {});
+
 // An error in the terms of the API: a stable code, a sentence that names the file, and RocksDB's subcode and severity
 // if RocksDB gave them. A default-constructed Error means success. Errors are values; nothing here throws.
 class [[nodiscard]] Error {
@@ -83,10 +87,12 @@ class [[nodiscard]] Error {
     return std::move(*this);
   }
 
-  // The same error, with the fact "why" if `text`, the system's own words, says "denied" or "io" (WhyUnreadable).
+  // The same error, with the fact "why" if `text`, the system's own words, says "denied" or "io" (WhyUnreadable), and
+  // with the advice on that.
   Error WithWhy(std::string_view text) && {
     const std::string why = WhyUnreadable(text);
-    return why == "damaged" ? std::move(*this) : std::move(*this).With("why", why);
+    const char* const advice = why == "denied" ? "allowAccess" : "checkDisk";
+    return why == "damaged" ? std::move(*this) : std::move(*this).With("why", why).Advise(advice);
   }
 
   bool ok() const { return code_.empty(); }

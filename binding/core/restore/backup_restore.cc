@@ -231,7 +231,7 @@ Error CopyBackup(const EngineSettings& settings, const std::shared_ptr<Operation
       // file.
       return NameDamage(settings, id, begun->record, operation, Damage::kFirst,
                         Unrestorable(settings, id, Worded(status)))
-          .And(". The target is as it was. Restore another backup.");
+          .And(". The target is as it was");
     }
     return Error::From(status, Doing(settings, *begun))
         .With("path", target.database_dir())
