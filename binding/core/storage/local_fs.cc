@@ -75,6 +75,9 @@ IOStatus LocalFileSystem::CheckFile(const std::string& path) {
     if (!error && !IsWithin(real.string())) {
       return Outside(path);
     }
+    if (error == std::errc::too_many_symbolic_link_levels) {
+      return IOStatus::Corruption(path + " is a link in a circle");
+    }
   }
   const fs::file_type type = fs::is_symlink(link) ? fs::status(path, error).type() : link.type();
   switch (type) {
@@ -137,6 +140,17 @@ IOStatus LocalFileSystem::GetFileSize(const std::string& path, const IOOptions& 
                                       IODebugContext* debug) {
   IOStatus status = CheckFile(path);
   return status.ok() ? Looked(path, FileSystemWrapper::GetFileSize(path, options, size, debug)) : status;
+}
+
+IOStatus LocalFileSystem::IsDirectory(const std::string& path, const IOOptions& /*options*/, bool* is_directory,
+                                      IODebugContext* /*debug*/) {
+  std::error_code error;
+  const fs::file_status found = fs::symlink_status(path, error);
+  *is_directory = fs::is_directory(found);
+  if (found.type() == fs::file_type::not_found) {
+    return IOStatus::NotFound(path);
+  }
+  return error ? Looked(path, IOStatus::IOError("cannot look at " + path, error.message())) : IOStatus::OK();
 }
 
 IOStatus LocalFileSystem::GetChildren(const std::string& path, const IOOptions& options,

@@ -281,15 +281,40 @@ TEST_F(LocalFileSystemTest, AFolderOfSomebodyElseEndsNoListingAndIsNoGarbage) {
   WriteFile(backups_ + "/shared_checksum/000099_s1_5.sst", "stray");
   ASSERT_EQ(mkfifo((backups_ + "/shared_checksum/fifo").c_str(), 0600), 0);
   std::filesystem::create_symlink(path("outside/CURRENT"), backups_ + "/shared_checksum/link");
+  std::filesystem::create_symlink("circle", backups_ + "/shared_checksum/circle");
+  std::filesystem::create_directory_symlink(path("outside"), backups_ + "/shared_checksum/directory");
+  std::filesystem::create_symlink(path("nowhere"), backups_ + "/private/1/.rocksdb-backup.files.tmp");
+  std::filesystem::create_symlink(path("nowhere"), backups_ + "/meta/.9.tmp");
+  std::filesystem::create_directory(backups_ + "/private/8");
   std::vector<GarbageFile> garbage;
   ASSERT_GOOD(repository_->ListGarbage(&garbage));
-  ASSERT_EQ(garbage.size(), 1U);
-  EXPECT_EQ(garbage[0].name, "shared_checksum/000099_s1_5.sst");
+  const auto all = [this] {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(backups_)) {
+      names.insert(entry.path().string().substr(backups_.size() + 1));
+    }
+    return names;
+  };
+  auto left = all();
+  std::vector<std::string> listed;
+  for (const GarbageFile& file : garbage) {
+    listed.push_back(file.name);
+    EXPECT_EQ(file.size, file.name == "shared_checksum/000099_s1_5.sst" ? 5U : 0U) << file.name;
+  }
+  EXPECT_EQ(listed,
+            (std::vector<std::string>{"meta/.9.tmp", "private/1/.rocksdb-backup.files.tmp", "private/8/",
+                                      "shared_checksum/000099_s1_5.sst", "shared_checksum/circle",
+                                      "shared_checksum/directory", "shared_checksum/fifo", "shared_checksum/link"}));
   EXPECT_EQ(SharedFilesIn(OptionsFor("backups").settings, nullptr).size(), 3U);
-  EXPECT_GOOD(Create(*repository_));
   EXPECT_GOOD(repository_->CollectGarbage(false));
   ASSERT_GOOD(repository_->ListGarbage(&garbage));
   EXPECT_TRUE(garbage.empty());
+  for (const std::string& name : listed) {
+    EXPECT_EQ(left.erase(name.ends_with("/") ? name.substr(0, name.size() - 1) : name), 1U) << name;
+  }
+  EXPECT_EQ(all(), left) << "what is listed is what is deleted";
+  EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
+  EXPECT_GOOD(Create(*repository_));
   EXPECT_EQ(ReadFile(backups_ + "/private/1/@eaDir/thumbs"), "mine");
 }
 
