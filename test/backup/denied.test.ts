@@ -101,8 +101,19 @@ t.test('a private directory that may not be read costs its backup, and no other'
     t.match(await cli(t, ['restore', backups, dir('target'), '--id', '1'], who), { code: 0 });
     t.match(await cli(t, ['create', db, backups, '-q'], who), { code: 0, stdout: '4\n' });
     const before = snapshotOf(join(backups, 'shared_checksum'));
-    const deleted = await cli(t, ['delete', backups, '1', '--force', '--yes'], who);
-    t.match(deleted, { code: 1, stderr: denied(path) }, 'also by force: it may be readable again in a moment');
+    for (const [command, ...rest] of [['delete', '1'], ['delete', '2'], ['purge', '--keep', '1'], ['gc']]) {
+      for (const options of [['--yes'], ['--dry-run'], ['--force', '--yes'], ['--force', '--dry-run']]) {
+        const name = [command, ...rest, ...options].join(' ');
+        // Also with --force, because it may be readable again in a moment.
+        const ran = await cliAnswer(t, [command as string, backups, ...rest, ...options], who);
+        t.match(ran, { code: 5, json: { error: { code: 'BACKUP_CORRUPT', message: denied(path) } } }, name);
+        t.match(
+          ran.stderr,
+          /\. Make it readable for the user who runs this \(owner, mode\), then verify it\.\n$/,
+          name,
+        );
+      }
+    }
     t.same(snapshotOf(join(backups, 'shared_checksum')), before);
   }
 });

@@ -46,11 +46,23 @@ t.test('a backup that cannot be read is listed, is not the latest, and keeps oth
   await refused(t, ['purge', backups, '--keep', '1', '--force'], 2, /gives up backup 3 .* deletes backup 1 /s);
   await refused(t, ['gc', backups, '--force'], 2, /Files of backup 3, which cannot be read, are among them/);
   t.match(
-    (await cli(t, ['gc', backups, '--dry-run'])).stdout,
+    (await cli(t, ['gc', backups, '--dry-run', '--force'])).stdout,
     /Files of backup 3, which cannot be read, are among them/,
   );
-  await refused(t, ['gc', backups, '--yes'], 5, /3 cannot be read.*pass --force/);
-  await refused(t, ['delete', backups, '3'], 2, /about backup 3 .* cannot be read: without --force nothing is deleted/);
+  // What the deed would refuse, its dry run refuses in the same way.
+  for (const command of [
+    ['gc', backups],
+    ['delete', backups, '1'],
+    ['delete', backups, '3'],
+    ['purge', backups, '--keep', '1'],
+  ]) {
+    const done = await refused(t, [...command, '--yes'], 5, /3 cannot be read.*pass --force/);
+    const dry = await refused(t, [...command, '--dry-run'], 5, /3 cannot be read/);
+    t.equal(dry.stderr, done.stderr, command.join(' '));
+  }
+  const prune = ['prune', backups, '--keep-last', '1'];
+  t.equal((await cli(t, [...prune, '--dry-run'])).code, 5);
+  t.equal((await cli(t, [...prune, '--yes'])).code, 5);
   await refused(
     t,
     ['delete', backups, '3', '--force'],

@@ -250,19 +250,15 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   } else if (Error error = BackupEngineSession::Open(writing.settings,
                                                      {.purpose = Purpose::kDelete, .operation = operation}, &session);
              !error.ok()) {
-    return writing.LossOr(what, std::move(error));
+    // Over a backup that may be whole, such a BackupEngine does not open. A reader knows which backup that is.
+    std::shared_ptr<BackupEngineSession> reader;
+    Error refusal =
+        BackupEngineSession::Open(writing.settings, {}, &reader).ok() ? Refusal(what, force, *reader) : Error();
+    return writing.LossOr(what, refusal.ok() ? std::move(error) : std::move(refusal));
   }
   const auto remove_all = [&] {
-    const std::vector<uint32_t>& corrupt = session->corrupt_ids();
-    if (!corrupt.empty() && !force) {
-      const std::string reason = session->ReasonOf(corrupt.front());
-      return Error("BACKUP_CORRUPT", what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
-                                         JoinIds(corrupt) + " cannot be read: " + reason +
-                                         ". RocksDB would delete all files that only they use.")
-          .With("path", directory())
-          .With("backupId", uint64_t{corrupt.front()})
-          .With("why", WhyUnreadable(reason))
-          .Advise("bringBackOrForce");
+    if (Error error = Refusal(what, force, *session); !error.ok()) {
+      return error;
     }
     std::vector<uint32_t> ids;
     if (Error error = ids_to_delete(*session, writing.settings, &ids); !error.ok()) {
@@ -293,6 +289,35 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     return LeftOr(what, *deletes, Error::From(status.ok() ? failed : status, what).With("path", directory()));
   };
   return writing.LossOr(what, Guarded(directory(), remove_all));
+}
+
+Error BackupRepository::Refusal(const std::string& what, bool force, BackupEngineSession& session) const {
+  const std::vector<uint32_t>& corrupt = session.corrupt_ids();
+  const auto refused = [&](uint32_t id, const std::string& reason, const std::string& why) {
+    return Error("BACKUP_CORRUPT", what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
+                                       JoinIds(corrupt) + " cannot be read. Backup " + std::to_string(id) + ": " +
+                                       reason + ". RocksDB would delete all files that only " +
+                                       (corrupt.size() == 1 ? "it uses." : "they use."))
+        .With("path", directory())
+        .With("backupId", uint64_t{id})
+        .With("why", why);
+  };
+  for (const uint32_t id : corrupt) {
+    const std::string reason = session.ReasonOf(id);
+    if (const std::string why = WhyUnreadable(reason); why != "damaged") {
+      return refused(id, reason, why).Advise(AdviceOn(why));
+    }
+  }
+  return corrupt.empty() || force
+             ? Error()
+             : refused(corrupt.front(), session.ReasonOf(corrupt.front()), "damaged").Advise("bringBackOrForce");
+}
+
+Error BackupRepository::CheckDeletion(bool force) {
+  std::shared_ptr<BackupEngineSession> session;
+  Error error = OpenSession(&session);
+  return error.ok() ? Guarded(directory(), [&] { return Refusal("deleting in " + directory(), force, *session); })
+                    : error;
 }
 
 Error BackupRepository::LeftOr(const std::string& what, NotedDeletes& deletes, Error error) const {

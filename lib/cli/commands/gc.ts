@@ -19,7 +19,7 @@ export const gc = defineCommand({
   name: 'gc',
   summary: 'delete what interrupted backups left',
   description: [
-    'Deletes files that belong to no backup. It is rarely needed, because creating and deleting backups do it too. It refuses while any backup cannot be read, because it cannot tell which files belong to that backup.',
+    'Deletes files that belong to no backup. It is rarely needed, because creating and deleting backups do it too. It refuses while any backup cannot be read, because it cannot tell which files belong to that backup. --dry-run refuses then, too. If files cannot be deleted, it names them and fails.',
     'A killed restore leaves .NAME.restoring-... beside its target, not in DIR. The next restore to any target in the same directory deletes it, and so does --restores. If the restore was killed while it moved files into place, these may be the only files of a database. Then the command reports them and keeps them, until the next restore to the same target.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
@@ -70,6 +70,7 @@ export const gc = defineCommand({
     return withDirectory(
       DIR,
       async (engine) => {
+        await engine.checkDeletion({ force });
         const plan = await planOf(engine, place);
         const missing = missingPinsLine(await readInventory(engine));
         if (missing !== undefined && !force) {

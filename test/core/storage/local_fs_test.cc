@@ -113,10 +113,12 @@ TEST_F(LocalFileSystemTest, AFailedListingMakesOnlyBackupsWithFilesThereCorrupt)
           << backup.reason;
     }
     EXPECT_GOOD(Verify(*repository, 3, true));
-    EXPECT_CODE(repository->Delete(3, true), "ROCKSDB_IO_ERROR");
+    EXPECT_CODE(repository->Delete(3, true), "BACKUP_CORRUPT");
+    EXPECT_CODE(repository->CheckDeletion(true), "BACKUP_CORRUPT");
     storage->Heal();
   }
   EXPECT_EQ(Ids(*repository), (std::vector<uint32_t>{1, 2, 3}));
+  EXPECT_GOOD(repository->CheckDeletion(false));
 }
 
 // A listing that fails is not the reason why another file is missing.
