@@ -79,6 +79,18 @@ Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optiona
   return all.empty() ? first : Unrestorable(settings, id, all.text, std::move(all.files));
 }
 
+Error NameUnread(const EngineSettings& settings, const BackupDescription& backup, Error error) {
+  std::vector<std::string> files;
+  if (error.code() == "ROCKSDB_IO_ERROR" && WhyUnreadable(error.message()) != "damaged") {
+    for (const BackupFile& file : backup.files) {
+      if (error.message().find(settings.root() + "/" + file.name) != std::string::npos) {
+        files.push_back(file.name);
+      }
+    }
+  }
+  return files.empty() ? error : std::move(error).In(std::move(files));
+}
+
 Error LossOr(const BackupReading& reading, Error error) {
   Error lost = error.ok() || reading.lock == nullptr ? Error() : reading.lock->StillHeld();
   return lost.code() == "LOCK_LOST" ? lost : error;
@@ -155,7 +167,9 @@ Error OpenBackup(const EngineSettings& settings, const ReadRequest& request, Bac
     if (request.backup_id == 0 && error.code() == "BACKUP_NOT_FOUND") {
       continue;
     }
-    return error;
+    return error.code() == "BACKUP_CORRUPT"
+               ? NameDamage(settings, id, ReadBackupRecord(settings, id), nullptr, Damage::kAll, std::move(error))
+               : error;
   }
 }
 

@@ -153,6 +153,24 @@ TEST_F(LocalFileSystemTest, ALinkOutOfTheDirectoryIsNotFollowed) {
   EXPECT_FALSE(Restore(*repository_, RestoreTo(2, path("target"))).ok());
 }
 
+TEST_F(LocalFileSystemTest, WhatIsInThePlaceOfAFileIsDamageOfThatFile) {
+  NEEDS_A_DISK();
+  const std::string table = FileOf(*repository_, 2, ".sst");
+  std::filesystem::rename(table, path("outside/table"));
+  const std::vector<std::function<void()>> ways = {
+      [&] { std::filesystem::create_directory(table); }, [&] { ASSERT_EQ(mkfifo(table.c_str(), 0600), 0); },
+      [&] { std::filesystem::create_symlink(path("outside/table"), table); },
+      [&] { std::filesystem::create_symlink(path("nowhere"), table); }};
+  for (const auto& lay : ways) {
+    lay();
+    for (const Error& error : {Verify(*repository_, 2), Restore(*repository_, RestoreTo(2, path("target")))}) {
+      EXPECT_CODE(error, "BACKUP_CORRUPT");
+      EXPECT_EQ(error.damaged_files(), std::vector<std::string>{"shared_checksum/" + NameOf(table)}) << error.message();
+    }
+    std::filesystem::remove(table);
+  }
+}
+
 TEST_F(LocalFileSystemTest, CollectingGarbageDeletesNothingByWayOfALink) {
   NEEDS_A_DISK();
   std::filesystem::create_directory_symlink(path("outside"), backups_ + "/private/7");
