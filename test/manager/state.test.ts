@@ -257,7 +257,7 @@ t.test('a lost answer is an error, and the change is there or not, but no pin is
   const changed = updateState(storage, (state) => {
     state.counters.n = 1;
   });
-  await t.rejects(changed, { code: 'STATE_UNWRITABLE', message: 'no answer came.' });
+  await t.rejects(changed, { code: 'STATE_NOT_DURABLE', message: 'no answer came.' });
   storage.answer = undefined;
   const state = await readState(storage);
   t.ok(isPinned(state, seven));
@@ -273,9 +273,22 @@ t.test('where no name can be made to last, the state is changed all the same', a
   const changed = updateState(storage, (state) => {
     state.counters.n = 1;
   });
-  await t.rejects(changed, { code: 'STATE_UNWRITABLE', message: 'the directory cannot be synced.' });
+  await t.rejects(changed, { code: 'STATE_NOT_DURABLE', message: 'the directory cannot be synced.' });
   storage.answer = undefined;
   t.equal((await readState(storage)).counters.n, 1);
+});
+
+t.test('a state that was changed without its copy is not called unchanged', async (t) => {
+  const storage = new MemoryStorage();
+  await updateState(storage, (state) => pin(state, seven));
+  let writes = 0;
+  storage.fail = (which) => {
+    if (which === 'replace' && ++writes === 3) throw new RocksDBError('the disk is full.', 'STATE_UNWRITABLE');
+  };
+  const changed = updateState(storage, (state) => void unpin(state, seven));
+  await t.rejects(changed, { code: 'STATE_NOT_DURABLE', message: /was changed, but its copy .* the disk is full/ });
+  storage.fail = undefined;
+  t.notOk(isPinned(await readState(storage), seven));
 });
 
 t.test('a lock that is lost between the writes of a state ends them', async (t) => {
