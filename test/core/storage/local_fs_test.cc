@@ -263,7 +263,12 @@ TEST_F(LocalFileSystemTest, ALockThatIsALinkOrAFifoIsAnErrorAndIsNotWrittenTo) {
       } else {
         std::filesystem::create_symlink(path("outside/CURRENT"), lock);
       }
-      EXPECT_CODE(Create(*repository_), "ROCKSDB_IO_ERROR");
+      const Error error = Create(*repository_);
+      EXPECT_CODE(error, "ROCKSDB_IO_ERROR");
+      EXPECT_NE(error.message().find(lock + (fifo ? ", which is no plain file" : ", which is a link")),
+                std::string::npos)
+          << error.message();
+      EXPECT_EQ(error.advice(), "moveAwayNoLock");
       EXPECT_GOOD(Verify(*repository_, 2));
       EXPECT_FALSE(Restored(*repository_, 2).empty());
       EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
