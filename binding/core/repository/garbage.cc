@@ -78,7 +78,13 @@ Error FindGarbage(const EngineSettings& settings, const std::vector<BackupDescri
       // If it cannot be looked at, nothing can be deleted there either.
       AddFile(settings, *files, "private/" + name + "/" + kTemporaryRecordName, &listed).PermitUncheckedError();
     } else if (IsPrivateName(name)) {
-      directories.push_back("private/" + name);
+      // Behind a link, nothing is deleted.
+      bool is_directory = true;
+      const std::string path = PrivateDirectory(settings.root()) + "/" + name;
+      files->IsDirectory(path, rocksdb::IOOptions(), &is_directory, nullptr).PermitUncheckedError();
+      if (is_directory) {
+        directories.push_back("private/" + name);
+      }
     }
   }
   for (const std::string& directory : directories) {

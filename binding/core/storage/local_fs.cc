@@ -216,8 +216,13 @@ IOStatus LocalFileSystem::DeleteFile(const std::string& path, const IOOptions& o
   if (!status.ok()) {
     return status;
   }
-  status = FileSystemWrapper::DeleteFile(path, options, debug);
+  // What lies behind a link in the place of a backup's private directory belongs to another backup.
   std::error_code error;
+  const std::string parent = ParentOf(CleanPath(path));
+  if (ParentOf(parent) == PrivateDirectory(directory_) && fs::is_symlink(fs::symlink_status(parent, error))) {
+    return IOStatus::Corruption(parent + " is a link");
+  }
+  status = FileSystemWrapper::DeleteFile(path, options, debug);
   if (status.IsIOError() && fs::is_directory(fs::symlink_status(path, error))) {
     return IOStatus::Corruption(path + " is a directory");
   }
@@ -226,7 +231,16 @@ IOStatus LocalFileSystem::DeleteFile(const std::string& path, const IOOptions& o
 
 IOStatus LocalFileSystem::DeleteDir(const std::string& path, const IOOptions& options, IODebugContext* debug) {
   IOStatus status = CheckParent(path);
-  return status.ok() ? WhyNotDeleted(path, FileSystemWrapper::DeleteDir(path, options, debug)) : status;
+  if (!status.ok()) {
+    return status;
+  }
+  status = FileSystemWrapper::DeleteDir(path, options, debug);
+  std::error_code error;
+  const fs::file_status there = fs::symlink_status(CleanPath(path), error);
+  if (status.IsIOError() && fs::exists(there) && !fs::is_directory(there)) {
+    return IOStatus::Corruption(path + " is no directory");
+  }
+  return WhyNotDeleted(path, std::move(status));
 }
 
 IOStatus LocalFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& options,

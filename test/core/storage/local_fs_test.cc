@@ -179,6 +179,21 @@ TEST_F(LocalFileSystemTest, CollectingGarbageDeletesNothingByWayOfALink) {
   EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
 }
 
+TEST_F(LocalFileSystemTest, CollectingGarbageDeletesNothingOfABackupByWayOfALink) {
+  NEEDS_A_DISK();
+  const std::string table = FileOf(*repository_, 1, ".sst");
+  std::filesystem::create_directory_symlink("../shared_checksum", backups_ + "/private/8");
+  std::filesystem::create_directory_symlink("1", backups_ + "/private/9");
+  std::vector<GarbageFile> garbage;
+  EXPECT_GOOD(repository_->ListGarbage(&garbage));
+  EXPECT_TRUE(garbage.empty());
+  EXPECT_GOOD(repository_->CollectGarbage(false));
+  EXPECT_TRUE(files::exists(table));
+  EXPECT_GOOD(Verify(*repository_, 1));
+  EXPECT_GOOD(repository_->Delete(2, false));
+  EXPECT_GOOD(Verify(*repository_, 1));
+}
+
 TEST_F(LocalFileSystemTest, ALeftOverPrivateDirectoryOfAnOldEngineCostsNoBackupItsFiles) {
   for (const char* name : {"2.tmp", "2x.tmp", "02"}) {
     files::create_directory(backups_ + "/private/" + name);
