@@ -179,9 +179,15 @@ export class BackupEngine implements AsyncDisposable {
     if (known.length > 0) {
       throw new RocksDBError(
         `backup ${backupId} in ${this.location}: names and sizes are right, but ${damageInWords(known)}, and has not been read and ` +
-          'found whole since. A verify with checksums reads it.',
+          'found whole since.',
         'BACKUP_CORRUPT',
-        { path: this.location, backupId, damagedFiles: known.flatMap(({ file }) => file ?? []), why: 'damaged' },
+        {
+          path: this.location,
+          backupId,
+          damagedFiles: known.flatMap(({ file }) => file ?? []),
+          why: 'damaged',
+          advice: 'verifyWithChecksums',
+        },
       );
     }
   }
@@ -354,7 +360,8 @@ export class BackupEngine implements AsyncDisposable {
   /**
    * Deletes a backup, with the files that no other backup uses. Rejects with BACKUP_CORRUPT while any backup is unreadable, because RocksDB
    * would delete the files of that backup; the error names the unreadable backups. Rejects with BACKUP_IN_USE while somebody reads the
-   * backup to delete.
+   * backup to delete. If files of the backup cannot be deleted, the backup is deleted all the same, and this rejects; `leftFiles` of the
+   * error has their names.
    */
   async deleteBackup(backupId: number, options: DeleteOptions = {}): Promise<void> {
     return this.#native.deleteBackups([backupId], checkObject('options', options));
@@ -392,12 +399,23 @@ export class BackupEngine implements AsyncDisposable {
     }
   }
 
-  /** Deletes what interrupted backups left. Rarely needed: create and delete do this too. */
+  /**
+   * Deletes what interrupted backups left. Rarely needed: create and delete do this too. Rejects with BACKUP_CORRUPT while any backup is
+   * unreadable. If files cannot be deleted, it deletes everything else and rejects; `leftFiles` of the error has their names.
+   */
   async garbageCollect(options: DeleteOptions = {}): Promise<void> {
     return this.#native.garbageCollect(checkObject('options', options));
   }
 
-  /** @internal The files that belong to no usable backup, by name relative to the repository. */
+  /** @internal Rejects like a deletion with these options that backups forbid which cannot be read. Changes nothing. */
+  async checkDeletion(options: DeleteOptions = {}): Promise<void> {
+    return this.#native.checkDeletion(checkObject('options', options));
+  }
+
+  /**
+   * @internal The files that belong to no usable backup, by name relative to the repository. The name of an empty directory ends with a
+   * slash.
+   */
   async listGarbage(): Promise<{ name: string; size: number }[]> {
     return this.#native.listGarbage();
   }

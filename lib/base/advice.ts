@@ -2,8 +2,10 @@
 // own for each (lib/cli/advice.ts).
 
 export const LIBRARY_ADVICE = {
+  allowAccess: 'Give the user who runs this the right to it (owner, mode).',
   bringBackOrForce: 'If their files are only missing for now, bring them back. To give them up, pass force: true.',
   bringBackOrGiveUp: 'Bring the missing files back, or give up the backup with deleteBackup(id, { force: true }).',
+  checkDisk: 'See to the disk.',
   checkPath: 'Check the path. Without readOnly: true, an engine creates the directory.',
   closeThereOrReadOnly: 'Close it there first, or open it here with mode "readOnly" or as a secondary.',
   createIfMissing: 'Check the path, or set createIfMissing to true.',
@@ -12,6 +14,11 @@ export const LIBRARY_ADVICE = {
   freeSpaceForRestore: 'Free some space, or pass checkDiskSpace: false to try anyway.',
   includeDamaged: 'If the damage was repaired, verify it with checksums. Pass includeDamaged: true to try it anyway.',
   listUnreadable: 'getCorruptedBackups() lists the backups that cannot be used.',
+  makeReadable: 'Make it readable for the user who runs this (owner, mode), then verify it.',
+  mendLink: 'Bring back what the link leads to, or remove the link.',
+  moveAwayNoLock: 'Move it away. The lock file is made anew.',
+  moveAwayNoState: 'Move it away. The pins are then read from the copy in rocksdb-backup.state.previous.json.',
+  moveHere: 'Put the file that it leads to in the place of the link.',
   nameMergeOperator:
     'Name the merge operator in mergeOperator, or remove the file if the database has no merged values.',
   nameSimilarMergeOperator:
@@ -25,12 +32,20 @@ export const LIBRARY_ADVICE = {
     'keeps all other files.',
   replaceOtherDatabase:
     'Restore to a new directory, or pass allowOtherDatabase: true, which replaces the database there.',
+  seeToDisk: 'See to the disk, which does not give it, then verify it.',
   shareRepository:
     'Back it up to its own directory. To keep both databases in one directory, pass allowOtherDatabase: true once.',
+  useAnotherBackup: 'Restore another backup. Make a full one, then delete the damaged one.',
+  verifyWithChecksums: 'Verify it with checksum: true, which reads every byte.',
 } as const satisfies Record<string, string>;
 
 /** The name of an advice. */
 export type Advice = keyof typeof LIBRARY_ADVICE;
+
+/** The advice on a backup that cannot be read for this reason. If it is damaged, the advice depends on what was to be done with it. */
+export function adviceOn(why: 'denied' | 'io' | 'damaged', ifDamaged: Advice): Advice {
+  return why === 'denied' ? 'makeReadable' : why === 'io' ? 'seeToDisk' : ifDamaged;
+}
 
 /** What happened, and what can be done about it. */
 export function withAdvice(whatHappened: string, advice: string | undefined): string {

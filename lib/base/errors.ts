@@ -43,6 +43,8 @@ export class RocksDBError extends Error {
    * ROCKSDB_IO_ERROR from a verify: the files that could not be read.
    */
   declare readonly damagedFiles?: readonly string[];
+  /** The files that a deletion had to leave, as paths relative to the repository's directory. */
+  declare readonly leftFiles?: readonly string[];
   /**
    * Why the file or the backup could not be read. With BACKUP_CORRUPT, a backup that is `denied` or `io` may be whole. With other codes,
    * `denied` or `io`, if that is known; then also if something could not be written.
@@ -84,6 +86,7 @@ export type RocksDBErrorDetails = Partial<
     | 'subcode'
     | 'severity'
     | 'damagedFiles'
+    | 'leftFiles'
     | 'why'
     | 'path'
     | 'backupId'

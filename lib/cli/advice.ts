@@ -4,8 +4,10 @@ import type { Advice } from '../base/advice.js';
 
 /** An empty text: on the command line there is nothing to do about it. */
 export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
+  allowAccess: 'Give the user who runs this the right to it (owner, mode).',
   bringBackOrForce: 'If their files are only missing for now, bring them back. To give them up, pass --force.',
   bringBackOrGiveUp: 'Bring the missing files back, or give up the backup with rocksdb-backup delete --force.',
+  checkDisk: 'See to the disk.',
   checkPath: 'Check the path.',
   closeThereOrReadOnly: 'Back it up from inside that process with BackupManager, or stop the service first.',
   createIfMissing: 'Check the path.',
@@ -14,6 +16,11 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   freeSpaceForRestore: 'Free some space, or pass --no-space-check to try anyway.',
   includeDamaged: 'If the damage was repaired, verify it with checksums. Pass --include-damaged to try it anyway.',
   listUnreadable: 'rocksdb-backup list shows which backups cannot be used.',
+  makeReadable: 'Make it readable for the user who runs this (owner, mode), then verify it.',
+  mendLink: 'Bring back what the link leads to, or remove the link.',
+  moveAwayNoLock: 'Move it away. The lock file is made anew.',
+  moveAwayNoState: 'Move it away. The pins are then read from the copy in rocksdb-backup.state.previous.json.',
+  moveHere: 'Put the file that it leads to in the place of the link.',
   nameMergeOperator:
     'Name the merge operator with --merge-operator, or remove the file if the database has no merged values.',
   nameSimilarMergeOperator:
@@ -27,6 +34,9 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
     'keeps all other files.',
   replaceOtherDatabase:
     'Restore to a new directory, or pass --allow-other-database, which replaces the database there.',
+  seeToDisk: 'See to the disk, which does not give it, then verify it.',
   shareRepository:
     'Back it up to its own directory. To keep both databases in one directory, pass --allow-other-database once.',
+  useAnotherBackup: 'Restore another backup. Make a full one with create --full, then delete the damaged one.',
+  verifyWithChecksums: 'Verify it with --checksum, which reads every byte.',
 };

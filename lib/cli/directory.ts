@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { BackupEngine } from '../backup/backup-engine.js';
 import type { BackupEngineOptions } from '../backup/backup-options.js';
 import { damageLookup, readKnownDamage } from '../backup/known-damage.js';
+import { adviceOn } from '../base/advice.js';
 import { RocksDBError } from '../base/errors.js';
 import type { Database } from '../database/database.js';
 import type { BackupInfo, UnreadableBackup } from '../native/backup-info.js';
@@ -50,9 +51,14 @@ async function needDirectory(dir: string): Promise<void> {
     throw unreadable(dir, error);
   });
   if (!found?.isDirectory()) {
+    const isLink = await lstat(dir).then(
+      (there) => there.isSymbolicLink(),
+      () => false,
+    );
+    const missing = isLink ? 'is a link that leads nowhere' : 'does not exist';
     throw notFound(
       'DIRECTORY_NOT_FOUND',
-      `${dir} ${found === undefined ? 'does not exist' : 'is not a directory'}. Check the path of the directory of backups.`,
+      `${dir} ${found === undefined ? missing : 'is not a directory'}. Check the path of the directory of backups.`,
       { path: dir },
     );
   }
@@ -148,7 +154,7 @@ export function noneUsable(
       path: location,
       ...(latest === undefined
         ? { backupId: damaged.at(-1), why: 'damaged' }
-        : { backupId: latest.backupId, why: latest.why }),
+        : { backupId: latest.backupId, why: latest.why, advice: adviceOn(latest.why, 'listUnreadable') }),
     },
   );
 }

@@ -34,7 +34,10 @@ export function messageOf(error: unknown): string {
       : typeof message === 'string' && message !== ''
         ? message
         : String(error);
-  const why = error instanceof RocksDBError && error.code === 'BACKUP_CORRUPT' ? error.why : undefined;
+  const why =
+    error instanceof RocksDBError && error.code === 'BACKUP_CORRUPT' && error.advice === undefined
+      ? error.why
+      : undefined;
   return why === undefined || why === 'damaged' ? text : `${withoutFullStop(text)}. ${capital(toReadAgain(why))}.`;
 }
 

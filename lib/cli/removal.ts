@@ -20,18 +20,14 @@ export function deletionPlan(location: string, backups: readonly BackupInfo[], f
   ];
 }
 
-/** Describes which unreadable backups will be deleted. Nothing is known about them but their ids. */
-export function unreadablePlan(location: string, backupIds: readonly number[], force: boolean): string[] {
+/** Describes which unreadable backups --force gives up. Nothing is known about them but their ids. */
+export function unreadablePlan(location: string, backupIds: readonly number[]): string[] {
   if (backupIds.length === 0) {
     return [];
   }
   const they = backupIds.length === 1 ? 'it' : 'they';
   const what = `${backupsNamed(backupIds)} in ${safe(location)}, which cannot be read`;
-  return [
-    force
-      ? `This gives up ${what}: the files that only ${they} had are deleted for good.`
-      : `This is about ${what}: without --force nothing is deleted.`,
-  ];
+  return [`This gives up ${what}: the files that only ${they} had are deleted for good.`];
 }
 
 /** For a user who wants to delete other backups: says which backups cannot be read, and why the latest of them cannot. */

@@ -9,6 +9,10 @@ const WHY: Record<string, WhyUnreadable> = { EACCES: 'denied', EPERM: 'denied', 
 export function unreadable(path: string, cause: unknown): RocksDBError {
   const reason = native.whyDenied(path) ?? (cause as Error).message;
   const why = WHY[errorCode(cause) ?? ''];
-  const error = new RocksDBError(`cannot read ${path}: ${reason}`, 'ROCKSDB_IO_ERROR', { path, ...(why && { why }) });
+  const advice = why === 'denied' ? 'allowAccess' : 'checkDisk';
+  const error = new RocksDBError(`cannot read ${path}: ${reason}`, 'ROCKSDB_IO_ERROR', {
+    path,
+    ...(why && { why, advice }),
+  });
   return Object.assign(error, { cause });
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { RocksDBError } from '../base/errors.js';
+import { errorCode, RocksDBError } from '../base/errors.js';
 import { readPlainFile } from '../base/plain-file.js';
 import { isAlive } from '../base/process-alive.js';
 import { native } from '../native/binding.js';
@@ -27,15 +27,7 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
     await mkdir(parent, { recursive: true });
     await mkdir(path, { mode: 0o700 });
   } catch (cause) {
-    throw Object.assign(
-      new RocksDBError(
-        `a restore drill needs a temporary directory in ${parent}: ${(cause as Error).message}. Nothing was restored; choose ` +
-          'another place with enough free space for the database',
-        'DRILL_DIRECTORY_UNUSABLE',
-        { path: parent },
-      ),
-      { cause },
-    );
+    throw unusable(parent, cause);
   }
   let lock: { release(): void } | undefined;
   const remove = async () => {
@@ -58,11 +50,25 @@ export async function makeDrillDirectory(parent: string): Promise<DrillDirectory
   try {
     lock = native.tryLockDirectory(path);
     await writeFile(join(path, MARKER), JSON.stringify({ drill: id, pid: process.pid, host: hostname() }));
-  } catch (error) {
+  } catch (cause) {
     await remove();
-    throw error;
+    throw unusable(parent, cause);
   }
   return { path, remove };
+}
+
+/** The error that a drill cannot have its directory. */
+function unusable(parent: string, cause: unknown): RocksDBError {
+  const isFull = ['ENOSPC', 'EDQUOT'].includes(errorCode(cause) ?? '');
+  const happened = `a restore drill needs a temporary directory in ${parent}: ${(cause as Error).message}. Nothing was restored`;
+  const error = isFull
+    ? new RocksDBError(happened, 'NO_SPACE', { path: parent, advice: 'drillElsewhere' })
+    : new RocksDBError(
+        `${happened}; choose another place with enough free space for the database`,
+        'DRILL_DIRECTORY_UNUSABLE',
+        { path: parent },
+      );
+  return Object.assign(error, { cause });
 }
 
 /**

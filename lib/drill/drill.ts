@@ -27,7 +27,8 @@ export interface DrillProgress {
 /** Options of {@link drillBackup}. */
 export interface DrillOptions {
   /**
-   * Where to make the temporary directory. There must be enough free space for the whole database. @default the parent directory of the
+   * Where to make the temporary directory. It is created if it does not exist, with missing parent directories, and stays. There must be
+   * enough free space for the whole database. @default the parent directory of the
    * repository, because there is usually room for data; the operating system's directory for temporary files is often in memory
    */
   directory?: string | undefined;

@@ -56,9 +56,12 @@ export async function deleteInPasses<B extends BackupRef>(
 /**
  * Deletes those of many backups at once that {@link deleteUnlessPinned} would delete. It never rejects. If it cannot delete one of them,
  * for instance because somebody is reading it, it deletes none. The caller then deletes them one by one and learns why each stays. @returns
- * the deleted backups
+ * the deleted backups, and the error that names their files if some could not be deleted
  */
-async function deleteTogether(engine: BackupEngine, meant: readonly BackupRef[]): Promise<BackupInfo[]> {
+async function deleteTogether(
+  engine: BackupEngine,
+  meant: readonly BackupRef[],
+): Promise<{ gone: BackupInfo[]; left?: RocksDBError }> {
   let going: BackupInfo[] = [];
   try {
     await deletingUnpinned(engine, async (state, { deleteBackups }) => {
@@ -68,24 +71,29 @@ async function deleteTogether(engine: BackupEngine, meant: readonly BackupRef[])
         await deleteBackups(ids, {});
       }
     });
-    return going;
-  } catch {
+    return { gone: going };
+  } catch (error) {
     // It may have deleted some of them.
-    const left = going.length === 0 ? [] : await engine.getBackupInfo().catch(() => going);
-    return going.filter((backup) => !left.some((other) => isSameBackup(other, backup)));
+    const still = going.length === 0 ? [] : await engine.getBackupInfo().catch(() => going);
+    const gone = going.filter((backup) => !still.some((other) => isSameBackup(other, backup)));
+    return error instanceof RocksDBError && error.leftFiles !== undefined ? { gone, left: error } : { gone };
   }
 }
 
-/** {@link deleteTogether} with history entries. @returns the ids of the deleted backups, and how many bytes that freed */
+/**
+ * {@link deleteTogether} with history entries. Rejects if files of the deleted backups could not be deleted. `onGone` gets the ids of the
+ * deleted backups in any case, and how many bytes that freed. @returns these ids
+ */
 export function recordedPass(
   recording: Recording,
   engine: BackupEngine,
   meant: readonly BackupRef[],
   inventory: Inventory,
   trigger: string,
-): Promise<{ ids: number[]; bytes: number }> {
+  onGone: (ids: readonly number[], bytes: number) => void,
+): Promise<number[]> {
   return recorded(recording, { operation: 'delete', trigger }, async ({ note }) => {
-    const gone = await deleteTogether(engine, meant);
+    const { gone, left } = await deleteTogether(engine, meant);
     const ids = gone.map(({ backupId }) => backupId);
     const freed = freedByEach(inventory, ids);
     note({
@@ -95,7 +103,14 @@ export function recordedPass(
         bytes: freed.get(backupId) ?? 0,
       })),
     });
-    return { ids, bytes: [...freed.values()].reduce((sum, bytes) => sum + bytes, 0) };
+    onGone(
+      ids,
+      [...freed.values()].reduce((sum, bytes) => sum + bytes, 0),
+    );
+    if (left !== undefined) {
+      throw left;
+    }
+    return ids;
   });
 }
 

@@ -84,13 +84,7 @@ export function prune(
     note({ nothingDone: false, bytes, detail: { deleted, inUse } });
     await deleteInPasses(
       toDelete,
-      async (pass) => {
-        const { ids, bytes: freed } = await takeTurn(engine.storage, () =>
-          recordedPass(parts, engine, pass, inventory, trigger),
-        );
-        gone(ids, freed);
-        return ids;
-      },
+      (pass) => takeTurn(engine.storage, () => recordedPass(parts, engine, pass, inventory, trigger, gone)),
       async (backup) => {
         const freed = await takeTurn(engine.storage, () => deleteOne(engine, backup, parts, trigger));
         if (freed === 'in use') {

@@ -1,4 +1,5 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Storage } from '../storage/storage.js';
 import type { DirectoryState } from './directory-state.js';
 import { HISTORY_LENGTH, remember } from './history.js';
@@ -50,7 +51,7 @@ export class Recorder {
 
   constructor(storage: Storage, options: RecorderOptions = {}) {
     this.#storage = storage;
-    this.#auditLog = options.auditLog;
+    this.#auditLog = options.auditLog && resolve(options.auditLog); // the process may change its directory later
     this.#onProblem = options.onProblem ?? ((problem) => process.emitWarning(problem));
   }
 

@@ -19,6 +19,7 @@ const PASSING = new Set([
   'BACKUP_CORRUPT',
   // A listing was not complete yet.
   'STORAGE_INCONSISTENT',
+  'STATE_NOT_DURABLE',
   'STATE_UNWRITABLE',
   'EACCES',
   'EAGAIN',

@@ -65,14 +65,14 @@ async function write(
     await copy(PREVIOUS_STATE_FILE, text).catch((cause: RocksDBError) => {
       const path = `${storage.name}/${STATE_FILE}`;
       const message = `${path} was changed, but its copy could not be written: ${cause.message}`;
-      throw Object.assign(new RocksDBError(message, 'STATE_UNWRITABLE', { path }), { cause });
+      throw Object.assign(new RocksDBError(message, 'STATE_NOT_DURABLE', { path }), { cause });
     });
   }
 }
 
 /** Adds to the error of a small file what the file holds. */
 function throwForState(cause: unknown): never {
-  const { message, path, why } = cause as RocksDBError;
+  const { whatHappened, code, path, why, advice } = cause as RocksDBError;
   const holds = {
     STATE_UNREADABLE: 'It holds the pins of the backups beside it.',
     STATE_UNWRITABLE: 'It holds the pins and the history of the backups beside it, and was not changed.',
@@ -81,8 +81,8 @@ function throwForState(cause: unknown): never {
   if (holds === undefined || (cause as { cause?: unknown }).cause !== undefined) {
     throw cause;
   }
-  const code = errorCode(cause) === 'STATE_UNREADABLE' ? 'STATE_UNREADABLE' : 'STATE_UNWRITABLE';
-  throw Object.assign(new RocksDBError(`${message} ${holds}`, code, { path, ...(why && { why }) }), { cause });
+  const facts = { path, ...(why && { why }), ...(advice && { advice }) };
+  throw Object.assign(new RocksDBError(`${whatHappened} ${holds}`, code, facts), { cause });
 }
 
 /**

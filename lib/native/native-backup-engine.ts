@@ -58,6 +58,7 @@ export interface NativeBackupEngine<Db = unknown> {
   deleteBackups(backupIds: readonly number[], options: object, turn?: NativeWriteTurn): Promise<void>;
   purgeOldBackups(numBackupsToKeep: number, options: object, turn?: NativeWriteTurn): Promise<void>;
   garbageCollect(options: object): Promise<void>;
+  checkDeletion(options: object): Promise<void>;
   listGarbage(): Promise<{ name: string; size: number }[]>;
   stopBackup(): boolean;
   close(): Promise<void>;

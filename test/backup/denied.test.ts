@@ -2,7 +2,7 @@
 // everything, so these tests run the commands as another user.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { cli, cliAnswer, program, type Ran } from '../fixtures/cli.js';
@@ -101,8 +101,19 @@ t.test('a private directory that may not be read costs its backup, and no other'
     t.match(await cli(t, ['restore', backups, dir('target'), '--id', '1'], who), { code: 0 });
     t.match(await cli(t, ['create', db, backups, '-q'], who), { code: 0, stdout: '4\n' });
     const before = snapshotOf(join(backups, 'shared_checksum'));
-    const deleted = await cli(t, ['delete', backups, '1', '--force', '--yes'], who);
-    t.match(deleted, { code: 1, stderr: denied(path) }, 'also by force: it may be readable again in a moment');
+    for (const [command, ...rest] of [['delete', '1'], ['delete', '2'], ['purge', '--keep', '1'], ['gc']]) {
+      for (const options of [['--yes'], ['--dry-run'], ['--force', '--yes'], ['--force', '--dry-run']]) {
+        const name = [command, ...rest, ...options].join(' ');
+        // Also with --force, because it may be readable again in a moment.
+        const ran = await cliAnswer(t, [command as string, backups, ...rest, ...options], who);
+        t.match(ran, { code: 5, json: { error: { code: 'BACKUP_CORRUPT', message: denied(path) } } }, name);
+        t.match(
+          ran.stderr,
+          /\. Make it readable for the user who runs this \(owner, mode\), then verify it\.\n$/,
+          name,
+        );
+      }
+    }
     t.same(snapshotOf(join(backups, 'shared_checksum')), before);
   }
 });
@@ -152,6 +163,39 @@ t.test('a directory of backups, or its metas, that may not be read are not missi
       t.notMatch(ran.stderr, /not a backup directory|no folder meta|does not exist|missing/, name);
     }
   }
+});
+
+t.test('files that may not be deleted are named, and the command fails', { skip }, async (t) => {
+  const { backups } = own(t);
+  const shared = join(backups, 'shared_checksum');
+  const unwritable = (path: string) => {
+    chmodSync(path, 0o555);
+    t.teardown(() => existsSync(path) && chmodSync(path, 0o755));
+  };
+  const mayNotDelete = (path: string) =>
+    new RegExp(`could not be deleted: .*Permission denied: ${path} belongs to user ${user} .* mode 0555`);
+  writeFileSync(join(shared, '000099_s_4.sst'), 'half');
+  unwritable(shared);
+  const collected = await cli(t, ['gc', backups, '--yes'], who);
+  t.match(collected, { code: 1, stdout: '', stderr: mayNotDelete(shared) });
+  t.match(collected.stderr, / is done, but 1 file could not be deleted: shared_checksum\/000099_s_4\.sst/);
+  const unwritablePrivate = (id: number) => unwritable(join(backups, 'private', String(id)));
+  unwritablePrivate(1);
+  const pruned = await cli(t, ['prune', backups, '--keep-last', '2', '--yes'], who);
+  t.match(pruned, { code: 1, stderr: / is done, but \d+ files could not be deleted: private\/1\// });
+  unwritablePrivate(2);
+  const purged = await cli(t, ['purge', backups, '--keep', '1', '--yes'], who);
+  t.match(purged, { code: 1, stdout: '', stderr: / is done, but \d+ files could not be deleted: .*private\/2\// });
+  unwritablePrivate(3);
+  const { code, json } = await cliAnswer(t, ['delete', backups, '3', '--yes'], who);
+  t.match({ code, json }, { code: 1, json: { error: { code: 'ROCKSDB_IO_ERROR', message: /private\/3\/CURRENT/ } } });
+  t.match((await list(t, backups)).json, { backups: [], corrupt: [] });
+  for (const path of [shared, ...[1, 2, 3].map((id) => join(backups, 'private', String(id)))]) chmodSync(path, 0o755);
+  t.match(await cli(t, ['gc', backups, '--yes'], who), { code: 0 });
+  t.same(
+    filesBelow(backups).filter((name) => /^(private|shared)/.test(name)),
+    [],
+  );
 });
 
 t.test('what a database keeps from its reader is not missing', { skip }, async (t) => {

@@ -75,6 +75,7 @@ t.test('docs/errors.md has every fact', async (t) => {
     subcode: true,
     severity: true,
     damagedFiles: true,
+    leftFiles: true,
     why: true,
     path: true,
     backupId: true,

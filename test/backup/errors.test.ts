@@ -119,6 +119,12 @@ t.test('an error about a backup or a target has its path', async (t) => {
     holder: 'this process',
   });
   t.match(await errorOf(engine.restoreBackup(1, location)), { code: 'INVALID_OPTION', path: location });
+  symlinkSync(dir('away'), dir('dangling'));
+  t.match(await errorOf(openEngine(t, dir('dangling', 'below'))), {
+    code: 'ROCKSDB_IO_ERROR',
+    path: dir('dangling', 'below', 'meta'),
+    message: `${dir('dangling')} is a link that leads nowhere. Bring back what the link leads to, or remove the link.`,
+  });
   writeFileSync(dir('file'), 'text');
   t.match(await errorOf(engine.restoreBackup(1, dir('file'))), { code: 'TARGET_EXISTS', path: dir('file') });
   symlinkSync(dir('none'), dir('link'));
@@ -143,6 +149,7 @@ t.test('an error about a damaged backup says that it is damaged, and how a surve
     backupId: 1,
     damagedFiles: [file],
     why: 'damaged',
+    advice: 'useAnotherBackup',
   });
 
   writeFileSync(join(location, 'meta', '1'), 'text');

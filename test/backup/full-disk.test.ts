@@ -136,6 +136,21 @@ t.test('a drill for which there is no room says how much it needs, and advises a
   t.notMatch(stderr, /no-space-check|checkDiskSpace/);
 });
 
+t.test('a drill onto a disk that is full to the last byte says so', async (t) => {
+  const { backups, dir } = scene(t);
+  const hindrance = smallDisk(t, dir('full'), 16 * 1024);
+  if (hindrance !== undefined) return t.plan(0, hindrance);
+  fillUp(dir('full'));
+  const before = readdirSync(dir('full'));
+  const engine = await openEngine(t, backups);
+  const error = await drillBackup(engine, 3, { directory: dir('full') }).catch((error) => error);
+  t.match(error, { name: 'RocksDBError', code: 'NO_SPACE', path: dir('full'), advice: 'drillElsewhere' });
+  t.same(readdirSync(dir('full')), before);
+  const { code, stderr } = await cli(t, ['drill', backups, '--directory', dir('full')]);
+  t.equal(code, 1);
+  t.match(stderr, /full: .* Nothing was restored\. Free some space, or choose another place with --directory\.\n$/);
+});
+
 t.test('damage that is found on a full disk and cannot be written down is told once, with what to do', async (t) => {
   for (const sharing of [2, 0]) {
     const disk = fullDisk(t);

@@ -1,6 +1,7 @@
 // Damaged backups and states: the commands report them, do not make them worse, and clean up when the user says so.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readState } from '../../lib/manager/state.js';
@@ -45,11 +46,23 @@ t.test('a backup that cannot be read is listed, is not the latest, and keeps oth
   await refused(t, ['purge', backups, '--keep', '1', '--force'], 2, /gives up backup 3 .* deletes backup 1 /s);
   await refused(t, ['gc', backups, '--force'], 2, /Files of backup 3, which cannot be read, are among them/);
   t.match(
-    (await cli(t, ['gc', backups, '--dry-run'])).stdout,
+    (await cli(t, ['gc', backups, '--dry-run', '--force'])).stdout,
     /Files of backup 3, which cannot be read, are among them/,
   );
-  await refused(t, ['gc', backups, '--yes'], 5, /3 cannot be read.*pass --force/);
-  await refused(t, ['delete', backups, '3'], 2, /about backup 3 .* cannot be read: without --force nothing is deleted/);
+  // What the deed would refuse, its dry run refuses in the same way.
+  for (const command of [
+    ['gc', backups],
+    ['delete', backups, '1'],
+    ['delete', backups, '3'],
+    ['purge', backups, '--keep', '1'],
+  ]) {
+    const done = await refused(t, [...command, '--yes'], 5, /3 cannot be read.*pass --force/);
+    const dry = await refused(t, [...command, '--dry-run'], 5, /3 cannot be read/);
+    t.equal(dry.stderr, done.stderr, command.join(' '));
+  }
+  const prune = ['prune', backups, '--keep-last', '1'];
+  t.equal((await cli(t, [...prune, '--dry-run'])).code, 5);
+  t.equal((await cli(t, [...prune, '--yes'])).code, 5);
   await refused(
     t,
     ['delete', backups, '3', '--force'],
@@ -172,10 +185,24 @@ t.test('gc says and deletes what belongs to no backup', async (t) => {
   mkdirSync(join(backups, 'private', '77'));
   writeFileSync(join(backups, 'private', '77', 'CURRENT'), 'x');
   writeFileSync(join(backups, 'private', '1', '.rocksdb-backup.files.tmp'), 'ab');
-  const dry = await cliAnswer(t, ['gc', backups, '--dry-run']);
-  t.match(dry.json, { files: { length: 3 }, bytesFreed: 12, dryRun: true });
-  await refused(t, ['gc', backups], 2, /3 files .* belong to no backup/);
-  t.match(await cli(t, ['gc', backups, '--yes']), { code: 0, stdout: /^deleted 3 files; 12 B freed\n$/ });
+  mkdirSync(join(backups, 'private', '78'));
+  execFileSync('mkfifo', [join(backups, 'shared_checksum', 'fifo')]);
+  symlinkSync('nowhere', join(backups, 'shared_checksum', 'link'));
+  const before = filesBelow(backups).filter((name) => !name.startsWith('rocksdb-backup.'));
+  const dry = await cliAnswer<{ files: { name: string }[] }>(t, ['gc', backups, '--dry-run']);
+  t.match(dry.json, { files: { length: 6 }, bytesFreed: 12, dryRun: true });
+  const listed = dry.json.files.map(({ name }) => name);
+  await refused(t, ['gc', backups], 2, /5 files and 1 empty directory in .* that belong to no backup/);
+  t.match(await cli(t, ['gc', backups, '--yes']), {
+    code: 0,
+    stdout: /^deleted 5 files and 1 empty directory; 12 B freed\n$/,
+  });
+  t.same(
+    filesBelow(backups).filter((name) => !name.startsWith('rocksdb-backup.')),
+    before.filter((name) => !listed.includes(name)),
+    'what is listed is what is deleted',
+  );
+  t.ok(listed.includes('private/78/') && !existsSync(join(backups, 'private', '78')));
   t.match((await cliAnswer(t, ['gc', backups, '--dry-run'])).json, { files: [] });
 });
 

@@ -1,6 +1,6 @@
 // Things that do not exist: a typing error finds nothing and creates nothing.
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { cliAnswer } from '../fixtures/cli.js';
@@ -33,6 +33,14 @@ t.test('what is not there is not found, and nothing is made in its place', async
   for (const [name, ...rest] of commands) {
     await refused(t, [name, dir('nowhere'), ...rest], 3, /nowhere does not exist\. Check the path/);
   }
+  symlinkSync(dir('nowhere'), dir('link'));
+  await refused(t, ['list', dir('link')], 3, /link is a link that leads nowhere\. Check the path/);
+  await refused(
+    t,
+    ['create', db, dir('link')],
+    1,
+    /link is a link that leads nowhere\. Bring back what the link leads to/,
+  );
   for (const place of [dir('empty'), join(db, 'CURRENT')]) {
     for (const [name, ...rest] of commands.slice(-2)) {
       await refused(t, [name, place, ...rest], 3, /Check the path/);

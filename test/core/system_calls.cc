@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -425,6 +426,13 @@ struct dirent* WatchedReaddir(DIR* directory) {
   const int fd = dirfd(directory);
   Passage passage([&] { return Call{CallKind::kList, PathOf(fd), "", fd, false, false}; });
   return passage.Fails() ? nullptr : next(directory);
+}
+
+int WatchedFlock(int fd, int operation) __asm__("flock");
+int WatchedFlock(int fd, int operation) {
+  static auto* const next = Next<int(int, int)>("flock");
+  return (operation & LOCK_UN) != 0 ? next(fd, operation)
+                                    : DoOnFile(CallKind::kLock, fd, [&] { return next(fd, operation); });
 }
 
 int WatchedFcntl(int fd, int command, ...) __asm__("fcntl");

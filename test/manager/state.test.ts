@@ -3,14 +3,17 @@
 import { execFile, execFileSync } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
@@ -257,7 +260,7 @@ t.test('a lost answer is an error, and the change is there or not, but no pin is
   const changed = updateState(storage, (state) => {
     state.counters.n = 1;
   });
-  await t.rejects(changed, { code: 'STATE_UNWRITABLE', message: 'no answer came.' });
+  await t.rejects(changed, { code: 'STATE_NOT_DURABLE', message: 'no answer came.' });
   storage.answer = undefined;
   const state = await readState(storage);
   t.ok(isPinned(state, seven));
@@ -273,9 +276,22 @@ t.test('where no name can be made to last, the state is changed all the same', a
   const changed = updateState(storage, (state) => {
     state.counters.n = 1;
   });
-  await t.rejects(changed, { code: 'STATE_UNWRITABLE', message: 'the directory cannot be synced.' });
+  await t.rejects(changed, { code: 'STATE_NOT_DURABLE', message: 'the directory cannot be synced.' });
   storage.answer = undefined;
   t.equal((await readState(storage)).counters.n, 1);
+});
+
+t.test('a state that was changed without its copy is not called unchanged', async (t) => {
+  const storage = new MemoryStorage();
+  await updateState(storage, (state) => pin(state, seven));
+  let writes = 0;
+  storage.fail = (which) => {
+    if (which === 'replace' && ++writes === 3) throw new RocksDBError('the disk is full.', 'STATE_UNWRITABLE');
+  };
+  const changed = updateState(storage, (state) => void unpin(state, seven));
+  await t.rejects(changed, { code: 'STATE_NOT_DURABLE', message: /was changed, but its copy .* the disk is full/ });
+  storage.fail = undefined;
+  t.notOk(isPinned(await readState(storage), seven));
 });
 
 t.test('a lock that is lost between the writes of a state ends them', async (t) => {
@@ -357,23 +373,26 @@ t.test('between the two renames of a change, readers find the state', async (t) 
 t.test('what is no file, or has no end, is not read', { skip: process.platform === 'win32' }, async (t) => {
   const path = directory(t);
   const file = join(path, STATE_FILE);
-  const lay = [
-    () => execFileSync('mkfifo', [file]),
-    () => symlinkSync('/dev/zero', file),
-    () => symlinkSync(join(path, 'away'), file),
-    () => mkdirSync(file),
-    () => {
-      writeFileSync(file, '');
-      truncateSync(file, 2 ** 32);
-    },
+  const lay: [() => void, string | undefined][] = [
+    [() => execFileSync('mkfifo', [file]), 'moveAwayNoState'],
+    [() => symlinkSync('/dev/zero', file), 'moveAwayNoState'],
+    [() => symlinkSync(join(path, 'away'), file), 'mendLink'],
+    [() => mkdirSync(file), 'moveAwayNoState'],
+    [
+      () => {
+        writeFileSync(file, '');
+        truncateSync(file, 2 ** 32);
+      },
+      undefined,
+    ],
   ];
-  for (const one of lay) {
+  for (const [one, toDo] of lay) {
     one();
     for (const use of [
       () => readState(openStorage(path)),
       () => updateState(openStorage(path), (state) => pin(state, seven)),
     ]) {
-      await t.rejects(use(), { code: 'STATE_UNREADABLE', message: file });
+      await t.rejects(use(), { code: 'STATE_UNREADABLE', message: file, advice: toDo });
     }
     rmSync(file, { recursive: true });
   }
@@ -398,6 +417,50 @@ t.test(
     }
   },
 );
+
+t.test('a state whose way out is to move something away is read from its copy then', async (t) => {
+  const path = directory(t);
+  const file = join(path, STATE_FILE);
+  await updateState(openStorage(path), (state) => pin(state, seven));
+  rmSync(file);
+  mkdirSync(file);
+  await t.rejects(readState(openStorage(path)), {
+    message: /it is a directory\. It holds .*\. Move it away\. The pins are then read from the copy in /,
+  });
+  rmSync(file, { recursive: true });
+  t.ok(isPinned(await readState(openStorage(path)), seven));
+});
+
+t.test('a state that is a link is not replaced', { skip: process.platform === 'win32' }, async (t) => {
+  const path = directory(t);
+  const [file, real] = [join(path, STATE_FILE), join(path, 'real.json')];
+  await updateState(openStorage(path), (state) => pin(state, seven));
+  renameSync(file, real);
+  symlinkSync(real, file);
+  t.ok(isPinned(await readState(openStorage(path)), seven), 'it is read');
+  const before = readFileSync(real, 'utf8');
+  await t.rejects(
+    updateState(openStorage(path), (state) => void unpin(state, seven)),
+    {
+      code: 'STATE_UNWRITABLE',
+      path: file,
+      message: /it is a link\. .*was not changed\. Put the file that it leads to /,
+    },
+  );
+  t.ok(lstatSync(file).isSymbolicLink());
+  t.equal(readFileSync(real, 'utf8'), before);
+});
+
+t.test('a relative audit log stays where it was when the process changes its directory', async (t) => {
+  const path = directory(t);
+  const cwd = process.cwd();
+  t.teardown(() => process.chdir(cwd));
+  process.chdir(path);
+  const recorder = new Recorder(openStorage(path), { auditLog: 'audit.jsonl' });
+  process.chdir(tmpdir());
+  await recorder.record(record({ backupId: 1 }));
+  t.ok(existsSync(join(path, 'audit.jsonl')));
+});
 
 t.test('the audit log has a line for each record, from however many at once', async (t) => {
   const path = directory(t);

@@ -356,7 +356,7 @@ Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
         .With("path", settings.name())
         .With("backupId", uint64_t{corrupt.front()})
         .With("why", WhyUnreadable(Worded(status)))
-        .Advise("bringBackOrGiveUp");
+        .Advise(AdviceOn(WhyUnreadable(Worded(status)), "bringBackOrGiveUp"));
   }
   return Error::From(status, doing).With("path", settings.name());
 }

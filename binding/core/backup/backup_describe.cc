@@ -24,7 +24,8 @@ Error BackupEngineSession::Describe(uint32_t id, bool details, BackupDescription
       return Error("BACKUP_CORRUPT", name + " cannot be used: " + reason)
           .With("path", settings_.name())
           .With("backupId", uint64_t{id})
-          .With("why", WhyUnreadable(reason));
+          .With("why", WhyUnreadable(reason))
+          .Advise(AdviceOn(WhyUnreadable(reason), "useAnotherBackup"));
     }
     if (!std::binary_search(ids_.begin(), ids_.end(), id)) {
       return NotFound(id);

@@ -42,7 +42,8 @@ Error Latest(BackupEngineSession& session, const EngineSettings& settings, uint3
                      JoinIds(corrupt) + " cannot be read. Backup " + std::to_string(corrupt.back()) + ": " + reason)
         .With("path", directory)
         .With("backupId", uint64_t{corrupt.back()})
-        .With("why", WhyUnreadable(reason));
+        .With("why", WhyUnreadable(reason))
+        .Advise(AdviceOn(WhyUnreadable(reason), "listUnreadable"));
   }
   *id = session.ids().back();
   return Error();
@@ -56,7 +57,8 @@ Error Unrestorable(const EngineSettings& settings, uint32_t id, const std::strin
       .In(std::move(damaged_files))
       .With("path", settings.name())
       .With("backupId", uint64_t{id})
-      .With("why", WhyUnreadable(why));
+      .With("why", WhyUnreadable(why))
+      .Advise(AdviceOn(WhyUnreadable(why), "useAnotherBackup"));
 }
 
 Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,
@@ -75,6 +77,18 @@ Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optiona
     all.files.insert(all.files.end(), in_files.files.begin(), in_files.files.end());
   }
   return all.empty() ? first : Unrestorable(settings, id, all.text, std::move(all.files));
+}
+
+Error NameUnread(const EngineSettings& settings, const BackupDescription& backup, Error error) {
+  std::vector<std::string> files;
+  if (error.code() == "ROCKSDB_IO_ERROR" && WhyUnreadable(error.message()) != "damaged") {
+    for (const BackupFile& file : backup.files) {
+      if (error.message().find(settings.root() + "/" + file.name) != std::string::npos) {
+        files.push_back(file.name);
+      }
+    }
+  }
+  return files.empty() ? error : std::move(error).In(std::move(files));
 }
 
 Error LossOr(const BackupReading& reading, Error error) {
@@ -153,7 +167,9 @@ Error OpenBackup(const EngineSettings& settings, const ReadRequest& request, Bac
     if (request.backup_id == 0 && error.code() == "BACKUP_NOT_FOUND") {
       continue;
     }
-    return error;
+    return error.code() == "BACKUP_CORRUPT"
+               ? NameDamage(settings, id, ReadBackupRecord(settings, id), nullptr, Damage::kAll, std::move(error))
+               : error;
   }
 }
 

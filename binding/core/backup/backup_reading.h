@@ -22,6 +22,11 @@ enum class Damage { kAll, kFirst };
 Error NameDamage(const EngineSettings& settings, uint32_t id, const std::optional<BackupRecord>& record,
                  const std::shared_ptr<Operation>& to_read, Damage damage, Error first);
 
+// Adds the files of a backup that an error is about, if the disk cannot read them, or if this user may not read them.
+// RocksDB names the file only in the text of its message. Too many open files, or too little memory, are not the
+// backup's fault.
+Error NameUnread(const EngineSettings& settings, const BackupDescription& backup, Error error);
+
 struct ReadRequest {
   uint32_t backup_id = 0;  // 0 means the latest readable backup
   std::shared_ptr<Operation> operation = std::make_shared<Operation>();

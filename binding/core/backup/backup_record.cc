@@ -180,8 +180,9 @@ std::string DifferenceIn(rocksdb::FileSystem& storage, const std::string& path, 
   uint64_t size = 0;
   bool is_directory = false;
   if (const IOStatus status = storage.GetFileSize(path, IOOptions(), &size, nullptr); !status.ok()) {
-    *damaged = storage.FileExists(path, IOOptions(), nullptr).IsNotFound();
-    return *damaged ? path + " is missing" : Worded(status);
+    const bool missing = storage.FileExists(path, IOOptions(), nullptr).IsNotFound();
+    *damaged = missing || status.IsCorruption();  // something that is no file of the backup is in its place
+    return missing ? path + " is missing" : Worded(status);
   }
   if (storage.IsDirectory(path, IOOptions(), &is_directory, nullptr).ok() && is_directory) {
     return path + " is a directory";

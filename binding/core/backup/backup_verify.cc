@@ -9,26 +9,6 @@
 
 namespace rocksdb_backup {
 
-namespace {
-
-// The files of a backup that an error is about, if the disk cannot read them, or if this user may not read them.
-// RocksDB names the file only in the text of its message. Too many open files, or too little memory, are not the
-// backup's fault.
-std::vector<std::string> FilesUnread(const EngineSettings& settings, const BackupDescription& backup,
-                                     const Error& error) {
-  std::vector<std::string> files;
-  if (error.code() == "ROCKSDB_IO_ERROR" && WhyUnreadable(error.message()) != "damaged") {
-    for (const BackupFile& file : backup.files) {
-      if (error.message().find(settings.root() + "/" + file.name) != std::string::npos) {
-        files.push_back(file.name);
-      }
-    }
-  }
-  return files;
-}
-
-}  // namespace
-
 Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
                    const std::shared_ptr<Operation>& operation) {
   if (backup_id == 0) {
@@ -52,8 +32,7 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
     if (error.code() == "BACKUP_CORRUPT") {
       return NameDamage(settings, backup_id, record, checksum ? operation : nullptr, Damage::kAll, std::move(error));
     }
-    std::vector<std::string> unread = FilesUnread(settings, backup, error);
-    return unread.empty() ? error : std::move(error).In(std::move(unread));
+    return NameUnread(settings, backup, std::move(error));
   };
   if (!unopened.ok()) {
     return with_all_damage(std::move(unopened));

@@ -122,6 +122,10 @@ std::string WhyUnreadable(std::string_view text) {
   return says(EACCES) || says(EPERM) ? "denied" : says(EIO) ? "io" : "damaged";
 }
 
+std::string AdviceOn(std::string_view why, std::string_view if_damaged) {
+  return std::string(why == "denied" ? "makeReadable" : why == "io" ? "seeToDisk" : if_damaged);
+}
+
 std::string Worded(const rocksdb::Status& status) {
   std::string text = status.ToString();
   for (const std::string_view kind : {"Corruption: ", "IO error: ", "NotFound: "}) {

@@ -19,6 +19,10 @@ std::string Worded(const rocksdb::Status& status);
 // RocksDB keeps nothing of a failed system call but its text, so this goes by the system's words in `text`.
 std::string WhyUnreadable(std::string_view text);
 
+// What to do about a backup that cannot be read for this reason: a word for Error::Advise. If it is damaged, that
+// depends on what was to be done with it.
+std::string AdviceOn(std::string_view why, std::string_view if_damaged = {});
+
 // An error in the terms of the API: a stable code, a sentence that names the file, and RocksDB's subcode and severity
 // if RocksDB gave them. A default-constructed Error means success. Errors are values; nothing here throws.
 class [[nodiscard]] Error {
@@ -54,6 +58,13 @@ class [[nodiscard]] Error {
     return std::move(*this);
   }
 
+  // The same error, with the files of a repository that could not be deleted. Their paths are relative to the
+  // repository.
+  Error Left(std::vector<std::string> left_files) && {
+    left_files_ = std::move(left_files);
+    return std::move(*this);
+  }
+
   // What can be done about it: a word that the library and the command line each put into their own terms, options here
   // and flags there (lib/base/advice.ts, lib/cli/advice.ts). The message says only what happened.
   Error Advise(std::string_view advice) && {
@@ -76,10 +87,12 @@ class [[nodiscard]] Error {
     return std::move(*this);
   }
 
-  // The same error, with the fact "why" if `text`, the system's own words, says "denied" or "io" (WhyUnreadable).
+  // The same error, with the fact "why" if `text`, the system's own words, says "denied" or "io" (WhyUnreadable), and
+  // with the advice on that.
   Error WithWhy(std::string_view text) && {
     const std::string why = WhyUnreadable(text);
-    return why == "damaged" ? std::move(*this) : std::move(*this).With("why", why);
+    const char* const advice = why == "denied" ? "allowAccess" : "checkDisk";
+    return why == "damaged" ? std::move(*this) : std::move(*this).With("why", why).Advise(advice);
   }
 
   bool ok() const { return code_.empty(); }
@@ -88,6 +101,7 @@ class [[nodiscard]] Error {
   const std::string& subcode() const { return subcode_; }    // empty: no subcode
   const std::string& severity() const { return severity_; }  // empty: no severity
   const std::vector<std::string>& damaged_files() const { return damaged_files_; }
+  const std::vector<std::string>& left_files() const { return left_files_; }
   const std::string& advice() const { return advice_; }  // empty: none
   const std::vector<std::pair<std::string, Fact>>& facts() const { return facts_; }
 
@@ -97,6 +111,7 @@ class [[nodiscard]] Error {
   std::string subcode_;
   std::string severity_;
   std::vector<std::string> damaged_files_;
+  std::vector<std::string> left_files_;
   std::string advice_;
   std::vector<std::pair<std::string, Fact>> facts_;
 };

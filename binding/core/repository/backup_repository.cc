@@ -256,7 +256,9 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   if (Error error = AcquireWriter(*settings.storage, *operation, &lock); !error.ok()) {
     return error;
   }
-  const WriterSettings writing(settings, *lock);
+  WriterSettings writing(settings, *lock);
+  const auto deletes = std::make_shared<NotedDeletes>(writing.files);
+  writing.settings.storage = std::make_shared<LayeredStorage>(writing.settings.storage, deletes);
   const std::string what = std::string(doing) + " in " + directory();
   std::shared_ptr<BackupEngineSession> session;
   const std::shared_ptr<const DirectoryPicture> picture = LookAt(writing.settings);
@@ -265,19 +267,15 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
   } else if (Error error = BackupEngineSession::Open(writing.settings,
                                                      {.purpose = Purpose::kDelete, .operation = operation}, &session);
              !error.ok()) {
-    return writing.LossOr(what, std::move(error));
+    // Over a backup that may be whole, such a BackupEngine does not open. A reader knows which backup that is.
+    std::shared_ptr<BackupEngineSession> reader;
+    Error refusal =
+        BackupEngineSession::Open(writing.settings, {}, &reader).ok() ? Refusal(what, force, *reader) : Error();
+    return writing.LossOr(what, refusal.ok() ? std::move(error) : std::move(refusal));
   }
   const auto remove_all = [&] {
-    const std::vector<uint32_t>& corrupt = session->corrupt_ids();
-    if (!corrupt.empty() && !force) {
-      const std::string reason = session->ReasonOf(corrupt.front());
-      return Error("BACKUP_CORRUPT", what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
-                                         JoinIds(corrupt) + " cannot be read: " + reason +
-                                         ". RocksDB would delete all files that only they use.")
-          .With("path", directory())
-          .With("backupId", uint64_t{corrupt.front()})
-          .With("why", WhyUnreadable(reason))
-          .Advise("bringBackOrForce");
+    if (Error error = Refusal(what, force, *session); !error.ok()) {
+      return error;
     }
     std::vector<uint32_t> ids;
     if (Error error = ids_to_delete(*session, writing.settings, &ids); !error.ok()) {
@@ -305,9 +303,63 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     } else if (status.ok()) {
       status = remove(writing.settings, session->writer(), ids);
     }
-    return Error::From(status.ok() ? failed : status, what).With("path", directory());
+    return LeftOr(what, *deletes, Error::From(status.ok() ? failed : status, what).With("path", directory()));
   };
   return settings.storage->Explain(writing.LossOr(what, Guarded(directory(), remove_all)));
+}
+
+Error BackupRepository::Refusal(const std::string& what, bool force, BackupEngineSession& session) const {
+  const std::vector<uint32_t>& corrupt = session.corrupt_ids();
+  const auto refused = [&](uint32_t id, const std::string& reason, const std::string& why) {
+    return Error("BACKUP_CORRUPT", what + " was refused, because " + (corrupt.size() == 1 ? "backup " : "backups ") +
+                                       JoinIds(corrupt) + " cannot be read. Backup " + std::to_string(id) + ": " +
+                                       reason + ". RocksDB would delete all files that only " +
+                                       (corrupt.size() == 1 ? "it uses." : "they use."))
+        .With("path", directory())
+        .With("backupId", uint64_t{id})
+        .With("why", why);
+  };
+  for (const uint32_t id : corrupt) {
+    const std::string reason = session.ReasonOf(id);
+    if (const std::string why = WhyUnreadable(reason); why != "damaged") {
+      return refused(id, reason, why).Advise(AdviceOn(why));
+    }
+  }
+  return corrupt.empty() || force
+             ? Error()
+             : refused(corrupt.front(), session.ReasonOf(corrupt.front()), "damaged").Advise("bringBackOrForce");
+}
+
+Error BackupRepository::CheckDeletion(bool force) {
+  std::shared_ptr<BackupEngineSession> session;
+  Error error = OpenSession(SettingsFor(nullptr), &session);
+  return error.ok() ? Guarded(directory(), [&] { return Refusal("deleting in " + directory(), force, *session); })
+                    : error;
+}
+
+Error BackupRepository::LeftOr(const std::string& what, NotedDeletes& deletes, Error error) const {
+  constexpr size_t kMaxTold = 20;
+  const std::vector<NotedDeletes::Left> left = deletes.left();
+  if (!error.ok() || left.empty()) {
+    return error;
+  }
+  std::vector<std::string> names;
+  std::string told;
+  for (const auto& [path, why] : left) {
+    names.push_back(IsInside(path, settings_.root()) ? path.substr(settings_.root().size() + 1) : path);
+    if (names.size() <= kMaxTold) {
+      told += (told.empty() ? "" : ", ") + names.back();
+    }
+  }
+  if (names.size() > kMaxTold) {
+    told += " and " + std::to_string(names.size() - kMaxTold) + " more";
+  }
+  const std::string first = names.front();
+  return Error::From(left.front().why, what + " is done, but " + std::to_string(names.size()) +
+                                           (names.size() == 1 ? " file" : " files") + " could not be deleted: " + told +
+                                           (names.size() == 1 ? "" : ". The first"))
+      .With("path", directory() + "/" + first)
+      .Left(std::move(names));
 }
 
 // If the BackupEngine cannot delete a backup's meta file, it still deletes the backup's files, and leaves a corrupt

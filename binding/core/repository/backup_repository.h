@@ -16,6 +16,7 @@
 #include "core/repository/garbage.h"
 #include "core/restore/backup_restore.h"
 #include "core/storage/locked_fs.h"
+#include "core/storage/noted_deletes.h"
 #include "core/storage/storage.h"
 
 namespace rocksdb_backup {
@@ -96,11 +97,17 @@ class BackupRepository : public Resource {
   // The following run the BackupEngine's clean-up, which deletes every file that no readable backup refers to. While a
   // backup is unreadable, they refuse with BACKUP_CORRUPT, unless `force` is set.
   //
+  // A backup that this user may not read, or that the disk does not give, may be whole, so `force` does not help then.
+  // If files cannot be deleted, everything else is deleted, and the error names the files (Error::left_files).
+  //
   // Delete removes all of the backups. It removes none if one of them does not exist or is being read.
   Error Delete(const std::vector<uint32_t>& backup_ids, bool force);
   Error Delete(uint32_t backup_id, bool force) { return Delete(std::vector<uint32_t>{backup_id}, force); }
   Error PurgeOld(uint32_t keep, bool force);
   Error CollectGarbage(bool force);
+
+  // The error with which these would refuse now. They change nothing then.
+  Error CheckDeletion(bool force);
 
   // Stops the running create and the creates that wait behind it. True if at least one will end as stopped.
   bool StopBackup();
@@ -128,6 +135,10 @@ class BackupRepository : public Resource {
   // forbids it.
   template <class IdsToDelete, class Remove>
   Error RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove);
+  // The error with which the deletion `what` is refused over the backups that a session could not read.
+  Error Refusal(const std::string& what, bool force, BackupEngineSession& session) const;
+  // `error` is how the deletion `what` ended. If it succeeded, returns the error that names the files that were left.
+  Error LeftOr(const std::string& what, NotedDeletes& deletes, Error error) const;
   rocksdb::IOStatus DeleteMetas(const EngineSettings& settings, std::vector<uint32_t>* ids, rocksdb::IOStatus* failed);
   rocksdb::IOStatus DeleteFiles(const EngineSettings& settings, rocksdb::BackupEngine& engine,
                                 const std::vector<uint32_t>& ids);

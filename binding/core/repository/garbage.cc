@@ -11,14 +11,38 @@
 namespace rocksdb_backup {
 namespace {
 
-// Lists the files in one directory of a repository. A directory that is not there has none.
+// Adds what the clean-up would delete at `name`, which is relative to the repository. It deletes everything but
+// directories, such as the folders of somebody else. A link or a FIFO has no bytes.
+rocksdb::IOStatus AddFile(const EngineSettings& settings, rocksdb::FileSystem& files, const std::string& name,
+                          std::vector<GarbageFile>* listed) {
+  const std::string path = settings.root() + "/" + name;
+  uint64_t size = 0;
+  if (files.GetFileSize(path, rocksdb::IOOptions(), &size, nullptr).ok()) {
+    listed->push_back({name, size});
+    return rocksdb::IOStatus::OK();
+  }
+  bool is_directory = false;
+  const rocksdb::IOStatus status = files.IsDirectory(path, rocksdb::IOOptions(), &is_directory, nullptr);
+  if (status.ok() && !is_directory) {
+    listed->push_back({name, 0});
+  }
+  return status.IsNotFound() || status.IsPathNotFound() ? rocksdb::IOStatus::OK() : status;
+}
+
+// Lists the files in one directory of a repository. A directory that is not there has none. The clean-up also deletes
+// the private directories of backups that do not exist, so one without files is listed itself.
 Error ListFiles(const EngineSettings& settings, rocksdb::FileSystem& files, const std::string& directory,
                 std::vector<GarbageFile>* listed) {
-  std::vector<rocksdb::FileAttributes> found;
-  const rocksdb::IOStatus status =
-      files.GetChildrenFileAttributes(settings.root() + "/" + directory, rocksdb::IOOptions(), &found, nullptr);
-  for (auto& file : found) {
-    listed->push_back({directory + "/" + file.name, file.size_bytes});
+  std::vector<std::string> names;
+  rocksdb::IOStatus status =
+      files.GetChildren(settings.root() + "/" + directory, rocksdb::IOOptions(), &names, nullptr);
+  if (status.ok() && names.empty() && ParentOf(directory) == "private") {
+    listed->push_back({directory + "/", 0});
+  }
+  for (const std::string& name : names) {
+    if (status.ok()) {
+      status = AddFile(settings, files, directory + "/" + name, listed);
+    }
   }
   // A file in the place of a directory is nobody's garbage.
   return status.IsNotFound() || status.IsCorruption()
@@ -51,13 +75,16 @@ Error FindGarbage(const EngineSettings& settings, const std::vector<BackupDescri
   for (const std::string& name : of_backups) {
     // In the directory of a backup that exists, nothing is deleted but half of a record.
     if (ids.contains(name)) {
-      const std::string half = "private/" + name + "/" + kTemporaryRecordName;
-      uint64_t size = 0;
-      if (files->GetFileSize(settings.root() + "/" + half, rocksdb::IOOptions(), &size, nullptr).ok()) {
-        listed.push_back({half, size});
-      }
+      // If it cannot be looked at, nothing can be deleted there either.
+      AddFile(settings, *files, "private/" + name + "/" + kTemporaryRecordName, &listed).PermitUncheckedError();
     } else if (IsPrivateName(name)) {
-      directories.push_back("private/" + name);
+      // Behind a link, nothing is deleted.
+      bool is_directory = true;
+      const std::string path = PrivateDirectory(settings.root()) + "/" + name;
+      files->IsDirectory(path, rocksdb::IOOptions(), &is_directory, nullptr).PermitUncheckedError();
+      if (is_directory) {
+        directories.push_back("private/" + name);
+      }
     }
   }
   for (const std::string& directory : directories) {

@@ -10,7 +10,7 @@
 namespace rocksdb_backup {
 
 struct GarbageFile {
-  std::string name;  // relative to the repository
+  std::string name;  // relative to the repository; ends with a slash if it is an empty directory
   uint64_t size = 0;
 };
 

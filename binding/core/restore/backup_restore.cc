@@ -231,11 +231,12 @@ Error CopyBackup(const EngineSettings& settings, const std::shared_ptr<Operation
       // file.
       return NameDamage(settings, id, begun->record, operation, Damage::kFirst,
                         Unrestorable(settings, id, Worded(status)))
-          .And(". The target is as it was. Restore another backup.");
+          .And(". The target is as it was");
     }
-    return Error::From(status, Doing(settings, *begun))
-        .With("path", target.database_dir())
-        .With("backupId", uint64_t{id});
+    return NameUnread(settings, begun->reading.backup,
+                      Error::From(status, Doing(settings, *begun))
+                          .With("path", target.database_dir())
+                          .With("backupId", uint64_t{id}));
   });
   // The BackupEngine's copy threads may still hold queued files. These must be gone, soon, before their directory is
   // removed.

@@ -48,6 +48,21 @@ std::string Octal(unsigned mode) {
 }
 #endif
 
+// The first part of a path that is a link which leads nowhere. Empty if there is none.
+std::string DanglingPart(const std::string& path) {
+  std::error_code error;
+  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    std::string part = path.substr(0, slash);
+    if (std::filesystem::is_symlink(std::filesystem::symlink_status(part, error)) &&
+        !std::filesystem::exists(std::filesystem::status(part, error))) {
+      return part;
+    }
+    if (slash == std::string::npos) {
+      return "";
+    }
+  }
+}
+
 }  // namespace
 
 std::string Denial(const std::string& path, [[maybe_unused]] Wanted wanted) {
@@ -70,6 +85,11 @@ Error CreateDirectories(const std::string& path) {
     return Error();
   }
   const std::string doing = "cannot create the directory " + path;
+  if (const std::string dangling = DanglingPart(CleanPath(path)); !dangling.empty()) {
+    return Error("ROCKSDB_IO_ERROR", doing + ": " + dangling + " is a link that leads nowhere.")
+        .With("path", path)
+        .Advise("mendLink");
+  }
   const std::string denial = Denial(path, Wanted::kToWrite);
   return (denial.empty() ? Error::System(doing, error.value())
                          : Error("ROCKSDB_IO_ERROR", doing + ": " + denial).WithWhy(denial))

@@ -126,10 +126,7 @@ void DirectoryLock::Release() {
   }
 }
 
-Error DirectoryLock::Failure(int error) const {
-  return Error::System("writing to a backup directory needs to lock " + directory_ + "/" + kLockFileName, error)
-      .With("path", directory_ + "/" + kLockFileName);
-}
+Error DirectoryLock::Failure(int error) const { return LockFile::Failure(directory_ + "/" + kLockFileName, error); }
 
 DirectoryLock::Outcome DirectoryLock::TakeFirst(const std::string& directory, int flags, int64_t byte, bool exclusive) {
   for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
@@ -293,6 +290,9 @@ Error DirectoryLock::ExcludeReaders(uint32_t backup_id) {
     meta = LockFile::Open(path, O_RDONLY);
   }
   Outcome outcome = meta.is_open() ? meta.LockAll(true) : Outcome::kFailed;
+  if (meta.is_open() && outcome == Outcome::kFailed && !LocksAreUnsupported(errno)) {
+    return LockFile::Failure(path, errno);
+  }
   if (outcome != Outcome::kHeldByOther) {
     outcome = Take(backup_id, true);
     if (outcome == Outcome::kFailed) {
@@ -323,9 +323,7 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
   // If the lock file cannot be made because the disk is full, other programs cannot make it either. And a delete must
   // go on, to make room.
   const auto unless_full = [&](int error) {
-    return exclusive && error != ENOSPC && error != EDQUOT
-               ? Error::System("writing to a backup directory needs to lock " + path, error).With("path", path)
-               : Error();
+    return exclusive && error != ENOSPC && error != EDQUOT ? LockFile::Failure(path, error) : Error();
   };
   for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
     LockFile file = LockFile::Open(path, O_RDWR | (may_create ? O_CREAT : 0));
@@ -340,7 +338,7 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
     }
     const Outcome outcome = file.LockAll(exclusive);
     if (outcome == Outcome::kFailed) {
-      return Error();  // this file system has no such locks
+      return LocksAreUnsupported(errno) ? Error() : unless_full(errno);
     }
     if (outcome == Outcome::kHeldByOther) {
       if (!exclusive && IsHeldByAnother(kWriterByte, false)) {

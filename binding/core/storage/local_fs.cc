@@ -20,6 +20,12 @@ IOStatus Outside(const std::string& path) {
   return IOStatus::Corruption(path + " leads out of the backup directory by a link, and is not followed");
 }
 
+// Whether a file may be deleted is a question of the directory that it lies in.
+IOStatus WhyNotDeleted(const std::string& path, IOStatus status) {
+  const std::string denial = status.IsIOError() ? Denial(ParentOf(CleanPath(path)), Wanted::kToWrite) : "";
+  return denial.empty() ? std::move(status) : IOStatus::IOError("cannot delete " + path, denial);
+}
+
 }  // namespace
 
 bool LocalFileSystem::IsWithin(const std::string& real) const {
@@ -68,6 +74,9 @@ IOStatus LocalFileSystem::CheckFile(const std::string& path) {
     const fs::path real = fs::canonical(path, error);
     if (!error && !IsWithin(real.string())) {
       return Outside(path);
+    }
+    if (error == std::errc::too_many_symbolic_link_levels) {
+      return IOStatus::Corruption(path + " is a link in a circle");
     }
   }
   const fs::file_type type = fs::is_symlink(link) ? fs::status(path, error).type() : link.type();
@@ -133,6 +142,17 @@ IOStatus LocalFileSystem::GetFileSize(const std::string& path, const IOOptions& 
   return status.ok() ? Looked(path, FileSystemWrapper::GetFileSize(path, options, size, debug)) : status;
 }
 
+IOStatus LocalFileSystem::IsDirectory(const std::string& path, const IOOptions& /*options*/, bool* is_directory,
+                                      IODebugContext* /*debug*/) {
+  std::error_code error;
+  const fs::file_status found = fs::symlink_status(path, error);
+  *is_directory = fs::is_directory(found);
+  if (found.type() == fs::file_type::not_found) {
+    return IOStatus::NotFound(path);
+  }
+  return error ? Looked(path, IOStatus::IOError("cannot look at " + path, error.message())) : IOStatus::OK();
+}
+
 IOStatus LocalFileSystem::GetChildren(const std::string& path, const IOOptions& options,
                                       std::vector<std::string>* children, IODebugContext* debug) {
   IOStatus status = CheckDirectory(path);
@@ -193,12 +213,34 @@ IOStatus LocalFileSystem::LinkFile(const std::string& from, const std::string& /
 
 IOStatus LocalFileSystem::DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) {
   IOStatus status = CheckParent(path);
-  return status.ok() ? FileSystemWrapper::DeleteFile(path, options, debug) : status;
+  if (!status.ok()) {
+    return status;
+  }
+  // What lies behind a link in the place of a backup's private directory belongs to another backup.
+  std::error_code error;
+  const std::string parent = ParentOf(CleanPath(path));
+  if (ParentOf(parent) == PrivateDirectory(directory_) && fs::is_symlink(fs::symlink_status(parent, error))) {
+    return IOStatus::Corruption(parent + " is a link");
+  }
+  status = FileSystemWrapper::DeleteFile(path, options, debug);
+  if (status.IsIOError() && fs::is_directory(fs::symlink_status(path, error))) {
+    return IOStatus::Corruption(path + " is a directory");
+  }
+  return WhyNotDeleted(path, std::move(status));
 }
 
 IOStatus LocalFileSystem::DeleteDir(const std::string& path, const IOOptions& options, IODebugContext* debug) {
   IOStatus status = CheckParent(path);
-  return status.ok() ? FileSystemWrapper::DeleteDir(path, options, debug) : status;
+  if (!status.ok()) {
+    return status;
+  }
+  status = FileSystemWrapper::DeleteDir(path, options, debug);
+  std::error_code error;
+  const fs::file_status there = fs::symlink_status(CleanPath(path), error);
+  if (status.IsIOError() && fs::exists(there) && !fs::is_directory(there)) {
+    return IOStatus::Corruption(path + " is no directory");
+  }
+  return WhyNotDeleted(path, std::move(status));
 }
 
 IOStatus LocalFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& options,

@@ -40,6 +40,9 @@ class LocalFileSystem : public rocksdb::FileSystemWrapper {
                                rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus GetFileSize(const std::string& path, const rocksdb::IOOptions& options, uint64_t* size,
                                 rocksdb::IODebugContext* debug) override;
+  // A link to a directory does not count: who deletes it deletes the link.
+  rocksdb::IOStatus IsDirectory(const std::string& path, const rocksdb::IOOptions& options, bool* is_directory,
+                                rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus GetChildren(const std::string& path, const rocksdb::IOOptions& options,
                                 std::vector<std::string>* children, rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus GetChildrenFileAttributes(const std::string& path, const rocksdb::IOOptions& options,

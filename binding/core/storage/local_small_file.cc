@@ -99,7 +99,8 @@ Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read
     if (IsNothingThere(number)) {
       // A link to a disk that is not there at the moment is a file that cannot be read.
       struct stat link = {};
-      return lstat(path.c_str(), &link) == 0 ? Unreadable(path, "it is a link that leads nowhere") : Error();
+      return lstat(path.c_str(), &link) == 0 ? Unreadable(path, "it is a link that leads nowhere").Advise("mendLink")
+                                             : Error();
     }
     const std::string denial = number == EACCES ? Denial(path) : "";
     return Unreadable(path, denial.empty() ? SystemText(number) : denial);
@@ -109,7 +110,8 @@ Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read
     return Unreadable(path, SystemText(errno));
   }
   if (!S_ISREG(found.st_mode)) {
-    return Unreadable(path, "it is no plain file");
+    return Unreadable(path, S_ISDIR(found.st_mode) ? "it is a directory" : "it is no plain file")
+        .Advise("moveAwayNoState");
   }
   if (found.st_size > kMostBytes) {
     return Unreadable(path, "it has " + std::to_string(found.st_size) + " bytes, which is too much");
@@ -131,6 +133,12 @@ Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read
 Error ReplaceLocalSmallFile(const std::string& path, const std::optional<std::string>& version, const std::string& text,
                             const DirectoryLock& lock, std::string* new_version) {
   std::optional<SmallFile> current;
+  // The file that a link leads to is not ours to replace, and a file in the place of the link would leave the other one
+  // outdated.
+  struct stat found = {};
+  if (lstat(path.c_str(), &found) == 0 && S_ISLNK(found.st_mode)) {
+    return Error("STATE_UNWRITABLE", path + " cannot be written: it is a link.").With("path", path).Advise("moveHere");
+  }
   const bool any = version == kAnyVersion;
   if (Error error = any ? Error() : ReadLocalSmallFile(path, &current); !error.ok()) {
     return error;

@@ -96,6 +96,16 @@ LockFile LockFile::Open(std::string path, int flags) {
   return opened;
 }
 
+Error LockFile::Failure(const std::string& path, int number) {
+  const std::string doing = "writing to a backup directory needs to lock " + path;
+  struct stat found = {};
+  if (lstat(path.c_str(), &found) != 0 || S_ISREG(found.st_mode)) {
+    return Error::System(doing, number).With("path", path);
+  }
+  const char* const what = S_ISLNK(found.st_mode) ? "a link" : S_ISDIR(found.st_mode) ? "a directory" : "no plain file";
+  return Error("ROCKSDB_IO_ERROR", doing + ", which is " + what + ".").With("path", path).Advise("moveAwayNoLock");
+}
+
 LockFile::Outcome LockFile::LockByte(off_t byte, bool exclusive) {
   if (SetLock(fd_, RangeOf(exclusive ? F_WRLCK : F_RDLCK, byte, 1))) {
     return Outcome::kTaken;
@@ -115,6 +125,9 @@ LockFile::Outcome LockFile::LockAll(bool exclusive) {
   } while (result != 0 && errno == EINTR);
   if (result == 0) {
     return Outcome::kTaken;
+  }
+  if (errno == EBADF) {
+    errno = ENOTSUP;  // NFS has no exclusive lock on a file that may only be read
   }
   return errno == EWOULDBLOCK ? Outcome::kHeldByOther : Outcome::kFailed;
 }

@@ -6,6 +6,8 @@
 #include <string>
 #include <tuple>
 
+#include "core/base/error.h"
+
 namespace rocksdb_backup {
 
 // Identifies a file or directory itself, independent of its name.
@@ -48,8 +50,10 @@ class LockFile {
   ~LockFile() { Close(); }
 
   // Opens only a plain file, and never through a link. A link could lead to a file that we must not write to, and
-  // opening a FIFO may block for ever. If it fails, is_open() is false and errno says why.
+  // opening a FIFO may block for ever. If it fails, is_open() is false and errno says why. Failure() words it.
   static LockFile Open(std::string path, int flags);
+  // The error that a file cannot be locked, after an operation here failed with this number.
+  static Error Failure(const std::string& path, int number);
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
   const std::string& path() const { return path_; }

@@ -106,7 +106,7 @@ class Storage {
   // one gets STATE_CHANGED. Readers get the old content or the new, never a mixture. STATE_UNWRITABLE: the file is as
   // it was. STATE_NOT_DURABLE: the file has the new content, and may have the old one again after a loss of power.
   // After success, it has not. STATE_LOCKED: others were at it for many seconds, and the file is as it was. LOCK_LOST,
-  // STATE_UNREADABLE: the file is as it was.
+  // STATE_UNREADABLE: the file is as it was. STATE_UNWRITABLE also if the file is a link.
   virtual Error ReplaceSmall(const std::string& file, const std::optional<std::string>& version,
                              const std::string& text, std::string* new_version) = 0;
 };

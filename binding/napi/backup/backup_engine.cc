@@ -269,6 +269,14 @@ class BackupEngineHandle : public Handle<BackupRepository> {
                  [force](BackupRepository& repository) { return repository.CollectGarbage(force); });
   }
 
+  // ({ force })
+  Napi::Value CheckDeletion(const Args& args) {
+    const bool force = ReadFlag(args.Env(), "checkDeletion options", "force", args[0]);
+    return Read<std::monostate>(
+        args.Env(), [force](BackupRepository& repository, std::monostate&) { return repository.CheckDeletion(force); },
+        [](Napi::Env env, std::monostate&) -> Napi::Value { return env.Undefined(); });
+  }
+
   // Returns { name, size }[].
   Napi::Value ListGarbage(const Args& args) {
     using Found = std::vector<GarbageFile>;
@@ -515,6 +523,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
                      AsyncMethod<&E::PurgeOldBackups>("purgeOldBackups"),
                      AsyncMethod<&E::GarbageCollect>("garbageCollect"),
                      AsyncMethod<&E::ListGarbage>("listGarbage"),
+                     AsyncMethod<&E::CheckDeletion>("checkDeletion"),
                      Method<&E::StopBackup>("stopBackup"),
                      AsyncMethod<&E::Close>("close"),
                  });

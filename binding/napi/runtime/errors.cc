@@ -15,16 +15,20 @@ Napi::Object DetailsOf(Napi::Env env, const Error& error) {
       details.Set(name, text);
     }
   };
+  const auto set_files = [&](const char* name, const std::vector<std::string>& files) {
+    if (!files.empty()) {
+      auto list = Napi::Array::New(env, files.size());
+      for (size_t i = 0; i < files.size(); ++i) {
+        list.Set(static_cast<uint32_t>(i), files[i]);
+      }
+      details.Set(name, list);
+    }
+  };
   set_text("subcode", error.subcode());
   set_text("severity", error.severity());
   set_text("advice", error.advice());
-  if (!error.damaged_files().empty()) {
-    auto list = Napi::Array::New(env, error.damaged_files().size());
-    for (size_t i = 0; i < error.damaged_files().size(); ++i) {
-      list.Set(static_cast<uint32_t>(i), error.damaged_files()[i]);
-    }
-    details.Set("damagedFiles", list);
-  }
+  set_files("damagedFiles", error.damaged_files());
+  set_files("leftFiles", error.left_files());
   for (const auto& [name, fact] : error.facts()) {
     if (const auto* text = std::get_if<std::string>(&fact)) {
       details.Set(name, *text);

@@ -46,7 +46,8 @@ export const deleteBackups = defineCommand({
   summary: 'delete backups',
   description: [
     'Deletes backups, and the files that no other backup uses. Shows what it will delete and how much space that frees, and asks. It does not delete a pinned backup, or a backup that is being read. It deletes nothing while the file with the pins is damaged or cannot be read: see unpin.',
-    'It deletes nothing while any backup in DIR cannot be read, because that would also delete files of the unreadable backup. Bring the missing files back, or give them up with --force.',
+    'It deletes nothing while any backup in DIR cannot be read, because that would also delete files of the unreadable backup. --dry-run refuses then, too. Bring the missing files back, or give them up with --force. A backup that this user may not read, or that the disk does not give, may be whole; --force does not help then.',
+    'If files of a deleted backup cannot be deleted, the command names them and fails. gc deletes them when that is possible again.',
   ],
   positionals: [
     { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
@@ -71,7 +72,7 @@ export const deleteBackups = defineCommand({
         const ids = await idsOf(context, engine, wanted, inventory);
         const unreadable = ids.filter((id) => inventory.corrupt.some(({ backupId }) => backupId === id));
         const deletion = deletionOf(inventory, ids, 'unpin them first');
-        return carryOut(context, deletion, planLines(deletion, unreadable, force), options, () =>
+        return carryOut(context, engine, deletion, planLines(deletion, unreadable), options, () =>
           deleteOneByOne(context, engine, deletion, force),
         );
       },
@@ -163,7 +164,7 @@ export const purge = defineCommand({
           return nothingToPurge(context, deletion, inventory, options);
         }
         const unreadable = inventory.corrupt.map(({ backupId }) => backupId);
-        return carryOut(context, deletion, planLines(deletion, unreadable, force), options, () => {
+        return carryOut(context, engine, deletion, planLines(deletion, unreadable), options, () => {
           context.signal.throwIfAborted();
           const entry: Entry = { operation: 'prune', bytes: bytesFreed, detail: { deleted: ids, kept, keep } };
           return context.recorded(engine, entry, () => purgeShown(engine, goes, keep, force));
@@ -196,9 +197,9 @@ function deletionOf(inventory: Inventory, ids: number[], instead: string): Delet
 }
 
 /** `unreadable` are the ids of the backups that are given up with --force. */
-function planLines({ location, goes, kept, bytesFreed }: Deletion, unreadable: readonly number[], force: boolean) {
+function planLines({ location, goes, kept, bytesFreed }: Deletion, unreadable: readonly number[]) {
   return [
-    ...unreadablePlan(location, unreadable, force),
+    ...unreadablePlan(location, unreadable),
     ...(goes.length === 0 ? [] : deletionPlan(location, goes, bytesFreed, kept.length)),
   ];
 }
@@ -207,15 +208,17 @@ function asJson({ location, ids, kept, bytesFreed }: Deletion, dryRun: boolean) 
   return { location, deleted: ids, kept, bytesFreed, dryRun };
 }
 
-/** Shows the plan, asks, and deletes. With --dry-run, only shows the plan. */
+/** Shows the plan, asks, and deletes. With --dry-run, only shows the plan. Refuses in both cases while a backup cannot be read. */
 async function carryOut(
   context: Context,
+  engine: BackupEngine,
   deletion: Deletion,
   plan: string[],
-  options: { 'dry-run': boolean; yes: boolean },
+  options: { 'dry-run': boolean; yes: boolean; force: boolean },
   deleteThem: () => Promise<void>,
 ): Promise<Result> {
   const { ids, kept, bytesFreed } = deletion;
+  await engine.checkDeletion({ force: options.force });
   if (options['dry-run']) {
     return { json: asJson(deletion, true), text: () => plan };
   }
@@ -241,7 +244,7 @@ function nothingToPurge(
         `nothing to delete: there are ${inventory.backups.length}`,
         isDamaged && context.out.style.bad(unreadableLine(inventory)),
       ),
-    exit: isDamaged && !dryRun ? 'corrupt' : 'ok',
+    exit: isDamaged ? 'corrupt' : 'ok',
   };
 }
 

@@ -26,7 +26,11 @@ export const drill = defineCommand({
       summary: 'how much to read: a share such as 10% or 0.1, or a number of keys',
       default: 'everything',
     },
-    directory: { type: 'directory', summary: 'where to make the temporary directory', default: 'beside DIR' },
+    directory: {
+      type: 'directory',
+      summary: 'where to make the temporary directory; created if it does not exist',
+      default: 'beside DIR',
+    },
     'rate-limit': { type: 'rate', summary: 'restore no faster than this, such as 50MB/s' },
   },
   examples: [

@@ -19,7 +19,7 @@ export const gc = defineCommand({
   name: 'gc',
   summary: 'delete what interrupted backups left',
   description: [
-    'Deletes files that belong to no backup. It is rarely needed, because creating and deleting backups do it too. It refuses while any backup cannot be read, because it cannot tell which files belong to that backup.',
+    'Deletes files that belong to no backup. It is rarely needed, because creating and deleting backups do it too. It refuses while any backup cannot be read, because it cannot tell which files belong to that backup. --dry-run refuses then, too. If files cannot be deleted, it names them and fails.',
     'A killed restore leaves .NAME.restoring-... beside its target or .restoring-... in it, not in DIR. The next restore to any target in the same directory deletes it, and so does --restores. If the restore was killed while it moved files into place, these may be the only files of a database. Then the command reports them and keeps them, until the next restore to the same target.',
   ],
   positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
@@ -49,7 +49,10 @@ export const gc = defineCommand({
   recorded: true,
   schema: object({
     location: text('the directory of backups'),
-    files: array(object({ name: text('relative to the directory'), size: count() }), 'that belong to no backup'),
+    files: array(
+      object({ name: text('relative to the directory; an empty directory ends with a slash'), size: count() }),
+      'that belong to no backup',
+    ),
     bytesFreed: count(),
     'restores?': array(
       object({
@@ -67,6 +70,7 @@ export const gc = defineCommand({
     return withDirectory(
       DIR,
       async (engine) => {
+        await engine.checkDeletion({ force });
         const plan = await planOf(engine, place);
         const missing = missingPinsLine(await readInventory(engine));
         if (missing !== undefined && !force) {
@@ -138,6 +142,15 @@ function both({ files, killed }: Plan, ofFiles: string, ofKilled: string): strin
   return linesOf(files.length > 0 && ofFiles, killed.length > 0 && ofKilled).join(' and ');
 }
 
+/** How many files and empty directories belong to no backup. */
+function strays({ files }: Plan): string {
+  const directories = files.filter(({ name }) => name.endsWith('/')).length;
+  return linesOf(
+    files.length > directories && counted(files.length - directories, 'file'),
+    directories === 1 ? '1 empty directory' : directories > 1 && `${directories} empty directories`,
+  ).join(' and ');
+}
+
 const belong = ({ files }: Plan) => `${files.length === 1 ? 'belongs' : 'belong'} to no backup`;
 
 const killedIn = ({ killed, place }: Plan) =>
@@ -160,7 +173,7 @@ function stayLines({ restores = [] }: Plan): string[] {
 
 function planLines(plan: Plan): string[] {
   const { files, killed, bytesFreed, isEmpty } = plan;
-  const found = both(plan, `${counted(files.length, 'file')} ${belong(plan)}`, `there is ${killedIn(plan)}`);
+  const found = both(plan, `${strays(plan)} ${belong(plan)}`, `there is ${killedIn(plan)}`);
   return [
     isEmpty ? 'nothing is left over' : `${found}, ${formatSize(bytesFreed)}:`,
     ...unreadableLines(plan),
@@ -171,8 +184,8 @@ function planLines(plan: Plan): string[] {
 }
 
 function questionLines(plan: Plan): string[] {
-  const { location, files, bytesFreed } = plan;
-  const ofFiles = `${counted(files.length, 'file')} in ${safe(location)} that ${belong(plan)}`;
+  const { location, bytesFreed } = plan;
+  const ofFiles = `${strays(plan)} in ${safe(location)} that ${belong(plan)}`;
   return [
     `This deletes ${both(plan, ofFiles, killedIn(plan))}, and frees ${formatSize(bytesFreed)}.`,
     ...unreadableLines(plan),
@@ -180,7 +193,7 @@ function questionLines(plan: Plan): string[] {
 }
 
 function doneLines(plan: Plan): string[] {
-  const { files, bytesFreed, isEmpty } = plan;
-  const gone = both(plan, counted(files.length, 'file'), killedIn(plan));
+  const { bytesFreed, isEmpty } = plan;
+  const gone = both(plan, strays(plan), killedIn(plan));
   return [isEmpty ? 'nothing was left over' : `deleted ${gone}; ${formatSize(bytesFreed)} freed`, ...stayLines(plan)];
 }

@@ -74,9 +74,6 @@ export const prune = defineCommand({
         const { quiet, style } = context.out;
         const lines = planLines(planned, order, style);
         const answer = (deleted: number[]) => asJson(engine.location, plan, deleted, order.dryRun);
-        if (order.dryRun) {
-          return { json: answer([]), text: () => lines };
-        }
         const refusal = refusalOf(planned);
         if (refusal !== undefined) {
           if (quiet) {
@@ -85,7 +82,7 @@ export const prune = defineCommand({
           const isDamaged = inventory.corrupt.length > 0 || inventory.suspects.length > 0;
           return { json: answer([]), text: () => lines, exit: isDamaged ? 'corrupt' : 'failed' };
         }
-        if (plan.delete.length === 0) {
+        if (plan.delete.length === 0 || order.dryRun) {
           return { json: answer([]), text: () => lines };
         }
         await context.confirm([...lines, ''], 'Delete?', options);
@@ -175,9 +172,9 @@ function execute(
       inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId)),
       async (pass) => {
         context.signal.throwIfAborted();
-        const { ids } = await recordedPass(context.recording(engine.storage), engine, pass, inventory, 'cli');
-        deleted.push(...ids);
-        return ids;
+        return recordedPass(context.recording(engine.storage), engine, pass, inventory, 'cli', (ids) => {
+          deleted.push(...ids);
+        });
       },
       async (backup) => {
         context.signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import type { BackupEngine } from '../../backup/backup-engine.js';
 import type { BackupEngineOptions } from '../../backup/backup-options.js';
 import { RateLimiter } from '../../backup/rate-limiter.js';
+import { adviceOn } from '../../base/advice.js';
 import { RocksDBError } from '../../base/errors.js';
 import { formatDuration, formatSize } from '../../base/units.js';
 import type { BackupInfo, UnreadableBackup } from '../../native/backup-info.js';
@@ -162,7 +163,12 @@ async function verifyAll(
   }
   for (const { backupId, reason, why } of unreadable) {
     const message = `backup ${backupId} in ${engine.location} cannot be used: ${reason}`;
-    const error = new RocksDBError(message, 'BACKUP_CORRUPT', { path: engine.location, backupId, why });
+    const error = new RocksDBError(message, 'BACKUP_CORRUPT', {
+      path: engine.location,
+      backupId,
+      why,
+      advice: adviceOn(why, 'useAnotherBackup'),
+    });
     checks.push({ backupId, checksum: order.how === 'checksum', bytes: 0, durationMs: 0, error });
   }
   return checks.sort((a, b) => a.backupId - b.backupId);

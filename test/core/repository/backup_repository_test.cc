@@ -411,6 +411,52 @@ TEST_F(BackupRepositoryTest, AFailedDeleteIsATypedErrorAndMayBeRepeated) {
   }
 }
 
+// The BackupEngine only logs that it cannot delete a file.
+TEST_F(BackupRepositoryTest, FilesThatCannotBeDeletedAreNamed) {
+  const auto storage = std::make_shared<FaultFileSystem>();
+  auto repository = OpenRepositoryOn(storage);
+  Fill(5, 100, "a");
+  ASSERT_GOOD(Create(*repository));
+  Fill(5, 100, "b");
+  ASSERT_GOOD(Create(*repository));
+  files::create_directories(path("backups/private/9"));
+  WriteFile(path("backups/private/9/CURRENT"), "half");
+  WriteFile(path("backups/shared_checksum/000099_s_4.sst"), "half");
+  WriteFile(path("backups/meta/.9.tmp"), "half");
+  WriteFile(path("backups/private/1/.rocksdb-backup.files.tmp"), "half");
+  const auto before = FilesBelow(path("backups"));
+  const auto deny_all_but = [&](const std::string& allowed) {
+    storage->SetHook([allowed](FaultFileSystem::Kind kind, const std::string& file) {
+      return kind != FaultFileSystem::kDelete || (!allowed.empty() && file.find(allowed) != std::string::npos)
+                 ? rocksdb::IOStatus::OK()
+                 : rocksdb::IOStatus::IOError("cannot delete " + file, "Permission denied");
+    });
+  };
+  using Left = std::vector<std::string>;
+  const Left strays = {"meta/.9.tmp", "private/1/.rocksdb-backup.files.tmp", "private/9/CURRENT",
+                       "shared_checksum/000099_s_4.sst"};
+  deny_all_but("");
+  const Error collected = repository->CollectGarbage(false);
+  EXPECT_CODE(collected, "ROCKSDB_IO_ERROR");
+  EXPECT_EQ(collected.left_files(), strays);
+  EXPECT_NE(collected.message().find("private/9/CURRENT"), std::string::npos) << collected.message();
+  EXPECT_NE(collected.message().find("Permission denied"), std::string::npos) << collected.message();
+  EXPECT_EQ(FilesBelow(path("backups")), before);
+
+  deny_all_but("/meta/");  // the backup goes, its files stay
+  for (const bool purge : {false, true}) {
+    const Error deleted = purge ? repository->PurgeOld(0, false) : repository->Delete(2, false);
+    EXPECT_CODE(deleted, "ROCKSDB_IO_ERROR");
+    EXPECT_EQ(Ids(*repository), purge ? std::vector<uint32_t>{} : std::vector<uint32_t>{1});
+    EXPECT_EQ(std::count(deleted.left_files().begin(), deleted.left_files().end(), "private/2/CURRENT"), 1);
+    EXPECT_EQ(std::count(deleted.left_files().begin(), deleted.left_files().end(), "private/1/CURRENT"), purge ? 1 : 0);
+  }
+  storage->Heal();
+  EXPECT_GOOD(repository->CollectGarbage(false));
+  EXPECT_TRUE(BackupFiles("private").empty());
+  EXPECT_TRUE(BackupFiles("shared_checksum").empty());
+}
+
 // ---- Backups opened in place
 
 TEST_F(BackupRepositoryTest, AnOpenedBackupIsReadInPlaceAndIsNotDeletedMeanwhile) {

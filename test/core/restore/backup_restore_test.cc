@@ -369,6 +369,33 @@ INSTANTIATE_TEST_SUITE_P(Of, FailingReadTest,
                                            FaultFileSystem::kExists),
                          [](const auto& info) { return "Kind" + std::to_string(info.param); });
 
+TEST_F(BackupRestoreTest, FilesThatAreMissingOrMayNotBeReadAreNamed) {
+  const auto storage = std::make_shared<FaultFileSystem>();
+  auto repository = OpenRepositoryOn(storage);
+  Fill(5, 100, "a");
+  ASSERT_GOOD(Create(*repository));
+  const std::string table = FileOf(*repository, 1, ".sst");
+  const std::vector<std::string> named = {"shared_checksum/" + NameOf(table)};
+  storage->SetHook([&](FaultFileSystem::Kind kind, const std::string& path) {
+    return kind == FaultFileSystem::kOpenRead && CleanPath(path) == CleanPath(table)
+               ? rocksdb::IOStatus::IOError("cannot read " + path, "Permission denied")
+               : rocksdb::IOStatus::OK();
+  });
+  Error error = Restore(*repository, RestoreTo(1, path("target")));
+  EXPECT_CODE(error, "ROCKSDB_IO_ERROR");
+  EXPECT_EQ(error.damaged_files(), named) << error.message();
+  EXPECT_EQ(error.advice(), "allowAccess");
+  storage->Heal();
+  files::remove(table);
+  OpenedBackup opened;
+  for (const Error& missing : {Restore(*repository, RestoreTo(1, path("target"))), repository->OpenBackup(1, &opened),
+                               Verify(*repository, 1)}) {
+    EXPECT_CODE(missing, "BACKUP_CORRUPT");
+    EXPECT_EQ(missing.damaged_files(), named) << missing.message();
+    EXPECT_EQ(missing.advice(), "useAnotherBackup");
+  }
+}
+
 TEST_F(BackupRestoreTest, WhatCannotBeListedIsNotCalledMissing) {
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);

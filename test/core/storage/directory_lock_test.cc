@@ -429,6 +429,40 @@ TEST_F(DirectoryLockTest, AnErrorSaysWhyTheLockFileOfOtherProgramsCannotBeMade) 
   EXPECT_NE(error.message().find(std::strerror(EIO)), std::string::npos) << error.message();
 }
 
+TEST_F(DirectoryLockTest, OnlyAFileSystemWithoutLocksIsUsedWithoutThem) {
+  if (!CanWatchCalls()) {
+    GTEST_SKIP();
+  }
+  class CannotLock : public CallWatcher {
+   public:
+    CannotLock(std::string file, int error) : file_(std::move(file)), error_(error) {}
+    Verdict Before(const Call& call) override {
+      return {.error = call.kind == CallKind::kLock && call.path == file_ ? error_ : 0};
+    }
+
+   private:
+    const std::string file_;
+    const int error_;
+  };
+  std::filesystem::create_directory(path("meta"));
+  std::ofstream(path("meta/1")) << "meta";
+  for (const std::string& file : {path(kOtherLockFileName), path("meta/1")}) {
+    for (const int number : {EIO, ENOTSUP}) {
+      CannotLock watcher(file, number);
+      WatchCalls(root_, &watcher);
+      DirectoryLock writer;
+      Error error = Writer(&writer);
+      if (error.ok()) {
+        error = writer.ExcludeReaders(1);
+      }
+      WatchCalls("", nullptr);
+      EXPECT_EQ(error.code(), number == EIO ? "ROCKSDB_IO_ERROR" : "") << file << ": " << error.message();
+      EXPECT_EQ(error.message().find(file + ": " + std::strerror(EIO)) != std::string::npos, number == EIO)
+          << error.message();
+    }
+  }
+}
+
 // Locks are released in an order in which no other writer or restore of ours looks like another program.
 TEST_F(DirectoryLockTest, WritersAndRestoresAreNeverTakenForAnotherProgram) {
   std::atomic<bool> done{false};

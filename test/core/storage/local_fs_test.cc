@@ -113,10 +113,12 @@ TEST_F(LocalFileSystemTest, AFailedListingMakesOnlyBackupsWithFilesThereCorrupt)
           << backup.reason;
     }
     EXPECT_GOOD(Verify(*repository, 3, true));
-    EXPECT_CODE(repository->Delete(3, true), "ROCKSDB_IO_ERROR");
+    EXPECT_CODE(repository->Delete(3, true), "BACKUP_CORRUPT");
+    EXPECT_CODE(repository->CheckDeletion(true), "BACKUP_CORRUPT");
     storage->Heal();
   }
   EXPECT_EQ(Ids(*repository), (std::vector<uint32_t>{1, 2, 3}));
+  EXPECT_GOOD(repository->CheckDeletion(false));
 }
 
 // A listing that fails is not the reason why another file is missing.
@@ -151,12 +153,45 @@ TEST_F(LocalFileSystemTest, ALinkOutOfTheDirectoryIsNotFollowed) {
   EXPECT_FALSE(Restore(*repository_, RestoreTo(2, path("target"))).ok());
 }
 
+TEST_F(LocalFileSystemTest, WhatIsInThePlaceOfAFileIsDamageOfThatFile) {
+  NEEDS_A_DISK();
+  const std::string table = FileOf(*repository_, 2, ".sst");
+  std::filesystem::rename(table, path("outside/table"));
+  const std::vector<std::function<void()>> ways = {
+      [&] { std::filesystem::create_directory(table); }, [&] { ASSERT_EQ(mkfifo(table.c_str(), 0600), 0); },
+      [&] { std::filesystem::create_symlink(path("outside/table"), table); },
+      [&] { std::filesystem::create_symlink(path("nowhere"), table); }};
+  for (const auto& lay : ways) {
+    lay();
+    for (const Error& error : {Verify(*repository_, 2), Restore(*repository_, RestoreTo(2, path("target")))}) {
+      EXPECT_CODE(error, "BACKUP_CORRUPT");
+      EXPECT_EQ(error.damaged_files(), std::vector<std::string>{"shared_checksum/" + NameOf(table)}) << error.message();
+    }
+    std::filesystem::remove(table);
+  }
+}
+
 TEST_F(LocalFileSystemTest, CollectingGarbageDeletesNothingByWayOfALink) {
   NEEDS_A_DISK();
   std::filesystem::create_directory_symlink(path("outside"), backups_ + "/private/7");
   EXPECT_GOOD(repository_->CollectGarbage(false));
   EXPECT_GOOD(repository_->Delete(1, false));
   EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
+}
+
+TEST_F(LocalFileSystemTest, CollectingGarbageDeletesNothingOfABackupByWayOfALink) {
+  NEEDS_A_DISK();
+  const std::string table = FileOf(*repository_, 1, ".sst");
+  std::filesystem::create_directory_symlink("../shared_checksum", backups_ + "/private/8");
+  std::filesystem::create_directory_symlink("1", backups_ + "/private/9");
+  std::vector<GarbageFile> garbage;
+  EXPECT_GOOD(repository_->ListGarbage(&garbage));
+  EXPECT_TRUE(garbage.empty());
+  EXPECT_GOOD(repository_->CollectGarbage(false));
+  EXPECT_TRUE(files::exists(table));
+  EXPECT_GOOD(Verify(*repository_, 1));
+  EXPECT_GOOD(repository_->Delete(2, false));
+  EXPECT_GOOD(Verify(*repository_, 1));
 }
 
 TEST_F(LocalFileSystemTest, ALeftOverPrivateDirectoryOfAnOldEngineCostsNoBackupItsFiles) {
@@ -243,7 +278,12 @@ TEST_F(LocalFileSystemTest, ALockThatIsALinkOrAFifoIsAnErrorAndIsNotWrittenTo) {
       } else {
         std::filesystem::create_symlink(path("outside/CURRENT"), lock);
       }
-      EXPECT_CODE(Create(*repository_), "ROCKSDB_IO_ERROR");
+      const Error error = Create(*repository_);
+      EXPECT_CODE(error, "ROCKSDB_IO_ERROR");
+      EXPECT_NE(error.message().find(lock + (fifo ? ", which is no plain file" : ", which is a link")),
+                std::string::npos)
+          << error.message();
+      EXPECT_EQ(error.advice(), "moveAwayNoLock");
       EXPECT_GOOD(Verify(*repository_, 2));
       EXPECT_FALSE(Restored(*repository_, 2).empty());
       EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
@@ -281,15 +321,40 @@ TEST_F(LocalFileSystemTest, AFolderOfSomebodyElseEndsNoListingAndIsNoGarbage) {
   WriteFile(backups_ + "/shared_checksum/000099_s1_5.sst", "stray");
   ASSERT_EQ(mkfifo((backups_ + "/shared_checksum/fifo").c_str(), 0600), 0);
   std::filesystem::create_symlink(path("outside/CURRENT"), backups_ + "/shared_checksum/link");
+  std::filesystem::create_symlink("circle", backups_ + "/shared_checksum/circle");
+  std::filesystem::create_directory_symlink(path("outside"), backups_ + "/shared_checksum/directory");
+  std::filesystem::create_symlink(path("nowhere"), backups_ + "/private/1/.rocksdb-backup.files.tmp");
+  std::filesystem::create_symlink(path("nowhere"), backups_ + "/meta/.9.tmp");
+  std::filesystem::create_directory(backups_ + "/private/8");
   std::vector<GarbageFile> garbage;
   ASSERT_GOOD(repository_->ListGarbage(&garbage));
-  ASSERT_EQ(garbage.size(), 1U);
-  EXPECT_EQ(garbage[0].name, "shared_checksum/000099_s1_5.sst");
+  const auto all = [this] {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(backups_)) {
+      names.insert(entry.path().string().substr(backups_.size() + 1));
+    }
+    return names;
+  };
+  auto left = all();
+  std::vector<std::string> listed;
+  for (const GarbageFile& file : garbage) {
+    listed.push_back(file.name);
+    EXPECT_EQ(file.size, file.name == "shared_checksum/000099_s1_5.sst" ? 5U : 0U) << file.name;
+  }
+  EXPECT_EQ(listed,
+            (std::vector<std::string>{"meta/.9.tmp", "private/1/.rocksdb-backup.files.tmp", "private/8/",
+                                      "shared_checksum/000099_s1_5.sst", "shared_checksum/circle",
+                                      "shared_checksum/directory", "shared_checksum/fifo", "shared_checksum/link"}));
   EXPECT_EQ(SharedFilesIn(OptionsFor("backups").settings, nullptr).size(), 3U);
-  EXPECT_GOOD(Create(*repository_));
   EXPECT_GOOD(repository_->CollectGarbage(false));
   ASSERT_GOOD(repository_->ListGarbage(&garbage));
   EXPECT_TRUE(garbage.empty());
+  for (const std::string& name : listed) {
+    EXPECT_EQ(left.erase(name.ends_with("/") ? name.substr(0, name.size() - 1) : name), 1U) << name;
+  }
+  EXPECT_EQ(all(), left) << "what is listed is what is deleted";
+  EXPECT_EQ(ReadFile(path("outside/CURRENT")), "not yours");
+  EXPECT_GOOD(Create(*repository_));
   EXPECT_EQ(ReadFile(backups_ + "/private/1/@eaDir/thumbs"), "mine");
 }
 

@@ -165,7 +165,9 @@ TEST_F(LocalSmallFileTest, OnlyAPlainFileIsReadAndWhatLiesInTheWayOfTheNewOneIsN
   EXPECT_EQ(Text(), kNew);
   std::filesystem::create_directory(path("directory"));
   std::optional<SmallFile> file;
-  EXPECT_CODE(storage().ReadSmall("directory", &file), "STATE_UNREADABLE");
+  const Error error = storage().ReadSmall("directory", &file);
+  EXPECT_CODE(error, "STATE_UNREADABLE");
+  EXPECT_EQ(error.advice(), "moveAwayNoState");
 }
 
 // The disk that it leads to may only be away. If it counted as missing, pinned backups would be deleted.
@@ -175,11 +177,21 @@ TEST_F(LocalSmallFileTest, ALinkThatLeadsNowhereIsNotAMissingFile) {
   EXPECT_EQ(Text(), kOld);
   std::filesystem::rename(path("elsewhere"), path("away"));
   std::optional<SmallFile> file;
-  EXPECT_CODE(storage().ReadSmall("state", &file), "STATE_UNREADABLE");
+  const Error away = storage().ReadSmall("state", &file);
+  EXPECT_CODE(away, "STATE_UNREADABLE");
+  EXPECT_EQ(away.advice(), "mendLink");
   std::string version;
-  EXPECT_CODE(storage().ReplaceSmall("state", std::nullopt, kNew, &version), "STATE_UNREADABLE");
+  EXPECT_CODE(storage().ReplaceSmall("state", std::nullopt, kNew, &version), "STATE_UNWRITABLE");
   std::filesystem::rename(path("away"), path("elsewhere"));
   EXPECT_EQ(Text(), kOld);
+  ASSERT_GOOD(storage().ReadSmall("state", &file));
+  for (const std::string& current : {std::string(kAnyVersion), file->version}) {
+    const Error error = storage().ReplaceSmall("state", current, kNew, &version);
+    EXPECT_CODE(error, "STATE_UNWRITABLE");
+    EXPECT_EQ(error.advice(), "moveHere");
+  }
+  EXPECT_TRUE(std::filesystem::is_symlink(path("state")));
+  EXPECT_EQ(ReadFile(path("elsewhere")), kOld);
 }
 
 }  // namespace
