@@ -1,10 +1,7 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_set>
-#include <vector>
 
 #include "rocksdb/file_system.h"
 
@@ -16,65 +13,7 @@ namespace rocksdb_backup {
 // repository itself may be reached by links.
 //
 // It remembers which directories lie inside, so each operation uses one of its own.
-class LocalFileSystem : public rocksdb::FileSystemWrapper {
- public:
-  LocalFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base, std::string directory)
-      : FileSystemWrapper(base), directory_(std::move(directory)) {}
-
-  static const char* kClassName() { return "LocalFileSystem"; }
-  const char* Name() const override { return kClassName(); }
-
-  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
-                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
-                                      rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus NewRandomAccessFile(const std::string& path, const rocksdb::FileOptions& options,
-                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
-                                        rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
-                                    rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus NewDirectory(const std::string& path, const rocksdb::IOOptions& options,
-                                 std::unique_ptr<rocksdb::FSDirectory>* directory,
-                                 rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus FileExists(const std::string& path, const rocksdb::IOOptions& options,
-                               rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus GetFileSize(const std::string& path, const rocksdb::IOOptions& options, uint64_t* size,
-                                rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus GetChildren(const std::string& path, const rocksdb::IOOptions& options,
-                                std::vector<std::string>* children, rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus GetChildrenFileAttributes(const std::string& path, const rocksdb::IOOptions& options,
-                                              std::vector<rocksdb::FileAttributes>* children,
-                                              rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus CreateDir(const std::string& path, const rocksdb::IOOptions& options,
-                              rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus CreateDirIfMissing(const std::string& path, const rocksdb::IOOptions& options,
-                                       rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus ReopenWritableFile(const std::string& path, const rocksdb::FileOptions& options,
-                                       std::unique_ptr<rocksdb::FSWritableFile>* file,
-                                       rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus NewRandomRWFile(const std::string& path, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSRandomRWFile>* file,
-                                    rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
-                             rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
-                               rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus DeleteDir(const std::string& path, const rocksdb::IOOptions& options,
-                              rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to, const rocksdb::IOOptions& options,
-                               rocksdb::IODebugContext* debug) override;
-
- private:
-  bool IsWithin(const std::string& real) const;
-  // Checks the directory that a path lies in. The disk is asked only once for each directory.
-  rocksdb::IOStatus CheckParent(const std::string& path);
-  // Checks a path that is about to be read.
-  rocksdb::IOStatus CheckFile(const std::string& path);
-  rocksdb::IOStatus CheckDirectory(const std::string& path);
-
-  const std::string directory_;
-  std::mutex mutex_;
-  std::unordered_set<std::string> within_;  // directories that are known to lie inside
-};
+std::shared_ptr<rocksdb::FileSystem> LocalFiles(const std::shared_ptr<rocksdb::FileSystem>& base,
+                                                const std::string& directory);
 
 }  // namespace rocksdb_backup

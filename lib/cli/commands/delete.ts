@@ -5,7 +5,7 @@ import { deletingUnpinned } from '../../manager/guarded-delete.js';
 import { type BackupRecord, freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { isSameBackup } from '../../manager/operation-record.js';
 import { isPinned } from '../../manager/pins.js';
-import type { Entry } from '../../manager/recorded.js';
+import type { Entry } from '../../manager/recorder.js';
 import type { BackupInfo } from '../../native/backup-info.js';
 import { byDatabase } from '../../retention/databases.js';
 import { backupsNamed } from '../backup-text.js';

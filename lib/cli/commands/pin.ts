@@ -1,7 +1,7 @@
 import { pinBackup } from '../../manager/guarded-delete.js';
 import { missingPins, readInventory } from '../../manager/inventory.js';
 import { acknowledgeLostPins, isPinned, unpin as unpinIn } from '../../manager/pins.js';
-import type { Entry } from '../../manager/recorded.js';
+import type { Entry } from '../../manager/recorder.js';
 import { readState, updateState } from '../../manager/state.js';
 import { defineCommand } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';

@@ -3,7 +3,7 @@ import { formatSize } from '../../base/units.js';
 import { deleteInPasses, recordedPass } from '../../manager/guarded-delete.js';
 import { type BackupRecord, freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { planOf } from '../../manager/pruner.js';
-import type { Entry } from '../../manager/recorded.js';
+import type { Entry } from '../../manager/recorder.js';
 import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../retention/retention.js';
 import { backupsNamed } from '../backup-text.js';
 import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { BackupEngine, RestoreBackupOptions } from '../../backup/backup-engine.js';
 import { damageInWords, damageLookup, readKnownDamage } from '../../backup/known-damage.js';
 import { formatDuration, formatSize } from '../../base/units.js';
-import type { Entry } from '../../manager/recorded.js';
+import type { Entry } from '../../manager/recorder.js';
 import type { BackupInfo, RestorePlan, RestoreResult } from '../../native/backup-info.js';
 import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';

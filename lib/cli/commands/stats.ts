@@ -1,8 +1,6 @@
-import { formatDuration, formatSize } from '../../base/units.js';
-import type { DirectoryState } from '../../manager/directory-state.js';
+import { formatDuration, formatSize, percentile } from '../../base/units.js';
 import { type Inventory, readInventory } from '../../manager/inventory.js';
 import { isRecordOf, type OperationName, type OperationRecord } from '../../manager/operation-record.js';
-import { percentile } from '../../manager/statistics.js';
 import { byDatabase } from '../../retention/databases.js';
 import { defineCommand } from '../command.js';
 import { withDirectory } from '../directory.js';
@@ -152,7 +150,7 @@ function linesAbout(summary: Summary, now: Date, style: Style): string[] {
  * Counts the operations in the history by their kind. For each kind, it also takes the last operation, which is remembered longer than the
  * history.
  */
-function countOperations({ history, last }: DirectoryState): OperationCount[] {
+function countOperations({ history, last }: Inventory['state']): OperationCount[] {
   const counts = new Map<OperationName, OperationCount & { durations: number[] }>();
   const of = (operation: OperationName) => {
     const known = counts.get(operation) ?? { operation, ok: 0, failed: 0, durations: [] };

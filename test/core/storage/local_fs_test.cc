@@ -7,8 +7,8 @@
 #include "backup_fixture.h"
 #include "core/backup/backup_engine_session.h"
 #include "core/backup/backup_plan.h"
+#include "core/backup/observed_fs.h"
 #include "core/storage/directory_lock.h"
-#include "core/storage/observed_fs.h"
 #include "fault_fs.h"
 
 namespace rocksdb_backup::test {
