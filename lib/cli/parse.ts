@@ -250,7 +250,8 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
 function assign(command: Command, given: string[]): Parsed['args'] {
   const args: Parsed['args'] = {};
   const values = [...given];
-  const empty = values.findIndex((value, at) => value === '' && !command.positionals[at]?.mayBeEmpty);
+  const specAt = (at: number) => command.positionals[at] ?? command.positionals.filter(({ many }) => many).at(-1);
+  const empty = values.findIndex((value, at) => value === '' && !specAt(at)?.mayBeEmpty);
   if (empty >= 0) {
     throw new UsageError(`argument ${empty + 1} of ${command.name} is empty`, helpOf(command));
   }
