@@ -16,7 +16,7 @@ import { type Entry, type Recorder, recorded } from './recorder.js';
 import { whyUnreadableForbid } from './unreadable-backups.js';
 
 /** The parts that a pruner uses. */
-export interface PrunerParts {
+interface PrunerParts {
   clock: Clock;
   steady: SteadyClock;
   state: ManagerState;

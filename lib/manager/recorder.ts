@@ -7,7 +7,7 @@ import { type NewRecord, type OperationRecord, ownRecord, recordedError } from '
 import { updateState } from './state.js';
 
 /** Options of {@link Recorder}. */
-export interface RecorderOptions {
+interface RecorderOptions {
   /** A file to which every entry is appended as a line of JSON. @default none */
   auditLog?: string | undefined;
   /** Called when an entry could not be written. @default emits a process warning */
@@ -15,7 +15,7 @@ export interface RecorderOptions {
 }
 
 /** An entry could not be written. The message is for a service, which will record more entries. */
-export class UnwrittenRecord extends Error {
+class UnwrittenRecord extends Error {
   constructor(
     /** Where it was to be written. */
     readonly to: 'the audit log' | 'the history',

@@ -5,7 +5,7 @@ import type { ManagerParts } from './manager-parts.js';
 import { recorded } from './recorder.js';
 
 /** How and why a backup is verified. */
-export interface Verification {
+interface Verification {
   how: 'size' | 'checksum';
   trigger: string;
   /** Stops it. */

@@ -11,6 +11,7 @@
 #include "core/storage/directories.h"
 #include "core/storage/local_storage.h"
 #include "napi/backup/backup_options.h"
+#include "napi/backup/backup_results.h"
 #include "napi/backup/operation_handle.h"
 #include "napi/backup/rate_limiter.h"
 #include "napi/backup/storage_handle.h"
