@@ -8,7 +8,7 @@ export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
 
 /** What can stand at the end of a line: some words, each with its description, or the name of a directory or of a file. */
-export type Offer = readonly (readonly [word: string, description: string])[] | 'directories' | 'files';
+type Offer = readonly (readonly [word: string, description: string])[] | 'directories' | 'files';
 
 /** `words`: those after the name of the program, up to the one at the cursor. `idsIn` lists the backups in a directory. */
 export async function offerFor(

@@ -10,7 +10,7 @@ import { reporterFor, type Told, told } from './output/progress.js';
 import { safeLines, unstyled } from './output/text.js';
 
 /** What a long operation gets. */
-export interface LongTask<P> {
+interface LongTask<P> {
   signal: AbortSignal;
   onProgress: (progress: P) => void;
 }

@@ -52,7 +52,7 @@ async function needDirectory(dir: string): Promise<void> {
   if (!found?.isDirectory()) {
     throw notFound(
       'DIRECTORY_NOT_FOUND',
-      `${dir} ${found === undefined ? 'does not exist' : 'is not a directory'}. Check the path of the directory of backups.`,
+      `${dir} ${found === undefined ? 'does not exist' : 'is not a directory'}. Check the path of the repository.`,
       { path: dir },
     );
   }

@@ -6,14 +6,14 @@ import { UsageError } from './errors.js';
 import { parseTime } from './time.js';
 
 /** A parsed command line. Nothing in it has been checked against the file system. */
-export interface Parsed {
+interface Parsed {
   command: Command;
   args: Record<string, string | string[] | undefined>;
   options: Record<string, unknown>;
 }
 
 /** The parts of a command line that are read first, even if the rest of it is wrong. */
-export interface EarlyParts {
+interface EarlyParts {
   /** The first word that is not an option. */
   commandName: string | undefined;
   json: boolean;

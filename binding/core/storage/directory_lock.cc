@@ -127,7 +127,7 @@ void DirectoryLock::Release() {
 }
 
 Error DirectoryLock::Failure(int error) const {
-  return Error::System("writing to a backup directory needs to lock " + directory_ + "/" + kLockFileName, error)
+  return Error::System("writing to a repository needs to lock " + directory_ + "/" + kLockFileName, error)
       .With("path", directory_ + "/" + kLockFileName);
 }
 
@@ -182,7 +182,7 @@ Error DirectoryLock::AcquireWriter(const std::string& directory, DirectoryLock* 
       return taken.Failure(errno);
     case Outcome::kHeldByOther: {
       const std::string holder = ReadHolder(taken.file_.fd());
-      return Error("BACKUP_LOCKED", "the backup directory " + directory + " is being changed by " + holder +
+      return Error("BACKUP_LOCKED", "the repository " + directory + " is being changed by " + holder +
                                         ". Wait until that is done, or stop it; reading needs no lock.")
           .With("path", directory)
           .With("holder", holder);
@@ -324,7 +324,7 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
   // go on, to make room.
   const auto unless_full = [&](int error) {
     return exclusive && error != ENOSPC && error != EDQUOT
-               ? Error::System("writing to a backup directory needs to lock " + path, error).With("path", path)
+               ? Error::System("writing to a repository needs to lock " + path, error).With("path", path)
                : Error();
   };
   for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
@@ -360,8 +360,7 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
         break;
     }
   }
-  return Error("BACKUP_LOCKED", "the backup directory " + directory_ + " is in use by another program, which holds " +
-                                    path +
+  return Error("BACKUP_LOCKED", "the repository " + directory_ + " is in use by another program, which holds " + path +
                                     ", like rocksdb-js during a backup, a delete or a restore. Nothing was done; "
                                     "wait until the other program has finished.")
       .With("path", directory_)

@@ -20,7 +20,7 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
 IOStatus Outside(const std::string& path) {
-  return IOStatus::Corruption(path + " leads out of the backup directory by a link, and is not followed");
+  return IOStatus::Corruption(path + " leads out of the repository by a link, and is not followed");
 }
 
 class LocalFileSystem final : public rocksdb::FileSystemWrapper {

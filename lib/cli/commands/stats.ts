@@ -2,7 +2,7 @@ import { formatDuration, formatSize, percentile } from '../../base/units.js';
 import { type Inventory, readInventory } from '../../manager/inventory.js';
 import { isRecordOf, type OperationName, type OperationRecord } from '../../manager/operation-record.js';
 import { byDatabase } from '../../retention/databases.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, dirArgument } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { recordedInOwnWords } from '../errors.js';
 import type { Style } from '../output/style.js';
@@ -23,11 +23,11 @@ interface OperationCount {
 
 export const stats = defineCommand({
   name: 'stats',
-  summary: 'summarize a directory of backups: space, ages, successes and failures',
+  summary: 'summarize a repository: space, ages, successes and failures',
   description: [
     'Shows the number of backups, their space on the disk and the sum of their sizes, the age of the newest, and the results of create, verify, drill and prune. The history has the last few hundred operations of this command line and of BackupManager.',
   ],
-  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  positionals: [dirArgument],
   options: {},
   examples: [
     { line: 'rocksdb-backup stats /backups/users', does: 'show all of it' },
@@ -35,7 +35,7 @@ export const stats = defineCommand({
   ],
   exits: ['notFound'],
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     backups: count('that can be read'),
     full: count(),
     incremental: count(),
