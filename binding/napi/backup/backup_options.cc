@@ -168,12 +168,8 @@ Error AskForExclusions(const JsCallback::Caller& call, Operation& operation, con
                        std::vector<bool>* excluded) {
   const auto state = std::make_shared<Question::State>();
   call([question = std::make_shared<Question>(state), files](Napi::Env env, const Napi::Function& function) {
-    auto list = Napi::Array::New(env, files.size());
-    for (size_t i = 0; i < files.size(); ++i) {
-      list.Set(static_cast<uint32_t>(i), files[i]);
-    }
     // No caller above this can catch an exception. If the answer is not an array of strings, the backup is aborted.
-    const Napi::Value result = function.Call({list});
+    const Napi::Value result = function.Call({ToJs(env, files)});
     if (!result.IsArray()) {
       return;
     }

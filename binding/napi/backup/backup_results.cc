@@ -1,11 +1,20 @@
 #include "napi/backup/backup_results.h"
 
+#include <string_view>
+#include <unordered_map>
+
 #include "napi/values/options.h"
 #include "napi/values/values.h"
 
 namespace rocksdb_backup {
 
-static Napi::Value ToJs(Napi::Env env, const BackupFile& file) {
+namespace {
+
+// A file that several backups share is one JS object, which is in the list of each backup. There may be half a million
+// list entries for a few thousand files.
+using JsFiles = std::unordered_map<std::string_view, Napi::Value>;
+
+Napi::Value FileToJs(Napi::Env env, const BackupFile& file) {
   auto object = Napi::Object::New(env);
   object.Set("name", file.name);
   object.Set("size", WriteUint64(env, file.size));
@@ -14,12 +23,7 @@ static Napi::Value ToJs(Napi::Env env, const BackupFile& file) {
   return object;
 }
 
-Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details) {
-  JsFiles files;
-  return ToJs(env, description, details, &files);
-}
-
-Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known) {
+Napi::Value BackupToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known) {
   auto object = Napi::Object::New(env);
   object.Set("backupId", description.id);
   object.Set("timestamp", Napi::Date::New(env, static_cast<double>(description.timestamp) * 1000));
@@ -39,22 +43,30 @@ Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool detai
     object.Set("newerRocksDB", description.newer_rocksdb);
   }
   if (details) {
-    auto files = Napi::Array::New(env, description.files.size());
-    for (size_t i = 0; i < description.files.size(); ++i) {
-      Napi::Value& file = (*known)[description.files[i].name];
-      if (file.IsEmpty()) {
-        file = ToJs(env, description.files[i]);
-      }
-      files.Set(static_cast<uint32_t>(i), file);
-    }
-    object.Set("fileDetails", files);
-    auto excluded = Napi::Array::New(env, description.excluded.size());
-    for (size_t i = 0; i < description.excluded.size(); ++i) {
-      excluded.Set(static_cast<uint32_t>(i), description.excluded[i]);
-    }
-    object.Set("excludedFiles", excluded);
+    object.Set("fileDetails", ArrayOf(env, description.files, [env, known](const BackupFile& file) {
+                 Napi::Value& value = (*known)[file.name];
+                 if (value.IsEmpty()) {
+                   value = FileToJs(env, file);
+                 }
+                 return value;
+               }));
+    object.Set("excludedFiles", ToJs(env, description.excluded));
   }
   return object;
+}
+
+}  // namespace
+
+Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details) {
+  JsFiles files;
+  return BackupToJs(env, description, details, &files);
+}
+
+Napi::Value ToJs(Napi::Env env, const std::vector<BackupDescription>& descriptions, bool details) {
+  JsFiles files;
+  return ArrayOf(env, descriptions, [env, details, &files](const BackupDescription& description) {
+    return BackupToJs(env, description, details, &files);
+  });
 }
 
 Napi::Value ToJs(Napi::Env env, const RestoreResult& result) {
@@ -93,16 +105,14 @@ Napi::Value ToJs(Napi::Env env, const RestorePlan& plan) {
 
 Napi::Value ToJs(Napi::Env env, const BackupPlan& plan) {
   auto object = Napi::Object::New(env);
-  auto files = Napi::Array::New(env, plan.files.size());
-  for (size_t i = 0; i < plan.files.size(); ++i) {
-    auto file = Napi::Object::New(env);
-    file.Set("name", plan.files[i].name);
-    file.Set("size", WriteUint64(env, plan.files[i].size));
-    file.Set("copied", plan.files[i].copied);
-    file.Set("log", plan.files[i].log);
-    files.Set(static_cast<uint32_t>(i), file);
-  }
-  object.Set("files", files);
+  object.Set("files", ArrayOf(env, plan.files, [env](const PlannedFile& planned) {
+               auto file = Napi::Object::New(env);
+               file.Set("name", planned.name);
+               file.Set("size", WriteUint64(env, planned.size));
+               file.Set("copied", planned.copied);
+               file.Set("log", planned.log);
+               return file;
+             }));
   if (plan.free_bytes) {
     object.Set("bytesFree", WriteUint64(env, *plan.free_bytes));
   }

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <string_view>
-#include <unordered_map>
+#include <vector>
 
 #include "core/repository/backup_repository.h"
 #include "napi/runtime/napi_setup.h"
@@ -11,13 +10,9 @@ namespace rocksdb_backup {
 // The results of the methods of BackupEngine, as lib gets them.
 
 Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details);
+Napi::Value ToJs(Napi::Env env, const std::vector<BackupDescription>& descriptions, bool details);
 Napi::Value ToJs(Napi::Env env, const RestoreResult& result);
 Napi::Value ToJs(Napi::Env env, const RestorePlan& plan);
-// For several backups: a file that they share is one JS object, which is in the list of each backup. There may be half
-// a million list entries for a few thousand files.
-using JsFiles = std::unordered_map<std::string_view, Napi::Value>;
-Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known);
-
 // { files, bytesFree, databaseId }
 Napi::Value ToJs(Napi::Env env, const BackupPlan& plan);
 

@@ -130,7 +130,7 @@ function linesAbout(summary: Summary, now: Date, style: Style): string[] {
     databases.length === 1 ? '' : `: ${counted(own.backups, 'backup')}, the newest ${ago(own.newest)}`;
   return [
     ...pairs([
-      ['Directory', safe(location)],
+      ['Repository', safe(location)],
       ['Backups', `${backups} (${full} full, ${incremental} incremental)`],
       ...databases.map((own) => ['Database', `${safe(own.databaseId ?? 'not known')}${among(own)}`] as const),
       ['Newest', when(newest)],
