@@ -42,7 +42,6 @@ const byErrorCode: Record<string, Exit> = {
   ABORT_ERR: 'stopped',
 };
 
-/** The exit for an error. */
 export function exitOf(error: unknown): Exit {
   const { name } = (error ?? {}) as { name?: unknown };
   const code = errorCode(error);

@@ -271,7 +271,6 @@ function assign(command: Command, given: string[]): Parsed['args'] {
   return args;
 }
 
-/** Parses the id of a backup, or `latest`. */
 export function parseBackupId(text: string, name: string): number | 'latest' {
   if (text === 'latest') {
     return text;

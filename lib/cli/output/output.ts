@@ -102,7 +102,6 @@ export class Output {
   }
 }
 
-/** An error as JSON. */
 export function errorAsJson(error: unknown): { code: string; message: string; exitCode: number } {
   return { code: codeOf(error), message: messageOf(error), exitCode: exitCodes[exitOf(error)].number };
 }
