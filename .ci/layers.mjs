@@ -1,8 +1,8 @@
-// Which folder may use which. Layers know only those below them, and no two files know each other, types included.
+// Which folder may use which, and which of its files. Layers know only those below them, and no two files know each other, types included.
 //
 //   node .ci/layers.mjs
 //
-// Reads the imports of lib and the includes of binding. Whoever adds a folder adds a line here.
+// Reads the imports of lib and the includes of binding. A new folder needs a line in both tables.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative, sep } from 'node:path';
@@ -47,6 +47,84 @@ const MAY_USE = {
   },
 };
 
+/**
+ * Folder: its face, the files that other folders may use. A folder without a line has none. 'all': its files are for everybody.
+ *
+ * lib/index.ts is the face of the package. It names each public type where that is declared, in whatever file.
+ */
+const FACE = {
+  lib: {
+    base: 'all',
+    native: [
+      'backup-info',
+      'binding',
+      'block',
+      'cursor',
+      'engine-info',
+      'handle',
+      'native-backup-engine',
+      'native-database',
+      'native-storage',
+      'options',
+      'packed-batch',
+      'settle',
+      'snapshot',
+    ],
+    storage: ['storage'],
+    database: ['block-reader', 'database', 'database-options', 'key-space', 'write-batch'],
+    backup: [
+      'backup-engine',
+      'backup-options',
+      'backup-plan',
+      'known-damage',
+      'rate-limiter',
+      'restore-leftovers',
+      'state-file',
+    ],
+    retention: ['databases', 'retention'],
+    compare: ['diff', 'digest', 'sample'],
+    checkpoints: ['snapshots'],
+    drill: ['drill'],
+    manager: [
+      'backup-manager',
+      'damage',
+      'guarded-delete',
+      'inventory',
+      'manager-events',
+      'manager-options',
+      'manager-state',
+      'operation-record',
+      'pins',
+      'pruner',
+      'recorder',
+      'state',
+      'unreadable-backups',
+    ],
+  },
+  'binding/core': {
+    base: 'all',
+    storage: ['directories', 'local_storage', 'locked_fs', 'storage', 'text_file'],
+    database: ['database', 'database_options', 'iterator', 'newer_rocksdb', 'open_databases', 'snapshot'],
+    backup: [
+      'backup_create',
+      'backup_engine_session',
+      'backup_reading',
+      'backup_record',
+      'backup_verify',
+      'database_identity',
+      'directory_look',
+    ],
+    restore: ['backup_restore', 'restore_leftovers'],
+    repository: ['backup_repository'],
+  },
+  'binding/napi': {
+    runtime: ['addon_data', 'at_exit', 'errors', 'js_callback', 'napi_setup', 'pin_library', 'task', 'wrap'],
+    values: 'all',
+    database: ['database', 'iterator', 'snapshot', 'write_batch'],
+    backup: ['backup_engine'],
+  },
+};
+
 const IMPORT = /(?:\bfrom|\bimport\(|\brequire\(|^import) ?'(\.[^']*)\.js'/gm;
 const INCLUDE = /^#include "((?:core|napi)\/[^"]+)"/gm;
 
@@ -82,6 +160,13 @@ function circleFrom(file, graph, done, path = []) {
 
 const wrong = [];
 const graph = new Map();
+const unused = new Set(
+  Object.entries(FACE).flatMap(([top, faces]) =>
+    Object.entries(faces).flatMap(([folder, face]) =>
+      face === 'all' ? [] : face.map((name) => `${top}/${folder}/${name}`),
+    ),
+  ),
+);
 for (const [top, table] of Object.entries(MAY_USE)) {
   for (const file of filesBelow(top)) {
     const folder = folderOf(top, file);
@@ -90,16 +175,21 @@ for (const [top, table] of Object.entries(MAY_USE)) {
     const used = usedBy(file).filter((name) => existsSync(join(root, name)));
     graph.set(file, used);
     for (const name of used) {
-      if (name.startsWith('binding/napi/') && top === 'binding/core')
-        wrong.push(`${file} uses ${name}: core knows no Node`);
-      if (!name.startsWith(`${top}/`)) continue;
-      const target = folderOf(top, name);
-      if (target !== folder && allowed !== undefined && !allowed.includes(target)) {
+      const place = Object.keys(MAY_USE).find((each) => name.startsWith(`${each}/`));
+      const target = folderOf(place, name);
+      if (place === top && target === folder) continue;
+      if (place === 'binding/napi' && top === 'binding/core') wrong.push(`${file} uses ${name}: core knows no Node`);
+      if (place === top && !allowed?.includes(target))
         wrong.push(`${file} uses ${name}: ${folder} may not use ${target}`);
-      }
+      const face = FACE[place][target] ?? [];
+      const bare = name.replace(/\.(ts|h)$/, '');
+      if (file !== 'lib/index.ts') unused.delete(bare);
+      if (file !== 'lib/index.ts' && face !== 'all' && !face.includes(relative(`${place}/${target}`, bare)))
+        wrong.push(`${file} uses ${name}: that is not in the face of ${place}/${target}`);
     }
   }
 }
+for (const name of unused) wrong.push(`${name}: no other folder uses it, so it belongs in no face`);
 
 const done = new Set();
 for (const file of graph.keys()) {
@@ -111,6 +201,6 @@ for (const file of graph.keys()) {
 
 for (const line of wrong) console.error(line);
 console.log(
-  `layers: ${graph.size} files, ${wrong.length === 0 ? 'each uses what lies below it' : `${wrong.length} wrong`}`,
+  `layers: ${graph.size} files, ${wrong.length === 0 ? 'each uses only faces, and only of what lies below it' : `${wrong.length} wrong`}`,
 );
 process.exitCode = wrong.length === 0 ? 0 : 1;

@@ -29,17 +29,9 @@ export {
   type SnapshotPlace,
   unpinSnapshot,
 } from './checkpoints/snapshots.js';
-export {
-  type DatabaseChange,
-  type DatabaseDiff,
-  type DatabaseDigest,
-  type DiffOptions,
-  diffDatabases,
-  digestDatabase,
-  type FamilyDigest,
-  type ReadAllOptions,
-  type ReadProgress,
-} from './compare/compare.js';
+export { type DatabaseChange, type DatabaseDiff, type DiffOptions, diffDatabases } from './compare/diff.js';
+export { type DatabaseDigest, digestDatabase, type FamilyDigest } from './compare/digest.js';
+export type { ReadAllOptions, ReadProgress } from './compare/read-all.js';
 export { ColumnFamily, Database, type DatabaseEvents, type DatabaseSource } from './database/database.js';
 export type { ColumnFamilyOptions, Compression, OpenOptions } from './database/database-options.js';
 export { DatabaseIterator, type Entry } from './database/iterator.js';
@@ -95,7 +87,7 @@ export type {
   RestoreResult,
   UnreadableBackup,
 } from './native/backup-info.js';
-export { BorrowedEntry } from './native/borrowed-entry.js';
+export { BorrowedEntry } from './native/block.js';
 export { engineInfo } from './native/engine-info.js';
 export type { EngineInfo } from './native/native-database.js';
 export type {

@@ -19,7 +19,7 @@ export interface KnownDamage {
 }
 
 /** The part of a backup's information that {@link damageLookup} needs. */
-export interface BackupWithFiles {
+interface BackupWithFiles {
   backupId: number;
   timestamp: Date | string;
   fileDetails?: readonly { name: string }[] | undefined;

@@ -6,7 +6,7 @@ import type { NativeOperation } from '../native/native-backup-engine.js';
 // biome-ignore lint/suspicious/noExplicitAny: any function of the caller's, kept as it is
 type Callback = (...args: any[]) => any;
 /** Wraps a callback of the caller. If it throws, the operation stops and rejects with that error. */
-export type Guard = <F extends Callback>(callback: F, onError: ReturnType<F> | undefined) => F;
+type Guard = <F extends Callback>(callback: F, onError: ReturnType<F> | undefined) => F;
 
 /**
  * Runs an operation that reports its progress and can be stopped. `start` begins it and passes its other callbacks through the guard. If

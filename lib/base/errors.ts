@@ -145,3 +145,13 @@ function isArray(value: object): boolean {
     return false;
   }
 }
+
+const SHOWN_BYTES = 80;
+
+/** Formats a key for a message: as text if it is ASCII text, otherwise in hexadecimal digits. */
+export function showKey(key: Buffer): string {
+  const shown = key.subarray(0, SHOWN_BYTES);
+  const more = key.length > SHOWN_BYTES ? `... (${key.length} bytes)` : '';
+  const text = shown.toString('latin1');
+  return /^[\x20-\x7e]+$/.test(text) ? `"${text}"${more}` : `0x${shown.toString('hex')}${more}`;
+}

@@ -175,3 +175,9 @@ function checkNumber(value: number, name: string, expected: string): number {
   }
   return value;
 }
+
+/** The smallest of the values such that at least this share of the values is not greater. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}

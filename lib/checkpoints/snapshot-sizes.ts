@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** How much space the files of a checkpoint take. */
-export interface SnapshotSizes {
+interface SnapshotSizes {
   /** Total size of its files, in bytes. */
   size: number;
   /** Bytes of the files that only this checkpoint has. */

@@ -47,7 +47,12 @@ export interface PositionalSpec {
   choices?: readonly string[];
 }
 
-export interface Example {
+/** The argument of nearly every command. */
+export const dirArgument = { name: 'DIR', type: 'backups', summary: 'the repository' } as const;
+
+export const idArgument = { name: 'ID', type: 'backup', summary: "the number of a backup, or 'latest'" } as const;
+
+interface Example {
   line: string;
   does: string;
 }
@@ -69,7 +74,7 @@ type Required1<P> = P extends { many: true } ? string[] : P extends { optional: 
 export type Arguments<P extends readonly PositionalSpec[]> = { [K in P[number] as K['name']]: Required1<K> };
 
 /** The command has already written its answer. Only the exit code is left. */
-export interface Streamed {
+interface Streamed {
   streamed: true;
   exit: Exit;
 }

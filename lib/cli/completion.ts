@@ -1,269 +1,165 @@
-// Makes the completion scripts from the table of commands.
+// What shells offer after Tab. Their scripts ask `rocksdb-backup completion SHELL -- WORDS`, so the table of commands decides in one place.
 
 import { type Command, type OptionSpec, optionsOf, type PositionalSpec } from './command.js';
 import { optionText } from './help.js';
+import { parseEarlyParts } from './parse.js';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];
 
-const PROGRAM = 'rocksdb-backup';
-const general = ['--help', '--version'];
+/** What can stand at the end of a line: some words, each with its description, or the name of a directory or of a file. */
+type Offer = readonly (readonly [word: string, description: string])[] | 'directories' | 'files';
 
-export function completionScript(shell: Shell, commands: readonly Command[]): string {
-  return { bash, zsh, fish }[shell](commands);
+/** `words`: those after the name of the program, up to the one at the cursor. `idsIn` lists the backups in a directory. */
+export async function offerFor(
+  words: readonly string[],
+  commands: readonly Command[],
+  idsIn: (directory: string) => Promise<readonly string[]>,
+): Promise<Offer> {
+  const before = words.slice(0, -1);
+  const current = words.at(-1) ?? '';
+  const offer = await offerAt(before, current, commands, idsIn);
+  return typeof offer === 'string' ? offer : offer.filter(([word]) => word.startsWith(current));
 }
 
-const takesValue = ({ type }: OptionSpec) => type !== 'flag';
-const isDirectory = ({ type }: OptionSpec | PositionalSpec) =>
-  type === 'directory' || type === 'database' || type === 'backups';
+const named = (commands: readonly Command[]) => commands.map(({ name, summary }) => [name, summary] as const);
 
-function bash(commands: readonly Command[]): string {
-  const cases = commands.map((command) => {
-    const specs = Object.entries(optionsOf(command));
-    const words = specs.flatMap(([name, { short }]) => [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]);
-    const values = specs.filter(([, spec]) => takesValue(spec));
-    const valueCases = values.flatMap(([name, spec]) => {
-      const pattern = `        --${name}${spec.short === undefined ? '' : `|-${spec.short}`})`;
-      if (spec.choices !== undefined)
-        return [`${pattern} _rocksdb_backup_words "${spec.choices.join(' ')}"; return ;;`];
-      if (isDirectory(spec)) return [`${pattern} _rocksdb_backup_directories; return ;;`];
-      if (spec.type === 'path') return [`${pattern} _rocksdb_backup_files; return ;;`];
-      if (spec.type === 'backup') return [`${pattern} _rocksdb_backup_ids; return ;;`];
-      return [`${pattern} return ;;`];
-    });
-    const places = command.positionals.map((positional, at) => {
-      const pattern = positional.many ? '*' : String(at);
-      const action =
-        positional.choices !== undefined
-          ? `_rocksdb_backup_words "${positional.choices.join(' ')}"`
-          : isDirectory(positional)
-            ? '_rocksdb_backup_directories'
-            : positional.type === 'backup'
-              ? '_rocksdb_backup_ids'
-              : ':';
-      return `        ${pattern}) ${action} ;;`;
-    });
-    return [
-      `    ${command.name})`,
-      `      valued='${values.map(([name]) => `--${name}`).join(' ')}'`,
-      '      _rocksdb_backup_place',
-      '      case "$previous" in',
-      ...valueCases,
-      '      esac',
-      '      if [[ $current == -* ]]; then',
-      `        _rocksdb_backup_words "${words.join(' ')}"`,
-      '        return',
-      '      fi',
-      '      case "$place" in',
-      ...places,
-      '        *) ;;',
-      '      esac',
-      '      ;;',
-    ].join('\n');
-  });
-  const dirAt = commands
-    .map(({ name, positionals }) => `    ${name}) at=${positionals.findIndex(({ type }) => type === 'backups')} ;;`)
-    .join('\n');
-  return `# bash completion for ${PROGRAM}; to have it: source <(${PROGRAM} completion bash)
-
-_rocksdb_backup_words() {
-  mapfile -t COMPREPLY < <(compgen -W "$1" -- "$current")
+async function offerAt(
+  before: readonly string[],
+  current: string,
+  commands: readonly Command[],
+  idsIn: (directory: string) => Promise<readonly string[]>,
+): Promise<Offer> {
+  const { commandName } = parseEarlyParts(before, commands);
+  if (commandName === undefined) {
+    const general = [
+      ['help', 'show help'],
+      ['--help', 'show help'],
+      ['--version', 'show the version'],
+    ] as const;
+    return [...named(commands), ...general];
+  }
+  const command = commands.find(({ name }) => name === commandName);
+  if (command === undefined) {
+    return commandName === 'help' ? named(commands) : [];
+  }
+  const options = Object.entries(optionsOf(command)).flatMap(([name, spec]) =>
+    [`--${name}`, ...(spec.short === undefined ? [] : [`-${spec.short}`])].map((word) => [word, spec] as const),
+  );
+  const places: string[] = [];
+  let awaiting: OptionSpec | undefined;
+  for (const word of before) {
+    const spec =
+      awaiting === undefined && word.startsWith('-') ? options.find(([each]) => each === word)?.[1] : undefined;
+    if (awaiting === undefined && !word.startsWith('-')) {
+      places.push(word);
+    }
+    awaiting = spec?.type === 'flag' ? undefined : spec;
+  }
+  const args = places.slice(1);
+  const { positionals } = command;
+  if (awaiting === undefined && current.startsWith('-')) {
+    return options.map(([word, spec]) => [word, optionText(spec)]);
+  }
+  const last = positionals.at(-1);
+  const spec = awaiting ?? positionals[args.length] ?? (last?.many ? last : undefined);
+  return spec === undefined
+    ? []
+    : offerOf(spec, () => idsIn(args[positionals.findIndex(({ type }) => type === 'backups')] ?? ''));
 }
 
-_rocksdb_backup_directories() {
-  compopt -o filenames 2>/dev/null
-  mapfile -t COMPREPLY < <(compgen -d -- "$current")
+async function offerOf(
+  { choices, type }: OptionSpec | PositionalSpec,
+  ids: () => Promise<readonly string[]>,
+): Promise<Offer> {
+  if (choices !== undefined) {
+    return choices.map((choice) => [choice, '']);
+  }
+  switch (type) {
+    case 'directory':
+    case 'database':
+    case 'backups':
+      return 'directories';
+    case 'path':
+      return 'files';
+    case 'backup':
+      return ['latest', ...(await ids())].map((id) => [id, '']);
+    default:
+      return [];
+  }
 }
 
-_rocksdb_backup_files() {
-  compopt -o filenames 2>/dev/null
-  mapfile -t COMPREPLY < <(compgen -f -- "$current")
+/** An offer as the script of a shell reads it: its kind, and then its words. */
+export function offerLines(shell: Shell, offer: Offer): string[] {
+  if (typeof offer === 'string') {
+    return [offer];
+  }
+  const line = {
+    bash: (word: string) => word,
+    zsh: (word: string, description: string) => `${word}${description && `:${description}`}`,
+    fish: (word: string, description: string) => `${word}${description && `\t${description}`}`,
+  }[shell];
+  return ['words', ...offer.map(([word, description]) => line(word, description))];
 }
 
-# The numbers of the backups in the directory that is on the line already.
-_rocksdb_backup_ids() {
-  local at=-1
-  case "$command" in
-${dirAt}
-  esac
-  local ids=latest
-  if ((at >= 0)) && [[ -n \${places[at]:-} ]]; then
-    ids+=" $("\${COMP_WORDS[0]}" list --quiet -- "\${places[at]}" 2>/dev/null)"
-  fi
-  _rocksdb_backup_words "$ids"
-}
-
-# Which argument the cursor is at, without options and their values.
-_rocksdb_backup_place() {
-  local at skip=
-  places=()
-  for ((at = 1; at < COMP_CWORD; at++)); do
-    local word=\${COMP_WORDS[at]}
-    if [[ -n $skip ]]; then
-      skip=
-    elif [[ $word == -* ]]; then
-      [[ " $valued " == *" $word "* ]] && skip=1
-    else
-      places+=("$word")
-    fi
-  done
-  places=("\${places[@]:1}")
-  place=\${#places[@]}
-}
+export const completionScripts: Readonly<Record<Shell, string>> = {
+  bash: `# bash completion for rocksdb-backup; to have it: source <(rocksdb-backup completion bash)
 
 _rocksdb_backup() {
-  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]}
-  local command= valued= place=0 at
-  local places=()
-  COMPREPLY=()
-  for ((at = 1; at < COMP_CWORD; at++)); do
-    if [[ \${COMP_WORDS[at]} != -* ]]; then
-      command=\${COMP_WORDS[at]}
-      break
-    fi
-  done
-  case "$command" in
-    '')
-      _rocksdb_backup_words "${[...commands.map(({ name }) => name), 'help', ...general].join(' ')}"
+  local current=\${COMP_WORDS[COMP_CWORD]} offer
+  mapfile -t offer < <("\${COMP_WORDS[0]}" completion bash -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  case "\${offer[0]}" in
+    directories)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -d -- "$current")
       ;;
-    help)
-      _rocksdb_backup_words "${commands.map(({ name }) => name).join(' ')}"
+    files)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
       ;;
-${cases.join('\n')}
+    *) COMPREPLY=("\${offer[@]:1}") ;;
   esac
 }
 
-complete -F _rocksdb_backup ${PROGRAM}
-`;
-}
-
-const zshQuote = (text: string) => text.replaceAll("'", "'\\''");
-/** In a specification of _arguments, these characters end a part. */
-const zshText = (text: string) => zshQuote(text.replace(/[[\]:\\]/g, '\\$&'));
-
-function zsh(commands: readonly Command[]): string {
-  const action = (spec: OptionSpec | PositionalSpec): string =>
-    spec.choices !== undefined
-      ? `(${spec.choices.join(' ')})`
-      : isDirectory(spec)
-        ? '_files -/'
-        : spec.type === 'path'
-          ? '_files'
-          : spec.type === 'backup'
-            ? '_rocksdb_backup_ids'
-            : ' ';
-  const cases = commands.map((command) => {
-    const options = Object.entries(optionsOf(command)).flatMap(([name, spec]) => {
-      const text = `[${zshText(optionText(spec))}]`;
-      const value = takesValue(spec) ? `:${name}:${action(spec)}` : '';
-      const equals = takesValue(spec) ? '=' : '';
-      return [
-        `'--${name}${equals}${text}${value}'`,
-        ...(spec.short === undefined ? [] : [`'-${spec.short}${text}${value}'`]),
-      ];
-    });
-    const positionals = command.positionals.map(
-      (positional, at) =>
-        `'${positional.many ? '*' : at + 1}${positional.optional ? '::' : ':'}${zshText(positional.name)}:${action(positional)}'`,
-    );
-    return `        ${command.name})\n          _arguments -s ${[...options, ...positionals].join(' \\\n            ')}\n          ;;`;
-  });
-  return `#compdef ${PROGRAM}
-# zsh completion for ${PROGRAM}; to have it: ${PROGRAM} completion zsh > ~/.zfunc/_${PROGRAM}, with ~/.zfunc in fpath
-
-# The numbers of the backups in the directory that is on the line already.
-_rocksdb_backup_ids() {
-  local word
-  local -a ids
-  for word in "\${words[@]:1}"; do
-    if [[ $word != -* && -d $word/meta ]]; then
-      ids=(\${(f)"$(_call_program ids ${PROGRAM} list --quiet -- \${(q)word} 2>/dev/null)"})
-    fi
-  done
-  compadd -- latest $ids
-}
+complete -F _rocksdb_backup rocksdb-backup
+`,
+  zsh: `#compdef rocksdb-backup
+# zsh completion for rocksdb-backup; to have it: rocksdb-backup completion zsh > ~/.zfunc/_rocksdb-backup, with ~/.zfunc in fpath
 
 _rocksdb_backup() {
-  local curcontext="$curcontext" state line
-  _arguments -C '--help[show help]' '--version[show the version]' '1:command:->command' '*::argument:->argument'
-  case $state in
-    command)
-      local -a commands
-      commands=(
-${commands.map(({ name, summary }) => `        '${name}:${zshQuote(summary.replaceAll(':', '\\:'))}'`).join('\n')}
-        'help:show help'
-      )
-      _describe command commands
-      ;;
-    argument)
-      case $line[1] in
-        help) compadd -- ${commands.map(({ name }) => name).join(' ')} ;;
-${cases.join('\n')}
-      esac
+  local -a offer
+  offer=("\${(@f)$(rocksdb-backup completion zsh -- "\${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+  case $offer[1] in
+    directories) _files -/ ;;
+    files) _files ;;
+    *)
+      shift offer
+      _describe rocksdb-backup offer
       ;;
   esac
 }
 
-if [[ $funcstack[1] == _${PROGRAM} ]]; then
+if [[ $funcstack[1] == _rocksdb-backup ]]; then
   _rocksdb_backup "$@"
 else
-  compdef _rocksdb_backup ${PROGRAM}
+  compdef _rocksdb_backup rocksdb-backup
 fi
-`;
-}
+`,
+  fish: `# fish completion for rocksdb-backup; to have it: rocksdb-backup completion fish > ~/.config/fish/completions/rocksdb-backup.fish
 
-const fishQuote = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-
-function fish(commands: readonly Command[]): string {
-  const lines = commands.flatMap((command) => {
-    const seen = `-n '__fish_seen_subcommand_from ${command.name}'`;
-    const base = `complete -c ${PROGRAM} ${seen}`;
-    const options = Object.entries(optionsOf(command)).map(([name, spec]) => {
-      const parts = [base, `-l ${name}`];
-      if (spec.short !== undefined) parts.push(`-s ${spec.short}`);
-      if (takesValue(spec)) parts.push(fishValue(spec));
-      parts.push(`-d ${fishQuote(optionText(spec))}`);
-      return parts.join(' ');
-    });
-    const words = command.positionals.flatMap((positional) =>
-      positional.choices !== undefined
-        ? [`${base} -a ${fishQuote(positional.choices.join(' '))}`]
-        : isDirectory(positional)
-          ? [`${base} -a '(__fish_complete_directories)'`]
-          : positional.type === 'backup'
-            ? [`${base} -a '(__rocksdb_backup_ids)'`]
-            : [],
-    );
-    return [...options, ...words];
-  });
-  const names = commands.map(({ name }) => name).join(' ');
-  return `# fish completion for ${PROGRAM}; to have it: ${PROGRAM} completion fish > ~/.config/fish/completions/${PROGRAM}.fish
-
-# The numbers of the backups in the directory that is on the line already.
-function __rocksdb_backup_ids
-    for word in (commandline -opc)
-        if test -d $word/meta
-            echo latest
-            ${PROGRAM} list --quiet -- $word 2>/dev/null
-            return
-        end
+function __rocksdb_backup_offer
+    set -l words (commandline -opc) (commandline -ct)
+    set -l offer (rocksdb-backup completion fish -- $words[2..-1] 2>/dev/null)
+    switch "$offer[1]"
+        case directories
+            __fish_complete_directories (commandline -ct)
+        case files
+            __fish_complete_path (commandline -ct)
+        case words
+            string join -- \\n $offer[2..-1]
     end
 end
 
-complete -c ${PROGRAM} -f
-complete -c ${PROGRAM} -n __fish_use_subcommand -l help -s h -d 'show help'
-complete -c ${PROGRAM} -n __fish_use_subcommand -l version -s V -d 'show the version'
-${commands.map(({ name, summary }) => `complete -c ${PROGRAM} -n __fish_use_subcommand -a ${name} -d ${fishQuote(summary)}`).join('\n')}
-complete -c ${PROGRAM} -n __fish_use_subcommand -a help -d 'show help'
-complete -c ${PROGRAM} -n '__fish_seen_subcommand_from help' -a '${names}'
-${lines.join('\n')}
-`;
-}
-
-function fishValue(spec: OptionSpec): string {
-  if (spec.choices !== undefined) return `-x -a ${fishQuote(spec.choices.join(' '))}`;
-  if (isDirectory(spec)) return `-x -a '(__fish_complete_directories)'`;
-  if (spec.type === 'path') return '-r -F';
-  if (spec.type === 'backup') return `-x -a '(__rocksdb_backup_ids)'`;
-  return '-x';
-}
+complete -c rocksdb-backup -f -a '(__rocksdb_backup_offer)'
+`,
+};

@@ -1,7 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { BackupEngine } from '../backup/backup-engine.js';
-import type { Entry, Recording, Running } from '../manager/recorded.js';
-import type { Recorder } from '../manager/recorder.js';
+import type { Entry, Recorder, Recording, Running } from '../manager/recorder.js';
 import type { Progress } from '../native/backup-info.js';
 import type { Storage } from '../storage/storage.js';
 import { reasonOf, StoppedError, UsageError } from './errors.js';
@@ -11,7 +10,7 @@ import { reporterFor, type Told, told } from './output/progress.js';
 import { safeLines, unstyled } from './output/text.js';
 
 /** What a long operation gets. */
-export interface LongTask<P> {
+interface LongTask<P> {
   signal: AbortSignal;
   onProgress: (progress: P) => void;
 }
@@ -160,7 +159,7 @@ export class Context {
     { operation, ...details }: Entry,
     work: (running: Running) => Promise<T>,
   ): Promise<T> {
-    const { recorded } = require('../manager/recorded.js') as typeof import('../manager/recorded.js');
+    const { recorded } = require('../manager/recorder.js') as typeof import('../manager/recorder.js');
     return recorded(this.recording(storage), { operation, trigger: 'cli', ...details }, work);
   }
 }

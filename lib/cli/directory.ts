@@ -58,7 +58,7 @@ async function needDirectory(dir: string): Promise<void> {
     const missing = isLink ? 'is a link that leads nowhere' : 'does not exist';
     throw notFound(
       'DIRECTORY_NOT_FOUND',
-      `${dir} ${found === undefined ? missing : 'is not a directory'}. Check the path of the directory of backups.`,
+      `${dir} ${found === undefined ? missing : 'is not a directory'}. Check the path of the repository.`,
       { path: dir },
     );
   }

@@ -1,12 +1,10 @@
 import type { ColumnFamily, Database } from '../database/database.js';
+import { dirArgument, idArgument } from './command.js';
 import { notFound, UsageError } from './errors.js';
 import { textAsBytes } from './output/text.js';
 
 /** The arguments that `get` and `scan` have in common. */
-export const positionals = [
-  { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
-  { name: 'ID', type: 'backup', summary: "the number of a backup, or 'latest'" },
-] as const;
+export const positionals = [dirArgument, idArgument] as const;
 export const columnFamily = {
   type: 'text',
   placeholder: 'NAME',

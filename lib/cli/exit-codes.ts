@@ -5,8 +5,8 @@ export const exitCodes = {
   ok: { number: 0, meaning: 'done' },
   failed: { number: 1, meaning: 'it failed; the message says why' },
   usage: { number: 2, meaning: 'the command line or the configuration is wrong; nothing was done' },
-  notFound: { number: 3, meaning: 'there is no such database, directory of backups, backup, column family or key' },
-  locked: { number: 4, meaning: 'another process or operation uses the database, the directory or the backup' },
+  notFound: { number: 3, meaning: 'there is no such database, repository, backup, column family or key' },
+  locked: { number: 4, meaning: 'another process or operation uses the database, the repository or the backup' },
   corrupt: { number: 5, meaning: 'a backup or a database is damaged, or cannot be read' },
   stopped: { number: 6, meaning: 'it was stopped (Ctrl-C, SIGTERM, SIGHUP), or the answer to the question was no' },
   differs: { number: 7, meaning: 'diff found differences' },
@@ -42,7 +42,6 @@ const byErrorCode: Record<string, Exit> = {
   ABORT_ERR: 'stopped',
 };
 
-/** The exit for an error. */
 export function exitOf(error: unknown): Exit {
   const { name } = (error ?? {}) as { name?: unknown };
   const code = errorCode(error);

@@ -11,7 +11,7 @@ import type { Style } from './output/style.js';
 import { width, wrap } from './output/text.js';
 
 /** How an argument is written in the usage line. */
-export function usageOf({ name, optional, many, choices }: PositionalSpec): string {
+function usageOf({ name, optional, many, choices }: PositionalSpec): string {
   const word = `${choices?.join('|') ?? name}${many ? '...' : ''}`;
   return optional ? `[${word}]` : word;
 }
@@ -100,8 +100,8 @@ export function generalHelp(commands: readonly Command[], columns: number, style
     `${style.bold('Usage:')} rocksdb-backup COMMAND [arguments] [options]`,
     '',
     ...wrap(
-      'Backs up and restores RocksDB databases. DB is the directory of a database, DIR a directory of backups, ID the number ' +
-        "of a backup or 'latest'.",
+      'Backs up and restores RocksDB databases. DB is the directory of a database, DIR a repository (a directory of backups), ID the ' +
+        "number of a backup or 'latest'.",
       columns,
     ),
     '',

@@ -4,7 +4,7 @@ import { partsOf } from './output/text.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, ref, text, time } from './schema.js';
 
 /** Bytes in JSON: a string if they are UTF-8, otherwise base64. */
-export type JsonBytes = string | { base64: string };
+type JsonBytes = string | { base64: string };
 
 export function bytesAsJson(bytes: Uint8Array): JsonBytes {
   const buffer = asBuffer(bytes);
@@ -111,7 +111,7 @@ export const definitions: Record<string, JsonSchema> = {
       pid: count(),
       host: text(),
     },
-    'something that was done to the directory, or failed to be',
+    'something that was done to the repository, or failed to be',
   ),
   listedBackup: object({
     ...backupProperties,
@@ -121,7 +121,7 @@ export const definitions: Record<string, JsonSchema> = {
     },
     'damage?': array(
       object({
-        'file?': text('relative to the directory; missing where it is not known which it is'),
+        'file?': text('relative to the repository; missing where it is not known which it is'),
         since: time('when it was found'),
       }),
       'what was found damaged, here or in another backup that shares it, and was not read and found whole since',
@@ -131,5 +131,4 @@ export const definitions: Record<string, JsonSchema> = {
     'lastVerify?': ref('record'),
     'lastDrill?': ref('record'),
   }),
-  idList: array(count()),
 };

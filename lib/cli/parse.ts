@@ -6,14 +6,14 @@ import { UsageError } from './errors.js';
 import { parseTime } from './time.js';
 
 /** A parsed command line. Nothing in it has been checked against the file system. */
-export interface Parsed {
+interface Parsed {
   command: Command;
   args: Record<string, string | string[] | undefined>;
   options: Record<string, unknown>;
 }
 
 /** The parts of a command line that are read first, even if the rest of it is wrong. */
-export interface EarlyParts {
+interface EarlyParts {
   /** The first word that is not an option. */
   commandName: string | undefined;
   json: boolean;
@@ -250,7 +250,8 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
 function assign(command: Command, given: string[]): Parsed['args'] {
   const args: Parsed['args'] = {};
   const values = [...given];
-  const empty = values.findIndex((value, at) => value === '' && !command.positionals[at]?.mayBeEmpty);
+  const specAt = (at: number) => command.positionals[at] ?? command.positionals.filter(({ many }) => many).at(-1);
+  const empty = values.findIndex((value, at) => value === '' && !specAt(at)?.mayBeEmpty);
   if (empty >= 0) {
     throw new UsageError(`argument ${empty + 1} of ${command.name} is empty`, helpOf(command));
   }
@@ -270,7 +271,6 @@ function assign(command: Command, given: string[]): Parsed['args'] {
   return args;
 }
 
-/** Parses the id of a backup, or `latest`. */
 export function parseBackupId(text: string, name: string): number | 'latest' {
   if (text === 'latest') {
     return text;

@@ -1,5 +1,4 @@
-import { periodOf } from '../retention/periods.js';
-import type { RetentionPolicy } from '../retention/retention.js';
+import { isTimezone, type RetentionPolicy } from '../retention/retention.js';
 import type { OptionSpecs, OptionValues } from './command.js';
 import { UsageError } from './errors.js';
 
@@ -29,8 +28,9 @@ export const policyOptions = {
 
 /** The policy in these options. Undefined if none of them says what to keep. */
 export function policyOf(options: OptionValues<typeof policyOptions>): RetentionPolicy | undefined {
-  if (options.timezone !== undefined) {
-    checkTimezone(options.timezone);
+  const { timezone } = options;
+  if (timezone !== undefined && !isTimezone(timezone)) {
+    throw new UsageError(`--timezone must be the name of a time zone, such as Europe/Vienna, not '${timezone}'`);
   }
   const policy: RetentionPolicy = {
     last: options['keep-last'],
@@ -46,13 +46,5 @@ export function policyOf(options: OptionValues<typeof policyOptions>): Retention
   if (Object.values(policy).every((value) => value === undefined)) {
     return undefined;
   }
-  return { ...policy, timezone: options.timezone };
-}
-
-function checkTimezone(timezone: string): void {
-  try {
-    periodOf(new Date(0), 'daily', timezone);
-  } catch {
-    throw new UsageError(`--timezone must be the name of a time zone, such as Europe/Vienna, not '${timezone}'`);
-  }
+  return { ...policy, timezone };
 }

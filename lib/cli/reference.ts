@@ -6,7 +6,7 @@ import { exitsOf, optionText, optionTitle, usageLine } from './help.js';
 import { definitions } from './json.js';
 import { configSchema } from './watch-config.js';
 
-export const BEGIN = '<!-- What follows is made by `npm run docs:cli`. -->';
+const BEGIN = '<!-- What follows is made by `npm run docs:cli`. -->';
 
 const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 const code = (text: string) => `\`${text.replaceAll('|', '\\|')}\``;
@@ -46,7 +46,7 @@ function section(command: Command): string[] {
 }
 
 /** The generated part of docs/cli.md. */
-export function referenceText(commands: readonly Command[]): string {
+function referenceText(commands: readonly Command[]): string {
   return [
     BEGIN,
     '',

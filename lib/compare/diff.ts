@@ -1,8 +1,9 @@
 import { describe, invalidOption } from '../base/errors.js';
-import { BlockReader, type EntryBlock } from '../database/block-reader.js';
+import { BlockReader, isReversed } from '../database/block-reader.js';
 import type { Database } from '../database/database.js';
+import type { EntryBlock } from '../native/block.js';
 import type { Snapshot } from '../native/snapshot.js';
-import { isReversed, OrderCheck } from './key-order.js';
+import { OrderCheck } from './key-order.js';
 import { familiesOf, type ReadAllOptions, Reading, snapshotOf } from './read-all.js';
 
 /** A key that differs between two databases. Its Buffers are parts of blocks of about 256 KiB. They keep the whole block in memory. */

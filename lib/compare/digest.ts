@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { BlockReader, type BlockReaderOptions, type EntryBlock } from '../database/block-reader.js';
+import { BlockReader, type BlockReaderOptions, isReversed } from '../database/block-reader.js';
 import type { Database } from '../database/database.js';
+import type { EntryBlock } from '../native/block.js';
 import type { Snapshot } from '../native/snapshot.js';
-import { isReversed } from './key-order.js';
 import { familiesOf, type ReadAllOptions, Reading, snapshotOf } from './read-all.js';
 
 /** Number of keys and checksum of one column family. */
@@ -38,6 +38,12 @@ export interface Run {
   limit: number;
 }
 
+/** Options of {@link digestDatabase}. */
+export interface DigestOptions extends ReadAllOptions {
+  /** @internal */
+  sample?: Sample | undefined;
+}
+
 /**
  * Reads a whole database and computes counts and checksums of its contents. Two databases have the same contents if and only if their
  * digests are equal. It does not matter in which files the data is and in which order the comparators sort the keys. A database that is
@@ -47,10 +53,7 @@ export interface Run {
  * const digest = await digestDatabase(db);
  * console.log(digest.keys, digest.checksum);
  */
-export async function digestDatabase(
-  db: Database,
-  options: ReadAllOptions & { sample?: Sample | undefined } = {},
-): Promise<DatabaseDigest> {
+export async function digestDatabase(db: Database, options: DigestOptions = {}): Promise<DatabaseDigest> {
   const reading = new Reading(options);
   const snapshot = snapshotOf(db);
   try {

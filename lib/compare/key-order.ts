@@ -1,17 +1,5 @@
-import { RocksDBError } from '../base/errors.js';
-import type { EntryBlock } from '../database/block-reader.js';
-import type { KeySpace } from '../database/key-space.js';
-import type { Snapshot } from '../native/snapshot.js';
-
-/**
- * Whether a family must be read backwards to get its keys in the order of their bytes. That is so with the comparator 'reverseBytewise'.
- * The first and the last key show it. With at most one key, both directions give the order of bytes.
- */
-export async function isReversed(space: KeySpace, snapshot: Snapshot | undefined): Promise<boolean> {
-  const [first] = await space.keys({ limit: 1, snapshot, fillCache: false }).nextMany(1);
-  const [last] = await space.keys({ limit: 1, reverse: true, snapshot, fillCache: false }).nextMany(1);
-  return first !== undefined && last !== undefined && Buffer.compare(first, last) > 0;
-}
+import { RocksDBError, showKey } from '../base/errors.js';
+import type { EntryBlock } from '../native/block.js';
 
 /** Checks that keys come in the order of their bytes, each greater than the one before it, also from one block to the next. */
 export class OrderCheck {
@@ -62,14 +50,4 @@ function isBefore(a: Buffer, aFrom: number, aTo: number, b: Buffer, bFrom: numbe
     }
   }
   return aTo - aFrom < bTo - bFrom;
-}
-
-const SHOWN_BYTES = 80;
-
-/** Formats a key for a message: as text if it is ASCII text, otherwise in hexadecimal digits. */
-export function showKey(key: Buffer): string {
-  const shown = key.subarray(0, SHOWN_BYTES);
-  const more = key.length > SHOWN_BYTES ? `... (${key.length} bytes)` : '';
-  const text = shown.toString('latin1');
-  return /^[\x20-\x7e]+$/.test(text) ? `"${text}"${more}` : `0x${shown.toString('hex')}${more}`;
 }

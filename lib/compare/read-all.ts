@@ -1,5 +1,5 @@
-import type { EntryBlock } from '../database/block-reader.js';
 import type { Database } from '../database/database.js';
+import type { EntryBlock } from '../native/block.js';
 import type { Snapshot } from '../native/snapshot.js';
 
 /** How far the reading of a database has come. */

@@ -1,8 +1,8 @@
 import { describe, invalidOption } from '../base/errors.js';
+import { isReversed } from '../database/block-reader.js';
 import type { Database } from '../database/database.js';
 import type { KeySpace } from '../database/key-space.js';
 import type { Run, Sample } from './digest.js';
-import { isReversed } from './key-order.js';
 import { familiesOf } from './read-all.js';
 
 /** A run has about this many keys: one seek costs as much as reading a few dozen keys. */

@@ -1,4 +1,4 @@
-import { keepTogether } from '../native/block.js';
+import { type EntryBlock, readBlock } from '../native/block.js';
 import type { MaybePromise, NativeIterator } from '../native/native-database.js';
 import type { KeyRange } from '../native/options.js';
 import { isPromise, pacedAfterWork } from '../native/settle.js';
@@ -8,24 +8,12 @@ import { familyIdOf, handleOf, type KeySpace } from './key-space.js';
 /** Large enough that the transfer between threads costs little in comparison. Small enough that one block blocks nobody for long. */
 const BLOCK_BYTES = 256 << 10;
 
-const HEAD_BYTES = 8;
-
 /** Options of {@link BlockReader}. */
 export interface BlockReaderOptions extends KeyRange {
   reverse?: boolean | undefined;
   /** The maximum number of entries. @default all */
   limit?: number | undefined;
   snapshot?: Snapshot | undefined;
-}
-
-/**
- * Entries as they come from native code. `bytes` contains all keys and values, one after the other: key, value, key, value. The nth key
- * ends at `ends[2 * n]`, where its value begins. The value ends at `ends[2 * n + 1]`.
- */
-export interface EntryBlock {
-  readonly count: number;
-  readonly ends: Uint32Array;
-  readonly bytes: Buffer;
 }
 
 /**
@@ -52,7 +40,7 @@ export class BlockReader {
       const result = this.#ahead ?? this.#request();
       this.#ahead = undefined;
       const waited = isPromise(result);
-      const block = toBlock(await pacedAfterWork(result));
+      const block = readBlock(await pacedAfterWork(result), 2);
       this.#finished = block.finished;
       this.#left -= block.count;
       if (waited && !this.#finished && !this.#closed && this.#left > 0) {
@@ -81,9 +69,12 @@ export class BlockReader {
   }
 }
 
-function toBlock(memory: Buffer): EntryBlock & { finished: boolean } {
-  keepTogether(memory);
-  const [count = 0, finished = 0] = new Uint32Array(memory.buffer, memory.byteOffset, 2);
-  const ends = new Uint32Array(memory.buffer, memory.byteOffset + HEAD_BYTES, 2 * count);
-  return { count, ends, bytes: memory.subarray(HEAD_BYTES + 8 * count), finished: finished !== 0 };
+/**
+ * Whether a family must be read backwards to get its keys in the order of their bytes. That is so with the comparator 'reverseBytewise'.
+ * The first and the last key show it. With at most one key, both directions give the order of bytes.
+ */
+export async function isReversed(space: KeySpace, snapshot: Snapshot | undefined): Promise<boolean> {
+  const [first] = await space.keys({ limit: 1, snapshot, fillCache: false }).nextMany(1);
+  const [last] = await space.keys({ limit: 1, reverse: true, snapshot, fillCache: false }).nextMany(1);
+  return first !== undefined && last !== undefined && Buffer.compare(first, last) > 0;
 }

@@ -1,5 +1,5 @@
 import { describe, invalidOption } from '../base/errors.js';
-import { BorrowedEntry } from '../native/borrowed-entry.js';
+import { BorrowedEntry } from '../native/block.js';
 import { Cursor } from '../native/cursor.js';
 import type { Handle } from '../native/handle.js';
 import type { NativeDatabase } from '../native/native-database.js';

@@ -8,7 +8,7 @@ import { settleAfterWork } from '../native/settle.js';
 export const idFor: unique symbol = Symbol('idFor');
 
 /** The part of a {@link ColumnFamily} that a batch needs. */
-export interface BatchFamily {
+interface BatchFamily {
   /** @internal */
   [idFor](handle: Handle): number;
 }

@@ -11,7 +11,7 @@ const NAME = /^rocksdb-backup-drill-(\d+)-([0-9a-f]{16})$/;
 const MARKER = 'rocksdb-backup.drill.json';
 
 /** A directory of a drill. It belongs to this process until it is removed. */
-export interface DrillDirectory {
+interface DrillDirectory {
   readonly path: string;
   remove(): Promise<void>;
 }

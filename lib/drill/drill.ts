@@ -1,12 +1,10 @@
 import { dirname, join } from 'node:path';
 import { BackupEngine } from '../backup/backup-engine.js';
 import { checkOptions } from '../base/check-object.js';
-import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
+import { describe, errorCode, invalidOption, RocksDBError, showKey } from '../base/errors.js';
 import { formatSize } from '../base/units.js';
 import { type DatabaseChange, diffDatabases } from '../compare/diff.js';
-import { type DatabaseDigest, digestDatabase, type Sample } from '../compare/digest.js';
-import { showKey } from '../compare/key-order.js';
-import type { ReadAllOptions } from '../compare/read-all.js';
+import { type DatabaseDigest, type DigestOptions, digestDatabase, type Sample } from '../compare/digest.js';
 import { checkSample, planSample } from '../compare/sample.js';
 import { Database } from '../database/database.js';
 import { inDrillDirectory, removeAbandonedDrills } from './drill-directory.js';
@@ -220,7 +218,7 @@ function reading(
   phase: 'backup' | 'restored',
   sample: Sample | undefined,
   expected: number,
-): ReadAllOptions & { sample: Sample | undefined } {
+): DigestOptions {
   const total = (keys: number) => Math.max(keys, expected);
   return {
     signal,

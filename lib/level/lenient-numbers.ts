@@ -11,7 +11,7 @@ const LEAST = {
 };
 
 /** The names of these options. */
-export type LenientNumber = keyof typeof LEAST;
+type LenientNumber = keyof typeof LEAST;
 
 /** Whether an option is one of them. */
 export function isLenientNumber(name: string): name is LenientNumber {

@@ -8,7 +8,7 @@ const codes: Record<string, string> = {
 };
 
 /** Makes an error with a code of abstract-level. */
-export function levelError(message: string, code: string, cause?: unknown): Error {
+function levelError(message: string, code: string, cause?: unknown): Error {
   return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code });
 }
 

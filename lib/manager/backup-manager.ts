@@ -19,7 +19,7 @@ import type { ManagerStats } from './statistics.js';
 import { earliest } from './ticker.js';
 
 /** Parts of a manager that only tests replace. */
-export interface ReplacedParts {
+interface ReplacedParts {
   clock?: Clock | undefined;
   random?: (() => number) | undefined;
 }

@@ -21,7 +21,7 @@ import type { ManagerParts } from './manager-parts.js';
 import { count } from './manager-state.js';
 import type { Activity } from './manager-status.js';
 import { isSameBackup } from './operation-record.js';
-import { type Entry, recorded } from './recorded.js';
+import { type Entry, recorded } from './recorder.js';
 import { backoff, mayPass, toError } from './retries.js';
 import { verifyBackup } from './verify-backup.js';
 

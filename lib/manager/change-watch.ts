@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js';
 
 /** Options of {@link ChangeWatch}. */
-export interface ChangeWatchOptions {
+interface ChangeWatchOptions {
   clock: Clock;
   /** The shortest time from the end of one backup to the start of the next, in milliseconds. */
   minInterval: number;

@@ -137,7 +137,7 @@ function setSuspects(memory: ManagerMemory, backups: readonly BackupInfo[] | und
 }
 
 /** The known damage of the backups that still exist. */
-export interface DamageThere {
+interface DamageThere {
   /** The known damage, without that of backups that are gone. */
   damage: KnownDamage[];
   /** The backups that are damaged, and those that share a file with a damaged backup whose damaged file is not known. Oldest first. */

@@ -19,10 +19,7 @@ export interface DatabaseContent {
 }
 
 /** Finds out what a database contains, without reading its data. */
-export async function contentOf(
-  source: Database | DatabaseSource,
-  { tables }: { tables: boolean },
-): Promise<DatabaseContent> {
+async function contentOf(source: Database | DatabaseSource, { tables }: { tables: boolean }): Promise<DatabaseContent> {
   const content = await nativeDatabase(source).content(tables);
   return {
     state: digest(content.state),

@@ -5,7 +5,7 @@ import type { DirectoryState } from './directory-state.js';
 import { freedByEach, type Inventory } from './inventory.js';
 import { type BackupRef, isSameBackup } from './operation-record.js';
 import { isPinned, pin, unpin } from './pins.js';
-import { type Recording, recorded } from './recorded.js';
+import { type Recording, recorded } from './recorder.js';
 import { holdingState, updateState } from './state.js';
 
 /** Options of {@link deleteUnlessPinned}. */

@@ -8,7 +8,7 @@ import type { ManagerState } from './manager-state.js';
 import { isSameBackup } from './operation-record.js';
 
 /** The parts that {@link LastTimes} uses. */
-export interface LastTimesParts {
+interface LastTimesParts {
   settings: Pick<Settings, 'verify'>;
   steady: SteadyClock;
   state: ManagerState;

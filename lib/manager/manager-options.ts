@@ -241,34 +241,22 @@ function namedObject<T extends object>(value: T | undefined, name: string, known
 
 function engineOptions(value: BackupManagerOptions['engine']): BackupEngineOptions {
   const options: BackupEngineOptions = objectOf(value, 'engine');
-  for (const name of ['readOnly', 'destroyOldData'] as const) {
-    if (options[name] !== undefined) {
-      throw invalidOption(
-        TypeError,
-        `engine.${name}`,
-        'left out, because a manager writes and keeps backups',
-        describe(options[name]),
-      );
-    }
-  }
+  refuse('engine', options, ['readOnly', 'destroyOldData'], 'left out, because a manager writes and keeps backups');
   within('engine', () => checkEngineOptions(options));
   return options;
 }
 
 function createOptions(value: BackupManagerOptions['create']): CreateBackupOptions {
   const options: CreateBackupOptions = objectOf(value, 'create');
-  for (const name of ['signal', 'onProgress', 'metadata', 'full'] as const) {
-    if (options[name] !== undefined) {
-      throw invalidOption(
-        TypeError,
-        `create.${name}`,
-        'left out, because the manager sets it',
-        describe(options[name]),
-      );
-    }
-  }
+  refuse('create', options, ['signal', 'onProgress', 'metadata', 'full'], 'left out, because the manager sets it');
   within('create', () => checkCreateOptions(options));
   return options;
+}
+
+function refuse<T extends object>(outer: string, options: T, names: (keyof T & string)[], expected: string): void {
+  for (const name of names.filter((each) => options[each] !== undefined)) {
+    throw invalidOption(TypeError, `${outer}.${name}`, expected, describe(options[name]));
+  }
 }
 
 /** Adds the name of the outer option to errors about a part of it. */

@@ -12,7 +12,7 @@ import { Recorder } from './recorder.js';
 import { RunningWork } from './running-work.js';
 
 /** What is given to a manager: the user's settings, and what tests may replace. */
-export interface ManagerBasis {
+interface ManagerBasis {
   readonly settings: Settings;
   readonly clock: Clock;
   /** Returns a number in [0, 1). */

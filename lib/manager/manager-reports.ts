@@ -14,7 +14,7 @@ import { count, type ManagerState } from './manager-state.js';
 import type { ManagerStatus } from './manager-status.js';
 
 /** The parts that {@link ManagerReports} uses. */
-export interface ReportsParts {
+interface ReportsParts {
   clock: Clock;
   state: ManagerState;
   lastTimes: LastTimes;

@@ -3,7 +3,7 @@ import type { ScheduleEntry } from './schedule.js';
 import { createTicker, earliest, type Ticker } from './ticker.js';
 
 /** What a manager does on schedules. */
-export type Scheduled = 'backup' | 'drill' | 'snapshot';
+type Scheduled = 'backup' | 'drill' | 'snapshot';
 
 /** The schedules of a manager. Remembers across restarts when each of their entries fired. */
 export class ManagerSchedules {

@@ -33,7 +33,7 @@ export interface ManagerMemory {
 }
 
 /** Called when the state of a repository could not be read or written. */
-export type OnStateProblem = (failed: 'read' | 'write', cause: unknown) => void;
+type OnStateProblem = (failed: 'read' | 'write', cause: unknown) => void;
 
 /**
  * Reads and writes a manager's part of the state. A failure does not stop any backup: it is reported, and the manager goes on with what it

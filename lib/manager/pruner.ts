@@ -12,12 +12,11 @@ import { deleteInPasses, deleteUnlessPinned, recordedPass } from './guarded-dele
 import { type Inventory, readInventory, retentionBackups } from './inventory.js';
 import { takeTurn } from './manager-engines.js';
 import type { ManagerState } from './manager-state.js';
-import { type Entry, recorded } from './recorded.js';
-import type { Recorder } from './recorder.js';
+import { type Entry, type Recorder, recorded } from './recorder.js';
 import { whyUnreadableForbid } from './unreadable-backups.js';
 
 /** The parts that a pruner uses. */
-export interface PrunerParts {
+interface PrunerParts {
   clock: Clock;
   steady: SteadyClock;
   state: ManagerState;

@@ -5,7 +5,7 @@ import { notingDamage } from './damage.js';
 import { databaseBehind } from './database-access.js';
 import type { ExistingBackups } from './existing-backups.js';
 import type { ManagerParts } from './manager-parts.js';
-import { recorded } from './recorded.js';
+import { recorded } from './recorder.js';
 import { toError } from './retries.js';
 import { succeeded } from './running-work.js';
 

@@ -1,3 +1,4 @@
+import { percentile } from '../base/units.js';
 import type { Inventory } from './inventory.js';
 import type { OperationRecord } from './operation-record.js';
 
@@ -82,10 +83,4 @@ const isCreated = ({ operation, ok }: OperationRecord) => operation === 'create'
 
 function dateOf(time: number | undefined): Date | undefined {
   return time === undefined ? undefined : new Date(time);
-}
-
-/** The smallest of the values such that at least this share of the values is not greater. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }

@@ -2,10 +2,10 @@ import type { BackupEngine } from '../backup/backup-engine.js';
 import type { BackupInfo } from '../native/backup-info.js';
 import { notingDamage } from './damage.js';
 import type { ManagerParts } from './manager-parts.js';
-import { recorded } from './recorded.js';
+import { recorded } from './recorder.js';
 
 /** How and why a backup is verified. */
-export interface Verification {
+interface Verification {
   how: 'size' | 'checksum';
   trigger: string;
   /** Stops it. */

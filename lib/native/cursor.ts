@@ -1,6 +1,5 @@
 import { RocksDBError } from '../base/errors.js';
-import { Block, type EntryParts } from './block.js';
-import type { BorrowedEntry } from './borrowed-entry.js';
+import { Block, type BorrowedEntry, type EntryParts } from './block.js';
 import type { MaybePromise, NativeIterator } from './native-database.js';
 import type { Key } from './options.js';
 import { isPromise, pacedAfterWork } from './settle.js';

@@ -16,7 +16,7 @@ export interface NativeOperation {
   stop(): boolean;
 }
 
-export interface NativeBackupPlan {
+interface NativeBackupPlan {
   files: PlannedFile[];
   bytesFree?: number;
   databaseId?: string;
@@ -30,7 +30,7 @@ export interface NativeRateLimiter {
 }
 
 /** A turn in the repository's queue of writes. Writes that were called later wait until the turn is released or garbage-collected. */
-export interface NativeWriteTurn {
+interface NativeWriteTurn {
   release(): void;
 }
 

@@ -58,7 +58,7 @@ export interface NativeDatabase {
   close(): Promise<void>;
 }
 
-export type DatabaseListener = (kind: 'error' | 'recovered', during: string, error: RocksDBError | undefined) => void;
+type DatabaseListener = (kind: 'error' | 'recovered', during: string, error: RocksDBError | undefined) => void;
 
 export interface NativeWriteBatch {
   readonly count: number;

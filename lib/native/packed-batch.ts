@@ -28,7 +28,6 @@ export class PackedBatch {
     }
   }
 
-  /** The native batch, with all writes in it. */
   get native(): NativeWriteBatch {
     const { count, words, bytes, used } = this.#packed;
     if (count > 0) {

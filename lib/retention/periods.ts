@@ -31,6 +31,16 @@ export function periodOf(time: Date, period: Period, timezone: string): string {
   }
 }
 
+/** Whether this is the name of a time zone. */
+export function isTimezone(name: string): boolean {
+  try {
+    periodOf(new Date(0), 'daily', name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A Date whose UTC fields are what clocks and calendars in the time zone show. */
 function localTime(time: Date, timezone: string): Date {
   if (timezone === 'UTC') {

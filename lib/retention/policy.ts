@@ -1,7 +1,7 @@
 import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
 import { formatDuration, parseDuration, parseSize } from '../base/units.js';
-import { PERIODS, type Period, periodOf } from './periods.js';
+import { isTimezone, PERIODS, type Period } from './periods.js';
 
 /**
  * Which backups to keep. If a repository has backups of several databases, the policy applies to each database separately: every number in
@@ -80,6 +80,10 @@ export function readPolicy(policy: RetentionPolicy): Rules {
   if (maxBytes === 0) {
     throw invalidOption(RangeError, 'maxBytes', "greater than 0, such as '50GB'", describe(policy.maxBytes));
   }
+  const timezone = policy.timezone ?? 'UTC';
+  if (!isTimezone(timezone)) {
+    throw invalidOption(RangeError, 'timezone', "the name of a time zone, such as 'Europe/Vienna'", describe(timezone));
+  }
   return {
     last: policy.last ?? 0,
     periods: PERIODS.map((period) => ({ period, count: policy[period] ?? 0 })).filter(({ count }) => count > 0),
@@ -88,7 +92,7 @@ export function readPolicy(policy: RetentionPolicy): Rules {
     keepsByRule,
     maxBackups: policy.maxBackups ?? Number.POSITIVE_INFINITY,
     maxBytes,
-    timezone: checkTimezone(policy.timezone ?? 'UTC'),
+    timezone,
   };
 }
 
@@ -98,14 +102,5 @@ function checkCount(value: unknown, name: string, least: number): void {
   }
   if (value !== Number.POSITIVE_INFINITY && (!Number.isSafeInteger(value) || value < least)) {
     throw invalidOption(RangeError, name, `a whole number, at least ${least}`, describe(value));
-  }
-}
-
-function checkTimezone(timezone: string): string {
-  try {
-    periodOf(new Date(0), 'daily', timezone);
-    return timezone;
-  } catch {
-    throw invalidOption(RangeError, 'timezone', "the name of a time zone, such as 'Europe/Vienna'", describe(timezone));
   }
 }

@@ -5,6 +5,7 @@ import { type Period, periodOf } from './periods.js';
 import { type RetentionPolicy, type Rules, readPolicy } from './policy.js';
 import { Usage } from './usage.js';
 
+export { isTimezone } from './periods.js';
 export { checkRetentionPolicy, type RetentionPolicy } from './policy.js';
 
 /** The information about a backup that {@link planRetention} needs. The entries of {@link readInventory} contain it. */

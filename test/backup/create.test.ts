@@ -317,7 +317,7 @@ t.test('a backup of a database that misses a table file fails, names it, and lea
 });
 
 t.test(
-  'a directory of backups that disappears, or is replaced, below an open engine is a typed error or begun anew',
+  'a repository that disappears, or is replaced, below an open engine is a typed error or begun anew',
   async (t) => {
     const dir = tempDir(t);
     const db = await openDatabase(t, dir('db'));

@@ -134,7 +134,7 @@ t.test('shared files that may not be listed cost the backups that have some', { 
   t.match((await list(t, backups)).json, { backups: { length: 1 }, corrupt: { length: 3 } });
 });
 
-t.test('a directory of backups, or its metas, that may not be read are not missing', { skip }, async (t) => {
+t.test('a repository, or its metas, that may not be read are not missing', { skip }, async (t) => {
   for (const what of ['', 'meta', 'private']) {
     const { backups, dir, db, deny } = own(t);
     deny(backups, what);
@@ -160,7 +160,7 @@ t.test('a directory of backups, or its metas, that may not be read are not missi
       }
       t.ok(ran.code === 1 || (ran.code === 5 && what === 'private'), `${name} ends with ${ran.code}: ${ran.stderr}`);
       t.match(ran.stderr + ran.stdout, why, name);
-      t.notMatch(ran.stderr, /not a backup directory|no folder meta|does not exist|missing/, name);
+      t.notMatch(ran.stderr, /not a repository|no folder meta|does not exist|missing/, name);
     }
   }
 });

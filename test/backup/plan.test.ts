@@ -52,7 +52,7 @@ t.test('wrong arguments are refused', async (t) => {
   await t.rejects(planBackup(db, dir('backups'), { ful: true } as object), { code: 'INVALID_OPTION' });
 });
 
-t.test('create --dry-run writes nothing, also where there is no directory of backups yet', async (t) => {
+t.test('create --dry-run writes nothing, also where there is no repository yet', async (t) => {
   const { dir, db, engine } = await scene(t);
   await db.put('in', 'the log');
   await db.close();

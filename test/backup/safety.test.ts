@@ -88,7 +88,7 @@ t.test('a backup that is verified, restored or open is not deleted', async (t) =
   await writer.deleteBackup(1);
 });
 
-t.test('a backup directory among the files of the database is refused, and one below it is fine', async (t) => {
+t.test('a repository among the files of the database is refused, and one below it is fine', async (t) => {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'), { walDir: dir('wal') });
   await fill(db, 'a');
@@ -116,12 +116,12 @@ t.test('a backup directory among the files of the database is refused, and one b
   await engine.verifyBackup(1, { checksum: true });
 });
 
-t.test('a database inside a directory of backups is no source for it', async (t) => {
+t.test('a database inside a repository is no source for it', async (t) => {
   const dir = tempDir(t);
   const engine = await openEngine(t, dir('backups'));
   for (const place of ['private/1', 'shared', 'meta/x', 'shared_checksum/db']) {
     const db = await Database.open(dir('backups', place));
-    await t.rejects(engine.createBackup(db), { code: 'INVALID_OPTION', message: /inside the backup directory/ }, place);
+    await t.rejects(engine.createBackup(db), { code: 'INVALID_OPTION', message: /inside the repository/ }, place);
     await db.close();
     await Database.destroy(dir('backups', place));
   }

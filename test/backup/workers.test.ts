@@ -182,7 +182,7 @@ t.test('four Workers back up one database through one engine, each in its turn',
   );
 });
 
-t.test('opening a directory of backups in many Workers at once, while one writes, disturbs nobody', async (t) => {
+t.test('opening a repository in many Workers at once, while one writes, disturbs nobody', async (t) => {
   const path = tempDir(t);
   const db = await openDatabase(t, path('db'));
   const engine = await openEngine(t, path('backups'));

@@ -1,7 +1,15 @@
 // Durations, sizes and rates as people write them. They are understood, or refused with an example of how to write them.
 
 import t, { type Test } from 'tap';
-import { formatDuration, formatRate, formatSize, parseDuration, parseRate, parseSize } from '../../lib/base/units.js';
+import {
+  formatDuration,
+  formatRate,
+  formatSize,
+  parseDuration,
+  parseRate,
+  parseSize,
+  percentile,
+} from '../../lib/base/units.js';
 import { failureOf } from '../fixtures/databases.js';
 import { Random } from '../fixtures/random.js';
 
@@ -166,4 +174,16 @@ t.test('what is shown can be read, and is near what it was', async (t) => {
     if (parseRate(formatRate(bytes), 'rate') !== sizeAgain)
       t.fail(`${bytes} bytes/s are shown as ${formatRate(bytes)}`);
   }
+});
+
+t.test('percentiles are values that were there', async (t) => {
+  t.equal(percentile([5], 0.5), 5);
+  t.equal(percentile([4, 1, 3, 2], 0.5), 2);
+  t.equal(
+    percentile(
+      Array.from({ length: 100 }, (_, n) => n + 1),
+      0.95,
+    ),
+    95,
+  );
 });

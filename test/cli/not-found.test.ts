@@ -62,7 +62,7 @@ t.test('what is not there is not found, and nothing is made in its place', async
   await refused(t, ['get', backups, 'latest', 'nothing'], 3, /backup 3 .* has no key 'nothing'/);
   await refused(t, ['scan', backups, '1', '--column-family', 'x'], 3, /no column family 'x'; it has default/);
   await refused(t, ['create', backups, db], 3, /no database in .*: it holds backups\. Did you swap/);
-  await refused(t, ['list', db], 3, / is not a backup directory: it holds a database\. Did you swap/);
+  await refused(t, ['list', db], 3, / is not a repository: it holds a database\. Did you swap/);
   await refused(t, ['create', '-dash/db', dir('made')], 2, /no option '-dash\/db'/);
   for (const name of ['nowhere', 'made', 'target']) t.notOk(existsSync(dir(name)), `${name} was not made`);
   t.same(snapshotOf(dir('empty')), before);

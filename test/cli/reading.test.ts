@@ -167,6 +167,6 @@ t.test('drill restores, reads and compares, and leaves nothing', async (t) => {
   t.match(json, { backups: 2, operations: [{ operation: 'drill', ok: 3, failed: 0, last: { ok: true } }] });
   t.match(
     (await cli(t, ['stats', backups])).stdout,
-    /^Directory .*\nBackups +2 \(\d full, \d incremental\)\nDatabase +\S+\nNewest .* ago\n/,
+    /^Repository .*\nBackups +2 \(\d full, \d incremental\)\nDatabase +\S+\nNewest .* ago\n/,
   );
 });

@@ -1,15 +1,16 @@
 // Whether two databases have the same contents, and where they differ. Compared with a model, for all kinds of families and positions.
 
 import t, { type Test } from 'tap';
+import { showKey } from '../../lib/base/errors.js';
+import { OrderCheck } from '../../lib/compare/key-order.js';
 import {
+  type Database,
   type DatabaseChange,
   type DiffOptions,
   diffDatabases,
   digestDatabase,
   type ReadProgress,
-} from '../../lib/compare/compare.js';
-import { OrderCheck, showKey } from '../../lib/compare/key-order.js';
-import type { Database } from '../../lib/index.js';
+} from '../../lib/index.js';
 import { fill, openEngine } from '../fixtures/backups.js';
 import { collect, openDb } from '../fixtures/databases.js';
 import { tempDir } from '../fixtures/files.js';

@@ -66,7 +66,7 @@ t.test('a backup that can be restored passes, and nothing is left', async (t) =>
     await backup.close();
   }
   t.same((await drillBackup(engine, 2)).digest, await digestDatabase(db), 'the database has the same still');
-  t.same(readdirSync(dir()), names, 'beside the backup directory, by default');
+  t.same(readdirSync(dir()), names, 'beside the repository, by default');
   t.same(snapshotOf(dir('backups')), before, 'the backups are as they were');
   await engine.deleteBackup(2);
 });

@@ -11,7 +11,6 @@ import { takeTurn } from '../../lib/manager/manager-engines.js';
 import type { BackupResult } from '../../lib/manager/manager-events.js';
 import { ManagerState, memoryOf } from '../../lib/manager/manager-state.js';
 import { backoff, mayPass, toError } from '../../lib/manager/retries.js';
-import { percentile } from '../../lib/manager/statistics.js';
 import { openStorage } from '../../lib/storage/storage.js';
 import { FakeClock, settleAll } from '../fixtures/fake-clock.js';
 import { tempDir } from '../fixtures/files.js';
@@ -270,18 +269,6 @@ t.test('what may pass is tried again, what cannot is not', async (t) => {
   for (const odd of [undefined, null, 'text', 5, {}]) t.notOk(mayPass(odd));
   t.match(toError('text'), { message: 'text' });
   t.match(toError(undefined), { message: 'undefined' });
-});
-
-t.test('percentiles are values that were there', async (t) => {
-  t.equal(percentile([5], 0.5), 5);
-  t.equal(percentile([4, 1, 3, 2], 0.5), 2);
-  t.equal(
-    percentile(
-      Array.from({ length: 100 }, (_, n) => n + 1),
-      0.95,
-    ),
-    95,
-  );
 });
 
 t.test('whatever stands in the state, what is remembered has the right form', async (t) => {

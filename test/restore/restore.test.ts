@@ -211,7 +211,7 @@ t.test('a target that is a symbolic link stays one, and what it points to is res
   t.same(snapshotOf(dir()), before, 'a link that leads nowhere is refused');
 });
 
-t.test('the backup directory and its parts are no targets', async (t) => {
+t.test('the repository and its parts are no targets', async (t) => {
   const { dir, engine } = await scene(t);
   const before = snapshotOf(dir('backups'));
   for (const part of ['', 'meta', 'private', 'private/1', 'private/2', 'shared', 'shared_checksum']) {

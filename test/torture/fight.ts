@@ -178,7 +178,7 @@ async function account(torture: Torture, name: string, done: Told[], engine: Bac
 
 export const fight: Experiment = {
   name: 'fight',
-  about: 'two processes fight for one backup directory: only documented refusals, and what was made is there',
+  about: 'two processes fight for one repository: only documented refusals, and what was made is there',
   async run(torture) {
     const seconds = torture.rounds(14, 60);
     await fightOver(torture, 'deleting', false, seconds * 500);

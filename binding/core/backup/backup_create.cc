@@ -4,14 +4,13 @@
 #include <chrono>
 #include <limits>
 #include <map>
-#include <mutex>
 #include <stdexcept>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 
 #include "core/backup/backup_plan.h"
 #include "core/backup/backup_record.h"
+#include "core/backup/copy_plan.h"
 #include "core/backup/database_identity.h"
 #include "core/backup/directory_look.h"
 #include "core/backup/live_files_db.h"
@@ -28,92 +27,6 @@ Error CheckPlace(const Storage& storage, const BackupSource& source) {
   Error error = storage.CheckSource(source.path);
   return error.ok() ? storage.CheckSource(source.wal_dir) : error;
 }
-
-// What the BackupEngine will copy, apart from what earlier backups already have. The plan is announced before the first
-// byte is copied, and corrected if the BackupEngine decides otherwise.
-class CopyPlan : public FileObserver {
- public:
-  // `picture` may be null.
-  CopyPlan(const EngineSettings& settings, std::shared_ptr<const DirectoryPicture> picture,
-           std::shared_ptr<Operation> operation)
-      : settings_(settings), picture_(std::move(picture)), operation_(std::move(operation)) {}
-
-  void Announce(const LiveFilesDb::Files& files) {
-    const std::vector<PlannedFile> planned =
-        PlanFiles(files, settings_.engine.backup_log_files, SharedFilesIn(settings_, picture_.get()));
-    uint64_t bytes = 0;
-    uint32_t count = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      for (const auto& file : planned) {
-        planned_[file.name] = {file.size, file.copied};
-        if (file.copied) {
-          bytes += file.size;
-          ++count;
-        }
-      }
-    }
-    operation_->Begin(Phase::kCopy, bytes, count);
-  }
-
-  // How many bytes the BackupEngine will write.
-  uint64_t new_bytes() {
-    uint64_t bytes = 0;
-    const std::lock_guard lock(mutex_);
-    for (const auto& [name, file] : planned_) {
-      bytes += file.copied ? file.size : 0;
-    }
-    return bytes;
-  }
-
-  // Whether this backup takes over a file of an earlier backup.
-  bool TakesOver() {
-    const std::lock_guard lock(mutex_);
-    return std::any_of(planned_.begin(), planned_.end(), [](const auto& named) { return !named.second.copied; });
-  }
-
-  void OnExclude(const std::string& path) {
-    Correct(path, false);
-    const std::lock_guard lock(mutex_);
-    planned_.erase(PlannedName(path));
-  }
-  void OnFound(const std::string& path) override { Correct(path, false); }
-  void OnCreate(const std::string& path) override { Correct(path, true); }
-
- private:
-  struct Planned {
-    uint64_t size;
-    bool copied;
-  };
-
-  void Correct(const std::string& path, bool copied) {
-    const std::string name = PlannedName(path);
-    const std::lock_guard lock(mutex_);
-    const auto found = planned_.find(name);
-    if (found == planned_.end() || found->second.copied == copied) {
-      return;
-    }
-    found->second.copied = copied;
-    const auto size = static_cast<int64_t>(found->second.size);
-    operation_->AdjustTotals(copied ? size : -size, copied ? 1 : -1);
-  }
-
-  // Makes 000007.sst of `…/shared_checksum/.000007_s3AB_1040.sst.tmp`.
-  static std::string PlannedName(const std::string& path) {
-    const std::string clean = CleanPath(path);
-    std::string name = NameOf(clean);
-    if (name.size() > 5 && name.front() == '.' && name.substr(name.size() - 4) == ".tmp") {
-      name = name.substr(1, name.size() - 5);
-    }
-    return DatabaseFileName(NameOf(ParentOf(clean)) + "/" + name);
-  }
-
-  const EngineSettings& settings_;
-  const std::shared_ptr<const DirectoryPicture> picture_;
-  const std::shared_ptr<Operation> operation_;
-  std::mutex mutex_;
-  std::unordered_map<std::string, Planned> planned_;
-};
 
 // If the free space cannot be found out, the backup goes on.
 Error CheckSpace(const EngineSettings& settings, uint64_t needed) {

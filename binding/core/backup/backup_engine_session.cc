@@ -20,7 +20,7 @@ using rocksdb::BackupInfo;
 using Count = ObservedFileSystem::Count;
 
 Error OpenError(const std::string& directory, const rocksdb::Status& status) {
-  return Error::From(status, "cannot open the backup directory " + directory).With("path", directory);
+  return Error::From(status, "cannot open the repository " + directory).With("path", directory);
 }
 
 // The ids of the existing backups, read from the names of their meta files as the BackupEngine reads them.

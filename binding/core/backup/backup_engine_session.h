@@ -153,8 +153,8 @@ Error Guarded(const std::string& directory, Call call) {
   } catch (const std::bad_alloc&) {
     throw;  // says nothing about the repository
   } catch (const std::exception& exception) {
-    return Error("BACKUP_CORRUPT", "the backup directory " + directory +
-                                       " has contents that no BackupEngine writes: " + exception.what() + ".")
+    return Error("BACKUP_CORRUPT",
+                 "the repository " + directory + " has contents that no BackupEngine writes: " + exception.what() + ".")
         .With("path", directory)
         .With("why", "damaged")
         .Advise("listUnreadable");

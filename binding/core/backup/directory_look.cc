@@ -1,9 +1,6 @@
 #include "core/backup/directory_look.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -23,6 +20,7 @@
 #include "core/backup/backup_record.h"
 #include "core/backup/database_identity.h"
 #include "core/backup/meta_file.h"
+#include "core/backup/plain_files.h"
 #include "core/base/checksum.h"
 #include "core/base/descriptor.h"
 #include "core/base/paths.h"
@@ -39,103 +37,6 @@ constexpr size_t kMostMetadataKept = size_t{16} << 10;
 constexpr size_t kMostThreads = 8;
 constexpr size_t kTasksPerThread = 32;
 constexpr size_t kSpareNames = 10'000;
-// How coarse the clock of a file system may be: two seconds on FAT. On a network it is the server's own clock.
-constexpr std::time_t kClockSeconds = 3;
-
-// Tells whether a file is still what it was.
-struct Stamp {
-  dev_t device = 0;
-  ino_t inode = 0;
-  uint64_t size = 0;
-  timespec modified = {};
-  timespec changed = {};
-
-  bool operator==(const Stamp& other) const {
-    const auto same = [](const timespec& a, const timespec& b) {
-      return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-    };
-    return device == other.device && inode == other.inode && size == other.size && same(modified, other.modified) &&
-           same(changed, other.changed);
-  }
-  // Whether the last change is long enough ago that a change from now on would get another time.
-  bool IsSettled(std::time_t now) const { return std::max(modified.tv_sec, changed.tv_sec) + kClockSeconds < now; }
-};
-
-Stamp StampOf(const struct stat& found) {
-#ifdef __APPLE__
-  return {found.st_dev, found.st_ino, static_cast<uint64_t>(found.st_size), found.st_mtimespec, found.st_ctimespec};
-#else
-  return {found.st_dev, found.st_ino, static_cast<uint64_t>(found.st_size), found.st_mtim, found.st_ctim};
-#endif
-}
-
-// Links are not followed. What they lead to is left to a BackupEngine, under core/storage/local_fs.h.
-Descriptor OpenDirectory(int parent, const char* name, int follow = O_NOFOLLOW) {
-  return Descriptor(openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow));
-}
-
-// Calls `found(name)` for each entry. False if the directory could not be read to its end.
-template <class Found>
-bool ForEachName(Descriptor directory, Found found) {
-  DIR* const opened = fdopendir(directory.get());
-  if (opened == nullptr) {
-    return false;
-  }
-  (void)directory.Release();
-  const std::unique_ptr<DIR, int (*)(DIR*)> closing(opened, &closedir);
-  for (;;) {
-    errno = 0;
-    const dirent* const entry = readdir(opened);
-    if (entry == nullptr) {
-      return errno == 0;
-    }
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != ".." && !found(dirfd(opened), entry->d_name)) {
-      return false;
-    }
-  }
-}
-
-// Calls `found(stamp)` if this is a plain file. Anything else is left out, so a backup that names it counts as unusual.
-template <class Found>
-bool IfPlainFile(int directory, const char* file, Found found) {
-  struct stat status = {};
-  if (fstatat(directory, file, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    return errno == ENOENT;  // it existed a moment ago; code that needs it will find it missing
-  }
-  if (S_ISREG(status.st_mode)) {
-    found(StampOf(status));
-  }
-  return true;
-}
-
-// Calls `found(name, stamp)` for each plain file.
-template <class Found>
-bool ForEachFile(int parent, const char* name, Found found) {
-  Descriptor directory = OpenDirectory(parent, name);
-  if (!directory.ok()) {
-    return errno == ENOENT;
-  }
-  return ForEachName(std::move(directory), [&](int fd, const char* file) {
-    return IfPlainFile(fd, file, [&](const Stamp& stamp) { found(file, stamp); });
-  });
-}
-
-bool ReadWhole(int parent, const std::string& name, size_t max_bytes, std::string* text, Stamp* stamp) {
-  const Descriptor file(openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  struct stat before = {};
-  if (!file.ok() || fstat(file.get(), &before) != 0 || !S_ISREG(before.st_mode) ||
-      static_cast<uint64_t>(before.st_size) > max_bytes) {
-    return false;
-  }
-  text->resize(static_cast<size_t>(before.st_size));
-  if (ReadFully(file, text->data(), text->size()) != before.st_size) {
-    return false;
-  }
-  struct stat after = {};
-  *stamp = StampOf(before);
-  return fstat(file.get(), &after) == 0 && StampOf(after) == *stamp;
-}
 
 // Calls `task(i)` for each i below `count` until one call returns false. Uses several threads if that is worth it.
 bool ForEach(size_t count, const std::function<bool(size_t)>& task) {

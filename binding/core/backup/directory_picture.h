@@ -120,7 +120,6 @@ class DirectoryPicture {
 
   DirectoryPicture() = default;
   const Backup* Find(uint32_t id) const;
-  const File* FindFile(const std::string& name) const;
   bool Compose(const Names& names);
   bool Take(const Backup& backup, const Names& names, std::vector<uint32_t>* taken_by);
 

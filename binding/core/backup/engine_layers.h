@@ -7,10 +7,10 @@
 #include "core/backup/condensed_fs.h"
 #include "core/backup/directory_picture.h"
 #include "core/backup/meta_catalog.h"
+#include "core/backup/observed_fs.h"
+#include "core/backup/protected_fs.h"
 #include "core/backup/tolerant_fs.h"
 #include "core/base/operation.h"
-#include "core/storage/observed_fs.h"
-#include "core/storage/protected_fs.h"
 
 namespace rocksdb_backup {
 
@@ -41,9 +41,9 @@ struct SessionRequest {
 //
 //   files               those of the storage; while a writer works, under its lock (core/storage/locked_fs.h)
 //   TolerantFileSystem  a problem with one backup is none of the others
-//   ParallelDeletes     kCreate, kDelete: the clean-up after a failure is fast
+//   WithParallelDeletes kCreate, kDelete: the clean-up after a failure is fast
 //   ProtectedFileSystem kCreate, kDelete: the clean-up deletes nothing of an unreadable backup; the point of no return
-//   CondensedFileSystem with a picture: shows only the needed meta files
+//   Condensed           with a picture: shows only the needed meta files
 //   MetaCatalog         without a picture: notes what the meta files say
 //   ObservedFileSystem  counts the operation's bytes, and can end the operation
 struct EngineLayers {

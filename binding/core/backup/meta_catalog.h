@@ -52,8 +52,7 @@ class MetaCatalog : public rocksdb::FileSystemWrapper {
 
   static bool IsShared(const std::string& name) { return name.compare(0, 8, "private/") != 0; }
 
-  static const char* kClassName() { return "MetaCatalog"; }
-  const char* Name() const override { return kClassName(); }
+  const char* Name() const override { return "MetaCatalog"; }
   rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
                                       std::unique_ptr<rocksdb::FSSequentialFile>* file,
                                       rocksdb::IODebugContext* debug) override;

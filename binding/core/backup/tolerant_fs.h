@@ -40,8 +40,7 @@ class TolerantFileSystem : public rocksdb::FileSystemWrapper {
   // damaged.
   void SetUnreadable(std::map<uint32_t, std::string> metas);
 
-  static const char* kClassName() { return "TolerantFileSystem"; }
-  const char* Name() const override { return kClassName(); }
+  const char* Name() const override { return "TolerantFileSystem"; }
 
   rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
                                       std::unique_ptr<rocksdb::FSSequentialFile>* file,

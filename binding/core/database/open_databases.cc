@@ -6,7 +6,6 @@
 #include <system_error>
 #include <utility>
 
-#include "core/base/paths.h"
 #ifdef _WIN32
 #include "rocksdb/env.h"
 #else
@@ -80,17 +79,6 @@ Error DatabaseClaim::Take(const std::string& path, Kind kind, DatabaseClaim* cla
   record.entries[++record.last_id] = {path, kind};
   *claim = DatabaseClaim(record.last_id);
   return Error();
-}
-
-bool IsDatabaseOpenHere(const std::string& path) {
-  const std::string real_path = RealPath(path);
-  const std::lock_guard lock(TheRecord().mutex);
-  for (const auto& [id, entry] : TheRecord().entries) {
-    if (SameDirectory(entry.path, real_path)) {
-      return true;
-    }
-  }
-  return false;
 }
 
 Error CheckNotLockedElsewhere(const std::string& path) {

@@ -35,9 +35,6 @@ class DatabaseClaim {
   int id_ = 0;
 };
 
-// Whether a database in this directory is open in this process, in any mode.
-bool IsDatabaseOpenHere(const std::string& path);
-
 // DATABASE_IN_USE if another process holds the database's LOCK. Only looks; takes no lock. Must be called only while
 // this process has no database of the directory open to write, because looking at the file drops this process's locks
 // on it.

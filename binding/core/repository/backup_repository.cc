@@ -91,7 +91,7 @@ Error BackupRepository::OpenSession(const EngineSettings& settings,
     const bool is_database =
         settings.files()->FileExists(settings.root() + "/CURRENT", rocksdb::IOOptions(), nullptr).ok();
     return Error("DIRECTORY_NOT_FOUND",
-                 directory() + " is not a backup directory: " +
+                 directory() + " is not a repository: " +
                      (is_database ? "it holds a database. Did you swap the arguments?" : "it has no folder meta."))
         .With("path", directory())
         .Advise(is_database ? "" : "checkPath");

@@ -179,7 +179,7 @@ Error DirectoryLock::AcquireWriter(const std::string& directory, DirectoryLock* 
       return taken.Failure(errno);
     case Outcome::kHeldByOther: {
       const std::string holder = ReadHolder(taken.file_.fd());
-      return Error("BACKUP_LOCKED", "the backup directory " + directory + " is being changed by " + holder +
+      return Error("BACKUP_LOCKED", "the repository " + directory + " is being changed by " + holder +
                                         ". Wait until that is done, or stop it; reading needs no lock.")
           .With("path", directory)
           .With("holder", holder);
@@ -358,7 +358,7 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
         break;
     }
   }
-  return Error("BACKUP_LOCKED", "the backup directory " + directory_ + " is in use by another program, which holds " +
+  return Error("BACKUP_LOCKED", "the repository " + directory_ + " is in use by another program, which holds " +
                                     path +
                                     ", like rocksdb-js during a backup, a delete or a restore. Nothing was done; "
                                     "wait until the other program has finished.")

@@ -17,7 +17,7 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
 IOStatus Outside(const std::string& path) {
-  return IOStatus::Corruption(path + " leads out of the backup directory by a link, and is not followed");
+  return IOStatus::Corruption(path + " leads out of the repository by a link, and is not followed");
 }
 
 // Whether a file may be deleted is a question of the directory that it lies in.

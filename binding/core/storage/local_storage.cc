@@ -77,15 +77,13 @@ Error TakeLock(std::unique_ptr<Lock>* lock, const Args&... args) {
 LocalStorage::LocalStorage(std::string directory, std::shared_ptr<rocksdb::FileSystem> base)
     : directory_(std::move(directory)), base_(std::move(base)) {}
 
-std::shared_ptr<rocksdb::FileSystem> LocalStorage::files() const {
-  return std::make_shared<LocalFileSystem>(base_, directory_);
-}
+std::shared_ptr<rocksdb::FileSystem> LocalStorage::files() const { return std::make_shared<LocalFileSystem>(base_, directory_); }
 
 Error LocalStorage::MakeReady() {
   std::error_code ignored;
   if (std::filesystem::exists(directory_ + "/CURRENT", ignored) &&
       !std::filesystem::exists(MetaDirectory(directory_), ignored)) {
-    return Error("INVALID_OPTION", "the backup directory " + directory_ +
+    return Error("INVALID_OPTION", "the repository " + directory_ +
                                        " is a database's own directory. Give it one of its own, best on another disk")
         .With("path", directory_);
   }
@@ -106,7 +104,7 @@ std::optional<uint64_t> LocalStorage::FreeSpace() const {
 Error LocalStorage::CheckSource(const std::string& database_dir) const {
   const std::string backup = RealPath(directory_);
   if (backup == database_dir) {
-    return Error("INVALID_OPTION", "the backup directory " + backup +
+    return Error("INVALID_OPTION", "the repository " + backup +
                                        " is the database's own directory. Give it one of its own, best on another disk")
         .With("path", backup);
   }
@@ -114,13 +112,13 @@ Error LocalStorage::CheckSource(const std::string& database_dir) const {
     const std::string below = backup.substr(database_dir.size() + 1);
     const std::string first = below.substr(0, below.find('/'));
     if (first == "archive" || first == "lost" || IsDatabaseFileName(first)) {
-      return Error("INVALID_OPTION", "the backup directory " + backup + " lies where RocksDB keeps the files of " +
+      return Error("INVALID_OPTION", "the repository " + backup + " lies where RocksDB keeps the files of " +
                                          database_dir + ". Give it another place, best on another disk")
           .With("path", backup);
     }
   }
   if (IsInRepositoryPart(backup, database_dir)) {
-    return Error("INVALID_OPTION", "the database " + database_dir + " lies inside the backup directory " + backup +
+    return Error("INVALID_OPTION", "the database " + database_dir + " lies inside the repository " + backup +
                                        ": it may be a backup itself.")
         .With("path", database_dir)
         .Advise("openInPlace");
@@ -132,7 +130,7 @@ Error LocalStorage::CheckTarget(const std::string& database_dir) const {
   const std::string backup = RealPath(directory_);
   return database_dir == backup || IsInRepositoryPart(backup, database_dir)
              ? Error("INVALID_OPTION",
-                     "cannot restore to " + database_dir + ": that is the backup directory itself or a part of it")
+                     "cannot restore to " + database_dir + ": that is the repository itself or a part of it")
                    .With("path", database_dir)
              : Error();
 }

@@ -97,7 +97,7 @@ LockFile LockFile::Open(std::string path, int flags) {
 }
 
 Error LockFile::Failure(const std::string& path, int number) {
-  const std::string doing = "writing to a backup directory needs to lock " + path;
+  const std::string doing = "writing to a repository needs to lock " + path;
   struct stat found = {};
   if (lstat(path.c_str(), &found) != 0 || S_ISREG(found.st_mode)) {
     return Error::System(doing, number).With("path", path);

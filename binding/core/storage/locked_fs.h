@@ -25,8 +25,7 @@ class LockedFileSystem : public rocksdb::FileSystemWrapper {
   // The error that says how the lock was lost, if a change found it lost.
   Error lost();
 
-  static const char* kClassName() { return "LockedFileSystem"; }
-  const char* Name() const override { return kClassName(); }
+  const char* Name() const override { return "LockedFileSystem"; }
 
   // Removes an existing file instead of writing over it. Another writer, who started when it could not see this
   // writer's lock, may still be writing to the existing file, and would spoil the new one.

@@ -10,6 +10,7 @@
 #include "core/restore/restore_leftovers.h"
 #include "core/storage/directories.h"
 #include "napi/backup/backup_options.h"
+#include "napi/backup/backup_results.h"
 #include "napi/backup/operation_handle.h"
 #include "napi/backup/rate_limiter.h"
 #include "napi/backup/storage_handle.h"
@@ -129,22 +130,15 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         args.Env(),
         [details](BackupRepository& repository, BackupSurvey& survey) { return repository.Look(details, &survey); },
         [details](Napi::Env env, BackupSurvey& survey) -> Napi::Value {
-          auto backups = Napi::Array::New(env, survey.backups.size());
-          JsFiles files;
-          for (size_t i = 0; i < survey.backups.size(); ++i) {
-            backups.Set(static_cast<uint32_t>(i), ToJs(env, survey.backups[i], details, &files));
-          }
-          auto corrupt = Napi::Array::New(env, survey.corrupt.size());
-          for (size_t i = 0; i < survey.corrupt.size(); ++i) {
-            auto one = Napi::Object::New(env);
-            one.Set("backupId", survey.corrupt[i].id);
-            one.Set("reason", survey.corrupt[i].reason);
-            one.Set("why", survey.corrupt[i].why);
-            corrupt.Set(static_cast<uint32_t>(i), one);
-          }
           auto result = Napi::Object::New(env);
-          result.Set("backups", backups);
-          result.Set("corrupt", corrupt);
+          result.Set("backups", ToJs(env, survey.backups, details));
+          result.Set("corrupt", ArrayOf(env, survey.corrupt, [env](const auto& backup) {
+                       auto one = Napi::Object::New(env);
+                       one.Set("backupId", backup.id);
+                       one.Set("reason", backup.reason);
+                       one.Set("why", backup.why);
+                       return one;
+                     }));
           return result;
         });
   }
@@ -156,14 +150,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     return Read<Descriptions>(
         args.Env(),
         [details](BackupRepository& repository, Descriptions& all) { return repository.List(details, &all); },
-        [details](Napi::Env env, Descriptions& all) -> Napi::Value {
-          auto list = Napi::Array::New(env, all.size());
-          JsFiles files;
-          for (size_t i = 0; i < all.size(); ++i) {
-            list.Set(static_cast<uint32_t>(i), ToJs(env, all[i], details, &files));
-          }
-          return list;
-        });
+        [details](Napi::Env env, Descriptions& all) { return ToJs(env, all, details); });
   }
 
   // (id or 0 for the latest, { fileDetails }); undefined if there is no latest backup
@@ -186,11 +173,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     return Read<Ids>(
         args.Env(), [](BackupRepository& repository, Ids& ids) { return repository.CorruptIds(&ids); },
         [](Napi::Env env, Ids& ids) -> Napi::Value {
-          auto list = Napi::Array::New(env, ids.size());
-          for (size_t i = 0; i < ids.size(); ++i) {
-            list.Set(static_cast<uint32_t>(i), ids[i]);
-          }
-          return list;
+          return ArrayOf(env, ids, [env](uint32_t id) { return Napi::Number::New(env, id); });
         });
   }
 
@@ -283,14 +266,12 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     return Read<Found>(
         args.Env(), [](BackupRepository& repository, Found& found) { return repository.ListGarbage(&found); },
         [](Napi::Env env, Found& found) -> Napi::Value {
-          auto list = Napi::Array::New(env, found.size());
-          for (size_t i = 0; i < found.size(); ++i) {
+          return ArrayOf(env, found, [env](const GarbageFile& garbage) {
             auto file = Napi::Object::New(env);
-            file.Set("name", found[i].name);
-            file.Set("size", WriteUint64(env, found[i].size));
-            list.Set(static_cast<uint32_t>(i), file);
-          }
-          return list;
+            file.Set("name", garbage.name);
+            file.Set("size", WriteUint64(env, garbage.size));
+            return file;
+          });
         });
   }
 
@@ -465,16 +446,14 @@ Napi::Value FindRestoreLeftovers(const Args& args) {
       args.Env(), Lane::kLong, Leases(),
       [directory, what](Found& found) { return FindAllLeftovers(RealPath(directory), what, &found); },
       [](Napi::Env env, Found& found) -> Napi::Value {
-        auto list = Napi::Array::New(env, found.size());
-        for (size_t i = 0; i < found.size(); ++i) {
+        return ArrayOf(env, found, [env](const RestoreLeftover& leftover) {
           auto left = Napi::Object::New(env);
-          left.Set("path", found[i].path);
-          left.Set("bytes", WriteUint64(env, found[i].bytes));
-          left.Set("unfinished", found[i].unfinished);
-          left.Set("removed", found[i].removed);
-          list.Set(static_cast<uint32_t>(i), left);
-        }
-        return list;
+          left.Set("path", leftover.path);
+          left.Set("bytes", WriteUint64(env, leftover.bytes));
+          left.Set("unfinished", leftover.unfinished);
+          left.Set("removed", leftover.removed);
+          return left;
+        });
       });
 }
 

@@ -168,12 +168,8 @@ Error AskForExclusions(const JsCallback::Caller& call, Operation& operation, con
                        std::vector<bool>* excluded) {
   const auto state = std::make_shared<Question::State>();
   call([question = std::make_shared<Question>(state), files](Napi::Env env, const Napi::Function& function) {
-    auto list = Napi::Array::New(env, files.size());
-    for (size_t i = 0; i < files.size(); ++i) {
-      list.Set(static_cast<uint32_t>(i), files[i]);
-    }
     // No caller above this can catch an exception. If the answer is not an array of strings, the backup is aborted.
-    const Napi::Value result = function.Call({list});
+    const Napi::Value result = function.Call({ToJs(env, files)});
     if (!result.IsArray()) {
       return;
     }
@@ -204,9 +200,8 @@ Error AskForExclusions(const JsCallback::Caller& call, Operation& operation, con
   return Error();
 }
 
-struct CreateOptions {
-  CreateRequest* request;
-  JsCallback exclude_files;
+struct CreateOptions : CreateRequest {
+  JsCallback exclude_files_callback;
 };
 
 const OptionTable<CreateOptions>& CreateTable() {
@@ -214,27 +209,21 @@ const OptionTable<CreateOptions>& CreateTable() {
   static const auto* table = new OptionTable<O>(
       "createBackup options",
       {
-          Custom<O>("flushBeforeBackup",
-                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
-                      out->request->flush_before_backup = ReadBool(env, name, value);
-                    }),
+          Custom<O>("flushBeforeBackup", [](Napi::Env env, std::string_view name, Napi::Value value,
+                                            O* out) { out->flush_before_backup = ReadBool(env, name, value); }),
           Custom<O>("atomicFlush",
                     [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
-                      out->request->atomic_flush = ReadBool(env, name, value);
-                      if (out->request->atomic_flush && !kHasAtomicFlush) {
+                      out->atomic_flush = ReadBool(env, name, value);
+                      if (out->atomic_flush && !kHasAtomicFlush) {
                         ThrowNeeds(env, name, "11.8");
                       }
                     }),
-          Custom<O>("full", [](Napi::Env env, std::string_view name, Napi::Value value,
-                               O* out) { out->request->full = ReadBool(env, name, value); }),
-          Custom<O>("allowOtherDatabase",
-                    [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
-                      out->request->allow_other_database = ReadBool(env, name, value);
-                    }),
+          Field("full", &O::full),
+          Field("allowOtherDatabase", &O::allow_other_database),
           Custom<O>("metadata",
                     [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
-                      out->request->app_metadata = Bytes(env, value, name).Copy();
-                      if (out->request->app_metadata.size() > kMaxAppMetadata) {
+                      out->app_metadata = Bytes(env, value, name).Copy();
+                      if (out->app_metadata.size() > kMaxAppMetadata) {
                         ThrowOutOfRange(env, name, "at most 1 MiB long", value);
                       }
                     }),
@@ -243,23 +232,21 @@ const OptionTable<CreateOptions>& CreateTable() {
                       if (!value.IsFunction()) {
                         ThrowWrongType(env, name, "a function", value);
                       }
-                      out->exclude_files = JsCallback(value.As<Napi::Function>());
-                      out->request->exclude_files = [call = out->exclude_files.caller()](
-                                                        Operation& operation, const std::vector<std::string>& files,
-                                                        std::vector<bool>* excluded) {
+                      out->exclude_files_callback = JsCallback(value.As<Napi::Function>());
+                      out->exclude_files = [call = out->exclude_files_callback.caller()](
+                                               Operation& operation, const std::vector<std::string>& files,
+                                               std::vector<bool>* excluded) {
                         return AskForExclusions(call, operation, files, excluded);
                       };
                     }),
           Custom<O>("backgroundThreadCpuPriority",
                     [](Napi::Env env, std::string_view name, Napi::Value value, O* out) {
-                      out->request->cpu_priority =
-                          ReadChoice<rocksdb::CpuPriority>(env, name, value,
-                                                           {{"idle", rocksdb::CpuPriority::kIdle},
-                                                            {"low", rocksdb::CpuPriority::kLow},
-                                                            {"normal", rocksdb::CpuPriority::kNormal}});
+                      out->cpu_priority = ReadChoice<rocksdb::CpuPriority>(env, name, value,
+                                                                           {{"idle", rocksdb::CpuPriority::kIdle},
+                                                                            {"low", rocksdb::CpuPriority::kLow},
+                                                                            {"normal", rocksdb::CpuPriority::kNormal}});
                     }),
-          Custom<O>("checkDiskSpace", [](Napi::Env env, std::string_view name, Napi::Value value,
-                                         O* out) { out->request->check_disk_space = ReadBool(env, name, value); }),
+          Field("checkDiskSpace", &O::check_disk_space),
       });
   return *table;
 }
@@ -307,9 +294,10 @@ void ReadOpenEngineOptions(Napi::Env env, Napi::Value value, OpenEngineOptions* 
 }
 
 void ReadCreateOptions(Napi::Env env, Napi::Value value, CreateRequest* request, JsCallback* exclude_files) {
-  CreateOptions options{request, {}};
+  CreateOptions options{std::move(*request), {}};
   CreateTable().Read(env, value, &options);
-  *exclude_files = std::move(options.exclude_files);
+  *exclude_files = std::move(options.exclude_files_callback);
+  *request = static_cast<CreateRequest&&>(options);
 }
 
 void ReadRestoreOptions(Napi::Env env, Napi::Value value, RestoreRequest* request) {
@@ -327,113 +315,6 @@ bool ReadFlag(Napi::Env env, const char* what, const char* name, Napi::Value val
   Flag flag;
   OptionTable<Flag>(what, {Field(name, &Flag::value)}).Read(env, value, &flag);
   return flag.value;
-}
-
-static Napi::Value ToJs(Napi::Env env, const BackupFile& file) {
-  auto object = Napi::Object::New(env);
-  object.Set("name", file.name);
-  object.Set("size", WriteUint64(env, file.size));
-  object.Set("shared", file.shared);
-  object.Set("backups", file.backups);
-  return object;
-}
-
-Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details) {
-  JsFiles files;
-  return ToJs(env, description, details, &files);
-}
-
-Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known) {
-  auto object = Napi::Object::New(env);
-  object.Set("backupId", description.id);
-  object.Set("timestamp", Napi::Date::New(env, static_cast<double>(description.timestamp) * 1000));
-  object.Set("size", WriteUint64(env, description.size));
-  object.Set("uniqueSize", WriteUint64(env, description.unique_size));
-  object.Set("metaSize", WriteUint64(env, description.meta_size));
-  object.Set("numberFiles", description.number_files);
-  object.Set("kind", description.full ? "full" : "incremental");
-  object.Set("logBytes", WriteUint64(env, description.log_bytes));
-  if (!description.database.empty()) {
-    object.Set("databaseId", description.database);
-  }
-  object.Set("appMetadata", Napi::String::New(env, description.app_metadata));
-  object.Set("appMetadataBytes",
-             Napi::Buffer<char>::Copy(env, description.app_metadata.data(), description.app_metadata.size()));
-  if (!description.newer_rocksdb.empty()) {
-    object.Set("newerRocksDB", description.newer_rocksdb);
-  }
-  if (details) {
-    auto files = Napi::Array::New(env, description.files.size());
-    for (size_t i = 0; i < description.files.size(); ++i) {
-      Napi::Value& file = (*known)[description.files[i].name];
-      if (file.IsEmpty()) {
-        file = ToJs(env, description.files[i]);
-      }
-      files.Set(static_cast<uint32_t>(i), file);
-    }
-    object.Set("fileDetails", files);
-    auto excluded = Napi::Array::New(env, description.excluded.size());
-    for (size_t i = 0; i < description.excluded.size(); ++i) {
-      excluded.Set(static_cast<uint32_t>(i), description.excluded[i]);
-    }
-    object.Set("excludedFiles", excluded);
-  }
-  return object;
-}
-
-Napi::Value ToJs(Napi::Env env, const RestoreResult& result) {
-  auto object = ToJs(env, result.backup, false).As<Napi::Object>();
-  object.Set("bytesCopied", WriteUint64(env, result.bytes_copied));
-  object.Set("bytesReused", WriteUint64(env, result.bytes_reused));
-  object.Set("filesReused", result.files_reused);
-  if (!result.kept.empty()) {
-    object.Set("keptOld", result.kept);
-  }
-  if (!result.kept_logs.empty()) {
-    object.Set("keptOldLogs", result.kept_logs);
-  }
-  return object;
-}
-
-Napi::Value ToJs(Napi::Env env, const RestorePlan& plan) {
-  auto object = Napi::Object::New(env);
-  object.Set("backup", ToJs(env, plan.backup, false));
-  object.Set("target", plan.target);
-  object.Set("targetHolds", WriteChoice(env, plan.contents.holds,
-                                        Choices<TargetHolds>{{"nothing", TargetHolds::kNothing},
-                                                             {"database", TargetHolds::kDatabase},
-                                                             {"interruptedRestore", TargetHolds::kUnfinished}}));
-  if (!plan.target_database.empty()) {
-    object.Set("targetDatabaseId", plan.target_database);
-  }
-  object.Set("bytesToCopy", WriteUint64(env, plan.bytes_to_copy));
-  object.Set("bytesToReuse", WriteUint64(env, plan.bytes_to_reuse));
-  object.Set("filesToReuse", plan.files_to_reuse);
-  if (plan.free_bytes) {
-    object.Set("bytesFree", WriteUint64(env, *plan.free_bytes));
-  }
-  return object;
-}
-
-Napi::Value ToJs(Napi::Env env, const BackupPlan& plan) {
-  auto object = Napi::Object::New(env);
-  auto files = Napi::Array::New(env, plan.files.size());
-  for (size_t i = 0; i < plan.files.size(); ++i) {
-    auto file = Napi::Object::New(env);
-    file.Set("name", plan.files[i].name);
-    file.Set("size", WriteUint64(env, plan.files[i].size));
-    file.Set("copied", plan.files[i].copied);
-    file.Set("log", plan.files[i].log);
-    files.Set(static_cast<uint32_t>(i), file);
-  }
-  object.Set("files", files);
-  if (plan.free_bytes) {
-    object.Set("bytesFree", WriteUint64(env, *plan.free_bytes));
-  }
-  if (!plan.database.empty()) {
-    object.Set("databaseId", plan.database);
-  }
-  return object;
 }
 
 }  // namespace rocksdb_backup

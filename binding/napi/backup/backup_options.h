@@ -1,8 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
-#include <unordered_map>
 
 #include "core/backup/backup_create.h"
 #include "core/repository/backup_repository.h"
@@ -27,16 +25,5 @@ void ReadRestoreOptions(Napi::Env env, Napi::Value value, RestoreRequest* reques
 uint32_t BackupIdArgument(Napi::Env env, Napi::Value value);
 // Reads an object with one boolean option: `{ force: true }`, `{ checksum: true }`.
 bool ReadFlag(Napi::Env env, const char* what, const char* name, Napi::Value value);
-
-Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details);
-Napi::Value ToJs(Napi::Env env, const RestoreResult& result);
-Napi::Value ToJs(Napi::Env env, const RestorePlan& plan);
-// For several backups: a file that they share is one JS object, which is in the list of each backup. There may be half
-// a million list entries for a few thousand files.
-using JsFiles = std::unordered_map<std::string_view, Napi::Value>;
-Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details, JsFiles* known);
-
-// { files, bytesFree, databaseId }
-Napi::Value ToJs(Napi::Env env, const BackupPlan& plan);
 
 }  // namespace rocksdb_backup

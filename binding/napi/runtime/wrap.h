@@ -150,56 +150,36 @@ napi_value InvokeFunction(napi_env env, napi_callback_info info) {
   });
 }
 
+inline napi_property_descriptor Property(const char* name, napi_callback method, napi_callback getter, int attributes) {
+  return {name, nullptr, method, getter, nullptr, nullptr, napi_property_attributes(attributes), nullptr};
+}
+
 // T::method(const Args&). Its exceptions are thrown into JS.
 template <auto kMethod>
 napi_property_descriptor Method(const char* name) {
-  return {
-      name,   nullptr, MethodTraits<kMethod>::template Invoke<false>, nullptr, nullptr, nullptr, napi_default_method,
-      nullptr};
+  return Property(name, MethodTraits<kMethod>::template Invoke<false>, nullptr, napi_default_method);
 }
 
 // The same for a method that returns a promise. Its exceptions reject the promise.
 template <auto kMethod>
 napi_property_descriptor AsyncMethod(const char* name) {
-  return {name,   nullptr, MethodTraits<kMethod>::template Invoke<true>, nullptr, nullptr, nullptr, napi_default_method,
-          nullptr};
+  return Property(name, MethodTraits<kMethod>::template Invoke<true>, nullptr, napi_default_method);
 }
 
 template <auto kMethod>
 napi_property_descriptor Getter(const char* name) {
-  return {name,
-          nullptr,
-          nullptr,
-          MethodTraits<kMethod>::template Invoke<false>,
-          nullptr,
-          nullptr,
-          napi_property_attributes(napi_configurable),
-          nullptr};
+  return Property(name, nullptr, MethodTraits<kMethod>::template Invoke<false>, napi_configurable);
 }
 
 // A free function(const Args&), as a static method.
 template <auto kFunction>
 napi_property_descriptor Static(const char* name) {
-  return {name,
-          nullptr,
-          InvokeFunction<kFunction, false>,
-          nullptr,
-          nullptr,
-          nullptr,
-          napi_property_attributes(napi_default_method | napi_static),
-          nullptr};
+  return Property(name, InvokeFunction<kFunction, false>, nullptr, napi_default_method | napi_static);
 }
 
 template <auto kFunction>
 napi_property_descriptor AsyncStatic(const char* name) {
-  return {name,
-          nullptr,
-          InvokeFunction<kFunction, true>,
-          nullptr,
-          nullptr,
-          nullptr,
-          napi_property_attributes(napi_default_method | napi_static),
-          nullptr};
+  return Property(name, InvokeFunction<kFunction, true>, nullptr, napi_default_method | napi_static);
 }
 
 // Defines the JS class of T. `new` in JS throws; objects are made by Wrap.

@@ -75,11 +75,7 @@ Napi::Value ToJs(Napi::Env env, std::string&& bytes, Encoding encoding) {
 }
 
 Napi::Value ToJs(Napi::Env env, const std::vector<std::string>& strings) {
-  auto array = Napi::Array::New(env, strings.size());
-  for (uint32_t i = 0; i < strings.size(); ++i) {
-    array.Set(i, Napi::String::New(env, strings[i]));
-  }
-  return array;
+  return ArrayOf(env, strings, [env](const std::string& text) { return Napi::String::New(env, text); });
 }
 
 std::string StringArgument(Napi::Env env, Napi::Value value, std::string_view name) {

@@ -41,6 +41,16 @@ enum class Encoding { kBuffer, kUtf8 };
 Napi::Value ToJs(Napi::Env env, const rocksdb::Slice& bytes, Encoding encoding);
 Napi::Value ToJs(Napi::Env env, std::string&& bytes, Encoding encoding);
 
+// An array of what `make` makes of each item.
+template <typename Items, typename Make>
+Napi::Array ArrayOf(Napi::Env env, const Items& items, Make make) {
+  auto array = Napi::Array::New(env, items.size());
+  for (uint32_t i = 0; i < items.size(); ++i) {
+    array.Set(i, make(items[i]));
+  }
+  return array;
+}
+
 Napi::Value ToJs(Napi::Env env, const std::vector<std::string>& strings);
 
 // A required string argument, for names and paths. Rejects other types. Rejects NUL bytes, which would cut a path

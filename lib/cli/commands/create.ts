@@ -6,7 +6,7 @@ import { formatDuration, formatSize } from '../../base/units.js';
 import type { Database } from '../../database/database.js';
 import type { BackupInfo } from '../../native/backup-info.js';
 import { backupsNamed, logShare } from '../backup-text.js';
-import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
+import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { damagedToShare } from '../damage.js';
 import { mergeOperators, type OpeningOptions, openToBackUp } from '../database.js';
@@ -54,18 +54,15 @@ export const create = defineCommand({
   name: 'create',
   summary: 'back up a database',
   description: [
-    'Backs up the database DB to the directory of backups DIR, and creates DIR if it is missing. Copies only files that no earlier backup in DIR has.',
+    'Backs up the database DB to the repository DIR, and creates DIR if it is missing. Copies only files that no earlier backup in DIR has.',
     'The first backup of a database is full: it copies every file. So is each backup with --full. All others are incremental: they share files with earlier backups. Every backup copies the write-ahead log again.',
-    'If DIR has backups of other databases only, the command refuses, because a restore could then replace one database with another. Give each database its own directory, or pass --allow-other-database. A restored database and an opened checkpoint count as the same database as the original.',
+    'If DIR has backups of other databases only, the command refuses, because a restore could then replace one database with another. Give each database its own repository, or pass --allow-other-database. A restored database and an opened checkpoint count as the same database as the original.',
     'A backup contains all column families. Opening the database compacts nothing and does not change its OPTIONS file. RocksDB writes the data of its log into table files.',
     'This command cannot back up a database that another process has open. Only that process can do it, with BackupManager or BackupEngine.',
     'With --dry-run nothing is written: the database is opened for reading only. Data in its log counts as log; a real backup writes that data into a table first. The exit code is 1 if there is no room for the backup.',
     'Ctrl-C stops it cleanly and removes the unfinished backup.',
   ],
-  positionals: [
-    { name: 'DB', type: 'database', summary: 'the directory of the database' },
-    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
-  ],
+  positionals: [{ name: 'DB', type: 'database', summary: 'the directory of the database' }, dirArgument],
   options: optionSpecs,
   examples: [
     { line: 'rocksdb-backup create /data/users /backups/users', does: 'back up; copies only new files' },
@@ -87,7 +84,7 @@ export const create = defineCommand({
   schema: anyOf(
     object({
       database: text('its path'),
-      location: text('the directory of backups'),
+      location: text('the repository'),
       backup: ref('backup'),
       bytesCopied: count('what was new'),
       durationMs: number(),
@@ -96,7 +93,7 @@ export const create = defineCommand({
     object(
       {
         database: text('its path'),
-        location: text('the directory of backups'),
+        location: text('the repository'),
         dryRun: flag(),
         kind: oneOf('full', 'incremental'),
         files: array(
@@ -110,7 +107,7 @@ export const create = defineCommand({
         bytesToCopy: count(),
         bytesShared: count('that earlier backups have'),
         logBytes: count('of bytesToCopy, what is write-ahead log'),
-        'bytesFree?': count('where the directory is, or would be made'),
+        'bytesFree?': count('where the repository is, or would be made'),
         fits: flag('whether there is room for it'),
         'databaseId?': text("the database's own id"),
       },

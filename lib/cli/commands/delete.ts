@@ -5,11 +5,11 @@ import { deletingUnpinned } from '../../manager/guarded-delete.js';
 import { type BackupRecord, freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { isSameBackup } from '../../manager/operation-record.js';
 import { isPinned } from '../../manager/pins.js';
-import type { Entry } from '../../manager/recorded.js';
+import type { Entry } from '../../manager/recorder.js';
 import type { BackupInfo } from '../../native/backup-info.js';
 import { byDatabase } from '../../retention/databases.js';
 import { backupsNamed } from '../backup-text.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, dirArgument } from '../command.js';
 import type { Context } from '../context.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
@@ -28,7 +28,7 @@ import {
 import { array, count, flag, object, text } from '../schema.js';
 
 const deletionSchema = object({
-  location: text('the directory of backups'),
+  location: text('the repository'),
   deleted: array(count(), 'what was deleted, or would be'),
   kept: array(count()),
   bytesFreed: count(),
@@ -49,10 +49,7 @@ export const deleteBackups = defineCommand({
     'It deletes nothing while any backup in DIR cannot be read, because that would also delete files of the unreadable backup. --dry-run refuses then, too. Bring the missing files back, or give them up with --force. A backup that this user may not read, or that the disk does not give, may be whole; --force does not help then.',
     'If files of a deleted backup cannot be deleted, the command names them and fails. gc deletes them when that is possible again.',
   ],
-  positionals: [
-    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
-    { name: 'ID', type: 'backup', many: true, summary: "numbers of backups, or 'latest'" },
-  ],
+  positionals: [dirArgument, { name: 'ID', type: 'backup', many: true, summary: "numbers of backups, or 'latest'" }],
   options: { 'dry-run': dryRun, force },
   examples: [
     { line: 'rocksdb-backup delete /backups/users 3 4', does: 'asks, and deletes two backups' },
@@ -132,7 +129,7 @@ export const purge = defineCommand({
     'Deletes all backups except the latest N, of any age. If DIR has backups of several databases, it keeps the latest N of each. Use prune to keep backups by day, week and month.',
     'It deletes nothing if a pinned backup is among those to delete, if any backup cannot be read, or if the file with the pins is damaged or cannot be read: see unpin.',
   ],
-  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  positionals: [dirArgument],
   options: {
     keep: { type: 'integer', summary: 'the number of latest backups to keep; required' },
     'dry-run': dryRun,

@@ -1,5 +1,5 @@
 import { type DatabaseChange, diffDatabases } from '../../compare/diff.js';
-import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
+import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import { closing, findBackup, withDirectory } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';
 import { bytesAsJsonParts } from '../json.js';
@@ -27,7 +27,7 @@ export const diff = defineCommand({
     'The exit code is 7 if there are differences, and 0 if there are none. With --quiet it prints nothing, and stops at the first difference.',
   ],
   positionals: [
-    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
+    dirArgument,
     { name: 'ID1', type: 'backup', summary: "the earlier one: a number, or 'latest'" },
     { name: 'ID2', type: 'backup', summary: "the later one: a number, or 'latest'" },
   ],
@@ -38,7 +38,7 @@ export const diff = defineCommand({
   ],
   exits: ['notFound', 'corrupt', 'stopped', 'differs'],
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     from: count('the number of the first backup'),
     to: count(),
     columnFamilies: object({

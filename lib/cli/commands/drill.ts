@@ -1,6 +1,6 @@
 import { formatDuration, formatSize } from '../../base/units.js';
 import { type DrillProgress, drillBackup } from '../../drill/drill.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, dirArgument, idArgument } from '../command.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
@@ -16,8 +16,8 @@ export const drill = defineCommand({
     'It needs as much free space as a restore. If it finds a difference, the exit code is 5.',
   ],
   positionals: [
-    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
-    { name: 'ID', type: 'backup', optional: true, summary: "the number of a backup, or 'latest' (the default)" },
+    dirArgument,
+    { ...idArgument, optional: true, summary: "the number of a backup, or 'latest' (the default)" },
   ],
   options: {
     sample: {
@@ -43,7 +43,7 @@ export const drill = defineCommand({
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
   recorded: true,
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     backup: ref('backup'),
     keys: count('that were read and compared'),
     bytes: count('of these keys and their values'),

@@ -4,7 +4,7 @@ import { RocksDBError } from '../../base/errors.js';
 import { formatSize } from '../../base/units.js';
 import { readInventory } from '../../manager/inventory.js';
 import type { RestoreLeftover } from '../../native/backup-info.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, dirArgument } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { counted, linesOf, safe } from '../output/text.js';
 import { missingPinsLine } from '../removal.js';
@@ -22,7 +22,7 @@ export const gc = defineCommand({
     'Deletes files that belong to no backup. It is rarely needed, because creating and deleting backups do it too. It refuses while any backup cannot be read, because it cannot tell which files belong to that backup. --dry-run refuses then, too. If files cannot be deleted, it names them and fails.',
     'A killed restore leaves .NAME.restoring-... beside its target or .restoring-... in it, not in DIR. The next restore to any target in the same directory deletes it, and so does --restores. If the restore was killed while it moved files into place, these may be the only files of a database. Then the command reports them and keeps them, until the next restore to the same target.',
   ],
-  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  positionals: [dirArgument],
   options: {
     'dry-run': { type: 'flag', summary: 'only say what would be deleted' },
     restores: {
@@ -48,9 +48,9 @@ export const gc = defineCommand({
   destructive: true,
   recorded: true,
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     files: array(
-      object({ name: text('relative to the directory; an empty directory ends with a slash'), size: count() }),
+      object({ name: text('relative to the repository; an empty directory ends with a slash'), size: count() }),
       'that belong to no backup',
     ),
     bytesFreed: count(),

@@ -2,7 +2,7 @@ import { formatSize } from '../../base/units.js';
 import { type BackupRecord, missingPins, readInventory } from '../../manager/inventory.js';
 import { byDatabase } from '../../retention/databases.js';
 import { backupsNamed, logShare } from '../backup-text.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, dirArgument } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { capital } from '../errors.js';
 import { backupAsJson } from '../json.js';
@@ -16,13 +16,13 @@ import { age, localTime, timeZone } from '../time.js';
 
 export const list = defineCommand({
   name: 'list',
-  summary: 'list the backups of a directory',
+  summary: 'list the backups of a repository',
   description: [
     'Lists the backups of DIR, oldest first: when each was begun, how much a restore writes (SIZE), how much space is freed if only this backup is deleted (FREES), and how it was last checked. DAMAGED means that a file of the backup was found damaged, perhaps in another backup, and no later verify with checksums found it whole. Backups that cannot be read are listed too.',
     'KIND is full if the backup copied every file, and incremental if it shares files with earlier backups. A backup of another program is full if it has no file in a directory for shared files. The column DATABASE appears if DIR has backups of several databases. The column LOG appears if a backup is mostly write-ahead log, which every backup copies again.',
     'With --quiet it prints only the numbers of readable backups, one on each line.',
   ],
-  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  positionals: [dirArgument],
   options: {},
   examples: [
     { line: 'rocksdb-backup list /backups/users', does: 'list all backups' },
@@ -33,7 +33,7 @@ export const list = defineCommand({
   ],
   exits: ['notFound'],
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     backups: array(ref('listedBackup'), 'oldest first'),
     corrupt: array(count(), 'ids of backups that cannot be read'),
     damaged: array(count(), 'ids of readable backups that are known to be damaged'),

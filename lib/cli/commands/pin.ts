@@ -1,9 +1,9 @@
 import { pinBackup } from '../../manager/guarded-delete.js';
 import { missingPins, readInventory } from '../../manager/inventory.js';
 import { acknowledgeLostPins, isPinned, unpin as unpinIn } from '../../manager/pins.js';
-import type { Entry } from '../../manager/recorded.js';
+import type { Entry } from '../../manager/recorder.js';
 import { readState, updateState } from '../../manager/state.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, dirArgument, idArgument } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { backupAsJson } from '../json.js';
@@ -11,10 +11,7 @@ import { safe } from '../output/text.js';
 import { flag, object, ref, text } from '../schema.js';
 import { localTime } from '../time.js';
 
-const positionals = [
-  { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
-  { name: 'ID', type: 'backup', summary: "the number of a backup, or 'latest'" },
-] as const;
+const positionals = [dirArgument, idArgument] as const;
 
 export const pin = defineCommand({
   name: 'pin',

@@ -3,10 +3,10 @@ import { formatSize } from '../../base/units.js';
 import { deleteInPasses, recordedPass } from '../../manager/guarded-delete.js';
 import { type BackupRecord, freedBy, type Inventory, readInventory } from '../../manager/inventory.js';
 import { planOf } from '../../manager/pruner.js';
-import type { Entry } from '../../manager/recorded.js';
+import type { Entry } from '../../manager/recorder.js';
 import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../retention/retention.js';
 import { backupsNamed } from '../backup-text.js';
-import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
+import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { withDirectory } from '../directory.js';
 import { codeOf, messageOf, UsageError } from '../errors.js';
@@ -34,7 +34,7 @@ export const prune = defineCommand({
     'Pinned backups, the newest backup and the last good one are always kept. Nothing is deleted while any backup is damaged or cannot be read. Before backups of a database are deleted, its newest backup must be verified. If it is not, prune verifies it first.',
     'If a backup should be deleted but cannot be, for one of these reasons or because it is being read, the command says so, and its exit code is not 0.',
   ],
-  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  positionals: [dirArgument],
   options: optionSpecs,
   examples: [
     {
@@ -47,7 +47,7 @@ export const prune = defineCommand({
   destructive: true,
   recorded: true,
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     decisions: array(
       object({
         backupId: count(),

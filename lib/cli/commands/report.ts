@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { writeDurably } from '../../base/durable-file.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, dirArgument } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { safe } from '../output/text.js';
@@ -18,12 +18,12 @@ const BEGINNING = '<!doctype html>';
 
 export const report = defineCommand({
   name: 'report',
-  summary: 'write a page of HTML about a directory of backups',
+  summary: 'write a page of HTML about a repository',
   description: [
     'Writes one HTML page that works offline, in any browser, on paper and on a phone. It shows a timeline of the backups, their space on the disk and the sizes of the databases, which backups share files, how each was verified and drilled, what failed, and what needs attention. With the --keep and --max options of prune it also shows which backups prune would delete, and why. It deletes nothing.',
     'The history has the last few hundred operations; an audit log goes back further. An existing page is replaced; any other file is not.',
   ],
-  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  positionals: [dirArgument],
   options: {
     html: { type: 'path', placeholder: 'FILE', summary: 'the file to write the page to' },
     log: { type: 'path', placeholder: 'FILE', summary: 'an audit log to read in addition to the history' },
@@ -38,7 +38,7 @@ export const report = defineCommand({
   ],
   exits: ['notFound'],
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     html: text('the page'),
     bytes: count('of the page'),
     attention: array(

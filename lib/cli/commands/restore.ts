@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import type { BackupEngine, RestoreBackupOptions } from '../../backup/backup-engine.js';
 import { damageInWords, damageLookup, readKnownDamage } from '../../backup/known-damage.js';
 import { formatDuration, formatSize } from '../../base/units.js';
-import type { Entry } from '../../manager/recorded.js';
+import type { Entry } from '../../manager/recorder.js';
 import type { BackupInfo, RestorePlan, RestoreResult } from '../../native/backup-info.js';
-import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
+import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, withDirectory } from '../directory.js';
@@ -87,7 +87,7 @@ export const restore = defineCommand({
     'With --keep-old the replaced database stays beside TARGET, as TARGET.replaced-TIME, until you remove it.',
   ],
   positionals: [
-    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
+    dirArgument,
     {
       name: 'TARGET',
       type: 'directory',
@@ -125,7 +125,7 @@ export const restore = defineCommand({
   destructive: true,
   recorded: true,
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     target: text('the restored database'),
     backup: ref('backup'),
     dryRun: flag('nothing was done: the values say what would be done'),

@@ -1,4 +1,4 @@
-import { isReversed } from '../../compare/key-order.js';
+import { isReversed } from '../../database/block-reader.js';
 import { defineCommand } from '../command.js';
 import { withBackup } from '../directory.js';
 import { columnFamily, familyOf, hex, keyOf, positionals } from '../entries.js';

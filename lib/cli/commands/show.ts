@@ -3,7 +3,7 @@ import { formatSize } from '../../base/units.js';
 import { readInventory } from '../../manager/inventory.js';
 import type { RecordedError } from '../../manager/operation-record.js';
 import { logShare } from '../backup-text.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, dirArgument, idArgument } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
 import { recordedInOwnWords } from '../errors.js';
 import { pairs, table } from '../output/table.js';
@@ -18,10 +18,7 @@ export const show = defineCommand({
   description: [
     'Shows one backup with all its files: which of them other backups also use, and which would be deleted with it.',
   ],
-  positionals: [
-    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
-    { name: 'ID', type: 'backup', summary: "the number of a backup, or 'latest'" },
-  ],
+  positionals: [dirArgument, idArgument],
   options: {},
   examples: [
     { line: 'rocksdb-backup show /backups/users latest', does: 'the latest backup' },
@@ -29,11 +26,11 @@ export const show = defineCommand({
   ],
   exits: ['notFound', 'corrupt'],
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     backup: ref('listedBackup'),
     files: array(
       object({
-        name: text('relative to the directory'),
+        name: text('relative to the repository'),
         size: count(),
         shared: flag('whether it is in a directory for shared files'),
         sharedWith: array(count(), 'the other backups that use it'),

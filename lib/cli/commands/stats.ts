@@ -1,10 +1,8 @@
-import { formatDuration, formatSize } from '../../base/units.js';
-import type { DirectoryState } from '../../manager/directory-state.js';
+import { formatDuration, formatSize, percentile } from '../../base/units.js';
 import { type Inventory, readInventory } from '../../manager/inventory.js';
 import { isRecordOf, type OperationName, type OperationRecord } from '../../manager/operation-record.js';
-import { percentile } from '../../manager/statistics.js';
 import { byDatabase } from '../../retention/databases.js';
-import { defineCommand } from '../command.js';
+import { defineCommand, dirArgument } from '../command.js';
 import { withDirectory } from '../directory.js';
 import { recordedInOwnWords } from '../errors.js';
 import type { Style } from '../output/style.js';
@@ -25,11 +23,11 @@ interface OperationCount {
 
 export const stats = defineCommand({
   name: 'stats',
-  summary: 'summarize a directory of backups: space, ages, successes and failures',
+  summary: 'summarize a repository: space, ages, successes and failures',
   description: [
     'Shows the number of backups, their space on the disk and the sum of their sizes, the age of the newest, and the results of create, verify, drill and prune. The history has the last few hundred operations of this command line and of BackupManager.',
   ],
-  positionals: [{ name: 'DIR', type: 'backups', summary: 'the directory of backups' }],
+  positionals: [dirArgument],
   options: {},
   examples: [
     { line: 'rocksdb-backup stats /backups/users', does: 'show all of it' },
@@ -37,7 +35,7 @@ export const stats = defineCommand({
   ],
   exits: ['notFound'],
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     backups: count('that can be read'),
     full: count(),
     incremental: count(),
@@ -132,7 +130,7 @@ function linesAbout(summary: Summary, now: Date, style: Style): string[] {
     databases.length === 1 ? '' : `: ${counted(own.backups, 'backup')}, the newest ${ago(own.newest)}`;
   return [
     ...pairs([
-      ['Directory', safe(location)],
+      ['Repository', safe(location)],
       ['Backups', `${backups} (${full} full, ${incremental} incremental)`],
       ...databases.map((own) => ['Database', `${safe(own.databaseId ?? 'not known')}${among(own)}`] as const),
       ['Newest', when(newest)],
@@ -152,7 +150,7 @@ function linesAbout(summary: Summary, now: Date, style: Style): string[] {
  * Counts the operations in the history by their kind. For each kind, it also takes the last operation, which is remembered longer than the
  * history.
  */
-function countOperations({ history, last }: DirectoryState): OperationCount[] {
+function countOperations({ history, last }: Inventory['state']): OperationCount[] {
   const counts = new Map<OperationName, OperationCount & { durations: number[] }>();
   const of = (operation: OperationName) => {
     const known = counts.get(operation) ?? { operation, ok: 0, failed: 0, durations: [] };

@@ -5,7 +5,7 @@ import { adviceOn } from '../../base/advice.js';
 import { RocksDBError } from '../../base/errors.js';
 import { formatDuration, formatSize } from '../../base/units.js';
 import type { BackupInfo, UnreadableBackup } from '../../native/backup-info.js';
-import { defineCommand, type OptionSpecs, type OptionValues } from '../command.js';
+import { defineCommand, dirArgument, idArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, noneUsable, withDirectory } from '../directory.js';
@@ -54,8 +54,8 @@ export const verify = defineCommand({
     'A backup that can be read may still not contain what you expect: drill restores a backup and reads the database.',
   ],
   positionals: [
-    { name: 'DIR', type: 'backups', summary: 'the directory of backups' },
-    { name: 'ID', type: 'backup', optional: true, summary: "the number of a backup, or 'latest' (the default)" },
+    dirArgument,
+    { ...idArgument, optional: true, summary: "the number of a backup, or 'latest' (the default)" },
   ],
   options: optionSpecs,
   examples: [
@@ -65,7 +65,7 @@ export const verify = defineCommand({
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
   recorded: true,
   schema: object({
-    location: text('the directory of backups'),
+    location: text('the repository'),
     ok: flag('whether all checked backups are whole'),
     backups: array(
       object({

@@ -5,12 +5,12 @@ import { type ColorChoice, type Style, styleFor } from './style.js';
 import { safeLines } from './text.js';
 
 /** A stream for output: stdout, stderr, or a stream of a test. */
-export interface Sink extends NodeJS.WritableStream {
+interface Sink extends NodeJS.WritableStream {
   isTTY?: boolean;
   columns?: number;
 }
 
-export interface OutputOptions {
+interface OutputOptions {
   stdout: Sink;
   stderr: Sink;
   json: boolean;
@@ -102,7 +102,6 @@ export class Output {
   }
 }
 
-/** An error as JSON. */
 export function errorAsJson(error: unknown): { code: string; message: string; exitCode: number } {
   return { code: codeOf(error), message: messageOf(error), exitCode: exitCodes[exitOf(error)].number };
 }

@@ -3,7 +3,7 @@ import type { Progress } from '../../native/backup-info.js';
 import { safe, width } from './text.js';
 
 /** Where progress is printed, usually stderr. */
-export interface ProgressStream {
+interface ProgressStream {
   isTTY?: boolean;
   columns?: number;
   write(text: string): unknown;
@@ -19,7 +19,7 @@ export interface Told {
 }
 
 /** Shows how far an operation is. */
-export interface ProgressReporter {
+interface ProgressReporter {
   update(told: Told): void;
   /** Removes the bar and shows the cursor again. A second call does nothing. */
   end(): void;

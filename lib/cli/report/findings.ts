@@ -164,7 +164,7 @@ function* ofRetention({ plan }: ReportInput): Generator<Finding> {
     yield {
       level: 'warn',
       what: `Nothing can be pruned: ${plan.blocked}.`,
-      todo: 'The directory grows until this is resolved.',
+      todo: 'The repository grows until this is resolved.',
     };
   }
   for (const sentence of plan?.exceeded ?? []) {

@@ -25,7 +25,7 @@ export interface ReportInput {
 }
 
 /** Options of {@link gatherReport}. */
-export interface GatherOptions {
+interface GatherOptions {
   /** Shows what this policy would do with each backup. @default none */
   policy?: RetentionPolicy | undefined;
   /** An audit log. Its entries are shown together with those of the history. @default none */

@@ -4,7 +4,7 @@ import { type Html, html } from './html.js';
 import { round, showCount } from './words.js';
 
 /** How much one backup added to the repository. */
-export interface Growth {
+interface Growth {
   backupId: number;
   /** How many bytes a restore writes. */
   size: number;

@@ -7,8 +7,8 @@
 #include "backup_fixture.h"
 #include "core/backup/backup_engine_session.h"
 #include "core/backup/backup_plan.h"
+#include "core/backup/observed_fs.h"
 #include "core/storage/directory_lock.h"
-#include "core/storage/observed_fs.h"
 #include "fault_fs.h"
 
 namespace rocksdb_backup::test {
@@ -148,7 +148,7 @@ TEST_F(LocalFileSystemTest, ALinkOutOfTheDirectoryIsNotFollowed) {
   for (const bool checksum : {true, false}) {
     const Error error = Verify(*repository_, 2, checksum);
     EXPECT_CODE(error, "BACKUP_CORRUPT");
-    EXPECT_NE(error.message().find(table + " leads out of the backup directory"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find(table + " leads out of the repository"), std::string::npos) << error.message();
   }
   EXPECT_FALSE(Restore(*repository_, RestoreTo(2, path("target"))).ok());
 }
@@ -366,7 +366,7 @@ TEST_F(LocalFileSystemTest, ASharedFileThatIsALinkOutIsNotCalledMissing) {
   BackupSurvey survey;
   ASSERT_GOOD(repository_->Look(false, &survey));
   ASSERT_EQ(survey.corrupt.size(), 1U);
-  EXPECT_NE(survey.corrupt[0].reason.find("leads out of the backup directory"), std::string::npos)
+  EXPECT_NE(survey.corrupt[0].reason.find("leads out of the repository"), std::string::npos)
       << survey.corrupt[0].reason;
 }
 

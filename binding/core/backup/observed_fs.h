@@ -47,8 +47,7 @@ class ObservedFileSystem : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus failure() const;
   void ForgetFailure();
 
-  static const char* kClassName() { return "ObservedFileSystem"; }
-  const char* Name() const override { return kClassName(); }
+  const char* Name() const override { return "ObservedFileSystem"; }
 
   rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
                                       std::unique_ptr<rocksdb::FSSequentialFile>* file,

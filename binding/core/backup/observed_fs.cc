@@ -1,4 +1,4 @@
-#include "core/storage/observed_fs.h"
+#include "core/backup/observed_fs.h"
 
 #include <optional>
 #include <utility>

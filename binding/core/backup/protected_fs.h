@@ -28,8 +28,7 @@ class ProtectedFileSystem : public rocksdb::FileSystemWrapper {
   // BackupEngine changes nothing.
   void Guard(uint32_t new_id, bool protect, bool sync);
 
-  static const char* kClassName() { return "ProtectedFileSystem"; }
-  const char* Name() const override { return kClassName(); }
+  const char* Name() const override { return "ProtectedFileSystem"; }
 
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,

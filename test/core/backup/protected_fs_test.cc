@@ -1,4 +1,4 @@
-#include "core/storage/protected_fs.h"
+#include "core/backup/protected_fs.h"
 
 #include "backup_fixture.h"
 

@@ -1,4 +1,4 @@
-#include "core/storage/parallel_deletes.h"
+#include "core/backup/parallel_deletes.h"
 
 #include "backup_fixture.h"
 
@@ -18,7 +18,7 @@ class ParallelDeletesTest : public ScratchTest {
     for (int i = 0; i < kFiles; ++i) {
       WriteFile(Name(i), "contents");
     }
-    fs_ = std::make_unique<ParallelDeletes>(FileSystem::Default(), operation_);
+    fs_ = WithParallelDeletes(FileSystem::Default(), operation_);
   }
 
   std::string Name(int i) const { return path("files/" + std::to_string(i)); }
@@ -29,7 +29,7 @@ class ParallelDeletesTest : public ScratchTest {
   }
 
   const std::shared_ptr<Operation> operation_ = NewOperation();
-  std::unique_ptr<ParallelDeletes> fs_;
+  std::shared_ptr<FileSystem> fs_;
 };
 
 TEST_F(ParallelDeletesTest, WhileTheOperationRunsAFileIsGoneWhenItsDeleteReturns) {

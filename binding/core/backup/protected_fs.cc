@@ -1,11 +1,11 @@
-#include "core/storage/protected_fs.h"
+#include "core/backup/protected_fs.h"
 
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "core/backup/observed_fs.h"
 #include "core/base/paths.h"
-#include "core/storage/observed_fs.h"
 
 namespace rocksdb_backup {
 
