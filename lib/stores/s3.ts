@@ -19,7 +19,8 @@ import { type Attempt, storeError, unquoted } from './store-failure.js';
 export type { S3Client, S3Credentials, S3ObjectLock, S3StoreOptions } from './s3-options.js';
 
 /**
- * A bucket of Amazon S3, or of a store that speaks S3: Ceph, MinIO, R2, ... Needs the package `@aws-sdk/client-s3`, any 3.x.
+ * A bucket of Amazon S3, or of a store that speaks S3: Ceph, MinIO, R2, ... Needs the package `@aws-sdk/client-s3`,
+ * 3.700 or newer.
  *
  * What the store's owner must be allowed: s3:PutObject, s3:GetObject, s3:DeleteObject and s3:AbortMultipartUpload for the objects,
  * s3:ListBucket and s3:ListBucketMultipartUploads for the bucket. Without s3:ListBucket, S3 says "denied" of an object that is not there.

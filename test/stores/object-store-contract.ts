@@ -321,9 +321,9 @@ export const rejects = (t: Test, kind: StoreErrorKind, promise: Promise<unknown>
   t.rejects(promise, { name: 'StoreError', kind }, message);
 /** What a call came to. A store may answer BUSY where several write at the same time. */
 async function settled<T>(t: Test, call: () => Promise<T>): Promise<T | Error> {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     const result = await call().catch((error: Error) => error);
-    if (!(result instanceof StoreError && result.kind === 'BUSY')) return result;
+    if (!(result instanceof StoreError && result.kind === 'BUSY') || tries === 20) return result;
     t.comment(`${result.facts.storeCode}: ${result.message}`);
   }
 }

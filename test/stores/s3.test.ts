@@ -1,6 +1,7 @@
 // The adapter of S3 against answers that no healthy server gives.
 
 import { inspect } from 'node:util';
+import { S3Client } from '@aws-sdk/client-s3';
 import t, { type Test } from 'tap';
 import type { ObjectStore, StoreError, StoreErrorKind } from '../../lib/stores/object-store.js';
 import { type S3StoreOptions, s3Store } from '../../lib/stores/s3.js';
@@ -211,10 +212,13 @@ t.test('with crc32c, the store checks every object and every part', async (t) =>
   await store.multipart!.complete('a', 'u', [etag], { signal });
   t.match(server.seen[0]?.body.toString(), /<ChecksumCRC32C>TESTED==<\/ChecksumCRC32C>/);
   t.match(server.seen[0]?.body.toString(), /<ETag>e1<\/ETag>/);
+});
 
-  const damaged = { body: 'damaged', headers: { etag: '"e1"', 'x-amz-checksum-crc32c': '4waSgw==' } };
-  server.answers(damaged);
-  await rejects(t, 'BUSY', store.get('a', { signal }));
+t.test('a client of the caller may check what it reads', async (t) => {
+  const { server } = await scene(t);
+  const client = new S3Client({ endpoint: server.url, credentials, region: 'r', forcePathStyle: true, maxAttempts: 1 });
+  server.answers({ body: 'damaged', headers: { etag: '"e1"', 'x-amz-checksum-crc32c': '4waSgw==' } });
+  await rejects(t, 'BUSY', s3Store({ bucket: 'backups', client }).get('a', { signal }));
 });
 
 t.test('against another store than Amazon, no checksum is sent that it may not know', async (t) => {

@@ -1,0 +1,170 @@
+// Stores as URLs, for the command line and for configuration files. A URL ends up in logs, histories and lists of processes. So it holds no
+// secrets, and no message repeats it.
+
+import { nearest, unknownOption } from '../base/unknown-option.js';
+import type { AzureStoreOptions } from './azure.js';
+import type { GcsStoreOptions } from './gcs.js';
+import type { ObjectStore } from './object-store.js';
+import type { OpendalStoreOptions } from './opendal.js';
+import type { S3StoreOptions } from './s3.js';
+
+/** A store's kind, and the options for it. */
+export type StoreAddress =
+  | { readonly kind: 's3'; readonly options: S3StoreOptions }
+  | { readonly kind: 'gcs'; readonly options: GcsStoreOptions }
+  | { readonly kind: 'azure'; readonly options: AzureStoreOptions }
+  | { readonly kind: 'opendal'; readonly options: OpendalStoreOptions };
+
+const FORMS = 's3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix or opendal://service/prefix';
+
+/** Whether this is a URL, of whatever kind, and not a path. */
+export function isStoreUrl(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
+}
+
+/**
+ * Reads the URL of a store. What is no secret may follow as a query; the secrets come from the environment, as the vendors have it.
+ *
+ * - `s3://bucket/prefix`: endpoint, region, pathStyle, profile, checksums, storageClass, serverSideEncryption, kmsKeyId, lockMode, lockDays
+ * - `gs://bucket/prefix`: endpoint, keyFilename, userProject, storageClass, kmsKeyName
+ * - `az://account/container/prefix`: endpoint, accessTier
+ * - `opendal://service/prefix`: the service's options. {@link openStoreUrl} adds those in variables such as OPENDAL_WEBDAV_PASSWORD.
+ *
+ * @example
+ * parseStoreUrl('s3://backups/orders?endpoint=https://minio.example.com');
+ */
+export function parseStoreUrl(text: string): StoreAddress {
+  const { scheme, host, path, query } = partsOf(text);
+  switch (scheme) {
+    case 's3':
+      return { kind: 's3', options: { bucket: host, prefix: path, ...s3Options(known(query, S3_OPTIONS)) } };
+    case 'gs':
+      return { kind: 'gcs', options: { bucket: host, prefix: path, ...known(query, GCS_OPTIONS) } };
+    case 'az': {
+      const [container = '', ...prefix] = path.split('/');
+      if (container === '') throw wrong('az:// is followed by the account and the container');
+      const options = known(query, AZURE_OPTIONS) as Pick<AzureStoreOptions, 'endpoint' | 'accessTier'>;
+      return { kind: 'azure', options: { account: host, container, prefix: prefix.join('/'), ...options } };
+    }
+    case 'opendal':
+      return { kind: 'opendal', options: { service: host, prefix: path, options: Object.fromEntries(query) } };
+    default: {
+      const near = nearest(scheme, ['s3', 'gs', 'az', 'opendal']);
+      throw wrong(
+        near === undefined ? 'its scheme is not known' : `there is no ${scheme}://; did you mean ${near}://?`,
+      );
+    }
+  }
+}
+
+/** Opens the store with this URL. Loads only the adapter that it needs. */
+export async function openStoreUrl(text: string, environment = process.env): Promise<ObjectStore> {
+  const { kind, options } = parseStoreUrl(text);
+  switch (kind) {
+    case 's3':
+      return (await import('./s3.js')).s3Store(options);
+    case 'gcs':
+      return (await import('./gcs.js')).gcsStore(options);
+    case 'azure':
+      return (await import('./azure.js')).azureStore(options);
+    case 'opendal': {
+      const secrets = opendalVariables(options.service, environment);
+      return (await import('./opendal.js')).opendalStore({ ...options, options: { ...secrets, ...options.options } });
+    }
+  }
+}
+
+const S3_OPTIONS = [
+  'endpoint',
+  'region',
+  'pathStyle',
+  'profile',
+  'checksums',
+  'storageClass',
+  'serverSideEncryption',
+  'kmsKeyId',
+  'lockMode',
+  'lockDays',
+] as const;
+const GCS_OPTIONS = ['endpoint', 'keyFilename', 'userProject', 'storageClass', 'kmsKeyName'] as const;
+const AZURE_OPTIONS = ['endpoint', 'accessTier'] as const;
+
+function s3Options(query: Partial<Record<(typeof S3_OPTIONS)[number], string>>): Omit<S3StoreOptions, 'bucket'> {
+  const { pathStyle, lockMode, lockDays, ...same } = query;
+  if (pathStyle !== undefined && pathStyle !== 'true' && pathStyle !== 'false') {
+    throw wrong('pathStyle is true or false');
+  }
+  const lock = { mode: lockMode, days: Number(lockDays) } as S3StoreOptions['objectLock'];
+  return {
+    ...(same as Pick<S3StoreOptions, keyof typeof same>),
+    ...(pathStyle !== undefined && { forcePathStyle: pathStyle === 'true' }),
+    ...((lockMode !== undefined || lockDays !== undefined) && { objectLock: lock }),
+  };
+}
+
+/** OPENDAL_WEBDAV_PASSWORD is the option `password` of the service `webdav`. */
+function opendalVariables(service: string, environment: NodeJS.ProcessEnv): Record<string, string> {
+  const start = `OPENDAL_${service.toUpperCase()}_`;
+  const own = Object.entries(environment).filter(([name, value]) => name.startsWith(start) && value);
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(start.length).toLowerCase(), value!]));
+}
+
+/** Names of parameters whose values are secrets, also those of signed URLs. */
+const SECRET =
+  /^x-(?:amz|goog|ms)-|^sig$|^sas|signature|secret|pass(?:word|wd|phrase)|^pwd$|token|credential|authori|(?:access|account|api|private|shared).?key/i;
+
+function partsOf(text: string): { scheme: string; host: string; path: string; query: Map<string, string> } {
+  const [, scheme = '', authority = '', path = '', search = '', hash] =
+    /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/i.exec(text) ?? [];
+  if (authority.includes('@')) throw wrong('it must not hold a user or a password', WHERE);
+  const query = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(search)) {
+    if (SECRET.test(name)) throw wrong(`it must not hold a secret: leave out ${printable(name)}`, WHERE);
+    if (query.has(name)) throw wrong(`it has ${printable(name)} twice`);
+    query.set(name, value);
+  }
+  if (hash !== undefined) throw wrong('# is written as %23');
+  if (authority === '') throw wrong(text.includes('://') ? 'a name follows the ://' : 'it is no URL');
+  const endpoint = query.get('endpoint');
+  if (endpoint !== undefined) checkEndpoint(endpoint);
+  return { scheme: scheme.toLowerCase(), host: authority, path: decodedPath(path), query };
+}
+
+function decodedPath(path: string): string {
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(path);
+  } catch {
+    throw wrong('% is written as %25');
+  }
+  const parts = decoded.split('/').filter((part) => part !== '');
+  if (parts.some((part) => part === '.' || part === '..')) throw wrong('its path must not hold . or ..');
+  return parts.join('/');
+}
+
+function checkEndpoint(endpoint: string): void {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) throw wrong('endpoint is a URL with http:// or https://');
+  if (url.username !== '' || url.password !== '') throw wrong('endpoint must not hold a user or a password', WHERE);
+  if (url.search !== '' || url.hash !== '') throw wrong('endpoint must not hold a query', WHERE);
+}
+
+function known<N extends string>(query: Map<string, string>, names: readonly N[]): Partial<Record<N, string>> {
+  for (const name of query.keys()) {
+    if (!names.includes(name as N)) throw unknownOption(printable(name), names, '');
+  }
+  return Object.fromEntries(query) as Partial<Record<N, string>>;
+}
+
+/** A parameter without a name may be a secret itself. */
+function printable(name: string): string {
+  return /^[A-Za-z_-]{1,30}$/.test(name) ? name : '...';
+}
+
+const WHERE = 'Secrets come from the environment or from the files of the vendor';
+
+function wrong(why: string, then = `Write ${FORMS}`): Error {
+  return Object.assign(new TypeError(`the URL of the store is wrong: ${why.replace(/\?$/, '')}. ${then}.`), {
+    code: 'INVALID_OPTION',
+  });
+}
