@@ -7,6 +7,7 @@ import { type GcsStoreOptions, gcsStore } from '../../lib/stores/gcs.js';
 import type { StoreError } from '../../lib/stores/object-store.js';
 import { withRetries } from '../../lib/stores/retries.js';
 import { html, testAnswers } from './answers.js';
+import { testLostAnswers } from './lost-answers.js';
 import { all, endsAtTheSignal, rejects, testContract, testMultipart } from './object-store-contract.js';
 import { FakeGcs, storageAt } from './servers/fake-gcs.js';
 import { type Answer, cutConnection, halfAnAnswer, ScriptedServer } from './servers/scripted.js';
@@ -50,6 +51,11 @@ t.test('and in small pages', async (t) => {
     after = page.next;
   } while (after !== undefined);
   t.same(found.sort(), keys.map((key, at) => `${key} ${began[at]?.upload}`).sort());
+});
+
+t.test('while answers are lost', async (t) => {
+  const { url } = await FakeGcs.start(t);
+  await testLostAnswers(t, url, (endpoint) => gcsStore({ bucket: 'backups', client: storageAt(endpoint) }));
 });
 
 async function scene(t: Test, options: Partial<GcsStoreOptions> = {}) {

@@ -3,6 +3,7 @@
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import t from 'tap';
 import { s3Store } from '../../lib/stores/s3.js';
+import { testLostAnswers } from './lost-answers.js';
 import { testContract, testMultipart } from './object-store-contract.js';
 import { startCeph, withoutCeph } from './servers/ceph.js';
 import { startSilentServer } from './servers/silent.js';
@@ -26,4 +27,8 @@ t.test('S3, by Ceph', { skip: withoutCeph() }, async (t) => {
     testContract(t, subject);
     testMultipart(t, subject);
   });
+
+  await t.test('while answers are lost', async (t) =>
+    testLostAnswers(t, endpoint, (endpoint) => s3Store({ ...options, endpoint, prefix: 'lossy' })),
+  );
 });
