@@ -25,7 +25,9 @@ export interface AzureStoreOptions {
    * the identity of the machine, a login
    */
   credential?: AzureCredential | undefined;
-  /** Instead of account, endpoint and credential. */
+  /**
+   * Instead of account, endpoint and credential. @default the environment's AZURE_STORAGE_CONNECTION_STRING, if none of them is given
+   */
   connectionString?: string | undefined;
   /** 'Hot', 'Cool' or 'Cold'. Objects that are soon replaced do not get it. @default what the account says */
   accessTier?: 'Hot' | 'Cool' | 'Cold' | undefined;

@@ -1,5 +1,5 @@
-// The options of a store in Google Cloud, and its requests. The parts of @google-cloud/storage that are used are declared here so that every
-// version fits, and our types do not need its types.
+// The options of a store in Google Cloud, and its requests. The parts of @google-cloud/storage that are used are declared here so that
+// every version fits, and our types do not need its types.
 
 import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';

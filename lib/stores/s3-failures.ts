@@ -28,6 +28,7 @@ const KINDS: Readonly<Record<string, StoreErrorKind>> = {
   BadDigest: 'BUSY', // damaged on its way
   XAmzContentChecksumMismatch: 'BUSY',
   CredentialsProviderError: 'DENIED',
+  TokenProviderError: 'DENIED',
   ExpiredToken: 'DENIED',
   ExpiredTokenException: 'DENIED',
   InvalidToken: 'DENIED',

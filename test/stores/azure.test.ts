@@ -137,7 +137,12 @@ t.test('credentials come from the options, then from the environment', async (t)
   t.match((await asked({})).url, /sv=1&sig=S/);
   process.env.AZURE_STORAGE_KEY = credential.accountKey;
   t.match((await asked({})).headers.authorization, /^SharedKey acme:/);
-  const connectionString = `DefaultEndpointsProtocol=http;AccountName=other;AccountKey=${credential.accountKey};BlobEndpoint=${server.url}/other`;
+  const connectionString = [
+    'DefaultEndpointsProtocol=http',
+    'AccountName=other',
+    `AccountKey=${credential.accountKey}`,
+    `BlobEndpoint=${server.url}/other`,
+  ].join(';');
   process.env.AZURE_STORAGE_CONNECTION_STRING = connectionString;
   const store = azureStore({ container: 'backups' });
   t.equal(store.name, 'az://other/backups');

@@ -1,4 +1,5 @@
-// A proxy that passes requests on to a server, and loses the answers that a test names: the server has done its work, and nobody hears of it.
+// A proxy that passes requests on to a server, and loses the answers that a test names: the server has done its work, and nobody hears
+// of it.
 
 import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
