@@ -21,8 +21,8 @@ export interface AzureStoreOptions {
   /** The URL of the account's blobs. @default `https://<account>.blob.core.windows.net` */
   endpoint?: string | undefined;
   /**
-   * @default the environment's AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN; else what the package `@azure/identity` finds: the environment,
-   * the identity of the machine, a login
+   * @default the environment's AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN; else what the package `@azure/identity` finds: the
+   * environment, the identity of the machine, a login
    */
   credential?: AzureCredential | undefined;
   /**
