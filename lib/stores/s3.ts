@@ -62,6 +62,7 @@ class S3Store implements ObjectStore {
       ContentLength: bytes.length,
       ...objectHeaders(this.#settings, options),
       ...(options.ifAbsent && { IfNoneMatch: '*' }),
+      // Of a put, Ceph wants the ETag without quotes. Of a read, every store takes it as the standard has it, with quotes.
       ...(options.ifMatch !== undefined && { IfMatch: options.ifMatch }),
     };
     const { ETag } = await this.#request('PutObject', input, options, attempt).catch((error) => {
@@ -75,7 +76,7 @@ class S3Store implements ObjectStore {
   async get(key: string, options: GetOptions): Promise<StoredObject> {
     const attempt = this.#attempt('read', key);
     const { offset = 0, length, ifMatch } = options;
-    const whole = { Key: this.#path(key), ...(ifMatch !== undefined && { IfMatch: ifMatch }) };
+    const whole = { Key: this.#path(key), ...(ifMatch !== undefined && { IfMatch: `"${ifMatch}"` }) };
     const ranged = offset > 0 || length !== undefined;
     if (length === 0) return this.#getNothing(whole, options, attempt);
     const Range = `bytes=${offset}-${length === undefined ? '' : offset + length - 1}`;
