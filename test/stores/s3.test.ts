@@ -167,6 +167,19 @@ t.test('a list that cannot be gone on with is an error', async (t) => {
   t.match(server.seen[1]?.url, /continuation-token=T%2B%2F1/);
 });
 
+t.test('the uploads of a bucket come in pages', async (t) => {
+  const { server, store } = await scene(t);
+  const upload = '<Upload><Key>p/a</Key><UploadId>u1</UploadId><Initiated>2026-01-02T03:04:05Z</Initiated></Upload>';
+  const more =
+    '<IsTruncated>true</IsTruncated><NextKeyMarker>p/a</NextKeyMarker><NextUploadIdMarker>u1</NextUploadIdMarker>';
+  server.answers(xml(200, `<ListMultipartUploadsResult>${upload}${more}</ListMultipartUploadsResult>`));
+  const { uploads, next } = await store.multipart!.list('', { signal });
+  t.same(uploads, [{ key: 'a', upload: 'u1', started: Date.parse('2026-01-02T03:04:05Z') }]);
+  await store.multipart!.list('', { signal, after: next });
+  t.match(server.seen[1]?.url, /key-marker=p%2Fa/);
+  t.match(server.seen[1]?.url, /upload-id-marker=u1/);
+});
+
 const written = { headers: { etag: '"e1"' } };
 
 t.test('objects get what the options say; those that are soon replaced get no class and no lock', async (t) => {
