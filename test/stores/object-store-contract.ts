@@ -83,6 +83,7 @@ export function testContract(t: Test, { store, stranger, nowhere, hanging, limit
   t.test('what is not there is NOT_FOUND', async (t) => {
     await rejects(t, 'NOT_FOUND', store.get('no/such', options));
     await rejects(t, 'NOT_FOUND', store.get('no/such', { ...options, offset: 5, length: 5 }));
+    await rejects(t, 'NOT_FOUND', store.get('no/such', { ...options, length: 0 }));
     t.same(await all(store, 'no/'), []);
   });
 
@@ -234,6 +235,7 @@ export function testContract(t: Test, { store, stranger, nowhere, hanging, limit
 
   t.test('a bucket that does not exist is NO_BUCKET', { skip: nowhere === undefined }, async (t) => {
     await rejects(t, 'NO_BUCKET', nowhere!.get('no/such', options));
+    await rejects(t, 'NO_BUCKET', nowhere!.get('no/such', { ...options, length: 0 }));
     await rejects(t, 'NO_BUCKET', nowhere!.put('stranger', Buffer.from('x'), options));
     await rejects(t, 'NO_BUCKET', nowhere!.list('', options));
     const deleted = nowhere!.delete(['no/such'], options);
