@@ -64,7 +64,10 @@ export function connectToS3({ options, crc32c }: S3Settings): SendToS3 {
       forcePathStyle: options.forcePathStyle ?? endpoint !== undefined,
       ...(endpoint !== undefined && { endpoint }),
       ...(region !== undefined && { region }),
-      ...(credentials !== undefined && { credentials }),
+      // The SDK writes into the object that it gets.
+      ...(credentials !== undefined && {
+        credentials: typeof credentials === 'function' ? credentials : { ...credentials },
+      }),
       ...(profile !== undefined && { profile }),
     });
   return (command, input, signal) =>

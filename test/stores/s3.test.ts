@@ -12,7 +12,11 @@ import { type Answer, cutConnection, halfAnAnswer, ScriptedServer } from './serv
 
 const { signal } = new AbortController();
 const x = Buffer.from('x');
-const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'very-secret', sessionToken: 'session-secret' };
+const credentials = Object.freeze({
+  accessKeyId: 'AKIDEXAMPLE',
+  secretAccessKey: 'very-secret',
+  sessionToken: 'session-secret',
+});
 
 async function scene(t: Test, options: Partial<S3StoreOptions> = {}) {
   const server = await ScriptedServer.start(t);
@@ -229,7 +233,14 @@ t.test('with crc32c, the store checks every object and every part', async (t) =>
 
 t.test('a client of the caller may check what it reads', async (t) => {
   const { server } = await scene(t);
-  const client = new S3Client({ endpoint: server.url, credentials, region: 'r', forcePathStyle: true, maxAttempts: 1 });
+  const config = {
+    endpoint: server.url,
+    credentials: { ...credentials },
+    region: 'r',
+    forcePathStyle: true,
+    maxAttempts: 1,
+  };
+  const client = new S3Client(config);
   server.answers({ body: 'damaged', headers: { etag: '"e1"', 'x-amz-checksum-crc32c': '4waSgw==' } });
   await rejects(t, 'BUSY', s3Store({ bucket: 'backups', client }).get('a', { signal }));
 });
