@@ -58,8 +58,8 @@ export interface OpendalStoreOptions {
 const NAMES = ['service', 'options', 'prefix', 'operator'] as const satisfies readonly (keyof OpendalStoreOptions)[];
 
 /**
- * A service that Apache OpenDAL knows: WebDAV, Aliyun OSS, Tencent COS, ... Needs the package `opendal`. For Amazon S3, Google Cloud
- * Storage and Azure, use their own stores.
+ * A service that Apache OpenDAL knows: WebDAV, Aliyun OSS, Tencent COS, ... Needs the package `opendal`, 0.49 or newer. For Amazon
+ * S3, Google Cloud Storage and Azure, use their own stores.
  *
  * OpenDAL says less than the vendors' own packages. Many services have no conditional writes: a repository there takes `singleWriter`. An
  * object is sent whole, and held in memory for that. A list is one page. A service without ETags has its objects' sizes and times
