@@ -21,11 +21,13 @@ export interface AzureStoreOptions {
   /** The URL of the account's blobs. @default `https://<account>.blob.core.windows.net` */
   endpoint?: string | undefined;
   /**
-   * @default the environment's AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN; else what the package `@azure/identity` finds: the environment,
-   * the identity of the machine, a login
+   * @default the environment's AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN; else what the package `@azure/identity` finds: the
+   * environment, the identity of the machine, a login
    */
   credential?: AzureCredential | undefined;
-  /** Instead of account, endpoint and credential. */
+  /**
+   * Instead of account, endpoint and credential. @default the environment's AZURE_STORAGE_CONNECTION_STRING, if none of them is given
+   */
   connectionString?: string | undefined;
   /** 'Hot', 'Cool' or 'Cold'. Objects that are soon replaced do not get it. @default what the account says */
   accessTier?: 'Hot' | 'Cool' | 'Cold' | undefined;

@@ -1,5 +1,5 @@
-// The options of a store in Google Cloud, and its requests. The parts of @google-cloud/storage that are used are declared here so that every
-// version fits, and our types do not need its types.
+// The options of a store in Google Cloud, and its requests. The parts of @google-cloud/storage that are used are declared here so that
+// every version fits, and our types do not need its types.
 
 import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
@@ -141,9 +141,12 @@ function queryOf(query: GcsRequest['query'] = {}): string {
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }
 
-/** Version 7 of the library has the headers in an object, later versions in a Headers. */
-export function headersOf(headers: unknown): Record<string, string> {
-  return headers instanceof Headers ? Object.fromEntries(headers) : ((headers ?? {}) as Record<string, string>);
+/** Version 7 of the library has the headers in an object, later versions in a Headers, which need not be that of Node. */
+function headersOf(headers: unknown): Record<string, string> {
+  const entries = (headers as Headers | undefined)?.entries;
+  return typeof entries === 'function'
+    ? Object.fromEntries(entries.call(headers))
+    : ((headers ?? {}) as Record<string, string>);
 }
 
 function answerOf({ headers: raw, data }: { headers: unknown; data: unknown }): GcsAnswer {

@@ -64,8 +64,9 @@ export function gcsFailure(error: unknown, attempt: Attempt, endpoint: string): 
 }
 
 function headerOf(headers: unknown, name: string): string | undefined {
-  return headers instanceof Headers
-    ? (headers.get(name) ?? undefined)
+  const get = (headers as Headers | undefined)?.get;
+  return typeof get === 'function'
+    ? (get.call(headers, name) ?? undefined)
     : (headers as Record<string, string> | undefined)?.[name];
 }
 

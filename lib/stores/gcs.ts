@@ -74,18 +74,12 @@ class GcsStore implements ObjectStore {
   }
 
   async get(key: string, options: GetOptions): Promise<StoredObject> {
-    const { offset = 0, length, ifMatch } = options;
+    const { offset = 0, length } = options;
     const attempt = this.#attempt('read', key);
-    const ranged = offset > 0 || length !== undefined;
     if (length === 0) return this.#getNothing(key, options, attempt);
-    const headers = {
-      ...(ranged && { range: `bytes=${offset}-${length === undefined ? '' : offset + length - 1}` }),
-      ...(ifMatch !== undefined && { 'x-goog-if-generation-match': ifMatch }),
-    };
-    const answer = await this.#send({ method: 'GET', key, headers }, options, attempt).catch((error) => {
-      if (error.facts?.status !== 416) throw error;
-      return undefined; // the object ends before the range
-    });
+    const ranged = offset > 0 || length !== undefined;
+    const last = length === undefined ? '' : offset + length - 1;
+    const answer = await this.#read(key, ranged ? `bytes=${offset}-${last}` : undefined, options, attempt);
     if (answer === undefined) return this.#getNothing(key, options, attempt);
     if (ranged && !answer.header('content-range')?.startsWith(`bytes ${offset}-`)) {
       throw storeError(attempt, 'REFUSED', 'the store answers with other bytes than it was asked for', {});
@@ -100,10 +94,12 @@ class GcsStore implements ObjectStore {
       pageToken: options.after,
       fields: 'items(name,size,generation,updated),nextPageToken',
     };
-    const { items = [], nextPageToken } = await this.#json<{
-      items?: { name: string; size: string; generation: string; updated: string }[];
-      nextPageToken?: string;
-    }>({ method: 'GET', path: this.#client.listPath, query }, options, attempt, 'NO_BUCKET');
+    const request = { method: 'GET', path: this.#client.listPath, query } as const;
+    const answer = await this.#client.send(request, options.signal, attempt).catch((error) => {
+      if (error.facts?.storeCode !== 'notFound') throw error;
+      throw storeError(attempt, 'NO_BUCKET', 'there is no such bucket', error.facts);
+    });
+    const { items = [], nextPageToken } = listOf(answer, attempt);
     const objects = items.map(({ name, size, generation, updated }) => ({
       key: name.slice(this.#client.prefix.length),
       size: Number(size),
@@ -177,15 +173,22 @@ class GcsStore implements ObjectStore {
 
   /** Of an object from which no byte is wanted: its generation and its metadata. */
   async #getNothing(key: string, options: GetOptions, attempt: Attempt): Promise<StoredObject> {
-    const path = `${this.#client.listPath}/${encodeURIComponent(this.#client.prefix + key)}`;
-    const query = { fields: 'generation,metadata', ifGenerationMatch: options.ifMatch };
-    const found = await this.#json<{ generation: string; metadata?: Record<string, string> }>(
-      { method: 'GET', path, query },
-      options,
-      attempt,
-      'NOT_FOUND',
-    );
-    return { bytes: new Uint8Array(0), etag: found.generation, metadata: found.metadata ?? {} };
+    const first = await this.#read(key, 'bytes=0-0', options, attempt);
+    const answer = first ?? (await this.#read(key, undefined, options, attempt)); // an empty object has no range
+    if (answer === undefined) return incomplete(attempt);
+    return { bytes: new Uint8Array(0), etag: generationOf(answer, attempt), metadata: answer.metadata };
+  }
+
+  /** Undefined if the object ends before the range. */
+  #read(key: string, range: string | undefined, options: GetOptions, attempt: Attempt): Promise<GcsAnswer | undefined> {
+    const headers = {
+      ...(range !== undefined && { range }),
+      ...(options.ifMatch !== undefined && { 'x-goog-if-generation-match': options.ifMatch }),
+    };
+    return this.#send({ method: 'GET', key, headers }, options, attempt).catch((error) => {
+      if (error.facts?.status !== 416) throw error;
+      return undefined;
+    });
   }
 
   #objectHeaders({ metadata = {}, temporary }: WriteOptions): Record<string, string> {
@@ -201,21 +204,21 @@ class GcsStore implements ObjectStore {
     return this.#client.send({ ...request, path: this.#client.objectPath(key) }, signal, attempt);
   }
 
-  /** A request of the JSON API. Its 404 has one code for everything; `missing` says what it means here. */
-  async #json<T>(request: GcsRequest, { signal }: CallOptions, attempt: Attempt, missing: 'NOT_FOUND' | 'NO_BUCKET') {
-    const answer = await this.#client.send(request, signal, attempt).catch((error) => {
-      if (error.facts?.storeCode !== 'notFound') throw error;
-      throw storeError(attempt, missing, 'it does not exist', error.facts);
-    });
-    try {
-      return JSON.parse(answer.bytes.toString()) as T;
-    } catch {
-      throw storeError(attempt, 'REFUSED', 'the answer is not from Google Cloud Storage', {});
-    }
-  }
-
   #attempt(doing: string, key?: string): Attempt {
     return { store: this.name, doing, key };
+  }
+}
+
+interface JsonList {
+  items?: { name: string; size: string; generation: string; updated: string }[];
+  nextPageToken?: string;
+}
+
+function listOf({ bytes }: GcsAnswer, attempt: Attempt): JsonList {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    throw storeError(attempt, 'REFUSED', 'the answer is not from Google Cloud Storage', {});
   }
 }
 

@@ -52,7 +52,7 @@ export interface CallOptions {
 }
 
 export interface WriteOptions extends CallOptions {
-  /** Kept with the object and returned by `get`. Short, ASCII; names are lower case letters. */
+  /** Kept with the object and returned by `get`. Short, ASCII; names are lower case letters. `nonce` is for retries. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /**
    * The object will soon be replaced or deleted: a lease, for instance. It is not locked against deletion, and not put in a storage class

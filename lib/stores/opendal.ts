@@ -58,8 +58,8 @@ export interface OpendalStoreOptions {
 const NAMES = ['service', 'options', 'prefix', 'operator'] as const satisfies readonly (keyof OpendalStoreOptions)[];
 
 /**
- * A service that Apache OpenDAL knows: WebDAV, Aliyun OSS, Tencent COS, ... Needs the package `opendal`. For Amazon S3, Google Cloud Storage
- * and Azure, use their own stores.
+ * A service that Apache OpenDAL knows: WebDAV, Aliyun OSS, Tencent COS, ... Needs the package `opendal`, 0.49 or newer. For Amazon
+ * S3, Google Cloud Storage and Azure, use their own stores.
  *
  * OpenDAL says less than the vendors' own packages. Many services have no conditional writes: a repository there takes `singleWriter`. An
  * object is sent whole, and held in memory for that. A list is one page. A service without ETags has its objects' sizes and times
@@ -139,7 +139,12 @@ class OpendalStore implements ObjectStore {
     const attempt = this.#attempt('read', key);
     return this.#request(options, attempt, async () => {
       // A range that goes past the end makes the package fail. So the size comes first.
-      const found = await this.#operator.stat(this.#path(key));
+      const path = this.#path(key);
+      const found = await this.#operator.stat(path).catch(async (error) => {
+        // The package asks with HEAD, and such an answer does not say what is missing: the object, or its bucket. A read says it.
+        if (kindOf(error) === 'NOT_FOUND') await this.#operator.read(path, { offset: 0n, size: 1n });
+        throw error;
+      });
       const etag = etagOf(found);
       if (ifMatch !== undefined && ifMatch !== etag)
         throw storeError(attempt, 'CONDITION_FAILED', 'it has changed', {});
@@ -149,7 +154,7 @@ class OpendalStore implements ObjectStore {
       );
       const bound = found.etag !== null && this.#can.readWithIfMatch ? { ifMatch: found.etag } : {};
       const range = { offset: BigInt(offset), size: BigInt(length), ...bound };
-      const bytes = length === 0 ? new Uint8Array(0) : await this.#operator.read(this.#path(key), range);
+      const bytes = length === 0 ? new Uint8Array(0) : await this.#operator.read(path, range);
       const metadata = this.#can.writeWithUserMetadata ? (found.userMetadata ?? {}) : undefined;
       return { bytes, etag, metadata };
     });

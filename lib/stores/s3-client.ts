@@ -1,5 +1,6 @@
 // The parts of @aws-sdk/client-s3 that are used. They are declared here so that every 3.x fits, and our types do not need its types.
 
+import { RocksDBError } from '../base/errors.js';
 import { loadPeer } from './peer.js';
 import type { S3Client, S3Settings } from './s3-options.js';
 
@@ -50,21 +51,38 @@ export type SendToS3 = <C extends S3Command>(command: C, input: object, signal: 
 
 export function connectToS3({ options, crc32c }: S3Settings): SendToS3 {
   const sdk = loadPeer<Sdk>('@aws-sdk/client-s3', () => require('@aws-sdk/client-s3'));
+  checkVersion(require('@aws-sdk/client-s3/package.json').version);
   const { endpoint, credentials, profile } = options;
   const region = options.region ?? (endpoint === undefined ? undefined : 'us-east-1');
-  const checks = crc32c ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
   const client =
     options.client ??
     new sdk.S3Client({
       maxAttempts: 1, // retries are ours alone: see retries.ts
-      requestChecksumCalculation: checks,
-      responseChecksumValidation: checks,
+      requestChecksumCalculation: crc32c ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
+      // Some versions of the SDK end the process when a small answer has another checksum. What is restored is checked anyway.
+      responseChecksumValidation: 'WHEN_REQUIRED',
       forcePathStyle: options.forcePathStyle ?? endpoint !== undefined,
       ...(endpoint !== undefined && { endpoint }),
       ...(region !== undefined && { region }),
-      ...(credentials !== undefined && { credentials }),
+      // The SDK writes into the object that it gets.
+      ...(credentials !== undefined && {
+        credentials: typeof credentials === 'function' ? credentials : { ...credentials },
+      }),
       ...(profile !== undefined && { profile }),
     });
   return (command, input, signal) =>
     client.send(new sdk[`${command}Command`]!({ Bucket: options.bucket, ...input }), { abortSignal: signal });
+}
+
+/** Versions before this one drop If-Match from a put without a word. Two writers would then both have the same lock. */
+const FIRST_WITH_CONDITIONS = 700;
+
+function checkVersion(version: string): void {
+  const [major, minor] = version.split('.').map(Number);
+  if (major === 3 && minor! < FIRST_WITH_CONDITIONS) {
+    throw new RocksDBError(
+      `@aws-sdk/client-s3 ${version} has no conditional puts: run \`npm install @aws-sdk/client-s3@3\``,
+      'PACKAGE_TOO_OLD',
+    );
+  }
 }

@@ -21,11 +21,14 @@ const KINDS: Readonly<Record<string, StoreErrorKind>> = {
   PreconditionFailed: 'CONDITION_FAILED',
   ConditionalRequestConflict: 'BUSY',
   OperationAborted: 'BUSY',
+  InternalError: 'BUSY', // also of an answer that began with the status 200
+  ServiceUnavailable: 'BUSY',
   RequestTimeout: 'BUSY',
   SlowDown: 'BUSY',
   BadDigest: 'BUSY', // damaged on its way
   XAmzContentChecksumMismatch: 'BUSY',
   CredentialsProviderError: 'DENIED',
+  TokenProviderError: 'DENIED',
   ExpiredToken: 'DENIED',
   ExpiredTokenException: 'DENIED',
   InvalidToken: 'DENIED',
@@ -48,7 +51,7 @@ export function s3Failure(error: unknown, attempt: Attempt): unknown {
   const { $metadata, $response, name, message } = error as SdkError;
   const status = $response?.statusCode ?? $metadata?.httpStatusCode;
   const known = KINDS[name];
-  const damaged = /^Checksum mismatch/.test(message); // of an answer, on its way
+  const damaged = /^Checksum mismatch/.test(message); // an answer, on its way; a client of the caller may check it
   const lost = known === undefined && status === undefined && (damaged || isLostConnection(error));
   if (known === undefined && status === undefined && !lost) {
     return message === 'Region is missing' ? storeError(attempt, 'REFUSED', 'give a region', {}) : error;
@@ -75,8 +78,8 @@ export function deleteFailure(
   { key, code = 'no code', message = '' }: { key: string; code?: string | undefined; message?: string | undefined },
 ): StoreError {
   // A lock and a missing right have the same code. Neither goes away by itself.
-  const busy = KINDS[code] === 'BUSY' || /InternalError|ServiceUnavailable/.test(code);
-  return storeError({ ...attempt, key }, busy ? 'BUSY' : 'REFUSED', words(code, message, undefined), {
+  const kind = KINDS[code] === 'BUSY' ? 'BUSY' : 'REFUSED';
+  return storeError({ ...attempt, key }, kind, words(code, message, undefined), {
     storeCode: code,
   });
 }

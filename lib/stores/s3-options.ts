@@ -141,7 +141,7 @@ export function objectHeaders(
     ...(crc32c && { ChecksumAlgorithm: 'CRC32C' }),
     ...(serverSideEncryption && { ServerSideEncryption: serverSideEncryption }),
     ...(kmsKeyId && { SSEKMSKeyId: kmsKeyId }),
-    ...(tags && { Tagging: new URLSearchParams(tags).toString() }),
+    ...(tags && { Tagging: queryOf(tags) }),
     ...(storageClass && !write.temporary && { StorageClass: storageClass }),
     ...(objectLock &&
       !write.temporary && {
@@ -149,4 +149,10 @@ export function objectHeaders(
         ObjectLockRetainUntilDate: objectLock.until ?? new Date(Date.now() + objectLock.days! * DAY),
       }),
   };
+}
+
+/** Not every store takes a + for a space, as URLSearchParams has it. */
+function queryOf(tags: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(tags).map((tag) => tag.map(encodeURIComponent).join('='));
+  return parts.join('&');
 }

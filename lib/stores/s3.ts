@@ -19,7 +19,8 @@ import { type Attempt, storeError, unquoted } from './store-failure.js';
 export type { S3Client, S3Credentials, S3ObjectLock, S3StoreOptions } from './s3-options.js';
 
 /**
- * A bucket of Amazon S3, or of a store that speaks S3: Ceph, MinIO, R2, ... Needs the package `@aws-sdk/client-s3`, any 3.x.
+ * A bucket of Amazon S3, or of a store that speaks S3: Ceph, MinIO, R2, ... Needs the package `@aws-sdk/client-s3`,
+ * 3.700 or newer.
  *
  * What the store's owner must be allowed: s3:PutObject, s3:GetObject, s3:DeleteObject and s3:AbortMultipartUpload for the objects,
  * s3:ListBucket and s3:ListBucketMultipartUploads for the bucket. Without s3:ListBucket, S3 says "denied" of an object that is not there.
@@ -61,6 +62,7 @@ class S3Store implements ObjectStore {
       ContentLength: bytes.length,
       ...objectHeaders(this.#settings, options),
       ...(options.ifAbsent && { IfNoneMatch: '*' }),
+      // Of a put, Ceph wants the ETag without quotes. Of a read, every store takes it as the standard has it, with quotes.
       ...(options.ifMatch !== undefined && { IfMatch: options.ifMatch }),
     };
     const { ETag } = await this.#request('PutObject', input, options, attempt).catch((error) => {
@@ -74,7 +76,7 @@ class S3Store implements ObjectStore {
   async get(key: string, options: GetOptions): Promise<StoredObject> {
     const attempt = this.#attempt('read', key);
     const { offset = 0, length, ifMatch } = options;
-    const whole = { Key: this.#path(key), ...(ifMatch !== undefined && { IfMatch: ifMatch }) };
+    const whole = { Key: this.#path(key), ...(ifMatch !== undefined && { IfMatch: `"${ifMatch}"` }) };
     const ranged = offset > 0 || length !== undefined;
     if (length === 0) return this.#getNothing(whole, options, attempt);
     const Range = `bytes=${offset}-${length === undefined ? '' : offset + length - 1}`;

@@ -87,7 +87,7 @@ export function retryAfterOf(header: string | null | undefined): number | undefi
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
-/** An ETag without quotes, as Ceph wants it in If-Match. Amazon S3 takes both. */
+/** An ETag without quotes: answers have them, and some lists do not. */
 export function unquoted(etag: string): string {
   return etag.replace(/^(?:W\/)?"(.*)"$/, '$1');
 }

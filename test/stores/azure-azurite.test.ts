@@ -3,6 +3,7 @@
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import t from 'tap';
 import { type AzureContainerClient, azureStore } from '../../lib/stores/azure.js';
+import { testLostAnswers } from './lost-answers.js';
 import { all, testContract, testMultipart } from './object-store-contract.js';
 import { startAzurite, withoutAzurite } from './servers/azurite.js';
 import { startSilentServer } from './servers/silent.js';
@@ -48,4 +49,8 @@ t.test('Azure, by Azurite', { skip: withoutAzurite() }, async (t) => {
       keys,
     );
   });
+
+  await t.test('while answers are lost', async (t) =>
+    testLostAnswers(t, endpoint, (endpoint) => azureStore({ ...options, endpoint, prefix: 'lossy' })),
+  );
 });

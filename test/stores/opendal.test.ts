@@ -10,12 +10,12 @@ import { startWebdav, withoutWebdav } from './servers/webdav.js';
 t.test('its service in memory', async (t) => {
   const store = opendalStore({ service: 'memory', prefix: 'one' });
   t.equal(store.name, 'opendal://memory/one');
-  testContract(t, { store, limits: { ifAbsent: false, ifMatch: false, metadata: false, modified: false } });
+  testContract(t, { store, limits: { ifAbsent: false, ifMatch: 'REFUSED', metadata: false, modified: false } });
 });
 
 t.test('a local directory', async (t) => {
   const store = opendalStore({ service: 'fs', options: { root: tempDir(t)() } });
-  testContract(t, { store, limits: { ifMatch: false, metadata: false } });
+  testContract(t, { store, limits: { ifMatch: 'REFUSED', metadata: false } });
 });
 
 t.test('WebDAV, by rclone', { skip: withoutWebdav() }, async (t) => {
@@ -24,7 +24,7 @@ t.test('WebDAV, by rclone', { skip: withoutWebdav() }, async (t) => {
   testContract(t, {
     store,
     stranger: opendalStore({ service: 'webdav', options: { ...options, password: 'wrong' } }),
-    limits: { ifAbsent: false, ifMatch: false, metadata: false },
+    limits: { ifAbsent: false, ifMatch: 'REFUSED', metadata: false },
   });
 });
 

@@ -1,9 +1,10 @@
 // The adapter of S3 against the gateway of Ceph.
 
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, GetObjectRetentionCommand, GetObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import t from 'tap';
 import { s3Store } from '../../lib/stores/s3.js';
-import { testContract, testMultipart } from './object-store-contract.js';
+import { testLostAnswers } from './lost-answers.js';
+import { all, testContract, testMultipart } from './object-store-contract.js';
 import { startCeph, withoutCeph } from './servers/ceph.js';
 import { startSilentServer } from './servers/silent.js';
 
@@ -26,4 +27,35 @@ t.test('S3, by Ceph', { skip: withoutCeph() }, async (t) => {
     testContract(t, subject);
     testMultipart(t, subject);
   });
+
+  await t.test('with checksums that Ceph does not know', async (t) => {
+    const subject = { store: s3Store({ ...options, checksums: 'crc32c', prefix: 'checked' }) };
+    testContract(t, subject);
+    testMultipart(t, subject);
+  });
+
+  await t.test('tags and locks are at the objects', async (t) => {
+    await client.send(new CreateBucketCommand({ Bucket: 'locked', ObjectLockEnabledForBucket: true }));
+    const store = s3Store({
+      ...options,
+      bucket: 'locked',
+      tags: { team: 'a b' },
+      objectLock: { mode: 'GOVERNANCE', days: 7 },
+    });
+    const { signal } = new AbortController();
+    await store.put('kept', Buffer.from('x'), { signal });
+    await store.put('lease', Buffer.from('x'), { signal, temporary: true });
+    const { TagSet } = await client.send(new GetObjectTaggingCommand({ Bucket: 'locked', Key: 'kept' }));
+    t.same(TagSet, [{ Key: 'team', Value: 'a b' }]);
+    const { Retention } = await client.send(new GetObjectRetentionCommand({ Bucket: 'locked', Key: 'kept' }));
+    t.equal(Retention?.Mode, 'GOVERNANCE');
+    await t.rejects(client.send(new GetObjectRetentionCommand({ Bucket: 'locked', Key: 'lease' })));
+    // A bucket with locks keeps versions: a delete hides the object, and its bytes stay.
+    await store.delete(['kept'], { signal });
+    t.match(await all(store, ''), [{ key: 'lease' }]);
+  });
+
+  await t.test('while answers are lost', async (t) =>
+    testLostAnswers(t, endpoint, (endpoint) => s3Store({ ...options, endpoint, prefix: 'lossy' })),
+  );
 });

@@ -89,17 +89,11 @@ export class FakeGcs {
   }
 
   #json(request: Request, response: ServerResponse): void {
-    const [, bucket = '', , name] = /^\/storage\/v1\/b\/([^/]+)\/o(\/(.*))?$/.exec(request.url.pathname) ?? [];
+    const [, bucket = ''] = /^\/storage\/v1\/b\/([^/]+)\/o$/.exec(request.url.pathname) ?? [];
     this.#check(request, bucket);
     const query = request.url.searchParams;
-    const answer = (value: object) =>
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
-    if (name === undefined) {
-      answer(this.#list(query.get('prefix') ?? '', query.get('pageToken')));
-      return;
-    }
-    const found = this.#found(decodeURIComponent(name), query.get('ifGenerationMatch') ?? undefined);
-    answer({ generation: found.generation, metadata: found.metadata });
+    const page = this.#list(query.get('prefix') ?? '', query.get('pageToken'));
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(page));
   }
 
   #list(prefix: string, token: string | null): object {

@@ -36,7 +36,10 @@ export class ScriptedServer {
       scripted.seen.push(seen);
       const answer = scripted.answer(seen);
       if (typeof answer === 'function') answer(response);
-      else response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
+      else {
+        const length = { 'content-length': `${Buffer.byteLength(answer.body ?? '')}` };
+        response.writeHead(answer.status ?? 200, { ...length, ...answer.headers }).end(answer.body);
+      }
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     t.teardown(() => {

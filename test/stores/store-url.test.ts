@@ -1,0 +1,131 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import t from 'tap';
+import { isStoreUrl, openStoreUrl, parseStoreUrl } from '../../lib/stores/store-url.js';
+
+t.test('a URL gives the kind of the store and its options', async (t) => {
+  for (const [url, kind, options] of [
+    ['s3://backups', 's3', { bucket: 'backups', prefix: '' }],
+    ['S3://backups/', 's3', { bucket: 'backups', prefix: '' }],
+    ['s3://backups//a%20b/c+d/', 's3', { bucket: 'backups', prefix: 'a b/c+d' }],
+    [
+      's3://My.bucket_1/p?endpoint=https://minio.example.com:9000&region=eu&pathStyle=false&profile=p&kmsKeyId=k',
+      's3',
+      {
+        bucket: 'My.bucket_1',
+        prefix: 'p',
+        endpoint: 'https://minio.example.com:9000',
+        region: 'eu',
+        forcePathStyle: false,
+        profile: 'p',
+        kmsKeyId: 'k',
+      },
+    ],
+    [
+      's3://b/?lockMode=GOVERNANCE&lockDays=7',
+      's3',
+      { bucket: 'b', prefix: '', objectLock: { mode: 'GOVERNANCE', days: 7 } },
+    ],
+    ['gs://backups/a/b?userProject=payer', 'gcs', { bucket: 'backups', prefix: 'a/b', userProject: 'payer' }],
+    ['az://acme/backups', 'azure', { account: 'acme', container: 'backups', prefix: '' }],
+    [
+      'az://acme/backups/a/b?accessTier=Cool',
+      'azure',
+      { account: 'acme', container: 'backups', prefix: 'a/b', accessTier: 'Cool' },
+    ],
+    [
+      'opendal://webdav/a?endpoint=https://dav.example.com&root=/x',
+      'opendal',
+      { service: 'webdav', prefix: 'a', options: { endpoint: 'https://dav.example.com', root: '/x' } },
+    ],
+  ] as const) {
+    t.same(parseStoreUrl(url), { kind, options }, url);
+  }
+});
+
+t.test('a secret is refused, and not repeated', async (t) => {
+  for (const url of [
+    's3://AKIDHUSHHUSH:HUSHHUSH@backups/p',
+    's3://HUSHHUSH@backups/p',
+    's3://backups/p?X-Amz-Signature=HUSHHUSH',
+    's3://backups/p?accessKeyId=HUSHHUSH',
+    's3://backups/p?secretAccessKey=HUSHHUSH',
+    's3://backups/p?sessionToken=HUSHHUSH',
+    's3://backups/p?endpoint=https://user:HUSHHUSH@minio.example.com',
+    's3://backups/p?endpoint=https://minio.example.com/%3FX-Amz-Signature=HUSHHUSH',
+    's3://backups/p?HUSHHUSH/0123',
+    's3://backups/p?HUSHHUSH0123',
+    'az://acme/backups?sv=1&sig=HUSHHUSH',
+    'az://acme/backups?accountKey=HUSHHUSH',
+    'https://acme.blob.core.windows.net/backups?sv=1&sig=HUSHHUSH',
+    'https://acme.blob.core.windows.net/HUSHHUSH',
+    'gs://backups?x-goog-signature=HUSHHUSH',
+    'gs://backups?credentials=HUSHHUSH',
+    'opendal://webdav?password=HUSHHUSH',
+    'opendal://oss?access_key_id=HUSHHUSH',
+    'opendal://oss?access_key_secret=HUSHHUSH',
+    's3://backups/HUSHHUSH/../p',
+    's3://backups/HUSHHUSH%',
+    's3://backups/HUSHHUSH#p',
+    'HUSHHUSH',
+    'HUSHHUSH://',
+    'gs://backups?region=HUSHHUSH',
+    's3://backups?pathStyle=HUSHHUSH',
+    's3://backups?region=HUSHHUSH&region=HUSHHUSH',
+    'az://HUSHHUSH',
+  ]) {
+    let error: NodeJS.ErrnoException | undefined;
+    try {
+      parseStoreUrl(url);
+    } catch (thrown) {
+      error = thrown as NodeJS.ErrnoException;
+    }
+    t.match(error, { name: 'TypeError', code: 'INVALID_OPTION' }, url);
+    t.notMatch(`${error?.stack}`, /HUSH/, url);
+  }
+});
+
+t.test('a message says what to do', async (t) => {
+  const says = (url: string, message: string | RegExp) => t.throws(() => parseStoreUrl(url), { message });
+  says(
+    's3://u:p@backups',
+    'the URL of the store is wrong: it must not hold a user or a password. Secrets come from the environment or from the ' +
+      'files of the vendor.',
+  );
+  says('s3://backups?sig=1', /it must not hold a secret: leave out sig\. Secrets come/);
+  says('s4://backups', /: there is no s4:\/\/; did you mean s3:\/\/. Write s3:\/\/bucket\/prefix, gs:/);
+  says('s3://backups?regoin=eu', 'there is no option "regoin"; did you mean "region"?');
+  says('az://acme', /az:\/\/ is followed by the account and the container/);
+});
+
+t.test('a path is no URL', async (t) => {
+  for (const path of ['/var/backups', 'backups', './s3:', 'C:\\backups', 'C:/backups', 's3:/backups'])
+    t.notOk(isStoreUrl(path));
+  for (const url of ['s3://backups', 'S3://x', 'whatever://x']) t.ok(isStoreUrl(url));
+});
+
+t.test('the store of a URL', async (t) => {
+  const environment = { OPENDAL_FS_ROOT: '/nowhere', OPENDAL_FS_EMPTY: '', OPENDAL_S3_BUCKET: 'other' };
+  t.equal((await openStoreUrl('s3://backups/p?region=eu')).name, 's3://backups/p');
+  t.equal((await openStoreUrl('gs://backups/p')).name, 'gs://backups/p');
+  t.equal((await openStoreUrl('opendal://fs/p', environment)).name, 'opendal://fs/p');
+  await t.rejects(openStoreUrl('opendal://fs/p', {}), /options must be what the service fs needs/);
+  await t.rejects(openStoreUrl('az://acme/backups/p'), { code: 'PACKAGE_MISSING' });
+  process.env.AZURE_STORAGE_KEY = Buffer.from('key').toString('base64');
+  t.teardown(() => delete process.env.AZURE_STORAGE_KEY);
+  t.equal((await openStoreUrl('az://acme/backups/p')).name, 'az://acme/backups/p');
+});
+
+t.test('only the package of the URL is loaded', async (t) => {
+  const program = `
+    const { openStoreUrl } = require(${JSON.stringify(join(__dirname, '../../lib/stores/store-url.js'))});
+    openStoreUrl('s3://backups?region=eu').then(() => {
+      const loaded = (name) => Object.keys(require.cache).some((file) => file.includes(name));
+      console.log(loaded('client-s3'), loaded('google-cloud'), loaded('storage-blob'), loaded('opendal'));
+    });`;
+  const { stdout } = spawnSync(process.execPath, ['-e', program], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  t.equal(stdout.trim(), 'true false false false');
+});
