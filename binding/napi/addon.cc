@@ -11,8 +11,8 @@
 #include "napi/runtime/at_exit.h"
 #include "napi/runtime/errors.h"
 #include "napi/runtime/pin_library.h"
-#include "napi/stores/js_store.h"
 #include "napi/runtime/wrap.h"
+#include "napi/stores/js_store.h"
 #include "napi/values/values.h"
 
 namespace rocksdb_backup {

@@ -82,10 +82,10 @@ inline bool OnMemory() { return TestStorage() != "disk"; }
     GTEST_SKIP() << "about a repository on the disk"; \
   }
 
-// For a test that gets between the BackupEngine and the files. An object store has no files that several views share; for
-// it, test/core/stores/store_faults_test.cc gets between the store and its requests.
-#define NEEDS_FILES()                               \
-  if (TestStorage() == "store") {                   \
+// For a test that gets between the BackupEngine and the files. An object store has no files that several views share;
+// for it, test/core/stores/store_faults_test.cc gets between the store and its requests.
+#define NEEDS_FILES()                              \
+  if (TestStorage() == "store") {                  \
     GTEST_SKIP() << "about a repository of files"; \
   }
 
@@ -204,7 +204,8 @@ class BackupTest : public ScratchTest {
     }
     std::shared_ptr<Storage>& storage = files::InMemory()[directory];
     if (storage == nullptr && TestStorage() == "store") {
-      storage = std::make_shared<ObjectStorage>(std::make_shared<MemoryObjectStore>(directory), LeaseTimes(), directory);
+      storage =
+          std::make_shared<ObjectStorage>(std::make_shared<MemoryObjectStore>(directory), LeaseTimes(), directory);
     } else if (storage == nullptr) {
       storage = std::make_shared<MemoryStorage>(directory, directory);
     }

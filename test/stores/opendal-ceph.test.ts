@@ -5,8 +5,9 @@ import t from 'tap';
 import { opendalStore } from '../../lib/stores/opendal.js';
 import { testContract } from './object-store-contract.js';
 import { startCeph, withoutCeph } from './servers/ceph.js';
+import { withoutOpendal } from './servers/opendal.js';
 
-t.test("OpenDAL's S3, by Ceph", { skip: withoutCeph() }, async (t) => {
+t.test("OpenDAL's S3, by Ceph", { skip: withoutOpendal() || withoutCeph() }, async (t) => {
   const { endpoint, credentials } = await startCeph(t);
   const client = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true });
   t.teardown(() => client.destroy());

@@ -4,21 +4,24 @@ import t from 'tap';
 import { type OpendalStoreOptions, opendalStore } from '../../lib/stores/opendal.js';
 import { tempDir } from '../fixtures/files.js';
 import { endsAtTheSignal, rejects, testContract } from './object-store-contract.js';
+import { withoutOpendal } from './servers/opendal.js';
 import { startSilentServer } from './servers/silent.js';
 import { startWebdav, withoutWebdav } from './servers/webdav.js';
 
-t.test('its service in memory', async (t) => {
+const lacking = withoutOpendal();
+
+t.test('its service in memory', { skip: lacking }, async (t) => {
   const store = opendalStore({ service: 'memory', prefix: 'one' });
   t.equal(store.name, 'opendal://memory/one');
   testContract(t, { store, limits: { ifAbsent: false, ifMatch: 'REFUSED', metadata: false, modified: false } });
 });
 
-t.test('a local directory', async (t) => {
+t.test('a local directory', { skip: lacking }, async (t) => {
   const store = opendalStore({ service: 'fs', options: { root: tempDir(t)() } });
   testContract(t, { store, limits: { ifMatch: 'REFUSED', metadata: false } });
 });
 
-t.test('WebDAV, by rclone', { skip: withoutWebdav() }, async (t) => {
+t.test('WebDAV, by rclone', { skip: lacking || withoutWebdav() }, async (t) => {
   const options = await startWebdav(t);
   const store = opendalStore({ service: 'webdav', options, prefix: 'one/repository' });
   testContract(t, {
@@ -28,7 +31,7 @@ t.test('WebDAV, by rclone', { skip: withoutWebdav() }, async (t) => {
   });
 });
 
-t.test('a server that hangs is left at the signal', { timeout: 60_000 }, async (t) => {
+t.test('a server that hangs is left at the signal', { skip: lacking, timeout: 60_000 }, async (t) => {
   const store = opendalStore({ service: 'webdav', options: { endpoint: await startSilentServer(t) } });
   await endsAtTheSignal(t, 'get', (options) => store.get('hangs', options));
   await endsAtTheSignal(t, 'put', (options) => store.put('hangs', Buffer.from('x'), options));

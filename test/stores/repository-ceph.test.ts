@@ -37,7 +37,10 @@ t.test('a repository in a bucket', { skip: withoutCeph() }, async (t) => {
   await opened.close();
   await engine.deleteBackup(1);
   await engine.purgeOldBackups(1);
-  t.strictSame((await engine.getBackupInfo()).map(({ backupId }) => backupId), [3]);
+  t.strictSame(
+    (await engine.getBackupInfo()).map(({ backupId }) => backupId),
+    [3],
+  );
   await engine.close();
   const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: 'backups' }));
   t.comment(Contents.map(({ Key, Size }) => `${Key} ${Size}`).join('\n'));

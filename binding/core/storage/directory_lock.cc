@@ -358,8 +358,7 @@ Error DirectoryLock::LockAgainstOtherPrograms(bool exclusive, bool may_create) {
         break;
     }
   }
-  return Error("BACKUP_LOCKED", "the repository " + directory_ + " is in use by another program, which holds " +
-                                    path +
+  return Error("BACKUP_LOCKED", "the repository " + directory_ + " is in use by another program, which holds " + path +
                                     ", like rocksdb-js during a backup, a delete or a restore. Nothing was done; "
                                     "wait until the other program has finished.")
       .With("path", directory_)

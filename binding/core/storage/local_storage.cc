@@ -77,7 +77,9 @@ Error TakeLock(std::unique_ptr<Lock>* lock, const Args&... args) {
 LocalStorage::LocalStorage(std::string directory, std::shared_ptr<rocksdb::FileSystem> base)
     : directory_(std::move(directory)), base_(std::move(base)) {}
 
-std::shared_ptr<rocksdb::FileSystem> LocalStorage::files() const { return std::make_shared<LocalFileSystem>(base_, directory_); }
+std::shared_ptr<rocksdb::FileSystem> LocalStorage::files() const {
+  return std::make_shared<LocalFileSystem>(base_, directory_);
+}
 
 Error LocalStorage::MakeReady() {
   std::error_code ignored;

@@ -256,11 +256,12 @@ Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& t
     const Clock::time_point begun = Clock::now();
     const bool takes_over = found.there && found.stale;
     if (!found.there || takes_over) {
-      const StoreAnswer put = Do(*store, {.kind = Kind::kPut,
-                                          .key = request.key,
-                                          .bytes = std::make_shared<const std::string>(TextOf(id)),
-                                          .if_absent = !takes_over,
-                                          .if_match = takes_over ? found.etag : ""},
+      const StoreAnswer put = Do(*store,
+                                 {.kind = Kind::kPut,
+                                  .key = request.key,
+                                  .bytes = std::make_shared<const std::string>(TextOf(id)),
+                                  .if_absent = !takes_over,
+                                  .if_match = takes_over ? found.etag : ""},
                                  request.stopped);
       if (put.ok()) {
         registration.taken = true;
@@ -320,8 +321,8 @@ Error Lease::StillHeld() const {
   if (lost_.empty() && Clock::now() < good_until_) {
     return Error();
   }
-  return Error("LOCK_LOST", "the lease " + store_->name() + "/" + key_ + " was lost: " +
-                                (lost_.empty() ? "it could not be renewed in time" : lost_) +
+  return Error("LOCK_LOST", "the lease " + store_->name() + "/" + key_ +
+                                " was lost: " + (lost_.empty() ? "it could not be renewed in time" : lost_) +
                                 ". Others may be at work there by now")
       .With("path", store_->name() + "/" + key_);
 }
@@ -333,11 +334,10 @@ Error Lease::Renew() {
     etag = etag_;
   }
   const Clock::time_point begun = Clock::now();
-  const StoreAnswer put = Do(*store_, {.kind = Kind::kPut,
-                                       .key = key_,
-                                       .bytes = std::make_shared<const std::string>(TextOf(id_)),
-                                       .if_match = etag},
-                              [this] { return ending() || !StillHeld().ok(); });
+  const StoreAnswer put =
+      Do(*store_,
+         {.kind = Kind::kPut, .key = key_, .bytes = std::make_shared<const std::string>(TextOf(id_)), .if_match = etag},
+         [this] { return ending() || !StillHeld().ok(); });
   {
     const std::lock_guard lock(mutex_);
     if (put.ok()) {

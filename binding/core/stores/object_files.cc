@@ -122,8 +122,7 @@ IOStatus ObjectWritableFile::Finish(std::string* etag) {
       return status;
     }
   }
-  const StoreAnswer made =
-      client_->Do({.kind = Kind::kComplete, .key = key_, .keys = etags_, .upload = upload_});
+  const StoreAnswer made = client_->Do({.kind = Kind::kComplete, .key = key_, .keys = etags_, .upload = upload_});
   *etag = made.etag;
   return client_->ToStatus(made, "writing", key_);
 }

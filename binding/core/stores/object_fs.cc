@@ -171,11 +171,10 @@ IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOp
   const std::string final_key = FinalKeyOf(key);
   const std::string stored_as = final_key.empty() || view_->Find(final_key, &there) ? key : final_key;
   const bool only_new = !view_->Find(stored_as, &there);
-  *file = std::make_unique<ObjectWritableFile>(
-      client_, stored_as, only_new,
-      [view = view_, key, stored_as](uint64_t size, const std::string& etag) {
-        view->Put(key, {size, etag, 0, stored_as == key ? "" : stored_as});
-      });
+  *file = std::make_unique<ObjectWritableFile>(client_, stored_as, only_new,
+                                               [view = view_, key, stored_as](uint64_t size, const std::string& etag) {
+                                                 view->Put(key, {size, etag, 0, stored_as == key ? "" : stored_as});
+                                               });
   return IOStatus::OK();
 }
 
@@ -305,8 +304,7 @@ IOStatus ObjectFileSystem::PutPending(const std::string& from, const std::string
                                       std::shared_ptr<const std::string> text) {
   ObjectView::Object there;
   const bool only_new = !view_->Find(to, &there);
-  const StoreAnswer put =
-      client_->Do({.kind = Kind::kPut, .key = to, .bytes = text, .if_absent = only_new});
+  const StoreAnswer put = client_->Do({.kind = Kind::kPut, .key = to, .bytes = text, .if_absent = only_new});
   std::string etag = put.etag;
   switch (put.failure) {
     case StoreFailure::kNone:
@@ -394,8 +392,8 @@ IOStatus ObjectFileSystem::IsDirectory(const std::string& path, const IOOptions&
   return *is_directory ? IOStatus::OK() : status;
 }
 
-IOStatus ObjectFileSystem::GetAbsolutePath(const std::string& path, const IOOptions& /*options*/,
-                                           std::string* absolute, IODebugContext* /*debug*/) {
+IOStatus ObjectFileSystem::GetAbsolutePath(const std::string& path, const IOOptions& /*options*/, std::string* absolute,
+                                           IODebugContext* /*debug*/) {
   *absolute = path;
   return IOStatus::OK();
 }

@@ -31,10 +31,12 @@ class PendingFiles {
 //
 // Stores cannot rename. The BackupEngine writes a file under a temporary name, and renames it when it is complete. So:
 //
-// - A data file is written under its final key from the beginning, if nothing has that key. Only this operation knows it
+// - A data file is written under its final key from the beginning, if nothing has that key. Only this operation knows
+// it
 //   by its temporary name, until the rename. If the operation dies before, an object is left that no backup names.
 // - A meta file and a record (`.tmp` in `meta` or `private`) stay in memory until the rename, which puts them, on the
-//   condition that nothing has that key. That is the moment in which a backup begins to exist. Of two writers, one fails.
+//   condition that nothing has that key. That is the moment in which a backup begins to exist. Of two writers, one
+//   fails.
 class ObjectFileSystem : public rocksdb::FileSystem {
  public:
   // The repository is at `root` in it.
@@ -91,8 +93,7 @@ class ObjectFileSystem : public rocksdb::FileSystem {
   rocksdb::IOStatus NotFound(const std::string& key) const;
   // A listed object. NotFound if there is none.
   rocksdb::IOStatus Find(const std::string& path, std::string* key, ObjectView::Object* object);
-  rocksdb::IOStatus PutPending(const std::string& from, const std::string& to,
-                               std::shared_ptr<const std::string> text);
+  rocksdb::IOStatus PutPending(const std::string& from, const std::string& to, std::shared_ptr<const std::string> text);
   rocksdb::IOStatus CopyObject(const std::string& from, const std::string& to);
 
   const std::string root_;

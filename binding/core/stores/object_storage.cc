@@ -227,8 +227,7 @@ Error ObjectStorage::LockState(std::unique_ptr<StorageLock>* lock) {
     return error;
   }
   if (lease == nullptr) {
-    return Error("STATE_LOCKED",
-                 "what is remembered about the backups in " + name() + " is being changed by " + holder)
+    return Error("STATE_LOCKED", "what is remembered about the backups in " + name() + " is being changed by " + holder)
         .With("path", name())
         .With("holder", holder);
   }

@@ -90,8 +90,8 @@ class StoreCall {
   // For the store: called once, if the caller gives up before the answer is there. It must not wait.
   void OnCancel(std::function<void()> cancel);
 
-  // Called once, when the answer is there or nobody waits for it any more, on any thread. It must not wait, and must not
-  // be the last owner of anything that waits at its end.
+  // Called once, when the answer is there or nobody waits for it any more, on any thread. It must not wait, and must
+  // not be the last owner of anything that waits at its end.
   void WhenDone(std::function<void()> done);
   // Waits at most until then. nullopt if there is no answer yet.
   std::optional<StoreAnswer> WaitUntil(Clock::time_point until);

@@ -17,7 +17,8 @@ std::string FinalKeyOf(const std::string& key) {
   constexpr std::string_view kTemporary = ".tmp";
   const std::string directory = ParentOf(key);
   const std::string name = NameOf(key);
-  const bool is_shared = std::find(std::begin(kSharedParts), std::end(kSharedParts), directory) != std::end(kSharedParts);
+  const bool is_shared =
+      std::find(std::begin(kSharedParts), std::end(kSharedParts), directory) != std::end(kSharedParts);
   if (!is_shared || !name.starts_with('.') || !name.ends_with(kTemporary) || name.size() < kTemporary.size() + 2) {
     return "";
   }

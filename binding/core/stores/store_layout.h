@@ -4,8 +4,8 @@
 
 namespace rocksdb_backup {
 
-// The keys of a repository in an object store, beside those that a repository on a disk has as paths. So a plain copy of
-// the objects to a disk is a repository there.
+// The keys of a repository in an object store, beside those that a repository on a disk has as paths. So a plain copy
+// of the objects to a disk is a repository there.
 
 // Shows that a repository is here, also while it has no backup.
 inline constexpr char kRepositoryMark[] = "rocksdb-backup.repository";

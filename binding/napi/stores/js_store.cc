@@ -62,9 +62,7 @@ const std::map<std::string, KindOfFailure>& Failures() {
   return *failures;
 }
 
-Error ThreadEnded() {
-  return Error("STORE_UNREACHABLE", "the JavaScript thread that serves the store has ended");
-}
+Error ThreadEnded() { return Error("STORE_UNREACHABLE", "the JavaScript thread that serves the store has ended"); }
 
 Napi::Object ToJs(Napi::Env env, const StoreRequest& request) {
   auto object = Napi::Object::New(env);
@@ -73,9 +71,9 @@ Napi::Object ToJs(Napi::Env env, const StoreRequest& request) {
   if (request.bytes != nullptr) {
     // JS gets the memory itself. It lives until JS has forgotten it.
     auto* kept = new std::shared_ptr<const std::string>(request.bytes);
-    object.Set("bytes", Napi::Buffer<char>::NewOrCopy(
-                            env, const_cast<char*>(request.bytes->data()), request.bytes->size(),
-                            [kept](Napi::Env, char*) { delete kept; }));
+    object.Set("bytes",
+               Napi::Buffer<char>::NewOrCopy(env, const_cast<char*>(request.bytes->data()), request.bytes->size(),
+                                             [kept](Napi::Env, char*) { delete kept; }));
   }
   if (request.if_absent) {
     object.Set("ifAbsent", true);
@@ -115,8 +113,8 @@ std::vector<StoredObject> ReadObjects(const Napi::Array& array) {
       const Napi::Value value = object.Get(name);
       return value.IsNumber() ? value.As<Napi::Number>().Int64Value() : 0;
     };
-    objects.push_back({Text(object, "key"), static_cast<uint64_t>(number("size")), Text(object, "etag"),
-                       number("modified")});
+    objects.push_back(
+        {Text(object, "key"), static_cast<uint64_t>(number("size")), Text(object, "etag"), number("modified")});
   }
   return objects;
 }
@@ -225,8 +223,8 @@ Napi::Value ServeStore(const Args& args) {
     limits.max_parts = parts.As<Napi::Number>().Uint32Value();
     limits.min_part_bytes = static_cast<uint64_t>(read.Get("minPartBytes").As<Napi::Number>().Int64Value());
   }
-  return Wrap(env, std::make_unique<StoreServer>(store, args[1].As<Napi::Function>(), args[2].As<Napi::Function>(),
-                                                 limits));
+  return Wrap(env,
+              std::make_unique<StoreServer>(store, args[1].As<Napi::Function>(), args[2].As<Napi::Function>(), limits));
 }
 
 // (id, message)
@@ -300,9 +298,8 @@ void JsStore::Forget(uint32_t call_id) {
     }
   }
   if (cancel) {
-    (*cancel)([call_id](Napi::Env env, const Napi::Function& function) {
-      function.Call({Napi::Number::New(env, call_id)});
-    });
+    (*cancel)(
+        [call_id](Napi::Env env, const Napi::Function& function) { function.Call({Napi::Number::New(env, call_id)}); });
   }
 }
 

@@ -1,5 +1,5 @@
-// Every request of an operation fails, is refused, loses its answer or hangs, one after another. Whatever happens: a typed
-// error or success, all older backups whole, nothing deleted that a backup has, and the next backup can be made.
+// Every request of an operation fails, is refused, loses its answer or hangs, one after another. Whatever happens: a
+// typed error or success, all older backups whole, nothing deleted that a backup has, and the next backup can be made.
 
 #include <atomic>
 #include <thread>
@@ -136,8 +136,6 @@ class StoreFaults : public BackupTest {
   const LeaseTimes times_{.lifetime = std::chrono::milliseconds(6000), .renewal = std::chrono::milliseconds(2000)};
   std::map<std::string, std::string> prepared_;
 };
-
-
 
 TEST_F(StoreFaults, ARequestThatFails) {
   for (const Deed& deed : Deeds()) {
