@@ -70,6 +70,7 @@ const FACE = {
       'settle',
       'snapshot',
     ],
+    stores: ['object-store', 'retries', 'store-url'],
     storage: ['storage'],
     database: ['block-reader', 'database', 'database-options', 'key-space', 'write-batch'],
     backup: [
@@ -103,7 +104,8 @@ const FACE = {
   },
   'binding/core': {
     base: 'all',
-    storage: ['directories', 'local_storage', 'locked_fs', 'storage', 'text_file'],
+    storage: ['directories', 'local_storage', 'locked_fs', 'noted_deletes', 'storage', 'text_file'],
+    stores: ['object_storage', 'object_store'],
     database: ['database', 'database_options', 'iterator', 'newer_rocksdb', 'open_databases', 'snapshot'],
     backup: [
       'backup_create',
@@ -121,7 +123,8 @@ const FACE = {
     runtime: ['addon_data', 'at_exit', 'errors', 'js_callback', 'napi_setup', 'pin_library', 'task', 'wrap'],
     values: 'all',
     database: ['database', 'iterator', 'snapshot', 'write_batch'],
-    backup: ['backup_engine'],
+    backup: ['backup_engine', 'storage_handle'],
+    stores: ['js_store'],
   },
 };
 
