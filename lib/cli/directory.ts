@@ -7,6 +7,7 @@ import { RocksDBError } from '../base/errors.js';
 import type { Database } from '../database/database.js';
 import type { BackupInfo, UnreadableBackup } from '../native/backup-info.js';
 import { byDatabase } from '../retention/databases.js';
+import { isStoreUrl } from '../storage/storage.js';
 import { backupsNamed } from './backup-text.js';
 import type { Context } from './context.js';
 import { capital, notFound } from './errors.js';
@@ -44,6 +45,9 @@ export async function closing<C extends { close(): Promise<void> }, T>(
 }
 
 async function needDirectory(dir: string): Promise<void> {
+  if (isStoreUrl(dir)) {
+    return; // an engine that only reads makes nothing there
+  }
   const found = await stat(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') {
       return undefined;

@@ -6,6 +6,7 @@ import { realPathOf } from '../base/real-path.js';
 import { parseRate } from '../base/units.js';
 import { didYouMean } from '../base/unknown-option.js';
 import type { BackupManagerOptions } from '../manager/manager-options.js';
+import { isStoreUrl } from '../storage/storage.js';
 import { mergeOperators } from './database.js';
 import { notFound, UsageError } from './errors.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, text } from './schema.js';
@@ -150,7 +151,7 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
     for (const [what, value] of Object.entries({ path, backups })) {
       if (value === '') throw wrong(`${key}.${what} must not be empty`);
     }
-    const place = resolve(below, backups);
+    const place = isStoreUrl(backups) ? backups : resolve(below, backups);
     for (const [what, seen, value, advice] of [
       ['path', paths, resolve(below, path), 'give each database once'],
       ['backups', places, place, 'give each database its own'],
@@ -161,7 +162,10 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
       }
       seen.set(realPathOf(value), at);
     }
-    if (databases.some((other) => realPathOf(resolve(below, String(other.path))) === realPathOf(place))) {
+    if (
+      !isStoreUrl(place) &&
+      databases.some((other) => realPathOf(resolve(below, String(other.path))) === realPathOf(place))
+    ) {
       throw wrong(`${key}.backups is a database: give the backups a directory of their own, best on another disk`);
     }
     const schedules = [rest.schedule, rest.drill?.schedule, rest.snapshots?.schedule];

@@ -1,14 +1,14 @@
 import { BackupEngine } from '../backup/backup-engine.js';
 import type { BackupEngineOptions } from '../backup/backup-options.js';
-import type { Storage } from '../storage/storage.js';
+import type { RepositoryLocation, Storage } from '../storage/storage.js';
 
 /** Opens the engine when it is first needed. If that fails, for instance because a disk is not mounted yet, the next use tries again. */
 export class ManagerEngines {
-  readonly #source: string | BackupEngine;
+  readonly #source: RepositoryLocation | BackupEngine;
   readonly #options: BackupEngineOptions;
   #opened: Promise<BackupEngine> | undefined;
 
-  constructor(source: string | BackupEngine, options: BackupEngineOptions) {
+  constructor(source: RepositoryLocation | BackupEngine, options: BackupEngineOptions) {
     this.#source = source;
     this.#options = options;
   }
@@ -32,7 +32,7 @@ export class ManagerEngines {
   }
 
   async #open(): Promise<BackupEngine> {
-    return typeof this.#source === 'string' ? BackupEngine.open(this.#source, this.#options) : this.#source;
+    return this.#source instanceof BackupEngine ? this.#source : BackupEngine.open(this.#source, this.#options);
   }
 }
 

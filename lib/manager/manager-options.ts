@@ -12,6 +12,7 @@ import { parseDuration } from '../base/units.js';
 import { Database, type DatabaseSource, databaseOf } from '../database/database.js';
 import { checkDrillOptions, type DrillOptions } from '../drill/drill.js';
 import { checkRetentionPolicy, type RetentionPolicy } from '../retention/retention.js';
+import { isObjectStore, openStorage, type RepositoryLocation } from '../storage/storage.js';
 import { DatabaseAccess, type DatabaseOpener, isOpener, type ManagedDatabase } from './database-access.js';
 import type { AfterHook, BeforeHook, OnFailure } from './manager-events.js';
 import type { MetricsOptions } from './metrics.js';
@@ -54,7 +55,7 @@ export interface BackupManagerOptions {
    */
   db: Database | DatabaseSource | DatabaseOpener;
   /** The directory of the repository, or an engine on it. The manager does not close that engine. */
-  location: string | BackupEngine;
+  location: RepositoryLocation | BackupEngine;
   /** Options of the engines that the manager opens. @default {} */
   engine?: Omit<BackupEngineOptions, 'readOnly' | 'destroyOldData'> | undefined;
   /** Options of each backup. The database is flushed first unless `flushBeforeBackup` is false. @default {} */
@@ -115,7 +116,7 @@ export interface BackupManagerOptions {
 /** The options of a manager after they have been checked and converted. */
 export interface Settings {
   db: ManagedDatabase;
-  location: string | BackupEngine;
+  location: RepositoryLocation | BackupEngine;
   engine: BackupEngineOptions;
   create: CreateBackupOptions;
   schedule: ScheduleEntry[];
@@ -169,8 +170,17 @@ export function checkManagerOptions(options: BackupManagerOptions): Settings {
   if (!(db instanceof Database) && (typeof db !== 'object' || db === null || !(databaseOf in db)) && !isOpener(db)) {
     throw invalidOption(TypeError, 'db', 'a Database, or { path, open }', describe(db));
   }
-  if ((typeof location !== 'string' || location === '') && !(location instanceof BackupEngine)) {
-    throw invalidOption(TypeError, 'location', 'a directory or a BackupEngine', describe(location));
+  if (
+    (typeof location !== 'string' || location === '') &&
+    !(location instanceof BackupEngine) &&
+    !isObjectStore(location)
+  ) {
+    throw invalidOption(
+      TypeError,
+      'location',
+      'a directory, the URL of a store, a store, or a BackupEngine',
+      describe(location),
+    );
   }
   if (location instanceof BackupEngine && location.readOnly) {
     throw invalidOption(TypeError, 'location', 'an engine that can write', 'one opened with readOnly');
@@ -274,8 +284,12 @@ function within(name: string, check: () => void): void {
  * Refuses a repository that is the database's own directory: backups among the files of the database would be lost with it. If a source has
  * no open database, its directory is not known yet. The first backup will then check this.
  */
-function checkPlace(location: string | BackupEngine, db: ManagedDatabase): void {
-  const place = realPathOf(typeof location === 'string' ? location : location.location);
+function checkPlace(location: RepositoryLocation | BackupEngine, db: ManagedDatabase): void {
+  const { localDirectory } = location instanceof BackupEngine ? location.storage : openStorage(location);
+  if (localDirectory === undefined) {
+    return;
+  }
+  const place = realPathOf(localDirectory);
   let path: string;
   try {
     path = new DatabaseAccess(db).path;

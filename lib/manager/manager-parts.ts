@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { BackupEngine } from '../backup/backup-engine.js';
 import { type Clock, SteadyClock } from '../base/clock.js';
 import { openStorage, type Storage } from '../storage/storage.js';
 import { DatabaseAccess } from './database-access.js';
@@ -42,7 +43,9 @@ export function partsOf(basis: ManagerBasis, emitter: EventEmitter<ManagerEvents
   const { settings, clock } = basis;
   const { auditLog, onFailure } = settings;
   const { location: place } = settings;
-  const [location, storage] = typeof place === 'string' ? [place, openStorage(place)] : [place.location, place.storage];
+  const isOpen = place instanceof BackupEngine;
+  const storage = isOpen ? place.storage : openStorage(place);
+  const location = isOpen ? place.location : typeof place === 'string' && storage.localDirectory ? place : storage.name;
   const steady = new SteadyClock(clock);
   const database = new DatabaseAccess(settings.db);
   const state = new ManagerState(storage);
@@ -54,7 +57,7 @@ export function partsOf(basis: ManagerBasis, emitter: EventEmitter<ManagerEvents
     storage,
     database,
     // The engine is opened later, and must be at the same place as the storage.
-    engines: new ManagerEngines(typeof place === 'string' ? storage.name : place, settings.engine),
+    engines: new ManagerEngines(isOpen ? place : (storage.localDirectory ?? place), settings.engine),
     state,
     recorder: new Recorder(storage, { auditLog, onProblem: (problem) => warn('a record is missing', problem) }),
     lastTimes,

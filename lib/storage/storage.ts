@@ -1,13 +1,15 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { native } from '../native/binding.js';
 import type { NativeStorage, SmallFile, StateLock } from '../native/native-storage.js';
-import type { ObjectStore } from '../stores/object-store.js';
+import { isObjectStore, type ObjectStore } from '../stores/object-store.js';
 import { withRetries } from '../stores/retries.js';
 import { isStoreUrl, parseStoreUrl } from '../stores/store-url.js';
 import { serveStore } from './serve-store.js';
 
 export type { SmallFile, StateLock } from '../native/native-storage.js';
+export { isObjectStore } from '../stores/object-store.js';
+export { isStoreUrl } from '../stores/store-url.js';
 
 /**
  * The place where a repository lives, as far as the code in lib needs it; the backups themselves are read and written by native code. The
@@ -35,9 +37,17 @@ export const ANY_VERSION = '*';
 /** Where a repository lies: the path of a directory, the URL of a place in an object store, or a store. */
 export type RepositoryLocation = string | ObjectStore;
 
+/** The location without what the URL of a store has beside its place, and with an absolute path. */
+export function locationName(location: RepositoryLocation, below = '.'): string {
+  if (typeof location !== 'string') {
+    return location.name;
+  }
+  return isStoreUrl(location) ? location.replace(/\/*(\?.*)?$/s, '') : resolve(below, location);
+}
+
 /** The storage at a location. Nothing has to be there. Nothing is read or written before it is used. */
 export function openStorage(location: RepositoryLocation): NativeStorage {
-  if (typeof location === 'object' && location !== null) {
+  if (isObjectStore(location)) {
     return storageIn(location);
   }
   return typeof location === 'string' && isStoreUrl(location) ? storageAt(location) : native.openStorage(location);
@@ -51,7 +61,7 @@ function storageAt(url: string): NativeStorage {
   let storage = byUrl.get(url);
   if (storage === undefined) {
     parseStoreUrl(url); // throws here, and not in the Worker
-    const made = native.newStore(url.replace(/\/*(\?.*)?$/s, ''));
+    const made = native.newStore(locationName(url));
     storage = made.storage;
     byUrl.set(url, storage);
     storeWorker().postMessage({ id: made.id, url });

@@ -31,6 +31,17 @@ export interface ObjectStore {
   readonly multipart?: MultipartStore | undefined;
 }
 
+/** Whether a value looks like an {@link ObjectStore}. */
+export function isObjectStore(value: unknown): value is ObjectStore {
+  const store = value as Partial<ObjectStore> | null;
+  return (
+    typeof store === 'object' &&
+    store !== null &&
+    typeof store.name === 'string' &&
+    [store.put, store.get, store.list, store.delete].every((method) => typeof method === 'function')
+  );
+}
+
 export interface MultipartStore {
   /** The size of the smallest part but the last, and how many parts an object may have at most. */
   readonly minPartBytes: number;

@@ -1,10 +1,10 @@
-import { resolve } from 'node:path';
 import { BackupEngine } from '../../backup/backup-engine.js';
 import type { CreateBackupOptions } from '../../backup/backup-options.js';
 import { type BackupPlan, planBackup } from '../../backup/backup-plan.js';
 import { formatDuration, formatSize } from '../../base/units.js';
 import type { Database } from '../../database/database.js';
 import type { BackupInfo } from '../../native/backup-info.js';
+import { locationName } from '../../storage/storage.js';
 import { backupsNamed, logShare } from '../backup-text.js';
 import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
@@ -196,7 +196,7 @@ async function plan(context: Context, order: Order): Promise<Planned> {
 
 function planAsResult(context: Context, { directory, backup }: Order, { database, ...plan }: Planned): Result {
   const { files, kind, bytesToCopy, bytesShared, logBytes, fits } = plan;
-  const location = resolve(directory);
+  const location = locationName(directory);
   const log = logBytes === 0 ? '' : `, ${formatSize(logBytes)} of it log`;
   return {
     json: { database, location, dryRun: true, ...plan },

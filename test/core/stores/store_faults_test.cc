@@ -195,7 +195,7 @@ TEST_F(StoreFaults, ARequestThatHangsIsGivenUpWhenTheOperationStops) {
       if (!hangs) {
         break;
       }
-      EXPECT_LT(ended - stopped, refused ? times_.lifetime : std::chrono::milliseconds(1000));
+      EXPECT_LT(ended - stopped, refused ? times_.lifetime * 2 : std::chrono::milliseconds(1000));
       CheckAfterwards(deed, error);
       if (HasFailure()) {
         break;
