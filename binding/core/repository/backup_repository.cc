@@ -281,10 +281,11 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     if (Error error = ids_to_delete(*session, writing.settings, &ids); !error.ok()) {
       return error;
     }
-    for (const uint32_t id : ids) {
-      if (Error error = lock->ExcludeReaders(id); !error.ok()) {
-        return error;
-      }
+    if (Error error = lock->ExcludeReadersOf(ids); !error.ok()) {
+      return error;
+    }
+    if (Error error = writing.settings.storage->RemoveAbandoned(); !error.ok()) {
+      return error;
     }
     rocksdb::IOStatus failed;
     rocksdb::IOStatus status = DeleteMetas(writing.settings, &ids, &failed);

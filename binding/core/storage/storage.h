@@ -29,6 +29,15 @@ class WriterLock : public StorageLock {
  public:
   // BACKUP_IN_USE if somebody reads the backup. Otherwise nobody can begin to read it until this lock is released.
   virtual Error ExcludeReaders(uint32_t backup_id) = 0;
+  // The same for several backups, perhaps with fewer requests.
+  virtual Error ExcludeReadersOf(const std::vector<uint32_t>& backup_ids) {
+    for (const uint32_t id : backup_ids) {
+      if (Error error = ExcludeReaders(id); !error.ok()) {
+        return error;
+      }
+    }
+    return Error();
+  }
 };
 
 // The lock of a process that reads one backup. Many may have it at the same time.
@@ -97,12 +106,16 @@ class Storage {
   // The same storage for one operation, which sees the files as they are when it first looks, and as it changes them
   // itself. Once the operation has ended, its requests are given up. Null: every operation can use this one.
   virtual std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> /*operation*/) { return nullptr; }
-  // RocksDB passes on nothing but the text of an error. If the storage itself failed during this operation, returns
-  // `error` with the storage's own code and facts.
+  // Called at the end of an operation, with its error. Does what was put off, and returns an error if that fails. If the
+  // storage itself failed during this operation, returns `error` with the storage's own code and facts: RocksDB passes
+  // on nothing but the text of an error.
   virtual Error Explain(Error error) const { return error; }
 
   // Null if the storage does not list its files with tags.
   virtual std::shared_ptr<TaggedFiles> tagged_files() const { return nullptr; }
+
+  // Under the writer's lock: removes what writers that died have left and no listing shows.
+  virtual Error RemoveAbandoned() { return Error(); }
 
   // Makes the place where the repository lies, with the directory `meta`, unless they are there.
   virtual Error MakeReady() = 0;
@@ -147,6 +160,7 @@ class LayeredStorage : public Storage {
   std::shared_ptr<rocksdb::FileSystem> files() const override { return files_; }
   Error Explain(Error error) const override { return base_->Explain(std::move(error)); }
   std::shared_ptr<TaggedFiles> tagged_files() const override { return base_->tagged_files(); }
+  Error RemoveAbandoned() override { return base_->RemoveAbandoned(); }
   Error MakeReady() override { return base_->MakeReady(); }
   std::optional<uint64_t> FreeSpace() const override { return base_->FreeSpace(); }
   Error CheckSource(const std::string& database_dir) const override { return base_->CheckSource(database_dir); }

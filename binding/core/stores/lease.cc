@@ -66,16 +66,17 @@ std::string NewId() {
 }
 
 // Each renewal writes another text, so it gives the object another etag.
-std::string TextOf(const std::string& id) {
+std::string TextOf(const std::string& id, const std::string& note) {
   static std::atomic<uint64_t> renewals{0};
   return "rocksdb-backup lease 1\n" + Me().machine + "\n" + Me().process + "\n" + id + "\n" +
-         std::to_string(++renewals) + "\n";
+         std::to_string(++renewals) + "\n" + note + "\n";
 }
 
 struct Lines {
   std::string machine;
   std::string process;
   std::string id;
+  std::string note;
 };
 
 // The ids of the leases that this process has or is about to take.
@@ -112,6 +113,8 @@ Lines Parse(const std::string& text) {
   std::getline(lines, parsed.machine);
   std::getline(lines, parsed.process);
   std::getline(lines, parsed.id);
+  std::getline(lines, title);  // the number of the renewal
+  std::getline(lines, parsed.note);
   return parsed;
 }
 
@@ -180,7 +183,7 @@ StoreAnswer Do(ObjectStore& store, StoreRequest request, const std::function<boo
 // worth some patience, but not if somebody waits for the end of a stopped operation.
 void DeleteLease(ObjectStore& store, const std::string& key, const std::function<bool()>& stopped) {
   const bool hurry = stopped && stopped();
-  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(hurry ? 300 : 10'000);
+  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(hurry ? 300 : 5000);
   (void)Do(store, {.kind = Kind::kDelete, .keys = {key}}, [until] { return Clock::now() >= until; });
 }
 
@@ -189,12 +192,21 @@ Error Failed(const ObjectStore& store, const StoreAnswer& answer, const std::str
   return Error(answer.error).Reworded(doing + " " + path + ": " + answer.error.message()).With("path", path);
 }
 
+// Between two looks at a lease.
+void Pause(const LeaseTimes& times, const std::function<bool()>& stopped) {
+  const auto end = Clock::now() + std::min<Clock::duration>(times.renewal / 10, std::chrono::seconds(1));
+  while (Clock::now() < end && !(stopped && stopped())) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
 struct Found {
   bool there = false;
   bool stale = false;
   bool changed = false;
   std::string etag;
   std::string holder;
+  std::string note;
 };
 
 // Reads a lease of somebody. `found` has what was found before.
@@ -217,6 +229,7 @@ Error LookAtLease(ObjectStore& store, const LeaseTimes& times, const std::string
   found->changed = !before.empty() && before != read.etag;
   found->etag = read.etag;
   found->holder = Described(lines);
+  found->note = lines.note;
   found->stale = seen == Seen::kDead || TheSightings().Note(what, read.etag) >= times.lifetime;
   if (seen == Seen::kAlive && !found->stale) {
     found->changed = true;  // no need to wait for its next renewal
@@ -234,6 +247,7 @@ Lease::Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const 
       id_(std::move(id)),
       stopped_(request.stopped),
       etag_(std::move(etag)),
+      note_(request.note),
       good_until_(begun + times.lifetime * 2 / 3),
       thread_([this] { KeepAlive(); }) {}
 
@@ -259,7 +273,7 @@ Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& t
       const StoreAnswer put = Do(*store,
                                  {.kind = Kind::kPut,
                                   .key = request.key,
-                                  .bytes = std::make_shared<const std::string>(TextOf(id)),
+                                  .bytes = std::make_shared<const std::string>(TextOf(id, request.note)),
                                   .if_absent = !takes_over,
                                   .if_match = takes_over ? found.etag : ""},
                                  request.stopped);
@@ -282,23 +296,31 @@ Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& t
       *holder = found.holder;
       return Error();
     }
-    for (auto end = Clock::now() + std::min<Clock::duration>(times.renewal / 10, std::chrono::seconds(1));
-         Clock::now() < end && !(request.stopped && request.stopped());) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    Pause(times, request.stopped);
   }
 }
 
-Error Lease::IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const std::string& key,
-                    const std::function<bool()>& stopped, bool* live, std::string* holder) {
+Error Lease::IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const Request& request,
+                    bool* live, std::string* holder, std::string* note) {
+  const Clock::time_point until = Clock::now() + times.lifetime + times.renewal;
   Found found;
-  if (Error error = LookAtLease(*store, times, key, stopped, &found); !error.ok()) {
-    return error;
+  for (;;) {
+    if (Error error = LookAtLease(*store, times, request.key, request.stopped, &found); !error.ok()) {
+      return error;
+    }
+    if (!found.there || found.stale || found.changed || request.if_unknown == IfUnknown::kGiveUp ||
+        Clock::now() >= until) {
+      break;
+    }
+    Pause(times, request.stopped);
   }
   *live = found.there && !found.stale;
   *holder = found.holder;
+  if (note != nullptr) {
+    *note = found.note;
+  }
   if (found.there && found.stale) {
-    DeleteLease(*store, key, stopped);
+    DeleteLease(*store, request.key, request.stopped);
   }
   return Error();
 }
@@ -328,15 +350,18 @@ Error Lease::StillHeld() const {
 }
 
 Error Lease::Renew() {
+  const std::lock_guard renewing(renewing_);
   std::string etag;
+  std::string note;
   {
     const std::lock_guard lock(mutex_);
     etag = etag_;
+    note = note_;
   }
   const Clock::time_point begun = Clock::now();
   const StoreAnswer put =
       Do(*store_,
-         {.kind = Kind::kPut, .key = key_, .bytes = std::make_shared<const std::string>(TextOf(id_)), .if_match = etag},
+         {.kind = Kind::kPut, .key = key_, .bytes = std::make_shared<const std::string>(TextOf(id_, note)), .if_match = etag},
          [this] { return ending() || !StillHeld().ok(); });
   {
     const std::lock_guard lock(mutex_);
@@ -351,6 +376,14 @@ Error Lease::Renew() {
     return error;
   }
   return put.ok() ? Error() : Failed(*store_, put, "renewing the lease", key_);
+}
+
+Error Lease::SetNote(std::string note) {
+  {
+    const std::lock_guard lock(mutex_);
+    note_ = std::move(note);
+  }
+  return Renew();
 }
 
 bool Lease::ending() const {

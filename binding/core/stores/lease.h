@@ -32,6 +32,7 @@ class Lease {
   enum class IfUnknown { kGiveUp, kWait };
   struct Request {
     std::string key = {};
+    std::string note = {};  // for those who look at it: one line
     IfUnknown if_unknown = IfUnknown::kGiveUp;
     std::function<bool()> stopped = {};  // ends the waiting; at the end of the lease, nobody has patience
   };
@@ -39,9 +40,9 @@ class Lease {
   // If somebody else has it, `lease` is null afterwards, without an error, and `holder` says who.
   static Error Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const Request& request,
                     std::unique_ptr<Lease>* lease, std::string* holder);
-  // Whether somebody may still have this lease. A stale one is deleted.
-  static Error IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const std::string& key,
-                      const std::function<bool()>& stopped, bool* live, std::string* holder);
+  // Whether somebody may still have this lease, and what he notes. A stale one is deleted.
+  static Error IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const Request& request,
+                      bool* live, std::string* holder, std::string* note = nullptr);
 
   ~Lease();
   Lease(const Lease&) = delete;
@@ -49,6 +50,10 @@ class Lease {
 
   // LOCK_LOST if others may have it by now.
   Error StillHeld() const;
+  // Renews it now. LOCK_LOST if others may have it by now; another error if the store does not answer.
+  Error Renew();
+  // Writes another note now.
+  Error SetNote(std::string note);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -56,8 +61,6 @@ class Lease {
   Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const Request& request, std::string id,
         std::string etag, Clock::time_point begun);
   void KeepAlive();
-  // LOCK_LOST if others may have it by now; another error if the store does not answer.
-  Error Renew();
   bool ending() const;
 
   const std::shared_ptr<ObjectStore> store_;
@@ -68,9 +71,11 @@ class Lease {
   mutable std::mutex mutex_;  // guards all members below
   std::condition_variable changed_;
   std::string etag_;
+  std::string note_;
   Clock::time_point good_until_;
   std::string lost_;  // why; empty: not lost
   bool ending_ = false;
+  std::mutex renewing_;  // held during a renewal
   std::thread thread_;
 };
 

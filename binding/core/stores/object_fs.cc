@@ -113,11 +113,12 @@ bool PendingFiles::Remove(const std::string& key) {
 }
 
 ObjectFileSystem::ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending,
-                                   std::string root)
+                                   std::string root, Deletes deletes)
     : root_(std::move(root)),
       client_(std::move(client)),
       pending_(std::move(pending)),
-      view_(std::make_shared<ObjectView>(client_)) {}
+      view_(std::make_shared<ObjectView>(client_)),
+      how_to_delete_(deletes) {}
 
 IOStatus ObjectFileSystem::NotFound(const std::string& key) const {
   return IOStatus::NotFound(client_->store().name() + "/" + key, "is not there");
@@ -169,6 +170,10 @@ IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOp
     return IOStatus::OK();
   }
   if (IOStatus status = view_->Load(); !status.ok()) {
+    return status;
+  }
+  // What was deleted a moment ago may be written again.
+  if (IOStatus status = FlushDeletes(); !status.ok()) {
     return status;
   }
   ObjectView::Object there;
@@ -244,12 +249,42 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
     return IOStatus::Aborted(client_->store().name() + "/" + key,
                              "stays, because it is not known whether a backup was made that has it");
   }
-  const StoreAnswer deleted =
-      client_->Do({.kind = Kind::kDelete, .keys = {object.stored_as.empty() ? key : object.stored_as}});
-  IOStatus status = client_->ToStatus(deleted, "deleting", key);
-  if (status.ok()) {
+  const std::string stored_as = object.stored_as.empty() ? key : object.stored_as;
+  const auto forget = [&] {
     view_->Remove(key);
     view_->MakeDirectory(ParentOf(key));  // a directory stays when its last file goes
+  };
+  // A backup is gone when its meta file is, and before its other files go.
+  if (how_to_delete_ == Deletes::kMany && !key.starts_with("meta/")) {
+    forget();
+    const std::lock_guard lock(deletes_mutex_);
+    deletes_.push_back(stored_as);
+    return deletes_.size() < kMaxDeletes ? IOStatus::OK() : FlushDeletesLocked();
+  }
+  const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = {stored_as}});
+  IOStatus status = client_->ToStatus(deleted, "deleting", key);
+  if (status.ok()) {
+    forget();
+  }
+  return status;
+}
+
+IOStatus ObjectFileSystem::FlushDeletes() {
+  const std::lock_guard lock(deletes_mutex_);
+  return FlushDeletesLocked();
+}
+
+IOStatus ObjectFileSystem::FlushDeletesLocked() {
+  if (deletes_.empty()) {
+    return IOStatus::OK();
+  }
+  std::vector<std::string> keys;
+  keys.swap(deletes_);
+  const std::string some = keys.front() + (keys.size() == 1 ? "" : " and " + std::to_string(keys.size() - 1) + " more");
+  const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = std::move(keys)});
+  IOStatus status = client_->ToStatus(deleted, "deleting", some);
+  if (!status.ok()) {
+    view_->Outdate();
   }
   return status;
 }
@@ -368,6 +403,9 @@ IOStatus ObjectFileSystem::RenameFile(const std::string& from, const std::string
                                       IODebugContext* /*debug*/) {
   const std::string to_key = KeyOf(root_, to);
   if (IOStatus status = view_->Load(); !status.ok()) {
+    return status;
+  }
+  if (IOStatus status = FlushDeletes(); !status.ok()) {
     return status;
   }
   if (auto text = pending_->Find(KeyOf(root_, from))) {

@@ -40,8 +40,12 @@ class PendingFiles {
 //   fails.
 class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
  public:
+  // With kMany, files are deleted many at a time, except meta files, and whoever has made this calls FlushDeletes() at
+  // the end.
+  enum class Deletes { kOne, kMany };
   // The repository is at `root` in it.
-  ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending, std::string root);
+  ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending, std::string root,
+                   Deletes deletes);
 
   static const char* kClassName() { return "ObjectFileSystem"; }
   const char* Name() const override { return kClassName(); }
@@ -90,6 +94,9 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   rocksdb::IOStatus GetTestDirectory(const rocksdb::IOOptions& options, std::string* path,
                                      rocksdb::IODebugContext* debug) override;
 
+  // Deletes the files that wait for it. So does the next write.
+  rocksdb::IOStatus FlushDeletes();
+
   rocksdb::IOStatus List(std::vector<TaggedFile>* files) override;
   bool ReadAll(const std::vector<std::string>& paths,
                const std::function<bool(size_t i, std::string text)>& read) override;
@@ -99,12 +106,16 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   // A listed object. NotFound if there is none.
   rocksdb::IOStatus Find(const std::string& path, std::string* key, ObjectView::Object* object);
   rocksdb::IOStatus PutPending(const std::string& from, const std::string& to, std::shared_ptr<const std::string> text);
+  rocksdb::IOStatus FlushDeletesLocked();
   rocksdb::IOStatus CopyObject(const std::string& from, const std::string& to);
 
   const std::string root_;
   const std::shared_ptr<StoreClient> client_;
   const std::shared_ptr<PendingFiles> pending_;
   const std::shared_ptr<ObjectView> view_;
+  const Deletes how_to_delete_;
+  std::mutex deletes_mutex_;
+  std::vector<std::string> deletes_;
 };
 
 }  // namespace rocksdb_backup

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <random>
 #include <utility>
 #include <vector>
@@ -17,9 +19,12 @@ using Kind = StoreRequest::Kind;
 // Of 8 MiB each (kPartBytes). The files that are being written and read hold one more each.
 constexpr size_t kSlots = 5;
 
+// Clocks may differ by hours.
+constexpr std::chrono::milliseconds kAbandonedAfter = std::chrono::hours(24);
+
 std::string LeaseKey(const std::string& name) { return kLeases + name; }
 std::string ReadersPrefix(uint32_t id) { return LeaseKey("reading-" + std::to_string(id) + "-"); }
-std::string DeletingKey(uint32_t id) { return LeaseKey("deleting-" + std::to_string(id)); }
+const std::string kDeletingKey = LeaseKey("deleting");
 
 std::string NewNonce() {
   static std::atomic<uint64_t> count{0};
@@ -51,64 +56,93 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
 
   Error StillHeld() const override {
     Error error = lease_->StillHeld();
-    for (const auto& excluded : excluded_) {
-      if (error.ok()) {
-        error = excluded->StillHeld();
-      }
-    }
-    return error;
+    return error.ok() && deleting_ != nullptr ? deleting_->StillHeld() : error;
   }
 
-  // First the note that the backup goes, then a look for its readers. Readers do it the other way round. So of a reader
+  Error ExcludeReaders(uint32_t backup_id) override { return ExcludeReadersOf({backup_id}); }
+
+  // First the note that the backups go, then a look for their readers. Readers do it the other way round. So of a reader
   // and a writer that come at the same time, at least one sees the other.
-  Error ExcludeReaders(uint32_t backup_id) override {
-    const auto in_use = [&](const std::string& holder) {
-      return Error("BACKUP_IN_USE",
-                   "backup " + std::to_string(backup_id) + " in " + store_->name() + " is being read by " + holder)
-          .With("path", store_->name())
-          .With("backupId", uint64_t{backup_id})
-          .With("holder", holder);
-    };
+  Error ExcludeReadersOf(const std::vector<uint32_t>& backup_ids) override {
+    if (backup_ids.empty()) {
+      return Error();
+    }
+    std::string note = excluded_;
+    for (const uint32_t id : backup_ids) {
+      note += (note.empty() ? "" : " ") + std::to_string(id);
+    }
     std::string holder;
-    std::unique_ptr<Lease> excluded;
-    if (Error error =
-            Lease::Take(store_, times_, {.key = DeletingKey(backup_id), .stopped = stopped_}, &excluded, &holder);
-        !error.ok()) {
+    Error error = deleting_ != nullptr
+                      ? deleting_->SetNote(note)
+                      : Lease::Take(store_, times_, {.key = kDeletingKey, .note = note, .stopped = stopped_}, &deleting_,
+                                    &holder);
+    if (!error.ok()) {
       return error;
     }
-    if (excluded == nullptr) {
-      return in_use(holder);
+    if (deleting_ == nullptr) {
+      return InUse(backup_ids.front(), holder);
     }
-    StoreClient client(store_, nullptr, nullptr);
-    std::string after;
-    do {
-      const StoreAnswer page = client.Do({.kind = Kind::kList, .key = ReadersPrefix(backup_id), .after = after});
-      if (!page.ok()) {
-        return Error(page.error)
-            .Reworded("looking for readers of backup " + std::to_string(backup_id) + " in " + store_->name() + ": " +
-                      page.error.message())
-            .With("path", store_->name());
+    uint32_t read = 0;
+    if (error = FindReader(backup_ids, &read, &holder); error.ok() && read != 0) {
+      error = InUse(read, holder);
+    }
+    if (!error.ok()) {
+      // Those that were excluded before stay so.
+      if (Error ignored = deleting_->SetNote(excluded_); !ignored.ok()) {
+        return ignored;
       }
-      for (const StoredObject& reader : page.objects) {
-        bool live = true;
-        if (Error error = Lease::IsLive(store_, times_, reader.key, stopped_, &live, &holder); !error.ok()) {
-          return error;
-        }
-        if (live) {
-          return in_use(holder);
-        }
-      }
-      after = page.next;
-    } while (!after.empty());
-    excluded_.push_back(std::move(excluded));
+      return error;
+    }
+    excluded_ = std::move(note);
     return Error();
   }
 
  private:
   const std::shared_ptr<ObjectStore> store_;
   const LeaseTimes times_;
+  Error InUse(uint32_t backup_id, const std::string& holder) const {
+    return Error("BACKUP_IN_USE",
+                 "backup " + std::to_string(backup_id) + " in " + store_->name() + " is being read by " + holder)
+        .With("path", store_->name())
+        .With("backupId", uint64_t{backup_id})
+        .With("holder", holder);
+  }
+
+  // One list of all readers, who are few. `read` stays 0 if nobody reads one of the backups.
+  Error FindReader(const std::vector<uint32_t>& backup_ids, uint32_t* read, std::string* holder) {
+    StoreClient client(store_, nullptr, nullptr);
+    std::string after;
+    do {
+      const StoreAnswer page = client.Do({.kind = Kind::kList, .key = LeaseKey("reading-"), .after = after});
+      if (!page.ok()) {
+        return Error(page.error)
+            .Reworded("looking for readers in " + store_->name() + ": " + page.error.message())
+            .With("path", store_->name());
+      }
+      for (const StoredObject& reader : page.objects) {
+        const auto found = std::find_if(backup_ids.begin(), backup_ids.end(), [&](uint32_t id) {
+          return reader.key.starts_with(ReadersPrefix(id));
+        });
+        bool live = found != backup_ids.end();
+        if (live) {
+          if (Error error = Lease::IsLive(store_, times_, {.key = reader.key, .if_unknown = Lease::IfUnknown::kWait, .stopped = stopped_}, &live,
+                                          holder); !error.ok()) {
+            return error;
+          }
+        }
+        if (live) {
+          *read = *found;
+          return Error();
+        }
+      }
+      after = page.next;
+    } while (!after.empty());
+    return Error();
+  }
+
   const std::function<bool()> stopped_;
-  std::vector<std::unique_ptr<Lease>> excluded_;
+  std::unique_ptr<Lease> deleting_;  // notes which backups are being deleted
+  std::string excluded_;             // that note
 };
 
 }  // namespace
@@ -128,7 +162,7 @@ ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operati
       pending_(whole.pending_),
       operation_(std::move(operation)),
       client_(std::make_shared<StoreClient>(store_, slots_, operation_)),
-      files_(std::make_shared<ObjectFileSystem>(client_, pending_, root_)) {}
+      files_(std::make_shared<ObjectFileSystem>(client_, pending_, root_, ObjectFileSystem::Deletes::kMany)) {}
 
 std::shared_ptr<StoreClient> ObjectStorage::NewClient() const {
   return client_ != nullptr ? client_ : std::make_shared<StoreClient>(store_, slots_, nullptr);
@@ -139,20 +173,85 @@ std::function<bool()> ObjectStorage::WhenStopped() const {
 }
 
 std::shared_ptr<ObjectFileSystem> ObjectStorage::object_files() const {
-  return files_ != nullptr ? files_ : std::make_shared<ObjectFileSystem>(NewClient(), pending_, root_);
+  return files_ != nullptr ? files_ : std::make_shared<ObjectFileSystem>(NewClient(), pending_, root_,
+                                                                         ObjectFileSystem::Deletes::kOne);
 }
 
 std::shared_ptr<Storage> ObjectStorage::ForOperation(std::shared_ptr<Operation> operation) {
   return std::shared_ptr<Storage>(new ObjectStorage(*this, std::move(operation)));
 }
 
-// RocksDB keeps nothing of an error but its text.
 Error ObjectStorage::Explain(Error error) const {
+  if (files_ != nullptr) {
+    if (Error left = Error::From(files_->FlushDeletes(), "deleting files in " + name()).With("path", name());
+        error.ok()) {
+      error = std::move(left);
+    }
+  }
   const Error failure = client_ == nullptr ? Error() : client_->failure();
   if (failure.ok() || !error.code().starts_with("ROCKSDB_")) {
     return error;
   }
   return Error(failure).Reworded(error.message());
+}
+
+// What a killed writer had sent of a large file. Of a paused one, too: that file was for nothing anyway.
+Error ObjectStorage::RemoveAbandoned() {
+  if (!store_->limits().has_uploads) {
+    return Error();
+  }
+  const auto client = NewClient();
+  const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+  std::string after;
+  do {
+    const StoreAnswer page = client->Do({.kind = Kind::kListUploads, .after = after});
+    if (page.failure == StoreFailure::kRefused || page.failure == StoreFailure::kDenied) {
+      return Error();  // the store forgets them itself, or this user may not see them
+    }
+    if (!page.ok()) {
+      return Error(page.error)
+          .Reworded("looking for abandoned uploads in " + name() + ": " + page.error.message())
+          .With("path", name());
+    }
+    for (const StoredObject& upload : page.objects) {
+      if (now - upload.modified > kAbandonedAfter.count()) {
+        (void)client->Do({.kind = Kind::kAbort, .key = upload.key, .upload = upload.etag});
+      }
+    }
+    after = page.next;
+  } while (!after.empty());
+  return Error();
+}
+
+// A store that takes no notice of conditions would give two writers the same lease. Done once, with the first object of a
+// repository.
+Error ObjectStorage::CheckConditions(StoreClient& client, const std::string& etag, const std::string& text) {
+  const auto bytes = std::make_shared<const std::string>(text + "\n");
+  const auto unfit = [&](const std::string& what) {
+    (void)client.Do({.kind = Kind::kDelete, .keys = {kRepositoryMark}});
+    return Error("STORE_REFUSED", name() + " cannot hold a repository: " + what +
+                                      ", so two writers would not see each other. Nothing was left there")
+        .With("path", name());
+  };
+  if (client.Do({.kind = Kind::kPut, .key = kRepositoryMark, .bytes = bytes, .if_absent = true}).ok()) {
+    return unfit("the store replaces an object that a put must not replace (If-None-Match)");
+  }
+  const StoreAnswer changed = client.Do({.kind = Kind::kPut, .key = kRepositoryMark, .bytes = bytes, .if_match = etag});
+  if (changed.failure == StoreFailure::kRefused) {
+    return unfit("the store cannot replace an object on the condition that it is unchanged (If-Match)");
+  }
+  if (changed.ok() && changed.etag != etag &&
+      client
+          .Do({.kind = Kind::kPut,
+               .key = kRepositoryMark,
+               .bytes = std::make_shared<const std::string>(text),
+               .if_match = etag})
+          .ok()) {
+    return unfit("the store replaces an object that has changed (If-Match)");
+  }
+  return Error();
 }
 
 Error ObjectStorage::MakeReady() {
@@ -163,8 +262,11 @@ Error ObjectStorage::MakeReady() {
                                       .key = kRepositoryMark,
                                       .bytes = std::make_shared<const std::string>(text),
                                       .if_absent = true});
-  if (put.ok() || put.failure == StoreFailure::kConditionFailed) {
+  if (put.failure == StoreFailure::kConditionFailed) {
     return Error();
+  }
+  if (put.ok()) {
+    return CheckConditions(*client, put.etag, text);
   }
   return Error(put.error)
       .Reworded("cannot make a repository in " + name() + ": " + put.error.message())
@@ -187,10 +289,14 @@ Error ObjectStorage::LockWriter(std::unique_ptr<WriterLock>* lock) {
   const std::shared_ptr<Lease> shared = std::move(lease);
   if (client_ != nullptr) {
     // The end of a lease waits for a request. So whoever answers requests must never be the last who has it.
-    client_->SetFence([weak = std::weak_ptr(shared)] {
-      const auto held = weak.lock();
-      return held != nullptr ? held->StillHeld() : Error("LOCK_LOST", "the lock was released");
-    });
+    const auto while_held = [weak = std::weak_ptr(shared)](auto ask) {
+      return [weak, ask] {
+        const auto held = weak.lock();
+        return held != nullptr ? ask(*held) : Error("LOCK_LOST", "the lock was released");
+      };
+    };
+    client_->SetFence(while_held([](Lease& held) { return held.StillHeld(); }),
+                      while_held([](Lease& held) { return held.Renew(); }));
   }
   *lock = std::make_unique<ObjectWriterLock>(shared, store_, times_, WhenStopped());
   return Error();
@@ -209,10 +315,12 @@ Error ObjectStorage::LockReader(uint32_t backup_id, Access access, std::unique_p
     return error;
   }
   bool deleting = false;
-  if (error = Lease::IsLive(store_, times_, DeletingKey(backup_id), request.stopped, &deleting, &holder); !error.ok()) {
+  std::string deleted;
+  if (error = Lease::IsLive(store_, times_, {.key = kDeletingKey, .stopped = request.stopped}, &deleting, &holder, &deleted);
+      !error.ok()) {
     return error;
   }
-  if (deleting) {
+  if (deleting && (" " + deleted + " ").find(" " + std::to_string(backup_id) + " ") != std::string::npos) {
     return Error("BACKUP_IN_USE",
                  "backup " + std::to_string(backup_id) + " in " + name() + " is being deleted by " + holder)
         .With("path", name())

@@ -27,6 +27,7 @@ class ObjectStorage : public Storage {
   Error Explain(Error error) const override;
   std::shared_ptr<TaggedFiles> tagged_files() const override { return object_files(); }
 
+  Error RemoveAbandoned() override;
   Error MakeReady() override;
   std::optional<uint64_t> FreeSpace() const override { return std::nullopt; }
   Error CheckSource(const std::string& /*database_dir*/) const override { return Error(); }
@@ -41,6 +42,7 @@ class ObjectStorage : public Storage {
 
  private:
   ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation);
+  Error CheckConditions(StoreClient& client, const std::string& etag, const std::string& text);
   std::shared_ptr<ObjectFileSystem> object_files() const;
   std::shared_ptr<StoreClient> NewClient() const;
   std::function<bool()> WhenStopped() const;

@@ -48,9 +48,19 @@ std::shared_ptr<StoreCall> StoreClient::SendInSlot(StoreRequest request) {
   return call;
 }
 
-void StoreClient::SetFence(std::function<Error()> still_held) {
+void StoreClient::SetFence(std::function<Error()> still_held, std::function<Error()> renew) {
   const std::lock_guard lock(mutex_);
   still_held_ = std::move(still_held);
+  renew_ = std::move(renew);
+}
+
+Error StoreClient::RenewLock() const {
+  std::function<Error()> renew;
+  {
+    const std::lock_guard lock(mutex_);
+    renew = renew_;
+  }
+  return renew ? renew() : Error();
 }
 
 Error StoreClient::LostLock() const {
@@ -96,7 +106,7 @@ StoreAnswer StoreClient::Do(StoreRequest request) {
   if (ended() && (moves_data || hangs_)) {
     return Stopped();
   }
-  if (Error lost = LostLock(); !lost.ok()) {
+  if (Error lost = request.kind == Kind::kDelete ? RenewLock() : LostLock(); !lost.ok()) {
     return StoreAnswer::Failed(StoreFailure::kStopped, std::move(lost));
   }
   const auto call = store_->Send(std::move(request));

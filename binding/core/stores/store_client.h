@@ -41,7 +41,8 @@ class StoreClient {
   const ObjectStore& store() const { return *store_; }
   // From now on, requests are only sent while `still_held` finds no error. A request that is on its way when the lock
   // is lost is given up: it might come late, and delete what others have made.
-  void SetFence(std::function<Error()> still_held);
+  // Before each delete the lock is renewed: a machine that slept may believe that it still has it.
+  void SetFence(std::function<Error()> still_held, std::function<Error()> renew);
   const std::shared_ptr<PartSlots>& slots() const { return slots_; }
   std::shared_ptr<StoreCall> Send(StoreRequest request) { return store_->Send(std::move(request)); }
   // A part that was sent holds a slot until it is answered.
@@ -64,6 +65,7 @@ class StoreClient {
 
  private:
   Error LostLock() const;
+  Error RenewLock() const;
   bool ended() const { return operation_ != nullptr && operation_->ended(); }
 
   const std::shared_ptr<ObjectStore> store_;
@@ -73,6 +75,7 @@ class StoreClient {
   mutable std::mutex mutex_;
   Error failure_;
   std::function<Error()> still_held_;
+  std::function<Error()> renew_;
 };
 
 }  // namespace rocksdb_backup

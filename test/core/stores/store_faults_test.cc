@@ -196,7 +196,7 @@ TEST_F(StoreFaults, ARequestThatHangsIsGivenUpWhenTheOperationStops) {
       if (!hangs) {
         break;
       }
-      EXPECT_LT(ended - stopped, refused ? std::chrono::seconds(10) : std::chrono::seconds(1));
+      EXPECT_LT(ended - stopped, refused ? std::chrono::seconds(20) : std::chrono::seconds(1));
       CheckAfterwards(deed, error);
       if (HasFailure()) {
         break;
