@@ -22,7 +22,7 @@ const MAY_USE = {
     retention: ['base'],
     compare: ['base', 'native', 'database'],
     checkpoints: ['base', 'native', 'database', 'retention'],
-    drill: ['base', 'native', 'database', 'backup', 'compare'],
+    drill: ['base', 'native', 'storage', 'database', 'backup', 'compare'],
     manager: ['base', 'native', 'storage', 'database', 'backup', 'retention', 'checkpoints', 'drill'],
     level: ['base', 'native', 'database', 'backup'],
     cli: ['base', 'native', 'storage', 'database', 'backup', 'retention', 'compare', 'drill', 'manager'],

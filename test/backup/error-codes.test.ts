@@ -88,6 +88,9 @@ t.test('docs/errors.md has every fact', async (t) => {
     holder: true,
     bytesNeeded: true,
     bytesFree: true,
+    status: true,
+    storeCode: true,
+    requestId: true,
     advice: true,
   };
   t.same(sorted(documented(read('docs/errors.md'), 'fact')), Object.keys(facts).sort());
