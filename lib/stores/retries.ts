@@ -24,7 +24,7 @@ export interface RetryOptions {
   /** How long one operation may take with all its repetitions, in milliseconds. The first try may take longer. @default 300000 */
   readonly budget?: number | undefined;
   /**
-   * The same while the store was never reached, because there is no such host, or nothing listens there: its address is probably wrong, and
+   * The same for all operations together while the store was never reached, because there is no such host, or nothing listens there: its address is probably wrong, and
    * somebody waits to hear that.
    * @default 20000
    */
@@ -115,8 +115,9 @@ class Retries implements RetryingStore {
   readonly #bytesPerSecond: number;
   readonly #budget: number;
   readonly #firstBudget: number;
-  /** Whether the store was ever reached. */
+  /** Whether the store was ever reached, and when that was first tried. */
   #reached = false;
+  #firstTry: number | undefined;
   /** The nonces of the uploads that were begun here. */
   readonly #nonces = new Map<string, string>();
 
@@ -225,7 +226,7 @@ class Retries implements RetryingStore {
   }
 
   async #repeat<T>(signal: AbortSignal, call: Call<T>, end = this.#clock.monotonic() + this.#budget): Promise<T> {
-    const begin = this.#clock.monotonic();
+    this.#firstTry ??= this.#clock.monotonic();
     for (let tries = 1; ; tries++) {
       const left = end - this.#clock.monotonic();
       let failure: StoreError;
@@ -246,7 +247,9 @@ class Retries implements RetryingStore {
       const wait = this.#wait(tries, failure.facts.retryAfter ?? 0);
       const now = this.#clock.monotonic();
       if (now + wait >= end) throw gaveUp(failure, tries, this.#budget);
-      if (!this.#reached && now + wait >= begin + this.#firstBudget) throw gaveUp(failure, tries, this.#firstBudget);
+      if (!this.#reached && now + wait >= this.#firstTry + this.#firstBudget) {
+        throw gaveUp(failure, tries, this.#firstBudget);
+      }
       await pause(this.#clock, wait, signal);
       signal.throwIfAborted();
       this.counts.repeated++;

@@ -88,7 +88,7 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
     await answer(['verify', url, '--all', '--checksum']);
     await answer(['restore', url, dir('restored')]);
     t.same(await contentsAt(dir('restored')), contents);
-    await answer(['restore', url, dir('restored'), '--id', '1', '--overwrite']);
+    await answer(['restore', url, dir('restored'), '--id', '1', '--overwrite', '--yes']);
     t.equal(Object.keys(await contentsAt(dir('restored'))).length, 20);
     t.equal((await answer(['drill', url, '--directory', dir('drills')])).keys, 60);
     t.match((await cli(t, ['diff', url, '1', '2', '--json'], { env })).code, 7);
@@ -99,7 +99,7 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
     await answer(['pin', url, '1']);
     t.match(await failing(['delete', url, '1', '--yes']), { code: 'BACKUP_PINNED' });
     await answer(['unpin', url, '1']);
-    await answer(['report', url, '--output', dir('report.html')]);
+    await answer(['report', url, '--html', dir('report.html')]);
     t.match(readFileSync(dir('report.html'), 'utf8'), /s3:\/\/backups\/users/);
     await answer(['delete', url, '1', '--yes']);
     await answer(['prune', url, '--keep-last', '1', '--yes']);
@@ -127,7 +127,7 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
     running.child.kill('SIGTERM');
     const { code, stdout } = await running.ended;
     t.equal(code, 0);
-    t.match(stdout, /backup 5 was made/);
+    t.match(stdout, /backup \d+ was made/);
     t.notMatch(stdout, /"event":"failure"/);
     const drilled = { ...watched, drill: { schedule: '1d' } };
     writeFileSync(dir('drill.json'), JSON.stringify({ databases: [drilled] }));
@@ -147,14 +147,15 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
     });
     const creating = engine.createBackup(db, { signal: stop.signal, onProgress: began }).catch(() => undefined);
     await begun;
-    t.match(await failing(['gc', url]), { exit: 4, code: 'BACKUP_LOCKED', message: new RegExp(`process ${process.pid}`) });
+    t.match(await failing(['gc', url, '--yes']), { exit: 4, code: 'BACKUP_LOCKED', message: new RegExp(`process ${process.pid}`) });
     stop.abort();
     await creating;
     await engine.close();
     await db.close();
-    await answer(['gc', url]);
+    await answer(['gc', url, '--yes']);
   });
 
+  // Last, because it takes the 20 s that a store has which was never reached.
   await t.test('failures say what to do, with an exit code of their own', async (t) => {
     const denied = { AWS_SECRET_ACCESS_KEY: SECRET };
     for (const args of [

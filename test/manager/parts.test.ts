@@ -15,6 +15,7 @@ import { openStorage } from '../../lib/storage/storage.js';
 import { FakeClock, settleAll } from '../fixtures/fake-clock.js';
 import { tempDir } from '../fixtures/files.js';
 import { Random } from '../fixtures/random.js';
+import { storageOf } from '../fixtures/place.js';
 
 const INTERVAL = 1000;
 
@@ -223,8 +224,8 @@ t.test('those who write to one directory take turns, whatever it is called', asy
       return name;
     };
   const [one, two, three] = await Promise.allSettled([
-    takeTurn(openStorage(dir('a')), work('one', true)),
-    takeTurn(openStorage(dir('link')), work('two')),
+    takeTurn(storageOf(dir('a')), work('one', true)),
+    takeTurn(storageOf(dir('link')), work('two')),
     takeTurn(openStorage(dir('a', '..', 'a')), work('three')),
   ]);
   t.equal(one.status, 'rejected');
