@@ -37,7 +37,8 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   seeToDisk: 'See to the disk, which does not give it, then verify it.',
   shareRepository:
     'Back it up to its own directory. To keep both databases in one directory, pass --allow-other-database once.',
-  setDrillDirectory: 'Name a place with room for the whole database with --directory (in the file of watch: drill.directory).',
+  setDrillDirectory:
+    'Name a place with room for the whole database with --directory (in the file of watch: drill.directory).',
   storeDenied:
     'Check the credentials in the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...), and what they may do: list, read, write and delete below this prefix.',
   storeNoBucket:

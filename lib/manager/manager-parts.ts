@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import { BackupEngine } from '../backup/backup-engine.js';
 import { type Clock, SteadyClock } from '../base/clock.js';
-import { openStorage, type Storage } from '../storage/storage.js';
 import { checkDrillPlace } from '../drill/drill.js';
+import { openStorage, type Storage } from '../storage/storage.js';
 import { DatabaseAccess } from './database-access.js';
 import { LastTimes } from './last-times.js';
 import { ManagerEngines } from './manager-engines.js';

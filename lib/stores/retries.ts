@@ -298,5 +298,9 @@ function noAnswer(store: string, name: RequestName, limit: number): StoreError {
 function gaveUp(last: StoreError, tries: number, budget: number): StoreError {
   const given = `(given up after ${tries} tries in ${formatDuration(budget)})`;
   const { reason = last.message } = last.facts;
-  return new StoreError('BUSY', `${last.message} ${given}`, { ...last.facts, reason: `${reason} ${given}`, cause: last });
+  return new StoreError('BUSY', `${last.message} ${given}`, {
+    ...last.facts,
+    reason: `${reason} ${given}`,
+    cause: last,
+  });
 }

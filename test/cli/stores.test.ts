@@ -120,7 +120,10 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
 
   await t.test('watch', async (t) => {
     const watched = { path: dir('db'), backups: url, backupOnStart: true, skipUnchanged: false };
-    writeFileSync(dir('watch.json'), JSON.stringify({ databases: [{ ...watched, schedule: '1h', retention: { last: 1 } }] }));
+    writeFileSync(
+      dir('watch.json'),
+      JSON.stringify({ databases: [{ ...watched, schedule: '1h', retention: { last: 1 } }] }),
+    );
     t.match(await text(['watch', '--config', dir('watch.json'), '--check']), /s3:\/\/backups\/users/);
     const running = start(t, ['watch', '--config', dir('watch.json'), '--json'], { env });
     await running.printed(/"event":"pruned"/);
@@ -147,7 +150,11 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
     });
     const creating = engine.createBackup(db, { signal: stop.signal, onProgress: began }).catch(() => undefined);
     await begun;
-    t.match(await failing(['gc', url, '--yes']), { exit: 4, code: 'BACKUP_LOCKED', message: new RegExp(`process ${process.pid}`) });
+    t.match(await failing(['gc', url, '--yes']), {
+      exit: 4,
+      code: 'BACKUP_LOCKED',
+      message: new RegExp(`process ${process.pid}`),
+    });
     stop.abort();
     await creating;
     await engine.close();

@@ -15,8 +15,8 @@ import { Recorder } from '../../lib/manager/recorder.js';
 import { readState, updateState } from '../../lib/manager/state.js';
 import { fill, isPartOfBackup, openDatabase, openEngine } from '../fixtures/backups.js';
 import { bytesBelow, tempDir } from '../fixtures/files.js';
-import { fillFiles, runningBackup, UNLIMITED } from '../fixtures/running.js';
 import { storageOf } from '../fixtures/place.js';
+import { fillFiles, runningBackup, UNLIMITED } from '../fixtures/running.js';
 
 async function scene(t: Test, backups: number) {
   const dir = tempDir(t);

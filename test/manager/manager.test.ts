@@ -341,7 +341,7 @@ t.test('options of the engine and of each backup, and metadata, are passed on', 
 t.test('options that cannot be are refused, by their names', async (t) => {
   const { db, dir } = await managerScene(t);
   const readOnly = await openEngine(t, dir('backups'), { readOnly: true }).catch(() => undefined);
-  await BackupEngine.open(dir('there')).then((engine) => engine.close());
+  await BackupEngine.open(placeOf(dir('there'))).then((engine) => engine.close());
   const reader = readOnly ?? (await openEngine(t, dir('there'), { readOnly: true }));
   for (const [options, message] of [
     [{ location: 5 }, /^location must be/],
@@ -394,7 +394,7 @@ t.test('options that cannot be are refused, by their names', async (t) => {
     [{ metrics: { labels: { 'a b': 'x' } } }, /^metrics.labels.a b must be/],
     [{ metrics: { labels: { a: 1 } } }, /^metrics.labels.a must be/],
   ] as [Record<string, unknown>, RegExp][]) {
-    const make = () => new BackupManager({ db, location: placeOf(dir('x')), ...options } as unknown as BackupManagerOptions);
+    const make = () => new BackupManager({ db, location: dir('x'), ...options } as unknown as BackupManagerOptions);
     t.throws(make, { code: 'INVALID_OPTION', message }, JSON.stringify(options));
   }
   t.throws(() => new BackupManager(undefined as unknown as BackupManagerOptions), { code: 'INVALID_OPTION' });

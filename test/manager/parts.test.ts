@@ -14,8 +14,8 @@ import { backoff, mayPass, toError } from '../../lib/manager/retries.js';
 import { openStorage } from '../../lib/storage/storage.js';
 import { FakeClock, settleAll } from '../fixtures/fake-clock.js';
 import { tempDir } from '../fixtures/files.js';
+import { diskOnly, storageOf } from '../fixtures/place.js';
 import { Random } from '../fixtures/random.js';
-import { storageOf } from '../fixtures/place.js';
 
 const INTERVAL = 1000;
 
@@ -208,7 +208,7 @@ t.test('a queue goes on after a backup that failed', async (t) => {
   t.equal(n, 2);
 });
 
-t.test('those who write to one directory take turns, whatever it is called', async (t) => {
+t.test('those who write to one directory take turns, whatever it is called', { skip: diskOnly }, async (t) => {
   const dir = tempDir(t);
   const { mkdirSync, symlinkSync } = await import('node:fs');
   mkdirSync(dir('a'));
