@@ -10,6 +10,15 @@ import { tempDir } from '../fixtures/files.js';
 import { type CephServer, startCeph, withoutCeph } from '../stores/servers/ceph.js';
 import { freePort } from '../stores/servers/daemon.js';
 
+/** What this test looks at in the answers. */
+interface Answer {
+  location: string;
+  backup: { backupId: number };
+  backups: { backupId: number }[];
+  keys: number;
+  operations: unknown;
+}
+
 const SECRET = 'not-to-be-seen';
 
 t.test('what is no URL of a store says how one is written', async (t) => {
@@ -49,7 +58,7 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
   const dir = tempDir(t);
   const url = `s3://backups/users?endpoint=${endpoint}`;
   const answer = async (args: string[]) => {
-    const ran = await cliAnswer<Record<string, any>>(t, args, { env });
+    const ran = await cliAnswer<Answer>(t, args, { env });
     t.equal(ran.code, 0, `${args.join(' ')}: ${ran.stdout}`);
     t.equal(ran.stderr, '', `${args[0]} prints nothing else`);
     return ran.json;
@@ -95,7 +104,7 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
     t.equal((await text(['get', url, '3', 'b000001'])).length > 0, true);
     t.equal((await text(['scan', url, '3', '--keys-only', '--limit', '2'])).trim().split('\n').length, 2);
     await answer(['gc', url]);
-    t.equal((await answer(['stats', url])).backups.count ?? 3, 3);
+    t.match(await text(['stats', url]), /Backups +3/);
     await answer(['pin', url, '1']);
     t.match(await failing(['delete', url, '1', '--yes']), { code: 'BACKUP_PINNED' });
     await answer(['unpin', url, '1']);
@@ -107,7 +116,7 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
     await answer(['purge', url, '--keep', '1', '--yes']);
     const { backups } = await answer(['list', url]);
     t.same(
-      backups.map(({ backupId }: { backupId: number }) => backupId),
+      backups.map(({ backupId }) => backupId),
       [4],
     );
   });
