@@ -17,15 +17,19 @@ import {
 
 export class DirectoryStore implements ObjectStore {
   readonly name: string;
-  /** The etags that were given, each with what the file was then: a test may have changed it since. */
-  readonly #etags = new Map<string, { etag: string; file: string }>();
+  /** The etags that were given, with the metadata, and what the file was then: a test may have changed it since. */
+  readonly #etags = new Map<string, { etag: string; file: string; metadata: StoredObject['metadata'] }>();
   #versions = 0;
 
   constructor(directory: string) {
     this.name = directory;
   }
 
-  async put(key: string, bytes: Uint8Array, { ifAbsent, ifMatch, signal }: PutOptions): Promise<{ etag: string }> {
+  async put(
+    key: string,
+    bytes: Uint8Array,
+    { ifAbsent, ifMatch, metadata, signal }: PutOptions,
+  ): Promise<{ etag: string }> {
     signal.throwIfAborted();
     const path = join(this.name, key);
     const present = this.#etag(key);
@@ -40,7 +44,7 @@ export class DirectoryStore implements ObjectStore {
       throw new StoreError('REFUSED', `writing ${key}: ${(cause as Error).message}`, { key, cause });
     }
     const etag = `etag-${++this.#versions}`;
-    this.#etags.set(key, { etag, file: fileOf(path)! });
+    this.#etags.set(key, { etag, file: fileOf(path)!, metadata });
     return { etag };
   }
 
@@ -52,7 +56,12 @@ export class DirectoryStore implements ObjectStore {
       throw new StoreError('CONDITION_FAILED', `${key} has changed`, { key });
     }
     const bytes = readFileSync(join(this.name, key));
-    return { bytes: bytes.subarray(offset, length === undefined ? undefined : offset + length), etag };
+    const known = this.#etags.get(key);
+    return {
+      bytes: bytes.subarray(offset, length === undefined ? undefined : offset + length),
+      etag,
+      metadata: known?.etag === etag ? known.metadata : undefined,
+    };
   }
 
   async list(prefix: string, { signal }: ListOptions): Promise<ListPage> {
