@@ -111,3 +111,20 @@ export {
   type RetentionPlan,
   type RetentionPolicy,
 } from './retention/retention.js';
+export type { RepositoryLocation } from './storage/storage.js';
+export {
+  type CallOptions,
+  type GetOptions,
+  type ListedObject,
+  type ListOptions,
+  type ListPage,
+  type MultipartStore,
+  type ObjectStore,
+  type PutOptions,
+  type StoredObject,
+  StoreError,
+  type StoreErrorFacts,
+  type StoreErrorKind,
+  type UploadsPage,
+  type WriteOptions as StoreWriteOptions,
+} from './stores/object-store.js';

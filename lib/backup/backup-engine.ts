@@ -68,10 +68,16 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Opens a repository of backups. If its directory does not exist and `readOnly` is not set, creates it, with missing parent directories.
+   * Opens a repository of backups. If it does not exist and `readOnly` is not set, creates it. A directory is made with missing parent
+   * directories; a bucket is never made.
    *
+   * @param location the path of a directory; or the URL of a place in an object store (`s3://bucket/prefix`, `gs://bucket/prefix`,
+   * `az://account/container/prefix`, `opendal://service/prefix`); or an {@link ObjectStore}, whose methods are called on this thread
    * @example
    * const engine = await BackupEngine.open('/backups/users', { backupRateLimit: 50e6 });
+   * @example
+   * // The credentials come from the environment, or from the files of the vendor.
+   * const engine = await BackupEngine.open('s3://backups/users?region=eu-central-1');
    */
   static async open(location: RepositoryLocation, options: BackupEngineOptions = {}): Promise<BackupEngine> {
     const { schemaVersion = 1 } = checkObject('options', options);
@@ -95,7 +101,7 @@ export class BackupEngine implements AsyncDisposable {
     return this.#native.token;
   }
 
-  /** The absolute path of the repository's directory. */
+  /** Where the repository is: the absolute path of its directory, or the URL or the name of the store, without the options of a URL. */
   get location(): string {
     return this.#native.location;
   }

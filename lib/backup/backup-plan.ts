@@ -34,6 +34,7 @@ export interface BackupPlan {
  * file that looks shared here, if another database has one with the same number and size. Rejects with DATABASE_DIFFERS if the backup
  * would.
  *
+ * @param location as for {@link BackupEngine.open}: a directory, the URL of a store, or a store
  * @example
  * const { bytesToCopy, fits } = await planBackup(db, '/backups/users');
  */

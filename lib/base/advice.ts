@@ -35,6 +35,12 @@ export const LIBRARY_ADVICE = {
   seeToDisk: 'See to the disk, which does not give it, then verify it.',
   shareRepository:
     'Back it up to its own directory. To keep both databases in one directory, pass allowOtherDatabase: true once.',
+  setDrillDirectory: 'Set directory (of a BackupManager: drill.directory) to a place with room for the whole database.',
+  storeDenied:
+    'Check the credentials, where the package of the vendor looks for them, and what they may do: list, read, write and delete below this prefix.',
+  storeNoBucket: 'Check the name of the bucket, its region and the endpoint. A bucket is never created.',
+  storeRefused: 'The store will not do it, also if it is asked again. Its own words say why.',
+  storeUnreachable: 'Check the endpoint, the network and the state of the store, and try again.',
   useAnotherBackup: 'Restore another backup. Make a full one, then delete the damaged one.',
   verifyWithChecksums: 'Verify it with checksum: true, which reads every byte.',
 } as const satisfies Record<string, string>;

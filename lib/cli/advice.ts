@@ -37,6 +37,14 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   seeToDisk: 'See to the disk, which does not give it, then verify it.',
   shareRepository:
     'Back it up to its own directory. To keep both databases in one directory, pass --allow-other-database once.',
+  setDrillDirectory:
+    'Name a place with room for the whole database with --directory (in the file of watch: drill.directory).',
+  storeDenied:
+    'Check the credentials in the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...), and what they may do: list, read, write and delete below this prefix.',
+  storeNoBucket:
+    'Check the name of the bucket, its region and the endpoint (?region=...&endpoint=...). A bucket is never created.',
+  storeRefused: 'The store will not do it, also if it is asked again. Its own words say why.',
+  storeUnreachable: 'Check the endpoint, the network and the state of the store, and try again.',
   useAnotherBackup: 'Restore another backup. Make a full one with create --full, then delete the damaged one.',
   verifyWithChecksums: 'Verify it with --checksum, which reads every byte.',
 };

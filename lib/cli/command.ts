@@ -48,7 +48,11 @@ export interface PositionalSpec {
 }
 
 /** The argument of nearly every command. */
-export const dirArgument = { name: 'DIR', type: 'backups', summary: 'the repository' } as const;
+export const dirArgument = {
+  name: 'DIR',
+  type: 'backups',
+  summary: 'the repository: a directory, or the URL of a store such as s3://bucket/prefix',
+} as const;
 
 export const idArgument = { name: 'ID', type: 'backup', summary: "the number of a backup, or 'latest'" } as const;
 

@@ -24,6 +24,7 @@ const byErrorCode: Record<string, Exit> = {
   DIRECTORY_NOT_FOUND: 'notFound',
   DATABASE_NOT_FOUND: 'notFound',
   COLUMN_FAMILY_NOT_FOUND: 'notFound',
+  STORE_NO_BUCKET: 'notFound',
   KEY_NOT_FOUND: 'notFound',
   CONFIG_NOT_FOUND: 'notFound',
   BACKUP_LOCKED: 'locked',

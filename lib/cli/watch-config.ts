@@ -55,7 +55,7 @@ export const configSchema: JsonSchema = object({
   databases: array(
     object({
       path: text('the directory of the database; relative to the file'),
-      backups: text('its repository; relative to the file'),
+      backups: text('its repository: a directory, relative to the file, or the URL of a store'),
       'name?': text('its name in the log; by default the last part of path'),
       'walDir?': text("where the database's write-ahead log is"),
       'maxOpenFiles?': count("the number of the database's files that may be open"),

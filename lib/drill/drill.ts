@@ -7,6 +7,7 @@ import { type DatabaseChange, diffDatabases } from '../compare/diff.js';
 import { type DatabaseDigest, type DigestOptions, digestDatabase, type Sample } from '../compare/digest.js';
 import { checkSample, planSample } from '../compare/sample.js';
 import { Database } from '../database/database.js';
+import type { Storage } from '../storage/storage.js';
 import { inDrillDirectory, removeAbandonedDrills } from './drill-directory.js';
 
 /** How far a drill has come. */
@@ -26,7 +27,7 @@ export interface DrillProgress {
 export interface DrillOptions {
   /**
    * Where to make the temporary directory. It is created if it does not exist, with missing parent directories, and stays. There must be
-   * enough free space for the whole database. @default the parent directory of the
+   * enough free space for the whole database. Required if the repository is in an object store. @default the parent directory of the
    * repository, because there is usually room for data; the operating system's directory for temporary files is often in memory
    */
   directory?: string | undefined;
@@ -91,15 +92,25 @@ export async function drillBackup(
 }
 
 /** Where a drill restores to unless it is told: beside the repository, because there is usually room on that disk. */
-function besideRepository({ storage, location }: BackupEngine): string {
+function besideRepository(storage: Pick<Storage, 'name' | 'localDirectory'>): string {
   if (storage.localDirectory === undefined) {
     throw new RocksDBError(
-      `directory must be set: ${location} is not on this machine, so a drill cannot restore beside it.`,
+      `${storage.name} is not on this machine, so a drill cannot restore beside it, and was given no directory`,
       'INVALID_OPTION',
-      { path: location },
+      { path: storage.name, advice: 'setDrillDirectory' },
     );
   }
   return dirname(storage.localDirectory);
+}
+
+/** Throws the error of a drill that does not know where to restore to. */
+export function checkDrillPlace(
+  { directory }: Pick<DrillOptions, 'directory'>,
+  storage: Pick<Storage, 'name' | 'localDirectory'>,
+): void {
+  if (directory === undefined) {
+    besideRepository(storage);
+  }
 }
 
 /** @internal For tests: `afterRestore` gets the path of the restored database before it is opened. */
@@ -110,7 +121,7 @@ export async function drillWith(
   afterRestore: (path: string) => Promise<void>,
 ): Promise<DrillResult> {
   checkDrillOptions(options);
-  const { directory = besideRepository(engine), signal, onProgress, alternates, sample = 1 } = options;
+  const { directory = besideRepository(engine.storage), signal, onProgress, alternates, sample = 1 } = options;
   signal?.throwIfAborted();
   const begin = performance.now();
   const { timestamp } = await engine.getBackupInfo(backupId);

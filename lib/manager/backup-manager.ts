@@ -86,7 +86,7 @@ export class BackupManager extends EventEmitter<ManagerEvents> implements AsyncD
     }
   }
 
-  /** The directory of the repository. */
+  /** Where the repository is: its directory as it was given, or the URL or the name of its store. */
   get location(): string {
     return this.#parts.location;
   }

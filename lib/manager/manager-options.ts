@@ -54,7 +54,10 @@ export interface BackupManagerOptions {
    * does not use the database itself: the database is then open only while the manager makes a backup or a checkpoint.
    */
   db: Database | DatabaseSource | DatabaseOpener;
-  /** The directory of the repository, or an engine on it. The manager does not close that engine. */
+  /**
+   * The repository: its directory, the URL of a place in an object store (`s3://bucket/prefix`), a store, or an engine on it. The manager
+   * does not close that engine.
+   */
   location: RepositoryLocation | BackupEngine;
   /** Options of the engines that the manager opens. @default {} */
   engine?: Omit<BackupEngineOptions, 'readOnly' | 'destroyOldData'> | undefined;

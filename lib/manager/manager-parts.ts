@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { BackupEngine } from '../backup/backup-engine.js';
 import { type Clock, SteadyClock } from '../base/clock.js';
+import { checkDrillPlace } from '../drill/drill.js';
 import { openStorage, type Storage } from '../storage/storage.js';
 import { DatabaseAccess } from './database-access.js';
 import { LastTimes } from './last-times.js';
@@ -45,6 +46,9 @@ export function partsOf(basis: ManagerBasis, emitter: EventEmitter<ManagerEvents
   const { location: place } = settings;
   const isOpen = place instanceof BackupEngine;
   const storage = isOpen ? place.storage : openStorage(place);
+  if (settings.drillSchedule.length > 0) {
+    checkDrillPlace(settings.drill, storage); // not only when the first drill is due
+  }
   const location = isOpen ? place.location : typeof place === 'string' && storage.localDirectory ? place : storage.name;
   const steady = new SteadyClock(clock);
   const database = new DatabaseAccess(settings.db);

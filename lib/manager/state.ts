@@ -1,4 +1,5 @@
 import { PREVIOUS_STATE_FILE, STATE_FILE, writtenText } from '../backup/state-file.js';
+import { withoutFullStop } from '../base/advice.js';
 import { errorCode, RocksDBError } from '../base/errors.js';
 import { ANY_VERSION, type SmallFile, type StateLock, type Storage } from '../storage/storage.js';
 import { type DirectoryState, emptyState, parseState } from './directory-state.js';
@@ -72,7 +73,7 @@ async function write(
 
 /** Adds to the error of a small file what the file holds. */
 function throwForState(cause: unknown): never {
-  const { whatHappened, code, path, why, advice } = cause as RocksDBError;
+  const { whatHappened, code, path, why, advice, status, storeCode, requestId } = cause as RocksDBError;
   const holds = {
     STATE_UNREADABLE: 'It holds the pins of the backups beside it.',
     STATE_UNWRITABLE: 'It holds the pins and the history of the backups beside it, and was not changed.',
@@ -81,8 +82,15 @@ function throwForState(cause: unknown): never {
   if (holds === undefined || (cause as { cause?: unknown }).cause !== undefined) {
     throw cause;
   }
-  const facts = { path, ...(why && { why }), ...(advice && { advice }) };
-  throw Object.assign(new RocksDBError(`${whatHappened} ${holds}`, code, facts), { cause });
+  const facts = {
+    path,
+    ...(why && { why }),
+    ...(advice && { advice }),
+    ...(status !== undefined && { status }),
+    ...(storeCode && { storeCode }),
+    ...(requestId && { requestId }),
+  };
+  throw Object.assign(new RocksDBError(`${withoutFullStop(whatHappened)}. ${holds}`, code, facts), { cause });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { native } from '../native/binding.js';
 import type { NativeStoreServer, StoreAnswer, StoreRequest } from '../native/native-storage.js';
-import { type ObjectStore, StoreError } from '../stores/object-store.js';
+import { isStoreError, type ObjectStore, StoreError } from '../stores/object-store.js';
 
 /** The servers of this thread. They must not be garbage-collected while native code may send requests. */
 const servers = new Set<NativeStoreServer>();
@@ -79,9 +79,9 @@ async function answerOf(store: ObjectStore, request: StoreRequest, signal: Abort
 
 function failureOf(error: unknown): StoreAnswer {
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
-  if (!(error instanceof StoreError)) {
+  if (!isStoreError(error)) {
     return { kind: 'FAILED', message };
   }
-  const { status, storeCode, requestId } = error.facts;
-  return { kind: error.kind, message, status, storeCode, requestId };
+  const { status, storeCode, requestId, reason = message } = error.facts;
+  return { kind: error.kind, message: reason, status, storeCode, requestId };
 }

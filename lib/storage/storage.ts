@@ -34,7 +34,10 @@ export interface Storage {
 /** For {@link Storage.replaceSmall}: whatever is there. */
 export const ANY_VERSION = '*';
 
-/** Where a repository lies: the path of a directory, the URL of a place in an object store, or a store. */
+/**
+ * Where a repository lies: the path of a directory; the URL of a place in an object store, such as `s3://bucket/prefix`; or a store, whose
+ * methods are called on the thread that opens it. A built-in store that is given as a URL works in a thread of its own.
+ */
 export type RepositoryLocation = string | ObjectStore;
 
 /** The location without what the URL of a store has beside its place, and with an absolute path. */

@@ -131,6 +131,8 @@ export type StoreErrorKind = 'NOT_FOUND' | 'CONDITION_FAILED' | 'DENIED' | 'NO_B
 
 export interface StoreErrorFacts {
   readonly key?: string | undefined;
+  /** Why, without what was tried: for messages that say themselves what was tried. By default, the whole message. */
+  readonly reason?: string | undefined;
   /** The HTTP status. */
   readonly status?: number | undefined;
   /** The store's own code, such as SlowDown. */
@@ -151,4 +153,12 @@ export class StoreError extends Error {
     this.kind = kind;
     this.facts = facts;
   }
+}
+
+/** Whether an error is a {@link StoreError}, also if another copy of this package made it. */
+export function isStoreError(error: unknown): error is StoreError {
+  return (
+    error instanceof StoreError ||
+    (error instanceof Error && error.name === 'StoreError' && typeof (error as Partial<StoreError>).facts === 'object')
+  );
 }

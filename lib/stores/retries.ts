@@ -23,6 +23,12 @@ export interface RetryOptions {
   readonly bytesPerSecond?: number | undefined;
   /** How long one operation may take with all its repetitions, in milliseconds. The first try may take longer. @default 300000 */
   readonly budget?: number | undefined;
+  /**
+   * The same for all operations together while the store was never reached, because there is no such host, or nothing listens there: its address is probably wrong, and
+   * somebody waits to hear that.
+   * @default 20000
+   */
+  readonly firstBudget?: number | undefined;
   readonly clock?: Clock | undefined;
   /** Between 0 and 1. */
   readonly random?: (() => number) | undefined;
@@ -67,6 +73,8 @@ export function withRetries(store: ObjectStore, options: RetryOptions = {}): Ret
 /** The metadata that tells whose write it was. */
 const NONCE = 'nonce';
 
+const NOT_REACHED = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND']);
+
 const FIRST_WAIT = 200;
 const LONGEST_WAIT = 20_000;
 
@@ -106,6 +114,10 @@ class Retries implements RetryingStore {
   readonly #requestTimeout: number;
   readonly #bytesPerSecond: number;
   readonly #budget: number;
+  readonly #firstBudget: number;
+  /** Whether the store was ever reached, and when that was first tried. */
+  #reached = false;
+  #firstTry: number | undefined;
   /** The nonces of the uploads that were begun here. */
   readonly #nonces = new Map<string, string>();
 
@@ -117,6 +129,7 @@ class Retries implements RetryingStore {
     this.#requestTimeout = options.requestTimeout ?? 60_000;
     this.#bytesPerSecond = options.bytesPerSecond ?? 100_000;
     this.#budget = options.budget ?? 300_000;
+    this.#firstBudget = Math.min(this.#budget, options.firstBudget ?? 20_000);
     this.multipart = store.multipart && this.#multipart(store.multipart);
   }
 
@@ -213,22 +226,30 @@ class Retries implements RetryingStore {
   }
 
   async #repeat<T>(signal: AbortSignal, call: Call<T>, end = this.#clock.monotonic() + this.#budget): Promise<T> {
+    this.#firstTry ??= this.#clock.monotonic();
     for (let tries = 1; ; tries++) {
       const left = end - this.#clock.monotonic();
       let failure: StoreError;
       try {
-        return await this.#try(signal, call, tries === 1 ? undefined : left);
+        const result = await this.#try(signal, call, tries === 1 ? undefined : left);
+        this.#reached = true;
+        return result;
       } catch (error) {
         if (signal.aborted || !(error instanceof StoreError)) throw error;
         failure = error;
       }
+      this.#reached ||= !NOT_REACHED.has(failure.facts.storeCode ?? '');
       if (failure.kind !== 'BUSY') {
         const settled = tries === 1 ? undefined : await call.settle?.(failure, end);
         if (settled === undefined) throw failure;
         return settled;
       }
       const wait = this.#wait(tries, failure.facts.retryAfter ?? 0);
-      if (this.#clock.monotonic() + wait >= end) throw gaveUp(failure, tries, this.#budget);
+      const now = this.#clock.monotonic();
+      if (now + wait >= end) throw gaveUp(failure, tries, this.#budget);
+      if (!this.#reached && now + wait >= this.#firstTry + this.#firstBudget) {
+        throw gaveUp(failure, tries, this.#firstBudget);
+      }
       await pause(this.#clock, wait, signal);
       signal.throwIfAborted();
       this.counts.repeated++;
@@ -275,6 +296,11 @@ function noAnswer(store: string, name: RequestName, limit: number): StoreError {
 }
 
 function gaveUp(last: StoreError, tries: number, budget: number): StoreError {
-  const message = `${last.message} (given up after ${tries} tries in ${formatDuration(budget)})`;
-  return new StoreError('BUSY', message, { ...last.facts, cause: last });
+  const given = `(given up after ${tries} tries in ${formatDuration(budget)})`;
+  const { reason = last.message } = last.facts;
+  return new StoreError('BUSY', `${last.message} ${given}`, {
+    ...last.facts,
+    reason: `${reason} ${given}`,
+    cause: last,
+  });
 }

@@ -68,7 +68,8 @@ export function s3Failure(error: unknown, attempt: Attempt): unknown {
 }
 
 function words(code: string | undefined, message: string, status: number | undefined): string {
-  const told = message === '' || message === code ? code : `${code}: ${message}`;
+  // The SDK's word for an answer that says no more than its code.
+  const told = message === '' || message === code || message === 'UnknownError' ? code : `${code}: ${message}`;
   return status === undefined ? `${told}` : `${told} (HTTP ${status})`;
 }
 

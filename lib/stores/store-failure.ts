@@ -11,8 +11,12 @@ export interface Attempt {
 }
 
 export function storeError({ store, doing, key }: Attempt, kind: StoreErrorKind, why: string, facts: StoreErrorFacts) {
-  const what = key === undefined ? doing : `${doing} ${key}`;
-  return new StoreError(kind, `${store}: cannot ${what}: ${why}`, { ...(key !== undefined && { key }), ...facts });
+  const what = key === undefined || key === '' ? doing : `${doing} ${key}`;
+  return new StoreError(kind, `${store}: cannot ${what}: ${why}`, {
+    ...(key !== undefined && { key }),
+    reason: why,
+    ...facts,
+  });
 }
 
 /**

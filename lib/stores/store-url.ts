@@ -16,10 +16,14 @@ export type StoreAddress =
   | { readonly kind: 'opendal'; readonly options: OpendalStoreOptions };
 
 const FORMS = 's3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix or opendal://service/prefix';
+const HOW = `Write ${FORMS}`;
 
-/** Whether this is a URL, of whatever kind, and not a path. */
+/**
+ * Whether this is a URL, of whatever kind, and not a path. Also if it is one that was mistyped, such as `s3:/bucket`: a directory of that
+ * name is hardly meant.
+ */
 export function isStoreUrl(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
+  return /^(?:[a-z][a-z0-9+.-]*:\/\/|(?:s3|gs|az|opendal|file):)/i.test(text);
 }
 
 /**
@@ -117,6 +121,11 @@ const SECRETS = [
 ];
 
 function partsOf(text: string): { scheme: string; host: string; path: string; query: Map<string, string> } {
+  if (/^file:/i.test(text)) throw wrong('a directory of this machine is given as its path, without file://');
+  const [mistyped] = /^[a-z0-9]+:(?!\/\/)/i.exec(text) ?? [];
+  if (mistyped !== undefined) {
+    throw wrong(`${mistyped} is followed by //`, `${HOW}. A directory of this name is written ./${mistyped}`);
+  }
   const [, scheme = '', authority = '', path = '', search = '', hash] =
     /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/i.exec(text) ?? [];
   if (authority.includes('@')) throw wrong('it must not hold a user or a password', WHERE);
@@ -167,7 +176,7 @@ function printable(name: string): string {
 
 const WHERE = 'Secrets come from the environment or from the files of the vendor';
 
-function wrong(why: string, then = `Write ${FORMS}`): Error {
+function wrong(why: string, then = HOW): Error {
   return Object.assign(new TypeError(`the URL of the store is wrong: ${why.replace(/\?$/, '')}. ${then}.`), {
     code: 'INVALID_OPTION',
   });

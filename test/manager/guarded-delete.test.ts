@@ -13,9 +13,9 @@ import { acknowledgeLostPins, isPinned } from '../../lib/manager/pins.js';
 import { prune } from '../../lib/manager/pruner.js';
 import { Recorder } from '../../lib/manager/recorder.js';
 import { readState, updateState } from '../../lib/manager/state.js';
-import { openStorage } from '../../lib/storage/storage.js';
 import { fill, isPartOfBackup, openDatabase, openEngine } from '../fixtures/backups.js';
 import { bytesBelow, tempDir } from '../fixtures/files.js';
+import { storageOf } from '../fixtures/place.js';
 import { fillFiles, runningBackup, UNLIMITED } from '../fixtures/running.js';
 
 async function scene(t: Test, backups: number) {
@@ -55,7 +55,7 @@ t.test('who pins a backup while it is being deleted has it, or is told that it i
     }),
   );
   const left = await ids();
-  const state = await readState(openStorage(engine.location));
+  const state = await readState(storageOf(engine.location));
   for (const outcome of outcomes) {
     t.equal(left.includes(outcome.info.backupId), outcome.isPinned);
     t.equal(isPinned(state, outcome.info), outcome.isPinned);
@@ -67,7 +67,7 @@ t.test('while it is not known what was pinned nothing is deleted, not even by it
   writeFileSync(join(engine.location, STATE_FILE), 'nothing of sense');
   for (const named of [false, true]) t.equal(await deleteUnlessPinned(engine, infos[0]!, { named }), undefined);
   t.same(await ids(), [1, 2]);
-  await updateState(openStorage(engine.location), acknowledgeLostPins);
+  await updateState(storageOf(engine.location), acknowledgeLostPins);
   t.match(await deleteUnlessPinned(engine, infos[0]!, { named: true }), {
     backupId: 1,
   });
@@ -79,13 +79,13 @@ t.test('what a prune deletes in one pass it records one by one, with the bytes t
   for (let n = 0; n < 3; n++) await engine.createBackup(db);
   await engine.verifyBackup(5);
   const { location } = engine;
-  const recorder = new Recorder(openStorage(location), {
+  const recorder = new Recorder(storageOf(location), {
     auditLog: join(location, 'log.jsonl'),
   });
   const parts = {
     clock,
     steady: new SteadyClock(clock),
-    state: new ManagerState(openStorage(location)),
+    state: new ManagerState(storageOf(location)),
     recorder,
   };
   const infos = await engine.getBackupInfo();
@@ -111,7 +111,7 @@ t.test('what a prune deletes in one pass it records one by one, with the bytes t
   });
   t.equal(passes, 1);
   t.same(await ids(), [3, 5]);
-  const { history } = await readState(openStorage(location));
+  const { history } = await readState(storageOf(location));
   const deletes = history.filter(({ operation }) => operation === 'delete');
   t.match(
     deletes,
@@ -157,8 +157,8 @@ t.test(
     const { engine, ids } = await scene(t, 4);
     const { location } = engine;
     await engine.verifyBackup(4);
-    const recorder = new Recorder(openStorage(location));
-    const parts = { clock, steady: new SteadyClock(clock), state: new ManagerState(openStorage(location)), recorder };
+    const recorder = new Recorder(storageOf(location));
+    const parts = { clock, steady: new SteadyClock(clock), state: new ManagerState(storageOf(location)), recorder };
     const newest = (await engine.getBackupInfo())[3]!;
     await recorder.record({
       operation: 'verify',
@@ -181,14 +181,14 @@ t.test(
           }),
         );
       await t.rejects(prune(engine, { last: 1 }, parts, 'demand'), { code });
-      const { last } = await readState(openStorage(location));
+      const { last } = await readState(storageOf(location));
       t.match(last, { deleteFailed: { backupId: 2, error: { code } }, pruneFailed: { ok: false, error: { code } } });
     }
     t.same(await ids(), [2, 3, 4], 'what came before it is gone');
     engine.inTurn = inTurn;
     const open = await engine.openBackup(2);
     t.match(await prune(engine, { last: 1 }, parts, 'demand'), { deleted: [3] });
-    t.same((await readState(openStorage(location))).last.prune?.detail, { deleted: [3], inUse: [2], kept: 2 });
+    t.same((await readState(storageOf(location))).last.prune?.detail, { deleted: [3], inUse: [2], kept: 2 });
     await open.close();
     t.match(await prune(engine, { last: 1 }, parts, 'demand'), { deleted: [2] });
   },

@@ -7,6 +7,7 @@ import { contentsAt, contentsOf, fill, openEngine, settled } from '../fixtures/b
 import { until } from '../fixtures/fake-clock.js';
 import { tempDir } from '../fixtures/files.js';
 import { DAY, HOUR, MINUTE, managerScene, next, SECOND, start } from '../fixtures/managers.js';
+import { placeOf } from '../fixtures/place.js';
 
 t.test('backups are made by schedule, verified, and told', async (t) => {
   const { manager, told, advance, dir, db } = await managerScene(t, { schedule: '10m' });
@@ -312,11 +313,11 @@ t.test('what is built over a database is backed up as the database is', async (t
   const level = new RocksLevel<string, string>(dir('level'));
   await level.open();
   await level.put('a', '1');
-  const manager = new BackupManager({ db: level, location: dir('backups') });
+  const manager = new BackupManager({ db: level, location: placeOf(dir('backups')) });
   await manager.backupNow();
   await manager.stop({ finalBackup: true });
   await level.close();
-  const again = new BackupManager({ db: level, location: dir('backups') });
+  const again = new BackupManager({ db: level, location: placeOf(dir('backups')) });
   t.ok((await settled(again.backupNow())).error, 'not while it is closed');
   t.equal((await again.list()).length, 1);
   await level.open();
@@ -340,7 +341,7 @@ t.test('options of the engine and of each backup, and metadata, are passed on', 
 t.test('options that cannot be are refused, by their names', async (t) => {
   const { db, dir } = await managerScene(t);
   const readOnly = await openEngine(t, dir('backups'), { readOnly: true }).catch(() => undefined);
-  await BackupEngine.open(dir('there')).then((engine) => engine.close());
+  await BackupEngine.open(placeOf(dir('there'))).then((engine) => engine.close());
   const reader = readOnly ?? (await openEngine(t, dir('there'), { readOnly: true }));
   for (const [options, message] of [
     [{ location: 5 }, /^location must be/],

@@ -10,6 +10,7 @@ import { METRIC_NAMES } from '../../lib/manager/metrics.js';
 import { openDatabase, settled } from '../fixtures/backups.js';
 import { tempDir } from '../fixtures/files.js';
 import { HOUR, managerScene } from '../fixtures/managers.js';
+import { placeOf } from '../fixtures/place.js';
 
 /** Returns the value of a metric by its name and labels, as Prometheus gets it. */
 async function scraped(register: Registry): Promise<(sample: string) => number | undefined> {
@@ -72,7 +73,7 @@ t.test('several managers share a registry, each with its directory and labels', 
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'));
   const make = (name: string, labels = { team: name }) =>
-    new BackupManager({ db, location: dir(name), metrics: { register, labels } });
+    new BackupManager({ db, location: placeOf(dir(name)), metrics: { register, labels } });
   const [one, two] = [make('one'), make('two')];
   await one.backupNow();
   await two.backupNow();
@@ -106,8 +107,8 @@ t.test('several managers share a registry, each with its directory and labels', 
 t.test('metrics go to prom-client’s own registry under the prefix that is asked for', async (t) => {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'));
-  const plain = new BackupManager({ db, location: dir('a'), metrics: true });
-  const named = new BackupManager({ db, location: dir('b'), metrics: { prefix: 'app_backup_' } });
+  const plain = new BackupManager({ db, location: placeOf(dir('a')), metrics: true });
+  const named = new BackupManager({ db, location: placeOf(dir('b')), metrics: { prefix: 'app_backup_' } });
   const { register } = await import('prom-client');
   const names = register.getMetricsAsArray().map(({ name }) => name);
   for (const name of METRIC_NAMES) {
@@ -136,7 +137,7 @@ t.test('without prom-client, metrics are refused with the command that installs 
   });
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'));
-  t.throws(() => new BackupManager({ db, location: dir('b'), metrics: true }), {
+  t.throws(() => new BackupManager({ db, location: placeOf(dir('b')), metrics: true }), {
     code: 'PROM_CLIENT_MISSING',
     message: /npm install prom-client/,
   });

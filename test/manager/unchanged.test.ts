@@ -11,10 +11,10 @@ import {
   type DatabaseOpener,
 } from '../../lib/index.js';
 import { readState } from '../../lib/manager/state.js';
-import { openStorage } from '../../lib/storage/storage.js';
 import { fill, openEngine } from '../fixtures/backups.js';
 import { filesBelow, tempDir } from '../fixtures/files.js';
 import { MINUTE, managerScene, start, Told } from '../fixtures/managers.js';
+import { placeOf, storageOf } from '../fixtures/place.js';
 
 const skipUnchanged = true;
 
@@ -44,7 +44,7 @@ t.test('a scheduled backup of an unchanged database is left out, told, and count
     msSinceLastGoodBackup: 5 * MINUTE,
     lastCurrent: new Date(+lastCurrent!),
   });
-  const { history, last } = await readState(openStorage(dir('backups')));
+  const { history, last } = await readState(storageOf(dir('backups')));
   t.match(
     history.filter(({ operation }) => operation === 'skip'),
     [
@@ -134,7 +134,7 @@ t.test('over restarts of manager and database too; a final backup is left out as
   await db.close();
   const restarted = async (change?: (db: Database) => Promise<unknown>) => {
     const again = await Database.open(dir('db'));
-    const next = new BackupManager({ db: again, location: dir('backups') });
+    const next = new BackupManager({ db: again, location: placeOf(dir('backups')) });
     const heard = new Told(next);
     await change?.(again);
     await next.stop({ finalBackup: true });
@@ -162,7 +162,7 @@ t.test('a database that was put back and written to again is not taken for what 
     await db.flush();
     const sequence = db.latestSequenceNumber;
     const files = db.columnFamily('default').property('rocksdb.sstables');
-    const manager = new BackupManager({ db, location: dir('backups') });
+    const manager = new BackupManager({ db, location: placeOf(dir('backups')) });
     const told = new Told(manager);
     await manager.stop({ finalBackup: true });
     await db.close();
@@ -237,7 +237,7 @@ t.test('a database that the manager opens itself is open only while it is backed
   };
   const manager = new BackupManager({
     db: opener,
-    location: dir('backups'),
+    location: placeOf(dir('backups')),
     retry: { attempts: 0 },
   });
   const told = new Told(manager);

@@ -95,6 +95,22 @@ t.test('an operation ends after five minutes, with the last error', async (t) =>
   await t.rejects(store.get('a', { signal }), /given up after 1 tries/, 'no use to wait longer than it may take');
 });
 
+t.test('a store that was never reached is given up sooner', async (t) => {
+  const { clock, store, memory } = scene();
+  memory.fault = () => ({ fail: 'BUSY', facts: { storeCode: 'ECONNREFUSED' } });
+  const error = await inTime(clock, store.list('', { signal })).catch((error) => error);
+  t.match(error, { kind: 'BUSY', message: / in 20 s\)$/, facts: { storeCode: 'ECONNREFUSED' } });
+  const begin = clock.monotonic();
+  await rejects(t, 'BUSY', inTime(clock, store.list('', { signal })));
+  t.ok(clock.monotonic() - begin < 20_000, 'the next operation has only what is left of that');
+
+  memory.fault = undefined;
+  await store.list('', { signal });
+  memory.fault = () => ({ fail: 'BUSY', facts: { storeCode: 'ECONNREFUSED' } });
+  const later = await inTime(clock, store.list('', { signal })).catch((error) => error);
+  t.match(later, { message: / in 5 min\)$/ }, 'once it was there, it will be again');
+});
+
 t.test('only BUSY is repeated', async (t) => {
   for (const kind of ['NOT_FOUND', 'CONDITION_FAILED', 'DENIED', 'NO_BUCKET', 'REFUSED'] as const) {
     const { store, memory } = scene();

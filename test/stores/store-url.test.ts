@@ -101,9 +101,9 @@ t.test('a message says what to do', async (t) => {
 });
 
 t.test('a path is no URL', async (t) => {
-  for (const path of ['/var/backups', 'backups', './s3:', 'C:\\backups', 'C:/backups', 's3:/backups'])
+  for (const path of ['/var/backups', 'backups', './s3:', 'C:\\backups', 'C:/backups', 's3', 's3/backups'])
     t.notOk(isStoreUrl(path));
-  for (const url of ['s3://backups', 'S3://x', 'whatever://x']) t.ok(isStoreUrl(url));
+  for (const url of ['s3://backups', 'S3://x', 'whatever://x', 's3:/backups', 'file:/backups']) t.ok(isStoreUrl(url));
 });
 
 t.test('the store of a URL', async (t) => {

@@ -355,7 +355,10 @@ Error ObjectStorage::ReadSmall(const std::string& file, std::optional<SmallFile>
   }
   if (!answer.ok()) {
     const std::string path = name() + "/" + file;
-    return Error("STATE_UNREADABLE", "reading " + path + ": " + answer.error.message()).With("path", path);
+    return Error(answer.error)
+        .WithCode("STATE_UNREADABLE")
+        .Reworded("reading " + path + ": " + answer.error.message())
+        .With("path", path);
   }
   *read = SmallFile{std::move(answer.bytes), std::move(answer.etag)};
   return Error();
@@ -375,8 +378,9 @@ Error ObjectStorage::ReplaceSmall(const std::string& file, const std::optional<s
   }
   if (!put.ok()) {
     // If the answer was lost, it may have been written.
-    return Error(put.failure == StoreFailure::kBusy ? "STATE_NOT_DURABLE" : "STATE_UNWRITABLE",
-                 "writing " + path + ": " + put.error.message())
+    return Error(put.error)
+        .WithCode(put.failure == StoreFailure::kBusy ? "STATE_NOT_DURABLE" : "STATE_UNWRITABLE")
+        .Reworded("writing " + path + ": " + put.error.message())
         .With("path", path);
   }
   *new_version = std::move(put.etag);

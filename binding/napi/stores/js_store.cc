@@ -47,6 +47,7 @@ const char* NameOf(Kind kind) {
 struct KindOfFailure {
   StoreFailure failure;
   const char* code;
+  const char* advice = "";
 };
 
 // The kinds of lib/stores/object-store.ts.
@@ -54,10 +55,10 @@ const std::map<std::string, KindOfFailure>& Failures() {
   static const auto* const failures = new std::map<std::string, KindOfFailure>{
       {"NOT_FOUND", {StoreFailure::kNotFound, "STORE_NOT_FOUND"}},
       {"CONDITION_FAILED", {StoreFailure::kConditionFailed, "STORE_CONDITION_FAILED"}},
-      {"DENIED", {StoreFailure::kDenied, "STORE_DENIED"}},
-      {"NO_BUCKET", {StoreFailure::kNoBucket, "STORE_NO_BUCKET"}},
-      {"BUSY", {StoreFailure::kBusy, "STORE_UNREACHABLE"}},
-      {"REFUSED", {StoreFailure::kRefused, "STORE_REFUSED"}},
+      {"DENIED", {StoreFailure::kDenied, "STORE_DENIED", "storeDenied"}},
+      {"NO_BUCKET", {StoreFailure::kNoBucket, "STORE_NO_BUCKET", "storeNoBucket"}},
+      {"BUSY", {StoreFailure::kBusy, "STORE_UNREACHABLE", "storeUnreachable"}},
+      {"REFUSED", {StoreFailure::kRefused, "STORE_REFUSED", "storeRefused"}},
   };
   return *failures;
 }
@@ -124,9 +125,9 @@ StoreAnswer ReadAnswer(const Napi::Object& object) {
   StoreAnswer answer;
   if (const std::string message = Text(object, "message"); !message.empty()) {
     const auto known = Failures().find(Text(object, "kind"));
-    const auto [failure, code] =
+    const auto [failure, code, advice] =
         known == Failures().end() ? KindOfFailure{StoreFailure::kRefused, "STORE_FAILED"} : known->second;
-    Error error(code, message);
+    Error error = Error(code, message).Advise(advice);
     for (const char* const fact : {"storeCode", "requestId"}) {
       if (std::string text = Text(object, fact); !text.empty()) {
         error = std::move(error).With(fact, std::move(text));

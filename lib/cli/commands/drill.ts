@@ -1,5 +1,5 @@
 import { formatDuration, formatSize } from '../../base/units.js';
-import { type DrillProgress, drillBackup } from '../../drill/drill.js';
+import { checkDrillPlace, type DrillProgress, drillBackup } from '../../drill/drill.js';
 import { defineCommand, dirArgument, idArgument } from '../command.js';
 import { notingDamage } from '../damage.js';
 import { findBackup, withDirectory } from '../directory.js';
@@ -29,7 +29,7 @@ export const drill = defineCommand({
     directory: {
       type: 'directory',
       summary: 'where to make the temporary directory; created if it does not exist',
-      default: 'beside DIR',
+      default: 'beside DIR; needed if DIR is in an object store',
     },
     'rate-limit': { type: 'rate', summary: 'restore no faster than this, such as 50MB/s' },
   },
@@ -57,6 +57,7 @@ export const drill = defineCommand({
     return withDirectory(
       DIR,
       async (engine) => {
+        checkDrillPlace(options, engine.storage); // before anything is recorded
         const info = await findBackup(context, engine, ID ?? 'latest');
         const { backupId, timestamp } = info;
         const entry = { operation: 'drill', backupId, timestamp: timestamp.toISOString() } as const;

@@ -1,0 +1,115 @@
+// What the users of a repository in a store hear when the store fails.
+
+import t from 'tap';
+import { BackupEngine, BackupManager, type StoreErrorKind } from '../../lib/index.js';
+import { fill, openDatabase, settled } from '../fixtures/backups.js';
+import { tempDir } from '../fixtures/files.js';
+import { DirectoryStore } from './directory-store.js';
+import { MemoryStore } from './memory-store.js';
+import { testContract } from './object-store-contract.js';
+
+t.test('the store in a directory keeps the contract', async (t) => {
+  testContract(t, { store: new DirectoryStore(tempDir(t)('store')) });
+});
+
+const codes: [StoreErrorKind, string, string | undefined][] = [
+  ['NOT_FOUND', 'STORE_NOT_FOUND', undefined],
+  ['CONDITION_FAILED', 'STORE_CONDITION_FAILED', undefined],
+  ['DENIED', 'STORE_DENIED', 'storeDenied'],
+  ['NO_BUCKET', 'STORE_NO_BUCKET', 'storeNoBucket'],
+  ['REFUSED', 'STORE_REFUSED', 'storeRefused'],
+];
+
+const facts = { status: 499, storeCode: 'Itself', requestId: 'request 7', reason: 'it says so' };
+
+t.test('each failure has its code and its facts, also when it comes through RocksDB', async (t) => {
+  const db = await openDatabase(t, tempDir(t)('db'));
+  await fill(db, 'a');
+  for (const [fail, code, advice] of codes) {
+    const store = new MemoryStore();
+    const engine = await BackupEngine.open(store);
+    store.fault = ({ kind, key }) =>
+      /^(put|create|part)$/.test(kind) && /^(private|shared)/.test(key) ? { fail, facts } : undefined;
+    const { error } = await settled(engine.createBackup(db));
+    // RocksDB gets no such answer to a write, but the fault must have a code all the same.
+    t.match(error, { code: new RegExp(`^${code}$|^ROCKSDB_NOT_FOUND$`) }, `create: ${fail}`);
+    if (error?.code === code) {
+      t.match(error, { status: 499, storeCode: 'Itself', requestId: 'request 7', path: /^memory:\/\/test\// }, fail);
+      t.match(error.message, /memory:\/\/test\/(private|shared).*: it says so/);
+    }
+    store.fault = undefined;
+    await engine.createBackup(db);
+    await engine.verifyBackup(1, { checksum: true });
+
+    store.fault = ({ kind }) => (kind === 'list' ? { fail, facts } : undefined);
+    const listed = await settled(BackupEngine.open(store, { readOnly: true }));
+    if (fail !== 'NOT_FOUND') {
+      t.match(listed.error, { code, status: 499, ...(advice && { advice }) }, `open: ${fail}`);
+    }
+    store.fault = undefined;
+    await engine.close();
+  }
+});
+
+t.test('a store that throws what is no StoreError', async (t) => {
+  const store = new MemoryStore();
+  store.fault = () => ({ fail: new TypeError('a bug of the store') });
+  await t.rejects(BackupEngine.open(store), { code: 'STORE_FAILED', message: /memory:\/\/test.*a bug of the store/ });
+});
+
+t.test('pins that a store does not give are unreadable, and the error has its facts', async (t) => {
+  const db = await openDatabase(t, tempDir(t)('db'));
+  const store = new MemoryStore();
+  const manager = new BackupManager({ db, location: store });
+  t.teardown(() => manager.stop());
+  await manager.backupNow();
+  store.fault = ({ kind, key }) =>
+    kind === 'get' && key.startsWith('rocksdb-backup.state') ? { fail: 'DENIED', facts } : undefined;
+  await t.rejects(manager.pin(1), {
+    code: 'STATE_UNREADABLE',
+    status: 499,
+    storeCode: 'Itself',
+    requestId: 'request 7',
+    advice: 'storeDenied',
+  });
+});
+
+t.test('a backup is stopped, whatever request the store does not answer', async (t) => {
+  const db = await openDatabase(t, tempDir(t)('db'));
+  await fill(db, 'a');
+  for (const hangs of [/^locks?\/|lease|writer/, /^private/, /^shared/]) {
+    const store = new MemoryStore();
+    const engine = await BackupEngine.open(store);
+    let began = () => {};
+    const begun = new Promise<void>((resolve) => {
+      began = resolve;
+    });
+    store.fault = ({ kind, key }) => {
+      if (!/^(put|create|part)$/.test(kind) || !hangs.test(key)) return undefined;
+      began();
+      return 'hang';
+    };
+    const creating = settled(engine.createBackup(db));
+    await begun;
+    t.equal(engine.stopBackup(), true, `${hangs}`);
+    t.match((await creating).error, { code: 'BACKUP_STOPPED' }, `${hangs}`);
+    store.fault = undefined;
+    await engine.createBackup(db);
+    await engine.verifyBackup(1, { checksum: true });
+    await engine.close();
+  }
+});
+
+t.test('a drill that has a schedule needs a directory from the beginning', async (t) => {
+  const dir = tempDir(t);
+  const db = await openDatabase(t, dir('db'));
+  const location = new MemoryStore();
+  t.throws(() => new BackupManager({ db, location, drill: { schedule: '1d' } }), {
+    code: 'INVALID_OPTION',
+    message: /memory:\/\/test is not on this machine.*drill\.directory/,
+  });
+  const manager = new BackupManager({ db, location, drill: { schedule: '1d', directory: dir('drills') } });
+  await manager.backupNow();
+  t.equal((await manager.drill()).ok, true);
+  await manager.stop();
+});
