@@ -26,7 +26,7 @@ const MAY_USE = {
     manager: ['base', 'native', 'storage', 'database', 'backup', 'retention', 'checkpoints', 'drill'],
     level: ['base', 'native', 'database', 'backup'],
     cli: ['base', 'native', 'storage', 'database', 'backup', 'retention', 'compare', 'drill', 'manager'],
-    '.': ['base', 'native', 'storage', 'database', 'backup', 'retention', 'compare', 'checkpoints', 'drill', 'manager'],
+    '.': [...'base native stores storage database backup retention compare checkpoints drill manager'.split(' ')],
   },
   'binding/core': {
     base: [],

@@ -111,3 +111,18 @@ export {
   type RetentionPlan,
   type RetentionPolicy,
 } from './retention/retention.js';
+export {
+  type CallOptions,
+  type GetOptions,
+  type ListedObject,
+  type ListOptions,
+  type ListPage,
+  type MultipartStore,
+  type ObjectStore,
+  type PutOptions,
+  type StoredObject,
+  StoreError,
+  type StoreErrorFacts,
+  type StoreErrorKind,
+  type UploadsPage,
+} from './stores/object-store.js';

@@ -62,6 +62,12 @@ export class RocksDBError extends Error {
   declare readonly bytesNeeded?: number;
   /** With NO_SPACE: how many bytes are free there. */
   declare readonly bytesFree?: number;
+  /** With STORE_...: the HTTP status of the store's answer. */
+  declare readonly status?: number;
+  /** With STORE_...: the store's own code, such as `SlowDown` or `AccessDenied`. */
+  declare readonly storeCode?: string;
+  /** With STORE_...: the store's id of the request. Its support asks for it. */
+  declare readonly requestId?: string;
   /** A word for what can be done about the error. A program can use it to give advice in its own terms. */
   declare readonly advice?: Advice;
   readonly #whatHappened: string;
@@ -94,6 +100,9 @@ export type RocksDBErrorDetails = Partial<
     | 'holder'
     | 'bytesNeeded'
     | 'bytesFree'
+    | 'status'
+    | 'storeCode'
+    | 'requestId'
     | 'advice'
   >
 >;

@@ -25,7 +25,7 @@ const lib = sources('lib', '.ts');
 
 // Codes of Node and of the packages of stores, which the sources only compare; words for these packages; and the kinds of a StoreError.
 const OF_OTHERS = [
-  ...['MODULE_NOT_FOUND', 'EAI_AGAIN', 'ERR_STREAM_PREMATURE_CLOSE', 'REQUEST_SEND_ERROR'],
+  ...['MODULE_NOT_FOUND', 'EAI_AGAIN', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'REQUEST_SEND_ERROR'],
   ...['UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_SOCKET'],
   ...['DEEP_ARCHIVE', 'WHEN_REQUIRED', 'WHEN_SUPPORTED'],
   ...['CONDITION_FAILED', 'NOT_FOUND', 'NO_BUCKET'],
@@ -88,10 +88,13 @@ t.test('docs/errors.md has every fact', async (t) => {
     holder: true,
     bytesNeeded: true,
     bytesFree: true,
+    status: true,
+    storeCode: true,
+    requestId: true,
     advice: true,
   };
   t.same(sorted(documented(read('docs/errors.md'), 'fact')), Object.keys(facts).sort());
-  const given = sorted(found(native, /\.With\("(\w+)"/g));
+  const given = sorted([...found(native, /\.With\("(\w+)"/g), 'storeCode', 'requestId']);
   t.same(
     given.filter((name) => !Object.hasOwn(facts, name)),
     [],
