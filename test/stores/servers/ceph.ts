@@ -11,6 +11,8 @@ import { missingPrograms } from './programs.js';
 export interface CephServer {
   readonly endpoint: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Makes another user, who has no rights. */
+  readonly addUser: (name: string) => { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Ceph keeps the data of deleted objects for hours. This gives their memory back now. */
   readonly collectGarbage: () => void;
 }
@@ -54,16 +56,17 @@ export async function startCeph(t: Teardown, { diskBytes = 2 ** 31 } = {}): Prom
     call('ceph', '--connect-timeout', '2', 'osd', 'stat').stdout.includes('1 up'),
   );
 
-  const credentials = { accessKeyId: 'tester', secretAccessKey: 'tester-secret' };
-  must(
-    'radosgw-admin',
-    ...['user', 'create', '--uid=tester', '--display-name=tester'],
-    ...[`--access-key=${credentials.accessKeyId}`, `--secret-key=${credentials.secretAccessKey}`],
-  );
+  const addUser = (name: string) => {
+    const keys = { accessKeyId: name, secretAccessKey: `${name}-secret` };
+    const access = [`--access-key=${keys.accessKeyId}`, `--secret-key=${keys.secretAccessKey}`];
+    must('radosgw-admin', 'user', 'create', `--uid=${name}`, `--display-name=${name}`, ...access);
+    return keys;
+  };
+  const credentials = addUser('tester');
   startDaemon(t, ['radosgw', '-f', '-n', 'client.rgw'], log, env);
   await ready('the gateway of Ceph', log, () => listens(ports.gateway));
   const collectGarbage = () => must('radosgw-admin', 'gc', 'process', '--include-all');
-  return { endpoint: `http://127.0.0.1:${ports.gateway}`, credentials, collectGarbage };
+  return { endpoint: `http://127.0.0.1:${ports.gateway}`, credentials, addUser, collectGarbage };
 }
 
 function configuration(of: {
