@@ -222,6 +222,7 @@ class BackupTest : public ScratchTest {
           uint64_t free = 0;
           return files()->GetFreeSpace(root(), {}, &free, nullptr).ok() ? std::optional(free) : std::nullopt;
         }
+        std::shared_ptr<TaggedFiles> tagged_files() const override { return nullptr; }
       };
       return std::make_shared<Seen>(StorageAt(directory), std::move(files));
     }

@@ -1,28 +1,20 @@
 #include "core/backup/directory_look.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <ctime>
-#include <functional>
 #include <limits>
 #include <list>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "core/backup/backup_engine_session.h"
 #include "core/backup/backup_record.h"
 #include "core/backup/database_identity.h"
+#include "core/backup/look_source.h"
 #include "core/backup/meta_file.h"
-#include "core/backup/plain_files.h"
 #include "core/base/checksum.h"
-#include "core/base/descriptor.h"
 #include "core/base/paths.h"
 
 namespace rocksdb_backup {
@@ -34,37 +26,7 @@ using PicturePtr = std::shared_ptr<const DirectoryPicture>;
 constexpr size_t kMaxDirectories = 8;               // how many repositories are remembered
 constexpr size_t kMostMetaBytes = size_t{8} << 20;  // larger meta files and records are left to a BackupEngine
 constexpr size_t kMostMetadataKept = size_t{16} << 10;
-constexpr size_t kMostThreads = 8;
-constexpr size_t kTasksPerThread = 32;
 constexpr size_t kSpareNames = 10'000;
-
-// Calls `task(i)` for each i below `count` until one call returns false. Uses several threads if that is worth it.
-bool ForEach(size_t count, const std::function<bool(size_t)>& task) {
-  std::atomic<size_t> next{0};
-  std::atomic<bool> good{true};
-  const auto work = [&] {
-    for (size_t i = next++; i < count && good; i = next++) {
-      if (!task(i)) {
-        good = false;
-      }
-    }
-  };
-  std::vector<std::thread> threads;
-  const size_t wanted =
-      std::min({kMostThreads, static_cast<size_t>(std::thread::hardware_concurrency()), count / kTasksPerThread});
-  try {
-    while (threads.size() + 1 < wanted) {
-      threads.emplace_back(work);
-    }
-  } catch (const std::system_error&) {
-    // The system has no more threads. The existing ones do the work.
-  }
-  work();
-  for (auto& thread : threads) {
-    thread.join();
-  }
-  return good;
-}
 
 class Directory {
  public:
@@ -83,25 +45,17 @@ class Directory {
     std::optional<Picture::WrittenMeta> written;
     BackupOrigin origin;
   };
-  // The names in the directory of one backup. The stamp shows whether there are other names now; it says nothing about
-  // the files themselves.
-  struct KeptNames {
-    Stamp stamp;
-    bool settled = false;
-    std::vector<std::string> names;
-  };
   // A backup as it is listed now.
   struct Listed {
     uint32_t id = 0;
-    std::optional<KeptNames> names;  // set if they were read anew
     Stamp meta;
     std::optional<Stamp> record;
     Picture::Backup backup;
   };
 
-  bool ReadMetas(int directory, std::time_t now, std::vector<Listed>* listed);
-  bool ListFiles(int directory, std::time_t now, Listed* backup) const;
-  bool ReadRecords(int directory, std::time_t now, std::vector<Listed>* listed);
+  bool ReadMetas(LookSource& source, std::time_t now, std::vector<Listed>* listed);
+  static bool ListFiles(LookSource& source, std::time_t now, std::vector<Listed>* listed);
+  bool ReadRecords(LookSource& source, std::time_t now, std::vector<Listed>* listed);
   void FindDatabases(const EngineSettings& settings, std::vector<Listed>* listed);
   void ForgetOthersThan(const std::vector<Listed>& listed);
 
@@ -109,7 +63,7 @@ class Directory {
   Picture::Names names_;
   std::map<uint32_t, KeptMeta> metas_;
   std::map<uint32_t, KeptRecord> records_;
-  std::map<uint32_t, KeptNames> names_of_;
+  NamesByBackup names_of_;
   // The last picture, and whether it includes what the records say.
   PicturePtr last_;
   bool last_has_records_ = false;
@@ -117,58 +71,35 @@ class Directory {
 
 PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::time_t now) {
   const std::lock_guard lock(mutex_);
-  const Descriptor directory = OpenDirectory(AT_FDCWD, settings.storage->local_directory().c_str(), 0);
-  if (!directory.ok()) {
+  const std::unique_ptr<LookSource> source = OpenLookSource(*settings.storage, &names_of_);
+  if (source == nullptr) {
     return nullptr;
   }
   // The meta files come first: a backup's files exist before the meta file that names them, and are removed after it.
-  std::vector<Listed> listed;
-  Descriptor metas = OpenDirectory(directory.get(), "meta");
-  if (!metas.ok() || !ForEachName(std::move(metas), [&](int fd, const char* name) {
-        const uint32_t id = BackupIdOf(name);
-        struct stat status = {};
-        if (id == 0) {
-          return true;
-        }
-        if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-          return errno == ENOENT;  // deleted in the meantime
-        }
-        if (!S_ISREG(status.st_mode)) {
-          return false;
-        }
-        Listed& backup = listed.emplace_back();
-        backup.id = id;
-        backup.meta = StampOf(status);
-        return true;
-      })) {
+  std::vector<std::pair<uint32_t, Stamp>> metas;
+  if (!source->ListMetas(&metas)) {
     return nullptr;
   }
-  std::sort(listed.begin(), listed.end(), [](const Listed& a, const Listed& b) { return a.id < b.id; });
-  const Descriptor meta_directory = OpenDirectory(directory.get(), "meta");
-  const Descriptor private_directory = OpenDirectory(directory.get(), "private");
-  if (!private_directory.ok() && (errno != ENOENT || !listed.empty())) {
-    return nullptr;
+  std::sort(metas.begin(), metas.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Listed> listed(metas.size());
+  for (size_t i = 0; i < metas.size(); ++i) {
+    listed[i].id = metas[i].first;
+    listed[i].meta = metas[i].second;
   }
-  if (!meta_directory.ok() || !ReadMetas(meta_directory.get(), now, &listed)) {
+  if (!ReadMetas(*source, now, &listed) || !ListFiles(*source, now, &listed)) {
     return nullptr;
-  }
-  const bool good =
-      ForEach(listed.size(), [&](size_t i) { return ListFiles(private_directory.get(), now, &listed[i]); });
-  for (Listed& backup : listed) {
-    if (backup.names) {
-      names_of_[backup.id] = std::move(*backup.names);
-    }
   }
   Picture::SharedFiles shared;
-  for (const char* const name : kSharedParts) {
-    const std::string prefix = std::string(name) + "/";
-    if (!good || !ForEachFile(directory.get(), name, [&](const char* file, const Stamp& stamp) {
-          shared.emplace_back(prefix + file, stamp.size);
-        })) {
+  for (const char* const part : kSharedParts) {
+    std::vector<LookSource::File> files;
+    if (!source->ListShared(part, &files)) {
       return nullptr;
     }
+    for (const auto& [name, stamp] : files) {
+      shared.emplace_back(std::string(part) + "/" + name, stamp.size);
+    }
   }
-  if (records && !ReadRecords(private_directory.get(), now, &listed)) {
+  if (records && !ReadRecords(*source, now, &listed)) {
     return nullptr;
   }
   if (records) {
@@ -188,37 +119,30 @@ PicturePtr Directory::Look(const EngineSettings& settings, bool records, std::ti
   return picture;
 }
 
-// Lists the files of one backup. Several threads do this at once; the kept members do not change meanwhile.
-bool Directory::ListFiles(int directory, std::time_t now, Listed* backup) const {
-  const std::string own = std::to_string(backup->id);
-  struct stat status = {};
-  if (fstatat(directory, own.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    return errno == ENOENT;
+bool Directory::ListFiles(LookSource& source, std::time_t now, std::vector<Listed>* listed) {
+  std::vector<uint32_t> ids;
+  for (const Listed& backup : *listed) {
+    ids.push_back(backup.id);
   }
-  const Stamp stamp = StampOf(status);
-  const auto take = [&](const std::string& name) {
-    return IfPlainFile(directory, (own + "/" + name).c_str(), [&](const Stamp& file) {
+  std::vector<std::vector<LookSource::File>> files;
+  if (!source.ListPrivate(ids, now, &files)) {
+    return false;
+  }
+  for (size_t i = 0; i < files.size(); ++i) {
+    for (const auto& [name, stamp] : files[i]) {
+      Listed& backup = listed->at(i);
       if (name == kRecordName) {
-        backup->record = file;
-        backup->backup.record_bytes = file.size;
+        backup.record = stamp;
+        backup.backup.record_bytes = stamp.size;
       } else {
-        backup->backup.private_files.emplace_back(name, file.size);
+        backup.backup.private_files.emplace_back(name, stamp.size);
       }
-    });
-  };
-  if (const auto kept = names_of_.find(backup->id);
-      kept != names_of_.end() && kept->second.settled && kept->second.stamp == stamp) {
-    return std::all_of(kept->second.names.begin(), kept->second.names.end(), take);
+    }
   }
-  Descriptor opened = OpenDirectory(directory, own.c_str());
-  if (!opened.ok()) {
-    return errno == ENOENT;
-  }
-  KeptNames& read = backup->names.emplace(KeptNames{stamp, stamp.IsSettled(now), {}});
-  return ForEachName(std::move(opened), [&](int, const char* name) { return take(read.names.emplace_back(name)); });
+  return true;
 }
 
-bool Directory::ReadMetas(int directory, std::time_t now, std::vector<Listed>* listed) {
+bool Directory::ReadMetas(LookSource& source, std::time_t now, std::vector<Listed>* listed) {
   struct Task {
     Listed* backup;
     std::string text;
@@ -236,11 +160,14 @@ bool Directory::ReadMetas(int directory, std::time_t now, std::vector<Listed>* l
       tasks.push_back({&backup, {}, {}, {}, 0});
     }
   }
-  const bool good = ForEach(tasks.size(), [&](size_t i) {
+  std::vector<std::string> paths;
+  for (const Task& task : tasks) {
+    paths.push_back(MetaName(task.backup->id));
+  }
+  const bool good = source.ReadAll(paths, kMostMetaBytes, [&](size_t i, std::string text, const Stamp& stamp) {
     Task& task = tasks[i];
-    if (!ReadWhole(directory, std::to_string(task.backup->id), kMostMetaBytes, &task.text, &task.stamp)) {
-      return false;
-    }
+    task.text = std::move(text);
+    task.stamp = stamp;
     task.parsed = ParseMeta(task.text);
     task.checksum = ChecksumOf(task.text);
     return task.parsed.plain;
@@ -267,7 +194,7 @@ bool Directory::ReadMetas(int directory, std::time_t now, std::vector<Listed>* l
   return true;
 }
 
-bool Directory::ReadRecords(int directory, std::time_t now, std::vector<Listed>* listed) {
+bool Directory::ReadRecords(LookSource& source, std::time_t now, std::vector<Listed>* listed) {
   struct Task {
     Listed* backup;
     KeptRecord record;
@@ -285,13 +212,13 @@ bool Directory::ReadRecords(int directory, std::time_t now, std::vector<Listed>*
       tasks.push_back({&backup, {}});
     }
   }
-  const bool good = ForEach(tasks.size(), [&](size_t i) {
+  std::vector<std::string> paths;
+  for (const Task& task : tasks) {
+    paths.push_back("private/" + std::to_string(task.backup->id) + "/" + kRecordName);
+  }
+  const bool good = source.ReadAll(paths, kMostMetaBytes, [&](size_t i, const std::string& text, const Stamp& stamp) {
     Task& task = tasks[i];
-    std::string text;
-    const std::string name = std::to_string(task.backup->id) + "/" + kRecordName;
-    if (!ReadWhole(directory, name, kMostMetaBytes, &text, &task.record.stamp)) {
-      return false;
-    }
+    task.record.stamp = stamp;
     task.record.settled = task.record.stamp.IsSettled(now);
     if (const auto record = ParseRecordHead(task.backup->id, text)) {
       task.record.written = {record->meta_size, record->meta_checksum};
@@ -368,10 +295,10 @@ std::shared_ptr<Directory> DirectoryAt(const std::string& path) {
 
 PicturePtr LookAt(const EngineSettings& settings, Records records, std::time_t now) {
   const int most = settings.engine.max_valid_backups_to_open;
-  if (settings.storage->local_directory().empty() || (most != 0 && most != std::numeric_limits<int>::max())) {
+  if (most != 0 && most != std::numeric_limits<int>::max()) {
     return nullptr;
   }
-  return DirectoryAt(settings.storage->local_directory())->Look(settings, records == Records::kRead, now);
+  return DirectoryAt(settings.storage->name())->Look(settings, records == Records::kRead, now);
 }
 
 }  // namespace rocksdb_backup

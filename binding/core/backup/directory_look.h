@@ -17,7 +17,8 @@ enum class Records { kLeaveOut, kRead };
 // next time. So the result is the repository as it is now, for every engine of the process, no matter who changed it.
 //
 // Null if only a BackupEngine can tell what is there: see core/backup/directory_picture.h. Also null while another
-// process changes the repository, or if the storage is not a file system of this machine.
+// process changes the repository, or if the storage is neither a file system of this machine nor lists its files with
+// tags.
 std::shared_ptr<const DirectoryPicture> LookAt(const EngineSettings& settings, Records records = Records::kRead,
                                                std::time_t now = std::time(nullptr));
 

@@ -12,9 +12,9 @@ namespace rocksdb_backup {
 
 Stamp StampOf(const struct stat& found) {
 #ifdef __APPLE__
-  return {found.st_dev, found.st_ino, static_cast<uint64_t>(found.st_size), found.st_mtimespec, found.st_ctimespec};
+  return {found.st_dev, found.st_ino, static_cast<uint64_t>(found.st_size), found.st_mtimespec, found.st_ctimespec, {}};
 #else
-  return {found.st_dev, found.st_ino, static_cast<uint64_t>(found.st_size), found.st_mtim, found.st_ctim};
+  return {found.st_dev, found.st_ino, static_cast<uint64_t>(found.st_size), found.st_mtim, found.st_ctim, {}};
 #endif
 }
 

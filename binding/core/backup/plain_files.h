@@ -26,16 +26,19 @@ struct Stamp {
   uint64_t size = 0;
   timespec modified = {};
   timespec changed = {};
+  std::string tag = {};  // of a file that is not on a disk; differs for every content
 
   bool operator==(const Stamp& other) const {
     const auto same = [](const timespec& a, const timespec& b) {
       return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
     };
-    return device == other.device && inode == other.inode && size == other.size && same(modified, other.modified) &&
+    return tag == other.tag && device == other.device && inode == other.inode && size == other.size && same(modified, other.modified) &&
            same(changed, other.changed);
   }
   // Whether the last change is long enough ago that a change from now on would get another time.
-  bool IsSettled(std::time_t now) const { return std::max(modified.tv_sec, changed.tv_sec) + kClockSeconds < now; }
+  bool IsSettled(std::time_t now) const {
+    return !tag.empty() || std::max(modified.tv_sec, changed.tv_sec) + kClockSeconds < now;
+  }
 };
 
 Stamp StampOf(const struct stat& found);

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/operation.h"
@@ -34,6 +37,24 @@ class ReaderLock : public StorageLock {
   // Keeps programs that use other locks from writing while this lock is held. BACKUP_LOCKED if one is writing now. A
   // storage that no such program uses always succeeds.
   virtual Error KeepOtherProgramsOut() = 0;
+};
+
+// A file of a storage that lists its files with tags: two contents that differ have tags that differ.
+struct TaggedFile {
+  std::string path;  // relative to the repository
+  uint64_t size = 0;
+  std::string tag;
+};
+
+class TaggedFiles {
+ public:
+  virtual ~TaggedFiles() = default;
+  // All files of the repository, in the order of their paths.
+  virtual rocksdb::IOStatus List(std::vector<TaggedFile>* files) = 0;
+  // Reads small files whole, several at a time, as they were listed. Calls `read(i, text)` for each path, until a call
+  // returns false. False if a file could not be read, too.
+  virtual bool ReadAll(const std::vector<std::string>& paths,
+                       const std::function<bool(size_t i, std::string text)>& read) = 0;
 };
 
 // A small file. Two contents that differ have versions that differ.
@@ -80,6 +101,9 @@ class Storage {
   // `error` with the storage's own code and facts.
   virtual Error Explain(Error error) const { return error; }
 
+  // Null if the storage does not list its files with tags.
+  virtual std::shared_ptr<TaggedFiles> tagged_files() const { return nullptr; }
+
   // Makes the place where the repository lies, with the directory `meta`, unless they are there.
   virtual Error MakeReady() = 0;
   // nullopt if the storage does not say, or has no limit.
@@ -122,6 +146,7 @@ class LayeredStorage : public Storage {
   const std::string& local_directory() const override { return base_->local_directory(); }
   std::shared_ptr<rocksdb::FileSystem> files() const override { return files_; }
   Error Explain(Error error) const override { return base_->Explain(std::move(error)); }
+  std::shared_ptr<TaggedFiles> tagged_files() const override { return base_->tagged_files(); }
   Error MakeReady() override { return base_->MakeReady(); }
   std::optional<uint64_t> FreeSpace() const override { return base_->FreeSpace(); }
   Error CheckSource(const std::string& database_dir) const override { return base_->CheckSource(database_dir); }

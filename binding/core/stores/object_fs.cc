@@ -1,5 +1,6 @@
 #include "core/stores/object_fs.h"
 
+#include <deque>
 #include <utility>
 
 #include "core/base/paths.h"
@@ -13,6 +14,9 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using Kind = StoreRequest::Kind;
+
+// How many small files are read at the same time.
+constexpr size_t kReadsAtOnce = 16;
 
 // How long to ask whether an object was made, after the answer was lost.
 constexpr std::chrono::seconds kPatienceToSettle{2};
@@ -381,6 +385,50 @@ IOStatus ObjectFileSystem::RenameFile(const std::string& from, const std::string
   view_->Remove(from_key);
   view_->Put(to_key, std::move(object));
   return IOStatus::OK();
+}
+
+IOStatus ObjectFileSystem::List(std::vector<TaggedFile>* files) {
+  if (IOStatus status = view_->Load(); !status.ok()) {
+    return status;
+  }
+  files->clear();
+  for (auto& [key, object] : view_->Below("")) {
+    files->push_back({key, object.size, object.etag});
+  }
+  return IOStatus::OK();
+}
+
+bool ObjectFileSystem::ReadAll(const std::vector<std::string>& paths,
+                               const std::function<bool(size_t i, std::string text)>& read) {
+  std::deque<std::pair<size_t, std::shared_ptr<StoreCall>>> in_flight;
+  bool good = true;
+  for (size_t next = 0; good && (next < paths.size() || !in_flight.empty());) {
+    while (next < paths.size() && in_flight.size() < kReadsAtOnce) {
+      ObjectView::Object object;
+      if (!view_->Find(paths[next], &object)) {
+        good = false;
+        break;
+      }
+      in_flight.emplace_back(
+          next, client_->Send({.kind = Kind::kGet, .key = paths[next], .if_match = object.etag}));
+      ++next;
+    }
+    if (good) {
+      const auto [i, call] = std::move(in_flight.front());
+      in_flight.pop_front();
+      StoreAnswer answer = client_->Wait(*call, {});
+      if (!client_->ToStatus(answer, "reading", paths[i]).ok()) {
+        view_->Outdate();
+        good = false;
+      } else {
+        good = read(i, std::move(answer.bytes));
+      }
+    }
+  }
+  for (const auto& [i, call] : in_flight) {
+    call->Cancel();
+  }
+  return good;
 }
 
 IOStatus ObjectFileSystem::IsDirectory(const std::string& path, const IOOptions& /*options*/, bool* is_directory,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/storage/storage.h"
 #include "core/stores/object_files.h"
 #include "core/stores/object_view.h"
 #include "core/stores/store_client.h"
@@ -37,7 +38,7 @@ class PendingFiles {
 // - A meta file and a record (`.tmp` in `meta` or `private`) stay in memory until the rename, which puts them, on the
 //   condition that nothing has that key. That is the moment in which a backup begins to exist. Of two writers, one
 //   fails.
-class ObjectFileSystem : public rocksdb::FileSystem {
+class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
  public:
   // The repository is at `root` in it.
   ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending, std::string root);
@@ -88,6 +89,10 @@ class ObjectFileSystem : public rocksdb::FileSystem {
                                rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus GetTestDirectory(const rocksdb::IOOptions& options, std::string* path,
                                      rocksdb::IODebugContext* debug) override;
+
+  rocksdb::IOStatus List(std::vector<TaggedFile>* files) override;
+  bool ReadAll(const std::vector<std::string>& paths,
+               const std::function<bool(size_t i, std::string text)>& read) override;
 
  private:
   rocksdb::IOStatus NotFound(const std::string& key) const;

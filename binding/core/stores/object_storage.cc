@@ -134,7 +134,7 @@ std::function<bool()> ObjectStorage::WhenStopped() const {
   return [operation = operation_] { return operation != nullptr && operation->ended(); };
 }
 
-std::shared_ptr<rocksdb::FileSystem> ObjectStorage::files() const {
+std::shared_ptr<ObjectFileSystem> ObjectStorage::object_files() const {
   return files_ != nullptr ? files_ : std::make_shared<ObjectFileSystem>(NewClient(), pending_, root_);
 }
 

@@ -22,9 +22,10 @@ class ObjectStorage : public Storage {
   const std::string& root() const override { return root_; }
   const std::string& local_directory() const override { return nowhere_; }
   // Each is a view of its own, which lists the store when it is first asked.
-  std::shared_ptr<rocksdb::FileSystem> files() const override;
+  std::shared_ptr<rocksdb::FileSystem> files() const override { return object_files(); }
   std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> operation) override;
   Error Explain(Error error) const override;
+  std::shared_ptr<TaggedFiles> tagged_files() const override { return object_files(); }
 
   Error MakeReady() override;
   std::optional<uint64_t> FreeSpace() const override { return std::nullopt; }
@@ -40,6 +41,7 @@ class ObjectStorage : public Storage {
 
  private:
   ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation);
+  std::shared_ptr<ObjectFileSystem> object_files() const;
   std::shared_ptr<StoreClient> NewClient() const;
   std::function<bool()> WhenStopped() const;
 

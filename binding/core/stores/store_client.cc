@@ -53,9 +53,9 @@ void StoreClient::SetFence(std::function<Error()> still_held) {
   still_held_ = std::move(still_held);
 }
 
-Error StoreClient::Fenced(bool changes) const {
+Error StoreClient::LostLock() const {
   std::function<Error()> still_held;
-  if (changes) {
+  {
     const std::lock_guard lock(mutex_);
     still_held = still_held_;
   }
@@ -72,7 +72,7 @@ StoreAnswer StoreClient::Wait(StoreCall& call, Watch watch) {
       call.Cancel();
       return StoreAnswer::Failed(StoreFailure::kBusy, Error("STORE_UNREACHABLE", "the store does not answer"));
     }
-    if (Error lost = Fenced(watch.changes); !lost.ok()) {
+    if (Error lost = watch.fenced ? LostLock() : Error(); !lost.ok()) {
       call.Cancel();
       return StoreAnswer::Failed(StoreFailure::kStopped, std::move(lost));
     }
@@ -93,20 +93,19 @@ StoreAnswer StoreClient::Wait(StoreCall& call, Watch watch) {
 StoreAnswer StoreClient::Do(StoreRequest request) {
   const bool moves_data = request.kind == Kind::kPut || request.kind == Kind::kPart || request.kind == Kind::kGet ||
                           request.kind == Kind::kCreateUpload || request.kind == Kind::kComplete;
-  const bool changes = request.kind == Kind::kPut || request.kind == Kind::kComplete || request.kind == Kind::kDelete;
   if (ended() && (moves_data || hangs_)) {
     return Stopped();
   }
-  if (Error lost = Fenced(changes); !lost.ok()) {
+  if (Error lost = LostLock(); !lost.ok()) {
     return StoreAnswer::Failed(StoreFailure::kStopped, std::move(lost));
   }
   const auto call = store_->Send(std::move(request));
-  return Wait(*call, {.moves_data = moves_data, .changes = changes});
+  return Wait(*call, {.moves_data = moves_data});
 }
 
 StoreAnswer StoreClient::ReadSoon(const std::string& key, Clock::time_point until) {
   const auto call = store_->Send({.kind = Kind::kGet, .key = key});
-  return Wait(*call, {.moves_data = false, .changes = false, .until = until});
+  return Wait(*call, {.moves_data = false, .fenced = false, .until = until});
 }
 
 IOStatus StoreClient::ToStatus(const StoreAnswer& answer, const std::string& doing, const std::string& key) {

@@ -39,8 +39,8 @@ class StoreClient {
       : store_(std::move(store)), slots_(std::move(slots)), operation_(std::move(operation)) {}
 
   const ObjectStore& store() const { return *store_; }
-  // From now on, what changes the store is only done while `still_held` finds no error. A request that is on its way
-  // when the lock is lost is given up: it might come late, and delete what others have made.
+  // From now on, requests are only sent while `still_held` finds no error. A request that is on its way when the lock is
+  // lost is given up: it might come late, and delete what others have made.
   void SetFence(std::function<Error()> still_held);
   const std::shared_ptr<PartSlots>& slots() const { return slots_; }
   std::shared_ptr<StoreCall> Send(StoreRequest request) { return store_->Send(std::move(request)); }
@@ -49,7 +49,7 @@ class StoreClient {
   // What to watch while a request is on its way.
   struct Watch {
     bool moves_data = true;  // of no use once the operation has ended
-    bool changes = false;    // makes, replaces or deletes an object
+    bool fenced = true;
     StoreCall::Clock::time_point until = StoreCall::Clock::time_point::max();
   };
   StoreAnswer Wait(StoreCall& call, Watch watch);
@@ -63,7 +63,7 @@ class StoreClient {
   Error failure() const;
 
  private:
-  Error Fenced(bool changes) const;
+  Error LostLock() const;
   bool ended() const { return operation_ != nullptr && operation_->ended(); }
 
   const std::shared_ptr<ObjectStore> store_;

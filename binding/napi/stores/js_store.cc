@@ -275,7 +275,7 @@ std::shared_ptr<StoreCall> JsStore::Send(StoreRequest request) {
     calls_[id] = call;
     send = send_;
     if (!send) {
-      waiting_.emplace_back(id, std::move(request));
+      waiting_.emplace_back(id, request);
     }
   }
   call->OnCancel([weak = weak_from_this(), id] {

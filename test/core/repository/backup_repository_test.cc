@@ -413,6 +413,7 @@ TEST_F(BackupRepositoryTest, AFailedDeleteIsATypedErrorAndMayBeRepeated) {
 
 // The BackupEngine only logs that it cannot delete a file.
 TEST_F(BackupRepositoryTest, FilesThatCannotBeDeletedAreNamed) {
+  NEEDS_FILES();
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
   Fill(5, 100, "a");

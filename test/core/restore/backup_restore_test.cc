@@ -370,6 +370,7 @@ INSTANTIATE_TEST_SUITE_P(Of, FailingReadTest,
                          [](const auto& info) { return "Kind" + std::to_string(info.param); });
 
 TEST_F(BackupRestoreTest, FilesThatAreMissingOrMayNotBeReadAreNamed) {
+  NEEDS_FILES();
   const auto storage = std::make_shared<FaultFileSystem>();
   auto repository = OpenRepositoryOn(storage);
   Fill(5, 100, "a");
