@@ -92,7 +92,11 @@ export function markdown(results: StoreResults): string {
     );
   }
   if (results.lists.length > 0) {
-    const times = (of: 'cold' | 'warm') => range(results.lists.map((run) => run[of].seconds * 1000), 0);
+    const times = (of: 'cold' | 'warm') =>
+      range(
+        results.lists.map((run) => run[of].seconds * 1000),
+        0,
+      );
     parts.push(
       `## A list of ${results.backups} backups`,
       `${results.lists[0]!.objects} objects. Milliseconds.`,
@@ -111,7 +115,10 @@ export function markdown(results: StoreResults): string {
       'As the store gets them. `create`, `part` and `complete` are those of uploads in parts.',
       table(
         ['', ...KINDS],
-        results.requests.map(({ operation, counts }) => [operation, ...KINDS.map((kind) => String(counts[kind] || ''))]),
+        results.requests.map(({ operation, counts }) => [
+          operation,
+          ...KINDS.map((kind) => String(counts[kind] || '')),
+        ]),
       ),
     );
   }

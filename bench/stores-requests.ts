@@ -105,7 +105,9 @@ export async function countRequests({ endpoint, bucket, directory, tables }: Req
   await countFresh('list of 20 backups, for the first time in a process', () => again.getBackupInfo());
   await countFresh('verify, names and sizes', () => again.verifyBackup(4));
   await countFresh(`verify with checksums, ${tables + 11} tables`, () => again.verifyBackup(4, { checksum: true }));
-  await countFresh(`restore, ${tables + 11} tables`, () => again.restoreBackup(4, join(directory, 'requests-restored')));
+  await countFresh(`restore, ${tables + 11} tables`, () =>
+    again.restoreBackup(4, join(directory, 'requests-restored')),
+  );
   await countFresh('open a backup in place and read one key', async () => {
     await using opened = await again.openBackup(4);
     await opened.get('key');

@@ -1,9 +1,9 @@
 // npm run bench:stores: repositories in object storage, against one Ceph on this machine. Uploads and downloads are compared with a loop of
 // the AWS SDK that sends the same files in the same parts.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, readdirSync, writeFileSync } from 'node:fs';
-import { randomFillSync } from 'node:crypto';
 import { execFile } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';

@@ -50,7 +50,7 @@ export class RocksDBError extends Error {
    * `denied` or `io`, if that is known; then also if something could not be written.
    */
   declare readonly why?: WhyUnreadable;
-  /** The file or directory that the error is about. Of a copy from one place to another, the place that is written. */
+  /** The file, the directory or the object of a store that the error is about. Of a copy from one place to another, the place that is written. */
   declare readonly path?: string;
   /** The backup that the error is about. If there are several, one of them. */
   declare readonly backupId?: number;
@@ -62,11 +62,11 @@ export class RocksDBError extends Error {
   declare readonly bytesNeeded?: number;
   /** With NO_SPACE: how many bytes are free there. */
   declare readonly bytesFree?: number;
-  /** With STORE_...: the HTTP status of the store's answer. */
+  /** With STORE_ codes: the HTTP status of the store's answer. */
   declare readonly status?: number;
-  /** With STORE_...: the store's own code, such as `SlowDown` or `AccessDenied`. */
+  /** With STORE_ codes: the store's own code, such as `AccessDenied`. */
   declare readonly storeCode?: string;
-  /** With STORE_...: the store's id of the request. Its support asks for it. */
+  /** With STORE_ codes: by this id, those who run the store find the request. */
   declare readonly requestId?: string;
   /** A word for what can be done about the error. A program can use it to give advice in its own terms. */
   declare readonly advice?: Advice;
