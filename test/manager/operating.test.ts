@@ -177,6 +177,6 @@ t.test('what the page links to is there', async (t) => {
   );
   for (const [, target] of page.matchAll(/\]\(([^)]+)\)/g)) {
     if (target!.startsWith('#')) t.ok(anchors.has(target!.slice(1)), target);
-    else t.ok(existsSync(join(root, 'docs', target!)), target);
+    else t.ok(existsSync(join(root, 'docs', target!.replace(/#.*/, ''))), target);
   }
 });
