@@ -93,7 +93,7 @@ export async function bareDownload(endpoint: string, Bucket: string, target: str
   } while (ContinuationToken !== undefined);
   const measured = await measure(async () => {
     let bytes = 0;
-    mkdirSync(join(target, dirname(BARE + 'x')), { recursive: true });
+    mkdirSync(join(target, dirname(`${BARE}x`)), { recursive: true });
     await atOnce(objects, files, async ({ key, size }) => {
       const file = openSync(join(target, key), 'w');
       await atOnce(offsets(size), IN_FLIGHT, async (offset) => {

@@ -66,17 +66,13 @@ export function markdown(results: StoreResults): string {
     `\`npm run bench:stores\`: one Ceph gateway on the same machine, whose disk is in memory. It shares the ${c.cores} cores with the ` +
       `programs. Counted runs of each program: ${c.runs}, in turns, each in a process of its own. The loop of the SDK sends and ` +
       'receives the same tables in the same parts of 8 MiB, 4 parts of a file at a time; it makes no lists, takes no lease, and ' +
-      'keeps no checksums. Throughput is the time of the loop divided by ours, run by run: median (lowest – highest).',
+      'keeps no checksums. Files at a time are `maxBackgroundOperations`. Throughput is the time of the loop divided by ours, run by run: median (lowest – highest).',
   ];
   if (Object.keys(results.large).length > 0) {
     parts.push(`## ${c.mib} MiB in tables of 64 MiB`, transfers(results.large));
   }
   if (Object.keys(results.small).length > 0) {
-    parts.push(
-      `## ${results.tables} tables of about 1 KB`,
-      'Files at a time: `maxBackgroundOperations`.',
-      transfers(results.small),
-    );
+    parts.push(`## ${results.tables} tables of about 1 KB`, transfers(results.small));
   }
   if (results.loop.length > 0) {
     const row = (name: string, of: 'busy' | 'idle') => [
