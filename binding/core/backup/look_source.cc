@@ -76,8 +76,8 @@ class DiskSource : public LookSource {
     }
     files->resize(ids.size());
     std::vector<std::optional<KeptNames>> read(ids.size());
-    const bool good = ForEach(
-        ids.size(), [&](size_t i) { return ListOne(directory.get(), ids[i], now, &files->at(i), &read[i]); });
+    const bool good =
+        ForEach(ids.size(), [&](size_t i) { return ListOne(directory.get(), ids[i], now, &files->at(i), &read[i]); });
     for (size_t i = 0; i < ids.size(); ++i) {
       if (read[i]) {
         names_of_[ids[i]] = std::move(*read[i]);
@@ -87,8 +87,9 @@ class DiskSource : public LookSource {
   }
 
   bool ListShared(const std::string& part, std::vector<File>* files) override {
-    return ForEachFile(directory_.get(), part.c_str(),
-                       [&](const char* name, const Stamp& stamp) { files->push_back({name, stamp}); });
+    return ForEachFile(directory_.get(), part.c_str(), [&](const char* name, const Stamp& stamp) {
+      files->push_back({name, stamp});
+    });
   }
 
   bool ReadAll(const std::vector<std::string>& paths, uint64_t max_bytes, const Read& read) override {
@@ -110,8 +111,9 @@ class DiskSource : public LookSource {
     }
     const Stamp stamp = StampOf(status);
     const auto take = [&](const std::string& name) {
-      return IfPlainFile(directory, (own + "/" + name).c_str(),
-                         [&](const Stamp& file) { files->push_back({name, file}); });
+      return IfPlainFile(directory, (own + "/" + name).c_str(), [&](const Stamp& file) {
+        files->push_back({name, file});
+      });
     };
     if (const auto kept = names_of_.find(id);
         kept != names_of_.end() && kept->second.settled && kept->second.stamp == stamp) {
@@ -176,9 +178,8 @@ class TaggedSource : public LookSource {
       }
       found.push_back(&*at);
     }
-    return files_->ReadAll(paths, [&](size_t i, std::string text) {
-      return read(i, std::move(text), StampOfFile(*found[i]));
-    });
+    return files_->ReadAll(
+        paths, [&](size_t i, std::string text) { return read(i, std::move(text), StampOfFile(*found[i])); });
   }
 
  private:

@@ -14,8 +14,8 @@
 
 namespace rocksdb_backup {
 
-// Where a look at a repository gets its files from (core/backup/directory_look.h). Everything returns false where only a
-// BackupEngine can tell what is there.
+// Where a look at a repository gets its files from (core/backup/directory_look.h). Everything returns false where only
+// a BackupEngine can tell what is there.
 class LookSource {
  public:
   struct File {
@@ -29,14 +29,14 @@ class LookSource {
   virtual bool ListPrivate(const std::vector<uint32_t>& ids, std::time_t now,
                            std::vector<std::vector<File>>* files) = 0;
   virtual bool ListShared(const std::string& part, std::vector<File>* files) = 0;
-  // Reads whole files, and calls `read(i, text, stamp)` for each path, perhaps on several threads at once. Ends with the
-  // first call that returns false. Paths are relative to the repository.
+  // Reads whole files, and calls `read(i, text, stamp)` for each path, perhaps on several threads at once. Ends with
+  // the first call that returns false. Paths are relative to the repository.
   using Read = std::function<bool(size_t i, std::string text, const Stamp& stamp)>;
   virtual bool ReadAll(const std::vector<std::string>& paths, uint64_t max_bytes, const Read& read) = 0;
 };
 
-// The names in the private directories of a repository on a disk. A stamp shows whether a directory has other names now;
-// it says nothing about the files themselves.
+// The names in the private directories of a repository on a disk. A stamp shows whether a directory has other names
+// now; it says nothing about the files themselves.
 struct KeptNames {
   Stamp stamp;
   bool settled = false;

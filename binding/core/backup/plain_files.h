@@ -32,8 +32,8 @@ struct Stamp {
     const auto same = [](const timespec& a, const timespec& b) {
       return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
     };
-    return tag == other.tag && device == other.device && inode == other.inode && size == other.size && same(modified, other.modified) &&
-           same(changed, other.changed);
+    return tag == other.tag && device == other.device && inode == other.inode && size == other.size &&
+           same(modified, other.modified) && same(changed, other.changed);
   }
   // Whether the last change is long enough ago that a change from now on would get another time.
   bool IsSettled(std::time_t now) const {

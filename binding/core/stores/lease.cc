@@ -290,15 +290,15 @@ Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& t
 }
 
 Error Lease::IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const std::string& key,
-                    bool* live, std::string* holder) {
+                    const std::function<bool()>& stopped, bool* live, std::string* holder) {
   Found found;
-  if (Error error = LookAtLease(*store, times, key, {}, &found); !error.ok()) {
+  if (Error error = LookAtLease(*store, times, key, stopped, &found); !error.ok()) {
     return error;
   }
   *live = found.there && !found.stale;
   *holder = found.holder;
   if (found.there && found.stale) {
-    DeleteLease(*store, key, {});
+    DeleteLease(*store, key, stopped);
   }
   return Error();
 }

@@ -41,7 +41,7 @@ class Lease {
                     std::unique_ptr<Lease>* lease, std::string* holder);
   // Whether somebody may still have this lease. A stale one is deleted.
   static Error IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const std::string& key,
-                      bool* live, std::string* holder);
+                      const std::function<bool()>& stopped, bool* live, std::string* holder);
 
   ~Lease();
   Lease(const Lease&) = delete;

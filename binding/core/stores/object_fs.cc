@@ -409,8 +409,7 @@ bool ObjectFileSystem::ReadAll(const std::vector<std::string>& paths,
         good = false;
         break;
       }
-      in_flight.emplace_back(
-          next, client_->Send({.kind = Kind::kGet, .key = paths[next], .if_match = object.etag}));
+      in_flight.emplace_back(next, client_->Send({.kind = Kind::kGet, .key = paths[next], .if_match = object.etag}));
       ++next;
     }
     if (good) {

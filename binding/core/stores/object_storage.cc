@@ -45,8 +45,9 @@ class ObjectReaderLock : public LeaseLock<ReaderLock> {
 
 class ObjectWriterLock : public LeaseLock<WriterLock> {
  public:
-  ObjectWriterLock(std::shared_ptr<Lease> lease, std::shared_ptr<ObjectStore> store, const LeaseTimes& times)
-      : LeaseLock(std::move(lease)), store_(std::move(store)), times_(times) {}
+  ObjectWriterLock(std::shared_ptr<Lease> lease, std::shared_ptr<ObjectStore> store, const LeaseTimes& times,
+                   std::function<bool()> stopped)
+      : LeaseLock(std::move(lease)), store_(std::move(store)), times_(times), stopped_(std::move(stopped)) {}
 
   Error StillHeld() const override {
     Error error = lease_->StillHeld();
@@ -70,7 +71,9 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
     };
     std::string holder;
     std::unique_ptr<Lease> excluded;
-    if (Error error = Lease::Take(store_, times_, {.key = DeletingKey(backup_id)}, &excluded, &holder); !error.ok()) {
+    if (Error error =
+            Lease::Take(store_, times_, {.key = DeletingKey(backup_id), .stopped = stopped_}, &excluded, &holder);
+        !error.ok()) {
       return error;
     }
     if (excluded == nullptr) {
@@ -88,7 +91,7 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
       }
       for (const StoredObject& reader : page.objects) {
         bool live = true;
-        if (Error error = Lease::IsLive(store_, times_, reader.key, &live, &holder); !error.ok()) {
+        if (Error error = Lease::IsLive(store_, times_, reader.key, stopped_, &live, &holder); !error.ok()) {
           return error;
         }
         if (live) {
@@ -104,6 +107,7 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
  private:
   const std::shared_ptr<ObjectStore> store_;
   const LeaseTimes times_;
+  const std::function<bool()> stopped_;
   std::vector<std::unique_ptr<Lease>> excluded_;
 };
 
@@ -188,7 +192,7 @@ Error ObjectStorage::LockWriter(std::unique_ptr<WriterLock>* lock) {
       return held != nullptr ? held->StillHeld() : Error("LOCK_LOST", "the lock was released");
     });
   }
-  *lock = std::make_unique<ObjectWriterLock>(shared, store_, times_);
+  *lock = std::make_unique<ObjectWriterLock>(shared, store_, times_, WhenStopped());
   return Error();
 }
 
@@ -205,7 +209,7 @@ Error ObjectStorage::LockReader(uint32_t backup_id, Access access, std::unique_p
     return error;
   }
   bool deleting = false;
-  if (error = Lease::IsLive(store_, times_, DeletingKey(backup_id), &deleting, &holder); !error.ok()) {
+  if (error = Lease::IsLive(store_, times_, DeletingKey(backup_id), request.stopped, &deleting, &holder); !error.ok()) {
     return error;
   }
   if (deleting) {

@@ -39,8 +39,8 @@ class StoreClient {
       : store_(std::move(store)), slots_(std::move(slots)), operation_(std::move(operation)) {}
 
   const ObjectStore& store() const { return *store_; }
-  // From now on, requests are only sent while `still_held` finds no error. A request that is on its way when the lock is
-  // lost is given up: it might come late, and delete what others have made.
+  // From now on, requests are only sent while `still_held` finds no error. A request that is on its way when the lock
+  // is lost is given up: it might come late, and delete what others have made.
   void SetFence(std::function<Error()> still_held);
   const std::shared_ptr<PartSlots>& slots() const { return slots_; }
   std::shared_ptr<StoreCall> Send(StoreRequest request) { return store_->Send(std::move(request)); }
