@@ -1,92 +1,18 @@
 // Runs everything that docs/operating.md shows, in its order: commands in a shell, code in this process. Paths are moved to the test's own
 // directory.
 
-import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { BackupEngine, BackupManager, Database } from '../../lib/index.js';
-import { damages, tempDir } from '../fixtures/files.js';
+import { damages } from '../fixtures/files.js';
+import { type Block, blocksOf, type Sandbox, sandbox } from '../fixtures/page.js';
 
 const root = join(__dirname, '..', '..', '..');
 const page = readFileSync(join(root, 'docs', 'operating.md'), 'utf8');
 
-interface Block {
-  heading: string;
-  language: string;
-  text: string;
-}
-
-/** The fenced blocks of the page, each with the heading above it. */
-function blocksOf(text: string): Block[] {
-  const blocks: Block[] = [];
-  let heading = '';
-  for (const [, title, language, body] of text.matchAll(/^## (.*)$|^```(\w+)\n([\s\S]*?)^```$/gm)) {
-    if (title !== undefined) heading = title;
-    else blocks.push({ heading, language: language!, text: body! });
-  }
-  return blocks;
-}
-
 const blocks = blocksOf(page);
-
-/** An environment in which a section can run. */
-interface Sandbox {
-  dir: (...path: string[]) => string;
-  /** Changes the paths of the page to paths below the directory. */
-  here(text: string): string;
-  shell(text: string): Promise<void>;
-  script(text: string, given: Record<string, unknown>): Promise<unknown>;
-}
-
-function sandbox(t: Test): Sandbox {
-  const dir = tempDir(t);
-  for (const path of ['bin', 'data', 'backups', 'var/log', 'tmp', 'etc']) mkdirSync(dir(path), { recursive: true });
-  const command = dir('bin', 'rocksdb-backup');
-  writeFileSync(
-    command,
-    `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'dist', 'lib', 'cli', 'main.js')}' "$@"\n`,
-  );
-  chmodSync(command, 0o755);
-  const here = (text: string) => text.replaceAll(/(?<![\w.])\/(data|backups|var\/log|tmp|etc)\//g, `${dir()}/$1/`);
-  return {
-    dir,
-    here,
-    async shell(text) {
-      for (const line of text.trim().split('\n')) {
-        const expected = Number(/# exits with (\d+)/.exec(line)?.[1] ?? 0);
-        // This process continues meanwhile: its manager may hold what the command waits for.
-        const { code, said } = await runShell(here(line), `${dir('bin')}:${process.env.PATH}`);
-        t.equal(code, expected, `${line}\n${said}`);
-      }
-    },
-    async script(text, given) {
-      const code = here(text)
-        .replaceAll(
-          /^import (\{.*\}) from 'rocksdb-backup';$/gm,
-          `const $1 = require('${join(root, 'dist', 'lib', 'index.js')}');`,
-        )
-        .replaceAll(/^import (\{.*\}) from '([\w-]+)';$/gm, "const $1 = require('$2');");
-      const AsyncFunction = (async () => {}).constructor as new (
-        ...args: string[]
-      ) => (...args: unknown[]) => Promise<unknown>;
-      const names = { require, ...given };
-      return new AsyncFunction(...Object.keys(names), code)(...Object.values(names));
-    },
-  };
-}
-
-function runShell(line: string, path: string): Promise<{ code: number | null; said: string }> {
-  const child = spawn('sh', ['-c', line], { env: { ...process.env, PATH: path }, stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-  }
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, said })));
-}
 
 /** Runs the blocks of a section, one after the other. */
 async function run(t: Test, heading: string, box: Sandbox, given: Record<string, unknown> = {}): Promise<void> {
@@ -251,6 +177,6 @@ t.test('what the page links to is there', async (t) => {
   );
   for (const [, target] of page.matchAll(/\]\(([^)]+)\)/g)) {
     if (target!.startsWith('#')) t.ok(anchors.has(target!.slice(1)), target);
-    else t.ok(existsSync(join(root, 'docs', target!)), target);
+    else t.ok(existsSync(join(root, 'docs', target!.replace(/#.*/, ''))), target);
   }
 });

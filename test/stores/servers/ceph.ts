@@ -11,6 +11,10 @@ import { missingPrograms } from './programs.js';
 export interface CephServer {
   readonly endpoint: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Makes another user, who has no rights. */
+  readonly addUser: (name: string) => { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Ceph keeps the data of deleted objects for hours. This gives their memory back now. */
+  readonly collectGarbage: () => void;
 }
 
 /** Why Ceph cannot be started here, for `skip`. */
@@ -20,13 +24,14 @@ export const withoutCeph = () =>
     ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common'],
   );
 
-export async function startCeph(t: Teardown): Promise<CephServer> {
+/** The disk is in memory. */
+export async function startCeph(t: Teardown, { diskBytes = 2 ** 31 } = {}): Promise<CephServer> {
   const dir = tempDir(t);
   for (const name of ['mon', 'osd', 'rgw']) mkdirSync(dir(name));
   const ports = { mon: await freePort(), gateway: await freePort() };
   const fsid = randomUUID();
   writeFileSync(dir('keyring'), '');
-  writeFileSync(dir('ceph.conf'), configuration(dir(), fsid, ports));
+  writeFileSync(dir('ceph.conf'), configuration({ dir: dir(), fsid, ports, diskBytes }));
   const env = { CEPH_CONF: dir('ceph.conf') };
   const log = dir('out.log');
 
@@ -51,18 +56,26 @@ export async function startCeph(t: Teardown): Promise<CephServer> {
     call('ceph', '--connect-timeout', '2', 'osd', 'stat').stdout.includes('1 up'),
   );
 
-  const credentials = { accessKeyId: 'tester', secretAccessKey: 'tester-secret' };
-  must(
-    'radosgw-admin',
-    ...['user', 'create', '--uid=tester', '--display-name=tester'],
-    ...[`--access-key=${credentials.accessKeyId}`, `--secret-key=${credentials.secretAccessKey}`],
-  );
+  const addUser = (name: string) => {
+    const keys = { accessKeyId: name, secretAccessKey: `${name}-secret` };
+    const access = [`--access-key=${keys.accessKeyId}`, `--secret-key=${keys.secretAccessKey}`];
+    must('radosgw-admin', 'user', 'create', `--uid=${name}`, `--display-name=${name}`, ...access);
+    return keys;
+  };
+  const credentials = addUser('tester');
   startDaemon(t, ['radosgw', '-f', '-n', 'client.rgw'], log, env);
   await ready('the gateway of Ceph', log, () => listens(ports.gateway));
-  return { endpoint: `http://127.0.0.1:${ports.gateway}`, credentials };
+  const collectGarbage = () => must('radosgw-admin', 'gc', 'process', '--include-all');
+  return { endpoint: `http://127.0.0.1:${ports.gateway}`, credentials, addUser, collectGarbage };
 }
 
-function configuration(dir: string, fsid: string, ports: { mon: number; gateway: number }): string {
+function configuration(of: {
+  dir: string;
+  fsid: string;
+  ports: { mon: number; gateway: number };
+  diskBytes: number;
+}): string {
+  const { dir, fsid, ports, diskBytes } = of;
   const values = {
     fsid,
     mon_host: `v2:127.0.0.1:${ports.mon}`,
@@ -95,7 +108,7 @@ function configuration(dir: string, fsid: string, ports: { mon: number; gateway:
     paxos_propose_interval: 0.05,
     paxos_min_wait: 0.01,
     osd_objectstore: 'memstore',
-    memstore_device_bytes: 2 ** 31,
+    memstore_device_bytes: diskBytes,
     rgw_frontends: `beast endpoint=127.0.0.1:${ports.gateway} tcp_nodelay=1`, // else many answers take 40 ms
     rgw_thread_pool_size: 32,
     rgw_dynamic_resharding: false,

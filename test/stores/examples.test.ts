@@ -1,0 +1,63 @@
+// Runs the programs of examples/stores against servers on this machine.
+
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import t, { type Test } from 'tap';
+import { startAzurite, withoutAzurite } from './servers/azurite.js';
+import { startCeph, withoutCeph } from './servers/ceph.js';
+import { FakeGcs } from './servers/fake-gcs.js';
+import { withoutOpendal } from './servers/opendal.js';
+
+/** Not spawnSync: some servers live in this process. */
+async function runExample(t: Test, name: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const program = join(__dirname, '..', '..', 'examples', 'stores', `${name}.js`);
+  const child = spawn(process.execPath, ['--no-warnings', program, ...args], { env: { ...process.env, ...env } });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  }
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  t.equal(code, 0, said);
+  t.match(said, 'backups 1 (full) and 2 (incremental)\nrestored: Ada and Grace\nleft: 2\n');
+  return said;
+}
+
+t.test('S3, and S3 by OpenDAL', { skip: withoutCeph() }, async (t) => {
+  const { endpoint, credentials } = await startCeph(t);
+  const client = new S3Client({ endpoint, credentials: { ...credentials }, region: 'us-east-1', forcePathStyle: true });
+  t.teardown(() => client.destroy());
+  await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
+  const { accessKeyId, secretAccessKey } = credentials;
+  const said = await runExample(t, 's3', [`s3://backups/example?endpoint=${endpoint}`], {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  });
+  t.match(said, 'repository s3://backups/example\n');
+  if (withoutOpendal()) return;
+  await runExample(t, 'opendal', [`opendal://s3/by-opendal?bucket=backups&region=us-east-1&endpoint=${endpoint}`], {
+    OPENDAL_S3_ACCESS_KEY_ID: accessKeyId,
+    OPENDAL_S3_SECRET_ACCESS_KEY: secretAccessKey,
+  });
+});
+
+t.test('Google', async (t) => {
+  const { url } = await FakeGcs.start(t);
+  await runExample(t, 'gcs', ['backups', 'example'], { GCS_ENDPOINT: url, GCS_TOKEN: 'tester-token' });
+});
+
+t.test('Azure', { skip: withoutAzurite() }, async (t) => {
+  const { endpoint, account, accountKey } = await startAzurite(t);
+  const service = new BlobServiceClient(endpoint, new StorageSharedKeyCredential(account, accountKey));
+  await service.createContainer('backups');
+  await runExample(t, 'azure', [`az://${account}/backups/example?endpoint=${endpoint}`], {
+    AZURE_STORAGE_KEY: accountKey,
+  });
+});
+
+t.test('a store of its own', async (t) => {
+  t.match(await runExample(t, 'custom', []), /\d+ put, \d+ list, /);
+});
