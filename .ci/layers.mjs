@@ -25,6 +25,7 @@ const MAY_USE = {
     drill: ['base', 'native', 'database', 'backup', 'compare'],
     manager: ['base', 'native', 'storage', 'database', 'backup', 'retention', 'checkpoints', 'drill'],
     copy: ['base', 'native', 'storage', 'backup', 'manager'],
+    status: ['base', 'native', 'stores', 'storage', 'backup', 'manager'],
     level: ['base', 'native', 'database', 'backup'],
     cli: [
       'base',
@@ -38,6 +39,7 @@ const MAY_USE = {
       'drill',
       'manager',
       'copy',
+      'status',
     ],
     '.': [
       'base',
@@ -52,6 +54,7 @@ const MAY_USE = {
       'drill',
       'manager',
       'copy',
+      'status',
     ],
   },
   'binding/core': {
@@ -112,6 +115,7 @@ const FACE = {
     compare: ['diff', 'digest', 'sample'],
     checkpoints: ['snapshots'],
     copy: ['copy-backups'],
+    status: ['repository-status'],
     drill: ['drill'],
     manager: [
       'backup-manager',
@@ -142,6 +146,7 @@ const FACE = {
       'backup_verify',
       'database_identity',
       'directory_look',
+      'meta_file',
     ],
     restore: ['backup_restore', 'restore_leftovers'],
     repository: ['backup_repository'],

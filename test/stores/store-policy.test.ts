@@ -58,7 +58,9 @@ t.test('the IAM policies suffice, and allow no more than they say', async (t) =>
     await db.flush();
     await writer.createBackup(db);
   }
-  await updateState(writer.storage, (state) => void (state.pinsLost = 'a change'));
+  await updateState(writer.storage, (state) => {
+    state.counters.changes = 1;
+  });
   await writer.verifyBackup(1, { checksum: true });
   await writer.restoreBackup(2, `${dir}/by-writer`);
   t.strictSame([...asWriter], []);

@@ -16,6 +16,7 @@ import { restore } from './restore.js';
 import { scan } from './scan.js';
 import { show } from './show.js';
 import { stats } from './stats.js';
+import { status } from './status.js';
 import { verify } from './verify.js';
 import { watch } from './watch.js';
 
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   copy,
   probe,
   stats,
+  status,
   report,
   drill,
   diff,
