@@ -296,7 +296,8 @@ class Probe {
       check.state = 'failed';
       check.why = error instanceof Error ? error.message : String(error);
       const kind = error instanceof StoreError ? error.kind : undefined;
-      if (kind === 'DENIED') {
+      const code = error instanceof StoreError ? (error.facts.storeCode ?? '') : '';
+      if (kind === 'DENIED' && !UNKNOWN.test(code)) {
         const rights = actions.map((action) => rightFor(this.#address, action)).filter((right) => right !== undefined);
         if (rights.length > 0) check.missing = [...new Set(rights)].join(', ');
       } else if (kind === 'BUSY' || kind === 'NO_BUCKET') {
@@ -315,5 +316,8 @@ class Probe {
     }
   }
 }
+
+/** Codes of stores that do not know who asks. No single right is missing then. */
+const UNKNOWN = /AccessKey|Signature|Token|Expired|Skewed|AuthenticationFailed|InvalidAuth|Credential/i;
 
 class Skipped extends Error {}
