@@ -21,6 +21,8 @@ async function makeRepository(t: Test, location: string | ObjectStore, name = 'd
   await db.close();
 }
 
+const call = { signal: new AbortController().signal };
+
 const asRef = ({ backupId, timestamp }: { backupId: number; timestamp: Date }) => ({
   backupId,
   timestamp: timestamp.toISOString(),
@@ -88,7 +90,7 @@ t.test('only what is missing is copied', async (t) => {
   const all = [...store.objects.keys()].filter((key) => /^(meta|private|shared_checksum)\//.test(key)).length;
   t.ok(sent < all, `${sent} of ${all} objects`);
   const shared = [...store.objects.keys()].find((key) => key.startsWith('shared_checksum/'))!;
-  await store.delete([shared], { signal: new AbortController().signal });
+  await store.delete([shared], call);
   t.match(await copyBackups(dir, store), { files: 1 }, 'a file that was lost comes back');
   t.strictSame((await contents(store)).backups, (await contents(dir)).backups);
   await t.rejects(copyBackups(dir, store, { backupIds: [9] }), { code: 'BACKUP_NOT_FOUND' });
@@ -119,6 +121,22 @@ t.test('a copy that was interrupted at any request goes on', async (t) => {
     await copyBackups(dir, store);
     t.strictSame(await contents(store), whole);
   }
+});
+
+t.test('what another backup left under the same id is not taken', async (t) => {
+  t.testdir();
+  const dir = join(t.testdirName, 'from');
+  await makeRepository(t, dir);
+  const left = new MemoryStore();
+  await copyBackups(dir, left);
+  // As after a create that was killed: the names and sizes are those of backup 3, and the bytes are not.
+  left.objects.delete('meta/3');
+  left.objects.delete('private/3/rocksdb-backup.files');
+  for (const [key, { bytes }] of left.objects) {
+    if (key.startsWith('private/3/')) await left.put(key, Buffer.alloc(bytes.length, 'x'), call);
+  }
+  await copyBackups(dir, left);
+  t.strictSame((await contents(left)).backups, (await contents(dir)).backups);
 });
 
 t.test('a stopped copy continues', async (t) => {

@@ -26,7 +26,7 @@ using rocksdb::IOStatus;
 using State = CopiedBackup::State;
 
 constexpr size_t kReadBytes = size_t{1} << 20;
-// Files that are copied at the same time: an answer of a store takes a while, however small the file is.
+// Files that are copied, or read, at the same time: an answer of a store takes a while, however small the file is.
 constexpr size_t kParallel = 4;
 
 // A file that is not complete. The next copy writes it again, and a clean-up removes it.
@@ -196,29 +196,39 @@ class Copy {
 
   // Another backup in the target may have the id of one that is to be copied. Its meta file is another then.
   Error CheckIds() {
-    std::vector<uint32_t> differ;
+    std::vector<uint32_t> taken;
     for (const CopiedBackup& backup : backups_) {
-      if (backup.state == State::kFailed || Stopped() ||
-          (!Has(to_session_->ids(), backup.id) && !Has(to_session_->corrupt_ids(), backup.id))) {
-        continue;
+      if (backup.state != State::kFailed &&
+          (Has(to_session_->ids(), backup.id) || Has(to_session_->corrupt_ids(), backup.id))) {
+        taken.push_back(backup.id);
       }
-      std::string theirs;
+    }
+    std::vector<uint32_t> differ;
+    Error failed;
+    InParallel(taken.size(), [&](size_t at) {
+      const uint32_t id = taken[at];
       std::string ours;
-      if (IOStatus status = ReadFileToString(source_.get(), MetaPath(from_.root(), backup.id), &ours); !status.ok()) {
-        return ReadError(from_, backup.id, status);
+      std::string theirs;
+      IOStatus status = ReadFileToString(source_.get(), MetaPath(from_.root(), id), &ours);
+      Error error = status.ok() ? Error() : ReadError(from_, id, status);
+      if (error.ok()) {
+        status = ReadFileToString(target_.get(), MetaPath(to_->root(), id), &theirs);
+        error = status.ok() ? Error() : ReadError(*to_, id, status);
       }
-      if (IOStatus status = ReadFileToString(target_.get(), MetaPath(to_->root(), backup.id), &theirs); !status.ok()) {
-        return ReadError(*to_, backup.id, status);
-      }
-      if (ours == theirs) {
-        same_.insert(backup.id);
+      const std::lock_guard lock(mutex_);
+      if (!error.ok()) {
+        failed = std::move(error);
+      } else if (ours == theirs) {
+        same_.insert(id);
       } else {
-        differ.push_back(backup.id);
+        differ.push_back(id);
       }
+      return failed.ok();
+    });
+    if (!failed.ok() || differ.empty()) {
+      return failed;
     }
-    if (differ.empty()) {
-      return Error();
-    }
+    std::sort(differ.begin(), differ.end());
     const bool one = differ.size() == 1;
     return Error("BACKUP_EXISTS", to_->name() + " has " + (one ? "another backup " : "other backups ") +
                                       JoinIds(differ) + " than " + from_.name() +
@@ -387,39 +397,46 @@ class Copy {
     return Error();
   }
 
-  Error CopyFiles(const std::vector<RecordedFile>& files, CopiedBackup* backup) {
+  // Calls `work` for each number below `count`, on several threads, until one returns false or the copy is stopped.
+  template <class Work>
+  void InParallel(size_t count, Work work) const {
     std::atomic<size_t> next{0};
     std::atomic<bool> over{false};
-    std::mutex mutex;
-    Error failed;  // of the target
-    const auto work = [&] {
-      for (size_t at = next++; at < files.size() && !over && !Stopped(); at = next++) {
-        const RecordedFile& file = files[at];
-        uint64_t copied = 0;
-        Error in_source;
-        bool was_copied = false;
-        Error in_target = CopyFile(file, backup->id, &in_source, &copied, &was_copied);
-        const std::lock_guard lock(mutex);
-        backup->bytes += copied;
-        backup->files += was_copied ? 1 : 0;
-        if (!in_target.ok() || !in_source.ok()) {
+    const auto run = [&] {
+      for (size_t at = next++; at < count && !over && !Stopped(); at = next++) {
+        if (!work(at)) {
           over = true;
-          if (!in_target.ok() && failed.ok()) {
-            failed = std::move(in_target);
-          } else if (!in_source.ok() && backup->error.ok()) {
-            Fail(backup, std::move(in_source));
-          }
         }
       }
     };
     std::vector<std::thread> threads;
-    while (threads.size() + 1 < std::min(kParallel, files.size())) {
-      threads.emplace_back(work);
+    while (threads.size() + 1 < std::min(kParallel, count)) {
+      threads.emplace_back(run);
     }
-    work();
+    run();
     for (std::thread& thread : threads) {
       thread.join();
     }
+  }
+
+  Error CopyFiles(const std::vector<RecordedFile>& files, CopiedBackup* backup) {
+    std::mutex mutex;
+    Error failed;  // of the target
+    InParallel(files.size(), [&](size_t at) {
+      uint64_t copied = 0;
+      Error in_source;
+      bool was_copied = false;
+      Error in_target = CopyFile(files[at], backup->id, &in_source, &copied, &was_copied);
+      const std::lock_guard lock(mutex);
+      backup->bytes += copied;
+      backup->files += was_copied ? 1 : 0;
+      if (!in_target.ok() && failed.ok()) {
+        failed = std::move(in_target);
+      } else if (!in_source.ok() && backup->error.ok()) {
+        Fail(backup, std::move(in_source));
+      }
+      return failed.ok() && backup->error.ok();
+    });
     if (!failed.ok() || backup->state != State::kFailed) {
       return failed;
     }
@@ -432,10 +449,16 @@ class Copy {
     const std::optional<uint64_t> size = file.size ? file.size : SizeAt(*source_, source_path);
     const std::optional<uint64_t> there = SizeAt(*target_, path);
     if (there) {
-      bool keep = there == size;
-      if (Error error = CheckTaken(file, keep, id); !error.ok() || keep) {
+      bool known = same_.contains(id) || file.name.starts_with("shared_checksum/");
+      if (Error error = CheckTaken(file, there == size, id, &known); !error.ok()) {
         *in_source = std::move(error);
         return Error();
+      }
+      if (there == size && (known || HasChecksum(path, file))) {
+        return Error();
+      }
+      if (there == size) {
+        operation_->AdjustTotals(static_cast<int64_t>(*size), 1);  // the plan did not expect it
       }
     }
     if (Error known = KnownDamage(file.name); !known.ok()) {
@@ -530,9 +553,28 @@ class Copy {
     return found == damaged_.end() ? Error() : found->second;
   }
 
+  // Names in `shared_checksum` tell the contents. A file with another name that no backup has may be left from a backup
+  // that had the same id, or from another database: then its size proves nothing.
+  bool HasChecksum(const std::string& path, const RecordedFile& file) const {
+    std::unique_ptr<rocksdb::FSSequentialFile> opened;
+    if (!file.checksum || !target_->NewSequentialFile(path, FileOptions(), &opened, nullptr).ok()) {
+      return false;
+    }
+    const auto buffer = std::make_unique_for_overwrite<char[]>(kReadBytes);
+    Checksum checksum;
+    rocksdb::Slice piece;
+    do {
+      if (Stopped() || !opened->Read(kReadBytes, IOOptions(), &piece, buffer.get(), nullptr).ok()) {
+        return false;
+      }
+      checksum.Add({piece.data(), piece.size()});
+    } while (!piece.empty());
+    return checksum.Value() == *file.checksum;
+  }
+
   // The target has a file with this name. Names in `shared` are those of the database, so another database may have
-  // made it; and a file that some backup has must not be replaced by another.
-  Error CheckTaken(const RecordedFile& file, bool same_size, uint32_t id) {
+  // made it; and a file that some backup has must not be replaced by another. `known`: a backup has the same file.
+  Error CheckTaken(const RecordedFile& file, bool same_size, uint32_t id, bool* known) {
     if ((same_size && !file.name.starts_with("shared/")) || !file.checksum) {
       return Error();
     }
@@ -553,6 +595,7 @@ class Copy {
     }
     const auto found = in_target_.find(file.name);
     if (found == in_target_.end() || found->second == *file.checksum) {
+      *known = found != in_target_.end();
       return Error();
     }
     return Error("BACKUP_EXISTS", "backup " + std::to_string(id) + " in " + from_.name() + " was not copied: " +
