@@ -212,7 +212,7 @@ class Probe {
     }
   }
 
-  /** Whoever may not write can still try to read what is there. */
+  /** A user who may not write can perhaps read what is there. */
   async #readAny(): Promise<string | undefined> {
     const { objects } = await this.#store.list('', { signal: this.#signal });
     if (objects.length === 0) throw new Skipped('there is no object to read');

@@ -127,6 +127,9 @@ t.test('status', async (t) => {
   const metrics = (await cli(t, ['status', dir(), '-r', '--prometheus'])).stdout;
   t.match(metrics, /^rocksdb_backup_repository_unreadable_backups\{location=".*more\/copied"\} 1$/m);
   t.match(metrics, /^# TYPE rocksdb_backup_repository_backups gauge$/m);
+  await (await BackupEngine.open(dir('empty'))).close();
+  t.match(await cliAnswer(t, ['status', dir('empty')]), { code: 0, json: { repositories: [{ state: 'empty' }] } });
+  t.match(await cliAnswer(t, ['status', dir('empty'), '--max-age', '1d']), { code: 1 });
   await refused(t, ['status', dir('nothing')], 3, /does not exist/);
   await refused(t, ['status', dir('db')], 3, /holds a database/);
   await refused(t, ['status', backups, '--html', scene.dir('db/CURRENT')], 2, /not an HTML page/);

@@ -67,7 +67,7 @@ t.test('who works in a store', async (t) => {
   ]);
   const old = new Date(Date.now() + 600_000);
   await store.put('rocksdb-backup.leases/writer', Buffer.from('left'), call);
-  t.match(await repositoryStatus(store, { now: old }), [{ leases: [] }], 'whoever died long ago does not work');
+  t.match(await repositoryStatus(store, { now: old }), [{ leases: [] }], 'a holder that died long ago does not count');
 });
 
 t.test('a directory with repositories', async (t) => {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "core/backup/backup_reading.h"
@@ -97,7 +98,7 @@ class Copy {
         return error;
       }
     }
-    std::set<std::string> counted;
+    std::unordered_map<std::string, bool> is_there;  // a file that many backups share is looked at once
     for (CopiedBackup& backup : backups_) {
       if (Stopped()) {
         return Error();
@@ -105,18 +106,22 @@ class Copy {
       if (backup.state == State::kFailed) {
         continue;
       }
-      BackupDescription& described = described_[backup.id];
+      BackupDescription described;
       if (Error error = from_session_->Describe(backup.id, true, &described); !error.ok()) {
         Fail(&backup, std::move(error));
         continue;
       }
       backup.timestamp = described.timestamp;
       for (const BackupFile& file : described.files) {
-        if (target_ != nullptr && SizeAt(*target_, to_->root() + "/" + file.name) == file.size) {
+        const auto [seen, is_new] = is_there.emplace(file.name, false);
+        if (is_new) {
+          seen->second = target_ != nullptr && SizeAt(*target_, to_->root() + "/" + file.name) == file.size;
+        }
+        if (seen->second) {
           continue;
         }
         backup.state = State::kCopied;
-        if (counted.insert(file.name).second) {
+        if (is_new) {
           ++backup.files;
           backup.bytes += file.size;
         }
@@ -308,8 +313,12 @@ class Copy {
         error = Unrestorable(from_, id, difference, {MetaName(id)});
       }
     }
+    BackupDescription described;
     if (error.ok()) {
-      error = CheckFiles(from_, described_[id], record);
+      error = from_session_->Describe(id, true, &described);
+    }
+    if (error.ok()) {
+      error = CheckFiles(from_, described, record);
     }
     if (Stopped()) {
       return Error();
@@ -615,7 +624,6 @@ class Copy {
   std::shared_ptr<BackupEngineSession> from_session_;
   std::shared_ptr<BackupEngineSession> to_session_;
   std::set<uint32_t> same_;  // the target has the same meta file
-  std::map<uint32_t, BackupDescription> described_;
 
   std::mutex mutex_;  // guards all members below
   std::map<std::string, Error> damaged_;

@@ -49,7 +49,7 @@ export const status = defineCommand({
     repositories: array(
       object({
         location: text(),
-        state: oneOf('good', 'late', 'damaged', 'failed'),
+        state: oneOf('good', 'empty', 'late', 'damaged', 'failed'),
         'late?': flag('with --max-age: whether the last good backup is older, or missing'),
         backups: count('that can be read'),
         bytes: count('of their files, each counted once'),
@@ -100,7 +100,7 @@ function asResult(context: Context, { place, judged, file, prometheus }: Told): 
   const bad = judged.filter(({ state }) => state !== 'good');
   const exit = judged.some(({ state, late }) => state === 'failed' || late)
     ? 'failed'
-    : bad.length > 0
+    : judged.some(({ state }) => state === 'damaged')
       ? 'corrupt'
       : 'ok';
   return {
@@ -125,7 +125,7 @@ function asJson({ lastGood, leases, error, ...rest }: Judged) {
 
 function tableOf(context: Context, judged: readonly Judged[]): string[] {
   const { style } = context.out;
-  const marks = { good: style.good, late: style.warn, damaged: style.bad, failed: style.bad };
+  const marks = { good: style.good, empty: style.warn, late: style.warn, damaged: style.bad, failed: style.bad };
   return table(
     [
       { title: 'REPOSITORY' },
@@ -154,6 +154,7 @@ function summary(place: string, judged: readonly Judged[]): string {
     of('failed') > 0 && `${of('failed')} cannot be looked at`,
     of('damaged') > 0 && `${of('damaged')} with damage`,
     of('late') > 0 && `${of('late')} late`,
+    of('empty') > 0 && `${of('empty')} without backups`,
   );
   return `${judged.length === 1 ? '1 repository' : `${judged.length} repositories`} in ${safe(place)}: ${parts.length === 0 ? 'all good' : parts.join(', ')}`;
 }

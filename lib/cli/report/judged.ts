@@ -3,7 +3,7 @@ import { linesOf, ranges } from '../output/text.js';
 
 /** A repository, and what is to be said of it. */
 export interface Judged extends RepositoryStatus {
-  state: 'good' | 'late' | 'damaged' | 'failed';
+  state: 'good' | 'empty' | 'late' | 'damaged' | 'failed';
   late?: boolean;
 }
 
@@ -16,7 +16,9 @@ export function judge(each: RepositoryStatus, maxAge: number | undefined): Judge
         ? 'damaged'
         : late
           ? 'late'
-          : 'good';
+          : each.backups === 0
+            ? 'empty'
+            : 'good';
   return { ...each, state, ...(late !== undefined && { late }) };
 }
 

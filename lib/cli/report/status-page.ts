@@ -13,8 +13,8 @@ interface StatusPage {
   maxAge: number | undefined;
 }
 
-const LEVELS = { good: 'good', late: 'warn', damaged: 'bad', failed: 'bad' } as const;
-const ORDER = ['failed', 'damaged', 'late', 'good'] as const;
+const LEVELS = { good: 'good', empty: 'warn', late: 'warn', damaged: 'bad', failed: 'bad' } as const;
+const ORDER = ['failed', 'damaged', 'late', 'empty', 'good'] as const;
 
 /** Makes one page of HTML about many repositories, the worst first. It needs no script and no network. */
 export function renderStatus({ place, judged, now, timezone, host, maxAge }: StatusPage): string {
