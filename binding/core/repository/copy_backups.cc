@@ -29,6 +29,7 @@ using State = CopiedBackup::State;
 constexpr size_t kReadBytes = size_t{1} << 20;
 // Files that are copied, or read, at the same time: an answer of a store takes a while, however small the file is.
 constexpr size_t kParallel = 4;
+constexpr size_t kMetasAtOnce = 32;
 
 // A file that is not complete. The next copy writes it again, and a clean-up removes it.
 std::string TemporaryPath(const std::string& root, const std::string& name) {
@@ -91,48 +92,29 @@ class Copy {
       if (Error error = OpenSession(*to_, &to_session_); !error.ok()) {
         return error;
       }
-      if (Error error = CheckIds(); !error.ok()) {
-        return error;
-      }
-      if (Error error = CheckDatabases(); !error.ok()) {
-        return error;
+    }
+    // A few metas at a time: an answer of a store takes a while.
+    std::vector<uint32_t> differ;
+    for (size_t begin = 0; begin < backups_.size() && !Stopped(); begin += kMetasAtOnce) {
+      std::vector<Metas> metas(std::min(kMetasAtOnce, backups_.size() - begin));
+      InParallel(metas.size(), [&](size_t at) {
+        metas[at] = ReadMetas(backups_[begin + at]);
+        return true;
+      });
+      for (size_t at = 0; at < metas.size() && !Stopped(); ++at) {
+        if (Error error = PlanOne(metas[at], &backups_[begin + at], &differ); !error.ok()) {
+          return error;
+        }
       }
     }
-    std::unordered_map<std::string, bool> is_there;  // a file that many backups share is looked at once
-    for (CopiedBackup& backup : backups_) {
-      if (Stopped()) {
-        return Error();
-      }
-      if (backup.state == State::kFailed) {
-        continue;
-      }
-      BackupDescription described;
-      if (Error error = from_session_->Describe(backup.id, true, &described); !error.ok()) {
-        Fail(&backup, std::move(error));
-        continue;
-      }
-      backup.timestamp = described.timestamp;
-      for (const BackupFile& file : described.files) {
-        const auto [seen, is_new] = is_there.emplace(file.name, false);
-        if (is_new) {
-          seen->second = target_ != nullptr && SizeAt(*target_, to_->root() + "/" + file.name) == file.size;
-        }
-        if (seen->second) {
-          continue;
-        }
-        backup.state = State::kCopied;
-        if (is_new) {
-          ++backup.files;
-          backup.bytes += file.size;
-        }
-      }
-      const bool has_record = SizeAt(*source_, RecordPath(from_, backup.id)).has_value();
-      if (!same_.contains(backup.id) || !Has(to_session_->ids(), backup.id) ||
-          (has_record && !SizeAt(*target_, RecordPath(*to_, backup.id)))) {
-        backup.state = State::kCopied;
-      }
+    is_there_.clear();
+    if (Stopped()) {
+      return Error();
     }
-    return Error();
+    if (!differ.empty()) {
+      return Taken(differ);
+    }
+    return to_ == nullptr ? Error() : CheckDatabases();
   }
 
   Error Run() {
@@ -199,41 +181,98 @@ class Copy {
     return Error();
   }
 
-  // Another backup in the target may have the id of one that is to be copied. Its meta file is another then.
-  Error CheckIds() {
-    std::vector<uint32_t> taken;
-    for (const CopiedBackup& backup : backups_) {
-      if (backup.state != State::kFailed &&
-          (Has(to_session_->ids(), backup.id) || Has(to_session_->corrupt_ids(), backup.id))) {
-        taken.push_back(backup.id);
+  // The lists of a backup's files. Another backup in the target may have the id: its list is another then.
+  struct Metas {
+    std::string ours;
+    std::string theirs;
+    bool taken = false;
+    Error in_source;
+    Error in_target;
+  };
+
+  Metas ReadMetas(const CopiedBackup& backup) const {
+    Metas metas;
+    const uint32_t id = backup.id;
+    if (backup.state == State::kFailed) {
+      return metas;
+    }
+    if (IOStatus status = ReadFileToString(source_.get(), MetaPath(from_.root(), id), &metas.ours); !status.ok()) {
+      metas.in_source = ReadError(from_, id, status);
+      return metas;
+    }
+    metas.taken = to_ != nullptr && (Has(to_session_->ids(), id) || Has(to_session_->corrupt_ids(), id));
+    if (metas.taken) {
+      if (IOStatus status = ReadFileToString(target_.get(), MetaPath(to_->root(), id), &metas.theirs); !status.ok()) {
+        metas.in_target = ReadError(*to_, id, status);
       }
     }
-    std::vector<uint32_t> differ;
-    Error failed;
-    InParallel(taken.size(), [&](size_t at) {
-      const uint32_t id = taken[at];
-      std::string ours;
-      std::string theirs;
-      IOStatus status = ReadFileToString(source_.get(), MetaPath(from_.root(), id), &ours);
-      Error error = status.ok() ? Error() : ReadError(from_, id, status);
-      if (error.ok()) {
-        status = ReadFileToString(target_.get(), MetaPath(to_->root(), id), &theirs);
-        error = status.ok() ? Error() : ReadError(*to_, id, status);
+    return metas;
+  }
+
+  // What a copy of this backup would do. What is wrong with the source becomes the error of the backup.
+  Error PlanOne(Metas& metas, CopiedBackup* backup, std::vector<uint32_t>* differ) {
+    if (!metas.in_target.ok()) {
+      return std::move(metas.in_target);
+    }
+    if (!metas.in_source.ok()) {
+      return FailOne(backup, std::move(metas.in_source));
+    }
+    if (backup->state == State::kFailed) {
+      return Error();
+    }
+    const uint32_t id = backup->id;
+    if (metas.taken && metas.ours != metas.theirs) {
+      differ->push_back(id);
+    } else if (metas.taken) {
+      same_.insert(id);
+    }
+    BackupDescription described;
+    if (Error error = Describe(id, metas.ours, &described); !error.ok()) {
+      return FailOne(backup, std::move(error));
+    }
+    backup->timestamp = described.timestamp;
+    for (const BackupFile& file : described.files) {
+      const auto [seen, is_new] = is_there_.emplace(file.name, false);
+      if (is_new) {
+        seen->second = target_ != nullptr && SizeAt(*target_, to_->root() + "/" + file.name) == file.size;
       }
-      const std::lock_guard lock(mutex_);
-      if (!error.ok()) {
-        failed = std::move(error);
-      } else if (ours == theirs) {
-        same_.insert(id);
+      if (seen->second) {
+        continue;
+      }
+      backup->state = State::kCopied;
+      if (is_new) {
+        ++backup->files;
+        backup->bytes += file.size;
+      }
+    }
+    const bool has_record = SizeAt(*source_, RecordPath(from_, id)).has_value();
+    if (!same_.contains(id) || !Has(to_session_->ids(), id) ||
+        (has_record && !SizeAt(*target_, RecordPath(*to_, id)))) {
+      backup->state = State::kCopied;
+    }
+    return Error();
+  }
+
+  // The files of a backup, without a request for what the copy does not need to know.
+  Error Describe(uint32_t id, const std::string& meta, BackupDescription* described) {
+    const BackupMeta parsed = ParseMeta(meta);
+    if (!parsed.plain) {
+      return from_session_->Describe(id, true, described);
+    }
+    described->id = id;
+    described->timestamp = parsed.timestamp;
+    for (const auto& entry : parsed.entries) {
+      const std::string name(entry.name);
+      if (entry.excluded) {
+        described->excluded.push_back(name);
       } else {
-        differ.push_back(id);
+        described->files.push_back({name, SizeAt(*source_, from_.root() + "/" + name).value_or(0)});
       }
-      return failed.ok();
-    });
-    if (!failed.ok() || differ.empty()) {
-      return failed;
     }
-    std::sort(differ.begin(), differ.end());
+    return Error();
+  }
+
+  Error Taken(std::vector<uint32_t>& differ) const {
     const bool one = differ.size() == 1;
     return Error("BACKUP_EXISTS", to_->name() + " has " + (one ? "another backup " : "other backups ") +
                                       JoinIds(differ) + " than " + from_.name() +
@@ -307,15 +346,21 @@ class Copy {
         error = ReadError(from_, id, status);
       }
     }
-    const std::optional<BackupRecord> record = error.ok() ? ReadBackupRecord(from_, id) : std::nullopt;
-    if (error.ok() && record) {
-      if (const std::string difference = DifferenceInMeta(from_, id, *record); !difference.empty()) {
-        error = Unrestorable(from_, id, difference, {MetaName(id)});
+    std::string record_text;
+    std::optional<BackupRecord> record;
+    const std::string record_path = RecordPath(from_, id);
+    if (error.ok() && SizeAt(*source_, record_path)) {
+      if (IOStatus status = ReadFileToString(source_.get(), record_path, &record_text); !status.ok()) {
+        error = ReadError(from_, id, status);
       }
+      record = ParseRecord(id, record_text);
+    }
+    if (error.ok() && record && (record->meta_size != meta.size() || record->meta_checksum != ChecksumOf(meta))) {
+      error = Unrestorable(from_, id, DifferenceInMeta(from_, id, *record), {MetaName(id)});
     }
     BackupDescription described;
     if (error.ok()) {
-      error = from_session_->Describe(id, true, &described);
+      error = Describe(id, meta, &described);
     }
     if (error.ok()) {
       error = CheckFiles(from_, described, record);
@@ -341,12 +386,8 @@ class Copy {
       return failed;
     }
     if (record) {
-      std::string text;
-      if (IOStatus status = ReadFileToString(source_.get(), RecordPath(from_, id), &text); !status.ok()) {
-        return FailOne(backup, ReadError(from_, id, status));
-      }
       const std::string name = "private/" + std::to_string(id) + "/";
-      if (Error failed = WriteSmall(name + kTemporaryRecordName, name + kRecordName, text); !failed.ok()) {
+      if (Error failed = WriteSmall(name + kTemporaryRecordName, name + kRecordName, record_text); !failed.ok()) {
         return failed;
       }
     }
@@ -623,7 +664,8 @@ class Copy {
   const std::shared_ptr<rocksdb::FileSystem> target_;  // null: there is no repository yet
   std::shared_ptr<BackupEngineSession> from_session_;
   std::shared_ptr<BackupEngineSession> to_session_;
-  std::set<uint32_t> same_;  // the target has the same meta file
+  std::unordered_map<std::string, bool> is_there_;  // in the target; a file that many backups share is looked at once
+  std::set<uint32_t> same_;                         // the target has the same meta file
 
   std::mutex mutex_;  // guards all members below
   std::map<std::string, Error> damaged_;
