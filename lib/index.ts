@@ -32,6 +32,7 @@ export {
 export { type DatabaseChange, type DatabaseDiff, type DiffOptions, diffDatabases } from './compare/diff.js';
 export { type DatabaseDigest, digestDatabase, type FamilyDigest } from './compare/digest.js';
 export type { ReadAllOptions, ReadProgress } from './compare/read-all.js';
+export { type CopyBackupsOptions, type CopyResult, copyBackups } from './copy/copy-backups.js';
 export { ColumnFamily, Database, type DatabaseEvents, type DatabaseSource } from './database/database.js';
 export type { ColumnFamilyOptions, Compression, OpenOptions } from './database/database-options.js';
 export { DatabaseIterator, type Entry } from './database/iterator.js';
@@ -79,6 +80,7 @@ export type {
   BackupInfo,
   BackupKind,
   BackupSurvey,
+  CopiedBackup,
   LongOperation,
   PlannedFile,
   Progress,
@@ -128,3 +130,12 @@ export {
   type UploadsPage,
   type WriteOptions as StoreWriteOptions,
 } from './stores/object-store.js';
+export {
+  type LiveLease,
+  type RepositoryStatus,
+  type RepositoryStatusOptions,
+  repositoryStatus,
+} from './status/repository-status.js';
+export { type ProbeCheck, type ProbeName, type ProbeOptions, type ProbeResult, probeStore } from './stores/probe.js';
+export { type StoreRole, storePolicy } from './stores/store-policy.js';
+export { parseStoreUrl, type StoreAddress } from './stores/store-url.js';

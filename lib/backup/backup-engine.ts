@@ -1,7 +1,14 @@
 import { checkObject } from '../base/check-object.js';
 import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
 import { type Database, type DatabaseSource, databaseFromNative, nativeDatabase } from '../database/database.js';
-import type { BackupInfo, BackupSurvey, RestorePlan, RestoreResult } from '../native/backup-info.js';
+import type {
+  BackupInfo,
+  BackupSurvey,
+  CopiedBackup,
+  LongOperation,
+  RestorePlan,
+  RestoreResult,
+} from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 import type { NativeBackupEngine, NativeOperation } from '../native/native-backup-engine.js';
 import { openStorage, type RepositoryLocation, type Storage } from '../storage/storage.js';
@@ -36,6 +43,13 @@ export interface RestoreLatestOptions extends RestoreBackupOptions {
 export interface WriteTurn {
   deleteBackups(backupIds: readonly number[], options: DeleteOptions): Promise<void>;
   purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions): Promise<void>;
+}
+
+/** @internal What is to be copied from one repository to another. */
+export interface CopyOrder extends LongOperation {
+  /** None: all. */
+  backupIds: readonly number[];
+  allowOtherDatabase: boolean;
 }
 
 const MAX_METADATA = 1024 * 1024;
@@ -291,6 +305,25 @@ export class BackupEngine implements AsyncDisposable {
       return engine.#native;
     });
     return runOperation({ signal, onProgress }, (operation) => start(operation, { ...rest, alternates: natives }));
+  }
+
+  /** @internal See copyBackups. */
+  copyFrom(source: BackupEngine, { backupIds, allowOtherDatabase, ...long }: CopyOrder): Promise<CopiedBackup[]> {
+    return runOperation(long, (operation) =>
+      this.#native.copyFrom(source.#native, backupIds, operation, { allowOtherDatabase }),
+    );
+  }
+
+  /** @internal What a copy to an engine, or to where nothing is yet, would do. */
+  planCopyTo(
+    target: BackupEngine | undefined,
+    { backupIds, allowOtherDatabase, ...long }: CopyOrder,
+  ): Promise<CopiedBackup[]> {
+    return runOperation(long, (operation) =>
+      this.#native.planCopyTo(target === undefined ? undefined : target.#native, backupIds, operation, {
+        allowOtherDatabase,
+      }),
+    );
   }
 
   /**

@@ -8,6 +8,7 @@ export const LIBRARY_ADVICE = {
   checkDisk: 'See to the disk.',
   checkPath: 'Check the path. Without readOnly: true, an engine creates the directory.',
   closeThereOrReadOnly: 'Close it there first, or open it here with mode "readOnly" or as a secondary.',
+  copyElsewhere: 'Copy to another repository, or copy only other backups with backupIds.',
   createIfMissing: 'Check the path, or set createIfMissing to true.',
   drillElsewhere: 'Free some space, or drill in another directory.',
   freeSpaceForBackup: 'Free some space, delete old backups, or pass checkDiskSpace: false to try anyway.',

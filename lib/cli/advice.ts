@@ -10,6 +10,7 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   checkDisk: 'See to the disk.',
   checkPath: 'Check the path.',
   closeThereOrReadOnly: 'Back it up from inside that process with BackupManager, or stop the service first.',
+  copyElsewhere: 'Copy to another repository, or copy only other backups with --id.',
   createIfMissing: 'Check the path.',
   drillElsewhere: 'Free some space, or choose another place with --directory.',
   freeSpaceForBackup: 'Free some space, delete old backups, or pass --no-space-check to try anyway.',

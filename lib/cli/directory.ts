@@ -44,7 +44,7 @@ export async function closing<C extends { close(): Promise<void> }, T>(
   }
 }
 
-async function needDirectory(dir: string): Promise<void> {
+export async function needDirectory(dir: string): Promise<void> {
   if (isStoreUrl(dir)) {
     return; // an engine that only reads makes nothing there
   }

@@ -1,4 +1,4 @@
-import type { WhyUnreadable } from '../base/errors.js';
+import type { RocksDBError, WhyUnreadable } from '../base/errors.js';
 
 /** Whether a backup reuses files of earlier backups: see {@link BackupInfo.kind}. */
 export type BackupKind = 'full' | 'incremental';
@@ -185,4 +185,21 @@ export interface RestoreLeftover {
   unfinished: boolean;
   /** Whether the directory was removed by this call. */
   removed: boolean;
+}
+
+/** One backup of a copy from one repository to another. */
+export interface CopiedBackup {
+  backupId: number;
+  /** Undefined if the backup cannot be read. */
+  timestamp?: Date;
+  /**
+   * - copied: it was copied. With `dryRun`: it would be copied.
+   * - present: the target has it already.
+   * - failed: it was not copied, because it cannot be read or is damaged. `error` says why.
+   */
+  state: 'copied' | 'present' | 'failed';
+  /** The files that the target did not have. A file that several backups share counts once. */
+  files: number;
+  bytes: number;
+  error?: RocksDBError;
 }

@@ -3,6 +3,7 @@
 import type {
   BackupInfo,
   BackupSurvey,
+  CopiedBackup,
   PlannedFile,
   Progress,
   RestoreLeftover,
@@ -48,6 +49,20 @@ export interface NativeBackupEngine<Db = unknown> {
   /** backupId 0 means the latest backup. */
   restoreBackup(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestoreResult>;
   planRestore(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestorePlan>;
+  /** No ids: all backups. */
+  copyFrom(
+    source: NativeBackupEngine<Db>,
+    backupIds: readonly number[],
+    operation: NativeOperation,
+    options: object,
+  ): Promise<CopiedBackup[]>;
+  /** Undefined: there is no repository yet. */
+  planCopyTo(
+    target: NativeBackupEngine<Db> | undefined,
+    backupIds: readonly number[],
+    operation: NativeOperation,
+    options: object,
+  ): Promise<CopiedBackup[]>;
   survey(options: object): Promise<BackupSurvey>;
   getBackupInfos(options: object): Promise<BackupInfo[]>;
   /** backupId 0 means the latest backup. */

@@ -2,8 +2,13 @@ import { native } from '../native/binding.js';
 import type { NativeStoreServer, StoreAnswer, StoreRequest } from '../native/native-storage.js';
 import { isStoreError, type ObjectStore, StoreError } from '../stores/object-store.js';
 
-/** The servers of this thread. They must not be garbage-collected while native code may send requests. */
-const servers = new Set<NativeStoreServer>();
+/** The servers of this thread, by the ids of their stores. They must not be garbage-collected while native code may send requests. */
+const servers = new Map<string, NativeStoreServer>();
+
+/** For a store to which native code sends no more requests. */
+export function stopServing(id: string): void {
+  servers.delete(id);
+}
 
 /**
  * Answers the requests that native code has for the store with this id, on this thread. Returns false if nobody uses the store any more.
@@ -38,7 +43,7 @@ export function serveStore(id: string, store: ObjectStore): boolean {
   if (server === undefined) {
     return false;
   }
-  servers.add(server);
+  servers.set(id, server);
   return true;
 }
 

@@ -5,7 +5,7 @@ import type { NativeStorage, SmallFile, StateLock } from '../native/native-stora
 import { isObjectStore, type ObjectStore } from '../stores/object-store.js';
 import { withRetries } from '../stores/retries.js';
 import { isStoreUrl, parseStoreUrl } from '../stores/store-url.js';
-import { serveStore } from './serve-store.js';
+import { serveStore, stopServing } from './serve-store.js';
 
 export type { SmallFile, StateLock } from '../native/native-storage.js';
 export { isObjectStore } from '../stores/object-store.js';
@@ -58,7 +58,7 @@ export function openStorage(location: RepositoryLocation): NativeStorage {
 
 /** The storages of this thread, by URL and by store: the manager and its engine use the same connections. */
 const byUrl = new Map<string, NativeStorage>();
-const byStore = new WeakMap<ObjectStore, NativeStorage>();
+const byStore = new WeakMap<ObjectStore, { id: string; storage: NativeStorage }>();
 
 function storageAt(url: string): NativeStorage {
   let storage = byUrl.get(url);
@@ -73,14 +73,22 @@ function storageAt(url: string): NativeStorage {
 }
 
 function storageIn(store: ObjectStore): NativeStorage {
-  let storage = byStore.get(store);
-  if (storage === undefined) {
-    const made = native.newStore(store.name);
-    storage = made.storage;
-    byStore.set(store, storage);
+  let made = byStore.get(store);
+  if (made === undefined) {
+    made = native.newStore(store.name);
+    byStore.set(store, made);
     serveStore(made.id, withRetries(store));
   }
-  return storage;
+  return made.storage;
+}
+
+/** Frees what a store needs that was made for a moment. All engines on it must be closed. */
+export function forgetStore(store: ObjectStore): void {
+  const made = byStore.get(store);
+  if (made !== undefined) {
+    byStore.delete(store);
+    stopServing(made.id);
+  }
 }
 
 let worker: Worker | undefined;

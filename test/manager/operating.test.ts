@@ -95,6 +95,15 @@ t.test('the manager of the page is set up, runs, tells and stops as it says', as
   );
 });
 
+t.test('backups are copied to a second place, and both are watched', async (t) => {
+  const box = sandbox(t);
+  await history(box);
+  await run(t, 'A second place', box);
+  const engine = await BackupEngine.open(box.dir('backups/elsewhere/users'), { readOnly: true });
+  t.equal((await engine.getBackupInfo()).length, 3);
+  await engine.close();
+});
+
 t.test('after the disk died the database is back', async (t) => {
   const box = sandbox(t);
   await history(box);

@@ -258,12 +258,15 @@ std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text) 
   return ParseHead(id, &text, &record) ? std::optional(std::move(record)) : std::nullopt;
 }
 
+std::optional<BackupRecord> ParseRecord(uint32_t id, std::string_view text) {
+  BackupRecord record;
+  return Parse(id, text, &record) ? std::optional(std::move(record)) : std::nullopt;
+}
+
 std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id) {
   std::string text;
-  BackupRecord record;
-  const bool whole =
-      ReadAll(*settings.files(), DirectoryOf(settings, id) + "/" + kRecordName, &text).ok() && Parse(id, text, &record);
-  return whole ? std::optional(std::move(record)) : std::nullopt;
+  const bool is_read = ReadAll(*settings.files(), DirectoryOf(settings, id) + "/" + kRecordName, &text).ok();
+  return is_read ? ParseRecord(id, text) : std::nullopt;
 }
 
 uint64_t MetaSize(const EngineSettings& settings, uint32_t id) {

@@ -45,6 +45,9 @@ rocksdb::IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id,
 // Reads a record's text, but not its files. nullopt if the text is not intact.
 std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text);
 
+// nullopt if the text is not intact.
+std::optional<BackupRecord> ParseRecord(uint32_t id, std::string_view text);
+
 // nullopt if there is no intact record.
 std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id);
 

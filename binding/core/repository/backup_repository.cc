@@ -175,6 +175,41 @@ Error BackupRepository::Restore(const RestoreRequest& request, const std::shared
   return error;
 }
 
+Error BackupRepository::CopyFrom(BackupRepository& source, const CopyRequest& request,
+                                 const std::shared_ptr<Operation>& operation, std::vector<CopiedBackup>* backups) {
+  const std::string doing = "the copy from " + source.directory() + " to " + directory();
+  const EngineSettings settings = SettingsFor(operation);
+  const EngineSettings from = source.SettingsFor(operation);
+  std::unique_ptr<WriterLock> lock;
+  Error error = AcquireWriter(*settings.storage, *operation, &lock);
+  if (error.ok()) {
+    const WriterSettings writing(settings, *lock);
+    error = writing.LossOr(doing, CopyBackups(from, writing.settings, request, operation, backups));
+  }
+  error = settings.storage->Explain(from.storage->Explain(std::move(error)));
+  if (!error.ok() && !operation->Fail() && error.code() != "LOCK_LOST") {
+    return Error("BACKUP_STOPPED", doing + " was stopped. Backups that were complete are there; the next copy goes on.")
+        .With("path", directory());
+  }
+  return error;
+}
+
+Error BackupRepository::PlanCopyTo(BackupRepository* target, const CopyRequest& request,
+                                   const std::shared_ptr<Operation>& operation, std::vector<CopiedBackup>* backups) {
+  const EngineSettings from = SettingsFor(operation);
+  const std::optional<EngineSettings> to =
+      target == nullptr ? std::nullopt : std::optional(target->SettingsFor(operation));
+  Error error = PlanCopy(from, to ? &*to : nullptr, request, operation, backups);
+  error = from.storage->Explain(std::move(error));
+  if (to) {
+    error = to->storage->Explain(std::move(error));
+  }
+  if (operation->stopped()) {
+    return Error("BACKUP_STOPPED", "planning the copy of " + directory() + " was stopped").With("path", directory());
+  }
+  return error;
+}
+
 Error BackupRepository::List(bool details, std::vector<BackupDescription>* descriptions) {
   std::shared_ptr<BackupEngineSession> session;
   if (Error error = OpenSession(SettingsFor(nullptr), &session); !error.ok()) {

@@ -13,6 +13,7 @@
 #include "core/base/operation.h"
 #include "core/base/resource.h"
 #include "core/base/write_queue.h"
+#include "core/repository/copy_backups.h"
 #include "core/repository/garbage.h"
 #include "core/restore/backup_restore.h"
 #include "core/storage/locked_fs.h"
@@ -83,6 +84,13 @@ class BackupRepository : public Resource {
   Error Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation);
   Error PlanRestore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation, RestorePlan* plan);
   Error Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation, RestoreResult* restored);
+
+  // Copies backups of another repository to this one. If some of them fail, they say so, and the others are copied.
+  Error CopyFrom(BackupRepository& source, const CopyRequest& request, const std::shared_ptr<Operation>& operation,
+                 std::vector<CopiedBackup>* backups);
+  // What a copy of this repository's backups would do. `target` is null if there is no repository yet.
+  Error PlanCopyTo(BackupRepository* target, const CopyRequest& request, const std::shared_ptr<Operation>& operation,
+                   std::vector<CopiedBackup>* backups);
 
   Error List(bool details, std::vector<BackupDescription>* descriptions);
   // 0 means the latest backup. The id in `description` stays 0 if there is no backup.

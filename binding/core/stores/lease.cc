@@ -18,6 +18,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Kind = StoreRequest::Kind;
 
+// With a store that does not answer, once the operation was stopped.
+constexpr std::chrono::milliseconds kPatience{300};
+
 // Processes of one machine see each other's ends.
 struct Holder {
   std::string machine;  // of the running system: another one after a restart, or in another container
@@ -182,8 +185,7 @@ StoreAnswer Do(ObjectStore& store, StoreRequest request, const std::function<boo
 // Deletes a lease that nobody needs any more. If that fails, the next who wants it waits until it is stale. So it is
 // worth some patience, but not if somebody waits for the end of a stopped operation.
 void DeleteLease(ObjectStore& store, const std::string& key, const std::function<bool()>& stopped) {
-  const bool hurry = stopped && stopped();
-  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(hurry ? 300 : 5000);
+  const Clock::time_point until = Clock::now() + (stopped && stopped() ? kPatience : std::chrono::seconds(5));
   (void)Do(store, {.kind = Kind::kDelete, .keys = {key}}, [until] { return Clock::now() >= until; });
 }
 
@@ -362,7 +364,10 @@ Error Lease::Renew() {
   const StoreAnswer put =
       Do(*store_,
          {.kind = Kind::kPut, .key = key_, .bytes = std::make_shared<const std::string>(TextOf(id_, note)), .if_match = etag},
-         [this] { return ending() || !StillHeld().ok(); });
+         [this, begun] {
+           const bool in_vain = stopped_ && stopped_() && Clock::now() > begun + kPatience;
+           return in_vain || ending() || !StillHeld().ok();
+         });
   {
     const std::lock_guard lock(mutex_);
     if (put.ok()) {

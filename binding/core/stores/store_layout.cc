@@ -14,12 +14,14 @@ std::string KeyOf(const std::string& root, const std::string& path) {
 }
 
 std::string FinalKeyOf(const std::string& key) {
-  constexpr std::string_view kTemporary = ".tmp";
   const std::string directory = ParentOf(key);
   const std::string name = NameOf(key);
+  const bool is_private = directory.starts_with("private/");
+  const std::string_view kTemporary = is_private ? ".copy" : ".tmp";
   const bool is_shared =
       std::find(std::begin(kSharedParts), std::end(kSharedParts), directory) != std::end(kSharedParts);
-  if (!is_shared || !name.starts_with('.') || !name.ends_with(kTemporary) || name.size() < kTemporary.size() + 2) {
+  if ((!is_shared && !is_private) || !name.starts_with('.') || !name.ends_with(kTemporary) ||
+      name.size() < kTemporary.size() + 2) {
     return "";
   }
   return directory + "/" + name.substr(1, name.size() - 1 - kTemporary.size());

@@ -107,6 +107,41 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         [callback = handle.on_progress()](Napi::Env js, None&) { return js.Undefined(); }, StopperOf(handle));
   }
 
+  // (engine on the source, ids, or none for all, operation, { allowOtherDatabase })
+  Napi::Value CopyFrom(const Args& args) {
+    const Napi::Env env = args.Env();
+    const Repository target = shared_resource(env);
+    const Repository source = EngineArgumentShared(env, args[0], "from");
+    const OperationHandle& handle = OperationArgument(env, args[2]);
+    CopyRequest request{IdsArgument(env, args[1]), ReadFlag(env, "options", "allowOtherDatabase", args[3])};
+    using Backups = std::vector<CopiedBackup>;
+    return AsyncThrough<Backups>(
+        env, InTurn(target, handle.operation()), Leases(Lease(env, target), Lease(env, source)),
+        [source, target, request = std::move(request), in_target = Track(target, Kind::kOther, handle),
+         in_source = Track(source, Kind::kOther, handle)](Backups& backups) {
+          return target->CopyFrom(*source, request, in_target->operation(), &backups);
+        },
+        [callback = handle.on_progress()](Napi::Env js, Backups& backups) { return ToJs(js, backups); },
+        StopperOf(handle));
+  }
+
+  // (engine on the target or undefined, ids, or none for all, operation, { allowOtherDatabase })
+  Napi::Value PlanCopyTo(const Args& args) {
+    const Napi::Env env = args.Env();
+    const Repository source = shared_resource(env);
+    const Repository target = args[0].IsUndefined() ? nullptr : EngineArgumentShared(env, args[0], "to");
+    const OperationHandle& handle = OperationArgument(env, args[2]);
+    CopyRequest request{IdsArgument(env, args[1]), ReadFlag(env, "options", "allowOtherDatabase", args[3])};
+    using Backups = std::vector<CopiedBackup>;
+    return Async<Backups>(
+        env, Lane::kLong,
+        target == nullptr ? Leases(Lease(env, source)) : Leases(Lease(env, source), Lease(env, target)),
+        [source, target, request = std::move(request), tracked = Track(source, Kind::kOther, handle)](
+            Backups& backups) { return source->PlanCopyTo(target.get(), request, tracked->operation(), &backups); },
+        [callback = handle.on_progress()](Napi::Env js, Backups& backups) { return ToJs(js, backups); },
+        StopperOf(handle));
+  }
+
   // (id or 0 for the latest, target, operation, options)
   Napi::Value RestoreBackup(const Args& args) {
     return Restoring<RestoreResult>(args, [](BackupRepository& repository, const RestoreRequest& request,
@@ -223,14 +258,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
 
   // (ids, { force }, turn)
   Napi::Value DeleteBackups(const Args& args) {
-    if (!args[0].IsArray()) {
-      ThrowWrongType(args.Env(), "backupIds", "an array of backup ids", args[0]);
-    }
-    const auto array = args[0].As<Napi::Array>();
-    std::vector<uint32_t> ids;
-    for (uint32_t i = 0; i < array.Length(); ++i) {
-      ids.push_back(BackupIdArgument(args.Env(), array.Get(i)));
-    }
+    std::vector<uint32_t> ids = IdsArgument(args.Env(), args[0]);
     const bool force = ReadFlag(args.Env(), "deleteBackup options", "force", args[1]);
     return Write(args.Env(), args[2],
                  [ids = std::move(ids), force](BackupRepository& repository) { return repository.Delete(ids, force); });
@@ -287,6 +315,26 @@ class BackupEngineHandle : public Handle<BackupRepository> {
 
  private:
   struct None {};
+
+  static Repository EngineArgumentShared(Napi::Env env, Napi::Value value, std::string_view name) {
+    auto* handle = Unwrap<BackupEngineHandle>(env, value);
+    if (handle == nullptr) {
+      ThrowWrongType(env, name, "a BackupEngine", value);
+    }
+    return handle->shared_resource(env);
+  }
+
+  static std::vector<uint32_t> IdsArgument(Napi::Env env, Napi::Value value) {
+    if (!value.IsArray()) {
+      ThrowWrongType(env, "backupIds", "an array of backup ids", value);
+    }
+    const auto array = value.As<Napi::Array>();
+    std::vector<uint32_t> ids;
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      ids.push_back(BackupIdArgument(env, array.Get(i)));
+    }
+    return ids;
+  }
 
   template <typename R>
   static Resource::Lease Lease(Napi::Env env, const std::shared_ptr<R>& resource) {
@@ -490,6 +538,8 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
                      Getter<&E::StorageOf>("storage"),
                      AsyncMethod<&E::CreateBackup>("createBackup"),
                      AsyncMethod<&E::VerifyBackup>("verifyBackup"),
+                     AsyncMethod<&E::CopyFrom>("copyFrom"),
+                     AsyncMethod<&E::PlanCopyTo>("planCopyTo"),
                      AsyncMethod<&E::RestoreBackup>("restoreBackup"),
                      AsyncMethod<&E::PlanRestore>("planRestore"),
                      AsyncMethod<&E::Survey>("survey"),

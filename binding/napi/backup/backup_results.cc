@@ -69,6 +69,26 @@ Napi::Value ToJs(Napi::Env env, const std::vector<BackupDescription>& descriptio
   });
 }
 
+Napi::Value ToJs(Napi::Env env, const std::vector<CopiedBackup>& backups) {
+  return ArrayOf(env, backups, [env](const CopiedBackup& backup) {
+    using State = CopiedBackup::State;
+    auto object = Napi::Object::New(env);
+    object.Set("backupId", backup.id);
+    if (backup.timestamp != 0) {
+      object.Set("timestamp", Napi::Date::New(env, static_cast<double>(backup.timestamp) * 1000));
+    }
+    object.Set("state", backup.state == State::kCopied    ? "copied"
+                        : backup.state == State::kPresent ? "present"
+                                                          : "failed");
+    object.Set("files", backup.files);
+    object.Set("bytes", WriteUint64(env, backup.bytes));
+    if (!backup.error.ok()) {
+      object.Set("error", ToJs(env, backup.error));
+    }
+    return object;
+  });
+}
+
 Napi::Value ToJs(Napi::Env env, const RestoreResult& result) {
   auto object = ToJs(env, result.backup, false).As<Napi::Object>();
   object.Set("bytesCopied", WriteUint64(env, result.bytes_copied));

@@ -11,6 +11,8 @@ namespace rocksdb_backup {
 
 Napi::Value ToJs(Napi::Env env, const BackupDescription& description, bool details);
 Napi::Value ToJs(Napi::Env env, const std::vector<BackupDescription>& descriptions, bool details);
+// { backupId, timestamp, state, files, bytes, error }[]
+Napi::Value ToJs(Napi::Env env, const std::vector<CopiedBackup>& backups);
 Napi::Value ToJs(Napi::Env env, const RestoreResult& result);
 Napi::Value ToJs(Napi::Env env, const RestorePlan& plan);
 // { files, bytesFree, databaseId }

@@ -1,5 +1,6 @@
 import type { Command } from '../command.js';
 import { completion } from './completion.js';
+import { copy } from './copy.js';
 import { create } from './create.js';
 import { deleteBackups, purge } from './delete.js';
 import { diff } from './diff.js';
@@ -8,12 +9,14 @@ import { gc } from './gc.js';
 import { get } from './get.js';
 import { list } from './list.js';
 import { pin, unpin } from './pin.js';
+import { probe } from './probe.js';
 import { prune } from './prune.js';
 import { report } from './report.js';
 import { restore } from './restore.js';
 import { scan } from './scan.js';
 import { show } from './show.js';
 import { stats } from './stats.js';
+import { status } from './status.js';
 import { verify } from './verify.js';
 import { watch } from './watch.js';
 
@@ -28,7 +31,10 @@ export const commands: readonly Command[] = [
   prune,
   purge,
   gc,
+  copy,
+  probe,
   stats,
+  status,
   report,
   drill,
   diff,

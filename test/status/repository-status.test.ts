@@ -1,0 +1,129 @@
+import { cpSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { BackupEngine, Database, repositoryStatus } from '../../lib/index.js';
+import { pin } from '../../lib/manager/pins.js';
+import { updateState } from '../../lib/manager/state.js';
+import { MemoryStore } from '../stores/memory-store.js';
+
+const call = { signal: new AbortController().signal };
+
+/** A repository with two backups, the first pinned. */
+async function makeRepository(dir: string, location: string | MemoryStore): Promise<void> {
+  const db = await Database.open(join(dir, 'db'), { createIfMissing: true });
+  const engine = await BackupEngine.open(location);
+  for (let round = 1; round <= 2; round++) {
+    db.put(`key-${round}`, Buffer.alloc(1000, round));
+    await db.flush();
+    const { backupId, timestamp } = await engine.createBackup(db);
+    if (round === 1) {
+      await updateState(engine.storage, (state) => pin(state, { backupId, timestamp: timestamp.toISOString() }));
+    }
+  }
+  await engine.close();
+  await db.close();
+}
+
+t.test('one repository', async (t) => {
+  const dir = t.testdir();
+  const store = new MemoryStore();
+  await makeRepository(join(dir), join(dir, 'r'));
+  await makeRepository(join(dir, 'r'), store);
+  for (const place of [join(dir, 'r'), store]) {
+    const later = new Date(Date.now() + 3_600_000);
+    const [status, ...more] = await repositoryStatus(place, { now: later });
+    t.strictSame(more, []);
+    t.match(status, { backups: 2, lastGood: { backupId: 2 }, damaged: [], unreadable: [], pinned: [1] });
+    t.equal(status!.lastGood!.ageMs, later.getTime() - status!.lastGood!.timestamp.getTime());
+    t.ok(status!.bytes > 2000);
+    t.notHas(status, 'error');
+  }
+  t.match(await repositoryStatus(join(dir, 'nothing')), [{ backups: 0, error: { code: 'DIRECTORY_NOT_FOUND' } }]);
+  t.match(await repositoryStatus(new MemoryStore()), [{ backups: 0, error: { code: 'DIRECTORY_NOT_FOUND' } }]);
+});
+
+t.test('who works in a store', async (t) => {
+  const dir = t.testdir();
+  const store = new MemoryStore();
+  await makeRepository(dir, store);
+  t.match(await repositoryStatus(store), [{ leases: [] }]);
+  const db = await Database.open(join(dir, 'db'));
+  const engine = await BackupEngine.open(store);
+  const opened = await engine.openBackup(1);
+  let looked: Awaited<ReturnType<typeof repositoryStatus>> = [];
+  const put = store.put.bind(store);
+  store.put = async (key, bytes, options) => {
+    if (key === 'meta/3') looked = await repositoryStatus(store);
+    return put(key, bytes, options);
+  };
+  await engine.createBackup(db);
+  await opened.close();
+  await engine.close();
+  await db.close();
+  const leases = looked[0]!.leases!.sort((a, b) => (a.what < b.what ? -1 : 1));
+  t.match(leases, [
+    { what: 'reading', backupId: 1, holder: new RegExp(`^process ${process.pid} on `) },
+    { what: 'writing', holder: new RegExp(`^process ${process.pid} on `) },
+  ]);
+  const old = new Date(Date.now() + 600_000);
+  await store.put('rocksdb-backup.leases/writer', Buffer.from('left'), call);
+  t.match(await repositoryStatus(store, { now: old }), [{ leases: [] }], 'a holder that died long ago does not count');
+});
+
+t.test('a directory with repositories', async (t) => {
+  const dir = t.testdir();
+  await makeRepository(dir, join(dir, 'all/a'));
+  cpSync(join(dir, 'all/a'), join(dir, 'all/deep/er/b'), { recursive: true });
+  cpSync(join(dir, 'db'), join(dir, 'all/deep/database'), { recursive: true });
+  truncateSync(join(dir, 'all/deep/er/b/meta/2'), 10);
+  mkdirSync(join(dir, 'all/c/meta'), { recursive: true });
+  mkdirSync(join(dir, 'all/other/meta'), { recursive: true });
+  writeFileSync(join(dir, 'all/other/meta/data.txt'), '');
+  const found = await repositoryStatus(join(dir, 'all'), { recursive: true });
+  t.strictSame(
+    found.map(({ location }) => location.slice(dir.length)),
+    ['/all/a', '/all/c', '/all/deep/er/b'],
+  );
+  t.match(found, [{ backups: 2 }, { backups: 0 }, { backups: 1, unreadable: [2], lastGood: { backupId: 1 } }]);
+  await t.rejects(repositoryStatus(join(dir, 'nothing'), { recursive: true }), { code: 'ENOENT' });
+});
+
+t.test('1,000 repositories in a bucket', async (t) => {
+  const dir = t.testdir();
+  const one = new MemoryStore();
+  await makeRepository(dir, one);
+  const store = new MemoryStore();
+  const repositories = 1000;
+  for (let n = 0; n < repositories; n++) {
+    for (const [key, { bytes }] of one.objects) {
+      await store.put(`team-${n % 7}/service-${n}/${key}`, bytes, call);
+    }
+  }
+  await store.put('team-1/notes.txt', Buffer.from('no repository'), call);
+  store.objects.delete('team-3/service-3/meta/2');
+  store.objects.delete([...store.objects.keys()].find((key) => /^team-4\/service-4\/shared/.test(key))!);
+  store.pageSize = 1000;
+  for (const kind of ['get', 'list', 'put'] as const) store.requests[kind] = 0;
+  let open = 0;
+  let most = 0;
+  const get = store.get.bind(store);
+  store.get = async (key, options) => {
+    most = Math.max(most, ++open);
+    await new Promise((resolve) => setImmediate(resolve));
+    return get(key, options).finally(() => open--);
+  };
+  const begin = performance.now();
+  const found = await repositoryStatus(store, { recursive: true });
+  t.comment(`${Math.round(performance.now() - begin)} ms, ${JSON.stringify(store.requests)}, ${most} at a time`);
+  t.equal(found.length, repositories);
+  t.equal(new Set(found.map(({ location }) => location)).size, repositories);
+  const by = new Map(found.map((status) => [status.location, status]));
+  t.match(by.get('memory://test/team-3/service-3'), { backups: 1, lastGood: { backupId: 1 } });
+  t.ok(by.get('memory://test/team-4/service-4')!.unreadable.length > 0);
+  t.match(by.get('memory://test/team-5/service-5'), { backups: 2, unreadable: [], pinned: [1] });
+  t.equal(store.requests.list, Math.ceil(store.objects.size / 1000));
+  t.equal(store.requests.put, 0);
+  // Of each repository: the state; and of each backup the list of files, the record, and the versions in its OPTIONS file.
+  t.ok(store.requests.get <= 7 * repositories, `${store.requests.get} reads`);
+  t.ok(most <= 64, `${most} reads at a time`);
+});
