@@ -28,7 +28,11 @@ const MAY_USE = {
     status: ['base', 'native', 'stores', 'storage', 'backup', 'manager'],
     level: ['base', 'native', 'database', 'backup'],
     cli: [...'base native stores storage database backup retention compare drill manager copy status'.split(' ')],
-    '.': [...'base native stores storage database backup retention compare checkpoints drill manager copy status'.split(' ')],
+    '.': [
+      ...'base native stores storage database backup retention compare checkpoints drill manager copy status'.split(
+        ' ',
+      ),
+    ],
   },
   'binding/core': {
     base: [],

@@ -113,6 +113,12 @@ export {
   type RetentionPlan,
   type RetentionPolicy,
 } from './retention/retention.js';
+export {
+  type LiveLease,
+  type RepositoryStatus,
+  type RepositoryStatusOptions,
+  repositoryStatus,
+} from './status/repository-status.js';
 export type { RepositoryLocation } from './storage/storage.js';
 export {
   type CallOptions,
@@ -130,12 +136,6 @@ export {
   type UploadsPage,
   type WriteOptions as StoreWriteOptions,
 } from './stores/object-store.js';
-export {
-  type LiveLease,
-  type RepositoryStatus,
-  type RepositoryStatusOptions,
-  repositoryStatus,
-} from './status/repository-status.js';
 export { type ProbeCheck, type ProbeName, type ProbeOptions, type ProbeResult, probeStore } from './stores/probe.js';
 export { type StoreRole, storePolicy } from './stores/store-policy.js';
 export { parseStoreUrl, type StoreAddress } from './stores/store-url.js';

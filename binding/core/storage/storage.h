@@ -106,9 +106,9 @@ class Storage {
   // The same storage for one operation, which sees the files as they are when it first looks, and as it changes them
   // itself. Once the operation has ended, its requests are given up. Null: every operation can use this one.
   virtual std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> /*operation*/) { return nullptr; }
-  // Called at the end of an operation, with its error. Does what was put off, and returns an error if that fails. If the
-  // storage itself failed during this operation, returns `error` with the storage's own code and facts: RocksDB passes
-  // on nothing but the text of an error.
+  // Called at the end of an operation, with its error. Does what was put off, and returns an error if that fails. If
+  // the storage itself failed during this operation, returns `error` with the storage's own code and facts: RocksDB
+  // passes on nothing but the text of an error.
   virtual Error Explain(Error error) const { return error; }
 
   // Null if the storage does not list its files with tags.

@@ -361,13 +361,15 @@ Error Lease::Renew() {
     note = note_;
   }
   const Clock::time_point begun = Clock::now();
-  const StoreAnswer put =
-      Do(*store_,
-         {.kind = Kind::kPut, .key = key_, .bytes = std::make_shared<const std::string>(TextOf(id_, note)), .if_match = etag},
-         [this, begun] {
-           const bool in_vain = stopped_ && stopped_() && Clock::now() > begun + kPatience;
-           return in_vain || ending() || !StillHeld().ok();
-         });
+  const StoreAnswer put = Do(*store_,
+                             {.kind = Kind::kPut,
+                              .key = key_,
+                              .bytes = std::make_shared<const std::string>(TextOf(id_, note)),
+                              .if_match = etag},
+                             [this, begun] {
+                               const bool in_vain = stopped_ && stopped_() && Clock::now() > begun + kPatience;
+                               return in_vain || ending() || !StillHeld().ok();
+                             });
   {
     const std::lock_guard lock(mutex_);
     if (put.ok()) {

@@ -61,8 +61,8 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
 
   Error ExcludeReaders(uint32_t backup_id) override { return ExcludeReadersOf({backup_id}); }
 
-  // First the note that the backups go, then a look for their readers. Readers do it the other way round. So of a reader
-  // and a writer that come at the same time, at least one sees the other.
+  // First the note that the backups go, then a look for their readers. Readers do it the other way round. So of a
+  // reader and a writer that come at the same time, at least one sees the other.
   Error ExcludeReadersOf(const std::vector<uint32_t>& backup_ids) override {
     if (backup_ids.empty()) {
       return Error();
@@ -74,8 +74,8 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
     std::string holder;
     Error error = deleting_ != nullptr
                       ? deleting_->SetNote(note)
-                      : Lease::Take(store_, times_, {.key = kDeletingKey, .note = note, .stopped = stopped_}, &deleting_,
-                                    &holder);
+                      : Lease::Take(store_, times_, {.key = kDeletingKey, .note = note, .stopped = stopped_},
+                                    &deleting_, &holder);
     if (!error.ok()) {
       return error;
     }
@@ -120,13 +120,14 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
             .With("path", store_->name());
       }
       for (const StoredObject& reader : page.objects) {
-        const auto found = std::find_if(backup_ids.begin(), backup_ids.end(), [&](uint32_t id) {
-          return reader.key.starts_with(ReadersPrefix(id));
-        });
+        const auto found = std::find_if(backup_ids.begin(), backup_ids.end(),
+                                        [&](uint32_t id) { return reader.key.starts_with(ReadersPrefix(id)); });
         bool live = found != backup_ids.end();
         if (live) {
-          if (Error error = Lease::IsLive(store_, times_, {.key = reader.key, .if_unknown = Lease::IfUnknown::kWait, .stopped = stopped_}, &live,
-                                          holder); !error.ok()) {
+          if (Error error = Lease::IsLive(
+                  store_, times_, {.key = reader.key, .if_unknown = Lease::IfUnknown::kWait, .stopped = stopped_},
+                  &live, holder);
+              !error.ok()) {
             return error;
           }
         }
@@ -173,8 +174,9 @@ std::function<bool()> ObjectStorage::WhenStopped() const {
 }
 
 std::shared_ptr<ObjectFileSystem> ObjectStorage::object_files() const {
-  return files_ != nullptr ? files_ : std::make_shared<ObjectFileSystem>(NewClient(), pending_, root_,
-                                                                         ObjectFileSystem::Deletes::kOne);
+  return files_ != nullptr
+             ? files_
+             : std::make_shared<ObjectFileSystem>(NewClient(), pending_, root_, ObjectFileSystem::Deletes::kOne);
 }
 
 std::shared_ptr<Storage> ObjectStorage::ForOperation(std::shared_ptr<Operation> operation) {
@@ -201,9 +203,9 @@ Error ObjectStorage::RemoveAbandoned() {
     return Error();
   }
   const auto client = NewClient();
-  const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                          std::chrono::system_clock::now().time_since_epoch())
-                          .count();
+  const int64_t now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   std::string after;
   do {
     const StoreAnswer page = client->Do({.kind = Kind::kListUploads, .after = after});
@@ -225,8 +227,8 @@ Error ObjectStorage::RemoveAbandoned() {
   return Error();
 }
 
-// A store that takes no notice of conditions would give two writers the same lease. Done once, with the first object of a
-// repository.
+// A store that takes no notice of conditions would give two writers the same lease. Done once, with the first object of
+// a repository.
 Error ObjectStorage::CheckConditions(StoreClient& client, const std::string& etag, const std::string& text) {
   const auto bytes = std::make_shared<const std::string>(text + "\n");
   const auto unfit = [&](const std::string& what) {
@@ -316,7 +318,8 @@ Error ObjectStorage::LockReader(uint32_t backup_id, Access access, std::unique_p
   }
   bool deleting = false;
   std::string deleted;
-  if (error = Lease::IsLive(store_, times_, {.key = kDeletingKey, .stopped = request.stopped}, &deleting, &holder, &deleted);
+  if (error = Lease::IsLive(store_, times_, {.key = kDeletingKey, .stopped = request.stopped}, &deleting, &holder,
+                            &deleted);
       !error.ok()) {
     return error;
   }
