@@ -161,6 +161,7 @@ bool Directory::ReadMetas(LookSource& source, std::time_t now, std::vector<Liste
     }
   }
   std::vector<std::string> paths;
+  paths.reserve(tasks.size());
   for (const Task& task : tasks) {
     paths.push_back(MetaName(task.backup->id));
   }
@@ -213,6 +214,7 @@ bool Directory::ReadRecords(LookSource& source, std::time_t now, std::vector<Lis
     }
   }
   std::vector<std::string> paths;
+  paths.reserve(tasks.size());
   for (const Task& task : tasks) {
     paths.push_back("private/" + std::to_string(task.backup->id) + "/" + kRecordName);
   }
