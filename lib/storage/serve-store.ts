@@ -47,11 +47,21 @@ export function serveStore(id: string, store: ObjectStore): boolean {
   return true;
 }
 
+/** Leases, the state, the mark of the repository. What is locked or kept for months cannot be written anew every 20 seconds. */
+function isReplacedSoon(key: string): boolean {
+  return key.startsWith('rocksdb-backup.');
+}
+
 async function answerOf(store: ObjectStore, request: StoreRequest, signal: AbortSignal): Promise<StoreAnswer> {
   const { key, upload = '', bytes = new Uint8Array(), keys = [], after } = request;
   switch (request.kind) {
     case 'put':
-      return store.put(key, bytes, { ifAbsent: request.ifAbsent, ifMatch: request.ifMatch, signal });
+      return store.put(key, bytes, {
+        ifAbsent: request.ifAbsent,
+        ifMatch: request.ifMatch,
+        temporary: isReplacedSoon(key),
+        signal,
+      });
     case 'get':
       return store.get(key, { offset: request.offset, length: request.length, ifMatch: request.ifMatch, signal });
     case 'list':

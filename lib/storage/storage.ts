@@ -97,6 +97,7 @@ function storeWorker(): Worker {
   if (worker === undefined) {
     worker = new Worker(join(__dirname, 'store-worker.js'), { name: 'rocksdb-backup stores' });
     worker.unref(); // operations keep the process alive, and the stores alone do not
+    worker.on('message', ({ failed }: { failed: string }) => byUrl.delete(failed));
     worker.once('exit', () => {
       worker = undefined;
       byUrl.clear();

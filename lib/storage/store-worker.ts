@@ -12,6 +12,9 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 parentPort?.on('message', ({ id, url }: { id: string; url: string }) => {
   openStoreUrl(url).then(
     (store) => serveStore(id, withRetries(store)),
-    (error: Error) => native.failStore(id, error.message),
+    (error: Error) => {
+      native.failStore(id, error.message);
+      parentPort?.postMessage({ failed: url }); // the next who opens it tries again
+    },
   );
 });
