@@ -109,7 +109,7 @@ t.test('a private directory that may not be read costs its backup, and no other'
         t.match(ran, { code: 5, json: { error: { code: 'BACKUP_CORRUPT', message: denied(path) } } }, name);
         t.match(
           ran.stderr,
-          /\. Make it readable for the user who runs this \(owner, mode\), then verify it\.\n$/,
+          /\. Make it readable for the user who runs this \(owner, mode\), then verify it\.\n/,
           name,
         );
       }

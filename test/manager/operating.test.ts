@@ -93,6 +93,7 @@ t.test('the manager of the page is set up, runs, tells and stops as it says', as
     },
     { code: 'DATABASE_CLOSED' },
   );
+  await db.close(); // the code of the page has begun to close it
 });
 
 t.test('backups are copied to a second place, and both are watched', async (t) => {

@@ -79,7 +79,7 @@ Error RestoreTarget::Prepare(const Storage& storage) {
     return Error("INVALID_OPTION", "walDir must be a directory for logs, not " + wal + ", where another database is")
         .With("path", wal);
   }
-  if (Error error = LockDatabase(); !error.ok()) {
+  if (Error error = LockDatabase(LockFileOf::kExisting); !error.ok()) {
     return error;
   }
   return CheckContents();
@@ -179,11 +179,11 @@ bool IsHeldLock(const rocksdb::Status& status) {
 
 }  // namespace
 
-Error RestoreTarget::LockDatabase() {
-  // If there is no lock file, no database was ever open here, and locking would leave a file behind.
+Error RestoreTarget::LockDatabase(LockFileOf lock_file) {
+  // If there is no lock file, nobody has the database open, and locking would leave a file behind.
   const std::string lock_path = database_.target + "/LOCK";
   std::error_code ignored;
-  if (lock_ != nullptr || !fs::exists(lock_path, ignored)) {
+  if (lock_ != nullptr || (lock_file == LockFileOf::kExisting && !fs::exists(lock_path, ignored))) {
     return Error();
   }
   const rocksdb::Status status = rocksdb::Env::Default()->LockFile(lock_path, &lock_);

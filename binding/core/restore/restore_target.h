@@ -105,7 +105,9 @@ class RestoreTarget {
   Error CheckContents();
   Error CheckLogs() const;
   Error ClaimDatabase();
-  Error LockDatabase();
+  // kMake: also if the database has no lock file yet, because nobody has opened it since it was restored.
+  enum class LockFileOf { kExisting, kMake };
+  Error LockDatabase(LockFileOf lock_file);
   Error BringBackOldFiles();
   Error StageDirectory(Directory* directory);
   Error KeepLogFiles();
