@@ -107,11 +107,7 @@ t.test('a private directory that may not be read costs its backup, and no other'
         // Also with --force, because it may be readable again in a moment.
         const ran = await cliAnswer(t, [command as string, backups, ...rest, ...options], who);
         t.match(ran, { code: 5, json: { error: { code: 'BACKUP_CORRUPT', message: denied(path) } } }, name);
-        t.match(
-          ran.stderr,
-          /\. Make it readable for the user who runs this \(owner, mode\), then verify it\.\n/,
-          name,
-        );
+        t.match(ran.stderr, /\. Make it readable for the user who runs this \(owner, mode\), then verify it\.\n/, name);
       }
     }
     t.same(snapshotOf(join(backups, 'shared_checksum')), before);

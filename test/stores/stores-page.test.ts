@@ -115,13 +115,11 @@ t.test('the examples of S3 work', { skip: withoutCeph() }, async (t) => {
     const VersioningConfiguration = { Status: 'Enabled' } as const;
     await client.send(new CreateBucketCommand({ Bucket: 'versions' }));
     await client.send(new PutBucketVersioningCommand({ Bucket: 'versions', VersioningConfiguration }));
-    const engine = await BackupEngine.open(`s3://versions/users?endpoint=${endpoint}`);
-    for (let id = 1; id <= 3; id++) t.equal((await engine.createBackup(db)).backupId, id);
-    await engine.deleteBackup(3);
-    t.equal((await engine.createBackup(db)).backupId, 3, 'a name that was deleted is free again');
-    await engine.purgeOldBackups(1);
-    await engine.verifyBackup(3, { checksum: true });
-    await engine.close();
+    // This version of Ceph keeps no conditions in such a bucket, and is found out. Amazon does.
+    await t.rejects(BackupEngine.open(`s3://versions/users?endpoint=${endpoint}`), {
+      code: 'STORE_REFUSED',
+      message: /If-None-Match/,
+    });
   });
 });
 

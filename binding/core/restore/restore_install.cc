@@ -62,8 +62,8 @@ Error RestoreTarget::Install() {
       return error;
     }
   }
-  // Since Prepare(), somebody may have made a database there, or put something else there. From here on, nobody may open
-  // what is about to be replaced.
+  // Since Prepare(), somebody may have made a database there, or put something else there. From here on, nobody may
+  // open what is about to be replaced.
   const bool replaces = contents_.holds == TargetHolds::kDatabase;
   if (Error error = LockDatabase(replaces ? LockFileOf::kMake : LockFileOf::kExisting); !error.ok()) {
     return error;

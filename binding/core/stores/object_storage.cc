@@ -241,7 +241,7 @@ Error ObjectStorage::CheckConditions(StoreClient& client, const std::string& eta
     return unfit("the store replaces an object that a put must not replace (If-None-Match)");
   }
   const StoreAnswer changed = client.Do({.kind = Kind::kPut, .key = kRepositoryMark, .bytes = bytes, .if_match = etag});
-  if (changed.failure == StoreFailure::kRefused) {
+  if (changed.failure == StoreFailure::kRefused || changed.failure == StoreFailure::kConditionFailed) {
     return unfit("the store cannot replace an object on the condition that it is unchanged (If-Match)");
   }
   if (changed.ok() && changed.etag != etag &&

@@ -111,6 +111,9 @@ TEST_F(RestoreSyncTest, AllFilesAndNamesAreOnTheDiskBeforeTheyTakeTheTargetsPlac
           EXPECT_EQ(power.Unsynced(call.path), std::set<std::string>());
         }
       });
+      if (over) {
+        WriteFile(path("db/LOCK"), "");  // the restore locks it, and would make it
+      }
       auto request = RestoreTo(1, path(over ? "db" : "new"), over);
       request.mode = mode;
       ASSERT_GOOD(RestoreWatched(*repository_, request, &watcher));
