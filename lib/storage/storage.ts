@@ -96,8 +96,8 @@ let worker: Worker | undefined;
 function storeWorker(): Worker {
   if (worker === undefined) {
     worker = new Worker(join(__dirname, 'store-worker.js'), { name: 'rocksdb-backup stores' });
+    worker.on('message', ({ failed }: { failed: string }) => byUrl.delete(failed)); // before unref: it keeps the process alive
     worker.unref(); // operations keep the process alive, and the stores alone do not
-    worker.on('message', ({ failed }: { failed: string }) => byUrl.delete(failed));
     worker.once('exit', () => {
       worker = undefined;
       byUrl.clear();
