@@ -125,8 +125,9 @@ StoreAnswer ReadAnswer(const Napi::Object& object) {
   StoreAnswer answer;
   if (const std::string message = Text(object, "message"); !message.empty()) {
     const auto known = Failures().find(Text(object, "kind"));
+    // Of a failure of unknown kind, nobody knows whether the request was done.
     const auto [failure, code, advice] =
-        known == Failures().end() ? KindOfFailure{StoreFailure::kRefused, "STORE_FAILED"} : known->second;
+        known == Failures().end() ? KindOfFailure{StoreFailure::kBusy, "STORE_FAILED"} : known->second;
     Error error = Error(code, message).Advise(advice);
     for (const char* const fact : {"storeCode", "requestId"}) {
       if (std::string text = Text(object, fact); !text.empty()) {
