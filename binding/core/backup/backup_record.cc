@@ -11,6 +11,7 @@
 #include "core/base/paths.h"
 #include "core/base/stoppable_rate_limiter.h"
 #include "core/base/text.h"
+#include "core/storage/text_file.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -53,21 +54,6 @@ IOStatus ReadAll(rocksdb::FileSystem& storage, const std::string& path, std::str
   if (status.ok() && text->size() < size) {
     return IOStatus::IOError(
         path, "ended after " + std::to_string(text->size()) + " of its " + std::to_string(size) + " bytes");
-  }
-  return status;
-}
-
-IOStatus WriteAll(rocksdb::FileSystem& storage, const std::string& path, const std::string& text, bool sync) {
-  std::unique_ptr<rocksdb::FSWritableFile> file;
-  IOStatus status = storage.NewWritableFile(path, FileOptions(), &file, nullptr);
-  if (status.ok()) {
-    status = file->Append(text, IOOptions(), nullptr);
-  }
-  if (status.ok() && sync) {
-    status = file->Sync(IOOptions(), nullptr);
-  }
-  if (status.ok()) {
-    status = file->Close(IOOptions(), nullptr);
   }
   return status;
 }
@@ -242,7 +228,7 @@ IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const Ba
   const std::string directory = DirectoryOf(settings, id);
   const std::string temporary = directory + "/" + kTemporaryRecordName;
   const bool sync = settings.engine.sync;
-  IOStatus status = WriteAll(*storage, temporary, Format(id, record), sync);
+  IOStatus status = WriteWhole(*storage, temporary, Format(id, record), sync);
   if (status.ok()) {
     status = storage->RenameFile(temporary, directory + "/" + kRecordName, IOOptions(), nullptr);
   }

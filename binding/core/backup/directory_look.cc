@@ -303,4 +303,12 @@ PicturePtr LookAt(const EngineSettings& settings, Records records, std::time_t n
   return DirectoryAt(settings.storage->name())->Look(settings, records == Records::kRead, now);
 }
 
+Error OpenToRead(const EngineSettings& settings, std::shared_ptr<BackupEngineSession>* session) {
+  if (auto picture = LookAt(settings)) {
+    *session = BackupEngineSession::Of(settings, std::move(picture));
+    return Error();
+  }
+  return BackupEngineSession::Open(settings, {}, session);
+}
+
 }  // namespace rocksdb_backup

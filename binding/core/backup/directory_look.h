@@ -7,6 +7,7 @@
 
 namespace rocksdb_backup {
 
+class BackupEngineSession;
 struct EngineSettings;
 
 enum class Records { kLeaveOut, kRead };
@@ -21,5 +22,8 @@ enum class Records { kLeaveOut, kRead };
 // tags.
 std::shared_ptr<const DirectoryPicture> LookAt(const EngineSettings& settings, Records records = Records::kRead,
                                                std::time_t now = std::time(nullptr));
+
+// Opens a session for reading: over a picture if there is one, otherwise with a BackupEngine.
+Error OpenToRead(const EngineSettings& settings, std::shared_ptr<BackupEngineSession>* session);
 
 }  // namespace rocksdb_backup

@@ -82,11 +82,7 @@ EngineSettings BackupRepository::SettingsFor(std::shared_ptr<Operation> operatio
 
 Error BackupRepository::OpenSession(const EngineSettings& settings,
                                     std::shared_ptr<BackupEngineSession>* session) const {
-  if (auto picture = LookAt(settings)) {
-    *session = BackupEngineSession::Of(settings, std::move(picture));
-    return Error();
-  }
-  Error error = settings.storage->Explain(BackupEngineSession::Open(settings, {}, session));
+  Error error = settings.storage->Explain(OpenToRead(settings, session));
   if (error.code() == "ROCKSDB_NOT_FOUND") {
     const bool is_database =
         settings.files()->FileExists(settings.root() + "/CURRENT", rocksdb::IOOptions(), nullptr).ok();

@@ -17,6 +17,7 @@
 #include "core/base/checksum.h"
 #include "core/base/paths.h"
 #include "core/base/stoppable_rate_limiter.h"
+#include "core/storage/text_file.h"
 
 namespace rocksdb_backup {
 namespace {
@@ -37,14 +38,6 @@ std::string TemporaryPath(const std::string& root, const std::string& name) {
   return root + "/" + ParentOf(name) + "/." + NameOf(name) + (is_private ? ".copy" : ".tmp");
 }
 
-Error OpenSession(const EngineSettings& settings, std::shared_ptr<BackupEngineSession>* session) {
-  if (auto picture = LookAt(settings)) {
-    *session = BackupEngineSession::Of(settings, std::move(picture));
-    return Error();
-  }
-  return BackupEngineSession::Open(settings, {}, session);
-}
-
 bool Has(const std::vector<uint32_t>& ids, uint32_t id) { return std::binary_search(ids.begin(), ids.end(), id); }
 
 std::optional<uint64_t> SizeAt(rocksdb::FileSystem& files, const std::string& path) {
@@ -54,18 +47,6 @@ std::optional<uint64_t> SizeAt(rocksdb::FileSystem& files, const std::string& pa
 
 std::string RecordPath(const EngineSettings& settings, uint32_t id) {
   return PrivatePath(settings.root(), id) + "/" + kRecordName;
-}
-
-IOStatus WriteWhole(rocksdb::FileSystem& files, const std::string& path, const std::string& text, bool sync) {
-  std::unique_ptr<rocksdb::FSWritableFile> file;
-  IOStatus status = files.NewWritableFile(path, FileOptions(), &file, nullptr);
-  if (status.ok()) {
-    status = file->Append(text, IOOptions(), nullptr);
-  }
-  if (status.ok() && sync) {
-    status = file->Sync(IOOptions(), nullptr);
-  }
-  return status.ok() ? file->Close(IOOptions(), nullptr) : status;
 }
 
 class Copy {
@@ -82,14 +63,14 @@ class Copy {
 
   Error Plan() {
     backups_.clear();
-    if (Error error = OpenSession(from_, &from_session_); !error.ok()) {
+    if (Error error = OpenToRead(from_, &from_session_); !error.ok()) {
       return error;
     }
     if (Error error = Choose(); !error.ok()) {
       return error;
     }
     if (to_ != nullptr) {
-      if (Error error = OpenSession(*to_, &to_session_); !error.ok()) {
+      if (Error error = OpenToRead(*to_, &to_session_); !error.ok()) {
         return error;
       }
     }

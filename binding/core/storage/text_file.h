@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -31,5 +32,18 @@ class TextFile : public rocksdb::FSSequentialFile {
   const std::string text_;
   size_t at_ = 0;
 };
+
+inline rocksdb::IOStatus WriteWhole(rocksdb::FileSystem& files, const std::string& path, const std::string& text,
+                                    bool sync) {
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  rocksdb::IOStatus status = files.NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr);
+  if (status.ok()) {
+    status = file->Append(text, rocksdb::IOOptions(), nullptr);
+  }
+  if (status.ok() && sync) {
+    status = file->Sync(rocksdb::IOOptions(), nullptr);
+  }
+  return status.ok() ? file->Close(rocksdb::IOOptions(), nullptr) : status;
+}
 
 }  // namespace rocksdb_backup

@@ -3,11 +3,8 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
-#include <csignal>
 #include <fstream>
 #include <map>
-#include <random>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -17,9 +14,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Kind = StoreRequest::Kind;
-
-// With a store that does not answer, once the operation was stopped.
-constexpr std::chrono::milliseconds kPatience{300};
 
 // Processes of one machine see each other's ends.
 struct Holder {
@@ -49,7 +43,7 @@ std::string StartOf(const std::string& pid) {
 }
 
 const Holder& Me() {
-  static const Holder me = [] {
+  static const auto* const me = new Holder([] {
     char name[256] = "";
     gethostname(name, sizeof(name) - 1);
     char pids[64] = "";  // the pid namespace
@@ -58,14 +52,8 @@ const Holder& Me() {
     const std::string pid = std::to_string(getpid());
     return Holder{std::string(name) + (boot.empty() ? "" : " " + boot + " " + (size > 0 ? pids : "")),
                   pid + " " + StartOf(pid)};
-  }();
-  return me;
-}
-
-std::string NewId() {
-  static std::atomic<uint64_t> count{0};
-  static const uint64_t random = std::random_device{}() * uint64_t{0x100000000} + std::random_device{}();
-  return std::to_string(random) + " " + std::to_string(++count);
+  }());
+  return *me;
 }
 
 // Each renewal writes another text, so it gives the object another etag.
@@ -103,9 +91,10 @@ class LiveIds {
   std::set<std::string> ids_;
 };
 
+// Never destroyed, because threads may outlive main().
 LiveIds& TheLiveIds() {
-  static LiveIds ids;
-  return ids;
+  static auto* const ids = new LiveIds;
+  return *ids;
 }
 
 Lines Parse(const std::string& text) {
@@ -163,35 +152,24 @@ class Sightings {
   std::map<std::string, std::pair<std::string, Clock::time_point>> all_;
 };
 
+// Never destroyed, as above.
 Sightings& TheSightings() {
-  static Sightings sightings;
-  return sightings;
+  static auto* const sightings = new Sightings;
+  return *sightings;
 }
 
 // `stopped` may be empty.
 StoreAnswer Do(ObjectStore& store, StoreRequest request, const std::function<bool()>& stopped) {
-  const auto call = store.Send(std::move(request));
-  for (;;) {
-    if (auto answer = call->WaitUntil(Clock::now() + std::chrono::milliseconds(25))) {
-      return std::move(*answer);
-    }
-    if (stopped && stopped()) {
-      call->Cancel();
-      return StoreAnswer::Failed(StoreFailure::kStopped, Error("STORE_STOPPED", "the operation has ended"));
-    }
-  }
+  return store.Send(std::move(request))->Await([&] {
+    return stopped && stopped() ? std::optional(StoreAnswer::Stopped()) : std::nullopt;
+  });
 }
 
 // Deletes a lease that nobody needs any more. If that fails, the next who wants it waits until it is stale. So it is
 // worth some patience, but not if somebody waits for the end of a stopped operation.
 void DeleteLease(ObjectStore& store, const std::string& key, const std::function<bool()>& stopped) {
-  const Clock::time_point until = Clock::now() + (stopped && stopped() ? kPatience : std::chrono::seconds(5));
+  const Clock::time_point until = Clock::now() + (stopped && stopped() ? kPatienceAfterStop : std::chrono::seconds(5));
   (void)Do(store, {.kind = Kind::kDelete, .keys = {key}}, [until] { return Clock::now() >= until; });
-}
-
-Error Failed(const ObjectStore& store, const StoreAnswer& answer, const std::string& doing, const std::string& key) {
-  const std::string path = store.name() + "/" + key;
-  return Error(answer.error).Reworded(doing + " " + path + ": " + answer.error.message()).With("path", path);
 }
 
 // Between two looks at a lease.
@@ -223,7 +201,7 @@ Error LookAtLease(ObjectStore& store, const LeaseTimes& times, const std::string
     return Error();
   }
   if (!read.ok()) {
-    return Failed(store, read, "looking at the lease", key);
+    return RequestError(store, read, "looking at the lease", key);
   }
   const Lines lines = Parse(read.bytes);
   const Seen seen = LookAtHolder(lines);
@@ -237,6 +215,19 @@ Error LookAtLease(ObjectStore& store, const LeaseTimes& times, const std::string
     found->changed = true;  // no need to wait for its next renewal
   }
   return Error();
+}
+
+// Looks until it is known whether somebody has the lease, if the request wants to know.
+Error LookUntilKnown(ObjectStore& store, const LeaseTimes& times, const Lease::Request& request, Found* found) {
+  const Clock::time_point until = Clock::now() + times.lifetime + times.renewal;
+  for (;;) {
+    Error error = LookAtLease(store, times, request.key, request.stopped, found);
+    if (!error.ok() || !found->there || found->stale || found->changed ||
+        request.if_unknown == Lease::IfUnknown::kGiveUp || Clock::now() >= until) {
+      return error;
+    }
+    Pause(times, request.stopped);
+  }
 }
 
 }  // namespace
@@ -255,8 +246,7 @@ Lease::Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const 
 
 Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const Request& request,
                   std::unique_ptr<Lease>* lease, std::string* holder) {
-  const Clock::time_point until = Clock::now() + times.lifetime + times.renewal;
-  const std::string id = NewId();
+  const std::string id = NewUniqueId();
   struct Registration {
     const std::string& id;
     bool taken = false;
@@ -285,36 +275,24 @@ Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& t
         return Error();
       }
       if (put.failure != StoreFailure::kConditionFailed && put.failure != StoreFailure::kNotFound) {
-        return Failed(*store, put, "taking the lease", request.key);
+        return RequestError(*store, put, "taking the lease", request.key);
       }
     }
-    if (Error error = LookAtLease(*store, times, request.key, request.stopped, &found); !error.ok()) {
+    if (Error error = LookUntilKnown(*store, times, request, &found); !error.ok()) {
       return error;
     }
-    if (!found.there || found.stale) {
-      continue;
-    }
-    if (request.if_unknown == IfUnknown::kGiveUp || found.changed || Clock::now() >= until) {
+    if (found.there && !found.stale) {
       *holder = found.holder;
       return Error();
     }
-    Pause(times, request.stopped);
   }
 }
 
 Error Lease::IsLive(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& times, const Request& request,
                     bool* live, std::string* holder, std::string* note) {
-  const Clock::time_point until = Clock::now() + times.lifetime + times.renewal;
   Found found;
-  for (;;) {
-    if (Error error = LookAtLease(*store, times, request.key, request.stopped, &found); !error.ok()) {
-      return error;
-    }
-    if (!found.there || found.stale || found.changed || request.if_unknown == IfUnknown::kGiveUp ||
-        Clock::now() >= until) {
-      break;
-    }
-    Pause(times, request.stopped);
+  if (Error error = LookUntilKnown(*store, times, request, &found); !error.ok()) {
+    return error;
   }
   *live = found.there && !found.stale;
   *holder = found.holder;
@@ -340,7 +318,7 @@ Lease::~Lease() {
   TheLiveIds().Remove(id_);
 }
 
-Error Lease::StillHeld() const {
+Error Lease::StillHeld() {
   const std::lock_guard lock(mutex_);
   if (lost_.empty() && Clock::now() < good_until_) {
     return Error();
@@ -367,7 +345,7 @@ Error Lease::Renew() {
                               .bytes = std::make_shared<const std::string>(TextOf(id_, note)),
                               .if_match = etag},
                              [this, begun] {
-                               const bool in_vain = stopped_ && stopped_() && Clock::now() > begun + kPatience;
+                               const bool in_vain = stopped_ && stopped_() && Clock::now() > begun + kPatienceAfterStop;
                                return in_vain || ending() || !StillHeld().ok();
                              });
   {
@@ -382,7 +360,7 @@ Error Lease::Renew() {
   if (Error error = StillHeld(); !error.ok()) {
     return error;
   }
-  return put.ok() ? Error() : Failed(*store_, put, "renewing the lease", key_);
+  return put.ok() ? Error() : RequestError(*store_, put, "renewing the lease", key_);
 }
 
 Error Lease::SetNote(std::string note) {
@@ -393,7 +371,7 @@ Error Lease::SetNote(std::string note) {
   return Renew();
 }
 
-bool Lease::ending() const {
+bool Lease::ending() {
   const std::lock_guard lock(mutex_);
   return ending_;
 }

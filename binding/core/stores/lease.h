@@ -49,7 +49,7 @@ class Lease {
   Lease& operator=(const Lease&) = delete;
 
   // LOCK_LOST if others may have it by now.
-  Error StillHeld() const;
+  Error StillHeld();
   // Renews it now. LOCK_LOST if others may have it by now; another error if the store does not answer.
   Error Renew();
   // Writes another note now.
@@ -61,14 +61,14 @@ class Lease {
   Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const Request& request, std::string id,
         std::string etag, Clock::time_point begun);
   void KeepAlive();
-  bool ending() const;
+  bool ending();
 
   const std::shared_ptr<ObjectStore> store_;
   const LeaseTimes times_;
   const std::string key_;
   const std::string id_;
   const std::function<bool()> stopped_;
-  mutable std::mutex mutex_;  // guards all members below
+  std::mutex mutex_;  // guards all members below
   std::condition_variable changed_;
   std::string etag_;
   std::string note_;

@@ -48,9 +48,8 @@ ObjectWritableFile::~ObjectWritableFile() {
 }
 
 uint64_t ObjectWritableFile::PartBytes() const {
-  const ObjectStore::Limits limits = client_->store().limits();
   const uint64_t growth = 1 + etags_.size() / kPartsOfFirstSize;
-  return std::max(kPartBytes * growth, limits.min_part_bytes);
+  return std::max(kPartBytes * growth, limits_.min_part_bytes);
 }
 
 IOStatus ObjectWritableFile::Append(const Slice& data, const IOOptions& /*options*/, IODebugContext* /*debug*/) {
@@ -59,7 +58,7 @@ IOStatus ObjectWritableFile::Append(const Slice& data, const IOOptions& /*option
   }
   Slice rest = data;
   while (!rest.empty()) {
-    const bool in_parts = client_->store().limits().has_uploads;
+    const bool in_parts = limits_.has_uploads;
     const size_t room = in_parts ? PartBytes() - buffer_.size() : rest.size();
     const size_t taken = std::min(room, rest.size());
     buffer_.append(rest.data(), taken);

@@ -24,7 +24,11 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
 
   // `only_new`: the store must not have an object with this key.
   ObjectWritableFile(std::shared_ptr<StoreClient> client, std::string key, bool only_new, Made made)
-      : client_(std::move(client)), key_(std::move(key)), only_new_(only_new), made_(std::move(made)) {}
+      : client_(std::move(client)),
+        key_(std::move(key)),
+        only_new_(only_new),
+        made_(std::move(made)),
+        limits_(client_->store().limits()) {}
   ~ObjectWritableFile() override;
 
   using FSWritableFile::Append;
@@ -50,6 +54,7 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
   const std::string key_;
   const bool only_new_;
   const Made made_;
+  const ObjectStore::Limits limits_;
   rocksdb::IOStatus failed_;
   bool closed_ = false;
   uint64_t size_ = 0;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/paths.h"
+#include "core/storage/text_file.h"
 #include "core/stores/store_layout.h"
 
 namespace rocksdb_backup {
@@ -54,26 +55,6 @@ class PendingWritableFile : public rocksdb::FSWritableFile {
   const std::string key_;
   std::string text_;
   bool closed_ = false;
-};
-
-class PendingSequentialFile : public rocksdb::FSSequentialFile {
- public:
-  explicit PendingSequentialFile(std::shared_ptr<const std::string> text) : text_(std::move(text)) {}
-  IOStatus Read(size_t n, const IOOptions& /*options*/, rocksdb::Slice* result, char* scratch,
-                IODebugContext* /*debug*/) override {
-    const size_t taken = text_->copy(scratch, n, at_);
-    at_ += taken;
-    *result = rocksdb::Slice(scratch, taken);
-    return IOStatus::OK();
-  }
-  IOStatus Skip(uint64_t n) override {
-    at_ = std::min<uint64_t>(text_->size(), at_ + n);
-    return IOStatus::OK();
-  }
-
- private:
-  const std::shared_ptr<const std::string> text_;
-  size_t at_ = 0;
 };
 
 // What was written is durable when it is there.
@@ -129,14 +110,20 @@ IOStatus ObjectFileSystem::Find(const std::string& path, std::string* key, Objec
   if (IOStatus status = view_->Load(); !status.ok()) {
     return status;
   }
-  return view_->Find(*key, object) ? IOStatus::OK() : NotFound(*key);
+  if (!view_->Find(*key, object)) {
+    return NotFound(*key);
+  }
+  if (object->stored_as.empty()) {
+    object->stored_as = *key;
+  }
+  return IOStatus::OK();
 }
 
 IOStatus ObjectFileSystem::NewSequentialFile(const std::string& path, const FileOptions& /*options*/,
                                              std::unique_ptr<rocksdb::FSSequentialFile>* file,
                                              IODebugContext* /*debug*/) {
   if (auto text = pending_->Find(KeyOf(root_, path))) {
-    *file = std::make_unique<PendingSequentialFile>(std::move(text));
+    *file = std::make_unique<TextFile>(*text);
     return IOStatus::OK();
   }
   std::string key;
@@ -144,8 +131,8 @@ IOStatus ObjectFileSystem::NewSequentialFile(const std::string& path, const File
   if (IOStatus status = Find(path, &key, &object); !status.ok()) {
     return status;
   }
-  *file = std::make_unique<ObjectSequentialFile>(client_, object.stored_as.empty() ? key : object.stored_as,
-                                                 object.size, object.etag, [view = view_] { view->Outdate(); });
+  *file = std::make_unique<ObjectSequentialFile>(client_, object.stored_as, object.size, object.etag,
+                                                 [view = view_] { view->Outdate(); });
   return IOStatus::OK();
 }
 
@@ -157,8 +144,8 @@ IOStatus ObjectFileSystem::NewRandomAccessFile(const std::string& path, const Fi
   if (IOStatus status = Find(path, &key, &object); !status.ok()) {
     return status;
   }
-  *file = std::make_unique<ObjectRandomAccessFile>(client_, object.stored_as.empty() ? key : object.stored_as,
-                                                   object.size, object.etag, [view = view_] { view->Outdate(); });
+  *file = std::make_unique<ObjectRandomAccessFile>(client_, object.stored_as, object.size, object.etag,
+                                                   [view = view_] { view->Outdate(); });
   return IOStatus::OK();
 }
 
@@ -249,7 +236,6 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
     return IOStatus::Aborted(client_->store().name() + "/" + key,
                              "stays, because it is not known whether a backup was made that has it");
   }
-  const std::string stored_as = object.stored_as.empty() ? key : object.stored_as;
   const auto forget = [&] {
     view_->Remove(key);
     view_->MakeDirectory(ParentOf(key));  // a directory stays when its last file goes
@@ -258,10 +244,10 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
   if (how_to_delete_ == Deletes::kMany && !key.starts_with("meta/")) {
     forget();
     const std::lock_guard lock(deletes_mutex_);
-    deletes_.push_back(stored_as);
+    deletes_.push_back(object.stored_as);
     return deletes_.size() < kMaxDeletes ? IOStatus::OK() : FlushDeletesLocked();
   }
-  const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = {stored_as}});
+  const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = {object.stored_as}});
   IOStatus status = client_->ToStatus(deleted, "deleting", key);
   if (status.ok()) {
     forget();

@@ -103,7 +103,7 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
 
  private:
   rocksdb::IOStatus NotFound(const std::string& key) const;
-  // A listed object. NotFound if there is none.
+  // A listed object, with the key under which its bytes are in `stored_as`. NotFound if there is none.
   rocksdb::IOStatus Find(const std::string& path, std::string* key, ObjectView::Object* object);
   rocksdb::IOStatus PutPending(const std::string& from, const std::string& to, std::shared_ptr<const std::string> text);
   rocksdb::IOStatus FlushDeletesLocked();

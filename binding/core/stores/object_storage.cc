@@ -1,11 +1,7 @@
 #include "core/stores/object_storage.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <random>
 #include <utility>
 #include <vector>
 
@@ -25,12 +21,6 @@ constexpr std::chrono::milliseconds kAbandonedAfter = std::chrono::hours(24);
 std::string LeaseKey(const std::string& name) { return kLeases + name; }
 std::string ReadersPrefix(uint32_t id) { return LeaseKey("reading-" + std::to_string(id) + "-"); }
 const std::string kDeletingKey = LeaseKey("deleting");
-
-std::string NewNonce() {
-  static std::atomic<uint64_t> count{0};
-  static const uint64_t random = std::random_device{}() * uint64_t{0x100000000} + std::random_device{}();
-  return std::to_string(random) + "-" + std::to_string(++count);
-}
 
 template <class Base>
 class LeaseLock : public Base {
@@ -98,8 +88,6 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
   }
 
  private:
-  const std::shared_ptr<ObjectStore> store_;
-  const LeaseTimes times_;
   Error InUse(uint32_t backup_id, const std::string& holder) const {
     return Error("BACKUP_IN_USE",
                  "backup " + std::to_string(backup_id) + " in " + store_->name() + " is being read by " + holder)
@@ -111,36 +99,30 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
   // One list of all readers, who are few. `read` stays 0 if nobody reads one of the backups.
   Error FindReader(const std::vector<uint32_t>& backup_ids, uint32_t* read, std::string* holder) {
     StoreClient client(store_, nullptr, nullptr);
-    std::string after;
-    do {
-      const StoreAnswer page = client.Do({.kind = Kind::kList, .key = LeaseKey("reading-"), .after = after});
-      if (!page.ok()) {
-        return Error(page.error)
-            .Reworded("looking for readers in " + store_->name() + ": " + page.error.message())
-            .With("path", store_->name());
+    Error error;
+    const StoreAnswer list = client.List(Kind::kList, LeaseKey("reading-"), [&](const StoredObject& reader) {
+      const auto found = std::find_if(backup_ids.begin(), backup_ids.end(),
+                                      [&](uint32_t id) { return reader.key.starts_with(ReadersPrefix(id)); });
+      if (found == backup_ids.end()) {
+        return true;
       }
-      for (const StoredObject& reader : page.objects) {
-        const auto found = std::find_if(backup_ids.begin(), backup_ids.end(),
-                                        [&](uint32_t id) { return reader.key.starts_with(ReadersPrefix(id)); });
-        bool live = found != backup_ids.end();
-        if (live) {
-          if (Error error = Lease::IsLive(
-                  store_, times_, {.key = reader.key, .if_unknown = Lease::IfUnknown::kWait, .stopped = stopped_},
-                  &live, holder);
-              !error.ok()) {
-            return error;
-          }
-        }
-        if (live) {
-          *read = *found;
-          return Error();
-        }
+      bool live = true;
+      error =
+          Lease::IsLive(store_, times_, {.key = reader.key, .if_unknown = Lease::IfUnknown::kWait, .stopped = stopped_},
+                        &live, holder);
+      if (error.ok() && live) {
+        *read = *found;
       }
-      after = page.next;
-    } while (!after.empty());
-    return Error();
+      return error.ok() && !live;
+    });
+    return list.ok() ? error
+                     : Error(list.error)
+                           .Reworded("looking for readers in " + store_->name() + ": " + list.error.message())
+                           .With("path", store_->name());
   }
 
+  const std::shared_ptr<ObjectStore> store_;
+  const LeaseTimes times_;
   const std::function<bool()> stopped_;
   std::unique_ptr<Lease> deleting_;  // notes which backups are being deleted
   std::string excluded_;             // that note
@@ -206,25 +188,18 @@ Error ObjectStorage::RemoveAbandoned() {
   const int64_t now =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
-  std::string after;
-  do {
-    const StoreAnswer page = client->Do({.kind = Kind::kListUploads, .after = after});
-    if (page.failure == StoreFailure::kRefused || page.failure == StoreFailure::kDenied) {
-      return Error();  // the store forgets them itself, or this user may not see them
+  const StoreAnswer list = client->List(Kind::kListUploads, "", [&](const StoredObject& upload) {
+    if (now - upload.modified > kAbandonedAfter.count()) {
+      (void)client->Do({.kind = Kind::kAbort, .key = upload.key, .upload = upload.etag});
     }
-    if (!page.ok()) {
-      return Error(page.error)
-          .Reworded("looking for abandoned uploads in " + name() + ": " + page.error.message())
-          .With("path", name());
-    }
-    for (const StoredObject& upload : page.objects) {
-      if (now - upload.modified > kAbandonedAfter.count()) {
-        (void)client->Do({.kind = Kind::kAbort, .key = upload.key, .upload = upload.etag});
-      }
-    }
-    after = page.next;
-  } while (!after.empty());
-  return Error();
+    return true;
+  });
+  if (list.ok() || list.failure == StoreFailure::kRefused || list.failure == StoreFailure::kDenied) {
+    return Error();  // or the store forgets them itself, or this user may not see them
+  }
+  return Error(list.error)
+      .Reworded("looking for abandoned uploads in " + name() + ": " + list.error.message())
+      .With("path", name());
 }
 
 // A store that takes no notice of conditions would give two writers the same lease. Done once, with the first object of
@@ -290,15 +265,7 @@ Error ObjectStorage::LockWriter(std::unique_ptr<WriterLock>* lock) {
   }
   const std::shared_ptr<Lease> shared = std::move(lease);
   if (client_ != nullptr) {
-    // The end of a lease waits for a request. So whoever answers requests must never be the last who has it.
-    const auto while_held = [weak = std::weak_ptr(shared)](auto ask) {
-      return [weak, ask] {
-        const auto held = weak.lock();
-        return held != nullptr ? ask(*held) : Error("LOCK_LOST", "the lock was released");
-      };
-    };
-    client_->SetFence(while_held([](Lease& held) { return held.StillHeld(); }),
-                      while_held([](Lease& held) { return held.Renew(); }));
+    client_->SetLease(shared);
   }
   *lock = std::make_unique<ObjectWriterLock>(shared, store_, times_, WhenStopped());
   return Error();
@@ -307,7 +274,7 @@ Error ObjectStorage::LockWriter(std::unique_ptr<WriterLock>* lock) {
 Error ObjectStorage::LockReader(uint32_t backup_id, Access access, std::unique_ptr<ReaderLock>* lock) {
   std::unique_ptr<Lease> lease;
   std::string holder;
-  const Lease::Request request{.key = ReadersPrefix(backup_id) + NewNonce(), .stopped = WhenStopped()};
+  const Lease::Request request{.key = ReadersPrefix(backup_id) + NewUniqueId(), .stopped = WhenStopped()};
   Error error = Lease::Take(store_, times_, request, &lease, &holder);
   if (error.code() == "STORE_DENIED" && access == Access::kRead) {
     *lock = std::make_unique<ObjectReaderLock>(nullptr);

@@ -1,6 +1,27 @@
 #include "core/stores/object_store.h"
 
+#include <atomic>
+#include <random>
+
 namespace rocksdb_backup {
+namespace {
+
+// How often a thread that waits for an answer looks whether to give up.
+constexpr std::chrono::milliseconds kLook{25};
+
+}  // namespace
+
+std::string NewUniqueId() {
+  static std::atomic<uint64_t> count{0};
+  static const uint64_t random = std::random_device{}() * uint64_t{0x100000000} + std::random_device{}();
+  return std::to_string(random) + "-" + std::to_string(++count);
+}
+
+Error RequestError(const ObjectStore& store, const StoreAnswer& answer, const std::string& doing,
+                   const std::string& key) {
+  const std::string path = store.name() + "/" + key;
+  return Error(answer.error).Reworded(doing + " " + path + ": " + answer.error.message()).With("path", path);
+}
 
 void StoreCall::Finish(StoreAnswer answer) {
   std::function<void()> when_done;
@@ -45,10 +66,20 @@ void StoreCall::WhenDone(std::function<void()> done) {
   done();
 }
 
-std::optional<StoreAnswer> StoreCall::WaitUntil(Clock::time_point until) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, until, [this] { return done_; });
-  return std::exchange(answer_, std::nullopt);
+StoreAnswer StoreCall::Await(const std::function<std::optional<StoreAnswer>()>& instead) {
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, kLook, [this] { return done_; });
+      if (answer_) {
+        return *std::exchange(answer_, std::nullopt);
+      }
+    }
+    if (auto other = instead()) {
+      Cancel();
+      return std::move(*other);
+    }
+  }
 }
 
 void StoreCall::Cancel() {

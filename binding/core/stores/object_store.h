@@ -72,6 +72,9 @@ struct StoreAnswer {
   std::string upload;                 // kCreateUpload
 
   bool ok() const { return failure == StoreFailure::kNone; }
+  static StoreAnswer Stopped() {
+    return Failed(StoreFailure::kStopped, Error("STORE_STOPPED", "the operation has ended"));
+  }
   static StoreAnswer Failed(StoreFailure failure, Error error) {
     StoreAnswer answer;
     answer.failure = failure;
@@ -93,8 +96,9 @@ class StoreCall {
   // Called once, when the answer is there or nobody waits for it any more, on any thread. It must not wait, and must
   // not be the last owner of anything that waits at its end.
   void WhenDone(std::function<void()> done);
-  // Waits at most until then. nullopt if there is no answer yet.
-  std::optional<StoreAnswer> WaitUntil(Clock::time_point until);
+  // Waits for the answer. Asks again and again whether to give up: if `instead` returns an answer, cancels the request
+  // and returns that one.
+  StoreAnswer Await(const std::function<std::optional<StoreAnswer>()>& instead);
   // Nobody waits for the answer any more.
   void Cancel();
 
@@ -127,6 +131,16 @@ class ObjectStore {
   virtual Limits limits() const = 0;
   virtual std::shared_ptr<StoreCall> Send(StoreRequest request) = 0;
 };
+
+// How long to wait for an answer that somebody waits for who has stopped the operation: the store may hang.
+inline constexpr std::chrono::milliseconds kPatienceAfterStop{300};
+
+// The error of a request that failed: "reading s3://bucket/prefix/meta/1: ...".
+Error RequestError(const ObjectStore& store, const StoreAnswer& answer, const std::string& doing,
+                   const std::string& key);
+
+// A text that nobody else has, in no process.
+std::string NewUniqueId();
 
 // As many keys as one kDelete has.
 inline constexpr size_t kMaxDeletes = 1000;

@@ -14,22 +14,14 @@ IOStatus ObjectView::Load() {
     return IOStatus::OK();
   }
   std::map<std::string, Object> objects;
-  std::string after;
-  do {
-    const StoreAnswer page = client_->Do({.kind = StoreRequest::Kind::kList, .after = after});
-    if (!page.ok()) {
-      const IOStatus status = client_->ToStatus(page, "listing", "");
-      // A store has no place that is not there: "not found" of a list means nothing good.
-      return status.IsNotFound() ? IOStatus::IOError(status.ToString()) : status;
-    }
-    for (const StoredObject& object : page.objects) {
-      objects[object.key] = {object.size, object.etag, object.modified, {}};
-    }
-    if (!page.next.empty() && page.next == after) {
-      return IOStatus::IOError("listing " + client_->store().name() + ": the store sends the same page again");
-    }
-    after = page.next;
-  } while (!after.empty());
+  const StoreAnswer list = client_->List(StoreRequest::Kind::kList, "", [&](const StoredObject& object) {
+    objects[object.key] = {object.size, object.etag, object.modified, {}};
+    return true;
+  });
+  if (!list.ok()) {
+    const IOStatus status = client_->ToStatus(list, "listing", "");
+    return status.IsNotFound() ? IOStatus::IOError(status.ToString()) : status;
+  }
   objects_ = std::move(objects);
   loaded_ = true;
   return IOStatus::OK();
@@ -60,25 +52,32 @@ bool ObjectView::IsDirectory(const std::string& directory) {
   return (first != objects_.end() && first->first.starts_with(prefix)) || made_.contains(directory);
 }
 
-std::vector<std::string> ObjectView::NamesIn(const std::string& directory) {
-  const std::lock_guard lock(mutex_);
+// Calls `file(name, object)` for each file in a directory, and `folder(name)` for each directory in it. With mutex_
+// held.
+template <class File, class Folder>
+void ObjectView::ForEachIn(const std::string& directory, File file, Folder folder) const {
   const std::string prefix = directory.empty() ? "" : directory + "/";
-  std::set<std::string> names;
   for (auto object = objects_.lower_bound(prefix); object != objects_.end() && object->first.starts_with(prefix);) {
-    const std::string rest = object->first.substr(prefix.size());
-    const size_t slash = rest.find('/');
+    const size_t slash = object->first.find('/', prefix.size());
     if (slash == std::string::npos) {
-      names.insert(rest);
+      file(object->first.substr(prefix.size()), object->second);
       ++object;
     } else {
-      names.insert(rest.substr(0, slash));
-      object = objects_.lower_bound(prefix + rest.substr(0, slash) + "0");  // '0' comes right after '/'
+      folder(object->first.substr(prefix.size(), slash - prefix.size()));
+      object = objects_.lower_bound(object->first.substr(0, slash) + "0");  // '0' comes right after '/'
     }
   }
+}
+
+std::vector<std::string> ObjectView::NamesIn(const std::string& directory) {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> names;
+  const auto add = [&](std::string name) { names.insert(std::move(name)); };
+  ForEachIn(
+      directory, [&](std::string name, const Object&) { add(std::move(name)); }, add);
+  const std::string prefix = directory.empty() ? "" : directory + "/";
   for (auto made = made_.lower_bound(prefix); made != made_.end() && made->starts_with(prefix); ++made) {
-    if (made->size() > prefix.size()) {
-      names.insert(made->substr(prefix.size(), made->find('/', prefix.size()) - prefix.size()));
-    }
+    add(made->substr(prefix.size(), made->find('/', prefix.size()) - prefix.size()));
   }
   names.erase("");
   return {names.begin(), names.end()};
@@ -86,17 +85,10 @@ std::vector<std::string> ObjectView::NamesIn(const std::string& directory) {
 
 std::vector<std::pair<std::string, uint64_t>> ObjectView::FilesIn(const std::string& directory) {
   const std::lock_guard lock(mutex_);
-  const std::string prefix = directory.empty() ? "" : directory + "/";
   std::vector<std::pair<std::string, uint64_t>> files;
-  for (auto object = objects_.lower_bound(prefix); object != objects_.end() && object->first.starts_with(prefix);) {
-    const size_t slash = object->first.find('/', prefix.size());
-    if (slash == std::string::npos) {
-      files.emplace_back(object->first.substr(prefix.size()), object->second.size);
-      ++object;
-    } else {
-      object = objects_.lower_bound(object->first.substr(0, slash) + "0");
-    }
-  }
+  ForEachIn(
+      directory, [&](std::string name, const Object& object) { files.emplace_back(std::move(name), object.size); },
+      [](const std::string&) {});
   return files;
 }
 

@@ -50,6 +50,9 @@ class ObjectView {
   void RemoveDirectory(const std::string& directory);
 
  private:
+  template <class File, class Folder>
+  void ForEachIn(const std::string& directory, File file, Folder folder) const;
+
   const std::shared_ptr<StoreClient> client_;
   std::atomic<bool> keeps_objects_{false};
   std::mutex mutex_;  // guards all members below

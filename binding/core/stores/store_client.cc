@@ -9,13 +9,6 @@ using rocksdb::IOStatus;
 using Clock = StoreCall::Clock;
 using Kind = StoreRequest::Kind;
 
-// How often a thread that waits looks whether the operation was stopped.
-constexpr std::chrono::milliseconds kLook{25};
-
-StoreAnswer Stopped() {
-  return StoreAnswer::Failed(StoreFailure::kStopped, Error("STORE_STOPPED", "the operation has ended"));
-}
-
 }  // namespace
 
 bool PartSlots::TryTake() {
@@ -48,65 +41,54 @@ std::shared_ptr<StoreCall> StoreClient::SendInSlot(StoreRequest request) {
   return call;
 }
 
-void StoreClient::SetFence(std::function<Error()> still_held, std::function<Error()> renew) {
+void StoreClient::SetLease(const std::shared_ptr<Lease>& lease) {
   const std::lock_guard lock(mutex_);
-  still_held_ = std::move(still_held);
-  renew_ = std::move(renew);
+  needs_lease_ = true;
+  lease_ = lease;
 }
 
-Error StoreClient::RenewLock() const {
-  std::function<Error()> renew;
+Error StoreClient::CheckLease(Error (Lease::*check)()) const {
+  std::shared_ptr<Lease> lease;
   {
     const std::lock_guard lock(mutex_);
-    renew = renew_;
+    if (!needs_lease_) {
+      return Error();
+    }
+    lease = lease_.lock();
   }
-  return renew ? renew() : Error();
-}
-
-Error StoreClient::LostLock() const {
-  std::function<Error()> still_held;
-  {
-    const std::lock_guard lock(mutex_);
-    still_held = still_held_;
-  }
-  return still_held ? still_held() : Error();
+  return lease != nullptr ? (lease.get()->*check)() : Error("LOCK_LOST", "the lock was released");
 }
 
 StoreAnswer StoreClient::Wait(StoreCall& call, Watch watch) {
   std::optional<Clock::time_point> patience;
-  for (;;) {
-    if (auto answer = call.WaitUntil(Clock::now() + kLook)) {
-      return std::move(*answer);
-    }
+  return call.Await([&]() -> std::optional<StoreAnswer> {
     if (Clock::now() >= watch.until) {
-      call.Cancel();
       return StoreAnswer::Failed(StoreFailure::kBusy, Error("STORE_UNREACHABLE", "the store does not answer"));
     }
-    if (Error lost = watch.fenced ? LostLock() : Error(); !lost.ok()) {
-      call.Cancel();
+    if (Error lost = watch.needs_lease ? CheckLease(&Lease::StillHeld) : Error(); !lost.ok()) {
       return StoreAnswer::Failed(StoreFailure::kStopped, std::move(lost));
     }
     if (!ended()) {
-      continue;
+      return std::nullopt;
     }
     if (!patience) {
-      patience = Clock::now() + (watch.moves_data ? std::chrono::milliseconds(0) : kPatience);
+      patience = Clock::now() + (watch.moves_data ? std::chrono::milliseconds(0) : kPatienceAfterStop);
     }
-    if (hangs_ || Clock::now() >= *patience) {
-      hangs_ = hangs_ || !watch.moves_data;
-      call.Cancel();
-      return Stopped();
+    if (!hangs_ && Clock::now() < *patience) {
+      return std::nullopt;
     }
-  }
+    hangs_ = hangs_ || !watch.moves_data;
+    return StoreAnswer::Stopped();
+  });
 }
 
 StoreAnswer StoreClient::Do(StoreRequest request) {
   const bool moves_data = request.kind == Kind::kPut || request.kind == Kind::kPart || request.kind == Kind::kGet ||
                           request.kind == Kind::kCreateUpload || request.kind == Kind::kComplete;
   if (ended() && (moves_data || hangs_)) {
-    return Stopped();
+    return StoreAnswer::Stopped();
   }
-  if (Error lost = request.kind == Kind::kDelete ? RenewLock() : LostLock(); !lost.ok()) {
+  if (Error lost = CheckLease(request.kind == Kind::kDelete ? &Lease::Renew : &Lease::StillHeld); !lost.ok()) {
     return StoreAnswer::Failed(StoreFailure::kStopped, std::move(lost));
   }
   const auto call = store_->Send(std::move(request));
@@ -115,28 +97,50 @@ StoreAnswer StoreClient::Do(StoreRequest request) {
 
 StoreAnswer StoreClient::ReadSoon(const std::string& key, Clock::time_point until) {
   const auto call = store_->Send({.kind = Kind::kGet, .key = key});
-  return Wait(*call, {.moves_data = false, .fenced = false, .until = until});
+  return Wait(*call, {.moves_data = false, .needs_lease = false, .until = until});
+}
+
+StoreAnswer StoreClient::List(Kind kind, const std::string& prefix,
+                              const std::function<bool(const StoredObject&)>& listed) {
+  std::string after;
+  do {
+    StoreAnswer page = Do({.kind = kind, .key = prefix, .after = after});
+    if (!page.ok()) {
+      return page;
+    }
+    if (!page.next.empty() && page.next == after) {
+      return StoreAnswer::Failed(StoreFailure::kRefused,
+                                 Error("STORE_FAILED", "the store sends the same page of a list again"));
+    }
+    for (const StoredObject& object : page.objects) {
+      if (!listed(object)) {
+        return StoreAnswer();
+      }
+    }
+    after = page.next;
+  } while (!after.empty());
+  return StoreAnswer();
 }
 
 IOStatus StoreClient::ToStatus(const StoreAnswer& answer, const std::string& doing, const std::string& key) {
   if (answer.ok()) {
     return IOStatus::OK();
   }
-  const std::string path = store_->name() + "/" + key;
-  const std::string message = doing + " " + path + ": " + answer.error.message();
+  Error error = RequestError(*store_, answer, doing, key);
   switch (answer.failure) {
     case StoreFailure::kNotFound:
-      return IOStatus::NotFound(message);
+      return IOStatus::NotFound(error.message());
     case StoreFailure::kStopped:
-      return IOStatus::Aborted(message);
+      return IOStatus::Aborted(error.message());
     default:
       break;
   }
+  IOStatus status = IOStatus::IOError(error.message());
   const std::lock_guard lock(mutex_);
   if (failure_.ok()) {
-    failure_ = Error(answer.error).Reworded(message).With("path", path);
+    failure_ = std::move(error);
   }
-  return IOStatus::IOError(message);
+  return status;
 }
 
 Error StoreClient::failure() const {

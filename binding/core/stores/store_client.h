@@ -2,11 +2,13 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "core/base/operation.h"
+#include "core/stores/lease.h"
 #include "core/stores/object_store.h"
 #include "rocksdb/io_status.h"
 
@@ -28,33 +30,36 @@ class PartSlots {
 
 // Sends the requests of one operation, and waits for their answers. Once the operation has ended, requests that move
 // data fail at once. The others, of the clean-up, are still sent, but as soon as one of them gets no answer for
-// kPatience, all fail: the server hangs, and what was to be cleaned up is left to the next clean-up.
+// kPatienceAfterStop, all fail: the server hangs, and what was to be cleaned up is left to the next clean-up.
 class StoreClient {
  public:
-  static constexpr std::chrono::milliseconds kPatience{300};
-
   // `operation` may be null.
   StoreClient(std::shared_ptr<ObjectStore> store, std::shared_ptr<PartSlots> slots,
               std::shared_ptr<Operation> operation)
       : store_(std::move(store)), slots_(std::move(slots)), operation_(std::move(operation)) {}
 
   const ObjectStore& store() const { return *store_; }
-  // From now on, requests are only sent while `still_held` finds no error. A request that is on its way when the lock
-  // is lost is given up: it might come late, and delete what others have made.
-  // Before each delete the lock is renewed: a machine that slept may believe that it still has it.
-  void SetFence(std::function<Error()> still_held, std::function<Error()> renew);
   const std::shared_ptr<PartSlots>& slots() const { return slots_; }
+  // From now on, requests are only sent while the lease is held. A request that is on its way when it is lost is given
+  // up: it might come late, and delete what others have made. Before each delete the lease is renewed: a machine that
+  // slept may believe that it still has it. The end of a lease waits for a request, so this is never its last owner: it
+  // may be the thread that answers requests that lets go of this.
+  void SetLease(const std::shared_ptr<Lease>& lease);
   std::shared_ptr<StoreCall> Send(StoreRequest request) { return store_->Send(std::move(request)); }
   // A part that was sent holds a slot until it is answered.
   std::shared_ptr<StoreCall> SendInSlot(StoreRequest request);
   // What to watch while a request is on its way.
   struct Watch {
     bool moves_data = true;  // of no use once the operation has ended
-    bool fenced = true;
+    bool needs_lease = true;
     StoreCall::Clock::time_point until = StoreCall::Clock::time_point::max();
   };
   StoreAnswer Wait(StoreCall& call, Watch watch);
   StoreAnswer Do(StoreRequest request);
+  // All pages of a kList or kListUploads, until `listed` returns false. "Not found" of a list means nothing good: a
+  // store has no place that is not there.
+  StoreAnswer List(StoreRequest::Kind kind, const std::string& prefix,
+                   const std::function<bool(const StoredObject&)>& listed);
   // Reads an object, also after the end of the operation. Waits at most until then.
   StoreAnswer ReadSoon(const std::string& key, StoreCall::Clock::time_point until);
 
@@ -64,8 +69,7 @@ class StoreClient {
   Error failure() const;
 
  private:
-  Error LostLock() const;
-  Error RenewLock() const;
+  Error CheckLease(Error (Lease::*check)()) const;
   bool ended() const { return operation_ != nullptr && operation_->ended(); }
 
   const std::shared_ptr<ObjectStore> store_;
@@ -74,8 +78,8 @@ class StoreClient {
   std::atomic<bool> hangs_{false};
   mutable std::mutex mutex_;
   Error failure_;
-  std::function<Error()> still_held_;
-  std::function<Error()> renew_;
+  bool needs_lease_ = false;
+  std::weak_ptr<Lease> lease_;
 };
 
 }  // namespace rocksdb_backup
