@@ -93,6 +93,7 @@ class MemoryObjectStore : public ObjectStore {
   }
 
   bool has_uploads = true;
+  bool counts_for_itself = false;
   size_t page_size = 1000;
 
  private:
@@ -119,10 +120,10 @@ class MemoryObjectStore : public ObjectStore {
     return StoreAnswer::Failed(failure, Error(code, message));
   }
 
-  // Never the same twice, in no store of this process.
-  static std::string NewEtag() {
+  // Never the same twice, in no store of this process, unless the store counts for itself.
+  std::string NewEtag() {
     static std::atomic<uint64_t> etags{0};
-    return "\"" + std::to_string(++etags) + "\"";
+    return "\"" + std::to_string(counts_for_itself ? ++own_etags_ : ++etags) + "\"";
   }
 
   StoreAnswer Store(const std::string& key, std::string bytes) {
@@ -215,6 +216,7 @@ class MemoryObjectStore : public ObjectStore {
   std::map<Kind, int> counts_;
   std::map<std::string, Object> objects_;
   std::map<std::string, Upload> uploads_;
+  uint64_t own_etags_ = 0;
 };
 
 }  // namespace rocksdb_backup::test

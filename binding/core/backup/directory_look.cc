@@ -277,15 +277,15 @@ struct Directories {
   std::list<std::pair<std::string, std::shared_ptr<Directory>>> known;
 };
 
-std::shared_ptr<Directory> DirectoryAt(const std::string& path) {
+std::shared_ptr<Directory> DirectoryAt(const std::string& identity) {
   static auto* const directories = new Directories;
   const std::lock_guard lock(directories->mutex);
   auto& known = directories->known;
-  const auto found = std::find_if(known.begin(), known.end(), [&](const auto& entry) { return entry.first == path; });
+  const auto found = std::find_if(known.begin(), known.end(), [&](const auto& entry) { return entry.first == identity; });
   if (found != known.end()) {
     known.splice(known.begin(), known, found);
   } else {
-    known.emplace_front(path, std::make_shared<Directory>());
+    known.emplace_front(identity, std::make_shared<Directory>());
     if (known.size() > kMaxDirectories) {
       known.pop_back();
     }
@@ -300,7 +300,7 @@ PicturePtr LookAt(const EngineSettings& settings, Records records, std::time_t n
   if (most != 0 && most != std::numeric_limits<int>::max()) {
     return nullptr;
   }
-  return DirectoryAt(settings.storage->name())->Look(settings, records == Records::kRead, now);
+  return DirectoryAt(settings.storage->identity())->Look(settings, records == Records::kRead, now);
 }
 
 Error OpenToRead(const EngineSettings& settings, std::shared_ptr<BackupEngineSession>* session) {

@@ -86,6 +86,9 @@ class Storage {
 
   // What messages call the repository: a path or a URL. Never holds a secret.
   virtual const std::string& name() const = 0;
+  // Storages of this process that have the same identity are at the same place. A name may stand for two places: the
+  // same bucket at two endpoints.
+  virtual std::string identity() const { return name(); }
   // The path of the repository in files(). A clean path.
   virtual const std::string& root() const = 0;
   // The directory of this machine in which the repository's files can also be seen without files(). Empty if there is
@@ -155,6 +158,7 @@ class LayeredStorage : public Storage {
       : base_(std::move(base)), files_(std::move(files)) {}
 
   const std::string& name() const override { return base_->name(); }
+  std::string identity() const override { return base_->identity(); }
   const std::string& root() const override { return base_->root(); }
   const std::string& local_directory() const override { return base_->local_directory(); }
   std::shared_ptr<rocksdb::FileSystem> files() const override { return files_; }

@@ -129,7 +129,7 @@ Seen LookAtHolder(const Lines& lines) {
   return space != std::string::npos && StartOf(pid) == lines.process.substr(space + 1) ? Seen::kAlive : Seen::kDead;
 }
 
-// Since when this process has seen a lease in its present version, by the store's name and its key.
+// Since when this process has seen a lease in its present version, by the store's identity and its key.
 class Sightings {
  public:
   // How long it has been unchanged.
@@ -193,7 +193,7 @@ struct Found {
 Error LookAtLease(ObjectStore& store, const LeaseTimes& times, const std::string& key,
                   const std::function<bool()>& stopped, Found* found) {
   const StoreAnswer read = Do(store, {.kind = Kind::kGet, .key = key}, stopped);
-  const std::string what = store.name() + "/" + key;
+  const std::string what = store.identity() + "/" + key;
   const std::string before = found->etag;
   *found = {};
   if (read.failure == StoreFailure::kNotFound) {

@@ -19,6 +19,7 @@ class ObjectStorage : public Storage {
 
   ObjectStore& store() { return *store_; }
   const std::string& name() const override { return store_->name(); }
+  std::string identity() const override { return store_->identity(); }
   const std::string& root() const override { return root_; }
   const std::string& local_directory() const override { return nowhere_; }
   // Each is a view of its own, which lists the store when it is first asked.

@@ -111,6 +111,9 @@ class StoreCall {
   std::function<void()> when_done_;
 };
 
+// A text that nobody else has, in no process.
+std::string NewUniqueId();
+
 // An object store. Keys have no leading slash. Thread-safe.
 //
 // - What was put or completed is seen whole by everybody from the moment of the answer.
@@ -125,11 +128,19 @@ class ObjectStore {
     uint32_t max_parts = 0;
   };
 
+  ObjectStore() = default;
   virtual ~ObjectStore() = default;
+  ObjectStore(const ObjectStore&) = delete;
+  ObjectStore& operator=(const ObjectStore&) = delete;
+  // No other store has it, also none that has the same name.
+  const std::string& identity() const { return identity_; }
   // What messages call it: a URL. Never holds a secret.
   virtual const std::string& name() const = 0;
   virtual Limits limits() const = 0;
   virtual std::shared_ptr<StoreCall> Send(StoreRequest request) = 0;
+
+ private:
+  const std::string identity_ = NewUniqueId();
 };
 
 // How long to wait for an answer that somebody waits for who has stopped the operation: the store may hang.
@@ -138,9 +149,6 @@ inline constexpr std::chrono::milliseconds kPatienceAfterStop{300};
 // The error of a request that failed: "reading s3://bucket/prefix/meta/1: ...".
 Error RequestError(const ObjectStore& store, const StoreAnswer& answer, const std::string& doing,
                    const std::string& key);
-
-// A text that nobody else has, in no process.
-std::string NewUniqueId();
 
 // As many keys as one kDelete has.
 inline constexpr size_t kMaxDeletes = 1000;

@@ -53,5 +53,23 @@ TEST_F(ObjectRepository, BackupsAreMadeListedVerifiedRestoredAndDeleted) {
   EXPECT_EQ(left, std::set<std::string>{kRepositoryMark});
 }
 
+// Such as the same bucket name at two endpoints. Their etags may be the same, too: a store may number its objects.
+TEST_F(ObjectRepository, TwoStoresWithOneNameAreNotTakenForOne) {
+  for (const char* const metadata : {"first", "other"}) {
+    const auto store = std::make_shared<MemoryObjectStore>("memory://same");
+    store->counts_for_itself = true;
+    BackupRepository::Options options;
+    options.settings.storage = std::make_shared<ObjectStorage>(store, times_);
+    const auto repository = OpenRepository(std::move(options));
+    auto request = Request();
+    request.app_metadata = metadata;
+    BackupDescription created;
+    ASSERT_GOOD(repository->Create(request, NewOperation(), &created));
+    BackupDescription described;
+    ASSERT_GOOD(repository->Describe(1, false, &described));
+    EXPECT_EQ(described.app_metadata, metadata);
+  }
+}
+
 }  // namespace
 }  // namespace rocksdb_backup::test
