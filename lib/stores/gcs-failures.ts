@@ -5,6 +5,7 @@ import { StoreError, type StoreErrorKind } from './object-store.js';
 import {
   type Attempt,
   isLostConnection,
+  KINDS_OF_S3,
   kindOfStatus,
   retryAfterOf,
   storeError,
@@ -12,15 +13,8 @@ import {
 } from './store-failure.js';
 
 const KINDS: Readonly<Record<string, StoreErrorKind>> = {
-  NoSuchKey: 'NOT_FOUND',
-  NoSuchUpload: 'NOT_FOUND',
-  NoSuchBucket: 'NO_BUCKET',
-  PreconditionFailed: 'CONDITION_FAILED',
+  ...KINDS_OF_S3,
   conditionNotMet: 'CONDITION_FAILED',
-  BadDigest: 'BUSY', // damaged on its way
-  SlowDown: 'BUSY',
-  RequestTimeout: 'BUSY',
-  ExpiredToken: 'DENIED',
   // 403 as well, but no right would change it.
   RetentionPolicyNotMet: 'REFUSED',
   ObjectUnderActiveHold: 'REFUSED',

@@ -5,6 +5,7 @@ import { StoreError, type StoreErrorKind } from './object-store.js';
 import {
   type Attempt,
   isLostConnection,
+  KINDS_OF_S3,
   kindOfStatus,
   retryAfterOf,
   storeError,
@@ -12,24 +13,17 @@ import {
 } from './store-failure.js';
 
 const KINDS: Readonly<Record<string, StoreErrorKind>> = {
-  NoSuchKey: 'NOT_FOUND',
-  NoSuchUpload: 'NOT_FOUND',
-  NoSuchBucket: 'NO_BUCKET',
+  ...KINDS_OF_S3,
   PermanentRedirect: 'NO_BUCKET',
   AuthorizationHeaderMalformed: 'NO_BUCKET', // another region's bucket, asked with this region's signature
   IllegalLocationConstraintException: 'NO_BUCKET',
-  PreconditionFailed: 'CONDITION_FAILED',
   ConditionalRequestConflict: 'BUSY',
   OperationAborted: 'BUSY',
   InternalError: 'BUSY', // also of an answer that began with the status 200
   ServiceUnavailable: 'BUSY',
-  RequestTimeout: 'BUSY',
-  SlowDown: 'BUSY',
-  BadDigest: 'BUSY', // damaged on its way
   XAmzContentChecksumMismatch: 'BUSY',
   CredentialsProviderError: 'DENIED',
   TokenProviderError: 'DENIED',
-  ExpiredToken: 'DENIED',
   ExpiredTokenException: 'DENIED',
   InvalidToken: 'DENIED',
   TokenRefreshRequired: 'DENIED',

@@ -44,6 +44,18 @@ export function kindOfStatus(status: number): StoreErrorKind {
   }
 }
 
+/** What the codes of S3 mean that Google's XML API has, too. */
+export const KINDS_OF_S3: Readonly<Record<string, StoreErrorKind>> = {
+  NoSuchKey: 'NOT_FOUND',
+  NoSuchUpload: 'NOT_FOUND',
+  NoSuchBucket: 'NO_BUCKET',
+  PreconditionFailed: 'CONDITION_FAILED',
+  BadDigest: 'BUSY', // damaged on its way
+  SlowDown: 'BUSY',
+  RequestTimeout: 'BUSY',
+  ExpiredToken: 'DENIED',
+};
+
 const LOST_CONNECTION = new Set([
   'EAI_AGAIN',
   'ECONNABORTED',

@@ -5,26 +5,17 @@ import { createWriteStream, mkdirSync, readdirSync, readFileSync } from 'node:fs
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import {
-  CreateBucketCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import t from 'tap';
 import { BackupEngine, copyBackups, Database, probeStore, repositoryStatus } from '../../lib/index.js';
 import { cli, cliAnswer } from '../fixtures/cli.js';
-import { startCeph, withoutCeph } from '../stores/servers/ceph.js';
+import { signIn, startBucket } from '../stores/servers/bucket.js';
+import { withoutCeph } from '../stores/servers/ceph.js';
 
 t.test('repositories in buckets', { skip: withoutCeph() }, async (t) => {
   const dir = t.testdir();
-  const { endpoint, credentials } = await startCeph(t);
-  process.env.AWS_ACCESS_KEY_ID = credentials.accessKeyId;
-  process.env.AWS_SECRET_ACCESS_KEY = credentials.secretAccessKey;
-  const client = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true });
-  t.teardown(() => client.destroy());
-  await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
+  const { endpoint, credentials, client } = await startBucket(t);
+  signIn(credentials);
   const url = (prefix: string) => `s3://backups/${prefix}?endpoint=${endpoint}`;
 
   const local = join(dir, 'local');

@@ -3,11 +3,11 @@
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import t, { type Test } from 'tap';
 import { startAzurite, withoutAzurite } from './servers/azurite.js';
-import { startCeph, withoutCeph } from './servers/ceph.js';
+import { startBucket } from './servers/bucket.js';
+import { withoutCeph } from './servers/ceph.js';
 import { FakeGcs } from './servers/fake-gcs.js';
 
 /** Not spawnSync: some servers live in this process. */
@@ -27,10 +27,7 @@ async function runExample(t: Test, name: string, args: string[], env: NodeJS.Pro
 }
 
 t.test('S3', { skip: withoutCeph() }, async (t) => {
-  const { endpoint, credentials } = await startCeph(t);
-  const client = new S3Client({ endpoint, credentials: { ...credentials }, region: 'us-east-1', forcePathStyle: true });
-  t.teardown(() => client.destroy());
-  await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
+  const { endpoint, credentials } = await startBucket(t);
   const { accessKeyId, secretAccessKey } = credentials;
   const said = await runExample(t, 's3', [`s3://backups/example?endpoint=${endpoint}`], {
     AWS_ACCESS_KEY_ID: accessKeyId,

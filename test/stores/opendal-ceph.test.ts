@@ -1,17 +1,14 @@
 // The adapter of OpenDAL with a service that has conditional writes: S3, by Ceph.
 
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import t from 'tap';
 import { opendalStore } from '../../lib/stores/opendal.js';
 import { testContract } from './object-store-contract.js';
-import { startCeph, withoutCeph } from './servers/ceph.js';
+import { startBucket } from './servers/bucket.js';
+import { withoutCeph } from './servers/ceph.js';
 import { withoutOpendal } from './servers/opendal.js';
 
 t.test("OpenDAL's S3, by Ceph", { skip: withoutOpendal() || withoutCeph() }, async (t) => {
-  const { endpoint, credentials } = await startCeph(t);
-  const client = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true });
-  t.teardown(() => client.destroy());
-  await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
+  const { endpoint, credentials } = await startBucket(t);
   const options = {
     endpoint,
     bucket: 'backups',

@@ -6,13 +6,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import t, { type Test } from 'tap';
 import { BackupEngine, Database } from '../../lib/index.js';
 import { SLOW } from '../fixtures/backups.js';
 import { environment } from '../fixtures/cli.js';
 import { tempDir } from '../fixtures/files.js';
-import { startCeph, withoutCeph } from './servers/ceph.js';
+import { signIn, startBucket } from './servers/bucket.js';
+import { withoutCeph } from './servers/ceph.js';
 
 const library = join(__dirname, '..', '..', 'lib', 'index.js');
 const memoryStore = join(__dirname, 'memory-store.js');
@@ -54,12 +54,8 @@ t.test('a program with a store object ends by itself', async (t) => {
 });
 
 t.test('a bucket', { skip: withoutCeph() }, async (t) => {
-  const { endpoint, credentials } = await startCeph(t);
-  process.env.AWS_ACCESS_KEY_ID = credentials.accessKeyId;
-  process.env.AWS_SECRET_ACCESS_KEY = credentials.secretAccessKey;
-  const client = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true });
-  t.teardown(() => client.destroy());
-  await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
+  const { endpoint, credentials } = await startBucket(t);
+  signIn(credentials);
   const url = (prefix: string) => `s3://backups/${prefix}?endpoint=${endpoint}`;
 
   await t.test('a program ends by itself, with its own exit code', async (t) => {

@@ -1,17 +1,14 @@
 // A repository in a bucket, through the public API.
 
-import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import t from 'tap';
 import { BackupEngine, Database } from '../../lib/index.js';
-import { startCeph, withoutCeph } from './servers/ceph.js';
+import { signIn, startBucket } from './servers/bucket.js';
+import { withoutCeph } from './servers/ceph.js';
 
 t.test('a repository in a bucket', { skip: withoutCeph() }, async (t) => {
-  const { endpoint, credentials } = await startCeph(t);
-  process.env.AWS_ACCESS_KEY_ID = credentials.accessKeyId;
-  process.env.AWS_SECRET_ACCESS_KEY = credentials.secretAccessKey;
-  const client = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true });
-  t.teardown(() => client.destroy());
-  await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
+  const { endpoint, credentials, client } = await startBucket(t);
+  signIn(credentials);
   const url = `s3://backups/users?endpoint=${endpoint}`;
   const dir = t.testdir();
 

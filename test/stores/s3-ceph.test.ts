@@ -1,18 +1,16 @@
 // The adapter of S3 against the gateway of Ceph.
 
-import { CreateBucketCommand, GetObjectRetentionCommand, GetObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, GetObjectRetentionCommand, GetObjectTaggingCommand } from '@aws-sdk/client-s3';
 import t from 'tap';
 import { s3Store } from '../../lib/stores/s3.js';
 import { testLostAnswers } from './lost-answers.js';
 import { all, testContract, testMultipart } from './object-store-contract.js';
-import { startCeph, withoutCeph } from './servers/ceph.js';
+import { startBucket } from './servers/bucket.js';
+import { withoutCeph } from './servers/ceph.js';
 import { startSilentServer } from './servers/silent.js';
 
 t.test('S3, by Ceph', { skip: withoutCeph() }, async (t) => {
-  const { endpoint, credentials } = await startCeph(t);
-  const client = new S3Client({ endpoint, credentials, region: 'us-east-1', forcePathStyle: true });
-  t.teardown(() => client.destroy());
-  await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
+  const { endpoint, credentials, client } = await startBucket(t);
   const options = { bucket: 'backups', endpoint, credentials };
 
   await t.test('below a prefix', async (t) => {

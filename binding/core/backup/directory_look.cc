@@ -281,7 +281,8 @@ std::shared_ptr<Directory> DirectoryAt(const std::string& identity) {
   static auto* const directories = new Directories;
   const std::lock_guard lock(directories->mutex);
   auto& known = directories->known;
-  const auto found = std::find_if(known.begin(), known.end(), [&](const auto& entry) { return entry.first == identity; });
+  const auto found =
+      std::find_if(known.begin(), known.end(), [&](const auto& entry) { return entry.first == identity; });
   if (found != known.end()) {
     known.splice(known.begin(), known, found);
   } else {
