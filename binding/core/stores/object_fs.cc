@@ -22,41 +22,6 @@ constexpr size_t kReadsAtOnce = 16;
 // How long to ask whether an object was made, after the answer was lost.
 constexpr std::chrono::seconds kPatienceToSettle{2};
 
-// A temporary meta file or record.
-bool IsPending(const std::string& key) {
-  const std::string name = NameOf(key);
-  return (key.starts_with("meta/") && IsTemporaryMetaName(name)) ||
-         (key.starts_with("private/") && name.starts_with('.') && name.ends_with(".tmp"));
-}
-
-class PendingWritableFile : public rocksdb::FSWritableFile {
- public:
-  PendingWritableFile(std::shared_ptr<PendingFiles> files, std::string key)
-      : files_(std::move(files)), key_(std::move(key)) {}
-
-  using FSWritableFile::Append;
-  IOStatus Append(const rocksdb::Slice& data, const IOOptions& /*options*/, IODebugContext* /*debug*/) override {
-    text_.append(data.data(), data.size());
-    return IOStatus::OK();
-  }
-  IOStatus Close(const IOOptions& /*options*/, IODebugContext* /*debug*/) override {
-    if (!closed_) {
-      closed_ = true;
-      files_->Put(key_, std::move(text_));
-    }
-    return IOStatus::OK();
-  }
-  IOStatus Flush(const IOOptions& /*options*/, IODebugContext* /*debug*/) override { return IOStatus::OK(); }
-  IOStatus Sync(const IOOptions& /*options*/, IODebugContext* /*debug*/) override { return IOStatus::OK(); }
-  uint64_t GetFileSize(const IOOptions& /*options*/, IODebugContext* /*debug*/) override { return text_.size(); }
-
- private:
-  const std::shared_ptr<PendingFiles> files_;
-  const std::string key_;
-  std::string text_;
-  bool closed_ = false;
-};
-
 // What was written is durable when it is there.
 class StoreDirectory : public rocksdb::FSDirectory {
  public:
@@ -64,34 +29,6 @@ class StoreDirectory : public rocksdb::FSDirectory {
 };
 
 }  // namespace
-
-void PendingFiles::Put(const std::string& key, std::string text) {
-  auto kept = std::make_shared<const std::string>(std::move(text));
-  const std::lock_guard lock(mutex_);
-  files_[key] = std::move(kept);
-}
-
-std::shared_ptr<const std::string> PendingFiles::Find(const std::string& key) {
-  const std::lock_guard lock(mutex_);
-  const auto found = files_.find(key);
-  return found == files_.end() ? nullptr : found->second;
-}
-
-std::vector<std::string> PendingFiles::NamesIn(const std::string& directory) {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::string> names;
-  for (const auto& [key, text] : files_) {
-    if (ParentOf(key) == directory) {
-      names.push_back(NameOf(key));
-    }
-  }
-  return names;
-}
-
-bool PendingFiles::Remove(const std::string& key) {
-  const std::lock_guard lock(mutex_);
-  return files_.erase(key) > 0;
-}
 
 ObjectFileSystem::ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending,
                                    std::string root, Deletes deletes)
@@ -153,7 +90,7 @@ IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOp
                                            std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* /*debug*/) {
   const std::string key = KeyOf(root_, path);
   if (IsPending(key)) {
-    *file = std::make_unique<PendingWritableFile>(pending_, key);
+    *file = NewPendingFile(pending_, key);
     return IOStatus::OK();
   }
   if (IOStatus status = view_->Load(); !status.ok()) {

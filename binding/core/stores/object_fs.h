@@ -9,24 +9,11 @@
 #include "core/storage/storage.h"
 #include "core/stores/object_files.h"
 #include "core/stores/object_view.h"
+#include "core/stores/pending_files.h"
 #include "core/stores/store_client.h"
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup {
-
-// Small files that are complete but do not have their final names yet. They are written when they get them.
-class PendingFiles {
- public:
-  void Put(const std::string& key, std::string text);
-  // Null if there is none.
-  std::shared_ptr<const std::string> Find(const std::string& key);
-  bool Remove(const std::string& key);
-  std::vector<std::string> NamesIn(const std::string& directory);
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const std::string>> files_;
-};
 
 // The files of a repository in an object store, as one operation sees and changes them (core/stores/object_view.h).
 //
