@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/backup/directory_picture.h"
+#include "core/base/error.h"
 
 namespace rocksdb_backup {
 
