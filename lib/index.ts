@@ -133,8 +133,8 @@ export {
   StoreError,
   type StoreErrorFacts,
   type StoreErrorKind,
+  type StoreWriteOptions,
   type UploadsPage,
-  type WriteOptions as StoreWriteOptions,
 } from './stores/object-store.js';
 export { type ProbeCheck, type ProbeName, type ProbeOptions, type ProbeResult, probeStore } from './stores/probe.js';
 export { type StoreRole, storePolicy } from './stores/store-policy.js';

@@ -19,7 +19,7 @@ import {
   type StoredObject,
   StoreError,
   type StoreErrorKind,
-  type WriteOptions,
+  type StoreWriteOptions,
 } from './object-store.js';
 import { type Body, bodyOf } from './response-body.js';
 import {
@@ -170,7 +170,7 @@ class AzureStore implements ObjectStore {
     }
   }
 
-  #tierOf({ temporary }: Pick<WriteOptions, 'temporary'>): { tier?: string } {
+  #tierOf({ temporary }: Pick<StoreWriteOptions, 'temporary'>): { tier?: string } {
     return this.#tier !== undefined && !temporary ? { tier: this.#tier } : {};
   }
 
@@ -185,7 +185,7 @@ class AzureStore implements ObjectStore {
 
 // Azure keeps nothing of an upload before its blocks are committed. So the name of an upload says all that is needed then.
 
-type UploadOptions = Pick<WriteOptions, 'metadata' | 'temporary'>;
+type UploadOptions = Pick<StoreWriteOptions, 'metadata' | 'temporary'>;
 
 function uploadName(options: UploadOptions): string {
   return `${randomBytes(12).toString('base64url')}.${Buffer.from(JSON.stringify(options)).toString('base64url')}`;

@@ -10,8 +10,8 @@ import type {
   ObjectStore,
   PutOptions,
   StoredObject,
+  StoreWriteOptions,
   UploadsPage,
-  WriteOptions,
 } from './object-store.js';
 import { type Attempt, storeError } from './store-failure.js';
 
@@ -115,7 +115,7 @@ class GcsStore implements ObjectStore {
     );
   }
 
-  async #create(key: string, options: WriteOptions): Promise<{ upload: string }> {
+  async #create(key: string, options: StoreWriteOptions): Promise<{ upload: string }> {
     const attempt = this.#attempt('begin', key);
     const headers = this.#objectHeaders(options);
     const answer = await this.#send({ method: 'POST', key, query: { uploads: '' }, headers }, options, attempt);
@@ -191,7 +191,7 @@ class GcsStore implements ObjectStore {
     });
   }
 
-  #objectHeaders({ metadata = {}, temporary }: WriteOptions): Record<string, string> {
+  #objectHeaders({ metadata = {}, temporary }: StoreWriteOptions): Record<string, string> {
     const { storageClass, kmsKeyName } = this.#client.options;
     return {
       ...Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-goog-meta-${name}`, value])),

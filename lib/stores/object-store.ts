@@ -46,7 +46,7 @@ export interface MultipartStore {
   /** The size of the smallest part but the last, and how many parts an object may have at most. */
   readonly minPartBytes: number;
   readonly maxParts: number;
-  create(key: string, options: WriteOptions): Promise<{ upload: string }>;
+  create(key: string, options: StoreWriteOptions): Promise<{ upload: string }>;
   /** `number` counts from 1. Parts may come in any order and at the same time. A part that is sent again replaces the earlier one. */
   part(key: string, upload: string, number: number, bytes: Uint8Array, options: CallOptions): Promise<{ etag: string }>;
   /** Makes the object. `parts` are the etags, in order. */
@@ -62,7 +62,7 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
-export interface WriteOptions extends CallOptions {
+export interface StoreWriteOptions extends CallOptions {
   /** Kept with the object and returned by `get`. Short, ASCII; names are lower case letters. `nonce` is for retries. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /**
@@ -72,7 +72,7 @@ export interface WriteOptions extends CallOptions {
   readonly temporary?: boolean | undefined;
 }
 
-export interface PutOptions extends WriteOptions {
+export interface PutOptions extends StoreWriteOptions {
   /** Only if there is no object with this key. */
   readonly ifAbsent?: boolean | undefined;
   /** Only if the object still has this etag. */

@@ -12,11 +12,11 @@ import {
   type PutOptions,
   type StoredObject,
   StoreError,
+  type StoreWriteOptions,
   type UploadsPage,
-  type WriteOptions,
 } from './object-store.js';
 
-export interface RetryOptions {
+export interface RetryLimits {
   /** How long one request may take, in milliseconds. Its data get more: see `bytesPerSecond`. @default 60000 */
   readonly requestTimeout?: number | undefined;
   /** The slowest line that is good enough. A request gets the time that its data take there. @default 100000 */
@@ -66,7 +66,7 @@ export interface RetryingStore extends ObjectStore {
  *
  * A request that was given up may still reach the store later. So a name must not be used for different contents without a condition.
  */
-export function withRetries(store: ObjectStore, options: RetryOptions = {}): RetryingStore {
+export function withRetries(store: ObjectStore, options: RetryLimits = {}): RetryingStore {
   return new Retries(store, options);
 }
 
@@ -121,7 +121,7 @@ class Retries implements RetryingStore {
   /** The nonces of the uploads that were begun here. */
   readonly #nonces = new Map<string, string>();
 
-  constructor(store: ObjectStore, options: RetryOptions) {
+  constructor(store: ObjectStore, options: RetryLimits) {
     this.name = store.name;
     this.#store = store;
     this.#clock = options.clock ?? systemClock;
@@ -175,7 +175,7 @@ class Retries implements RetryingStore {
     return {
       minPartBytes: store.minPartBytes,
       maxParts: store.maxParts,
-      create: async (key: string, options: WriteOptions): Promise<{ upload: string }> => {
+      create: async (key: string, options: StoreWriteOptions): Promise<{ upload: string }> => {
         const nonce = randomUUID();
         const metadata = { ...options.metadata, [NONCE]: nonce };
         const send = (signal: AbortSignal) => store.create(key, { ...options, metadata, signal });

@@ -7,8 +7,8 @@ import type {
   ObjectStore,
   PutOptions,
   StoredObject,
+  StoreWriteOptions,
   UploadsPage,
-  WriteOptions,
 } from './object-store.js';
 import { bodyOf } from './response-body.js';
 import { connectToS3, type S3Answers, type S3Command, type SendToS3 } from './s3-client.js';
@@ -135,7 +135,7 @@ class S3Store implements ObjectStore {
     throw failures.find(({ kind }) => kind === 'REFUSED') ?? failures[0];
   }
 
-  async #create(key: string, options: WriteOptions): Promise<{ upload: string }> {
+  async #create(key: string, options: StoreWriteOptions): Promise<{ upload: string }> {
     const attempt = this.#attempt('begin', key);
     const input = { Key: this.#path(key), ...objectHeaders(this.#settings, options) };
     const { UploadId } = await this.#request('CreateMultipartUpload', input, options, attempt);

@@ -13,8 +13,8 @@ import {
   StoreError,
   type StoreErrorFacts,
   type StoreErrorKind,
+  type StoreWriteOptions,
   type UploadsPage,
-  type WriteOptions,
 } from '../../lib/stores/object-store.js';
 
 export type RequestKind = 'put' | 'get' | 'list' | 'delete' | 'create' | 'part' | 'complete' | 'abort' | 'listUploads';
@@ -46,7 +46,7 @@ interface Entry extends ListedObject {
 
 interface Upload {
   readonly key: string;
-  readonly options: WriteOptions;
+  readonly options: StoreWriteOptions;
   readonly started: number;
   readonly parts: Map<number, { bytes: Uint8Array; etag: string }>;
 }
@@ -175,7 +175,7 @@ export class MemoryStore implements ObjectStore {
     return found;
   }
 
-  #write(key: string, bytes: Uint8Array, { metadata = {} }: WriteOptions): { etag: string } {
+  #write(key: string, bytes: Uint8Array, { metadata = {} }: StoreWriteOptions): { etag: string } {
     const etag = `etag-${++this.#versions}`;
     const copy = Uint8Array.from(bytes);
     this.objects.set(key, {

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import t from 'tap';
 import { type ObjectStore, StoreError } from '../../lib/stores/object-store.js';
-import { type RetryOptions, withRetries } from '../../lib/stores/retries.js';
+import { type RetryLimits, withRetries } from '../../lib/stores/retries.js';
 import { FakeClock, settleAll } from '../fixtures/fake-clock.js';
 import { type Fault, MemoryStore, type RequestKind } from './memory-store.js';
 import { rejects, testContract, testMultipart } from './object-store-contract.js';
@@ -10,7 +10,7 @@ const { signal } = new AbortController();
 const x = Buffer.from('x');
 
 /** A store in memory with retries on a clock that the test moves. */
-function scene(options: RetryOptions = {}) {
+function scene(options: RetryLimits = {}) {
   const memory = new MemoryStore();
   const clock = new FakeClock();
   const store = withRetries(memory, { clock, random: () => 1, ...options });

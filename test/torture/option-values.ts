@@ -101,6 +101,7 @@ function declarations(): Map<string, string[]> {
   for (const file of files.filter((name) => name.endsWith('.d.ts') && !name.startsWith('cli'))) {
     const text = readFileSync(join(LIB, file), 'utf8');
     for (const [, name, bases, body] of text.matchAll(DECLARATION)) {
+      if (own.has(name as string)) throw new Error(`two interfaces are called ${name}`);
       own.set(name as string, {
         bases: [...(bases ?? '').matchAll(/\b(\w+)\b/g)].map(([word]) => word),
         members: [...(body as string).matchAll(MEMBER)].map(([, member]) => member as string),
