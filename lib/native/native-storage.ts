@@ -41,6 +41,9 @@ export interface StoreRequest {
   readonly upload?: string;
   readonly part?: number;
   readonly after?: string;
+  /** In place of `bytes`: the first `size` bytes of it are sent. For a get: where the bytes may be put. It is used for other requests later. */
+  readonly memory?: ArrayBuffer;
+  readonly size?: number;
 }
 
 /** The result, or a failure with its kind and message. */
@@ -58,7 +61,8 @@ export interface StoreAnswer {
 }
 
 export interface NativeStoreServer {
-  answer(call: number, answer: StoreAnswer): void;
+  /** `repeated`: an earlier try of the request may still use its memory. */
+  answer(call: number, answer: StoreAnswer, repeated: boolean): void;
 }
 
 export interface NativeStorageModule {

@@ -1,6 +1,7 @@
 import { native } from '../native/binding.js';
 import type { NativeStoreServer, StoreAnswer, StoreRequest } from '../native/native-storage.js';
 import { isStoreError, type ObjectStore, StoreError } from '../stores/object-store.js';
+import type { RetryingStore } from '../stores/retries.js';
 
 /** The servers of this thread, by the ids of their stores. They must not be garbage-collected while native code may send requests. */
 const servers = new Map<string, NativeStoreServer>();
@@ -13,7 +14,7 @@ export function stopServing(id: string): void {
 /**
  * Answers the requests that native code has for the store with this id, on this thread. Returns false if nobody uses the store any more.
  */
-export function serveStore(id: string, store: ObjectStore): boolean {
+export function serveStore(id: string, store: RetryingStore): boolean {
   const running = new Map<number, AbortController>();
   const { multipart } = store;
   const server = native.serveStore(
@@ -21,6 +22,7 @@ export function serveStore(id: string, store: ObjectStore): boolean {
     (call, request) => {
       const controller = new AbortController();
       running.set(call, controller);
+      const { repeated } = store.counts;
       answerOf(store, request, controller.signal)
         .then(
           (answer) => answer,
@@ -29,7 +31,8 @@ export function serveStore(id: string, store: ObjectStore): boolean {
         .then((answer) => {
           // Nobody waits for the answer to a request that was cancelled.
           if (running.delete(call)) {
-            server?.answer(call, answer);
+            // If any request was repeated meanwhile, perhaps it was this one. Then an earlier try may still use its memory.
+            server?.answer(call, answer, store.counts.repeated !== repeated);
           }
         });
     },
@@ -53,7 +56,8 @@ function isReplacedSoon(key: string): boolean {
 }
 
 async function answerOf(store: ObjectStore, request: StoreRequest, signal: AbortSignal): Promise<StoreAnswer> {
-  const { key, upload = '', bytes = new Uint8Array(), keys = [], after } = request;
+  const { key, upload = '', keys = [], after, memory, size } = request;
+  const bytes = memory === undefined ? (request.bytes ?? new Uint8Array()) : Buffer.from(memory, 0, size);
   switch (request.kind) {
     case 'put':
       return store.put(key, bytes, {
@@ -63,7 +67,13 @@ async function answerOf(store: ObjectStore, request: StoreRequest, signal: Abort
         signal,
       });
     case 'get':
-      return store.get(key, { offset: request.offset, length: request.length, ifMatch: request.ifMatch, signal });
+      return store.get(key, {
+        offset: request.offset,
+        length: request.length,
+        ifMatch: request.ifMatch,
+        into: memory && Buffer.from(memory, 0, request.length),
+        signal,
+      });
     case 'list':
       return store.list(key, { after, signal });
     case 'delete':

@@ -112,7 +112,10 @@ class AzureStore implements ObjectStore {
           return undefined; // the object ends before the range
         });
       if (answer === undefined) return nothing();
-      const bytes = await bodyOf(answer.readableStreamBody as Body, answer.contentLength, abortSignal);
+      const bytes = await bodyOf(answer.readableStreamBody as Body, answer.contentLength, {
+        signal: abortSignal,
+        into: options.into,
+      });
       return { bytes, etag: etagOf(answer.etag, attempt), metadata: answer.metadata ?? {} };
     });
   }

@@ -11,7 +11,7 @@ export interface ObjectStore {
   /** What messages call the place: a URL such as `s3://bucket/prefix`. Never holds a secret. */
   readonly name: string;
   /**
-   * Writes a whole object. With a condition, rejects with CONDITION_FAILED if it does not hold. Of two puts with the same condition, one
+   * Writes a whole object. The bytes are lent until the promise is settled. With a condition, rejects with CONDITION_FAILED if it does not hold. Of two puts with the same condition, one
    * succeeds. A store that cannot keep a condition rejects with REFUSED.
    */
   put(key: string, bytes: Uint8Array, options: PutOptions): Promise<{ etag: string }>;
@@ -83,6 +83,11 @@ export interface GetOptions extends CallOptions {
   readonly offset?: number | undefined;
   readonly length?: number | undefined;
   readonly ifMatch?: string | undefined;
+  /**
+   * Memory of `length` bytes. A store that can puts the bytes there, and returns the part of it that they fill. It is lent until the promise
+   * is settled.
+   */
+  readonly into?: Uint8Array | undefined;
 }
 
 export interface StoredObject {

@@ -3,22 +3,22 @@ export interface Body extends AsyncIterable<Uint8Array> {
 }
 
 /**
- * Reads a body to its end. A vendor's library may stop to look at the signal once the body has begun, and may take a body that was cut off
- * for a whole one.
+ * Reads a body to its end: into `into`, if the length is known and finds room there. A vendor's library may stop to look at the signal once
+ * the body has begun, and may take a body that was cut off for a whole one.
  */
 export async function bodyOf(
   body: Body | undefined,
   length: number | undefined,
-  signal: AbortSignal,
+  { signal, into }: { readonly signal: AbortSignal; readonly into?: Uint8Array | undefined },
 ): Promise<Uint8Array> {
   if (body === undefined) return new Uint8Array(0);
   const stop = () => body.destroy(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
   signal.addEventListener('abort', stop, { once: true });
   try {
     signal.throwIfAborted();
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of body) chunks.push(chunk);
-    const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+    const bytes = await (length !== undefined && into !== undefined && length <= into.length
+      ? readInto(into.subarray(0, length), body, signal)
+      : readAll(body));
     if (length !== undefined && bytes.length !== length) {
       const code = 'ECONNRESET';
       throw Object.assign(new Error(`the answer ended after ${bytes.length} of ${length} bytes`), { code });
@@ -28,4 +28,22 @@ export async function bodyOf(
     signal.removeEventListener('abort', stop);
     body.destroy();
   }
+}
+
+async function readAll(body: Body): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+}
+
+/** After the signal, the memory belongs to others. */
+async function readInto(memory: Uint8Array, body: Body, signal: AbortSignal): Promise<Uint8Array> {
+  let size = 0;
+  for await (const chunk of body) {
+    signal.throwIfAborted();
+    if (size + chunk.length > memory.length) throw new Error('the answer is longer than the store said');
+    memory.set(chunk, size);
+    size += chunk.length;
+  }
+  return memory.subarray(0, size);
 }

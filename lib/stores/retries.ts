@@ -154,8 +154,11 @@ class Retries implements RetryingStore {
   }
 
   #get(key: string, options: GetOptions, end?: number): Promise<StoredObject> {
+    let { into } = options;
     const send = async (signal: AbortSignal) => {
-      const object = await this.#store.get(key, { ...options, signal });
+      const reading = this.#store.get(key, { ...options, into, signal });
+      into = undefined; // a try that was given up may still write there
+      const object = await reading;
       this.counts.bytesReceived += object.bytes.length;
       return object;
     };

@@ -91,7 +91,7 @@ class S3Store implements ObjectStore {
       answer.Body?.destroy();
       throw storeError(attempt, 'REFUSED', 'the store answers with other bytes than it was asked for', {});
     }
-    const bytes = await bodyOf(answer.Body, answer.ContentLength, options.signal).catch((error) => {
+    const bytes = await bodyOf(answer.Body, answer.ContentLength, options).catch((error) => {
       throw s3Failure(error, attempt);
     });
     return { bytes, etag: etagOf(answer.ETag, attempt), metadata: answer.Metadata ?? {} };

@@ -145,7 +145,7 @@ class MemoryObjectStore : public ObjectStore {
             (!request.if_match.empty() && (!there || object->second.etag != request.if_match))) {
           return Failed(StoreFailure::kConditionFailed);
         }
-        return Store(request.key, *request.bytes);
+        return Store(request.key, std::string(request.data()));
       case Kind::kGet:
         if (!there) {
           return Failed(StoreFailure::kNotFound);
@@ -154,9 +154,9 @@ class MemoryObjectStore : public ObjectStore {
           return Failed(StoreFailure::kConditionFailed);
         }
         answer.etag = object->second.etag;
-        answer.bytes = request.offset >= object->second.bytes.size()
-                           ? ""
-                           : object->second.bytes.substr(request.offset, request.length);
+        if (const std::string& bytes = object->second.bytes; request.offset < bytes.size()) {
+          SetBytes(request, std::string_view(bytes).substr(request.offset, request.length), &answer);
+        }
         return answer;
       case Kind::kList:
         for (auto next = objects_.lower_bound(std::max(request.key, request.after));
@@ -184,7 +184,7 @@ class MemoryObjectStore : public ObjectStore {
         if (!uploads_.contains(request.upload)) {
           return Failed(StoreFailure::kNotFound);
         }
-        uploads_[request.upload].parts[request.part] = *request.bytes;
+        uploads_[request.upload].parts[request.part] = request.data();
         answer.etag = NewEtag();
         return answer;
       case Kind::kComplete: {

@@ -7,25 +7,25 @@ const { signal } = new AbortController();
 
 t.test('a body is read to its end', async (t) => {
   const body = () => Readable.from([Buffer.from('ab'), Buffer.from('c')]);
-  t.equal(Buffer.from(await bodyOf(body(), 3, signal)).toString(), 'abc');
-  t.equal(Buffer.from(await bodyOf(body(), undefined, signal)).toString(), 'abc');
-  t.equal((await bodyOf(undefined, undefined, signal)).length, 0);
+  t.equal(Buffer.from(await bodyOf(body(), 3, { signal })).toString(), 'abc');
+  t.equal(Buffer.from(await bodyOf(body(), undefined, { signal })).toString(), 'abc');
+  t.equal((await bodyOf(undefined, undefined, { signal })).length, 0);
   t.same(getEventListeners(signal, 'abort'), []);
 });
 
 t.test('a body of another length is a lost connection', async (t) => {
   const error = { code: 'ECONNRESET', message: 'the answer ended after 2 of 3 bytes' };
-  await t.rejects(bodyOf(Readable.from([Buffer.from('ab')]), 3, signal), error);
+  await t.rejects(bodyOf(Readable.from([Buffer.from('ab')]), 3, { signal }), error);
 });
 
 t.test('the signal ends a body that stops coming', async (t) => {
   const controller = new AbortController();
   const body = new Readable({ read() {} });
   body.push('half');
-  const read = bodyOf(body, 1000, controller.signal);
+  const read = bodyOf(body, 1000, controller);
   const why = new Error('stop');
   setImmediate(() => controller.abort(why));
   t.equal(await read.catch((error) => error), why);
   t.ok(body.destroyed);
-  await t.rejects(bodyOf(new Readable({ read() {} }), 3, controller.signal), { message: 'stop' });
+  await t.rejects(bodyOf(new Readable({ read() {} }), 3, controller), { message: 'stop' });
 });

@@ -47,11 +47,11 @@ class WritableFile : public rocksdb::FSWritableFileOwnerWrapper {
       : FSWritableFileOwnerWrapper(std::move(target)), watch_(std::move(watch)) {}
 
   IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* debug) override {
-    return Counted(data.size(), [&] { return FSWritableFileOwnerWrapper::Append(data, options, debug); });
+    return Counted([&] { return FSWritableFileOwnerWrapper::Append(data, options, debug); });
   }
   IOStatus Append(const Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo& info,
                   IODebugContext* debug) override {
-    return Counted(data.size(), [&] { return FSWritableFileOwnerWrapper::Append(data, options, info, debug); });
+    return Counted([&] { return FSWritableFileOwnerWrapper::Append(data, options, info, debug); });
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
     return Synced([&] { return FSWritableFileOwnerWrapper::Sync(options, debug); });
@@ -63,6 +63,7 @@ class WritableFile : public rocksdb::FSWritableFileOwnerWrapper {
     IOStatus status = FSWritableFileOwnerWrapper::Close(options, debug);
     if (status.ok() && watch_.counts && !closed_) {
       closed_ = true;
+      CountBytes();
       watch_.operation->AddFile(watch_.path);
     }
     return status;
@@ -74,18 +75,27 @@ class WritableFile : public rocksdb::FSWritableFileOwnerWrapper {
     return watch_.operation->ended() ? StoppedStatus() : watch_.skips_syncs ? IOStatus::OK() : sync();
   }
   template <class Write>
-  IOStatus Counted(size_t bytes, Write write) {
+  IOStatus Counted(Write write) {
     if (watch_.operation->ended()) {
       return StoppedStatus();
     }
     IOStatus status = write();
     if (status.ok() && watch_.counts) {
-      watch_.operation->AddBytes(watch_.path, bytes);
+      CountBytes();
     }
     return status;
   }
+  // A store may have taken less than was appended.
+  void CountBytes() {
+    const uint64_t size = FSWritableFileOwnerWrapper::GetFileSize(IOOptions(), nullptr);
+    if (size > counted_) {
+      watch_.operation->AddBytes(watch_.path, size - counted_);
+      counted_ = size;
+    }
+  }
 
   const Watch watch_;
+  uint64_t counted_ = 0;
   bool closed_ = false;
 };
 

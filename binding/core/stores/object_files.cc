@@ -15,24 +15,33 @@ using Kind = StoreRequest::Kind;
 
 constexpr size_t kMostInFlight = 4;  // parts of one file
 constexpr uint64_t kPartsOfFirstSize = 1000;
+// Files that are not larger are written and read without a part. So is what remains of a file, and what is needed of a
+// file when there is no part.
+constexpr uint64_t kSmallBytes = uint64_t{1} << 20;
 // What a read anywhere asks for at least, and how many such pieces a file keeps.
 constexpr uint64_t kPieceBytes = uint64_t{256} << 10;
 constexpr size_t kMostPieces = 4;
 
+struct Range {
+  uint64_t offset;
+  uint64_t length;
+  uint64_t received;
+};
+
 // What a get brought, checked against what was listed.
-IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer& answer, uint64_t offset,
-                  uint64_t length, const std::function<void()>& changed) {
+IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer& answer, const Range& range,
+                  const std::function<void()>& changed) {
   if (answer.failure == StoreFailure::kNotFound || answer.failure == StoreFailure::kConditionFailed) {
     changed();
   }
   if (IOStatus status = client.ToStatus(answer, "reading", key); !status.ok()) {
     return status;
   }
-  if (answer.bytes.size() != length) {
+  if (range.received != range.length) {
     changed();
-    return IOStatus::Corruption("reading " + client.store().name() + "/" + key + " from " + std::to_string(offset) +
-                                ": " + std::to_string(answer.bytes.size()) + " bytes came instead of " +
-                                std::to_string(length));
+    return IOStatus::Corruption("reading " + client.store().name() + "/" + key + " from " +
+                                std::to_string(range.offset) + ": " + std::to_string(range.received) +
+                                " bytes came instead of " + std::to_string(range.length));
   }
   return IOStatus::OK();
 }
@@ -49,28 +58,38 @@ ObjectWritableFile::~ObjectWritableFile() {
 
 uint64_t ObjectWritableFile::PartBytes() const {
   const uint64_t growth = 1 + etags_.size() / kPartsOfFirstSize;
-  return std::max(kPartBytes * growth, limits_.min_part_bytes);
+  return std::max(uint64_t{kPartBytes} * growth, limits_.min_part_bytes);
 }
 
 IOStatus ObjectWritableFile::Append(const Slice& data, const IOOptions& /*options*/, IODebugContext* /*debug*/) {
   if (!failed_.ok()) {
     return failed_;
   }
-  Slice rest = data;
-  while (!rest.empty()) {
-    const bool in_parts = limits_.has_uploads;
-    const size_t room = in_parts ? PartBytes() - buffer_.size() : rest.size();
-    const size_t taken = std::min(room, rest.size());
-    buffer_.append(rest.data(), taken);
-    rest.remove_prefix(taken);
-    // The last part is sent when the file is closed, so that a small file is none in parts.
-    if (in_parts && buffer_.size() == PartBytes() && !rest.empty()) {
-      if (failed_ = SendPart(); !failed_.ok()) {
-        return failed_;
-      }
+  size_ += data.size();
+  if (!limits_.has_uploads || (size_ <= kSmallBytes && part_ == nullptr)) {
+    small_.append(data.data(), data.size());
+    return IOStatus::OK();
+  }
+  std::string_view rest(data.data(), data.size());
+  while (failed_.ok() && !rest.empty()) {
+    if (part_ == nullptr) {
+      failed_ = TakePart();
+    } else if (part_->size() < part_->capacity()) {
+      rest.remove_prefix(part_->Append(rest));
+    } else {
+      failed_ = SendPart();  // the last one is sent at the end, so that a file of one part is put
     }
   }
-  size_ += data.size();
+  return failed_;
+}
+
+IOStatus ObjectWritableFile::TakePart() {
+  part_ = client_->TakePart(PartBytes());
+  if (part_ == nullptr) {
+    return client_->ToStatus(StoreAnswer::Stopped(), "writing", key_);
+  }
+  part_->Append(small_);
+  small_ = std::string();
   return IOStatus::OK();
 }
 
@@ -87,29 +106,32 @@ IOStatus ObjectWritableFile::SendPart() {
       return status;
     }
   }
-  StoreRequest request{.kind = Kind::kPart,
-                       .key = key_,
-                       .bytes = std::make_shared<const std::string>(std::move(buffer_)),
-                       .upload = upload_,
-                       .part = static_cast<uint32_t>(etags_.size() + in_flight_.size() + 1)};
-  buffer_.clear();
-  in_flight_.push_back(client_->SendInSlot(std::move(request)));
+  const uint64_t size = part_->size();
+  in_flight_.push_back({client_->Send({.kind = Kind::kPart,
+                                       .key = key_,
+                                       .upload = upload_,
+                                       .part = static_cast<uint32_t>(etags_.size() + in_flight_.size() + 1),
+                                       .memory = std::move(part_)}),
+                        size});
   return IOStatus::OK();
 }
 
 IOStatus ObjectWritableFile::AwaitOldest() {
-  const StoreAnswer answer = client_->Wait(*in_flight_.front(), {});
+  const Sent oldest = std::move(in_flight_.front());
   in_flight_.pop_front();
+  const StoreAnswer answer = client_->Wait(*oldest.call, {});
   etags_.push_back(answer.etag);
+  confirmed_ += answer.ok() ? oldest.size : 0;
   return client_->ToStatus(answer, "writing", key_);
 }
 
 IOStatus ObjectWritableFile::Finish(std::string* etag) {
   if (upload_.empty()) {
-    const StoreAnswer put = client_->Do({.kind = Kind::kPut,
-                                         .key = key_,
-                                         .bytes = std::make_shared<const std::string>(std::move(buffer_)),
-                                         .if_absent = only_new_});
+    StoreRequest request{.kind = Kind::kPut, .key = key_, .if_absent = only_new_, .memory = std::move(part_)};
+    if (request.memory == nullptr) {
+      request.bytes = std::make_shared<const std::string>(std::move(small_));
+    }
+    const StoreAnswer put = client_->Do(std::move(request));
     *etag = put.etag;
     return client_->ToStatus(put, "writing", key_);
   }
@@ -139,15 +161,17 @@ IOStatus ObjectWritableFile::Close(const IOOptions& /*options*/, IODebugContext*
     GiveUp();
     return failed_;
   }
+  confirmed_ = size_;
   made_(size_, etag);
   return IOStatus::OK();
 }
 
 void ObjectWritableFile::GiveUp() {
-  for (const auto& call : in_flight_) {
-    call->Cancel();
+  for (const Sent& sent : in_flight_) {
+    sent.call->Cancel();
   }
   in_flight_.clear();
+  part_ = nullptr;
   if (!upload_.empty()) {
     // If this fails, the next clean-up finds the upload.
     (void)client_->Do({.kind = Kind::kAbort, .key = key_, .upload = upload_});
@@ -166,26 +190,28 @@ void ObjectSequentialFile::DropAhead() {
   ahead_.clear();
 }
 
-// The part that is needed next always goes out. Others only while there is memory for them.
+// What is needed next is always asked for, in a small piece if there is no memory for a large one.
 void ObjectSequentialFile::ReadAhead() {
   while (asked_ < size_ && ahead_.size() < kMostInFlight) {
-    if (!client_->slots()->TryTake()) {
-      if (!ahead_.empty()) {
+    uint64_t length = size_ - asked_;
+    std::shared_ptr<Part> memory;
+    if (length > kSmallBytes) {
+      memory = client_->TryTakePartToRead();
+      if (memory == nullptr && !ahead_.empty()) {
         return;
       }
-      client_->slots()->Take();
+      length = std::min(length, memory == nullptr ? kSmallBytes : memory->capacity());
     }
-    const uint64_t length = std::min(kPartBytes, size_ - asked_);
-    auto call = client_->Send({.kind = Kind::kGet, .key = key_, .if_match = etag_, .offset = asked_, .length = length});
-    call->WhenDone([slots = client_->slots()] { slots->Release(); });
-    ahead_.push_back({std::move(call), length});
+    auto call = client_->Send(
+        {.kind = Kind::kGet, .key = key_, .if_match = etag_, .offset = asked_, .length = length, .memory = memory});
+    ahead_.push_back({std::move(call), length, std::move(memory)});
     asked_ += length;
   }
 }
 
-IOStatus ObjectSequentialFile::NextPart() {
-  part_.clear();
-  used_ = 0;
+IOStatus ObjectSequentialFile::NextPiece() {
+  rest_ = {};
+  part_ = nullptr;
   ReadAhead();
   if (ahead_.empty()) {
     return IOStatus::OK();  // the end
@@ -197,10 +223,13 @@ IOStatus ObjectSequentialFile::NextPart() {
     offset -= ahead.length;
   }
   StoreAnswer answer = client_->Wait(*next.call, {});
-  if (IOStatus status = Received(*client_, key_, answer, offset, next.length, changed_); !status.ok()) {
+  const std::string_view bytes = next.memory != nullptr ? next.memory->bytes() : std::string_view(answer.bytes);
+  if (IOStatus status = Received(*client_, key_, answer, {offset, next.length, bytes.size()}, changed_); !status.ok()) {
     return status;
   }
-  part_ = std::move(answer.bytes);
+  part_ = next.memory;
+  small_ = std::move(answer.bytes);
+  rest_ = part_ != nullptr ? part_->bytes() : std::string_view(small_);
   ReadAhead();
   return IOStatus::OK();
 }
@@ -210,27 +239,27 @@ IOStatus ObjectSequentialFile::Read(size_t n, const IOOptions& /*options*/, Slic
   *result = Slice();
   size_t filled = 0;
   while (filled < n) {
-    if (used_ == part_.size()) {
-      if (IOStatus status = NextPart(); !status.ok()) {
+    if (rest_.empty()) {
+      if (IOStatus status = NextPiece(); !status.ok()) {
         return status;
       }
-      if (part_.empty()) {
+      if (rest_.empty()) {
         break;
       }
     }
-    const size_t taken = std::min(n - filled, part_.size() - used_);
-    memcpy(scratch + filled, part_.data() + used_, taken);
+    const size_t taken = std::min(n - filled, rest_.size());
+    memcpy(scratch + filled, rest_.data(), taken);
     filled += taken;
-    used_ += taken;
+    rest_.remove_prefix(taken);
   }
   *result = Slice(scratch, filled);
   return IOStatus::OK();
 }
 
 IOStatus ObjectSequentialFile::Skip(uint64_t n) {
-  const uint64_t in_part = std::min<uint64_t>(n, part_.size() - used_);
-  used_ += in_part;
-  n -= in_part;
+  const uint64_t in_piece = std::min<uint64_t>(n, rest_.size());
+  rest_.remove_prefix(in_piece);
+  n -= in_piece;
   if (n == 0) {
     return IOStatus::OK();
   }
@@ -273,7 +302,8 @@ IOStatus ObjectRandomAccessFile::Read(uint64_t offset, size_t n, const IOOptions
   const uint64_t begin = at_end ? size_ - length : offset;
   StoreAnswer answer =
       client_->Do({.kind = Kind::kGet, .key = key_, .if_match = etag_, .offset = begin, .length = length});
-  if (IOStatus status = Received(*client_, key_, answer, begin, length, changed_); !status.ok()) {
+  if (IOStatus status = Received(*client_, key_, answer, {begin, length, answer.bytes.size()}, changed_);
+      !status.ok()) {
     return status;
   }
   const auto piece = std::make_shared<const Piece>(Piece{begin, std::move(answer.bytes)});

@@ -6,15 +6,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/stores/store_client.h"
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup {
-
-// Parts have this size, and more from the thousandth on, because stores have a limit of the number of parts.
-inline constexpr uint64_t kPartBytes = uint64_t{8} << 20;
 
 // A new object. It appears in the store when it is closed, whole. A small one is put, a large one goes in parts.
 class ObjectWritableFile : public rocksdb::FSWritableFile {
@@ -41,10 +39,16 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
   rocksdb::IOStatus Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
     return rocksdb::IOStatus::OK();
   }
-  uint64_t GetFileSize(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override { return size_; }
+  // What the store has confirmed.
+  uint64_t GetFileSize(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override { return confirmed_; }
 
  private:
+  struct Sent {
+    std::shared_ptr<StoreCall> call;
+    uint64_t size;
+  };
   uint64_t PartBytes() const;
+  rocksdb::IOStatus TakePart();
   rocksdb::IOStatus SendPart();
   rocksdb::IOStatus AwaitOldest();
   rocksdb::IOStatus Finish(std::string* etag);
@@ -58,10 +62,13 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
   rocksdb::IOStatus failed_;
   bool closed_ = false;
   uint64_t size_ = 0;
-  std::string buffer_;
+  uint64_t confirmed_ = 0;
+  // What was not sent yet: of a small file, and of any file if the store takes no parts, in `small_`.
+  std::string small_;
+  std::shared_ptr<Part> part_;
   std::string upload_;
   std::vector<std::string> etags_;
-  std::deque<std::shared_ptr<StoreCall>> in_flight_;
+  std::deque<Sent> in_flight_;
 };
 
 // Reads an object from its beginning to its end, some parts ahead.
@@ -87,9 +94,10 @@ class ObjectSequentialFile : public rocksdb::FSSequentialFile {
   struct Ahead {
     std::shared_ptr<StoreCall> call;
     uint64_t length;
+    std::shared_ptr<Part> memory;  // null: the bytes come with the answer
   };
   void ReadAhead();
-  rocksdb::IOStatus NextPart();
+  rocksdb::IOStatus NextPiece();
   void DropAhead();
 
   const std::shared_ptr<StoreClient> client_;
@@ -98,8 +106,9 @@ class ObjectSequentialFile : public rocksdb::FSSequentialFile {
   const std::string etag_;
   const Changed changed_;
   uint64_t asked_ = 0;  // up to here, the object was asked for
-  std::string part_;
-  size_t used_ = 0;  // of part_
+  std::shared_ptr<Part> part_;
+  std::string small_;
+  std::string_view rest_;  // of one of them: what was not read yet
   std::deque<Ahead> ahead_;
 };
 

@@ -303,7 +303,7 @@ IOStatus ObjectFileSystem::CopyObject(const std::string& from, const std::string
   ObjectWritableFile target(client_, to, false, [this, &to](uint64_t size, const std::string& etag) {
     view_->Put(to, {size, etag, 0, {}});
   });
-  std::string space(kPartBytes, '\0');
+  std::string space(size_t{1} << 20, '\0');
   for (;;) {
     rocksdb::Slice piece;
     if (IOStatus status = source->Read(space.size(), IOOptions(), &piece, space.data(), nullptr); !status.ok()) {

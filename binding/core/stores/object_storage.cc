@@ -12,8 +12,8 @@ namespace {
 
 using Kind = StoreRequest::Kind;
 
-// Of 8 MiB each (kPartBytes). The files that are being written and read hold one more each.
-constexpr size_t kSlots = 5;
+// One file at a time is read or written with five. See PartPool for the sixth.
+constexpr size_t kParts = 6;
 
 // Clocks may differ by hours.
 constexpr std::chrono::milliseconds kAbandonedAfter = std::chrono::hours(24);
@@ -134,21 +134,29 @@ ObjectStorage::ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes time
     : root_(std::move(root)),
       store_(std::move(store)),
       times_(times),
-      slots_(std::make_shared<PartSlots>(kSlots)),
+      parts_(std::make_shared<PartPool>(kParts)),
       pending_(std::make_shared<PendingFiles>()) {}
 
 ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation)
     : root_(whole.root_),
       store_(whole.store_),
       times_(whole.times_),
-      slots_(whole.slots_),
+      parts_(whole.parts_),
       pending_(whole.pending_),
       operation_(std::move(operation)),
-      client_(std::make_shared<StoreClient>(store_, slots_, operation_)),
+      client_(std::make_shared<StoreClient>(store_, parts_, operation_)),
       files_(std::make_shared<ObjectFileSystem>(client_, pending_, root_, ObjectFileSystem::Deletes::kMany)) {}
 
+// The memory of an operation's parts goes with it: between two backups a service needs none.
+ObjectStorage::~ObjectStorage() {
+  if (operation_ != nullptr) {
+    parts_->Trim();
+    store_->Trim();
+  }
+}
+
 std::shared_ptr<StoreClient> ObjectStorage::NewClient() const {
-  return client_ != nullptr ? client_ : std::make_shared<StoreClient>(store_, slots_, nullptr);
+  return client_ != nullptr ? client_ : std::make_shared<StoreClient>(store_, parts_, nullptr);
 }
 
 std::function<bool()> ObjectStorage::WhenStopped() const {

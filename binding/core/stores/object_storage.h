@@ -16,6 +16,7 @@ namespace rocksdb_backup {
 class ObjectStorage : public Storage {
  public:
   explicit ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes times = {}, std::string root = kStoreRoot);
+  ~ObjectStorage() override;
 
   ObjectStore& store() { return *store_; }
   const std::string& name() const override { return store_->name(); }
@@ -52,7 +53,7 @@ class ObjectStorage : public Storage {
   const std::string nowhere_;
   const std::shared_ptr<ObjectStore> store_;
   const LeaseTimes times_;
-  const std::shared_ptr<PartSlots> slots_;
+  const std::shared_ptr<PartPool> parts_;
   const std::shared_ptr<PendingFiles> pending_;
   // Of one operation; null otherwise.
   const std::shared_ptr<Operation> operation_;

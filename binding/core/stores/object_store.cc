@@ -1,6 +1,7 @@
 #include "core/stores/object_store.h"
 
 #include <atomic>
+#include <cstring>
 #include <random>
 
 namespace rocksdb_backup {
@@ -10,6 +11,18 @@ namespace {
 constexpr std::chrono::milliseconds kLook{25};
 
 }  // namespace
+
+// More than was asked for is kept outside of the memory: the caller sees that the size is wrong.
+void SetBytes(const StoreRequest& request, std::string_view bytes, StoreAnswer* answer) {
+  if (request.memory == nullptr || bytes.size() > request.memory->capacity()) {
+    answer->bytes.assign(bytes);
+    return;
+  }
+  if (bytes.data() != request.memory->data()) {
+    memcpy(request.memory->data(), bytes.data(), bytes.size());
+  }
+  request.memory->SetSize(bytes.size());
+}
 
 std::string NewUniqueId() {
   static std::atomic<uint64_t> count{0};

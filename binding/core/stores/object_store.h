@@ -8,10 +8,12 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/stores/part_pool.h"
 
 namespace rocksdb_backup {
 
@@ -30,12 +32,12 @@ enum class StoreFailure {
 // One request. What each kind uses is in the order of its members.
 struct StoreRequest {
   enum class Kind {
-    kPut,           // key, bytes, if_absent, if_match
-    kGet,           // key, offset, length, if_match
+    kPut,           // key, bytes or memory, if_absent, if_match
+    kGet,           // key, offset, length, if_match; memory, if the bytes shall be there
     kList,          // key (a prefix), after
     kDelete,        // keys
     kCreateUpload,  // key
-    kPart,          // key, upload, part (from 1), bytes
+    kPart,          // key, upload, part (from 1), memory
     kComplete,      // key, upload, keys (the etags of the parts)
     kAbort,         // key, upload
     kListUploads,   // key (a prefix), after
@@ -53,6 +55,12 @@ struct StoreRequest {
   std::string upload = {};
   uint32_t part = 0;
   std::string after = {};
+  std::shared_ptr<Part> memory = {};
+
+  // What is sent.
+  std::string_view data() const {
+    return memory != nullptr ? memory->bytes() : bytes != nullptr ? std::string_view(*bytes) : std::string_view();
+  }
 };
 
 struct StoredObject {
@@ -66,7 +74,7 @@ struct StoreAnswer {
   StoreFailure failure = StoreFailure::kNone;
   Error error;  // set if there is a failure
   std::string etag;
-  std::string bytes;                  // kGet
+  std::string bytes;                  // kGet without memory
   std::vector<StoredObject> objects;  // kList; kListUploads, with the upload in `etag`
   std::string next;                   // kList, kListUploads: more follow after this; empty: this was the last page
   std::string upload;                 // kCreateUpload
@@ -111,6 +119,9 @@ class StoreCall {
   std::function<void()> when_done_;
 };
 
+// For the store: what a kGet brings.
+void SetBytes(const StoreRequest& request, std::string_view bytes, StoreAnswer* answer);
+
 // A text that nobody else has, in no process.
 std::string NewUniqueId();
 
@@ -137,7 +148,11 @@ class ObjectStore {
   // What messages call it: a URL. Never holds a secret.
   virtual const std::string& name() const = 0;
   virtual Limits limits() const = 0;
+  // The store lets go of the request's memory when it has answered, and does not use it any more. If it cannot know
+  // that nobody does, it abandons the memory.
   virtual std::shared_ptr<StoreCall> Send(StoreRequest request) = 0;
+  // The memory of parts that nobody has any more need not be kept.
+  virtual void Trim() {}
 
  private:
   const std::string identity_ = NewUniqueId();

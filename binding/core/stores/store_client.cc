@@ -11,36 +11,6 @@ using Kind = StoreRequest::Kind;
 
 }  // namespace
 
-bool PartSlots::TryTake() {
-  const std::lock_guard lock(mutex_);
-  if (free_ == 0) {
-    return false;
-  }
-  --free_;
-  return true;
-}
-
-void PartSlots::Take() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return free_ > 0; });
-  --free_;
-}
-
-void PartSlots::Release() {
-  {
-    const std::lock_guard lock(mutex_);
-    ++free_;
-  }
-  changed_.notify_one();
-}
-
-std::shared_ptr<StoreCall> StoreClient::SendInSlot(StoreRequest request) {
-  slots_->Take();
-  auto call = store_->Send(std::move(request));
-  call->WhenDone([slots = slots_] { slots->Release(); });
-  return call;
-}
-
 void StoreClient::SetLease(const std::shared_ptr<Lease>& lease) {
   const std::lock_guard lock(mutex_);
   needs_lease_ = true;

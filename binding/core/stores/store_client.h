@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,40 +13,27 @@
 
 namespace rocksdb_backup {
 
-// How many parts of files are in memory on their way to or from one store, over all operations of the process.
-class PartSlots {
- public:
-  explicit PartSlots(size_t free) : free_(free) {}
-  bool TryTake();
-  void Take();
-  void Release();
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  size_t free_;
-};
-
 // Sends the requests of one operation, and waits for their answers. Once the operation has ended, requests that move
 // data fail at once. The others, of the clean-up, are still sent, but as soon as one of them gets no answer for
 // kPatienceAfterStop, all fail: the server hangs, and what was to be cleaned up is left to the next clean-up.
 class StoreClient {
  public:
   // `operation` may be null.
-  StoreClient(std::shared_ptr<ObjectStore> store, std::shared_ptr<PartSlots> slots,
-              std::shared_ptr<Operation> operation)
-      : store_(std::move(store)), slots_(std::move(slots)), operation_(std::move(operation)) {}
+  StoreClient(std::shared_ptr<ObjectStore> store, std::shared_ptr<PartPool> parts, std::shared_ptr<Operation> operation)
+      : store_(std::move(store)), parts_(std::move(parts)), operation_(std::move(operation)) {}
 
   const ObjectStore& store() const { return *store_; }
-  const std::shared_ptr<PartSlots>& slots() const { return slots_; }
+  // To be filled and sent. Null once the operation has ended.
+  std::shared_ptr<Part> TakePart(size_t capacity) {
+    return parts_->Take(capacity, [this] { return ended(); });
+  }
+  std::shared_ptr<Part> TryTakePartToRead() { return parts_->TryTake(); }
   // From now on, requests are only sent while the lease is held. A request that is on its way when it is lost is given
   // up: it might come late, and delete what others have made. Before each delete the lease is renewed: a machine that
   // slept may believe that it still has it. The end of a lease waits for a request, so this is never its last owner: it
   // may be the thread that answers requests that lets go of this.
   void SetLease(const std::shared_ptr<Lease>& lease);
   std::shared_ptr<StoreCall> Send(StoreRequest request) { return store_->Send(std::move(request)); }
-  // A part that was sent holds a slot until it is answered.
-  std::shared_ptr<StoreCall> SendInSlot(StoreRequest request);
   // What to watch while a request is on its way.
   struct Watch {
     bool moves_data = true;  // of no use once the operation has ended
@@ -73,7 +59,7 @@ class StoreClient {
   bool ended() const { return operation_ != nullptr && operation_->ended(); }
 
   const std::shared_ptr<ObjectStore> store_;
-  const std::shared_ptr<PartSlots> slots_;
+  const std::shared_ptr<PartPool> parts_;
   const std::shared_ptr<Operation> operation_;
   std::atomic<bool> hangs_{false};
   mutable std::mutex mutex_;

@@ -65,10 +65,20 @@ const std::map<std::string, KindOfFailure>& Failures() {
 
 Error ThreadEnded() { return Error("STORE_UNREACHABLE", "the JavaScript thread that serves the store has ended"); }
 
-Napi::Object ToJs(Napi::Env env, const StoreRequest& request) {
+// `memory` is null if its thread has ended, or if this runtime has no such buffers.
+Napi::Object ToJs(Napi::Env env, const StoreRequest& request, JsMemory* memory) {
   auto object = Napi::Object::New(env);
   object.Set("kind", NameOf(request.kind));
   object.Set("key", request.key);
+  const Napi::Value buffer = request.memory == nullptr || memory == nullptr
+                                 ? env.Undefined()
+                                 : memory->BufferOf(env, request.memory->memory());
+  if (!buffer.IsUndefined()) {
+    object.Set("memory", buffer);
+    object.Set("size", static_cast<double>(request.memory->size()));
+  } else if (request.memory != nullptr && request.kind != Kind::kGet) {
+    object.Set("bytes", Napi::Buffer<char>::Copy(env, request.memory->data(), request.memory->size()));
+  }
   if (request.bytes != nullptr) {
     // JS gets the memory itself. It lives until JS has forgotten it.
     auto* kept = new std::shared_ptr<const std::string>(request.bytes);
@@ -142,10 +152,6 @@ StoreAnswer ReadAnswer(const Napi::Object& object) {
   answer.etag = Text(object, "etag");
   answer.next = Text(object, "next");
   answer.upload = Text(object, "upload");
-  if (const Napi::Value bytes = object.Get("bytes"); bytes.IsTypedArray()) {
-    const auto array = bytes.As<Napi::Uint8Array>();
-    answer.bytes.assign(reinterpret_cast<const char*>(array.Data()), array.ByteLength());
-  }
   if (const Napi::Value objects = object.Get("objects"); objects.IsArray()) {
     answer.objects = ReadObjects(objects.As<Napi::Array>());
   }
@@ -176,20 +182,30 @@ class StoreServer : public Wrapped {
  public:
   StoreServer(std::shared_ptr<JsStore> store, Napi::Function send, Napi::Function cancel, ObjectStore::Limits limits)
       : Wrapped(TypeId<StoreServer>::id()), store_(store), send_(send), cancel_(cancel) {
-    store->Serve(send_.caller(), cancel_.caller(), limits);
+    store->Serve(send_.caller(), cancel_.caller(), limits, memory_);
   }
 
-  // (callId, answer)
+  // (callId, answer, repeated)
   void Answer(const Args& args) {
-    if (const auto store = store_.lock()) {
-      store->Answer(args[0].As<Napi::Number>().Uint32Value(), ReadAnswer(args[1].As<Napi::Object>()));
+    const auto store = store_.lock();
+    if (store == nullptr) {
+      return;
     }
+    const auto answer = args[1].As<Napi::Object>();
+    std::string_view bytes;
+    if (const Napi::Value value = answer.Get("bytes"); value.IsTypedArray()) {
+      const auto array = value.As<Napi::Uint8Array>();
+      bytes = {reinterpret_cast<const char*>(array.Data()), array.ByteLength()};
+    }
+    store->Answer(args[0].As<Napi::Number>().Uint32Value(), ReadAnswer(answer), bytes,
+                  args[2].As<Napi::Boolean>().Value());
   }
 
  protected:
   void Detach(AddonData& /*addon*/) override {
     send_.Reset();
     cancel_.Reset();
+    memory_.reset();
     if (const auto store = store_.lock()) {
       store->Fail(ThreadEnded());
     }
@@ -199,6 +215,7 @@ class StoreServer : public Wrapped {
   const std::weak_ptr<JsStore> store_;
   JsCallback send_;
   JsCallback cancel_;
+  std::shared_ptr<JsMemory> memory_ = std::make_shared<JsMemory>();
 };
 
 // (name): returns { id, storage }: a storage in a store that some JS thread will serve under this id.
@@ -274,7 +291,7 @@ std::shared_ptr<StoreCall> JsStore::Send(StoreRequest request) {
       return call;
     }
     id = ++last_call_;
-    calls_[id] = call;
+    calls_[id] = {call, request.kind, request.memory};
     send = send_;
     if (!send) {
       waiting_.emplace_back(id, request);
@@ -295,9 +312,13 @@ void JsStore::Forget(uint32_t call_id) {
   std::optional<JsCallback::Caller> cancel;
   {
     const std::lock_guard lock(mutex_);
-    if (calls_.erase(call_id) > 0) {
-      cancel = cancel_;
+    const auto found = calls_.find(call_id);
+    if (found == calls_.end()) {
+      return;
     }
+    Abandon(found->second);
+    calls_.erase(found);
+    cancel = cancel_;
   }
   if (cancel) {
     (*cancel)(
@@ -308,20 +329,44 @@ void JsStore::Forget(uint32_t call_id) {
 // Without mutex_ held: if the env has ended, this answers the request at once.
 void JsStore::Post(const JsCallback::Caller& send, uint32_t call_id, StoreRequest request) {
   const auto undelivered = std::make_shared<Undelivered>(weak_from_this(), call_id);
-  send([undelivered, call_id, request = std::make_shared<StoreRequest>(std::move(request))](
+  std::weak_ptr<JsMemory> memory;
+  {
+    const std::lock_guard lock(mutex_);
+    memory = memory_;
+  }
+  send([undelivered, call_id, memory, request = std::make_shared<StoreRequest>(std::move(request))](
            Napi::Env env, const Napi::Function& function) {
     undelivered->SetDelivered();
-    function.Call({Napi::Number::New(env, call_id), ToJs(env, *request)});
+    function.Call({Napi::Number::New(env, call_id), ToJs(env, *request, memory.lock().get())});
   });
 }
 
-void JsStore::Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits) {
+void JsStore::Trim() {
+  std::optional<JsCallback::Caller> send;
+  std::weak_ptr<JsMemory> memory;
+  {
+    const std::lock_guard lock(mutex_);
+    send = send_;
+    memory = memory_;
+  }
+  if (send) {
+    (*send)([memory](Napi::Env env, const Napi::Function&) {
+      if (const auto alive = memory.lock()) {
+        alive->Trim(env);
+      }
+    });
+  }
+}
+
+void JsStore::Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits,
+                    std::weak_ptr<JsMemory> memory) {
   std::vector<std::pair<uint32_t, StoreRequest>> waiting;
   {
     const std::lock_guard lock(mutex_);
     send_ = send;
     cancel_ = std::move(cancel);
     limits_ = limits;
+    memory_ = std::move(memory);
     waiting.swap(waiting_);
     std::erase_if(waiting, [this](const auto& one) { return !calls_.contains(one.first); });
   }
@@ -330,22 +375,39 @@ void JsStore::Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, L
   }
 }
 
-void JsStore::Answer(uint32_t call_id, StoreAnswer answer) {
-  std::shared_ptr<StoreCall> call;
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = calls_.find(call_id); found != calls_.end()) {
-      call = std::move(found->second);
-      calls_.erase(found);
-    }
-  }
-  if (call != nullptr) {
-    call->Finish(std::move(answer));
+void JsStore::Abandon(const Call& call) {
+  if (call.memory != nullptr) {
+    call.memory->memory()->abandoned = true;
   }
 }
 
+void JsStore::Answer(uint32_t call_id, StoreAnswer answer, std::string_view bytes, bool repeated) {
+  Call call;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = calls_.find(call_id);
+    if (found == calls_.end()) {
+      return;
+    }
+    call = std::move(found->second);
+    calls_.erase(found);
+  }
+  if (repeated || !answer.ok()) {
+    Abandon(call);
+  }
+  if (call.kind == Kind::kGet && answer.ok()) {
+    // An earlier try may still write into the memory.
+    if (repeated && call.memory != nullptr) {
+      call.memory->Renew();
+    }
+    SetBytes({.memory = std::move(call.memory)}, bytes, &answer);
+  }
+  call.memory = nullptr;  // before the caller goes on: it may wait for the next one
+  call.call->Finish(std::move(answer));
+}
+
 void JsStore::Fail(Error error) {
-  std::unordered_map<uint32_t, std::shared_ptr<StoreCall>> calls;
+  std::unordered_map<uint32_t, Call> calls;
   {
     const std::lock_guard lock(mutex_);
     failed_ = error;
@@ -353,7 +415,8 @@ void JsStore::Fail(Error error) {
     waiting_.clear();
   }
   for (const auto& [id, call] : calls) {
-    call->Finish(StoreAnswer::Failed(StoreFailure::kBusy, error));
+    Abandon(call);
+    call.call->Finish(StoreAnswer::Failed(StoreFailure::kBusy, error));
   }
 }
 

@@ -4,12 +4,14 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "core/stores/object_store.h"
 #include "napi/runtime/js_callback.h"
 #include "napi/runtime/napi_setup.h"
+#include "napi/stores/js_memory.h"
 
 namespace rocksdb_backup {
 
@@ -29,13 +31,24 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
   Limits limits() const override;
   std::shared_ptr<StoreCall> Send(StoreRequest request) override;
 
+  void Trim() override;
+
   // JS thread that serves. `send(callId, request)` and `cancel(callId)` are JS functions.
-  void Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits);
-  void Answer(uint32_t call_id, StoreAnswer answer);
+  void Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits, std::weak_ptr<JsMemory> memory);
+  // `bytes` are what a kGet brought. `repeated`: the request was sent more than once, and nobody knows whether an
+  // earlier one still uses its memory.
+  void Answer(uint32_t call_id, StoreAnswer answer, std::string_view bytes = {}, bool repeated = false);
   // Nobody will serve the store. Every request fails with this error, now and later.
   void Fail(Error error);
 
  private:
+  struct Call {
+    std::shared_ptr<StoreCall> call;
+    StoreRequest::Kind kind;
+    std::shared_ptr<Part> memory;
+  };
+  // The call of a request that gets no answer, or that is not the last user of its memory.
+  static void Abandon(const Call& call);
   void Post(const JsCallback::Caller& send, uint32_t call_id, StoreRequest request);
   void Forget(uint32_t call_id);
 
@@ -46,8 +59,9 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
   Limits limits_;
   std::optional<JsCallback::Caller> send_;  // not set: nobody serves the store yet
   std::optional<JsCallback::Caller> cancel_;
+  std::weak_ptr<JsMemory> memory_;
   uint32_t last_call_ = 0;
-  std::unordered_map<uint32_t, std::shared_ptr<StoreCall>> calls_;
+  std::unordered_map<uint32_t, Call> calls_;
   std::vector<std::pair<uint32_t, StoreRequest>> waiting_;
 };
 
