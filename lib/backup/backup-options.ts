@@ -43,7 +43,7 @@ export interface BackupEngineOptions {
   backupRateLimit?: number | RateLimiter | undefined;
   /** How many bytes per second restores may write, at least 10, or a limiter that is shared with others. 0 means no limit. @default 0 */
   restoreRateLimit?: number | RateLimiter | undefined;
-  /** How many files are copied at the same time. @default min(4, cores) */
+  /** How many files are copied at the same time. @default min(4, cores); 4 in an object store */
   maxBackgroundOperations?: number | undefined;
   /** After how many bytes RocksDB calls its own callback. Progress reports do not depend on it. @default 4194304 */
   callbackTriggerIntervalSize?: number | undefined;

@@ -57,19 +57,18 @@ export function openStorage(location: RepositoryLocation): NativeStorage {
 }
 
 /** The storages of this thread, by URL and by store: the manager and its engine use the same connections. */
-const byUrl = new Map<string, NativeStorage>();
+const byUrl = new Map<string, { id: string; storage: NativeStorage }>();
 const byStore = new WeakMap<ObjectStore, { id: string; storage: NativeStorage }>();
 
 function storageAt(url: string): NativeStorage {
-  let storage = byUrl.get(url);
-  if (storage === undefined) {
+  let made = byUrl.get(url);
+  if (made === undefined) {
     parseStoreUrl(url); // throws here, and not in the Worker
-    const made = native.newStore(locationName(url));
-    storage = made.storage;
-    byUrl.set(url, storage);
+    made = native.newStore(locationName(url));
+    byUrl.set(url, made);
     storeWorker().postMessage({ id: made.id, url });
   }
-  return storage;
+  return made.storage;
 }
 
 function storageIn(store: ObjectStore): NativeStorage {
@@ -98,8 +97,14 @@ function storeWorker(): Worker {
     worker = new Worker(join(__dirname, 'store-worker.js'), { name: 'rocksdb-backup stores' });
     worker.on('message', ({ failed }: { failed: string }) => byUrl.delete(failed)); // before unref: it keeps the process alive
     worker.unref(); // operations keep the process alive, and the stores alone do not
+    let why = 'it ended';
+    worker.once('error', (error) => {
+      why = error.message;
+    });
     worker.once('exit', () => {
       worker = undefined;
+      // Those that it did not serve yet would wait for ever.
+      for (const { id } of byUrl.values()) native.failStore(id, `the thread of the stores cannot go on: ${why}`);
       byUrl.clear();
     });
   }

@@ -4,10 +4,13 @@ import { parentPort } from 'node:worker_threads';
 import { native } from '../native/binding.js';
 import { withRetries } from '../stores/retries.js';
 import { openStoreUrl } from '../stores/store-url.js';
+import { collectYoungGarbage } from '../stores/young-garbage.js';
 import { serveStore } from './serve-store.js';
 
 // Node 20 is new enough for this package. The SDK's warning about its own future would be printed by every command.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+
+collectYoungGarbage();
 
 parentPort?.on('message', ({ id, url }: { id: string; url: string }) => {
   openStoreUrl(url).then(

@@ -1,3 +1,5 @@
+import { addYoungGarbage } from './young-garbage.js';
+
 export interface Body extends AsyncIterable<Uint8Array> {
   destroy(error?: Error): void;
 }
@@ -32,7 +34,10 @@ export async function bodyOf(
 
 async function readAll(body: Body): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    addYoungGarbage(chunk.length);
+  }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
@@ -44,6 +49,7 @@ async function readInto(memory: Uint8Array, body: Body, signal: AbortSignal): Pr
     if (size + chunk.length > memory.length) throw new Error('the answer is longer than the store said');
     memory.set(chunk, size);
     size += chunk.length;
+    addYoungGarbage(chunk.length);
   }
   return memory.subarray(0, size);
 }

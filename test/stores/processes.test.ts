@@ -22,6 +22,7 @@ function run(
   t: Test,
   dir: string,
   body: string,
+  options: readonly string[] = [],
 ): Promise<{ code: number | null; signal: string | null; text: string }> {
   const file = join(dir, 'program.js');
   writeFileSync(
@@ -30,7 +31,11 @@ function run(
      const { MemoryStore } = require(${JSON.stringify(memoryStore)});
      (async () => { ${body} })();`,
   );
-  const child = spawn(process.execPath, [file], { env: environment(), cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...options, file], {
+    env: environment(),
+    cwd: dir,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   t.teardown(() => child.kill('SIGKILL'));
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -51,6 +56,20 @@ t.test('a program with a store object ends by itself', async (t) => {
      await engine.verifyBackup(1, { checksum: true }); await engine.close(); await db.close(); console.log('done');`,
   );
   t.match({ code, text }, { code: 0, text: /^done\n$/ });
+});
+
+t.test('if the thread of the stores cannot begin, the error says so', async (t) => {
+  const dir = tempDir(t)();
+  const preload = join(dir, 'preload.js');
+  writeFileSync(preload, `if (!require('node:worker_threads').isMainThread) throw new Error('no threads here');`);
+  const { code, text } = await run(
+    t,
+    dir,
+    `const opened = await BackupEngine.open('s3://backups/one').catch((error) => error);
+     console.log(opened.code, opened.message);`,
+    ['--require', preload],
+  );
+  t.match({ code, text }, { code: 0, text: /^STORE_UNUSABLE .*the stores cannot go on: no threads here\n$/ });
 });
 
 t.test('a bucket', { skip: withoutCeph() }, async (t) => {

@@ -8,6 +8,7 @@
 
 #include "core/backup/backup_record.h"
 #include "core/base/paths.h"
+#include "core/base/small_copy_buffer.h"
 #include "core/base/stoppable_rate_limiter.h"
 
 namespace rocksdb_backup {
@@ -56,6 +57,11 @@ BackupEngineOptions BackupEngineSession::OptionsFor(const SessionRequest& reques
   options.restore_rate_limit = 0;
   options.backup_rate_limiter.reset();
   options.restore_rate_limiter.reset();
+  if (settings_.storage->local_directory().empty()) {
+    // The files of such a storage have buffers of their own.
+    options.backup_rate_limiter = std::make_shared<SmallCopyBuffer>();
+    options.restore_rate_limiter = options.backup_rate_limiter;
+  }
   const bool reads_backup = request.purpose != Purpose::kRead || request.count_backup == Count::kReads;
   if (reads_backup && settings_.backup_limiter) {
     options.backup_rate_limiter = std::make_shared<StoppableRateLimiter>(settings_.backup_limiter, request.operation);

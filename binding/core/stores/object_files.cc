@@ -17,7 +17,7 @@ constexpr size_t kMostInFlight = 4;  // parts of one file
 constexpr uint64_t kPartsOfFirstSize = 1000;
 // Files that are not larger are written and read without a part. So is what remains of a file, and what is needed of a
 // file when there is no part.
-constexpr uint64_t kSmallBytes = uint64_t{1} << 20;
+constexpr uint64_t kSmallBytes = uint64_t{256} << 10;
 // What a read anywhere asks for at least, and how many such pieces a file keeps.
 constexpr uint64_t kPieceBytes = uint64_t{256} << 10;
 constexpr size_t kMostPieces = 4;
@@ -196,7 +196,10 @@ void ObjectSequentialFile::ReadAhead() {
     uint64_t length = size_ - asked_;
     std::shared_ptr<Part> memory;
     if (length > kSmallBytes) {
-      memory = client_->TryTakePartToRead();
+      if (!reader_) {
+        reader_.emplace(client_->parts());
+      }
+      memory = reader_->TryTake();
       if (memory == nullptr && !ahead_.empty()) {
         return;
       }

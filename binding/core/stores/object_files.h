@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,7 +106,8 @@ class ObjectSequentialFile : public rocksdb::FSSequentialFile {
   const uint64_t size_;
   const std::string etag_;
   const Changed changed_;
-  uint64_t asked_ = 0;  // up to here, the object was asked for
+  std::optional<PartPool::Reader> reader_;  // of a large file
+  uint64_t asked_ = 0;                      // up to here, the object was asked for
   std::shared_ptr<Part> part_;
   std::string small_;
   std::string_view rest_;  // of one of them: what was not read yet

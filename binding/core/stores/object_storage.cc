@@ -12,8 +12,8 @@ namespace {
 
 using Kind = StoreRequest::Kind;
 
-// One file at a time is read or written with five. See PartPool for the sixth.
-constexpr size_t kParts = 6;
+// Four are read ahead, or are written while one is filled.
+constexpr size_t kParts = 5;
 
 // Clocks may differ by hours.
 constexpr std::chrono::milliseconds kAbandonedAfter = std::chrono::hours(24);

@@ -16,10 +16,14 @@ namespace rocksdb_backup {
 // of parts.
 inline constexpr size_t kPartBytes = size_t{8} << 20;
 
+// Pages of their own: in the heap of malloc, blocks of this size leave holes that the process keeps for ever.
 struct PartMemory {
-  explicit PartMemory(size_t capacity) : bytes(new char[capacity]), capacity(capacity) {}
+  explicit PartMemory(size_t capacity);
+  ~PartMemory();
+  PartMemory(const PartMemory&) = delete;
+  PartMemory& operator=(const PartMemory&) = delete;
 
-  const std::unique_ptr<char[]> bytes;
+  char* const bytes;
   const size_t capacity;
   // Somebody may still read or write it, although nobody waits for that. So it is not used again.
   std::atomic<bool> abandoned{false};
@@ -31,7 +35,7 @@ class Part {
  public:
   explicit Part(std::shared_ptr<PartMemory> memory) : memory_(std::move(memory)) {}
 
-  char* data() const { return memory_->bytes.get(); }
+  char* data() const { return memory_->bytes; }
   size_t size() const { return size_; }
   size_t capacity() const { return memory_->capacity; }
   std::string_view bytes() const { return {data(), size_}; }
@@ -56,22 +60,41 @@ class Part {
 // reads from this store and writes to another one, and a second one does the opposite.
 class PartPool : public std::enable_shared_from_this<PartPool> {
  public:
-  explicit PartPool(size_t parts) : free_(parts) {}
+  explicit PartPool(size_t parts) : parts_(parts), free_(parts) {}
+
+  // Somebody who reads a large file, for as long as it lives. Their share is what all may take, divided by their
+  // number.
+  class Reader {
+   public:
+    explicit Reader(std::shared_ptr<PartPool> pool);
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+    // Of kPartBytes. Null if there is none, or if this reader has its share.
+    std::shared_ptr<Part> TryTake();
+
+   private:
+    const std::shared_ptr<PartPool> pool_;
+    const std::shared_ptr<size_t> taken_ = std::make_shared<size_t>(0);  // guarded by the pool's mutex
+  };
 
   // For writing. A part that is larger than kPartBytes counts as one. Waits for one. Null once `stopped`.
   std::shared_ptr<Part> Take(size_t capacity, const std::function<bool()>& stopped);
-  // For reading, of kPartBytes. Null if there is none.
-  std::shared_ptr<Part> TryTake();
   // Gives back the memory of the parts that are free.
   void Trim();
 
  private:
-  std::shared_ptr<Part> NewPart(size_t capacity, std::unique_lock<std::mutex> lock);
-  void Return(const Part& part);
+  // `taken` counts the parts of a reader; null: it is no reader.
+  std::shared_ptr<Part> NewPart(size_t capacity, const std::shared_ptr<size_t>& taken,
+                                std::unique_lock<std::mutex> lock);
+  void Return(const Part& part, size_t* taken);
+
+  const size_t parts_;
 
   std::mutex mutex_;  // guards all members below
   std::condition_variable changed_;
   size_t free_;
+  size_t readers_ = 0;
   std::vector<std::shared_ptr<PartMemory>> kept_;  // of kPartBytes each
 };
 

@@ -27,7 +27,7 @@ class StoreClient {
   std::shared_ptr<Part> TakePart(size_t capacity) {
     return parts_->Take(capacity, [this] { return ended(); });
   }
-  std::shared_ptr<Part> TryTakePartToRead() { return parts_->TryTake(); }
+  const std::shared_ptr<PartPool>& parts() const { return parts_; }
   // From now on, requests are only sent while the lease is held. A request that is on its way when it is lost is given
   // up: it might come late, and delete what others have made. Before each delete the lease is renewed: a machine that
   // slept may believe that it still has it. The end of a lease waits for a request, so this is never its last owner: it

@@ -284,9 +284,11 @@ const OptionTable<RestoreRequest>& RestoreTable() {
 }  // namespace
 
 void ReadOpenEngineOptions(Napi::Env env, Napi::Value value, OpenEngineOptions* options) {
-  // RocksDB's default is one thread, but a backup mostly waits for disks.
+  // RocksDB's default is one thread, but a backup mostly waits for disks, and for answers of a store.
+  const auto& storage = options->repository.settings.storage;
+  const bool on_disk = storage == nullptr || !storage->local_directory().empty();
   EngineOf(options).max_background_operations =
-      static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U));
+      on_disk ? static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 4U)) : 4;
   OpenTable().Read(env, value, options);
   if (!EngineOf(options).share_table_files) {
     EngineOf(options).share_files_with_checksum = false;

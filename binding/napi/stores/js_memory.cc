@@ -12,7 +12,7 @@ Napi::Value JsMemory::BufferOf(Napi::Env env, const std::shared_ptr<PartMemory>&
   auto* kept = new std::shared_ptr<PartMemory>(memory);
   napi_value value = nullptr;
   const napi_status status = napi_create_external_arraybuffer(
-      env, memory->bytes.get(), memory->capacity,
+      env, memory->bytes, memory->capacity,
       [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<PartMemory>*>(hint); }, kept, &value);
   if (status != napi_ok) {
     delete kept;
