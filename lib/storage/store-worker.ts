@@ -1,10 +1,10 @@
 // The thread of the stores that this package knows: their requests do not keep the service's own event loop busy.
 
 import { parentPort } from 'node:worker_threads';
+import { collectYoungGarbage } from '../base/young-garbage.js';
 import { native } from '../native/binding.js';
 import { withRetries } from '../stores/retries.js';
 import { openStoreUrl } from '../stores/store-url.js';
-import { collectYoungGarbage } from '../stores/young-garbage.js';
 import { serveStore } from './serve-store.js';
 
 // Node 20 is new enough for this package. The SDK's warning about its own future would be printed by every command.

@@ -1,4 +1,4 @@
-import { addYoungGarbage } from './young-garbage.js';
+import { addYoungGarbage } from '../base/young-garbage.js';
 
 export interface Body extends AsyncIterable<Uint8Array> {
   destroy(error?: Error): void;

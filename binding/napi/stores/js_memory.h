@@ -3,7 +3,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "core/stores/part_pool.h"
+#include "core/stores/object_store.h"
 #include "napi/runtime/napi_setup.h"
 
 namespace rocksdb_backup {
