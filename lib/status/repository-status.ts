@@ -8,6 +8,7 @@ import { withRetries } from '../stores/retries.js';
 import { openStoreUrl } from '../stores/store-url.js';
 import { type FoundInStore, findInDirectory, findInStore } from './find-repositories.js';
 import { ListedStore } from './listed-store.js';
+import { asLibraryError } from './store-failure.js';
 
 /** Options of {@link repositoryStatus}. */
 export interface RepositoryStatusOptions {
@@ -76,7 +77,9 @@ export async function repositoryStatus(
   if (isObjectStore(place) || isStoreUrl(place)) {
     const plain = typeof place === 'string' ? await openStoreUrl(place) : place;
     const store = withRetries(plain);
-    const found = await findInStore(store, signal);
+    const found = await findInStore(store, signal).catch((error: unknown) => {
+      throw asLibraryError(error, store, 'listing');
+    });
     const chosen = recursive ? found : [found.find(({ prefix }) => prefix === '') ?? { prefix: '', objects: [] }];
     return inTurns(chosen, parallel, signal, (each) => statusInStore(plain, store, each, signal, now));
   }

@@ -7,6 +7,7 @@ import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { checkDatabase, openToBackUp } from '../database.js';
 import { messageOf, UsageError } from '../errors.js';
+import { errorAsJson } from '../json.js';
 import { safe } from '../output/text.js';
 import { object, oneOf, text, time } from '../schema.js';
 import { localTime } from '../time.js';
@@ -54,11 +55,11 @@ const descriptions: {
   }),
   retry: ({ error, attempt, delayMs }) => ({
     message: `failed, and is tried again in ${formatDuration(delayMs)}: ${messageOf(error)}`,
-    detail: { attempt, delayMs },
+    detail: { attempt, delayMs, error: errorAsJson(error) },
   }),
   failure: ({ operation, error, consecutiveFailures, willRetry, backupId }) => ({
     message: `${operation} failed (${consecutiveFailures} in a row): ${messageOf(error)}`,
-    detail: { operation, consecutiveFailures, willRetry, code: errorCode(error), backupId },
+    detail: { operation, consecutiveFailures, willRetry, code: errorCode(error), backupId, error: errorAsJson(error) },
   }),
   drilled: ({ backupId, keys, durationMs }) => ({
     message: `backup ${backupId} was restored and read: ${keys} keys in ${formatDuration(durationMs)}`,
