@@ -145,6 +145,7 @@ export const definitions: Record<string, JsonSchema> = {
         'pin',
         'unpin',
         'gc',
+        'copy',
         'snapshot',
         'skip',
       ),

@@ -15,6 +15,7 @@ export interface StateLock {
 
 export interface NativeStorage {
   readonly name: string;
+  readonly identity: string;
   readonly localDirectory: string | undefined;
   readSmall(file: string): Promise<SmallFile | undefined>;
   replaceSmall(file: string, version: string | undefined, bytes: string | Uint8Array): Promise<string>;

@@ -18,6 +18,11 @@ export { isStoreUrl } from '../stores/store-url.js';
 export interface Storage {
   /** What messages call the repository: a path or a URL. */
   readonly name: string;
+  /**
+   * The same for storages of this process that are at the same place. Two stores that have one name, such as a bucket's name at two
+   * endpoints, differ in it. So do two objects for one store: only its leases keep their operations apart.
+   */
+  readonly identity: string;
   /** The directory of this machine in which the repository lies. Undefined if it lies elsewhere. */
   readonly localDirectory: string | undefined;
   /** Undefined if there is no such file. */

@@ -40,9 +40,10 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
     // RocksDB's BackupEngine ignores this option if it may write.
     options.settings.engine.max_valid_backups_to_open = std::numeric_limits<int>::max();
   }
+  const bool create = options.create_if_missing && !options.read_only;
   const bool destroy = options.destroy_old_data;
   std::shared_ptr<BackupRepository> repository(new BackupRepository(std::move(options)));
-  if (!repository->read_only_) {
+  if (create) {
     if (Error error = repository->settings_.storage->MakeReady(); !error.ok()) {
       return error;
     }

@@ -61,6 +61,7 @@ class StorageHandle : public Wrapped {
       : Wrapped(TypeId<StorageHandle>::id()), storage_(std::move(storage)) {}
 
   Napi::Value Name(const Args& args) { return Napi::String::New(args.Env(), storage_->name()); }
+  Napi::Value Identity(const Args& args) { return Napi::String::New(args.Env(), storage_->identity()); }
   Napi::Value LocalDirectory(const Args& args) {
     const std::string& directory = storage_->local_directory();
     return directory.empty() ? args.Env().Undefined() : Napi::String::New(args.Env(), directory).As<Napi::Value>();
@@ -159,6 +160,7 @@ void RegisterStorage(Napi::Env env, Napi::Object exports) {
   DefineClass<S>(env, "NativeStorage",
                  {
                      Getter<&S::Name>("name"),
+                     Getter<&S::Identity>("identity"),
                      Getter<&S::LocalDirectory>("localDirectory"),
                      AsyncMethod<&S::ReadSmall>("readSmall"),
                      AsyncMethod<&S::ReplaceSmall>("replaceSmall"),
