@@ -137,7 +137,7 @@ Error NewId(const EngineSettings& settings, const BackupEngineSession& session, 
     return Error("BACKUP_CORRUPT", MetaPath(settings.root(), latest) +
                                        " has the highest possible backup id, so no other backup can follow. No "
                                        "BackupEngine writes such an id: remove this file, or back up to another "
-                                       "directory.")
+                                       "repository.")
         .With("path", MetaPath(settings.root(), latest))
         .With("backupId", uint64_t{latest});
   }

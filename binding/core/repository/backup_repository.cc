@@ -89,7 +89,7 @@ Error BackupRepository::OpenSession(const EngineSettings& settings,
         settings.files()->FileExists(settings.root() + "/CURRENT", rocksdb::IOOptions(), nullptr).ok();
     return Error("DIRECTORY_NOT_FOUND",
                  directory() + " is not a repository: " +
-                     (is_database ? "it holds a database. Did you swap the arguments?" : "it has no folder meta."))
+                     (is_database ? "it holds a database. Did you swap the arguments?" : "there is no meta/ in it."))
         .With("path", directory())
         .Advise(is_database ? "" : "checkPath");
   }
