@@ -1,7 +1,8 @@
 import { median } from './measurements.js';
 import { type Conditions, table } from './report.js';
+import { KINDS } from './request-formulas.js';
 import type { StoreMeasured } from './stores-child.js';
-import { KINDS, type Requests } from './stores-requests.js';
+import type { Requests } from './stores-requests.js';
 
 export const TARGETS = { throughput: 0.9, loopDelayP99: 10 };
 
@@ -115,6 +116,9 @@ export function markdown(results: StoreResults): string {
           operation,
           ...KINDS.map((kind) => String(counts[kind] || '')),
         ]),
+      ),
+      ...results.requests.flatMap(({ operation, unexpected }) =>
+        unexpected.length === 0 ? [] : [`**Not as expected**: ${operation}: ${unexpected.join('; ')}.`],
       ),
     );
   }

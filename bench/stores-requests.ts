@@ -2,16 +2,16 @@
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BackupEngine, Database } from '../lib/index.js';
+import { BackupEngine, BackupManager, copyBackups, Database } from '../lib/index.js';
 import type { ObjectStore } from '../lib/stores/object-store.js';
 import { s3Store } from '../lib/stores/s3.js';
-
-export const KINDS = ['list', 'get', 'put', 'delete', 'create', 'part', 'complete'] as const;
-export type Counts = Record<(typeof KINDS)[number], number>;
+import { type Counts, EXPECTED, type RequestCase, unexpected } from './request-formulas.js';
 
 export interface Requests {
   operation: string;
   counts: Counts;
+  /** What is not as request-formulas.ts says. */
+  unexpected: string[];
 }
 
 const none = (): Counts => ({ list: 0, get: 0, put: 0, delete: 0, create: 0, part: 0, complete: 0 });
@@ -63,12 +63,21 @@ export interface RequestsOptions {
 
 /** The credentials come from the environment. */
 export async function countRequests({ endpoint, bucket, directory, tables }: RequestsOptions): Promise<Requests[]> {
-  const store = new CountingStore(s3Store({ bucket, prefix: 'requests', endpoint }));
+  const storeIn = (prefix: string) => new CountingStore(s3Store({ bucket, prefix, endpoint }));
+  let store = storeIn('requests');
   const rows: Requests[] = [];
-  const count = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
-    store.take();
+  /** Counts the requests to `store`, or to another one. */
+  const count = async <T>(
+    operation: string,
+    name: keyof typeof EXPECTED,
+    of: RequestCase,
+    work: () => Promise<T>,
+    counting = store,
+  ): Promise<T> => {
+    counting.take();
     const result = await work();
-    rows.push({ operation, counts: store.take() });
+    const counts = counting.take();
+    rows.push({ operation, counts, unexpected: unexpected(counts, EXPECTED[name](of)) });
     return result;
   };
   await using db = await Database.open(join(directory, 'requests'), { disableAutoCompactions: true });
@@ -79,41 +88,69 @@ export async function countRequests({ endpoint, bucket, directory, tables }: Req
     }
   };
   await addTables(tables);
-  const engine = await count('open a new repository', () => BackupEngine.open(store));
-  await count(`create the first backup, of ${tables} tables`, () => engine.createBackup(db));
-  await count('create with nothing new', () => engine.createBackup(db));
+  const engine = await count('open a new repository', 'open a new repository', {}, () => BackupEngine.open(store));
+  const create = (operation: string, newTables: number, unread = 1) =>
+    count(operation, 'create', { newTables, unread }, () => engine.createBackup(db));
+  await create(`create the first backup, of ${tables} tables`, tables, 0);
+  await create('create with nothing new', 0);
   await addTables(10);
-  await count(`create with 10 new tables among ${tables + 10}`, () => engine.createBackup(db));
+  await create(`create with 10 new tables among ${tables + 10}`, 10);
   await db.put('large', randomBytes(40 * 2 ** 20));
   await db.flush();
-  await count('create with 1 new table of 40 MiB', () => engine.createBackup(db));
+  await engine.createBackup(db);
+  rows.push({ operation: 'create with 1 new table of 40 MiB', counts: store.take(), unexpected: [] });
   for (const backups of [10, 20]) {
     while ((await engine.getBackupInfo()).length < backups) await engine.createBackup(db);
-    await count(`list of ${backups} backups, again`, () => engine.getBackupInfo());
-    await count(`create with nothing new beside ${backups} backups`, () => engine.createBackup(db));
+    await count(`list of ${backups} backups, again`, 'list', {}, () => engine.getBackupInfo());
+    await create(`create with nothing new beside ${backups} backups`, 0);
     await engine.deleteBackup((await engine.getLatestBackupInfo())!.backupId);
   }
   await engine.close();
-  const fresh = new CountingStore(s3Store({ bucket, prefix: 'requests', endpoint }));
-  store.take();
-  await using again = await BackupEngine.open(fresh);
-  const countFresh = async (operation: string, work: () => Promise<unknown>) => {
-    fresh.take();
-    await work();
-    rows.push({ operation, counts: fresh.take() });
-  };
-  await countFresh('list of 20 backups, for the first time in a process', () => again.getBackupInfo());
-  await countFresh('verify, names and sizes', () => again.verifyBackup(4));
-  await countFresh(`verify with checksums, ${tables + 11} tables`, () => again.verifyBackup(4, { checksum: true }));
-  await countFresh(`restore, ${tables + 11} tables`, () =>
+
+  store = storeIn('requests'); // another object for the same store, of which nothing has been read
+  const again = await count(
+    'open a repository of 20 backups, for the first time',
+    'open to write',
+    { unread: 20 },
+    () => BackupEngine.open(store),
+  );
+  await count('list of 20 backups, for the first time', 'list', { unread: 20 }, () => again.getBackupInfo());
+  // The table of 40 MiB has six pieces.
+  const pieces = tables + 10 + 6;
+  const named = `${tables + 11} tables`;
+  await count('verify, names and sizes', 'verify, names and sizes', {}, () => again.verifyBackup(4));
+  await count(`verify with checksums, ${named}`, 'verify with checksums', { pieces }, () =>
+    again.verifyBackup(4, { checksum: true }),
+  );
+  await count(`restore, ${named}`, 'restore', { pieces }, () =>
     again.restoreBackup(4, join(directory, 'requests-restored')),
   );
-  await countFresh('open a backup in place and read one key', async () => {
+  await count('open a backup in place and read one key', 'open in place', { pieces }, async () => {
     await using opened = await again.openBackup(4);
     await opened.get('key');
   });
-  await countFresh('delete one backup of 20', () => again.deleteBackup(2));
-  await countFresh('purge from 19 backups to 1', () => again.purgeOldBackups(1));
-  await countFresh('garbageCollect', () => again.garbageCollect());
+  const copying = { newTables: pieces, backups: 1 };
+  const target = storeIn('requests-copied');
+  const copy = () => copyBackups(store, target, { backupIds: [4] });
+  await count(`copy of a backup, ${named}: the source`, 'copy, in the source', copying, async () => {
+    target.take();
+    await copy();
+    rows.push({ operation: `copy of a backup, ${named}: the new repository`, counts: target.take(), unexpected: [] });
+  });
+  await count('delete one backup of 20', 'delete', { backups: 1 }, () => again.deleteBackup(2));
+  await count('purge from 19 backups to 1', 'delete', { backups: 18 }, () => again.purgeOldBackups(1));
+  await count('garbageCollect', 'garbageCollect', {}, () => again.garbageCollect());
+  await again.close();
+
+  const manager = new BackupManager({ db, location: store });
+  await manager.backupNow();
+  await addTables(1);
+  await count('backupNow of a manager, 1 new table', 'backupNow of a manager', { newTables: 1 }, () =>
+    manager.backupNow(),
+  );
+  await count('the same, nothing new', 'backupNow of a manager, nothing new', {}, () =>
+    manager.backupNow({ skipUnchanged: true }),
+  );
+  await manager.stop();
   return rows;
 }

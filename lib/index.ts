@@ -104,6 +104,7 @@ export type {
   ReadOptions,
   WriteOptions,
 } from './native/options.js';
+export type { RepositoryUse } from './native/native-storage.js';
 export type { Snapshot } from './native/snapshot.js';
 export {
   planRetention,

@@ -82,8 +82,8 @@ export class BackupEngine implements AsyncDisposable {
   }
 
   /**
-   * Opens a repository of backups. If it does not exist and `readOnly` is not set, creates it. A directory is made with missing parent
-   * directories; a bucket is never made.
+   * Opens a repository of backups. If it does not exist, creates it, unless `readOnly` is set or `createIfMissing` is off. A directory is made
+   * with missing parent directories; a bucket is never made.
    *
    * @param location the path of a directory; or the URL of a place in an object store (`s3://bucket/prefix`, `gs://bucket/prefix`,
    * `az://account/container/prefix`, `opendal://service/prefix`); or an {@link ObjectStore}, whose methods are called on this thread

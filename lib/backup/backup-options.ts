@@ -13,6 +13,11 @@ export interface LogLine {
 export interface BackupEngineOptions {
   /** Opens the repository for reading only: creates nothing and needs no write access. @default false */
   readOnly?: boolean | undefined;
+  /**
+   * Makes the repository if there is none. If this is off, a repository that does not exist fails with DIRECTORY_NOT_FOUND, so a typing error
+   * makes nothing. @default true
+   */
+  createIfMissing?: boolean | undefined;
   /** Stores a table or blob file only once for all backups that contain it, so that backups are incremental. @default true */
   shareTableFiles?: boolean | undefined;
   /**

@@ -6,7 +6,8 @@ export const LIBRARY_ADVICE = {
   bringBackOrForce: 'If their files are only missing for now, bring them back. To give them up, pass force: true.',
   bringBackOrGiveUp: 'Bring the missing files back, or give up the backup with deleteBackup(id, { force: true }).',
   checkDisk: 'See to the disk.',
-  checkPath: 'Check the path. Without readOnly: true, an engine creates the directory.',
+  checkPath:
+    'Check the path or the URL. Without readOnly: true and createIfMissing: false, an engine creates the repository.',
   closeThereOrReadOnly: 'Close it there first, or open it here with mode "readOnly" or as a secondary.',
   copyElsewhere: 'Copy to another repository, or copy only other backups with backupIds.',
   createIfMissing: 'Check the path, or set createIfMissing to true.',
@@ -15,7 +16,7 @@ export const LIBRARY_ADVICE = {
   freeSpaceForRestore: 'Free some space, or pass checkDiskSpace: false to try anyway.',
   includeDamaged: 'If the damage was repaired, verify it with checksums. Pass includeDamaged: true to try it anyway.',
   listUnreadable: 'getCorruptedBackups() lists the backups that cannot be used.',
-  makeReadable: 'Make it readable for the user who runs this (owner, mode), then verify it.',
+  makeReadable: 'Make it readable for the user who runs this (owner, mode; in a store: its rights), then verify it.',
   mendLink: 'Bring back what the link leads to, or remove the link.',
   moveAwayNoLock: 'Move it away. The lock file is made anew.',
   moveAwayNoState: 'Move it away. The pins are then read from the copy in rocksdb-backup.state.previous.json.',
@@ -33,9 +34,9 @@ export const LIBRARY_ADVICE = {
     'keeps all other files.',
   replaceOtherDatabase:
     'Restore to a new directory, or pass allowOtherDatabase: true, which replaces the database there.',
-  seeToDisk: 'See to the disk, which does not give it, then verify it.',
+  seeToDisk: 'See to the disk or the store, which does not give it, then verify it.',
   shareRepository:
-    'Back it up to its own directory. To keep both databases in one directory, pass allowOtherDatabase: true once.',
+    'Back it up to its own repository. To keep both databases in one repository, pass allowOtherDatabase: true once.',
   setDrillDirectory: 'Set directory (of a BackupManager: drill.directory) to a place with room for the whole database.',
   storeDenied:
     'Check the credentials, where the package of the vendor looks for them, and what they may do: list, read, write and delete below this prefix.',

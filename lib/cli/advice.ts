@@ -8,7 +8,7 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   bringBackOrForce: 'If their files are only missing for now, bring them back. To give them up, pass --force.',
   bringBackOrGiveUp: 'Bring the missing files back, or give up the backup with rocksdb-backup delete --force.',
   checkDisk: 'See to the disk.',
-  checkPath: 'Check the path.',
+  checkPath: 'Check the path or the URL.',
   closeThereOrReadOnly: 'Back it up from inside that process with BackupManager, or stop the service first.',
   copyElsewhere: 'Copy to another repository, or copy only other backups with --id.',
   createIfMissing: 'Check the path.',
@@ -17,7 +17,7 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   freeSpaceForRestore: 'Free some space, or pass --no-space-check to try anyway.',
   includeDamaged: 'If the damage was repaired, verify it with checksums. Pass --include-damaged to try it anyway.',
   listUnreadable: 'rocksdb-backup list shows which backups cannot be used.',
-  makeReadable: 'Make it readable for the user who runs this (owner, mode), then verify it.',
+  makeReadable: 'Make it readable for the user who runs this (owner, mode; in a store: its rights), then verify it.',
   mendLink: 'Bring back what the link leads to, or remove the link.',
   moveAwayNoLock: 'Move it away. The lock file is made anew.',
   moveAwayNoState: 'Move it away. The pins are then read from the copy in rocksdb-backup.state.previous.json.',
@@ -35,9 +35,9 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
     'keeps all other files.',
   replaceOtherDatabase:
     'Restore to a new directory, or pass --allow-other-database, which replaces the database there.',
-  seeToDisk: 'See to the disk, which does not give it, then verify it.',
+  seeToDisk: 'See to the disk or the store, which does not give it, then verify it.',
   shareRepository:
-    'Back it up to its own directory. To keep both databases in one directory, pass --allow-other-database once.',
+    'Back it up to its own repository. To keep both databases in one repository, pass --allow-other-database once.',
   setDrillDirectory:
     'Name a place with room for the whole database with --directory (in the file of watch: drill.directory).',
   storeDenied:

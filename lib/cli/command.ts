@@ -104,6 +104,8 @@ export interface Command<
   destructive?: boolean;
   /** The command is recorded in the history, and in the file of --audit-log. */
   recorded?: boolean;
+  /** Runs until it is stopped, and then ends its work in its own way. */
+  keepsRunning?: boolean;
   /** Returns undefined if the command has already written its answer itself. */
   run(
     context: Context,

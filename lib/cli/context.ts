@@ -20,6 +20,7 @@ export class Context {
   readonly out: Output;
   readonly interrupts: Interrupts;
   readonly #stdin: NodeJS.ReadStream;
+  /** By the identities of their storages. */
   readonly #recorders = new Map<string, Recorder>();
   readonly #told = new Set<string>();
   #auditLog: string | undefined;
@@ -135,8 +136,8 @@ export class Context {
 
   /** The recorder for a repository. The whole command uses the same one, because it keeps entries that could not be written. */
   recorder(storage: Storage): Recorder {
-    const { name } = storage;
-    let recorder = this.#recorders.get(name);
+    const { name, identity } = storage;
+    let recorder = this.#recorders.get(identity);
     if (recorder === undefined) {
       // Loaded only when it is needed, because it loads the engine too.
       const { Recorder } = require('../manager/recorder.js') as typeof import('../manager/recorder.js');
@@ -145,7 +146,7 @@ export class Context {
         onProblem: ({ to, cause }) =>
           this.warnOnce([reasonOf(cause)], `${to} of ${name} could not be written: ${reasonOf(cause)}`),
       });
-      this.#recorders.set(name, recorder);
+      this.#recorders.set(identity, recorder);
     }
     return recorder;
   }

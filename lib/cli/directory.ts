@@ -24,12 +24,10 @@ export async function withDirectory<T>(
   { write = false, ...options }: BackupEngineOptions & { write?: boolean } = {},
 ): Promise<T> {
   await needDirectory(dir);
-  const reader = await BackupEngine.open(dir, { ...options, readOnly: true });
-  if (!write) {
-    return closing(reader, use);
-  }
-  await reader.close();
-  return closing(await BackupEngine.open(dir, options), use);
+  return closing(
+    await BackupEngine.open(dir, { ...options, ...(write ? { createIfMissing: false } : { readOnly: true }) }),
+    use,
+  );
 }
 
 /** Works with a resource and then closes it, also after an error. */

@@ -100,7 +100,7 @@ export function generalHelp(commands: readonly Command[], columns: number, style
     `${style.bold('Usage:')} rocksdb-backup COMMAND [arguments] [options]`,
     '',
     ...wrap(
-      'Backs up and restores RocksDB databases. DB is the directory of a database, DIR a repository (a directory of backups), ID the ' +
+      'Backs up and restores RocksDB databases. DB is the directory of a database, DIR a repository (a directory of backups, or the URL of a store), ID the ' +
         "number of a backup or 'latest'.",
       columns,
     ),

@@ -1,5 +1,9 @@
 import { isUtf8 } from 'node:buffer';
+import type { RocksDBErrorDetails } from '../base/errors.js';
+import type { DrillError } from '../drill/drill.js';
 import type { BackupInfo } from '../native/backup-info.js';
+import { codeOf, messageOf } from './errors.js';
+import { exitCodes, exitOf } from './exit-codes.js';
 import { partsOf } from './output/text.js';
 import { anyOf, array, count, flag, type JsonSchema, number, object, oneOf, ref, text, time } from './schema.js';
 
@@ -48,6 +52,53 @@ export function backupAsJson(info: BackupInfo) {
   };
 }
 
+/** The facts of errors, which docs/errors.md explains. An error has those that apply. */
+const errorFacts: Record<keyof RocksDBErrorDetails | keyof Pick<DrillError, 'differences'>, JsonSchema> = {
+  path: text('the file, the directory or the object of a store that the error is about'),
+  backupId: count('the backup that it is about; if there are several, one of them'),
+  databaseId: text('the database that was to be backed up, or that is in the target of a restore'),
+  holder: text('who has a lock, or a database open'),
+  bytesNeeded: count('that were to be written'),
+  bytesFree: count('where they were to be written'),
+  damagedFiles: array(text(), 'of a backup, relative to the repository'),
+  leftFiles: array(text(), 'that could not be deleted, relative to the repository'),
+  why: oneOf('denied', 'io', 'damaged'),
+  subcode: text('what RocksDB adds to its status'),
+  severity: oneOf('soft', 'hard', 'fatal', 'unrecoverable'),
+  status: count("the HTTP status of an object store's answer"),
+  storeCode: text("the object store's own code, such as AccessDenied"),
+  requestId: text('by this id, those who run the object store find the request'),
+  advice: text('a word for what can be done about it; the message has it in words'),
+  differences: array(
+    object({ columnFamily: text(), change: oneOf('added', 'removed', 'changed'), key: ref('bytes') }),
+    'of a drill: the first keys that differ',
+  ),
+};
+
+/** An error in the JSON of all commands: what happened, and all facts that it has. */
+export function errorAsJson(error: unknown) {
+  const facts = Object.keys(errorFacts).map((name) => [
+    name,
+    factAsJson((error as Record<string, unknown> | null)?.[name]),
+  ]);
+  return {
+    code: codeOf(error),
+    message: messageOf(error),
+    exitCode: exitCodes[exitOf(error)].number,
+    ...(Object.fromEntries(facts) as Record<keyof typeof errorFacts, unknown>),
+  };
+}
+
+/** Undefined, which JSON leaves out, for what is no fact. */
+function factAsJson(value: unknown): unknown {
+  if (value instanceof Uint8Array) return bytesAsJson(value);
+  if (Array.isArray(value)) return value.map(factAsJson);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, factAsJson(each)]));
+  }
+  return typeof value === 'string' || typeof value === 'number' ? value : undefined;
+}
+
 const backupProperties: Record<string, JsonSchema> = {
   backupId: count('the number of the backup; after the latest was deleted, its number is given again'),
   timestamp: time('when it was begun'),
@@ -77,8 +128,9 @@ export const definitions: Record<string, JsonSchema> = {
       code: text('a stable word, such as BACKUP_NOT_FOUND'),
       message: text('what happened, to which file, what to do'),
       'exitCode?': count(),
+      ...Object.fromEntries(Object.entries(errorFacts).map(([name, schema]) => [`${name}?`, schema])),
     },
-    'what went wrong',
+    'what went wrong, with the facts that apply',
   ),
   failure: object({ error: ref('error') }, 'the answer of any command that fails'),
   record: object(
@@ -93,6 +145,7 @@ export const definitions: Record<string, JsonSchema> = {
         'pin',
         'unpin',
         'gc',
+        'copy',
         'snapshot',
         'skip',
       ),

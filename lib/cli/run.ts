@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Command } from './command.js';
 import { commandTable } from './command-table.js';
 import { Context } from './context.js';
+import { codeOf, reasonOf, StoppedError } from './errors.js';
 import { exitCodes, exitOf } from './exit-codes.js';
 import { commandHelp, generalHelp } from './help.js';
 import { Interrupts } from './interrupts.js';
@@ -24,7 +25,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     context.endProgress();
     out.warn(text);
   });
-  onBrokenPipe(interrupts, seen.commandName === 'watch');
+  onBrokenPipe(interrupts, commands.find(({ name }) => name === seen.commandName)?.keepsRunning === true);
   try {
     const help = helpWanted(argv, commands, seen, out);
     if (help !== undefined) {
@@ -38,19 +39,38 @@ export async function run(argv: readonly string[]): Promise<number> {
     const { command, args, options } = parseLine(argv, commands, context.now());
     context.setAuditLog(options['audit-log'] as string | undefined);
     interrupts.install();
+    if (!command.keepsRunning) {
+      interrupts.signal.addEventListener('abort', stopWaitingForStores, { once: true });
+    }
     const result = await command.run(context, args as never, options as never);
     context.endProgress();
     if (result !== undefined && !('streamed' in result)) {
       out.result(result);
     }
     return exitCodes[result?.exit ?? 'ok'].number;
-  } catch (error) {
+  } catch (thrown) {
     context.endProgress();
+    const error = interrupts.signal.aborted ? whyStopped(interrupts.signal.reason, thrown) : thrown;
     out.failure(error);
     return exitCodes[exitOf(error)].number;
   } finally {
     interrupts.remove();
   }
+}
+
+/** What requests that a stop has given up end as, and what rests on them. */
+const GIVEN_UP = /^(STORE_|STATE_|LOCK_LOST$|ROCKSDB_IO_ERROR$|ROCKSDB_ABORTED$)/;
+
+/** The error of a command that was asked to stop. It says what was not finished. */
+function whyStopped(reason: unknown, error: unknown): unknown {
+  return reason instanceof StoppedError && GIVEN_UP.test(codeOf(error))
+    ? new StoppedError(`${reason.message}: ${reasonOf(error)}`)
+    : error;
+}
+
+/** Loaded only when it is needed, because it loads the engine too. */
+function stopWaitingForStores(): void {
+  (require('../storage/storage.js') as typeof import('../storage/storage.js')).stopWaitingForStores();
 }
 
 const columnsOf = (out: Output) => Math.min(100, Math.max(40, (out.stdout.isTTY && out.stdout.columns) || 80));

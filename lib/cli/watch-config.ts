@@ -158,7 +158,7 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
     ] as const) {
       const other = seen.get(realPathOf(value));
       if (other !== undefined) {
-        throw wrong(`${key}.${what} is the same directory as databases[${other}].${what}: ${advice}`);
+        throw wrong(`${key}.${what} is the same place as databases[${other}].${what}: ${advice}`);
       }
       seen.set(realPathOf(value), at);
     }

@@ -59,10 +59,20 @@ export interface CopyResult {
  * const { backups } = await copyBackups('/backups/users', 's3://backups/users');
  * const failed = backups.filter(({ state }) => state === 'failed');
  */
-export async function copyBackups(
+export function copyBackups(
   from: RepositoryLocation,
   to: RepositoryLocation,
   options: CopyBackupsOptions = {},
+): Promise<CopyResult> {
+  return copyWith(from, to, options, (_target, copy) => copy());
+}
+
+/** Like {@link copyBackups}. `around` does the copy, which is not called in a dry run, and gets the opened target. */
+export async function copyWith(
+  from: RepositoryLocation,
+  to: RepositoryLocation,
+  options: CopyBackupsOptions,
+  around: (target: BackupEngine, copy: () => Promise<CopyResult>) => Promise<CopyResult>,
 ): Promise<CopyResult> {
   const {
     backupIds,
@@ -94,8 +104,10 @@ export async function copyBackups(
       if (target === undefined || dryRun) {
         return result(await source.planCopyTo(target, what), []);
       }
-      const backups = await target.copyFrom(source, what);
-      return result(backups, await copyPins(source, target, backups));
+      return await around(target, async () => {
+        const backups = await target.copyFrom(source, what);
+        return result(backups, await copyPins(source, target, backups));
+      });
     } finally {
       await target?.close();
     }

@@ -36,15 +36,15 @@ export class ManagerEngines {
   }
 }
 
-/** The last turn at each repository, by the name of its storage, which is the same for every path to it. */
+/** The last turn at each repository, by the identity of its storage, which is the same for every path to it. */
 const turns = new Map<string, Promise<unknown>>();
 
 /**
  * Waits until no other manager of this thread writes to the repository, and then does the work. Managers in other threads and processes are
  * kept out by the repository's lock; with them, an operation fails instead of waiting.
  */
-export async function takeTurn<T>({ name }: Storage, work: () => Promise<T>): Promise<T> {
-  const before = turns.get(name);
+export async function takeTurn<T>({ identity }: Storage, work: () => Promise<T>): Promise<T> {
+  const before = turns.get(identity);
   const mine = (async () => {
     await before;
     return work();
@@ -53,12 +53,12 @@ export async function takeTurn<T>({ name }: Storage, work: () => Promise<T>): Pr
     () => undefined,
     () => undefined,
   );
-  turns.set(name, ended);
+  turns.set(identity, ended);
   try {
     return await mine;
   } finally {
-    if (turns.get(name) === ended) {
-      turns.delete(name);
+    if (turns.get(identity) === ended) {
+      turns.delete(identity);
     }
   }
 }

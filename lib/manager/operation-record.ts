@@ -13,6 +13,8 @@ export type OperationName =
   | 'pin'
   | 'unpin'
   | 'gc'
+  /** Backups were copied from another repository to this one. */
+  | 'copy'
   | 'snapshot'
   /** A backup that was skipped because the newest one contains everything in the database. */
   | 'skip';

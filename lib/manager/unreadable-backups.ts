@@ -8,8 +8,8 @@ import type { UnreadableBackup } from '../native/backup-info.js';
 export function toReadAgain(why: WhyUnreadable, count = 1): string {
   const them = count === 1 ? 'it' : 'them';
   return {
-    denied: `make ${them} readable for the user who runs this (owner, mode), then verify ${them}`,
-    io: `see to the disk, which does not give ${them}, then verify ${them}`,
+    denied: `make ${them} readable for the user who runs this (owner, mode; in a store: its rights), then verify ${them}`,
+    io: `see to the disk or the store, which does not give ${them}, then verify ${them}`,
     damaged: `repair ${them}, or delete ${them}, first`,
   }[why];
 }

@@ -15,6 +15,7 @@ export interface StateLock {
 
 export interface NativeStorage {
   readonly name: string;
+  readonly identity: string;
   readonly localDirectory: string | undefined;
   readSmall(file: string): Promise<SmallFile | undefined>;
   replaceSmall(file: string, version: string | undefined, bytes: string | Uint8Array): Promise<string>;
@@ -24,6 +25,15 @@ export interface NativeStorage {
 /** The lock of a directory of this machine. */
 export interface DirectoryLock {
   release(): void;
+}
+
+/** Somebody who works in a repository. */
+export interface RepositoryUse {
+  what: 'writing' | 'reading' | 'deleting' | 'state';
+  /** The backup that is read or deleted. */
+  backupId?: number;
+  /** Who it is: the process and the machine. */
+  holder?: string;
 }
 
 /** A request to an object store: the arguments of the method of lib/stores/object-store.ts that has this name. */
@@ -78,6 +88,8 @@ export interface NativeStorageModule {
   ): NativeStoreServer | undefined;
   /** The store cannot be served. All requests fail with this message. */
   failStore(id: string, message: string): void;
+  /** Who holds locks of the repository in a directory: of writers, of the state, and of these backups. Takes no lock. */
+  usesOfDirectory(path: string, backupIds: readonly number[]): RepositoryUse[];
   /**
    * Locks a directory that is no repository, such as one of a drill. Returns undefined while another process, or another holder in this
    * process, has the lock.

@@ -2,12 +2,15 @@ import { resolve } from 'node:path';
 import { BackupEngine } from '../backup/backup-engine.js';
 import { checkOptions } from '../base/check-object.js';
 import { readInventory } from '../manager/inventory.js';
+import { native } from '../native/binding.js';
+import type { RepositoryUse } from '../native/native-storage.js';
 import { forgetStore, isObjectStore, isStoreUrl, type RepositoryLocation } from '../storage/storage.js';
 import type { ListedObject, ObjectStore } from '../stores/object-store.js';
 import { withRetries } from '../stores/retries.js';
 import { openStoreUrl } from '../stores/store-url.js';
 import { type FoundInStore, findInDirectory, findInStore } from './find-repositories.js';
 import { ListedStore } from './listed-store.js';
+import { asLibraryError } from './store-failure.js';
 
 /** Options of {@link repositoryStatus}. */
 export interface RepositoryStatusOptions {
@@ -20,15 +23,10 @@ export interface RepositoryStatusOptions {
   now?: Date | undefined;
 }
 
-/** Somebody who works in a repository of an object store. */
-export interface LiveLease {
-  what: 'writing' | 'reading' | 'deleting' | 'state';
-  /** The backup that is read or deleted. */
-  backupId?: number;
-  /** Who has it: the process and the machine. */
-  holder?: string;
-  /** When it was renewed, by the store's clock. */
-  renewed: Date;
+/** Somebody who works in a repository: by a lease in an object store, by a lock in a directory. */
+export interface LiveLease extends RepositoryUse {
+  /** When a lease was renewed, by the store's clock. */
+  renewed?: Date;
 }
 
 /** How one repository is. */
@@ -46,7 +44,10 @@ export interface RepositoryStatus {
   unreadable: number[];
   /** The ids of backups that are kept until they are unpinned. */
   pinned: number[];
-  /** Who works in it now. Undefined in a directory, where locks do not tell. */
+  /**
+   * Who works in it now. Undefined if the repository cannot be looked at. In a directory, locks do not tell which process reads, and another
+   * machine's are told only if the file system shares them.
+   */
   leases?: LiveLease[];
   /** Why the repository cannot be looked at. All numbers are 0 then. */
   error?: Error;
@@ -76,7 +77,9 @@ export async function repositoryStatus(
   if (isObjectStore(place) || isStoreUrl(place)) {
     const plain = typeof place === 'string' ? await openStoreUrl(place) : place;
     const store = withRetries(plain);
-    const found = await findInStore(store, signal);
+    const found = await findInStore(store, signal).catch((error: unknown) => {
+      throw asLibraryError(error, store, 'listing');
+    });
     const chosen = recursive ? found : [found.find(({ prefix }) => prefix === '') ?? { prefix: '', objects: [] }];
     return inTurns(chosen, parallel, signal, (each) => statusInStore(plain, store, each, signal, now));
   }
@@ -161,6 +164,12 @@ async function statusOf(place: RepositoryLocation, location: string, now: Date):
         damaged: backups.filter(({ state }) => state === 'corrupt').map(({ backupId }) => backupId),
         unreadable: corrupt.map(({ backupId }) => backupId),
         pinned: backups.filter(({ pinned }) => pinned).map(({ backupId }) => backupId),
+        ...(typeof place === 'string' && {
+          leases: native.usesOfDirectory(
+            place,
+            [...backups, ...corrupt].map(({ backupId }) => backupId),
+          ),
+        }),
       };
     } finally {
       await engine.close();

@@ -3,50 +3,110 @@ import type { NativeStoreServer, StoreAnswer, StoreRequest } from '../native/nat
 import { isStoreError, type ObjectStore, StoreError } from '../stores/object-store.js';
 import type { RetryingStore } from '../stores/retries.js';
 
-/** The servers of this thread, by the ids of their stores. They must not be garbage-collected while native code may send requests. */
-const servers = new Map<string, NativeStoreServer>();
+interface Serving {
+  /** Must not be garbage-collected while native code may send requests. */
+  readonly server: NativeStoreServer;
+  readonly requests: RunningRequests;
+}
+
+/** What is served on this thread, by the ids of the stores. */
+const servings = new Map<string, Serving>();
 
 /** For a store to which native code sends no more requests. */
 export function stopServing(id: string): void {
-  servers.delete(id);
+  servings.delete(id);
+}
+
+let isImpatient = false;
+
+/** See stopWaitingForStores() in storage.ts. */
+export function becomeImpatient(): void {
+  isImpatient = true;
+  for (const { requests } of servings.values()) requests.becomeImpatient();
+}
+
+/** How long a store has then to answer a request, in milliseconds. */
+const PATIENCE = 1000;
+
+interface RunningRequest {
+  readonly controller: AbortController;
+  timer?: NodeJS.Timeout;
+}
+
+/** The requests to one store that are not answered yet. */
+class RunningRequests {
+  readonly #running = new Map<number, RunningRequest>();
+  #hangs = false;
+
+  /** @returns the signal that cancels it */
+  begin(call: number): AbortSignal {
+    const request: RunningRequest = { controller: new AbortController() };
+    this.#running.set(call, request);
+    if (this.#hangs) request.controller.abort(new StoreHangs());
+    else if (isImpatient) this.#limit(request);
+    return request.controller.signal;
+  }
+
+  /** @returns whether somebody still waits for the answer */
+  end(call: number): boolean {
+    clearTimeout(this.#running.get(call)?.timer);
+    return this.#running.delete(call);
+  }
+
+  cancel(call: number): void {
+    const controller = this.#running.get(call)?.controller;
+    this.end(call);
+    controller?.abort(new Error('the operation has ended'));
+  }
+
+  becomeImpatient(): void {
+    for (const request of this.#running.values()) this.#limit(request);
+  }
+
+  #limit(request: RunningRequest): void {
+    request.timer ??= setTimeout(() => {
+      this.#hangs = true;
+      for (const { controller } of this.#running.values()) controller.abort(new StoreHangs());
+    }, PATIENCE);
+  }
+}
+
+class StoreHangs extends Error {
+  constructor() {
+    super('the store did not answer when the program was asked to end');
+  }
 }
 
 /**
  * Answers the requests that native code has for the store with this id, on this thread. Returns false if nobody uses the store any more.
  */
 export function serveStore(id: string, store: RetryingStore): boolean {
-  const running = new Map<number, AbortController>();
+  const requests = new RunningRequests();
   const { multipart } = store;
   const server = native.serveStore(
     id,
     (call, request) => {
-      const controller = new AbortController();
-      running.set(call, controller);
       const { repeated } = store.counts;
-      answerOf(store, request, controller.signal)
+      answerOf(store, request, requests.begin(call))
         .then(
           (answer) => answer,
           (error: unknown) => failureOf(error),
         )
         .then((answer) => {
           // Nobody waits for the answer to a request that was cancelled.
-          if (running.delete(call)) {
+          if (requests.end(call)) {
             // If any request was repeated meanwhile, perhaps it was this one. Then an earlier try may still use its memory.
             server?.answer(call, answer, store.counts.repeated !== repeated);
           }
         });
     },
-    (call) => {
-      const controller = running.get(call);
-      running.delete(call);
-      controller?.abort(new Error('the operation has ended'));
-    },
+    (call) => requests.cancel(call),
     multipart === undefined ? {} : { minPartBytes: multipart.minPartBytes, maxParts: multipart.maxParts },
   );
   if (server === undefined) {
     return false;
   }
-  servers.set(id, server);
+  servings.set(id, { server, requests });
   return true;
 }
 
@@ -104,6 +164,9 @@ async function answerOf(store: ObjectStore, request: StoreRequest, signal: Abort
 
 function failureOf(error: unknown): StoreAnswer {
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
+  if (error instanceof StoreHangs) {
+    return { kind: 'STOPPED', message };
+  }
   if (!isStoreError(error)) {
     return { kind: 'FAILED', message };
   }

@@ -5,7 +5,7 @@ import type { NativeStorage, SmallFile, StateLock } from '../native/native-stora
 import { isObjectStore, type ObjectStore } from '../stores/object-store.js';
 import { withRetries } from '../stores/retries.js';
 import { isStoreUrl, parseStoreUrl } from '../stores/store-url.js';
-import { serveStore, stopServing } from './serve-store.js';
+import { becomeImpatient, serveStore, stopServing } from './serve-store.js';
 
 export type { SmallFile, StateLock } from '../native/native-storage.js';
 export { isObjectStore } from '../stores/object-store.js';
@@ -18,6 +18,11 @@ export { isStoreUrl } from '../stores/store-url.js';
 export interface Storage {
   /** What messages call the repository: a path or a URL. */
   readonly name: string;
+  /**
+   * The same for storages of this process that are at the same place. Two stores that have one name, such as a bucket's name at two
+   * endpoints, differ in it. So do two objects for one store: only its leases keep their operations apart.
+   */
+  readonly identity: string;
   /** The directory of this machine in which the repository lies. Undefined if it lies elsewhere. */
   readonly localDirectory: string | undefined;
   /** Undefined if there is no such file. */
@@ -88,6 +93,15 @@ export function forgetStore(store: ObjectStore): void {
     byStore.delete(store);
     stopServing(made.id);
   }
+}
+
+/**
+ * From now on, a store that does not answer a request within a second counts as one that hangs: that request fails with STORE_STOPPED, and so
+ * do all others of the store. For a program that is asked to end: what it has begun can be cleaned up in a store that answers.
+ */
+export function stopWaitingForStores(): void {
+  becomeImpatient();
+  worker?.postMessage('becomeImpatient');
 }
 
 let worker: Worker | undefined;

@@ -26,6 +26,7 @@ const notSignal = types(null, {}, bare, 'abort', 1, false, new EventTarget(), { 
 
 const engineOptions: Record<string, Wrong[]> = {
   readOnly: notBoolean,
+  createIfMissing: notBoolean,
   shareTableFiles: notBoolean,
   shareFilesWithChecksum: notBoolean,
   shareFilesWithChecksumNaming: types(null, '', 'DbSessionId', 1, true, {}, bare, ['dbSessionId'], Symbol('s')),

@@ -87,7 +87,10 @@ t.test('a private directory that may not be read costs its backup, and no other'
     t.match(await cli(t, ['show', backups, '2'], who), { code: 5, stderr: denied(path) });
     const verified = await cli(t, ['verify', backups, '2'], who);
     t.match(verified, { code: 5, stderr: denied(path) });
-    t.match(verified.stderr, /\d\. Make it readable for the user who runs this \(owner, mode\), then verify it\.\n/);
+    t.match(
+      verified.stderr,
+      /\d\. Make it readable for the user who runs this \(owner, mode; in a store: its rights\), then verify it\.\n/,
+    );
     const all = await cli(t, ['verify', backups, '--all'], who);
     t.match(all, { code: 5, stdout: /backup 2: could not be read\n/, stderr: /Make it readable for the user/ });
     t.equal(all.stderr.match(/Make it readable/g)?.length, 1);
@@ -107,7 +110,11 @@ t.test('a private directory that may not be read costs its backup, and no other'
         // Also with --force, because it may be readable again in a moment.
         const ran = await cliAnswer(t, [command as string, backups, ...rest, ...options], who);
         t.match(ran, { code: 5, json: { error: { code: 'BACKUP_CORRUPT', message: denied(path) } } }, name);
-        t.match(ran.stderr, /\. Make it readable for the user who runs this \(owner, mode\), then verify it\.\n/, name);
+        t.match(
+          ran.stderr,
+          /\. Make it readable for the user who runs this \(owner, mode; in a store: its rights\), then verify it\.\n/,
+          name,
+        );
       }
     }
     t.same(snapshotOf(join(backups, 'shared_checksum')), before);
@@ -156,7 +163,7 @@ t.test('a repository, or its metas, that may not be read are not missing', { ski
       }
       t.ok(ran.code === 1 || (ran.code === 5 && what === 'private'), `${name} ends with ${ran.code}: ${ran.stderr}`);
       t.match(ran.stderr + ran.stdout, why, name);
-      t.notMatch(ran.stderr, /not a repository|no folder meta|does not exist|missing/, name);
+      t.notMatch(ran.stderr, /not a repository|no meta\/|does not exist|missing/, name);
     }
   }
 });

@@ -15,6 +15,7 @@ import {
   openEngine,
 } from '../fixtures/backups.js';
 import { bytesBelow, filesBelow, snapshotOf, tempDir } from '../fixtures/files.js';
+import { MemoryStore } from '../stores/memory-store.js';
 
 t.test('every backup of a database that goes on being written restores what was there when it was made', async (t) => {
   const dir = tempDir(t);
@@ -323,9 +324,13 @@ t.test('metadata comes back as it was given: text, bytes, empty, and a whole MiB
 t.test('an engine for reading only reads, verifies, restores and opens, and writes nothing', async (t) => {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'));
-  await t.rejects(BackupEngine.open(dir('backups'), { readOnly: true }), { code: 'DIRECTORY_NOT_FOUND' });
   mkdirSync(dir('something-else'));
-  await t.rejects(BackupEngine.open(dir('something-else'), { readOnly: true }), { code: 'DIRECTORY_NOT_FOUND' });
+  for (const place of [dir('backups'), dir('something-else'), new MemoryStore()]) {
+    for (const options of [{ readOnly: true }, { createIfMissing: false }]) {
+      await t.rejects(BackupEngine.open(place, options), { code: 'DIRECTORY_NOT_FOUND' });
+    }
+    if (typeof place !== 'string') t.equal(place.objects.size, 0);
+  }
   t.same(readdirSync(dir()).sort(), ['db', 'something-else'], 'it made nothing');
   t.same(readdirSync(dir('something-else')), []);
 

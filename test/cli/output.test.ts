@@ -192,7 +192,10 @@ t.test('errors have the exit code of what went wrong, and speak of options as on
       why: 'io',
     },
   );
-  t.match(messageOf(unreadable), /Input\/output error\. See to the disk, which does not give it, then verify it\.$/);
+  t.match(
+    messageOf(unreadable),
+    /Input\/output error\. See to the disk or the store, which does not give it, then verify it\.$/,
+  );
   t.equal(messageOf(of('BACKUP_CORRUPT', '/b/meta/2 is missing')), '/b/meta/2 is missing');
   t.equal(codeOf({}), 'FAILED');
 });

@@ -155,11 +155,11 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
     [{ databases: [{ path: 'db' }] }, /databases\[0\]\.backups is missing/],
     [
       { databases: [good, { ...good, path: 'other', backups: './b' }] },
-      /databases\[1\]\.backups is the same directory as databases\[0\]/,
+      /databases\[1\]\.backups is the same place as databases\[0\]/,
     ],
     [
       { databases: [good, { ...good, path: './db', backups: 'c' }] },
-      /databases\[1\]\.path is the same directory as databases\[0\]\.path: give each database once/,
+      /databases\[1\]\.path is the same place as databases\[0\]\.path: give each database once/,
     ],
     [{ databases: [{ ...good, backups: 'db' }] }, /databases\[0\]\.backups is a database/],
     [{ databases: [good, { ...good, path: 'other', backups: 'db' }] }, /databases\[1\]\.backups is a database/],

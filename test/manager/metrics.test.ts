@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Counter, Registry } from 'prom-client';
 import t from 'tap';
+import { STATUS_METRIC_NAMES } from '../../lib/cli/report/status-metrics.js';
 import { BackupManager } from '../../lib/index.js';
 import { METRIC_NAMES } from '../../lib/manager/metrics.js';
 import { openDatabase, settled } from '../fixtures/backups.js';
@@ -159,7 +160,10 @@ t.test(
 t.test('the alerts of docs/prometheus-rules.yml are about metrics that exist', async (t) => {
   const rules = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'prometheus-rules.yml'), 'utf8');
   const used = [...rules.matchAll(/rocksdb_backup_\w+/g)].map(([name]) => name);
-  const known = new Set(METRIC_NAMES.flatMap((name) => [`rocksdb_backup_${name}`, `rocksdb_backup_${name}_bucket`]));
+  const known = new Set([
+    ...METRIC_NAMES.flatMap((name) => [`rocksdb_backup_${name}`, `rocksdb_backup_${name}_bucket`]),
+    ...STATUS_METRIC_NAMES,
+  ]);
   t.ok(used.length >= 6);
   for (const name of new Set(used)) t.ok(known.has(name), name);
 });

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { BackupEngine, Database, repositoryStatus } from '../../lib/index.js';
 import { pin } from '../../lib/manager/pins.js';
 import { updateState } from '../../lib/manager/state.js';
+import { SLOW } from '../fixtures/backups.js';
 import { MemoryStore } from '../stores/memory-store.js';
 
 const call = { signal: new AbortController().signal };
@@ -68,6 +70,30 @@ t.test('who works in a store', async (t) => {
   const old = new Date(Date.now() + 600_000);
   await store.put('rocksdb-backup.leases/writer', Buffer.from('left'), call);
   t.match(await repositoryStatus(store, { now: old }), [{ leases: [] }], 'a holder that died long ago does not count');
+});
+
+t.test('who works in a directory', async (t) => {
+  const dir = t.testdir();
+  const place = join(dir, 'r');
+  await makeRepository(dir, place);
+  t.match(await repositoryStatus(place), [{ leases: [] }]);
+  const db = await Database.open(join(dir, 'db'));
+  const engine = await BackupEngine.open(place, { backupRateLimit: SLOW });
+  const opened = await engine.openBackup(1);
+  t.strictSame((await repositoryStatus(place))[0]!.leases, [{ what: 'reading', backupId: 1 }]);
+  await db.put('more', randomBytes(1_000_000));
+  const stop = new AbortController();
+  await new Promise<void>((begun) => {
+    engine.createBackup(db, { signal: stop.signal, onProgress: () => begun() }).catch(() => begun());
+  });
+  const [writing, ...others] = (await repositoryStatus(place))[0]!.leases!;
+  t.match(writing, { what: 'writing', holder: new RegExp(`^process ${process.pid} on `) });
+  t.strictSame(others, [{ what: 'reading', backupId: 1 }]);
+  stop.abort();
+  await opened.close();
+  await engine.close();
+  await db.close();
+  t.match(await repositoryStatus(place), [{ leases: [] }]);
 });
 
 t.test('a directory with repositories', async (t) => {

@@ -1,7 +1,7 @@
 // What the users of a repository in a store hear when the store fails.
 
 import t from 'tap';
-import { BackupEngine, BackupManager, type StoreErrorKind } from '../../lib/index.js';
+import { BackupEngine, BackupManager, planBackup, type StoreErrorKind } from '../../lib/index.js';
 import { fill, openDatabase, settled } from '../fixtures/backups.js';
 import { tempDir } from '../fixtures/files.js';
 import { DirectoryStore } from './directory-store.js';
@@ -46,7 +46,12 @@ t.test('each failure has its code and its facts, also when it comes through Rock
     if (fail !== 'NOT_FOUND') {
       t.match(listed.error, { code, status: 499, ...(advice && { advice }) }, `open: ${fail}`);
     }
+    if (fail !== 'NOT_FOUND') {
+      const planned = await settled(planBackup(db, store));
+      t.match(planned.error, { code, status: 499, path: /^memory:\/\/test/ }, `plan: ${fail}`);
+    }
     store.fault = undefined;
+    t.match(await planBackup(db, store), { bytesShared: /[1-9]/ });
     await engine.close();
   }
 });

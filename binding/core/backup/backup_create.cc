@@ -137,7 +137,7 @@ Error NewId(const EngineSettings& settings, const BackupEngineSession& session, 
     return Error("BACKUP_CORRUPT", MetaPath(settings.root(), latest) +
                                        " has the highest possible backup id, so no other backup can follow. No "
                                        "BackupEngine writes such an id: remove this file, or back up to another "
-                                       "directory.")
+                                       "repository.")
         .With("path", MetaPath(settings.root(), latest))
         .With("backupId", uint64_t{latest});
   }
@@ -274,29 +274,16 @@ Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
   return Error::From(status, doing).With("path", settings.name());
 }
 
-}  // namespace
-
-void RemoveTemporaryMetas(const EngineSettings& settings) {
-  const auto files = settings.files();
-  const std::string meta = MetaDirectory(settings.root());
-  std::vector<std::string> children;
-  if (!files->GetChildren(meta, IOOptions(), &children, nullptr).ok()) {
-    return;
-  }
-  for (const auto& child : children) {
-    if (IsTemporaryMetaName(child)) {
-      // Best effort: the file has a few hundred bytes, and the next create tries again.
-      files->DeleteFile(meta + "/" + child, IOOptions(), nullptr).PermitUncheckedError();
-    }
-  }
-}
-
-Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPlan* plan) {
+Error PlanIn(EngineSettings settings, const CreateRequest& request, BackupPlan* plan) {
   if (Error error = CheckPlace(*settings.storage, request.source); !error.ok()) {
     return error;
   }
   settings.read_only = true;
-  const bool is_there = settings.files()->FileExists(MetaDirectory(settings.root()), IOOptions(), nullptr).ok();
+  const IOStatus there = settings.files()->FileExists(MetaDirectory(settings.root()), IOOptions(), nullptr);
+  if (!there.ok() && !there.IsNotFound()) {
+    return Error::From(there, "looking at " + settings.name()).With("path", settings.name());
+  }
+  const bool is_there = there.ok();
   std::shared_ptr<const DirectoryPicture> picture;
   *plan = {};
   plan->database = DatabaseIdOf(*request.source.db);
@@ -326,6 +313,30 @@ Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPl
   plan->files = PlanFiles(files, settings.engine.backup_log_files, SharedFilesIn(settings, picture.get()));
   plan->free_bytes = settings.storage->FreeSpace();
   return Error();
+}
+
+}  // namespace
+
+void RemoveTemporaryMetas(const EngineSettings& settings) {
+  const auto files = settings.files();
+  const std::string meta = MetaDirectory(settings.root());
+  std::vector<std::string> children;
+  if (!files->GetChildren(meta, IOOptions(), &children, nullptr).ok()) {
+    return;
+  }
+  for (const auto& child : children) {
+    if (IsTemporaryMetaName(child)) {
+      // Best effort: the file has a few hundred bytes, and the next create tries again.
+      files->DeleteFile(meta + "/" + child, IOOptions(), nullptr).PermitUncheckedError();
+    }
+  }
+}
+
+Error PlanBackup(EngineSettings settings, const CreateRequest& request, BackupPlan* plan) {
+  if (auto storage = settings.storage->ForOperation(nullptr)) {
+    settings.storage = std::move(storage);
+  }
+  return settings.storage->Explain(PlanIn(settings, request, plan));
 }
 
 Error CreateBackup(EngineSettings settings, const CreateRequest& request, const std::shared_ptr<Operation>& operation,

@@ -108,7 +108,7 @@ std::string BackupEngineSession::NewerRocksDbOf(const BackupDescription& backup)
     std::optional<std::string> version = NewerVersionOf(*files_, options_files);
     return version && !version->empty() && UnknownTableAmong(*files_, std::move(tables)).empty() ? "" : version;
   };
-  return KnownVersions::Of(settings_.name(), backup.id, backup.timestamp, backup.size, find);
+  return KnownVersions::Of(settings_.storage->identity(), backup.id, backup.timestamp, backup.size, find);
 }
 
 const BackupOrigin& BackupEngineSession::OriginOf(uint32_t id) {
@@ -195,7 +195,7 @@ Error BackupEngineSession::NotFound(uint32_t id) const {
 }
 
 Error BackupEngineSession::DescribeAll(bool details, std::vector<BackupDescription>* descriptions) {
-  KnownVersions::Keep(settings_.name(), ids_);
+  KnownVersions::Keep(settings_.storage->identity(), ids_);
   return Guarded(settings_.name(), [&] {
     for (const uint32_t id : ids_) {
       if (Error error = DescribeKnown(id, details, &descriptions->emplace_back()); !error.ok()) {

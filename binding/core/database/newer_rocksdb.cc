@@ -153,24 +153,32 @@ struct KnownVersion {
 };
 
 // Never destroyed, because threads may outlive main().
-struct KnownDirectories {
+struct KnownRepositories {
   std::mutex mutex;
-  std::map<std::string, std::map<uint32_t, KnownVersion>> directories;
+  std::map<std::string, std::map<uint32_t, KnownVersion>> repositories;
+
+  std::map<uint32_t, KnownVersion>& BackupsOf(const std::string& repository) {
+    // A store that is opened anew has a new identity. So what is known of stores that are gone must not pile up.
+    if (repositories.size() >= 1000 && !repositories.contains(repository)) {
+      repositories.clear();
+    }
+    return repositories[repository];
+  }
 };
 
-KnownDirectories& TheKnown() {
-  static auto* known = new KnownDirectories;
+KnownRepositories& TheKnown() {
+  static auto* known = new KnownRepositories;
   return *known;
 }
 
 }  // namespace
 
-std::string KnownVersions::Of(const std::string& directory, uint32_t id, int64_t timestamp, uint64_t size,
+std::string KnownVersions::Of(const std::string& repository, uint32_t id, int64_t timestamp, uint64_t size,
                               const std::function<std::optional<std::string>()>& find) {
-  KnownDirectories& known = TheKnown();
+  KnownRepositories& known = TheKnown();
   {
     const std::lock_guard lock(known.mutex);
-    const auto& backups = known.directories[directory];
+    const auto& backups = known.BackupsOf(repository);
     const auto backup = backups.find(id);
     if (backup != backups.end() && backup->second.timestamp == timestamp && backup->second.size == size) {
       return backup->second.version;
@@ -179,15 +187,15 @@ std::string KnownVersions::Of(const std::string& directory, uint32_t id, int64_t
   std::optional<std::string> version = find();
   if (version) {
     const std::lock_guard lock(known.mutex);
-    known.directories[directory][id] = {timestamp, size, *version};
+    known.BackupsOf(repository)[id] = {timestamp, size, *version};
   }
   return version.value_or("");
 }
 
-void KnownVersions::Keep(const std::string& directory, const std::vector<uint32_t>& ids) {
-  KnownDirectories& known = TheKnown();
+void KnownVersions::Keep(const std::string& repository, const std::vector<uint32_t>& ids) {
+  KnownRepositories& known = TheKnown();
   const std::lock_guard lock(known.mutex);
-  std::erase_if(known.directories[directory],
+  std::erase_if(known.BackupsOf(repository),
                 [&](const auto& backup) { return !std::binary_search(ids.begin(), ids.end(), backup.first); });
 }
 

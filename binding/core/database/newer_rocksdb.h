@@ -27,15 +27,15 @@ std::optional<std::string> NewerVersionOf(rocksdb::FileSystem& storage, const st
 std::string UnknownTableAmong(rocksdb::FileSystem& storage, std::vector<std::string> tables);
 
 // Remembers what was found about the backups in the repositories of this process, so that each backup is examined only
-// once.
+// once. A repository is named by the identity of its storage.
 class KnownVersions {
  public:
   // If the version is not known, `find` looks for it; `find` returns nullopt if it failed. Time and size are compared
   // too, because the id of a deleted backup may be given to a new one.
-  static std::string Of(const std::string& directory, uint32_t id, int64_t timestamp, uint64_t size,
+  static std::string Of(const std::string& repository, uint32_t id, int64_t timestamp, uint64_t size,
                         const std::function<std::optional<std::string>()>& find);
   // Forgets all other backups of the repository. `ids` are sorted.
-  static void Keep(const std::string& directory, const std::vector<uint32_t>& ids);
+  static void Keep(const std::string& repository, const std::vector<uint32_t>& ids);
 };
 
 // Examines a database's directory, as it was listed, before the database is opened.

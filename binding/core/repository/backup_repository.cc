@@ -40,9 +40,10 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
     // RocksDB's BackupEngine ignores this option if it may write.
     options.settings.engine.max_valid_backups_to_open = std::numeric_limits<int>::max();
   }
+  const bool create = options.create_if_missing && !options.read_only;
   const bool destroy = options.destroy_old_data;
   std::shared_ptr<BackupRepository> repository(new BackupRepository(std::move(options)));
-  if (!repository->read_only_) {
+  if (create) {
     if (Error error = repository->settings_.storage->MakeReady(); !error.ok()) {
       return error;
     }
@@ -88,7 +89,7 @@ Error BackupRepository::OpenSession(const EngineSettings& settings,
         settings.files()->FileExists(settings.root() + "/CURRENT", rocksdb::IOOptions(), nullptr).ok();
     return Error("DIRECTORY_NOT_FOUND",
                  directory() + " is not a repository: " +
-                     (is_database ? "it holds a database. Did you swap the arguments?" : "it has no folder meta."))
+                     (is_database ? "it holds a database. Did you swap the arguments?" : "there is no meta/ in it."))
         .With("path", directory())
         .Advise(is_database ? "" : "checkPath");
   }

@@ -51,6 +51,7 @@ class BackupRepository : public Resource {
   struct Options {
     EngineSettings settings;
     bool read_only = false;
+    bool create_if_missing = true;
     bool destroy_old_data = false;
   };
 

@@ -280,6 +280,33 @@ Error DirectoryLock::AcquireSmallFiles(const std::string& directory, DirectoryLo
   }
 }
 
+std::vector<RepositoryUse> DirectoryLock::UsesOf(const std::string& directory,
+                                                 const std::vector<uint32_t>& backup_ids) {
+  using What = RepositoryUse::What;
+  std::vector<RepositoryUse> uses;
+  DirectoryLock look;
+  look.file_ = LockFile::Open(directory + "/" + kLockFileName, O_RDONLY);
+  const bool is_written = look.IsHeldByAnother(kWriterByte, true);
+  const std::string writer = is_written ? ReadHolder(look.file_.fd()) : "";
+  if (is_written) {
+    uses.push_back({.what = What::kWriting, .holder = writer});
+  }
+  if (look.IsHeldByAnother(kStateByte, true)) {
+    uses.push_back({.what = What::kState});
+  }
+  for (const uint32_t id : backup_ids) {
+    if (!look.IsHeldByAnother(id, true)) {
+      continue;
+    }
+    if (look.file_.IsByteHeld(id, false)) {
+      uses.push_back({.what = What::kDeleting, .backup_id = id, .holder = writer});
+    } else {
+      uses.push_back({.what = What::kReading, .backup_id = id});
+    }
+  }
+  return uses;
+}
+
 Error DirectoryLock::ExcludeReaders(uint32_t backup_id) {
   // Locking the meta file finds readers that started before the lock file was removed and made anew. Only this check
   // finds them. Readers that come later find the byte locked. So the meta file's lock need not be kept, and thousands

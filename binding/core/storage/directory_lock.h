@@ -10,6 +10,14 @@
 
 namespace rocksdb_backup {
 
+// Somebody who works in a repository.
+struct RepositoryUse {
+  enum class What { kWriting, kReading, kDeleting, kState };
+  What what;
+  uint32_t backup_id = 0;   // of reading and deleting
+  std::string holder = {};  // in words; empty: not known
+};
+
 // The lock that decides who may change a repository. RocksDB has no such lock: two BackupEngines that create at the
 // same time leave no usable backup.
 //
@@ -58,6 +66,10 @@ class DirectoryLock {
   // Needs a reader's lock; used by a restore. Other programs write nothing meanwhile. BACKUP_LOCKED if another program
   // is writing.
   Error KeepOtherProgramsOut(bool may_create);
+
+  // Who holds locks of the repository now. Of those who read or delete, finds those of these backups. Takes no lock,
+  // and makes no file. Empty also if it cannot be found out.
+  static std::vector<RepositoryUse> UsesOf(const std::string& directory, const std::vector<uint32_t>& backup_ids);
 
   // LOCK_LOST if the locked file or directory is no longer at its path, or if something else is there: others may have
   // come since. Another error if it cannot be looked at. Always succeeds for a lock that was never taken. Looks at the

@@ -147,6 +147,10 @@ Error LocalStorage::LockReader(uint32_t backup_id, Access access, std::unique_pt
 
 Error LocalStorage::LockState(std::unique_ptr<StorageLock>* lock) { return TakeLock<LocalStateLock>(lock, directory_); }
 
+std::vector<RepositoryUse> LocalStorage::UsesOf(const std::vector<uint32_t>& backup_ids) const {
+  return DirectoryLock::UsesOf(directory_, backup_ids);
+}
+
 Error LocalStorage::ReadSmall(const std::string& file, std::optional<SmallFile>* read) const {
   return ReadLocalSmallFile(directory_ + "/" + file, read);
 }

@@ -3,7 +3,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "core/storage/directory_lock.h"
 #include "core/storage/storage.h"
 
 namespace rocksdb_backup {
@@ -28,6 +30,8 @@ class LocalStorage : public Storage {
   Error LockWriter(std::unique_ptr<WriterLock>* lock) override;
   Error LockReader(uint32_t backup_id, Access access, std::unique_ptr<ReaderLock>* lock) override;
   Error LockState(std::unique_ptr<StorageLock>* lock) override;
+  // DirectoryLock::UsesOf.
+  std::vector<RepositoryUse> UsesOf(const std::vector<uint32_t>& backup_ids) const;
   Error ReadSmall(const std::string& file, std::optional<SmallFile>* read) const override;
   Error ReplaceSmall(const std::string& file, const std::optional<std::string>& version, const std::string& text,
                      std::string* new_version) override;

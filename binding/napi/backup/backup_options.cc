@@ -87,6 +87,8 @@ const OptionTable<OpenEngineOptions>& OpenTable() {
       {
           Custom<O>("readOnly", [](Napi::Env env, std::string_view name, Napi::Value value,
                                    O* out) { out->repository.read_only = ReadBool(env, name, value); }),
+          Custom<O>("createIfMissing", [](Napi::Env env, std::string_view name, Napi::Value value,
+                                          O* out) { out->repository.create_if_missing = ReadBool(env, name, value); }),
           Custom<O>("destroyOldData", [](Napi::Env env, std::string_view name, Napi::Value value,
                                          O* out) { out->repository.destroy_old_data = ReadBool(env, name, value); }),
           EngineField("shareTableFiles", &Engine::share_table_files),

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/background.h"
 #include "core/base/paths.h"
@@ -61,6 +62,7 @@ class StorageHandle : public Wrapped {
       : Wrapped(TypeId<StorageHandle>::id()), storage_(std::move(storage)) {}
 
   Napi::Value Name(const Args& args) { return Napi::String::New(args.Env(), storage_->name()); }
+  Napi::Value Identity(const Args& args) { return Napi::String::New(args.Env(), storage_->identity()); }
   Napi::Value LocalDirectory(const Args& args) {
     const std::string& directory = storage_->local_directory();
     return directory.empty() ? args.Env().Undefined() : Napi::String::New(args.Env(), directory).As<Napi::Value>();
@@ -141,6 +143,44 @@ Napi::Value TryLockDirectory(const Args& args) {
   return Wrap(args.Env(), std::make_unique<DirectoryLockHandle>(std::move(lock)));
 }
 
+const char* WordFor(RepositoryUse::What what) {
+  switch (what) {
+    case RepositoryUse::What::kWriting:
+      return "writing";
+    case RepositoryUse::What::kReading:
+      return "reading";
+    case RepositoryUse::What::kDeleting:
+      return "deleting";
+    case RepositoryUse::What::kState:
+      return "state";
+  }
+  return "";
+}
+
+// (path, backupIds). Runs on the JS thread: a system call for each backup, which waits for nobody.
+Napi::Value UsesOfDirectory(const Args& args) {
+  const Napi::Env env = args.Env();
+  std::vector<uint32_t> ids;
+  const auto given = args[1].As<Napi::Array>();
+  for (uint32_t i = 0; i < given.Length(); ++i) {
+    ids.push_back(given.Get(i).As<Napi::Number>().Uint32Value());
+  }
+  const auto uses = LocalStorage(RealPath(PathArgument(env, args[0], "path"))).UsesOf(ids);
+  auto result = Napi::Array::New(env, uses.size());
+  for (uint32_t i = 0; i < uses.size(); ++i) {
+    auto use = Napi::Object::New(env);
+    use.Set("what", WordFor(uses[i].what));
+    if (uses[i].backup_id != 0) {
+      use.Set("backupId", uses[i].backup_id);
+    }
+    if (!uses[i].holder.empty()) {
+      use.Set("holder", uses[i].holder);
+    }
+    result.Set(i, use);
+  }
+  return result;
+}
+
 }  // namespace
 
 std::shared_ptr<Storage> StorageArgument(Napi::Env env, Napi::Value value, std::string_view name) {
@@ -159,6 +199,7 @@ void RegisterStorage(Napi::Env env, Napi::Object exports) {
   DefineClass<S>(env, "NativeStorage",
                  {
                      Getter<&S::Name>("name"),
+                     Getter<&S::Identity>("identity"),
                      Getter<&S::LocalDirectory>("localDirectory"),
                      AsyncMethod<&S::ReadSmall>("readSmall"),
                      AsyncMethod<&S::ReplaceSmall>("replaceSmall"),
@@ -169,6 +210,7 @@ void RegisterStorage(Napi::Env env, Napi::Object exports) {
       {AsyncMethod<&StateLockHandle::Release>("release"), Method<&StateLockHandle::AssertHeld>("assertHeld")});
   DefineClass<DirectoryLockHandle>(env, "NativeDirectoryLock", {Method<&DirectoryLockHandle::Release>("release")});
   exports.Set("openStorage", MakeFunction<&OpenStorage>(env, "openStorage"));
+  exports.Set("usesOfDirectory", MakeFunction<&UsesOfDirectory>(env, "usesOfDirectory"));
   exports.Set("tryLockDirectory", MakeFunction<&TryLockDirectory>(env, "tryLockDirectory"));
 }
 

@@ -50,7 +50,7 @@ struct KindOfFailure {
   const char* advice = "";
 };
 
-// The kinds of lib/stores/object-store.ts.
+// The kinds of lib/stores/object-store.ts, and that of lib/storage/serve-store.ts.
 const std::map<std::string, KindOfFailure>& Failures() {
   static const auto* const failures = new std::map<std::string, KindOfFailure>{
       {"NOT_FOUND", {StoreFailure::kNotFound, "STORE_NOT_FOUND"}},
@@ -59,6 +59,7 @@ const std::map<std::string, KindOfFailure>& Failures() {
       {"NO_BUCKET", {StoreFailure::kNoBucket, "STORE_NO_BUCKET", "storeNoBucket"}},
       {"BUSY", {StoreFailure::kBusy, "STORE_UNREACHABLE", "storeUnreachable"}},
       {"REFUSED", {StoreFailure::kRefused, "STORE_REFUSED", "storeRefused"}},
+      {"STOPPED", {StoreFailure::kBusy, "STORE_STOPPED"}},
   };
   return *failures;
 }

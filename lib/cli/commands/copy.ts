@@ -1,12 +1,15 @@
+import type { BackupEngine } from '../../backup/backup-engine.js';
 import { formatDuration, formatSize } from '../../base/units.js';
-import { type CopyResult, copyBackups } from '../../copy/copy-backups.js';
+import { type CopyResult, copyWith } from '../../copy/copy-backups.js';
+import type { CopiedBackup } from '../../native/backup-info.js';
 import { locationName } from '../../storage/storage.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { needDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { exitOf } from '../exit-codes.js';
-import { errorAsJson, type Result } from '../output/output.js';
+import { errorAsJson } from '../json.js';
+import type { Result } from '../output/output.js';
 import { table } from '../output/table.js';
 import { counted, linesOf, safe } from '../output/text.js';
 import { parseBackupId } from '../parse.js';
@@ -19,6 +22,7 @@ export const copy = defineCommand({
     'Copies the backups of the repository FROM to the repository TO, and creates TO if it is missing. Each of them is a directory or the URL of an object store. The backups keep their numbers, records and pins.',
     'Only files that TO does not have, by name and size, are copied. So a copy that was stopped or killed continues when it is run again. A backup exists in TO only when all its files are there. While backups are copied, nobody else can write to TO, and they cannot be deleted in FROM.',
     'Every file is read through its checksum. A backup with a damaged file is not copied: the command names the file, copies the other backups, and ends with the exit code 5.',
+    'That it was done is recorded in the history of TO, with the numbers of the backups that were copied.',
     'If TO has another backup under one of the numbers, or only backups of other databases, nothing is copied.',
   ],
   positionals: [
@@ -43,6 +47,7 @@ export const copy = defineCommand({
     { line: 'rocksdb-backup copy /backups/users /mnt/backups/users --dry-run', does: 'show what would be copied' },
   ],
   exits: ['notFound', 'locked', 'corrupt', 'stopped'],
+  recorded: true,
   schema: object({
     from: text('the repository'),
     to: text('the repository that gets the backups'),
@@ -69,13 +74,9 @@ export const copy = defineCommand({
     await needDirectory(FROM);
     const begin = performance.now();
     const result = await context.long('copy', (long) =>
-      copyBackups(FROM, TO, {
-        ...long,
-        backupIds,
-        dryRun,
-        allowOtherDatabase,
-        rateLimit: rate,
-      }),
+      copyWith(FROM, TO, { ...long, backupIds, dryRun, allowOtherDatabase, rateLimit: rate }, (target, copy) =>
+        copyRecorded(context, FROM, target, copy),
+      ),
     );
     for (const { error } of result.backups) {
       if (error !== undefined) context.out.failure(error, { onlyForPeople: true });
@@ -83,6 +84,31 @@ export const copy = defineCommand({
     return asResult(context, { ...result, to: locationName(result.to) }, performance.now() - begin);
   },
 });
+
+/** Copies, and records it in the history of the target. If a backup could not be copied, that is recorded as a failure. */
+async function copyRecorded(
+  context: Context,
+  from: string,
+  target: BackupEngine,
+  copy: () => Promise<CopyResult>,
+): Promise<CopyResult> {
+  let result: CopyResult | undefined;
+  const entry = { operation: 'copy', detail: { from: locationName(from) } } as const;
+  try {
+    await context.recorded(target, entry, async ({ note }) => {
+      result = await copy();
+      const { backups, bytes, pinned } = result;
+      const idsOf = (state: CopiedBackup['state']) =>
+        backups.filter((backup) => backup.state === state).map(({ backupId }) => backupId);
+      note({ bytes, detail: { ...entry.detail, copied: idsOf('copied'), failed: idsOf('failed'), pinned } });
+      const failed = backups.find(({ error }) => error !== undefined);
+      if (failed !== undefined) throw failed.error;
+    });
+  } catch (error) {
+    if (result === undefined) throw error;
+  }
+  return result as CopyResult;
+}
 
 function idsOf(list: string): number[] {
   return list.split(',').map((text) => {

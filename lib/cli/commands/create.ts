@@ -10,7 +10,7 @@ import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from 
 import type { Context } from '../context.js';
 import { damagedToShare } from '../damage.js';
 import { mergeOperators, type OpeningOptions, openToBackUp } from '../database.js';
-import { closing, withDirectory } from '../directory.js';
+import { closing } from '../directory.js';
 import { backupAsJson } from '../json.js';
 import type { Result } from '../output/output.js';
 import type { Style } from '../output/style.js';
@@ -119,14 +119,7 @@ export const create = defineCommand({
     if (options['dry-run']) {
       return planAsResult(context, order, await plan(context, order));
     }
-    const begin = performance.now();
-    const made = await make(context, order);
-    const durationMs = performance.now() - begin;
-    const { verify } = order;
-    if (verify !== undefined) {
-      await withDirectory(order.directory, (engine) => verifyOne(context, engine, made.info, verify));
-    }
-    return asResult({ ...made, durationMs, verified: verify });
+    return asResult(await make(context, order), order.verify);
   },
 });
 
@@ -230,19 +223,29 @@ interface Made {
   location: string;
   info: BackupInfo;
   bytesCopied: number;
+  durationMs: number;
 }
 
+/** Makes the backup, closes the database, and verifies the backup if that is asked for. */
 async function make(context: Context, order: Order): Promise<Made> {
-  return closing(await openToBackUp(order.database, order.opening), async (db) => {
-    context.signal.throwIfAborted();
-    const full = await isFull(context, order);
-    const engine = await BackupEngine.open(order.directory, { backupRateLimit: order.rateLimit });
-    return closing(engine, async () => ({
-      database: db.path,
-      location: engine.location,
-      ...(await createRecorded(context, engine, db, { ...order.backup, full })),
-    }));
-  });
+  let engine = undefined as BackupEngine | undefined;
+  const begin = performance.now();
+  try {
+    const made = await closing(await openToBackUp(order.database, order.opening), async (db) => {
+      context.signal.throwIfAborted();
+      const full = await isFull(context, order);
+      engine = await BackupEngine.open(order.directory, { backupRateLimit: order.rateLimit });
+      const created = await createRecorded(context, engine, db, { ...order.backup, full });
+      return { database: db.path, location: engine.location, ...created };
+    });
+    const durationMs = performance.now() - begin;
+    if (engine !== undefined && order.verify !== undefined) {
+      await verifyOne(context, engine, made.info, order.verify);
+    }
+    return { ...made, durationMs };
+  } finally {
+    await engine?.close();
+  }
 }
 
 function createRecorded(
@@ -275,8 +278,8 @@ function createRecorded(
   });
 }
 
-function asResult(made: Made & { durationMs: number; verified: Order['verify'] }): Result {
-  const { database, location, info, bytesCopied, durationMs, verified } = made;
+function asResult(made: Made, verified: Order['verify']): Result {
+  const { database, location, info, bytesCopied, durationMs } = made;
   const checked = { checksum: ', every byte read back', size: ', names and sizes checked' };
   const log = logShare(info);
   return {

@@ -7,7 +7,8 @@ import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { needDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
-import { errorAsJson, type Result } from '../output/output.js';
+import { errorAsJson } from '../json.js';
+import type { Result } from '../output/output.js';
 import { table } from '../output/table.js';
 import { linesOf, safe } from '../output/text.js';
 import { type Judged, judge, notesOn } from '../report/judged.js';
@@ -23,7 +24,7 @@ export const status = defineCommand({
   description: [
     'Says of a repository how old its last good backup is, how many backups and bytes it has, which backups are damaged, cannot be read or are pinned, and who works in it now. PLACE is a directory or the URL of an object store. With --recursive it looks at all repositories below. A bucket is listed once, however many repositories it has.',
     'A backup is good if it can be read and is not known to be damaged. status reads lists of files, not the files: verify --checksum reads every byte.',
-    'With --max-age the exit code is 1 if the last good backup of a repository is older, or if there is none. The exit code is also 1 if a repository cannot be looked at, and 5 if a backup is damaged or cannot be read. Who works in a directory is not told.',
+    'With --max-age the exit code is 1 if the last good backup of a repository is older, or if there is none. The exit code is also 1 if a repository cannot be looked at, and 5 if a backup is damaged or cannot be read. Locks of a directory do not tell which process reads a backup.',
   ],
   positionals: [
     { name: 'PLACE', type: 'backups', summary: 'a repository; with --recursive, what repositories lie in' },
@@ -38,8 +39,8 @@ export const status = defineCommand({
     { line: 'rocksdb-backup status /backups/users --max-age 26h', does: 'fail if the nightly backup did not come' },
     { line: 'rocksdb-backup status s3://backups --recursive', does: 'all repositories in a bucket' },
     {
-      line: 'rocksdb-backup status s3://backups -r --prometheus > /var/lib/node_exporter/backups.prom',
-      does: 'for the node exporter',
+      line: 'rocksdb-backup status s3://backups -r --prometheus > backups.prom.new; mv backups.prom.new backups.prom',
+      does: 'for the node exporter, which must not read half a file',
     },
   ],
   exits: ['notFound', 'corrupt', 'stopped'],
@@ -62,9 +63,9 @@ export const status = defineCommand({
             what: oneOf('writing', 'reading', 'deleting', 'state'),
             'backupId?': count(),
             'holder?': text(),
-            renewed: time(),
+            'renewed?': time('of a lease in an object store'),
           }),
-          'who works in it now; only in object stores',
+          'who works in it now; missing if it cannot be looked at',
         ),
         'error?': ref('error'),
       }),
@@ -118,7 +119,7 @@ function asJson({ lastGood, leases, error, ...rest }: Judged) {
   return {
     ...rest,
     lastGood: lastGood && { ...lastGood, timestamp: lastGood.timestamp.toISOString() },
-    leases: leases?.map((lease) => ({ ...lease, renewed: lease.renewed.toISOString() })),
+    leases: leases?.map((lease) => ({ ...lease, renewed: lease.renewed?.toISOString() })),
     error: error && errorAsJson(error),
   };
 }
@@ -139,9 +140,13 @@ function tableOf(context: Context, judged: readonly Judged[]): string[] {
     judged.map((each) => [
       safe(each.location),
       marks[each.state](each.state),
-      each.lastGood === undefined ? 'none' : `${formatDuration(Math.max(1000, each.lastGood.ageMs))} ago`,
-      String(each.backups),
-      formatSize(each.bytes),
+      ...(each.error === undefined
+        ? [
+            each.lastGood === undefined ? 'none' : `${formatDuration(Math.max(1000, each.lastGood.ageMs))} ago`,
+            String(each.backups),
+            formatSize(each.bytes),
+          ]
+        : ['', '', '']),
       each.pinned.length === 0 ? '' : String(each.pinned.length),
       safe(notesOn(each).join('; ')),
     ]),

@@ -3,10 +3,12 @@ import { errorCode } from '../../base/errors.js';
 import { formatDuration, formatSize } from '../../base/units.js';
 import { BackupManager } from '../../manager/backup-manager.js';
 import type { ManagerEvents } from '../../manager/manager-events.js';
+import { stopWaitingForStores } from '../../storage/storage.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { checkDatabase, openToBackUp } from '../database.js';
 import { messageOf, UsageError } from '../errors.js';
+import { errorAsJson } from '../json.js';
 import { safe } from '../output/text.js';
 import { object, oneOf, text, time } from '../schema.js';
 import { localTime } from '../time.js';
@@ -54,11 +56,11 @@ const descriptions: {
   }),
   retry: ({ error, attempt, delayMs }) => ({
     message: `failed, and is tried again in ${formatDuration(delayMs)}: ${messageOf(error)}`,
-    detail: { attempt, delayMs },
+    detail: { attempt, delayMs, error: errorAsJson(error) },
   }),
   failure: ({ operation, error, consecutiveFailures, willRetry, backupId }) => ({
     message: `${operation} failed (${consecutiveFailures} in a row): ${messageOf(error)}`,
-    detail: { operation, consecutiveFailures, willRetry, code: errorCode(error), backupId },
+    detail: { operation, consecutiveFailures, willRetry, code: errorCode(error), backupId, error: errorAsJson(error) },
   }),
   drilled: ({ backupId, keys, durationMs }) => ({
     message: `backup ${backupId} was restored and read: ${keys} keys in ${formatDuration(durationMs)}`,
@@ -79,6 +81,7 @@ export const watch = defineCommand({
     'The file: {"databases": [{"path": "/data/users", "backups": "/backups/users", "schedule": "15m", "retention": {"daily": 7, "weekly": 4}, "drill": {"schedule": "0 5 * * 0"}}]}. Its keys are in docs/cli-schema.json, as watchConfig. Paths in the file are relative to the file.',
   ],
   positionals: [],
+  keepsRunning: true,
   options: {
     config: { type: 'path', summary: 'the JSON file; required' },
     check: {
@@ -192,6 +195,9 @@ function aborted(signal: AbortSignal): Promise<void> {
  * stopped all the same, and an event reports the failure.
  */
 async function stopAll(watched: readonly Watched[], isWatching: boolean): Promise<void> {
+  if (!isWatching || !watched.some(({ config }) => config.finalBackup)) {
+    stopWaitingForStores();
+  }
   const ends = watched.map(({ config, manager }) =>
     manager.stop(isWatching && config.finalBackup ? { finalBackup: true } : { abort: true }),
   );

@@ -1,5 +1,6 @@
+import { errorAsJson } from '../json.js';
 import { Chunks } from './chunks.js';
-import { errorAsJson, type Output } from './output.js';
+import type { Output } from './output.js';
 
 /** How a long list is printed. An item may be large, so its text is made in parts. */
 export interface ListForm<T> {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { codeOf, messageOf } from '../errors.js';
-import { type Exit, exitCodes, exitOf } from '../exit-codes.js';
+import { messageOf } from '../errors.js';
+import { type Exit, exitOf } from '../exit-codes.js';
+import { errorAsJson } from '../json.js';
 import { type ColorChoice, type Style, styleFor } from './style.js';
 import { safeLines } from './text.js';
 
@@ -100,8 +101,4 @@ export class Output {
       this.stdout.write(`${JSON.stringify({ error: errorAsJson(error) })}\n`);
     }
   }
-}
-
-export function errorAsJson(error: unknown): { code: string; message: string; exitCode: number } {
-  return { code: codeOf(error), message: messageOf(error), exitCode: exitCodes[exitOf(error)].number };
 }

@@ -13,9 +13,14 @@ const METRICS: readonly [name: string, help: string, value: (of: Judged) => numb
   ['damaged_backups', 'Backups that are known to be damaged.', known(({ damaged }) => damaged.length)],
   ['unreadable_backups', 'Backups that cannot be read.', known(({ unreadable }) => unreadable.length)],
   ['pinned_backups', 'Backups that are kept until they are unpinned.', known(({ pinned }) => pinned.length)],
-  ['leases', 'Who works in the repository now. Only in object stores.', ({ leases }) => leases?.length],
+  ['leases', 'Who works in the repository now.', ({ leases }) => leases?.length],
   ['late', 'Whether the last good backup is older than --max-age.', ({ late }) => (late === undefined ? late : +late)],
 ];
+
+const PREFIX = 'rocksdb_backup_repository_';
+
+/** The names of all metrics. */
+export const STATUS_METRIC_NAMES: readonly string[] = METRICS.map(([name]) => PREFIX + name);
 
 function known(value: (of: Judged) => number): (of: Judged) => number | undefined {
   return (of) => (of.error === undefined ? value(of) : undefined);
@@ -24,7 +29,7 @@ function known(value: (of: Judged) => number): (of: Judged) => number | undefine
 /** The lines of the text format of Prometheus. */
 export function statusInPrometheus(judged: readonly Judged[]): string[] {
   return METRICS.flatMap(([name, help, value]) => {
-    const metric = `rocksdb_backup_repository_${name}`;
+    const metric = PREFIX + name;
     const samples = judged.flatMap((each) => {
       const sample = value(each);
       return sample === undefined ? [] : [`${metric}{location="${escaped(each.location)}"} ${sample}`];

@@ -2,6 +2,7 @@ import { formatDuration, formatSize } from '../../base/units.js';
 import { Html, html } from './html.js';
 import { type Judged, notesOn } from './judged.js';
 import { PAGE_STYLE } from './page-style.js';
+import { type Column, rowsOf } from './tables.js';
 import { showAge, showTime } from './words.js';
 
 interface StatusPage {
@@ -44,10 +45,7 @@ ${tile('Need attention', bad, bad === 0 ? 'good' : 'bad')}
 ${tile('Backups', `${backups}, ${formatSize(bytes)}`, '')}
 </div>
 <section class="long"><h2>Repositories</h2>
-<table>
-<thead><tr><th>Repository</th><th>State</th><th>Last good backup</th><th class="number">Backups</th><th class="number">Size</th><th class="number">Pinned</th></tr></thead>
-<tbody>${sorted.map((each) => row(each, now, timezone))}</tbody>
-</table>
+${rowsOf(columns(now, timezone), sorted)}
 </section>
 </main>
 <footer>${maxAge === undefined ? '' : `Late: the last good backup is older than ${formatDuration(maxAge)}.`}</footer>
@@ -60,16 +58,26 @@ function tile(name: string, value: string | number, level: string): Html {
   return html`<div class="tile"><div class="name">${name}</div><div class="value ${level}">${value}</div></div>`;
 }
 
-function row(each: Judged, now: Date, timezone: string): Html {
-  const { location, state, lastGood, backups, bytes, pinned } = each;
-  const last =
-    lastGood === undefined
-      ? 'none'
-      : html`${showTime(lastGood.timestamp, timezone)}<small class="muted">${showAge(lastGood.timestamp, now)}, backup ${lastGood.backupId}</small>`;
-  return html`<tr>
-<td>${location}${notesOn(each).map((note) => html`<small>${note}</small>`)}</td>
-<td><span class="badge ${LEVELS[state]}">${state}</span></td>
-<td class="time">${last}</td>
-<td class="number">${backups}</td><td class="number">${formatSize(bytes)}</td><td class="number">${pinned.length}</td>
-</tr>`;
+function columns(now: Date, timezone: string): Column<Judged>[] {
+  return [
+    {
+      title: 'Repository',
+      wide: true,
+      cell: (each) => html`<b>${each.location}</b>${notesOn(each).map((note) => html`<small>${note}</small>`)}`,
+    },
+    { title: 'State', cell: ({ state }) => html`<span class="badge ${LEVELS[state]}">${state}</span>` },
+    {
+      title: 'Last good',
+      time: true,
+      cell: ({ lastGood, error }) =>
+        error !== undefined
+          ? ''
+          : lastGood === undefined
+            ? 'none'
+            : html`${showTime(lastGood.timestamp, timezone)}<small>${showAge(lastGood.timestamp, now)}, backup ${lastGood.backupId}</small>`,
+    },
+    { title: 'Backups', number: true, cell: ({ backups, error }) => (error === undefined ? `${backups}` : '') },
+    { title: 'Size', number: true, cell: ({ bytes, error }) => (error === undefined ? formatSize(bytes) : '') },
+    { title: 'Pinned', number: true, cell: ({ pinned }) => (pinned.length === 0 ? '' : `${pinned.length}`) },
+  ];
 }

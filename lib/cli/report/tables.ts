@@ -10,7 +10,7 @@ import { shorten, showCount, showRanges, showTime } from './words.js';
 /** This many rows are shown at once. Older ones can be unfolded. */
 const ROWS_SHOWN = 40;
 
-interface Column<T> {
+export interface Column<T> {
   title: string;
   cell: (row: T) => Html | string | undefined;
   /** A column of numbers, aligned to the right. */
@@ -21,7 +21,7 @@ interface Column<T> {
   time?: boolean;
 }
 
-/** Makes a table whose rows become cards on a narrow page. The rows must be sorted newest first. */
+/** Makes a table, and folds the older rows. The rows must be sorted newest first. */
 function table<T>(what: string, columns: readonly Column<T>[], rows: readonly T[], group: (row: T) => string): Html {
   const shown = rows.length <= ROWS_SHOWN + 10 ? rows : rows.slice(0, ROWS_SHOWN);
   const older = rows.slice(shown.length);
@@ -39,7 +39,8 @@ function table<T>(what: string, columns: readonly Column<T>[], rows: readonly T[
   }`;
 }
 
-function rowsOf<T>(columns: readonly Column<T>[], rows: readonly T[]): Html {
+/** A table whose rows become cards on a narrow page. */
+export function rowsOf<T>(columns: readonly Column<T>[], rows: readonly T[]): Html {
   const kind = ({ number, wide, time }: Column<T>) => (number ? 'number' : wide ? 'wide' : time ? 'time' : '');
   return html`<table>
 <thead><tr>${columns.map((column) => html`<th class="${kind(column)}">${column.title}</th>`)}</tr></thead>

@@ -47,6 +47,35 @@ TEST_F(DirectoryLockTest, TheStateLockExcludesOtherStateLocksAndNoWriter) {
   EXPECT_GOOD(DirectoryLock::AcquireState(root_, &other));
 }
 
+TEST_F(DirectoryLockTest, WhoWorksThereIsToldWithoutALock) {
+  using What = RepositoryUse::What;
+  const auto uses = [&] { return DirectoryLock::UsesOf(root_, {1, 2, 3}); };
+  EXPECT_TRUE(uses().empty());
+  EXPECT_FALSE(std::filesystem::exists(path(kLockFileName))) << "to look makes no file";
+  DirectoryLock reader;
+  DirectoryLock writer;
+  DirectoryLock state;
+  ASSERT_GOOD(Reader(2, &reader));
+  ASSERT_EQ(uses().size(), 1U);
+  EXPECT_EQ(uses()[0].what, What::kReading);
+  EXPECT_EQ(uses()[0].backup_id, 2U);
+  ASSERT_GOOD(Writer(&writer));
+  ASSERT_GOOD(DirectoryLock::AcquireState(root_, &state));
+  ASSERT_GOOD(writer.ExcludeReaders(3));
+  const auto all = uses();
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[0].what, What::kWriting);
+  EXPECT_NE(all[0].holder.find("process " + std::to_string(getpid())), std::string::npos) << all[0].holder;
+  EXPECT_EQ(all[1].what, What::kState);
+  EXPECT_EQ(all[2].what, What::kReading);
+  EXPECT_EQ(all[3].what, What::kDeleting);
+  EXPECT_EQ(all[3].backup_id, 3U);
+  reader.Release();
+  writer.Release();
+  state.Release();
+  EXPECT_TRUE(uses().empty());
+}
+
 TEST_F(DirectoryLockTest, TheLockIsTheSameByAnyPathToTheDirectory) {
   std::filesystem::create_directory(path("real"));
   std::filesystem::create_directory_symlink(path("real"), path("link"));

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
+#include <mutex>
 #include <thread>
 
 #include "backup_fixture.h"
@@ -82,6 +84,35 @@ TEST_F(LeaseTest, TheLeaseOfAProcessOfThisMachineThatHasEndedIsFreeAtOnce) {
   lock.reset();
   store_->PutDirectly(kWriterKey, WithPid(mine, "1"));
   ASSERT_GOOD(NewStorage()->LockWriter(&lock));
+}
+
+// docs/stores.md has what that comes to in an hour.
+TEST_F(LeaseTest, ALeaseCostsOnePutForEachRenewal) {
+  EXPECT_EQ(std::chrono::hours(1) / LeaseTimes().renewal, 180);
+  std::map<StoreRequest::Kind, int> counts;
+  std::mutex mutex;
+  store_->SetHook([&](const StoreRequest& request) -> MemoryObjectStore::Verdict {
+    const std::lock_guard guard(mutex);
+    EXPECT_TRUE(request.kind == StoreRequest::Kind::kDelete || request.key == kWriterKey) << request.key;
+    ++counts[request.kind];
+    return {};
+  });
+  const auto puts = [&] {
+    const std::lock_guard guard(mutex);
+    return counts[StoreRequest::Kind::kPut];
+  };
+  const auto begin = Clock::now();
+  std::unique_ptr<WriterLock> lock;
+  ASSERT_GOOD(NewStorage()->LockWriter(&lock));
+  EXPECT_EQ(puts(), 1);
+  while (puts() < 5) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_GE(Clock::now() - begin, 4 * times_.renewal) << "not more often";
+  EXPECT_EQ(counts.size(), 1U) << "and nothing else";
+  lock.reset();
+  store_->SetHook(nullptr);
+  EXPECT_EQ(counts[StoreRequest::Kind::kDelete], 1);
 }
 
 TEST_F(LeaseTest, AHolderWithoutAnAnswerGivesUpBeforeOthersTakeOver) {

@@ -1,5 +1,5 @@
 // A proxy that passes requests on to a server, and loses the answers that a test names: the server has done its work, and nobody hears
-// of it.
+// of it. Or it holds requests, like a store that hangs.
 
 import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,11 +12,18 @@ export class LossyProxy {
   /** Whether the answer to this request is lost. */
   lose: (request: { method: string; url: string }) => boolean = () => false;
 
+  /** Whether this request is held: the server does not hear of it, and it is never answered. */
+  hold: (request: { method: string; url: string }) => boolean = () => false;
+
   static async start(t: Teardown, target: string): Promise<LossyProxy> {
     const proxy = new LossyProxy();
     const { hostname, port, pathname } = new URL(target);
     const server = createServer((incoming, response) => {
       const { method = '', url = '', headers } = incoming;
+      if (proxy.hold({ method, url })) {
+        incoming.resume();
+        return;
+      }
       const outgoing = request({ hostname, port, method, path: url, headers }, async (answer: IncomingMessage) => {
         const chunks: Buffer[] = [];
         for await (const chunk of answer) chunks.push(chunk);

@@ -5,8 +5,11 @@ import type { AddressInfo } from 'node:net';
 import type { Teardown } from '../../fixtures/files.js';
 
 /** @returns its URL */
-export async function startSilentServer(t: Teardown): Promise<string> {
-  const server = createServer((request) => request.resume());
+export async function startSilentServer(t: Teardown, onRequest = () => {}): Promise<string> {
+  const server = createServer((request) => {
+    request.resume();
+    onRequest();
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
     server.closeAllConnections();
