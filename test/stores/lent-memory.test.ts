@@ -66,7 +66,7 @@ t.test('what failed tries do with their memory harms nobody', async (t) => {
 t.test('between operations, no memory is kept', async (t) => {
   const dir = tempDir(t);
   const db = await openDatabase(t, dir('db'), { compression: 'none', writeBufferSize: 2 ** 27 });
-  for (let n = 0; n < 30; n++) await db.put(`${n}`, randomBytes(2 ** 20));
+  for (let n = 0; n < 60; n++) await db.put(`${n}`, randomBytes(2 ** 20));
   const store = new LateStore();
   await using engine = await BackupEngine.open(store);
   await engine.createBackup(db);
