@@ -52,13 +52,15 @@ const DELETES_AT_ONCE = 16;
 
 class AzureStore implements ObjectStore {
   readonly name: string;
+  readonly singleWriter: boolean | undefined;
   readonly multipart: MultipartStore;
   readonly #client: AzureContainerClient;
   readonly #prefix: string;
   readonly #tier: string | undefined;
 
-  constructor({ name, client, prefix, tier }: AzureSettings) {
+  constructor({ name, singleWriter, client, prefix, tier }: AzureSettings) {
     this.name = name;
+    this.singleWriter = singleWriter;
     this.#client = client;
     this.#prefix = prefix;
     this.#tier = tier;

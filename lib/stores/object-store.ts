@@ -5,11 +5,22 @@
  *   character are no slash; and there is no backslash. The store adds its own prefix.
  * - What was put can be read whole, and is listed, by everybody from the moment that `put` or `complete` has resolved.
  * - A method rejects with a {@link StoreError}. Everything else counts as a failure of unknown kind, and is not repeated.
+ * - Of two puts with the same condition, one succeeds, unless the store has `singleWriter`.
  * - `NOT_FOUND` means that the store said so. No right, no answer and a failure of the server are never NOT_FOUND.
  */
 export interface ObjectStore {
   /** What messages call the place: a URL such as `s3://bucket/prefix`. Never holds a secret. */
   readonly name: string;
+  /**
+   * You promise that only one process at a time makes or deletes backups here, or changes pins. Then the store need not keep the conditions
+   * of puts: it may reject them with REFUSED, or pass over them. What that costs is in docs/stores.md. @default false
+   */
+  readonly singleWriter?: boolean | undefined;
+  /**
+   * The store does not delete an object before this, or keeps it as an old version. That is not so for `temporary` objects. Backups that are
+   * locked are not deleted. @default no lock
+   */
+  readonly objectLock?: ObjectLock | undefined;
   /**
    * Writes a whole object. With a condition, rejects with CONDITION_FAILED if it does not hold. Of two puts with the same condition, one
    * succeeds. A store that cannot keep a condition rejects with REFUSED.
@@ -29,6 +40,13 @@ export interface ObjectStore {
   delete(keys: readonly string[], options: CallOptions): Promise<void>;
   /** Large objects in parts. A store without it gets every object by `put`, which is then held in memory whole. */
   readonly multipart?: MultipartStore | undefined;
+}
+
+export interface ObjectLock {
+  /** Objects cannot be deleted before this time. */
+  readonly until?: Date | undefined;
+  /** Or: for so many days, each object from when it was written. */
+  readonly days?: number | undefined;
 }
 
 /** Whether a value looks like an {@link ObjectStore}. */

@@ -35,12 +35,16 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
 
 class S3Store implements ObjectStore {
   readonly name: string;
+  readonly singleWriter: boolean | undefined;
+  readonly objectLock: ObjectStore['objectLock'];
   readonly multipart: MultipartStore;
   readonly #settings: S3Settings;
   readonly #send: SendToS3;
 
   constructor(settings: S3Settings, send: SendToS3) {
     this.name = settings.name;
+    this.singleWriter = settings.options.singleWriter;
+    this.objectLock = settings.options.objectLock;
     this.#settings = settings;
     this.#send = send;
     this.multipart = {

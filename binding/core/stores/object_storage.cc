@@ -210,7 +210,8 @@ Error ObjectStorage::CheckConditions(StoreClient& client, const std::string& eta
     (void)client.Do({.kind = Kind::kDelete, .keys = {kRepositoryMark}});
     return Error("STORE_REFUSED", name() + " cannot hold a repository: " + what +
                                       ", so two writers would not see each other. Nothing was left there")
-        .With("path", name());
+        .With("path", name())
+        .Advise("singleWriter");
   };
   if (client.Do({.kind = Kind::kPut, .key = kRepositoryMark, .bytes = bytes, .if_absent = true}).ok()) {
     return unfit("the store replaces an object that a put must not replace (If-None-Match)");
@@ -243,7 +244,7 @@ Error ObjectStorage::MakeReady() {
     return Error();
   }
   if (put.ok()) {
-    return CheckConditions(*client, put.etag, text);
+    return store_->single_writer() ? Error() : CheckConditions(*client, put.etag, text);
   }
   return Error(put.error)
       .Reworded("cannot make a repository in " + name() + ": " + put.error.message())

@@ -13,6 +13,11 @@ std::string KeyOf(const std::string& root, const std::string& path) {
   return clean.starts_with(root + "/") ? clean.substr(root.size() + 1) : clean == root ? "" : clean.substr(1);
 }
 
+bool IsFileOfBackup(const std::string& key) {
+  return key.starts_with("private/") || std::any_of(std::begin(kSharedParts), std::end(kSharedParts),
+                                                    [&](const std::string& part) { return key.starts_with(part + "/"); });
+}
+
 std::string FinalKeyOf(const std::string& key) {
   const std::string directory = ParentOf(key);
   const std::string name = NameOf(key);

@@ -201,10 +201,18 @@ class StoreServer : public Wrapped {
   JsCallback cancel_;
 };
 
-// (name): returns { id, storage }: a storage in a store that some JS thread will serve under this id.
+// (name, { singleWriter, lockedFor, lockedUntil }): returns { id, storage }: a storage in a store that some JS thread will
+// serve under this id.
 Napi::Value NewStore(const Args& args) {
   const Napi::Env env = args.Env();
-  const auto store = JsStore::New(StringArgument(env, args[0], "name"));
+  const auto read = args[1].As<Napi::Object>();
+  const auto time = [&](const char* name) {
+    const Napi::Value value = read.Get(name);
+    return value.IsNumber() ? value.As<Napi::Number>().Int64Value() : 0;
+  };
+  const auto store = JsStore::New(StringArgument(env, args[0], "name"), {.single_writer = read.Get("singleWriter").ToBoolean(),
+                                                                         .locked_for = time("lockedFor"),
+                                                                         .locked_until = time("lockedUntil")});
   auto result = Napi::Object::New(env);
   result.Set("id", store->id());
   result.Set("storage", WrapStorage(env, std::make_shared<ObjectStorage>(store)));
@@ -238,9 +246,9 @@ void FailStore(const Args& args) {
 
 }  // namespace
 
-std::shared_ptr<JsStore> JsStore::New(std::string name) {
+std::shared_ptr<JsStore> JsStore::New(std::string name, const Settings& settings) {
   static std::atomic<uint64_t> last{0};
-  auto store = std::make_shared<JsStore>(std::move(name));
+  auto store = std::make_shared<JsStore>(std::move(name), settings);
   store->id_ = "store-" + std::to_string(++last);
   const std::lock_guard lock(stores_mutex);
   Stores()[store->id_] = store;
