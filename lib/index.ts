@@ -80,6 +80,7 @@ export type {
   BackupInfo,
   BackupKind,
   BackupSurvey,
+  GarbageResult,
   CopiedBackup,
   LongOperation,
   PlannedFile,

@@ -55,6 +55,7 @@ export interface StoreAnswer {
   readonly status?: number | undefined;
   readonly storeCode?: string | undefined;
   readonly requestId?: string | undefined;
+  readonly keys?: readonly string[] | undefined;
 }
 
 /** What is known of a store before some thread serves it. */

@@ -7,7 +7,7 @@ import {
   azureSettings,
   type BlobPage,
 } from './azure-options.js';
-import { inGroups } from './in-groups.js';
+import { deleteEach } from './delete-each.js';
 import {
   type CallOptions,
   type GetOptions,
@@ -135,7 +135,7 @@ class AzureStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[], options: CallOptions): Promise<void> {
-    await inGroups(keys, DELETES_AT_ONCE, (key) =>
+    await deleteEach(keys, DELETES_AT_ONCE, (key) =>
       this.#request(options, this.#attempt('delete', key), (abortSignal) =>
         this.#blob(key).delete({ abortSignal, deleteSnapshots: 'include' }),
       ).catch((error) => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { deleteEach } from './delete-each.js';
 import { type GcsAnswer, GcsClient, type GcsRequest, type GcsStoreOptions } from './gcs-client.js';
-import { inGroups } from './in-groups.js';
 import type {
   CallOptions,
   GetOptions,
@@ -112,7 +112,7 @@ class GcsStore implements ObjectStore {
   }
 
   delete(keys: readonly string[], options: CallOptions): Promise<void> {
-    return inGroups(keys, DELETES_AT_ONCE, (key) =>
+    return deleteEach(keys, DELETES_AT_ONCE, (key) =>
       this.#send({ method: 'DELETE', key }, options, this.#attempt('delete', key)).catch(ifThere),
     );
   }

@@ -36,7 +36,10 @@ export interface ObjectStore {
    * page may be empty.
    */
   list(prefix: string, options: ListOptions): Promise<ListPage>;
-  /** Deletes objects. An object that is not there is no error. Resolves when all are gone. At most {@link MAX_DELETES} keys. */
+  /**
+   * Deletes objects. An object that is not there is no error. Resolves when all are gone. At most {@link MAX_DELETES} keys. If the store
+   * refuses some of them, because they are locked, deletes the others and rejects with REFUSED and `keys`.
+   */
   delete(keys: readonly string[], options: CallOptions): Promise<void>;
   /** Large objects in parts. A store without it gets every object by `put`, which is then held in memory whole. */
   readonly multipart?: MultipartStore | undefined;
@@ -143,12 +146,14 @@ export const MAX_DELETES = 1000;
  * - DENIED: no right, no credentials, an expired token, a clock that is wrong.
  * - NO_BUCKET: there is no such bucket or container, or it lies in another region.
  * - BUSY: 408, 429, 5xx, a reset, a time-out: may succeed if it is sent again. Perhaps it did succeed, and only the answer was lost.
- * - REFUSED: the store does not take it, and never will: too large, locked until a date, not supported.
+ * - REFUSED: the store does not do it, also if it is asked again soon: too large, locked until a date, not supported.
  */
 export type StoreErrorKind = 'NOT_FOUND' | 'CONDITION_FAILED' | 'DENIED' | 'NO_BUCKET' | 'BUSY' | 'REFUSED';
 
 export interface StoreErrorFacts {
   readonly key?: string | undefined;
+  /** Of a delete that is REFUSED: all objects that are still there. Undefined: it is not known which are. */
+  readonly keys?: readonly string[] | undefined;
   /** Why, without what was tried: for messages that say themselves what was tried. By default, the whole message. */
   readonly reason?: string | undefined;
   /** The HTTP status. */

@@ -1,5 +1,6 @@
 import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
+import { deleteEach } from './delete-each.js';
 import { inGroups } from './in-groups.js';
 import {
   type CallOptions,
@@ -191,7 +192,7 @@ class OpendalStore implements ObjectStore {
   }
 
   delete(keys: readonly string[], options: CallOptions): Promise<void> {
-    return inGroups(keys, AT_ONCE, (key) =>
+    return deleteEach(keys, AT_ONCE, (key) =>
       this.#request(options, this.#attempt('delete', key), () => this.#operator.delete(this.#path(key))),
     );
   }

@@ -33,7 +33,7 @@ class MemoryObjectStore : public ObjectStore {
   explicit MemoryObjectStore(std::string name = "memory://bucket/backups") : name_(std::move(name)) {}
 
   const std::string& name() const override { return name_; }
-  Limits limits() const override { return {has_uploads, 1, 10'000}; }
+  Limits limits() const override { return {has_uploads, 1, max_parts}; }
   bool single_writer() const override { return only_writer; }
   int64_t LockedUntil(int64_t written) const override { return locked_for > 0 ? written + locked_for : 0; }
 
@@ -95,12 +95,16 @@ class MemoryObjectStore : public ObjectStore {
   }
 
   bool has_uploads = true;
+  uint32_t max_parts = 10'000;
   bool counts_for_itself = false;
   // What it does with the conditions of puts. Of a store that refuses or ignores them, nobody gets a repository without
   // `only_writer`.
   enum class Conditions { kKept, kRefused, kIgnored };
   Conditions conditions = Conditions::kKept;
   bool only_writer = false;
+  // Which objects cannot be deleted, and whether the answer names them.
+  std::function<bool(const std::string& key)> locks;
+  bool names_refused = true;
   // What is said of a lock, in milliseconds from when an object was written. 0: nothing.
   int64_t locked_for = 0;
   size_t page_size = 1000;
@@ -143,6 +147,25 @@ class MemoryObjectStore : public ObjectStore {
     Object& object = objects_[key];
     object = {std::move(bytes), NewEtag(), clock};
     answer.etag = object.etag;
+    return answer;
+  }
+
+  StoreAnswer Delete(const std::vector<std::string>& keys) {
+    StoreAnswer answer;
+    for (const auto& key : keys) {
+      if (!locks || !locks(key)) {
+        objects_.erase(key);
+        continue;
+      }
+      std::vector<std::string> refused = std::move(answer.refused);
+      answer = Failed(StoreFailure::kRefused);
+      refused.push_back(key);
+      answer.refused = std::move(refused);
+      if (!names_refused) {
+        answer.refused.clear();
+        return answer;  // and what comes after this key stays, too
+      }
+    }
     return answer;
   }
 
@@ -193,10 +216,7 @@ class MemoryObjectStore : public ObjectStore {
         }
         return answer;
       case Kind::kDelete:
-        for (const auto& key : request.keys) {
-          objects_.erase(key);
-        }
-        return answer;
+        return Delete(request.keys);
       case Kind::kCreateUpload:
         answer.upload = "upload " + NewEtag();
         uploads_[answer.upload].key = request.key;

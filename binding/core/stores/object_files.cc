@@ -14,10 +14,17 @@ using rocksdb::Slice;
 using Kind = StoreRequest::Kind;
 
 constexpr size_t kMostInFlight = 4;  // parts of one file
-constexpr uint64_t kPartsOfFirstSize = 1000;
+constexpr uint64_t kMostBytesInFlight = uint64_t{64} << 20;
 // What a read anywhere asks for at least, and how many such pieces a file keeps.
 constexpr uint64_t kPieceBytes = uint64_t{256} << 10;
 constexpr size_t kMostPieces = 4;
+
+uint64_t PartBytes(const ObjectStore::Limits& limits, uint64_t file_size) {
+  constexpr uint64_t kUnit = uint64_t{1} << 20;
+  const uint64_t most = std::max<uint64_t>(limits.max_parts, 1);
+  const uint64_t least = (file_size + most - 1) / most;
+  return std::max({kPartBytes, limits.min_part_bytes, (least + kUnit - 1) / kUnit * kUnit});
+}
 
 // What a get brought, checked against what was listed.
 IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer& answer, uint64_t offset,
@@ -41,15 +48,19 @@ IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer
 
 // ---- Writing
 
+ObjectWritableFile::ObjectWritableFile(std::shared_ptr<StoreClient> client, std::string key, const Settings& settings,
+                                       Made made)
+    : client_(std::move(client)),
+      key_(std::move(key)),
+      only_new_(settings.only_new),
+      made_(std::move(made)),
+      limits_(client_->store().limits()),
+      part_bytes_(PartBytes(limits_, settings.expected_size)) {}
+
 ObjectWritableFile::~ObjectWritableFile() {
   if (!closed_) {
     GiveUp();
   }
-}
-
-uint64_t ObjectWritableFile::PartBytes() const {
-  const uint64_t growth = 1 + etags_.size() / kPartsOfFirstSize;
-  return std::max(kPartBytes * growth, limits_.min_part_bytes);
 }
 
 IOStatus ObjectWritableFile::Append(const Slice& data, const IOOptions& /*options*/, IODebugContext* /*debug*/) {
@@ -59,12 +70,12 @@ IOStatus ObjectWritableFile::Append(const Slice& data, const IOOptions& /*option
   Slice rest = data;
   while (!rest.empty()) {
     const bool in_parts = limits_.has_uploads;
-    const size_t room = in_parts ? PartBytes() - buffer_.size() : rest.size();
+    const size_t room = in_parts ? part_bytes_ - buffer_.size() : rest.size();
     const size_t taken = std::min(room, rest.size());
     buffer_.append(rest.data(), taken);
     rest.remove_prefix(taken);
     // The last part is sent when the file is closed, so that a small file is none in parts.
-    if (in_parts && buffer_.size() == PartBytes() && !rest.empty()) {
+    if (in_parts && buffer_.size() == part_bytes_ && !rest.empty()) {
       if (failed_ = SendPart(); !failed_.ok()) {
         return failed_;
       }
@@ -75,6 +86,12 @@ IOStatus ObjectWritableFile::Append(const Slice& data, const IOOptions& /*option
 }
 
 IOStatus ObjectWritableFile::SendPart() {
+  if (etags_.size() + in_flight_.size() == limits_.max_parts) {
+    return IOStatus::IOError("writing " + client_->store().name() + "/" + key_,
+                             "it is larger than it was said to be: the store takes at most " +
+                                 std::to_string(limits_.max_parts) + " parts, and each has " +
+                                 std::to_string(part_bytes_) + " bytes");
+  }
   if (upload_.empty()) {
     StoreAnswer created = client_->Do({.kind = Kind::kCreateUpload, .key = key_});
     if (IOStatus status = client_->ToStatus(created, "writing", key_); !status.ok()) {
@@ -82,7 +99,8 @@ IOStatus ObjectWritableFile::SendPart() {
     }
     upload_ = std::move(created.upload);
   }
-  while (in_flight_.size() >= kMostInFlight) {
+  const size_t most = std::clamp<size_t>(kMostBytesInFlight / part_bytes_, 1, kMostInFlight);
+  while (in_flight_.size() >= most) {
     if (IOStatus status = AwaitOldest(); !status.ok()) {
       return status;
     }

@@ -13,7 +13,7 @@
 
 namespace rocksdb_backup {
 
-// Parts have this size, and more from the thousandth on, because stores have a limit of the number of parts.
+// The parts of an object have this size, if so many are allowed that the whole file fits.
 inline constexpr uint64_t kPartBytes = uint64_t{8} << 20;
 
 // A new object. It appears in the store when it is closed, whole. A small one is put, a large one goes in parts.
@@ -22,13 +22,11 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
   // Called after the object was made, with its etag.
   using Made = std::function<void(uint64_t size, const std::string& etag)>;
 
-  // `only_new`: the store must not have an object with this key.
-  ObjectWritableFile(std::shared_ptr<StoreClient> client, std::string key, bool only_new, Made made)
-      : client_(std::move(client)),
-        key_(std::move(key)),
-        only_new_(only_new),
-        made_(std::move(made)),
-        limits_(client_->store().limits()) {}
+  struct Settings {
+    bool only_new = false;       // the store must not have an object with this key
+    uint64_t expected_size = 0;  // 0: not known
+  };
+  ObjectWritableFile(std::shared_ptr<StoreClient> client, std::string key, const Settings& settings, Made made);
   ~ObjectWritableFile() override;
 
   using FSWritableFile::Append;
@@ -44,7 +42,6 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
   uint64_t GetFileSize(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override { return size_; }
 
  private:
-  uint64_t PartBytes() const;
   rocksdb::IOStatus SendPart();
   rocksdb::IOStatus AwaitOldest();
   rocksdb::IOStatus Finish(std::string* etag);
@@ -55,6 +52,7 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
   const bool only_new_;
   const Made made_;
   const ObjectStore::Limits limits_;
+  const uint64_t part_bytes_;  // of all parts but the last: some stores want parts of one size
   rocksdb::IOStatus failed_;
   bool closed_ = false;
   uint64_t size_ = 0;

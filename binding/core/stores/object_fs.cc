@@ -93,18 +93,20 @@ IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOp
     *file = NewPendingFile(pending_, key);
     return IOStatus::OK();
   }
-  if (IOStatus status = view_->Load(); !status.ok()) {
+  // What was deleted a moment ago may be written again. If the store refused to delete it, it is listed again.
+  if (IOStatus status = FlushDeletes(); !status.ok()) {
     return status;
   }
-  // What was deleted a moment ago may be written again.
-  if (IOStatus status = FlushDeletes(); !status.ok()) {
+  if (IOStatus status = view_->Load(); !status.ok()) {
     return status;
   }
   ObjectView::Object there;
   const std::string final_key = FinalKeyOf(key);
   const std::string stored_as = final_key.empty() || view_->Find(final_key, &there) ? key : final_key;
-  const bool only_new = !view_->Find(stored_as, &there);
-  *file = std::make_unique<ObjectWritableFile>(client_, stored_as, only_new,
+  const ObjectWritableFile::Settings settings{
+      .only_new = !view_->Find(stored_as, &there),
+      .expected_size = ExpectedSize(final_key.empty() ? key : final_key)};
+  *file = std::make_unique<ObjectWritableFile>(client_, stored_as, settings,
                                                [view = view_, key, stored_as](uint64_t size, const std::string& etag) {
                                                  view->Put(key, {size, etag, 0, stored_as == key ? "" : stored_as});
                                                });
@@ -203,13 +205,60 @@ IOStatus ObjectFileSystem::FlushDeletesLocked() {
   }
   std::vector<std::string> keys;
   keys.swap(deletes_);
-  const std::string some = keys.front() + (keys.size() == 1 ? "" : " and " + std::to_string(keys.size() - 1) + " more");
-  const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = std::move(keys)});
-  IOStatus status = client_->ToStatus(deleted, "deleting", some);
-  if (!status.ok()) {
+  const size_t refused = refused_.size();
+  IOStatus status = DeleteKeys(std::move(keys));
+  if (!status.ok() || refused_.size() > refused) {
     view_->Outdate();
   }
   return status;
+}
+
+// With deletes_mutex_ held.
+IOStatus ObjectFileSystem::DeleteKeys(std::vector<std::string> keys) {
+  const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = keys});
+  if (deleted.failure != StoreFailure::kRefused) {
+    const std::string more = keys.size() == 1 ? "" : " and " + std::to_string(keys.size() - 1) + " more";
+    return client_->ToStatus(deleted, "deleting", keys.front() + more);
+  }
+  if (!deleted.refused.empty() || keys.size() == 1) {
+    const auto& refused = deleted.refused.empty() ? keys : deleted.refused;
+    refused_.insert(refused_.end(), refused.begin(), refused.end());
+    return IOStatus::OK();
+  }
+  const auto middle = keys.begin() + static_cast<std::ptrdiff_t>(keys.size() / 2);
+  IOStatus status = DeleteKeys({keys.begin(), middle});
+  return status.ok() ? DeleteKeys({middle, keys.end()}) : status;
+}
+
+std::vector<std::string> ObjectFileSystem::RefusedDeletes() {
+  const std::lock_guard lock(deletes_mutex_);
+  return refused_;
+}
+
+void ObjectFileSystem::ExpectFile(const std::string& name, uint64_t size) {
+  const ObjectStore::Limits limits = client_->store().limits();
+  if (!limits.has_uploads || size <= kPartBytes * limits.max_parts) {
+    return;
+  }
+  const std::lock_guard lock(expected_mutex_);
+  expected_[name] = size;
+}
+
+// 0: the file was not announced, or needs no larger parts than others.
+uint64_t ObjectFileSystem::ExpectedSize(const std::string& key) {
+  const std::lock_guard lock(expected_mutex_);
+  for (const std::string& name : {key, NameInDatabase(key)}) {
+    if (const auto found = expected_.find(name); found != expected_.end()) {
+      return found->second;
+    }
+  }
+  return 0;
+}
+
+std::optional<int64_t> ObjectFileSystem::WrittenAt(const std::string& path) {
+  std::string key;
+  ObjectView::Object object;
+  return Find(path, &key, &object).ok() ? std::optional(object.modified) : std::nullopt;
 }
 
 IOStatus ObjectFileSystem::CreateDir(const std::string& path, const IOOptions& options, IODebugContext* debug) {
@@ -300,7 +349,8 @@ IOStatus ObjectFileSystem::CopyObject(const std::string& from, const std::string
   if (IOStatus status = NewSequentialFile(root_ + "/" + from, FileOptions(), &source, nullptr); !status.ok()) {
     return status;
   }
-  ObjectWritableFile target(client_, to, false, [this, &to](uint64_t size, const std::string& etag) {
+  const ObjectWritableFile::Settings settings{.expected_size = ExpectedSize(to)};
+  ObjectWritableFile target(client_, to, settings, [this, &to](uint64_t size, const std::string& etag) {
     view_->Put(to, {size, etag, 0, {}});
   });
   std::string space(kPartBytes, '\0');

@@ -24,7 +24,7 @@ enum class StoreFailure {
   kDenied,           // no right, no credentials, an expired token
   kNoBucket,         // no such bucket, or it lies elsewhere
   kBusy,             // no answer, or a failure of the server, also after repetitions. It may have been done
-  kRefused,          // the store will never do it
+  kRefused,          // the store will not do it, also if it is asked again soon
   kStopped,          // the operation ended, and nobody waits any more
 };
 
@@ -71,6 +71,8 @@ struct StoreAnswer {
   std::vector<StoredObject> objects;  // kList; kListUploads, with the upload in `etag`
   std::string next;                   // kList, kListUploads: more follow after this; empty: this was the last page
   std::string upload;                 // kCreateUpload
+  // Of a kDelete that was refused: these are still there, and the others are gone. Empty: nobody knows which.
+  std::vector<std::string> refused;
 
   bool ok() const { return failure == StoreFailure::kNone; }
   static StoreAnswer Stopped() {

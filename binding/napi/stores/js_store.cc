@@ -120,7 +120,16 @@ std::vector<StoredObject> ReadObjects(const Napi::Array& array) {
   return objects;
 }
 
-// { etag, bytes, objects, next, upload } or { kind, message, status, storeCode, requestId }
+std::vector<std::string> ReadStrings(const Napi::Array& array) {
+  std::vector<std::string> strings;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::HandleScope scope(array.Env());
+    strings.push_back(array.Get(i).ToString().Utf8Value());
+  }
+  return strings;
+}
+
+// { etag, bytes, objects, next, upload } or { kind, message, status, storeCode, requestId, keys }
 StoreAnswer ReadAnswer(const Napi::Object& object) {
   StoreAnswer answer;
   if (const std::string message = Text(object, "message"); !message.empty()) {
@@ -137,7 +146,11 @@ StoreAnswer ReadAnswer(const Napi::Object& object) {
     if (const Napi::Value status = object.Get("status"); status.IsNumber()) {
       error = std::move(error).With("status", uint64_t{status.As<Napi::Number>().Uint32Value()});
     }
-    return StoreAnswer::Failed(failure, std::move(error));
+    answer = StoreAnswer::Failed(failure, std::move(error));
+    if (const Napi::Value keys = object.Get("keys"); keys.IsArray()) {
+      answer.refused = ReadStrings(keys.As<Napi::Array>());
+    }
+    return answer;
   }
   answer.etag = Text(object, "etag");
   answer.next = Text(object, "next");
