@@ -128,6 +128,7 @@ export {
   type ListOptions,
   type ListPage,
   type MultipartStore,
+  type ObjectLock,
   type ObjectStore,
   type PutOptions,
   type StoredObject,

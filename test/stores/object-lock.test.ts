@@ -2,6 +2,7 @@
 
 import t, { type Test } from 'tap';
 import { BackupEngine, BackupManager, type Skipped } from '../../lib/index.js';
+import type { ObjectLock } from '../../lib/stores/object-store.js';
 import { fill, openDatabase } from '../fixtures/backups.js';
 import { tempDir } from '../fixtures/files.js';
 import { MemoryStore } from './memory-store.js';
@@ -9,9 +10,10 @@ import { MemoryStore } from './memory-store.js';
 const DAY = 24 * 60 * 60 * 1000;
 
 /** A manager, with backups that were written so many days ago. */
-async function scene(t: Test, days: readonly number[]) {
+async function scene(t: Test, days: readonly number[], objectLock?: ObjectLock) {
   const db = await openDatabase(t, tempDir(t)('db'));
   const store = new MemoryStore();
+  store.objectLock = objectLock;
   const engine = await BackupEngine.open(store);
   for (const ago of days) {
     store.now = () => Date.now() - ago * DAY;
@@ -41,8 +43,7 @@ async function pruned(t: Test, { db, store }: Awaited<ReturnType<typeof scene>>)
 }
 
 t.test('a lock that is known: the plan says until when, and later prunes delete', async (t) => {
-  const own = await scene(t, [30, 12, 9, 1]);
-  own.store.objectLock = { days: 10 };
+  const own = await scene(t, [30, 12, 9, 1], { days: 10 });
   const { plan, skipped, ids } = await pruned(t, own);
   t.same(ids, [3, 4]);
   t.same(skipped, []);
