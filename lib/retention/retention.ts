@@ -289,12 +289,7 @@ function protectedOnes(ordered: RetentionBackup[], now: Date): [RetentionBackup,
 }
 
 /** Adds backups to those to delete, oldest first, until the caps hold. @returns a sentence for each cap that cannot be kept */
-function applyCaps(
-  ordered: RetentionBackup[],
-  rules: Rules,
-  goes: Map<RetentionBackup, string>,
-  now: Date,
-): string[] {
+function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<RetentionBackup, string>, now: Date): string[] {
   const kept = protectedOnes(ordered, now).map(([backup]) => backup);
   const untouchable = new Set(kept);
   const candidates = ordered.filter((backup) => !goes.has(backup) && !untouchable.has(backup));

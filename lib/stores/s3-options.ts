@@ -3,8 +3,8 @@
 import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
 import type { ObjectLock } from './object-store.js';
-import { keyPrefix } from './store-failure.js';
 import { checkSingleWriter, type SingleWriterOption } from './single-writer.js';
+import { keyPrefix } from './store-failure.js';
 
 /** A client of @aws-sdk/client-s3. */
 export interface S3Client {

@@ -137,7 +137,12 @@ class S3Store implements ObjectStore {
     );
     // What cannot be deleted decides: sending the others again would not help.
     const refused = failures.find(({ kind }) => kind === 'REFUSED');
-    throw refused === undefined ? failures[0] : stillThere(refused, failed.map(({ Key = '' }) => this.#key(Key)));
+    throw refused === undefined
+      ? failures[0]
+      : stillThere(
+          refused,
+          failed.map(({ Key = '' }) => this.#key(Key)),
+        );
   }
 
   async #create(key: string, options: WriteOptions): Promise<{ upload: string }> {

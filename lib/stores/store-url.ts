@@ -54,7 +54,10 @@ export function parseStoreUrl(text: string): StoreAddress {
       return { kind: 'azure', options: { account: host, container, prefix: prefix.join('/'), ...options, ...common } };
     }
     case 'opendal':
-      return { kind: 'opendal', options: { service: host, prefix: path, options: Object.fromEntries(query), ...common } };
+      return {
+        kind: 'opendal',
+        options: { service: host, prefix: path, options: Object.fromEntries(query), ...common },
+      };
     default: {
       const near = nearest(scheme, ['s3', 'gs', 'az', 'opendal']);
       throw wrong(

@@ -51,14 +51,18 @@ t.test('Azure', { skip: withoutAzurite() }, async (t) => {
   });
 });
 
-t.test('OpenDAL, with a service that has no conditional writes', { skip: withoutOpendal() || withoutWebdav() }, async (t) => {
-  const { endpoint, username, password } = await startWebdav(t);
-  const said = await runExample(t, 'opendal', [`opendal://webdav/example?endpoint=${endpoint}&singleWriter=true`], {
-    OPENDAL_WEBDAV_USERNAME: username,
-    OPENDAL_WEBDAV_PASSWORD: password,
-  });
-  t.match(said, 'repository opendal://webdav/example\n');
-});
+t.test(
+  'OpenDAL, with a service that has no conditional writes',
+  { skip: withoutOpendal() || withoutWebdav() },
+  async (t) => {
+    const { endpoint, username, password } = await startWebdav(t);
+    const said = await runExample(t, 'opendal', [`opendal://webdav/example?endpoint=${endpoint}&singleWriter=true`], {
+      OPENDAL_WEBDAV_USERNAME: username,
+      OPENDAL_WEBDAV_PASSWORD: password,
+    });
+    t.match(said, 'repository opendal://webdav/example\n');
+  },
+);
 
 t.test('a store of its own', async (t) => {
   t.match(await runExample(t, 'custom', []), /\d+ put, \d+ list, /);

@@ -176,7 +176,10 @@ export class MemoryStore implements ObjectStore {
             throw new StoreError('REFUSED', `${this.name}: a part of ${key} is too small`, { key });
           }
           const [first = new Uint8Array()] = chosen;
-          if (chosen.length > maxParts || (this.equalParts && chosen.slice(1, -1).some((each) => each.length !== first.length))) {
+          if (
+            chosen.length > maxParts ||
+            (this.equalParts && chosen.slice(1, -1).some((each) => each.length !== first.length))
+          ) {
             throw new StoreError('REFUSED', `${this.name}: the parts of ${key} are too many, or differ`, { key });
           }
           this.uploads.delete(upload);

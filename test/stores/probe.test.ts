@@ -14,7 +14,13 @@ t.test('a store that does everything', async (t) => {
       names(result.checks, 'passed'),
       result.checks.map(({ name }) => name),
     );
-    t.match(result, { location: 'memory://test', canRead: true, canWrite: true, severalWriters: true, needsSingleWriter: false });
+    t.match(result, {
+      location: 'memory://test',
+      canRead: true,
+      canWrite: true,
+      severalWriters: true,
+      needsSingleWriter: false,
+    });
     t.notHas(result, 'left');
     t.equal(store.objects.size + store.uploads.size, 0, 'nothing is left');
   }

@@ -117,8 +117,13 @@ class OnlyWritersPut {
       answer->etag = std::move(there.etag);
       return true;
     }
-    if (!there.ok() && there.failure != StoreFailure::kNotFound) {
+    if (there.failure == StoreFailure::kStopped) {
       *answer = std::move(there);
+      return true;
+    }
+    if (!there.ok() && (put || there.failure != StoreFailure::kNotFound)) {
+      // It may be there.
+      *answer = StoreAnswer::Failed(StoreFailure::kBusy, std::move(there.error));
       return true;
     }
     if (put) {

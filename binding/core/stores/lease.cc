@@ -163,9 +163,8 @@ Sightings& TheSightings() {
 
 // `stopped` may be empty.
 StoreAnswer Do(ObjectStore& store, StoreRequest request, const std::function<bool()>& stopped) {
-  return Ask(store, std::move(request), [&] {
-    return stopped && stopped() ? std::optional(StoreAnswer::Stopped()) : std::nullopt;
-  });
+  return Ask(store, std::move(request),
+             [&] { return stopped && stopped() ? std::optional(StoreAnswer::Stopped()) : std::nullopt; });
 }
 
 // Deletes a lease that nobody needs any more. If that fails, the next who wants it waits until it is stale. So it is

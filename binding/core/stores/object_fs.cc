@@ -36,7 +36,8 @@ ObjectFileSystem::ObjectFileSystem(std::shared_ptr<StoreClient> client, std::sha
       client_(std::move(client)),
       pending_(std::move(pending)),
       view_(std::make_shared<ObjectView>(client_)),
-      how_to_delete_(deletes) {}
+      how_to_delete_(deletes),
+      deletes_(client_) {}
 
 IOStatus ObjectFileSystem::NotFound(const std::string& key) const {
   return IOStatus::NotFound(client_->store().name() + "/" + key, "is not there");
@@ -103,9 +104,8 @@ IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOp
   ObjectView::Object there;
   const std::string final_key = FinalKeyOf(key);
   const std::string stored_as = final_key.empty() || view_->Find(final_key, &there) ? key : final_key;
-  const ObjectWritableFile::Settings settings{
-      .only_new = !view_->Find(stored_as, &there),
-      .expected_size = ExpectedSize(final_key.empty() ? key : final_key)};
+  const ObjectWritableFile::Settings settings{.only_new = !view_->Find(stored_as, &there),
+                                              .expected_size = expected_.Of(final_key.empty() ? key : final_key)};
   *file = std::make_unique<ObjectWritableFile>(client_, stored_as, settings,
                                                [view = view_, key, stored_as](uint64_t size, const std::string& etag) {
                                                  view->Put(key, {size, etag, 0, stored_as == key ? "" : stored_as});
@@ -182,9 +182,12 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
   // A backup is gone when its meta file is, and before its other files go.
   if (how_to_delete_ == Deletes::kMany && !key.starts_with("meta/")) {
     forget();
-    const std::lock_guard lock(deletes_mutex_);
-    deletes_.push_back(object.stored_as);
-    return deletes_.size() < kMaxDeletes ? IOStatus::OK() : FlushDeletesLocked();
+    bool left = false;
+    IOStatus status = deletes_.Add(object.stored_as, &left);
+    if (left) {
+      view_->Outdate();
+    }
+    return status;
   }
   const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = {object.stored_as}});
   IOStatus status = client_->ToStatus(deleted, "deleting", key);
@@ -195,64 +198,12 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
 }
 
 IOStatus ObjectFileSystem::FlushDeletes() {
-  const std::lock_guard lock(deletes_mutex_);
-  return FlushDeletesLocked();
-}
-
-IOStatus ObjectFileSystem::FlushDeletesLocked() {
-  if (deletes_.empty()) {
-    return IOStatus::OK();
-  }
-  std::vector<std::string> keys;
-  keys.swap(deletes_);
-  const size_t refused = refused_.size();
-  IOStatus status = DeleteKeys(std::move(keys));
-  if (!status.ok() || refused_.size() > refused) {
+  bool left = false;
+  IOStatus status = deletes_.Flush(&left);
+  if (left) {
     view_->Outdate();
   }
   return status;
-}
-
-// With deletes_mutex_ held.
-IOStatus ObjectFileSystem::DeleteKeys(std::vector<std::string> keys) {
-  const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = keys});
-  if (deleted.failure != StoreFailure::kRefused) {
-    const std::string more = keys.size() == 1 ? "" : " and " + std::to_string(keys.size() - 1) + " more";
-    return client_->ToStatus(deleted, "deleting", keys.front() + more);
-  }
-  if (!deleted.refused.empty() || keys.size() == 1) {
-    const auto& refused = deleted.refused.empty() ? keys : deleted.refused;
-    refused_.insert(refused_.end(), refused.begin(), refused.end());
-    return IOStatus::OK();
-  }
-  const auto middle = keys.begin() + static_cast<std::ptrdiff_t>(keys.size() / 2);
-  IOStatus status = DeleteKeys({keys.begin(), middle});
-  return status.ok() ? DeleteKeys({middle, keys.end()}) : status;
-}
-
-std::vector<std::string> ObjectFileSystem::RefusedDeletes() {
-  const std::lock_guard lock(deletes_mutex_);
-  return refused_;
-}
-
-void ObjectFileSystem::ExpectFile(const std::string& name, uint64_t size) {
-  const ObjectStore::Limits limits = client_->store().limits();
-  if (!limits.has_uploads || size <= kPartBytes * limits.max_parts) {
-    return;
-  }
-  const std::lock_guard lock(expected_mutex_);
-  expected_[name] = size;
-}
-
-// 0: the file was not announced, or needs no larger parts than others.
-uint64_t ObjectFileSystem::ExpectedSize(const std::string& key) {
-  const std::lock_guard lock(expected_mutex_);
-  for (const std::string& name : {key, NameInDatabase(key)}) {
-    if (const auto found = expected_.find(name); found != expected_.end()) {
-      return found->second;
-    }
-  }
-  return 0;
 }
 
 std::optional<int64_t> ObjectFileSystem::WrittenAt(const std::string& path) {
@@ -349,7 +300,7 @@ IOStatus ObjectFileSystem::CopyObject(const std::string& from, const std::string
   if (IOStatus status = NewSequentialFile(root_ + "/" + from, FileOptions(), &source, nullptr); !status.ok()) {
     return status;
   }
-  const ObjectWritableFile::Settings settings{.expected_size = ExpectedSize(to)};
+  const ObjectWritableFile::Settings settings{.expected_size = expected_.Of(to)};
   ObjectWritableFile target(client_, to, settings, [this, &to](uint64_t size, const std::string& etag) {
     view_->Put(to, {size, etag, 0, {}});
   });

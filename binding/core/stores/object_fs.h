@@ -2,15 +2,15 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/storage/storage.h"
+#include "core/stores/expected_sizes.h"
 #include "core/stores/object_files.h"
 #include "core/stores/object_view.h"
+#include "core/stores/pending_deletes.h"
 #include "core/stores/pending_files.h"
 #include "core/stores/store_client.h"
 #include "rocksdb/file_system.h"
@@ -83,12 +83,14 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   rocksdb::IOStatus GetTestDirectory(const rocksdb::IOOptions& options, std::string* path,
                                      rocksdb::IODebugContext* debug) override;
 
-  // Deletes the files that wait for it. So does the next write. What the store refuses to delete stays, which is no
-  // error: it has no backup any more, and the next clean-up tries it again.
+  // Deletes the files that wait for it. So does the next write. What the store refuses to delete stays, and is seen
+  // again.
   rocksdb::IOStatus FlushDeletes();
   // See Storage.
-  void ExpectFile(const std::string& name, uint64_t size);
-  std::vector<std::string> RefusedDeletes();
+  void ExpectFile(const std::string& name, uint64_t size) {
+    expected_.Expect(name, size, client_->store().limits());
+  }
+  std::vector<std::string> RefusedDeletes() { return deletes_.refused(); }
   // When the file was written, in milliseconds since 1970, by the store's clock. 0: this operation has written it.
   // nullopt: it is not there.
   std::optional<int64_t> WrittenAt(const std::string& path);
@@ -102,9 +104,6 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   // A listed object, with the key under which its bytes are in `stored_as`. NotFound if there is none.
   rocksdb::IOStatus Find(const std::string& path, std::string* key, ObjectView::Object* object);
   rocksdb::IOStatus PutPending(const std::string& from, const std::string& to, std::shared_ptr<const std::string> text);
-  rocksdb::IOStatus FlushDeletesLocked();
-  rocksdb::IOStatus DeleteKeys(std::vector<std::string> keys);
-  uint64_t ExpectedSize(const std::string& key);
   rocksdb::IOStatus CopyObject(const std::string& from, const std::string& to);
 
   const std::string root_;
@@ -112,11 +111,8 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   const std::shared_ptr<PendingFiles> pending_;
   const std::shared_ptr<ObjectView> view_;
   const Deletes how_to_delete_;
-  std::mutex deletes_mutex_;  // guards the two members below
-  std::vector<std::string> deletes_;
-  std::vector<std::string> refused_;
-  std::mutex expected_mutex_;
-  std::unordered_map<std::string, uint64_t> expected_;  // the files that need larger parts; guarded by expected_mutex_
+  PendingDeletes deletes_;
+  ExpectedSizes expected_;
 };
 
 }  // namespace rocksdb_backup

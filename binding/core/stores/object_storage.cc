@@ -229,9 +229,17 @@ Error ObjectStorage::RemoveAbandoned() {
 Error ObjectStorage::CheckConditions(StoreClient& client, const std::string& etag, const std::string& text) {
   const auto bytes = std::make_shared<const std::string>(text + "\n");
   const auto unfit = [&](const std::string& what) {
-    (void)client.Do({.kind = Kind::kDelete, .keys = {kRepositoryMark}});
-    return Error("STORE_REFUSED", name() + " cannot hold a repository: " + what +
-                                      ", so two writers would not see each other. Nothing was left there")
+    // A repository of an only writer may be here, whose mark was just replaced by the same text.
+    bool used = false;
+    const StoreAnswer list = client.List(Kind::kList, "meta/", [&](const StoredObject&) {
+      used = true;
+      return false;
+    });
+    if (list.ok() && !used) {
+      (void)client.Do({.kind = Kind::kDelete, .keys = {kRepositoryMark}});
+    }
+    return Error("STORE_REFUSED",
+                 name() + " cannot hold a repository: " + what + ", so two writers would not see each other")
         .With("path", name())
         .Advise("singleWriter");
   };

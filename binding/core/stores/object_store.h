@@ -120,7 +120,8 @@ std::string NewUniqueId();
 // An object store. Keys have no leading slash. Thread-safe.
 //
 // - What was put or completed is seen whole by everybody from the moment of the answer.
-// - Of two puts with the same condition, one succeeds; see core/stores/conditional_put.h for stores that do not keep it.
+// - Of two puts with the same condition, one succeeds; see core/stores/conditional_put.h for stores that do not keep
+// it.
 // - A list is in the order of the keys, and has everything that was there when it began.
 // - Every call is answered in the end, also if the server hangs.
 class ObjectStore {

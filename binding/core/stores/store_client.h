@@ -44,8 +44,8 @@ class StoreClient {
   // From now on, requests are only sent while the lease is held. A request that is on its way when it is lost is given
   // up: it might come late, and delete what others have made. Before each delete the lease is renewed: a machine that
   // slept may believe that it still has it. For an only writer, also before a backup begins to exist, because the put
-  // of its meta file may have no condition that the store keeps. The end of a lease waits for a request, so this is never its last owner: it
-  // may be the thread that answers requests that lets go of this.
+  // of its meta file may have no condition that the store keeps. The end of a lease waits for a request, so this is
+  // never its last owner: it may be the thread that answers requests that lets go of this.
   void SetLease(const std::shared_ptr<Lease>& lease);
   std::shared_ptr<StoreCall> Send(StoreRequest request) { return store_->Send(std::move(request)); }
   // A part that was sent holds a slot until it is answered.

@@ -214,8 +214,8 @@ class StoreServer : public Wrapped {
   JsCallback cancel_;
 };
 
-// (name, { singleWriter, lockedFor, lockedUntil }): returns { id, storage }: a storage in a store that some JS thread will
-// serve under this id.
+// (name, { singleWriter, lockedFor, lockedUntil }): returns { id, storage }: a storage in a store that some JS thread
+// will serve under this id.
 Napi::Value NewStore(const Args& args) {
   const Napi::Env env = args.Env();
   const auto read = args[1].As<Napi::Object>();
@@ -223,9 +223,10 @@ Napi::Value NewStore(const Args& args) {
     const Napi::Value value = read.Get(name);
     return value.IsNumber() ? value.As<Napi::Number>().Int64Value() : 0;
   };
-  const auto store = JsStore::New(StringArgument(env, args[0], "name"), {.single_writer = read.Get("singleWriter").ToBoolean(),
-                                                                         .locked_for = time("lockedFor"),
-                                                                         .locked_until = time("lockedUntil")});
+  const auto store =
+      JsStore::New(StringArgument(env, args[0], "name"), {.single_writer = read.Get("singleWriter").ToBoolean(),
+                                                          .locked_for = time("lockedFor"),
+                                                          .locked_until = time("lockedUntil")});
   auto result = Napi::Object::New(env);
   result.Set("id", store->id());
   result.Set("storage", WrapStorage(env, std::make_shared<ObjectStorage>(store)));

@@ -20,7 +20,8 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
   // What is known of a store before some thread serves it.
   struct Settings {
     bool single_writer = false;
-    // Objects of backups are locked for so long after they were written, or until then. In milliseconds; 0: they are not.
+    // Objects of backups are locked for so long after they were written, or until then. In milliseconds; 0: they are
+    // not.
     int64_t locked_for = 0;
     int64_t locked_until = 0;
   };

@@ -26,8 +26,8 @@ import {
   unreadableLine,
   unreadablePlan,
 } from '../removal.js';
-import { localTime } from '../time.js';
 import { array, count, flag, object, text } from '../schema.js';
+import { localTime } from '../time.js';
 
 const deletionSchema = object({
   location: text('the repository'),
@@ -266,7 +266,10 @@ function deletableOld<B extends BackupInfo>(backups: readonly B[], keep: number,
 function lockedLines({ backups }: Inventory, keep: number, now: Date): string[] {
   return olderThanLatest(backups, keep)
     .filter((backup) => isLocked(backup, now))
-    .map(({ backupId, lockedUntil }) => `Backup ${backupId} stays: the store has locked it until ${localTime(lockedUntil!)}.`);
+    .map(
+      ({ backupId, lockedUntil }) =>
+        `Backup ${backupId} stays: the store has locked it until ${localTime(lockedUntil!)}.`,
+    );
 }
 
 /** Deletes all backups but the latest, if they are still the ones that were shown and none of them was pinned in the meantime. */

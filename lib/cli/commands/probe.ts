@@ -91,8 +91,8 @@ function asResult(context: Context, result: ProbeResult): Result {
       : needsSingleWriter
         ? 'The store has no conditional writes. If only one process at a time writes there, add ?singleWriter=true to the URL.'
         : canRead
-        ? 'Backups can be read there, but not made.'
-        : 'No backup can be made there.';
+          ? 'Backups can be read there, but not made.'
+          : 'No backup can be made there.';
   return {
     json: { ...result },
     text: () =>

@@ -63,6 +63,20 @@ TEST_F(SingleWriter, WithoutThePromiseAStoreWithoutConditionsIsRefusedAndTheErro
   }
 }
 
+TEST_F(SingleWriter, AnOpenWithoutThePromiseIsRefusedAndHarmsNothing) {
+  for (const auto conditions : {Conditions::kRefused, Conditions::kIgnored}) {
+    store_->conditions = conditions;
+    store_->only_writer = true;
+    store_->SetContents({});
+    ASSERT_GOOD(Create(*Open()));
+    const auto before = store_->Contents();
+    store_->only_writer = false;
+    EXPECT_CODE(ObjectStorage(store_, times_).MakeReady(), "STORE_REFUSED");
+    EXPECT_EQ(store_->Contents(), before);
+    CloseRepositories();
+  }
+}
+
 TEST_F(SingleWriter, EveryOperationWorksInAStoreWithoutConditions) {
   store_->only_writer = true;
   for (const auto conditions : {Conditions::kRefused, Conditions::kIgnored}) {

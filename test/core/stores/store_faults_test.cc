@@ -208,13 +208,11 @@ TEST_P(StoreFaults, ARequestThatHangsIsGivenUpWhenTheOperationStops) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, StoreFaults,
-                         ::testing::Values(MemoryObjectStore::Conditions::kKept,
-                                           MemoryObjectStore::Conditions::kIgnored),
-                         [](const auto& info) {
-                           return std::string(info.param == MemoryObjectStore::Conditions::kKept ? "Conditions"
-                                                                                                 : "OnlyWriter");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, StoreFaults, ::testing::Values(MemoryObjectStore::Conditions::kKept, MemoryObjectStore::Conditions::kIgnored),
+    [](const auto& info) {
+      return std::string(info.param == MemoryObjectStore::Conditions::kKept ? "Conditions" : "OnlyWriter");
+    });
 
 }  // namespace
 }  // namespace rocksdb_backup::test
