@@ -87,9 +87,7 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   // again.
   rocksdb::IOStatus FlushDeletes();
   // See Storage.
-  void ExpectFile(const std::string& name, uint64_t size) {
-    expected_.Expect(name, size, client_->store().limits());
-  }
+  void ExpectFile(const std::string& name, uint64_t size) { expected_.Expect(name, size, client_->store().limits()); }
   std::vector<std::string> RefusedDeletes() { return deletes_.refused(); }
   // When the file was written, in milliseconds since 1970, by the store's clock. 0: this operation has written it.
   // nullopt: it is not there.

@@ -229,7 +229,7 @@ Error ObjectStorage::RemoveAbandoned() {
 Error ObjectStorage::CheckConditions(StoreClient& client, const std::string& etag, const std::string& text) {
   const auto bytes = std::make_shared<const std::string>(text + "\n");
   const auto unfit = [&](const std::string& what) {
-    // A repository of an only writer may be here, whose mark was just replaced by the same text.
+    // A repository of an only writer may be here. Its mark was written anew, and stays.
     bool used = false;
     const StoreAnswer list = client.List(Kind::kList, "meta/", [&](const StoredObject&) {
       used = true;
