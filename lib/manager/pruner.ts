@@ -82,14 +82,15 @@ export function prune(
     const deleted: number[] = [];
     const inUse: number[] = [];
     const refused: Pruned['refused'] = { ids: [], why: '' };
+    const done = () => ({ deleted, inUse, ...(refused.ids.length > 0 && { refused: refused.ids }) });
     let bytes = 0;
     const gone = (ids: readonly number[], freed: number) => {
       deleted.push(...ids);
       bytes += freed;
-      note({ bytes, detail: { deleted, inUse, refused: refused.ids } });
+      note({ bytes, detail: done() });
     };
     // Noted as the work goes on, so that the entry of a failed prune also says what was deleted.
-    note({ nothingDone: false, bytes, detail: { deleted, inUse, refused: refused.ids } });
+    note({ nothingDone: false, bytes, detail: done() });
     await deleteInPasses(
       toDelete,
       (pass) => takeTurn(engine.storage, () => recordedPass(parts, engine, pass, inventory, trigger, gone)),
@@ -107,7 +108,7 @@ export function prune(
     );
     note({
       nothingDone: deleted.length === 0,
-      detail: { deleted, inUse, refused: refused.ids, kept: inventory.backups.length - deleted.length },
+      detail: { ...done(), kept: inventory.backups.length - deleted.length },
     });
     return { plan, deleted, refused };
   });
