@@ -9,6 +9,7 @@ import {
 import t from 'tap';
 import { BackupEngine, BackupManager } from '../../lib/index.js';
 import { fill, openDatabase } from '../fixtures/backups.js';
+import { cli, cliAnswer } from '../fixtures/cli.js';
 import { tempDir } from '../fixtures/files.js';
 import { signIn, startBucket } from './servers/bucket.js';
 import { withoutCeph } from './servers/ceph.js';
@@ -43,6 +44,19 @@ t.test('a bucket with object lock', { skip: withoutCeph() }, async (t) => {
   await t.rejects(engine.deleteBackup(1), { code: 'STORE_REFUSED', lockedUntil: lockedUntil!.getTime() });
   await engine.purgeOldBackups(1);
   for (const backupId of [1, 2, 3]) await engine.verifyBackup(backupId, { checksum: true });
+
+  const said = async (...args: string[]) => {
+    const { code, stdout, stderr } = await cli(t, args);
+    t.equal(code, 0, stderr);
+    return stdout;
+  };
+  t.match(await said('show', location, '1'), /^Locked +until 20/m);
+  t.match(
+    await said('purge', location, '--keep', '1', '--yes'),
+    /^nothing to delete: there are 3\nBackup 1 stays: the store has locked it until 20.*\nBackup 2 stays/,
+  );
+  const { json } = await cliAnswer<{ backups: { lockedUntil: string }[] }>(t, ['list', location]);
+  t.equal(json.backups[0]!.lockedUntil, lockedUntil!.toISOString());
 
   // It is what the store does with the meta object, to the minute.
   const Key = 'users/meta/1';
