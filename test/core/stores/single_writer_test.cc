@@ -190,7 +190,15 @@ TEST_F(SingleWriter, AnotherProcessThatPutsInBetweenIsNoticed) {
 TEST_F(SingleWriter, OfManyThreadsOneWins) {
   store_->only_writer = true;
   store_->conditions = Conditions::kIgnored;
-  for (int round = 0; round < 100; ++round) {
+  // All have looked before the first one puts, and each reads before the next one puts.
+  std::atomic<int> puts{0};
+  store_->SetHook([&](const StoreRequest& request) {
+    if (request.kind == Kind::kPut) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5) * (1 + puts++ % 4));
+    }
+    return PutVerdict();
+  });
+  for (int round = 0; round < 10; ++round) {
     const std::string key = "round" + std::to_string(round);
     std::atomic<int> winners{0};
     std::vector<std::thread> threads;
