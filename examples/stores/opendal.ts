@@ -1,7 +1,11 @@
-// Backups in a service that Apache OpenDAL knows. It must have conditional writes; the program looks whether it has. Secrets come from
-// variables such as OPENDAL_OSS_ACCESS_KEY_SECRET.
+// Backups in a service that Apache OpenDAL knows. Secrets come from variables such as OPENDAL_OSS_ACCESS_KEY_SECRET.
 //
 //   node dist/examples/stores/opendal.js 'opendal://oss/example?bucket=backups&endpoint=https://oss-eu-central-1.aliyuncs.com'
+//
+// A service without conditional writes needs your promise that only one process at a time writes there. The program looks whether the
+// service has them.
+//
+//   node dist/examples/stores/opendal.js 'opendal://webdav/example?endpoint=https://dav.example.com&singleWriter=true'
 
 import { argument, roundTrip } from './round-trip.js';
 

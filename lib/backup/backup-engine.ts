@@ -5,6 +5,7 @@ import type {
   BackupInfo,
   BackupSurvey,
   CopiedBackup,
+  GarbageResult,
   LongOperation,
   RestorePlan,
   RestoreResult,
@@ -400,7 +401,8 @@ export class BackupEngine implements AsyncDisposable {
    * Deletes a backup, with the files that no other backup uses. Rejects with BACKUP_CORRUPT while any backup is unreadable, because RocksDB
    * would delete the files of that backup; the error names the unreadable backups. Rejects with BACKUP_IN_USE while somebody reads the
    * backup to delete. If files of the backup cannot be deleted, the backup is deleted all the same, and this rejects; `leftFiles` of the
-   * error has their names.
+   * error has their names. Rejects with STORE_REFUSED if an object store has locked the backup; then it stays whole. The error has
+   * `lockedUntil` if that is known.
    */
   async deleteBackup(backupId: number, options: DeleteOptions = {}): Promise<void> {
     return this.#native.deleteBackups([backupId], checkObject('options', options));
@@ -408,7 +410,8 @@ export class BackupEngine implements AsyncDisposable {
 
   /**
    * Deletes several backups in one pass, which takes about as long as deleting one. Rejects in the same cases as {@link deleteBackup}, and
-   * if one of the backups does not exist. In all these cases none is deleted.
+   * if one of the backups does not exist. In all these cases none is deleted, with one exception: if a store refuses to delete one of them
+   * and its lock was not known before (`lockedUntil` of the backup), the others are deleted.
    */
   async deleteBackups(backupIds: readonly number[], options: DeleteOptions = {}): Promise<void> {
     return this.#native.deleteBackups(backupIds, checkObject('options', options));
@@ -416,7 +419,8 @@ export class BackupEngine implements AsyncDisposable {
 
   /**
    * Deletes all backups but the latest `numBackupsToKeep`. If the repository has backups of several databases, it keeps that many of each.
-   * Rejects in the same cases as {@link deleteBackup}; then nothing is deleted.
+   * Rejects in the same cases as {@link deleteBackup}; then nothing is deleted. Backups whose `lockedUntil` has not come yet stay, and are
+   * deleted by a later call. If a store refuses a backup whose lock was not known, the others are deleted before it rejects.
    */
   async purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions = {}): Promise<void> {
     return this.#native.purgeOldBackups(numBackupsToKeep, checkObject('options', options));
@@ -440,9 +444,10 @@ export class BackupEngine implements AsyncDisposable {
 
   /**
    * Deletes what interrupted backups left. Rarely needed: create and delete do this too. Rejects with BACKUP_CORRUPT while any backup is
-   * unreadable. If files cannot be deleted, it deletes everything else and rejects; `leftFiles` of the error has their names.
+   * unreadable. If files cannot be deleted, it deletes everything else and rejects; `leftFiles` of the error has their names. What an object
+   * store refuses to delete is no error: it is in the result.
    */
-  async garbageCollect(options: DeleteOptions = {}): Promise<void> {
+  async garbageCollect(options: DeleteOptions = {}): Promise<GarbageResult> {
     return this.#native.garbageCollect(checkObject('options', options));
   }
 

@@ -38,6 +38,9 @@ export const LIBRARY_ADVICE = {
   shareRepository:
     'Back it up to its own repository. To keep both databases in one repository, pass allowOtherDatabase: true once.',
   setDrillDirectory: 'Set directory (of a BackupManager: drill.directory) to a place with room for the whole database.',
+  singleWriter:
+    'If the store has no conditional writes, and only one process at a time writes to this repository, pass singleWriter: true to the store, ' +
+    'or ?singleWriter=true in its URL. docs/stores.md says what is promised then.',
   storeDenied:
     'Check the credentials, where the package of the vendor looks for them, and what they may do: list, read, write and delete below this prefix.',
   storeNoBucket: 'Check the name of the bucket, its region and the endpoint. A bucket is never created.',

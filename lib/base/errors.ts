@@ -62,6 +62,8 @@ export class RocksDBError extends Error {
   declare readonly bytesNeeded?: number;
   /** With NO_SPACE: how many bytes are free there. */
   declare readonly bytesFree?: number;
+  /** With STORE_REFUSED: until when the store has locked the backup, in milliseconds since 1970, if that is known. */
+  declare readonly lockedUntil?: number;
   /** With STORE_ codes: the HTTP status of the store's answer. */
   declare readonly status?: number;
   /** With STORE_ codes: the store's own code, such as `AccessDenied`. */
@@ -100,6 +102,7 @@ export type RocksDBErrorDetails = Partial<
     | 'holder'
     | 'bytesNeeded'
     | 'bytesFree'
+    | 'lockedUntil'
     | 'status'
     | 'storeCode'
     | 'requestId'

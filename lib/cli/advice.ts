@@ -40,6 +40,9 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
     'Back it up to its own repository. To keep both databases in one repository, pass --allow-other-database once.',
   setDrillDirectory:
     'Name a place with room for the whole database with --directory (in the file of watch: drill.directory).',
+  singleWriter:
+    'If the store has no conditional writes, and only one process at a time writes to this repository, add ?singleWriter=true to the URL. ' +
+    'docs/stores.md says what is promised then.',
   storeDenied:
     'Check the credentials in the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, ...), and what they may do: list, read, write and delete below this prefix.',
   storeNoBucket:

@@ -48,6 +48,7 @@ export function backupAsJson(info: BackupInfo) {
     logBytes: info.logBytes,
     ...(info.databaseId === undefined ? {} : { databaseId: info.databaseId }),
     metadata: bytesAsJson(info.appMetadataBytes),
+    ...(info.lockedUntil === undefined ? {} : { lockedUntil: info.lockedUntil.toISOString() }),
     ...(info.newerRocksDB === undefined ? {} : { newerRocksDB: info.newerRocksDB }),
   };
 }
@@ -113,6 +114,7 @@ const backupProperties: Record<string, JsonSchema> = {
   logBytes: count('of size, what is write-ahead log, which every backup copies anew'),
   'databaseId?': text('which database it is of, by the id that RocksDB gave that; without it nothing tells'),
   metadata: ref('bytes'),
+  'lockedUntil?': time('the object store does not delete it before, which may be past'),
   'newerRocksDB?': text('set where the database can be opened by this version of RocksDB and newer ones only'),
 };
 

@@ -133,12 +133,20 @@ export class ExistingBackups {
     try {
       const engine = await engines.open();
       const parts = { ...this.#parts, databaseId: database.identity };
-      const { plan, deleted } = await prune(engine, policy, parts, trigger);
+      const { plan, deleted, refused } = await prune(engine, policy, parts, trigger);
       await reports.wentWell('prune');
       if (plan.blocked === undefined) {
         reports.tell('pruned', plan, deleted);
       } else {
         reports.skip({ operation: 'prune', reason: 'blocked', message: plan.blocked });
+      }
+      if (refused.ids.length > 0) {
+        const which = `${refused.ids.length === 1 ? 'backup' : 'backups'} ${refused.ids.join(', ')}`;
+        reports.skip({
+          operation: 'prune',
+          reason: 'locked',
+          message: `the store refuses to delete ${which}: ${refused.why}`,
+        });
       }
       return plan;
     } catch (error) {

@@ -74,10 +74,11 @@ export interface Skipped {
   trigger?: Trigger;
   /**
    * `running`: another one was running or waiting. `unchanged`: nothing was written since the last one. `blocked`: nothing is deleted while
-   * a backup is damaged, or while it is not known which backups are pinned. `stopping`: the manager was stopped in the meantime. `empty`:
-   * there is no backup yet.
+   * a backup is damaged, or while it is not known which backups are pinned. `locked`: the store refuses
+   * to delete some backups; the others were deleted, and the next prune tries these again. `stopping`: the manager was stopped in the
+   * meantime. `empty`: there is no backup yet.
    */
-  reason: 'running' | 'unchanged' | 'blocked' | 'stopping' | 'empty';
+  reason: 'running' | 'unchanged' | 'blocked' | 'locked' | 'stopping' | 'empty';
   message: string;
   /** For the reason `unchanged`: the backup that contains everything that the database contains. */
   backupId?: number;

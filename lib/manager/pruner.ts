@@ -60,27 +60,37 @@ export function planOf(
   return planRetention(retentionBackups(inventory), policy, now, { ...options, forbidden });
 }
 
+/** What a prune has done. */
+export interface Pruned {
+  plan: RetentionPlan;
+  deleted: number[];
+  /** The backups that the store refused to delete, which are whole, and its words about the last of them. */
+  refused: { ids: number[]; why: string };
+}
+
 /** Deletes the backups that a policy does not keep, oldest first. */
 export function prune(
   engine: BackupEngine,
   policy: RetentionPolicy,
   parts: PrunerParts,
   trigger: string,
-): Promise<{ plan: RetentionPlan; deleted: number[] }> {
+): Promise<Pruned> {
   return recorded(parts, { operation: 'prune', trigger }, async ({ note }) => {
     note({ nothingDone: true });
     const { plan, inventory } = await planPruning(engine, policy, parts);
     const toDelete = inventory.backups.filter(({ backupId }) => plan.delete.includes(backupId));
     const deleted: number[] = [];
     const inUse: number[] = [];
+    const refused: Pruned['refused'] = { ids: [], why: '' };
+    const done = () => ({ deleted, inUse, ...(refused.ids.length > 0 && { refused: refused.ids }) });
     let bytes = 0;
     const gone = (ids: readonly number[], freed: number) => {
       deleted.push(...ids);
       bytes += freed;
-      note({ bytes, detail: { deleted, inUse } });
+      note({ bytes, detail: done() });
     };
     // Noted as the work goes on, so that the entry of a failed prune also says what was deleted.
-    note({ nothingDone: false, bytes, detail: { deleted, inUse } });
+    note({ nothingDone: false, bytes, detail: done() });
     await deleteInPasses(
       toDelete,
       (pass) => takeTurn(engine.storage, () => recordedPass(parts, engine, pass, inventory, trigger, gone)),
@@ -88,6 +98,9 @@ export function prune(
         const freed = await takeTurn(engine.storage, () => deleteOne(engine, backup, parts, trigger));
         if (freed === 'in use') {
           inUse.push(backup.backupId);
+        } else if (freed instanceof Error) {
+          refused.ids.push(backup.backupId);
+          refused.why = freed.message;
         } else if (freed !== 'left') {
           gone([backup.backupId], freed);
         }
@@ -95,19 +108,22 @@ export function prune(
     );
     note({
       nothingDone: deleted.length === 0,
-      detail: { deleted, inUse, kept: inventory.backups.length - deleted.length },
+      detail: { ...done(), kept: inventory.backups.length - deleted.length },
     });
-    return { plan, deleted };
+    return { plan, deleted, refused };
   });
 }
 
-/** Deletes a backup, if the conditions for that still hold. @returns the bytes that this freed */
+/**
+ * Deletes a backup, if the conditions for that still hold. @returns the bytes that this freed; or the store's refusal: the backup may be
+ * locked, and others must not wait for that
+ */
 function deleteOne(
   engine: BackupEngine,
   { backupId, timestamp }: { backupId: number; timestamp: Date },
   parts: PrunerParts,
   trigger: string,
-): Promise<number | 'in use' | 'left'> {
+): Promise<number | 'in use' | 'left' | Error> {
   const entry: Entry = { operation: 'delete', backupId, timestamp: timestamp.toISOString(), trigger };
   return recorded(parts, entry, async ({ note }) => {
     try {
@@ -115,11 +131,12 @@ function deleteOne(
       note({ nothingDone: gone === undefined, bytes: gone?.uniqueSize ?? 0 });
       return gone?.uniqueSize ?? 'left';
     } catch (error) {
-      if (errorCode(error) !== 'BACKUP_IN_USE') {
+      const code = errorCode(error);
+      if (code !== 'BACKUP_IN_USE' && code !== 'STORE_REFUSED') {
         throw error;
       }
       note({ nothingDone: true });
-      return 'in use';
+      return code === 'BACKUP_IN_USE' ? 'in use' : (error as Error);
     }
   });
 }

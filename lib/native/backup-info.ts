@@ -44,6 +44,11 @@ export interface BackupInfo {
   /** The same metadata as bytes. */
   appMetadataBytes: Buffer;
   /**
+   * The object store does not delete the backup before this. Set if the store has `objectLock`; the time may be past. Retention keeps the
+   * backup until then.
+   */
+  lockedUntil?: Date;
+  /**
    * Set if the database in the backup was written by a newer RocksDB and has tables that the RocksDB of this package (see engineInfo())
    * cannot read. The value is the version that is needed. Such a backup can be verified and restored, but the database cannot be opened,
    * neither in place nor after a restore: the open fails with NEWER_ROCKSDB.
@@ -76,6 +81,15 @@ export interface BackupSurvey {
   backups: BackupInfo[];
   /** The backups that cannot be read. */
   corrupt: UnreadableBackup[];
+}
+
+/** The result of {@link BackupEngine.garbageCollect}. */
+export interface GarbageResult {
+  /**
+   * Files that belong to no backup and that an object store refused to delete: locked ones, for instance. They are still there, as paths
+   * relative to the repository. A later clean-up tries it again.
+   */
+  refused: string[];
 }
 
 /** One file of a backup. */

@@ -4,6 +4,7 @@ import type {
   BackupInfo,
   BackupSurvey,
   CopiedBackup,
+  GarbageResult,
   PlannedFile,
   Progress,
   RestoreLeftover,
@@ -72,7 +73,7 @@ export interface NativeBackupEngine<Db = unknown> {
   takeTurn(): Promise<NativeWriteTurn>;
   deleteBackups(backupIds: readonly number[], options: object, turn?: NativeWriteTurn): Promise<void>;
   purgeOldBackups(numBackupsToKeep: number, options: object, turn?: NativeWriteTurn): Promise<void>;
-  garbageCollect(options: object): Promise<void>;
+  garbageCollect(options: object): Promise<GarbageResult>;
   checkDeletion(options: object): Promise<void>;
   listGarbage(): Promise<{ name: string; size: number }[]>;
   stopBackup(): boolean;

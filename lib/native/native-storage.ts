@@ -68,6 +68,15 @@ export interface StoreAnswer {
   readonly status?: number | undefined;
   readonly storeCode?: string | undefined;
   readonly requestId?: string | undefined;
+  readonly keys?: readonly string[] | undefined;
+}
+
+/** What is known of a store before some thread serves it. */
+export interface StoreSettings {
+  readonly singleWriter?: boolean | undefined;
+  /** Objects of backups are locked for so long after they were written, or until then. In milliseconds. */
+  readonly lockedFor?: number | undefined;
+  readonly lockedUntil?: number | undefined;
 }
 
 export interface NativeStoreServer {
@@ -78,7 +87,7 @@ export interface NativeStoreServer {
 export interface NativeStorageModule {
   openStorage(location: string): NativeStorage;
   /** A storage in an object store. Its requests wait until some thread serves the store. */
-  newStore(name: string): { id: string; storage: NativeStorage };
+  newStore(name: string, settings: StoreSettings): { id: string; storage: NativeStorage };
   /** Undefined if nobody uses the store any more. */
   serveStore(
     id: string,

@@ -18,6 +18,8 @@ export interface RetentionBackup {
   state: 'good' | 'unverified' | 'corrupt';
   /** Whether it is kept until it is unpinned. */
   pinned: boolean;
+  /** The object store does not delete it before this. @default no lock */
+  lockedUntil?: Date | undefined;
   /**
    * The id of the backup's database. If it is not known, the backup counts as one of the only database; if there are several databases, all
    * such backups form a group of their own.
@@ -45,7 +47,8 @@ export interface RetentionDecision {
   timestamp: Date | undefined;
   action: 'keep' | 'delete';
   /**
-   * If the backup is kept, the rules that keep it: 'last 3', 'daily 2026-11-20', 'pinned'. If it is deleted, the reason: 'no rule keeps
+   * If the backup is kept, the rules that keep it: 'last 3', 'daily 2026-11-20', 'pinned', 'locked until 2026-12-01T10:00:00Z'. If it is
+   * deleted, the reason: 'no rule keeps
    * it', 'over the limit of 50 GB'.
    */
   rules: string[];
@@ -76,8 +79,8 @@ export interface RetentionPlan {
 /**
  * Decides for every backup whether it stays or is deleted, and by which rule. It only decides: it deletes nothing and reads nothing.
  *
- * These rules apply whatever the policy says. Pinned backups, the newest backup and the last good backup of each database stay. Nothing is
- * deleted while any backup is corrupt. No backups of a database are deleted while its newest backup is not verified. A backup whose
+ * These rules apply whatever the policy says. Pinned backups, the newest backup and the last good backup of each database stay. A backup
+ * that the object store has locked stays until the lock has ended. Nothing is deleted while any backup is corrupt. No backups of a database are deleted while its newest backup is not verified. A backup whose
  * timestamp is in the future is kept by all rules about time, but does not take the place of an older one.
  *
  * @example
@@ -136,7 +139,7 @@ function planOne(
   forbidden: string | undefined,
 ): DatabasePlan {
   const reasons = keptByRules(own, rules, now);
-  for (const [backup, why] of protectedOnes(own).reverse()) {
+  for (const [backup, why] of protectedOnes(own, now).reverse()) {
     reasons.get(backup)?.unshift(why);
   }
   const wanted = new Map<RetentionBackup, string>();
@@ -145,7 +148,7 @@ function planOne(
       wanted.set(backup, 'no rule keeps it');
     }
   }
-  const exceeded = applyCaps(own, rules, wanted);
+  const exceeded = applyCaps(own, rules, wanted, now);
   const newest = own.at(-1);
   const unverified = requireVerified && newest !== undefined && newest.state !== 'good' ? newest.backupId : undefined;
   // A corrupt backup stays until somebody has looked at it. Otherwise the policy would delete it, unless no keep-rule is set and all
@@ -245,8 +248,21 @@ function keepPeriods(
   }
 }
 
+/** Whether the object store has locked a backup against deletion, as far as that is known. */
+export function isLocked<B extends Pick<RetentionBackup, 'lockedUntil'>>(
+  backup: B,
+  now: Date,
+): backup is B & { lockedUntil: Date } {
+  return backup.lockedUntil !== undefined && backup.lockedUntil.getTime() > now.getTime();
+}
+
+/** Rounded up: a lock does not end before. */
+function inSeconds(date: Date): string {
+  return new Date(Math.ceil(date.getTime() / 1000) * 1000).toISOString().replace('.000', '');
+}
+
 /** The backups that stay whatever the policy says. */
-function protectedOnes(ordered: RetentionBackup[]): [RetentionBackup, string][] {
+function protectedOnes(ordered: RetentionBackup[], now: Date): [RetentionBackup, string][] {
   const found: [RetentionBackup, string][] = [];
   const readable = ordered.filter(({ state }) => state !== 'corrupt');
   const lastGood = readable.filter(({ state }) => state === 'good').at(-1);
@@ -262,6 +278,9 @@ function protectedOnes(ordered: RetentionBackup[]): [RetentionBackup, string][] 
     if (backup.pinned) {
       found.push([backup, 'pinned']);
     }
+    if (isLocked(backup, now)) {
+      found.push([backup, `locked until ${inSeconds(backup.lockedUntil)}`]);
+    }
     if (backup.state === 'corrupt') {
       found.push([backup, 'corrupt']);
     }
@@ -270,8 +289,8 @@ function protectedOnes(ordered: RetentionBackup[]): [RetentionBackup, string][] 
 }
 
 /** Adds backups to those to delete, oldest first, until the caps hold. @returns a sentence for each cap that cannot be kept */
-function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<RetentionBackup, string>): string[] {
-  const kept = protectedOnes(ordered).map(([backup]) => backup);
+function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<RetentionBackup, string>, now: Date): string[] {
+  const kept = protectedOnes(ordered, now).map(([backup]) => backup);
   const untouchable = new Set(kept);
   const candidates = ordered.filter((backup) => !goes.has(backup) && !untouchable.has(backup));
   const exceeded: string[] = [];
@@ -282,7 +301,7 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
   const count = ordered.length - goes.size;
   if (count > rules.maxBackups) {
     exceeded.push(
-      `${limitOf(rules.maxBackups)} is exceeded: ${count} stay because they are pinned, newest, last good or corrupt`,
+      `${limitOf(rules.maxBackups)} is exceeded: ${count} stay because they are pinned, locked, newest, last good or corrupt`,
     );
   }
   if (rules.maxBytes === Number.POSITIVE_INFINITY) {
@@ -296,7 +315,7 @@ function applyCaps(ordered: RetentionBackup[], rules: Rules, goes: Map<Retention
   }
   if (usage.bytes > rules.maxBytes) {
     exceeded.push(
-      `the limit of ${formatSize(rules.maxBytes)} is exceeded: the pinned, newest, last good and corrupt backups alone have ${formatSize(usage.bytes)}`,
+      `the limit of ${formatSize(rules.maxBytes)} is exceeded: the pinned, locked, newest, last good and corrupt backups alone have ${formatSize(usage.bytes)}`,
     );
   }
   return exceeded;

@@ -170,6 +170,6 @@ function failureOf(error: unknown): StoreAnswer {
   if (!isStoreError(error)) {
     return { kind: 'FAILED', message };
   }
-  const { status, storeCode, requestId, reason = message } = error.facts;
-  return { kind: error.kind, message: reason, status, storeCode, requestId };
+  const { status, storeCode, requestId, keys, reason = message } = error.facts;
+  return { kind: error.kind, message: reason, status, storeCode, requestId, keys };
 }

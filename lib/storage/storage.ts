@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { native } from '../native/binding.js';
-import type { NativeStorage, SmallFile, StateLock } from '../native/native-storage.js';
+import type { NativeStorage, SmallFile, StateLock, StoreSettings } from '../native/native-storage.js';
 import { isObjectStore, type ObjectStore } from '../stores/object-store.js';
 import { withRetries } from '../stores/retries.js';
 import { isStoreUrl, parseStoreUrl } from '../stores/store-url.js';
@@ -68,8 +68,8 @@ const byStore = new WeakMap<ObjectStore, { id: string; storage: NativeStorage }>
 function storageAt(url: string): NativeStorage {
   let made = byUrl.get(url);
   if (made === undefined) {
-    parseStoreUrl(url); // throws here, and not in the Worker
-    made = native.newStore(locationName(url));
+    const { options } = parseStoreUrl(url); // throws here, and not in the Worker
+    made = native.newStore(locationName(url), settingsOf(options));
     byUrl.set(url, made);
     storeWorker().postMessage({ id: made.id, url });
   }
@@ -79,11 +79,23 @@ function storageAt(url: string): NativeStorage {
 function storageIn(store: ObjectStore): NativeStorage {
   let made = byStore.get(store);
   if (made === undefined) {
-    made = native.newStore(store.name);
+    made = native.newStore(store.name, settingsOf(store));
     byStore.set(store, made);
     serveStore(made.id, withRetries(store));
   }
   return made.storage;
+}
+
+const DAY = 24 * 60 * 60 * 1000;
+
+/** Of a store, or of the options that its URL has. */
+function settingsOf({ singleWriter, objectLock }: Pick<ObjectStore, 'singleWriter' | 'objectLock'>): StoreSettings {
+  const { days, until } = objectLock ?? {};
+  return {
+    singleWriter,
+    ...(days !== undefined && { lockedFor: days * DAY }),
+    ...(until !== undefined && { lockedUntil: until.getTime() }),
+  };
 }
 
 /** Frees what a store needs that was made for a moment. All engines on it must be closed. */

@@ -4,6 +4,7 @@
 import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
 import { loadPeer } from './peer.js';
+import { checkSingleWriter, type SingleWriterOption } from './single-writer.js';
 import { keyPrefix } from './store-failure.js';
 
 /** The access key of the account, a SAS token, or a token credential of @azure/identity. */
@@ -12,7 +13,7 @@ export type AzureCredential =
   | { readonly sasToken: string }
   | { getToken(scopes: string | string[], options?: object): Promise<{ token: string } | null> };
 
-export interface AzureStoreOptions {
+export interface AzureStoreOptions extends SingleWriterOption {
   container: string;
   /** The repository lies below this prefix. Several may share a container. */
   prefix?: string | undefined;
@@ -45,6 +46,7 @@ const NAMES = [
   'credential',
   'connectionString',
   'accessTier',
+  'singleWriter',
   'client',
 ] as const satisfies readonly (keyof AzureStoreOptions)[];
 
@@ -117,6 +119,7 @@ interface Sdk {
 
 export interface AzureSettings {
   readonly name: string;
+  readonly singleWriter: boolean | undefined;
   readonly prefix: string;
   readonly tier: string | undefined;
   readonly client: AzureContainerClient;
@@ -131,10 +134,11 @@ export function azureSettings(options: AzureStoreOptions): AzureSettings {
   if (accessTier !== undefined && !['Hot', 'Cool', 'Cold'].includes(accessTier)) {
     throw invalidOption(RangeError, 'accessTier', "'Hot', 'Cool' or 'Cold'", describe(accessTier));
   }
+  checkSingleWriter(options);
   const client = clientOf(options);
   const prefix = keyPrefix(options.prefix);
   const name = `az://${client.accountName}/${container}/${prefix}`.replace(/\/$/, '');
-  return { name, prefix, tier: accessTier, client };
+  return { name, singleWriter: options.singleWriter, prefix, tier: accessTier, client };
 }
 
 function clientOf(options: AzureStoreOptions): AzureContainerClient {

@@ -7,7 +7,7 @@ import {
   azureSettings,
   type BlobPage,
 } from './azure-options.js';
-import { inGroups } from './in-groups.js';
+import { deleteEach } from './delete-each.js';
 import {
   type CallOptions,
   type GetOptions,
@@ -52,13 +52,15 @@ const DELETES_AT_ONCE = 16;
 
 class AzureStore implements ObjectStore {
   readonly name: string;
+  readonly singleWriter: boolean | undefined;
   readonly multipart: MultipartStore;
   readonly #client: AzureContainerClient;
   readonly #prefix: string;
   readonly #tier: string | undefined;
 
-  constructor({ name, client, prefix, tier }: AzureSettings) {
+  constructor({ name, singleWriter, client, prefix, tier }: AzureSettings) {
     this.name = name;
+    this.singleWriter = singleWriter;
     this.#client = client;
     this.#prefix = prefix;
     this.#tier = tier;
@@ -136,7 +138,7 @@ class AzureStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[], options: CallOptions): Promise<void> {
-    await inGroups(keys, DELETES_AT_ONCE, (key) =>
+    await deleteEach(keys, DELETES_AT_ONCE, (key) =>
       this.#request(options, this.#attempt('delete', key), (abortSignal) =>
         this.#blob(key).delete({ abortSignal, deleteSnapshots: 'include' }),
       ).catch((error) => {

@@ -6,6 +6,7 @@ import { describe, invalidOption } from '../base/errors.js';
 import { gcsFailure } from './gcs-failures.js';
 import { orAbort } from './or-abort.js';
 import { loadPeer } from './peer.js';
+import { checkSingleWriter, type SingleWriterOption } from './single-writer.js';
 import { type Attempt, keyPrefix } from './store-failure.js';
 
 /** A Storage of @google-cloud/storage. */
@@ -16,7 +17,7 @@ export interface GcsStorage {
   };
 }
 
-export interface GcsStoreOptions {
+export interface GcsStoreOptions extends SingleWriterOption {
   bucket: string;
   /** The repository lies below this prefix. Several may share a bucket. */
   prefix?: string | undefined;
@@ -44,6 +45,7 @@ const NAMES = [
   'userProject',
   'storageClass',
   'kmsKeyName',
+  'singleWriter',
   'client',
 ] as const satisfies readonly (keyof GcsStoreOptions)[];
 
@@ -79,6 +81,7 @@ export class GcsClient {
     }
     const double = client && OF_THE_CLIENT.find((name) => options[name] !== undefined);
     if (double) throw invalidOption(TypeError, double, 'left out where client is given', 'given'); // it may be a secret
+    checkSingleWriter(options);
     this.options = options;
     this.prefix = keyPrefix(options.prefix);
     this.name = `gs://${bucket}/${this.prefix}`.replace(/\/$/, '');

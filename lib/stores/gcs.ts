@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { deleteEach } from './delete-each.js';
 import { type GcsAnswer, GcsClient, type GcsRequest, type GcsStoreOptions } from './gcs-client.js';
-import { inGroups } from './in-groups.js';
 import type {
   CallOptions,
   GetOptions,
@@ -43,11 +43,13 @@ const DELETES_AT_ONCE = 16;
  */
 class GcsStore implements ObjectStore {
   readonly name: string;
+  readonly singleWriter: boolean | undefined;
   readonly multipart: MultipartStore;
   readonly #client: GcsClient;
 
   constructor(client: GcsClient) {
     this.name = client.name;
+    this.singleWriter = client.options.singleWriter;
     this.#client = client;
     this.multipart = {
       minPartBytes: 5 * 2 ** 20,
@@ -110,7 +112,7 @@ class GcsStore implements ObjectStore {
   }
 
   delete(keys: readonly string[], options: CallOptions): Promise<void> {
-    return inGroups(keys, DELETES_AT_ONCE, (key) =>
+    return deleteEach(keys, DELETES_AT_ONCE, (key) =>
       this.#send({ method: 'DELETE', key }, options, this.#attempt('delete', key)).catch(ifThere),
     );
   }

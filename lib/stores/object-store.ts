@@ -5,13 +5,25 @@
  *   character are no slash; and there is no backslash. The store adds its own prefix.
  * - What was put can be read whole, and is listed, by everybody from the moment that `put` or `complete` has resolved.
  * - A method rejects with a {@link StoreError}. Everything else counts as a failure of unknown kind, and is not repeated.
+ * - Of two puts with the same condition, one succeeds, unless the store has `singleWriter`.
  * - `NOT_FOUND` means that the store said so. No right, no answer and a failure of the server are never NOT_FOUND.
  */
 export interface ObjectStore {
   /** What messages call the place: a URL such as `s3://bucket/prefix`. Never holds a secret. */
   readonly name: string;
   /**
-   * Writes a whole object. The bytes are lent until the promise is settled. With a condition, rejects with CONDITION_FAILED if it does not hold. Of two puts with the same condition, one
+   * You promise that only one process at a time makes or deletes backups here, or changes pins. Then the store need not keep the conditions
+   * of puts: it may reject them with REFUSED, or pass over them. What that costs is in docs/stores.md. @default false
+   */
+  readonly singleWriter?: boolean | undefined;
+  /**
+   * The store does not delete an object before this, or keeps it as an old version. That is not so for `temporary` objects. Backups that are
+   * locked are not deleted. @default no lock
+   */
+  readonly objectLock?: ObjectLock | undefined;
+  /**
+   * Writes a whole object. The bytes are lent until the promise is settled. With a condition, rejects with CONDITION_FAILED if it does not
+   * hold. Of two puts with the same condition, one
    * succeeds. A store that cannot keep a condition rejects with REFUSED.
    */
   put(key: string, bytes: Uint8Array, options: PutOptions): Promise<{ etag: string }>;
@@ -25,10 +37,20 @@ export interface ObjectStore {
    * page may be empty.
    */
   list(prefix: string, options: ListOptions): Promise<ListPage>;
-  /** Deletes objects. An object that is not there is no error. Resolves when all are gone. At most {@link MAX_DELETES} keys. */
+  /**
+   * Deletes objects. An object that is not there is no error. Resolves when all are gone. At most {@link MAX_DELETES} keys. If the store
+   * refuses some of them, because they are locked, deletes the others and rejects with REFUSED and `keys`.
+   */
   delete(keys: readonly string[], options: CallOptions): Promise<void>;
   /** Large objects in parts. A store without it gets every object by `put`, which is then held in memory whole. */
   readonly multipart?: MultipartStore | undefined;
+}
+
+export interface ObjectLock {
+  /** Objects cannot be deleted before this time. */
+  readonly until?: Date | undefined;
+  /** Or: for so many days, each object from when it was written. */
+  readonly days?: number | undefined;
 }
 
 /** Whether a value looks like an {@link ObjectStore}. */
@@ -130,12 +152,14 @@ export const MAX_DELETES = 1000;
  * - DENIED: no right, no credentials, an expired token, a clock that is wrong.
  * - NO_BUCKET: there is no such bucket or container, or it lies in another region.
  * - BUSY: 408, 429, 5xx, a reset, a time-out: may succeed if it is sent again. Perhaps it did succeed, and only the answer was lost.
- * - REFUSED: the store does not take it, and never will: too large, locked until a date, not supported.
+ * - REFUSED: the store does not do it, also if it is asked again soon: too large, locked until a date, not supported.
  */
 export type StoreErrorKind = 'NOT_FOUND' | 'CONDITION_FAILED' | 'DENIED' | 'NO_BUCKET' | 'BUSY' | 'REFUSED';
 
 export interface StoreErrorFacts {
   readonly key?: string | undefined;
+  /** Of a delete that is REFUSED: all objects that are still there. Undefined: it is not known which are. */
+  readonly keys?: readonly string[] | undefined;
   /** Why, without what was tried: for messages that say themselves what was tried. By default, the whole message. */
   readonly reason?: string | undefined;
   /** The HTTP status. */

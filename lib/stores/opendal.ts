@@ -1,5 +1,6 @@
 import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
+import { deleteEach } from './delete-each.js';
 import { inGroups } from './in-groups.js';
 import {
   type CallOptions,
@@ -15,6 +16,7 @@ import {
 } from './object-store.js';
 import { orAbort } from './or-abort.js';
 import { loadPeer } from './peer.js';
+import { checkSingleWriter, type SingleWriterOption } from './single-writer.js';
 import { type Attempt, keyPrefix, kindOfStatus, storeError } from './store-failure.js';
 
 interface Metadata {
@@ -44,7 +46,7 @@ interface Opendal {
   Operator: new (service: string, options: Record<string, string>) => OpendalOperator;
 }
 
-export interface OpendalStoreOptions {
+export interface OpendalStoreOptions extends SingleWriterOption {
   /** 'webdav', 'oss', 'cos', 'obs', 'swift', ...: a service that the package `opendal` knows. */
   service: string;
   /** What the service needs, in opendal's words: endpoint, root, username, ... */
@@ -55,13 +57,19 @@ export interface OpendalStoreOptions {
   operator?: OpendalOperator | undefined;
 }
 
-const NAMES = ['service', 'options', 'prefix', 'operator'] as const satisfies readonly (keyof OpendalStoreOptions)[];
+const NAMES = [
+  'service',
+  'options',
+  'prefix',
+  'singleWriter',
+  'operator',
+] as const satisfies readonly (keyof OpendalStoreOptions)[];
 
 /**
  * A service that Apache OpenDAL knows: WebDAV, Aliyun OSS, Tencent COS, ... Needs the package `opendal`, 0.49 or newer. For Amazon
  * S3, Google Cloud Storage and Azure, use their own stores.
  *
- * OpenDAL says less than the vendors' own packages. Many services have no conditional writes: a repository there takes `singleWriter`. An
+ * OpenDAL says less than the vendors' own packages. Many services have no conditional writes: a repository there needs `singleWriter`. An
  * object is sent whole, and held in memory for that. A list is one page. A service without ETags has its objects' sizes and times
  * instead. Every answer with the status 404 counts as an object that is not there. A request that was given up goes on until
  * the server ends it, and keeps the process alive so long: an operator with a TimeoutLayer bounds that.
@@ -78,11 +86,9 @@ export function opendalStore(options: OpendalStoreOptions): ObjectStore {
   if (options.operator && options.options) {
     throw invalidOption(TypeError, 'options', 'left out where operator is given', 'given'); // they may hold secrets
   }
-  return new OpendalStore(
-    `opendal://${service}/${keyPrefix(prefix)}`.replace(/\/$/, ''),
-    keyPrefix(prefix),
-    operatorOf(options),
-  );
+  checkSingleWriter(options);
+  const name = `opendal://${service}/${keyPrefix(prefix)}`.replace(/\/$/, '');
+  return new OpendalStore(name, options.singleWriter, keyPrefix(prefix), operatorOf(options));
 }
 
 function operatorOf({ service, options = {}, operator }: OpendalStoreOptions): OpendalOperator {
@@ -105,12 +111,14 @@ const AT_ONCE = 16;
 
 class OpendalStore implements ObjectStore {
   readonly name: string;
+  readonly singleWriter: boolean | undefined;
   readonly #prefix: string;
   readonly #operator: OpendalOperator;
   readonly #can: ReturnType<OpendalOperator['capability']>;
 
-  constructor(name: string, prefix: string, operator: OpendalOperator) {
+  constructor(name: string, singleWriter: boolean | undefined, prefix: string, operator: OpendalOperator) {
     this.name = name;
+    this.singleWriter = singleWriter;
     this.#prefix = prefix;
     this.#operator = operator;
     this.#can = operator.capability();
@@ -184,7 +192,7 @@ class OpendalStore implements ObjectStore {
   }
 
   delete(keys: readonly string[], options: CallOptions): Promise<void> {
-    return inGroups(keys, AT_ONCE, (key) =>
+    return deleteEach(keys, AT_ONCE, (key) =>
       this.#request(options, this.#attempt('delete', key), () => this.#operator.delete(this.#path(key))),
     );
   }

@@ -47,10 +47,12 @@ export interface ProbeResult {
   checks: ProbeCheck[];
   /** Whether backups can be listed and read. */
   canRead: boolean;
-  /** Whether one writer can make backups. */
+  /** Whether backups can be made. A store without conditional writes needs `singleWriter` for that. */
   canWrite: boolean;
   /** Whether several writers keep out of each other's way. Needs conditional writes. */
   severalWriters: boolean;
+  /** Whether backups could be made with `singleWriter`, and only so: the store has no conditional writes. */
+  needsSingleWriter: boolean;
   /** What the probe wrote and could not delete. Undefined if nothing is left. */
   left?: string;
 }
@@ -117,12 +119,15 @@ class Probe {
     const checks = [...this.#checks.values()];
     const all = (...needed: ProbeCheck['neededFor'][]) =>
       checks.every(({ neededFor, state }) => state === 'passed' || !needed.includes(neededFor));
+    const oneCanWrite = all('reading', 'writing', 'largeFiles');
+    const severalWriters = oneCanWrite && all('severalWriters');
     return {
       location: this.#store.name,
       checks,
       canRead: all('reading'),
-      canWrite: all('reading', 'writing', 'largeFiles'),
-      severalWriters: all('reading', 'writing', 'largeFiles', 'severalWriters'),
+      canWrite: severalWriters || (oneCanWrite && this.#store.singleWriter === true),
+      severalWriters,
+      needsSingleWriter: oneCanWrite && !severalWriters,
       ...(this.#made.size > 0 && { left: this.#place }),
     };
   }

@@ -93,6 +93,8 @@ interface Call<T> {
 
 class Retries implements RetryingStore {
   readonly name: string;
+  readonly singleWriter: boolean | undefined;
+  readonly objectLock: ObjectStore['objectLock'];
   readonly counts: RequestCounts = {
     put: 0,
     get: 0,
@@ -123,6 +125,8 @@ class Retries implements RetryingStore {
 
   constructor(store: ObjectStore, options: RetryLimits) {
     this.name = store.name;
+    this.singleWriter = store.singleWriter;
+    this.objectLock = store.objectLock;
     this.#store = store;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;

@@ -2,6 +2,8 @@
 
 import { checkOptions } from '../base/check-object.js';
 import { describe, invalidOption } from '../base/errors.js';
+import type { ObjectLock } from './object-store.js';
+import { checkSingleWriter, type SingleWriterOption } from './single-writer.js';
 import { keyPrefix } from './store-failure.js';
 
 /** A client of @aws-sdk/client-s3. */
@@ -16,15 +18,11 @@ export interface S3Credentials {
   sessionToken?: string | undefined;
 }
 
-export interface S3ObjectLock {
-  mode: 'GOVERNANCE' | 'COMPLIANCE';
-  /** Objects cannot be deleted before this time. */
-  until?: Date | undefined;
-  /** Or: for so many days, each object from when it is written. */
-  days?: number | undefined;
+export interface S3ObjectLock extends ObjectLock {
+  readonly mode: 'GOVERNANCE' | 'COMPLIANCE';
 }
 
-export interface S3StoreOptions {
+export interface S3StoreOptions extends SingleWriterOption {
   bucket: string;
   /** The repository lies below this prefix. Several may share a bucket. */
   prefix?: string | undefined;
@@ -70,6 +68,7 @@ const NAMES = [
   'kmsKeyId',
   'tags',
   'objectLock',
+  'singleWriter',
   'client',
 ] as const satisfies readonly (keyof S3StoreOptions)[];
 
@@ -101,6 +100,7 @@ export function s3Settings(options: S3StoreOptions): S3Settings {
     throw invalidOption(RangeError, 'storageClass', 'a class whose objects can be read at once', storageClass);
   }
   if (objectLock !== undefined) checkObjectLock(objectLock);
+  checkSingleWriter(options);
   const prefix = keyPrefix(options.prefix);
   return {
     bucket,

@@ -14,7 +14,7 @@ import { bodyOf } from './response-body.js';
 import { connectToS3, type S3Answers, type S3Command, type SendToS3 } from './s3-client.js';
 import { deleteFailure, s3Failure } from './s3-failures.js';
 import { objectHeaders, type S3Settings, type S3StoreOptions, s3Settings } from './s3-options.js';
-import { type Attempt, storeError, unquoted } from './store-failure.js';
+import { type Attempt, stillThere, storeError, unquoted } from './store-failure.js';
 
 export type { S3Client, S3Credentials, S3ObjectLock, S3StoreOptions } from './s3-options.js';
 
@@ -35,12 +35,16 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
 
 class S3Store implements ObjectStore {
   readonly name: string;
+  readonly singleWriter: boolean | undefined;
+  readonly objectLock: ObjectStore['objectLock'];
   readonly multipart: MultipartStore;
   readonly #settings: S3Settings;
   readonly #send: SendToS3;
 
   constructor(settings: S3Settings, send: SendToS3) {
     this.name = settings.name;
+    this.singleWriter = settings.options.singleWriter;
+    this.objectLock = settings.options.objectLock;
     this.#settings = settings;
     this.#send = send;
     this.multipart = {
@@ -132,7 +136,13 @@ class S3Store implements ObjectStore {
       deleteFailure(attempt, { key: this.#key(Key), code: Code, message: Message }),
     );
     // What cannot be deleted decides: sending the others again would not help.
-    throw failures.find(({ kind }) => kind === 'REFUSED') ?? failures[0];
+    const refused = failures.find(({ kind }) => kind === 'REFUSED');
+    throw refused === undefined
+      ? failures[0]
+      : stillThere(
+          refused,
+          failed.map(({ Key = '' }) => this.#key(Key)),
+        );
   }
 
   async #create(key: string, options: StoreWriteOptions): Promise<{ upload: string }> {

@@ -19,6 +19,11 @@ export function storeError({ store, doing, key }: Attempt, kind: StoreErrorKind,
   });
 }
 
+/** The failure of a delete, with all objects that are still there. */
+export function stillThere({ kind, message, facts }: StoreError, keys: readonly string[]): StoreError {
+  return new StoreError(kind, message, { ...facts, keys });
+}
+
 /**
  * Why a request failed, by its HTTP status, where the store's own code says no more. A 404 is REFUSED: the page of a proxy must not pass
  * for an object that is not there.

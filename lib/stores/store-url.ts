@@ -7,6 +7,7 @@ import type { GcsStoreOptions } from './gcs.js';
 import type { ObjectStore } from './object-store.js';
 import type { OpendalStoreOptions } from './opendal.js';
 import type { S3StoreOptions } from './s3.js';
+import type { SingleWriterOption } from './single-writer.js';
 
 /** A store's kind, and the options for it. */
 export type StoreAddress =
@@ -32,6 +33,7 @@ export function isStoreUrl(text: string): boolean {
  * - `s3://bucket/prefix`: endpoint, region, pathStyle, profile, checksums, storageClass, serverSideEncryption, kmsKeyId, lockMode, lockDays
  * - `gs://bucket/prefix`: endpoint, keyFilename, userProject, storageClass, kmsKeyName
  * - `az://account/container/prefix`: endpoint, accessTier
+ * - each of them: singleWriter
  * - `opendal://service/prefix`: the service's options. {@link openStoreUrl} adds those in variables such as OPENDAL_WEBDAV_PASSWORD.
  *
  * @example
@@ -39,19 +41,23 @@ export function isStoreUrl(text: string): boolean {
  */
 export function parseStoreUrl(text: string): StoreAddress {
   const { scheme, host, path, query } = partsOf(text);
+  const common = commonOptions(query);
   switch (scheme) {
     case 's3':
-      return { kind: 's3', options: { bucket: host, prefix: path, ...s3Options(known(query, S3_OPTIONS)) } };
+      return { kind: 's3', options: { bucket: host, prefix: path, ...s3Options(known(query, S3_OPTIONS)), ...common } };
     case 'gs':
-      return { kind: 'gcs', options: { bucket: host, prefix: path, ...known(query, GCS_OPTIONS) } };
+      return { kind: 'gcs', options: { bucket: host, prefix: path, ...known(query, GCS_OPTIONS), ...common } };
     case 'az': {
       const [container = '', ...prefix] = path.split('/');
       if (container === '') throw wrong('az:// is followed by the account and the container');
       const options = known(query, AZURE_OPTIONS) as Pick<AzureStoreOptions, 'endpoint' | 'accessTier'>;
-      return { kind: 'azure', options: { account: host, container, prefix: prefix.join('/'), ...options } };
+      return { kind: 'azure', options: { account: host, container, prefix: prefix.join('/'), ...options, ...common } };
     }
     case 'opendal':
-      return { kind: 'opendal', options: { service: host, prefix: path, options: Object.fromEntries(query) } };
+      return {
+        kind: 'opendal',
+        options: { service: host, prefix: path, options: Object.fromEntries(query), ...common },
+      };
     default: {
       const near = nearest(scheme, ['s3', 'gs', 'az', 'opendal']);
       throw wrong(
@@ -95,15 +101,24 @@ const AZURE_OPTIONS = ['endpoint', 'accessTier'] as const;
 
 function s3Options(query: Partial<Record<(typeof S3_OPTIONS)[number], string>>): Omit<S3StoreOptions, 'bucket'> {
   const { pathStyle, lockMode, lockDays, ...same } = query;
-  if (pathStyle !== undefined && pathStyle !== 'true' && pathStyle !== 'false') {
-    throw wrong('pathStyle is true or false');
-  }
   const lock = { mode: lockMode, days: Number(lockDays) } as S3StoreOptions['objectLock'];
   return {
     ...(same as Pick<S3StoreOptions, keyof typeof same>),
-    ...(pathStyle !== undefined && { forcePathStyle: pathStyle === 'true' }),
+    ...(pathStyle !== undefined && { forcePathStyle: flagOf('pathStyle', pathStyle) }),
     ...((lockMode !== undefined || lockDays !== undefined) && { objectLock: lock }),
   };
+}
+
+/** Takes the options that each kind of store has out of the query. */
+function commonOptions(query: Map<string, string>): SingleWriterOption {
+  const singleWriter = query.get('singleWriter');
+  query.delete('singleWriter');
+  return singleWriter === undefined ? {} : { singleWriter: flagOf('singleWriter', singleWriter) };
+}
+
+function flagOf(name: string, value: string): boolean {
+  if (value !== 'true' && value !== 'false') throw wrong(`${name} is true or false`);
+  return value === 'true';
 }
 
 /** OPENDAL_WEBDAV_PASSWORD is the option `password` of the service `webdav`. */
@@ -164,7 +179,7 @@ function checkEndpoint(endpoint: string): void {
 
 function known<N extends string>(query: Map<string, string>, names: readonly N[]): Partial<Record<N, string>> {
   for (const name of query.keys()) {
-    if (!names.includes(name as N)) throw unknownOption(printable(name), names, '');
+    if (!names.includes(name as N)) throw unknownOption(printable(name), [...names, 'singleWriter'], '');
   }
   return Object.fromEntries(query) as Partial<Record<N, string>>;
 }

@@ -88,6 +88,7 @@ t.test('docs/errors.md has every fact', async (t) => {
     holder: true,
     bytesNeeded: true,
     bytesFree: true,
+    lockedUntil: true,
     status: true,
     storeCode: true,
     requestId: true,

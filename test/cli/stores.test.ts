@@ -1,7 +1,13 @@
 // The command line on a bucket.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteBucketPolicyCommand,
+  PutBucketPolicyCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import t from 'tap';
 import { BackupEngine, Database } from '../../lib/index.js';
 import { contentsAt, fill, SLOW } from '../fixtures/backups.js';
@@ -121,6 +127,33 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
     );
   });
 
+  await t.test('what the store refuses to delete', async (t) => {
+    const client = clientOf(ceph);
+    await client.send(new CreateBucketCommand({ Bucket: 'refusing' }));
+    const place = `s3://refusing/users?endpoint=${endpoint}`;
+    const orphan = 'shared_checksum/000999_s1AB_3.sst';
+    await client.send(new PutObjectCommand({ Bucket: 'refusing', Key: `users/${orphan}`, Body: 'abc' }));
+    const Resource = [orphan, 'meta/2'].map((key) => `arn:aws:s3:::refusing/users/${key}`);
+    const deny = { Effect: 'Deny', Principal: '*', Action: 's3:DeleteObject', Resource };
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [deny] });
+    await client.send(new PutBucketPolicyCommand({ Bucket: 'refusing', Policy }));
+    for (let n = 1; n <= 4; n++) await answer(['create', dir('db'), place]);
+    t.match(await answer(['gc', place, '--yes']), { files: [], refused: [orphan], bytesFreed: 0 });
+    t.match(
+      await text(['gc', place, '--yes']),
+      /^nothing was deleted\n.*000999_s1AB_3.sst {2}3 B stays: the store refuses/,
+    );
+    const ran = await cliAnswer<{ deleted: number[] }>(t, ['prune', place, '--keep-last', '1', '--yes'], { env });
+    t.equal(ran.code, 1);
+    t.same(ran.json.deleted, [1, 3], 'the others go');
+    t.match(ran.stderr, /meta\/2.*AccessDenied/);
+    await answer(['verify', place, '--all', '--checksum']);
+    await client.send(new DeleteBucketPolicyCommand({ Bucket: 'refusing' }));
+    await answer(['prune', place, '--keep-last', '1', '--yes']);
+    t.match(await answer(['gc', place, '--yes']), { files: [] });
+    client.destroy();
+  });
+
   await t.test('a drill needs a directory', async (t) => {
     const before = (await answer(['stats', url])).operations;
     t.match(await failing(['drill', url]), { exit: 2, code: 'INVALID_OPTION', message: /--directory/ });
@@ -220,8 +253,12 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
   });
 });
 
-async function makeBucket({ endpoint, credentials }: CephServer): Promise<void> {
-  const client = new S3Client({ endpoint, credentials: { ...credentials }, region: 'us-east-1', forcePathStyle: true });
+function clientOf({ endpoint, credentials }: CephServer): S3Client {
+  return new S3Client({ endpoint, credentials: { ...credentials }, region: 'us-east-1', forcePathStyle: true });
+}
+
+async function makeBucket(ceph: CephServer): Promise<void> {
+  const client = clientOf(ceph);
   await client.send(new CreateBucketCommand({ Bucket: 'backups' }));
   client.destroy();
 }

@@ -33,7 +33,9 @@ class MemoryObjectStore : public ObjectStore {
   explicit MemoryObjectStore(std::string name = "memory://bucket/backups") : name_(std::move(name)) {}
 
   const std::string& name() const override { return name_; }
-  Limits limits() const override { return {has_uploads, 1, 10'000}; }
+  Limits limits() const override { return {has_uploads, 1, max_parts}; }
+  bool single_writer() const override { return only_writer; }
+  int64_t LockedUntil(int64_t written) const override { return locked_for > 0 ? written + locked_for : 0; }
 
   std::shared_ptr<StoreCall> Send(StoreRequest request) override {
     auto call = std::make_shared<StoreCall>();
@@ -74,7 +76,7 @@ class MemoryObjectStore : public ObjectStore {
   }
   void PutDirectly(const std::string& key, std::string bytes) {
     const std::lock_guard lock(mutex_);
-    objects_[key] = {std::move(bytes), NewEtag()};
+    objects_[key] = {std::move(bytes), NewEtag(), clock};
   }
   void DeleteDirectly(const std::string& key) {
     const std::lock_guard lock(mutex_);
@@ -84,7 +86,7 @@ class MemoryObjectStore : public ObjectStore {
     const std::lock_guard lock(mutex_);
     objects_.clear();
     for (const auto& [key, bytes] : contents) {
-      objects_[key] = {bytes, NewEtag()};
+      objects_[key] = {bytes, NewEtag(), clock};
     }
   }
   size_t uploads() const {
@@ -93,14 +95,28 @@ class MemoryObjectStore : public ObjectStore {
   }
 
   bool has_uploads = true;
+  uint32_t max_parts = 10'000;
   bool counts_for_itself = false;
+  // What it does with the conditions of puts. Of a store that refuses or ignores them, nobody gets a repository without
+  // `only_writer`.
+  enum class Conditions { kKept, kRefused, kIgnored };
+  Conditions conditions = Conditions::kKept;
+  bool only_writer = false;
+  // Which objects cannot be deleted, and whether the answer names them.
+  std::function<bool(const std::string& key)> locks;
+  bool names_refused = true;
+  // What is said of a lock, in milliseconds from when an object was written. 0: nothing.
+  int64_t locked_for = 0;
   size_t page_size = 1000;
+  // When objects are written, in milliseconds since 1970.
+  int64_t clock = 0;
 
  private:
   using Kind = StoreRequest::Kind;
   struct Object {
     std::string bytes;
     std::string etag;
+    int64_t written = 0;
   };
   struct Upload {
     std::string key;
@@ -129,9 +145,35 @@ class MemoryObjectStore : public ObjectStore {
   StoreAnswer Store(const std::string& key, std::string bytes) {
     StoreAnswer answer;
     Object& object = objects_[key];
-    object = {std::move(bytes), NewEtag()};
+    object = {std::move(bytes), NewEtag(), clock};
     answer.etag = object.etag;
     return answer;
+  }
+
+  StoreAnswer Delete(const std::vector<std::string>& keys) {
+    StoreAnswer answer;
+    for (const auto& key : keys) {
+      if (!locks || !locks(key)) {
+        objects_.erase(key);
+        continue;
+      }
+      std::vector<std::string> refused = std::move(answer.refused);
+      answer = Failed(StoreFailure::kRefused);
+      refused.push_back(key);
+      answer.refused = std::move(refused);
+      if (!names_refused) {
+        answer.refused.clear();
+        return answer;  // and what comes after this key stays, too
+      }
+    }
+    return answer;
+  }
+
+  // Of a put.
+  bool Fails(const StoreRequest& request, const Object* there) const {
+    return conditions == Conditions::kKept &&
+           ((request.if_absent && there != nullptr) ||
+            (!request.if_match.empty() && (there == nullptr || there->etag != request.if_match)));
   }
 
   StoreAnswer Answer(const StoreRequest& request) {
@@ -141,8 +183,10 @@ class MemoryObjectStore : public ObjectStore {
     const bool there = object != objects_.end();
     switch (request.kind) {
       case Kind::kPut:
-        if ((request.if_absent && there) ||
-            (!request.if_match.empty() && (!there || object->second.etag != request.if_match))) {
+        if (conditions == Conditions::kRefused && (request.if_absent || !request.if_match.empty())) {
+          return Failed(StoreFailure::kRefused);
+        }
+        if (Fails(request, there ? &object->second : nullptr)) {
           return Failed(StoreFailure::kConditionFailed);
         }
         return Store(request.key, std::string(request.data()));
@@ -168,14 +212,11 @@ class MemoryObjectStore : public ObjectStore {
             answer.next = answer.objects.back().key;
             break;
           }
-          answer.objects.push_back({next->first, next->second.bytes.size(), next->second.etag, 0});
+          answer.objects.push_back({next->first, next->second.bytes.size(), next->second.etag, next->second.written});
         }
         return answer;
       case Kind::kDelete:
-        for (const auto& key : request.keys) {
-          objects_.erase(key);
-        }
-        return answer;
+        return Delete(request.keys);
       case Kind::kCreateUpload:
         answer.upload = "upload " + NewEtag();
         uploads_[answer.upload].key = request.key;

@@ -171,6 +171,25 @@ t.test('nothing goes while a backup is corrupt, and the plan says so', async (t)
   t.match(rulesOf(refused), { 1: 'keep: deleting is blocked (no rule keeps it)', 2: 'keep: corrupt' });
 });
 
+t.test('a backup that the store has locked stays until its time has come, and keeps no other one', async (t) => {
+  const until = new Date('2026-11-21T10:00:00.001Z');
+  const locked = { lockedUntil: until };
+  const backups = history(every(DAY, 6, Date.parse('2026-11-15T00:00:00Z')), { 1: locked, 2: locked, 5: locked });
+  const now = (text: string) => new Date(text);
+  t.same(rulesOf(plan(backups, { last: 2 }, {}, now('2026-11-21T10:00:00Z'))), {
+    1: 'delete: no rule keeps it',
+    2: 'keep: locked until 2026-11-21T10:00:01Z',
+    3: 'keep: locked until 2026-11-21T10:00:01Z',
+    4: 'delete: no rule keeps it',
+    5: 'keep: last 2',
+    6: 'keep: newest, last good, locked until 2026-11-21T10:00:01Z, last 2',
+  });
+  t.same(plan(backups, { last: 2 }, {}, now('2026-11-21T10:00:00.001Z')).delete, [1, 2, 3, 4]);
+  const capped = plan(backups, { maxBackups: 2 }, {}, now('2026-11-21T10:00:00Z'));
+  t.same(capped.delete, [1, 4, 5]);
+  t.match(capped.exceeded, [/limit of 2 backups is exceeded: 3 stay because they are pinned, locked,/]);
+});
+
 t.test('nothing goes before the newest backup is verified, unless that is not asked for', async (t) => {
   const backups = history(every(DAY, 5), { 4: { state: 'unverified' } });
   const refused = plan(backups, { last: 1 });

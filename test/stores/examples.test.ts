@@ -1,5 +1,4 @@
-// Runs the programs of examples/stores against servers on this machine. That of OpenDAL is not run: no service of it that can be had
-// here keeps both conditions.
+// Runs the programs of examples/stores against servers on this machine.
 
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -9,6 +8,8 @@ import { startAzurite, withoutAzurite } from './servers/azurite.js';
 import { startBucket } from './servers/bucket.js';
 import { withoutCeph } from './servers/ceph.js';
 import { FakeGcs } from './servers/fake-gcs.js';
+import { withoutOpendal } from './servers/opendal.js';
+import { startWebdav, withoutWebdav } from './servers/webdav.js';
 
 /** Not spawnSync: some servers live in this process. */
 async function runExample(t: Test, name: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
@@ -49,6 +50,19 @@ t.test('Azure', { skip: withoutAzurite() }, async (t) => {
     AZURE_STORAGE_KEY: accountKey,
   });
 });
+
+t.test(
+  'OpenDAL, with a service that has no conditional writes',
+  { skip: withoutOpendal() || withoutWebdav() },
+  async (t) => {
+    const { endpoint, username, password } = await startWebdav(t);
+    const said = await runExample(t, 'opendal', [`opendal://webdav/example?endpoint=${endpoint}&singleWriter=true`], {
+      OPENDAL_WEBDAV_USERNAME: username,
+      OPENDAL_WEBDAV_PASSWORD: password,
+    });
+    t.match(said, 'repository opendal://webdav/example\n');
+  },
+);
 
 t.test('a store of its own', async (t) => {
   t.match(await runExample(t, 'custom', []), /\d+ put, \d+ list, /);

@@ -7,6 +7,7 @@ import {
   type ListOptions,
   type ListPage,
   type MultipartStore,
+  type ObjectLock,
   type ObjectStore,
   type PutOptions,
   type StoredObject,
@@ -75,16 +76,35 @@ export class MemoryStore implements ObjectStore {
   listsLate = 0;
   /** The page with this number, from 0, is left out of a list: the store breaks the contract. */
   dropPage: number | undefined;
+  /** Refuses conditions, or passes over them. */
+  conditions: 'kept' | 'refused' | 'ignored' = 'kept';
+  singleWriter: boolean | undefined;
+  /** Which objects cannot be deleted. */
+  locked: (key: string) => boolean = () => false;
+  /** What is said of that. */
+  objectLock: ObjectLock | undefined;
+  /** When objects are written. */
+  now: () => number = Date.now;
+  /** All parts but the last must have one size, as in R2. */
+  equalParts = false;
   readonly multipart: MultipartStore | undefined;
   #versions = 0;
 
-  constructor({ multipart = true, minPartBytes = 5 }: { multipart?: boolean; minPartBytes?: number } = {}) {
-    this.multipart = multipart ? this.#multipart(minPartBytes) : undefined;
+  constructor({
+    multipart = true,
+    minPartBytes = 5,
+    maxParts = 10_000,
+  }: { multipart?: boolean; minPartBytes?: number; maxParts?: number } = {}) {
+    this.multipart = multipart ? this.#multipart(minPartBytes, maxParts) : undefined;
   }
 
   put(key: string, bytes: Uint8Array, options: PutOptions): Promise<{ etag: string }> {
     return this.#request('put', key, options, () => {
+      if (this.conditions === 'refused' && (options.ifAbsent || options.ifMatch !== undefined)) {
+        throw new StoreError('REFUSED', `${this.name} has no conditional writes`, { key });
+      }
       const present = this.objects.get(key);
+      if (this.conditions === 'ignored') return this.#write(key, bytes, options);
       if ((options.ifAbsent && present) || (options.ifMatch !== undefined && options.ifMatch !== present?.etag)) {
         throw new StoreError('CONDITION_FAILED', `${this.name}: the condition of ${key} does not hold`, { key });
       }
@@ -121,14 +141,16 @@ export class MemoryStore implements ObjectStore {
 
   delete(keys: readonly string[], options: CallOptions): Promise<void> {
     return this.#request('delete', keys[0] ?? '', options, () => {
-      for (const key of keys) this.objects.delete(key);
+      const refused = keys.filter((key) => this.objects.has(key) && this.locked(key));
+      for (const key of keys) if (!refused.includes(key)) this.objects.delete(key);
+      if (refused.length > 0) throw new StoreError('REFUSED', `${refused[0]} is locked`, { keys: refused });
     });
   }
 
-  #multipart(minPartBytes: number): MultipartStore {
+  #multipart(minPartBytes: number, maxParts: number): MultipartStore {
     return {
       minPartBytes,
-      maxParts: 10_000,
+      maxParts,
       create: (key, options) =>
         this.#request('create', key, options, () => {
           const upload = `upload-${++this.#versions}`;
@@ -152,6 +174,13 @@ export class MemoryStore implements ObjectStore {
           });
           if (chosen.slice(0, -1).some((bytes) => bytes.length < minPartBytes)) {
             throw new StoreError('REFUSED', `${this.name}: a part of ${key} is too small`, { key });
+          }
+          const [first = new Uint8Array()] = chosen;
+          if (
+            chosen.length > maxParts ||
+            (this.equalParts && chosen.slice(1, -1).some((each) => each.length !== first.length))
+          ) {
+            throw new StoreError('REFUSED', `${this.name}: the parts of ${key} are too many, or differ`, { key });
           }
           this.uploads.delete(upload);
           return this.#write(key, Buffer.concat(chosen), created);
@@ -184,7 +213,7 @@ export class MemoryStore implements ObjectStore {
       size: copy.length,
       etag,
       metadata,
-      modified: Date.now(),
+      modified: this.now(),
       unseen: this.listsLate,
     });
     return { etag };

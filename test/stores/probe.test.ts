@@ -14,7 +14,13 @@ t.test('a store that does everything', async (t) => {
       names(result.checks, 'passed'),
       result.checks.map(({ name }) => name),
     );
-    t.match(result, { location: 'memory://test', canRead: true, canWrite: true, severalWriters: true });
+    t.match(result, {
+      location: 'memory://test',
+      canRead: true,
+      canWrite: true,
+      severalWriters: true,
+      needsSingleWriter: false,
+    });
     t.notHas(result, 'left');
     t.equal(store.objects.size + store.uploads.size, 0, 'nothing is left');
   }
@@ -69,7 +75,12 @@ t.test('stores that do not keep the contract', async (t) => {
     return { put: (key, bytes, { signal }) => put(key, bytes, { signal }) };
   });
   t.strictSame(unconditional.failed, ['putIfAbsent', 'putIfMatch']);
-  t.match(unconditional, { canWrite: true, severalWriters: false });
+  t.match(unconditional, { canWrite: false, severalWriters: false, needsSingleWriter: true });
+  const promised = await wrong((store) => {
+    const put = store.put.bind(store);
+    return { singleWriter: true, put: (key, bytes, { signal }) => put(key, bytes, { signal }) };
+  });
+  t.match(promised, { canWrite: true, severalWriters: false, needsSingleWriter: true });
   const noRanges = await wrong((store) => {
     const get = store.get.bind(store);
     return { get: (key, { signal }) => get(key, { signal }) };

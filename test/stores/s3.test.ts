@@ -150,9 +150,10 @@ t.test('what could not be deleted is an error with its key', async (t) => {
   const fails = async (kind: StoreErrorKind, key: string) => {
     const error = await store.delete(['a', 'b', 'c'], { signal }).catch((error) => error);
     t.match(error, { name: 'StoreError', kind, facts: { key } });
+    return error.facts.keys;
   };
   server.answers(failed(['a', 'SlowDown'], ['b', 'AccessDenied']));
-  await fails('REFUSED', 'b');
+  t.same(await fails('REFUSED', 'b'), ['a', 'b'], 'all that are still there');
   server.answers(failed(['c', 'InternalError']));
   await fails('BUSY', 'c');
   server.answers(failed(['a', 'NoSuchKey']));
@@ -304,6 +305,7 @@ t.test('wrong options are refused', async (t) => {
       { bucket: 'backups', objectLock: { mode: 'GOVERNANCE', until: new Date(0) } },
       /objectLock.until must be a Date in/,
     ],
+    [{ bucket: 'backups', singleWriter: 'true' }, /^singleWriter must be true or false, not the string "true"$/],
     [{ bucket: 'backups', region: 'r', client: {} }, /region must be left out where client is given/],
   ];
   for (const [options, message] of wrong) {

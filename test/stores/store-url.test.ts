@@ -28,6 +28,18 @@ t.test('a URL gives the kind of the store and its options', async (t) => {
       's3',
       { bucket: 'b', prefix: '', objectLock: { mode: 'GOVERNANCE', days: 7 } },
     ],
+    ['s3://backups?singleWriter=true', 's3', { bucket: 'backups', prefix: '', singleWriter: true }],
+    ['gs://backups?singleWriter=false', 'gcs', { bucket: 'backups', prefix: '', singleWriter: false }],
+    [
+      'az://acme/backups?singleWriter=true',
+      'azure',
+      { account: 'acme', container: 'backups', prefix: '', singleWriter: true },
+    ],
+    [
+      'opendal://webdav/a?singleWriter=true&root=/x',
+      'opendal',
+      { service: 'webdav', prefix: 'a', options: { root: '/x' }, singleWriter: true },
+    ],
     ['gs://backups/a/b?userProject=payer', 'gcs', { bucket: 'backups', prefix: 'a/b', userProject: 'payer' }],
     ['az://acme/backups', 'azure', { account: 'acme', container: 'backups', prefix: '' }],
     [
@@ -97,6 +109,8 @@ t.test('a message says what to do', async (t) => {
   says('s3://backups?sig=1', /it must not hold a secret: leave out sig\. Secrets come/);
   says('s4://backups', /: there is no s4:\/\/; did you mean s3:\/\/. Write s3:\/\/bucket\/prefix, gs:/);
   says('s3://backups?regoin=eu', 'there is no option "regoin"; did you mean "region"?');
+  says('s3://backups?singlewriter=true', 'there is no option "singlewriter"; did you mean "singleWriter"?');
+  says('opendal://webdav?singleWriter=yes', /: singleWriter is true or false\./);
   says('az://acme', /az:\/\/ is followed by the account and the container/);
 });
 

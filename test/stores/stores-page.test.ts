@@ -116,10 +116,14 @@ t.test('the examples of S3 work', { skip: withoutCeph() }, async (t) => {
     await client.send(new CreateBucketCommand({ Bucket: 'versions' }));
     await client.send(new PutBucketVersioningCommand({ Bucket: 'versions', VersioningConfiguration }));
     // This version of Ceph keeps no conditions in such a bucket, and is found out. Amazon does.
-    await t.rejects(BackupEngine.open(`s3://versions/users?endpoint=${endpoint}`), {
-      code: 'STORE_REFUSED',
-      message: /If-None-Match/,
-    });
+    const url = `s3://versions/users?endpoint=${endpoint}`;
+    await t.rejects(BackupEngine.open(url), { code: 'STORE_REFUSED', message: /If-None-Match.*singleWriter: true/ });
+    const engine = await BackupEngine.open(`${url}&singleWriter=true`);
+    await engine.createBackup(db);
+    await engine.createBackup(db);
+    await engine.verifyBackup(2, { checksum: true });
+    await engine.deleteBackup(1);
+    await engine.close();
   });
 });
 
@@ -182,13 +186,18 @@ t.test('the example of Azure works', { skip: withoutAzurite() }, async (t) => {
 
 t.test('the example of OpenDAL works', { skip: withoutOpendal() || withoutWebdav() }, async (t) => {
   const { endpoint, username, password } = await startWebdav(t);
+  process.env.OPENDAL_WEBDAV_USERNAME = username;
+  process.env.OPENDAL_WEBDAV_PASSWORD = password;
   const box = sandbox(t, (text) =>
     text.replace('https://dav.example.com', endpoint).replace("username: 'backups'", `username: '${username}'`),
   );
-  await run(t, 'OpenDAL', box, { process: { env: { DAV_PASSWORD: password } } });
-  process.env.OPENDAL_WEBDAV_USERNAME = username;
-  process.env.OPENDAL_WEBDAV_PASSWORD = password;
-  await t.rejects(BackupEngine.open(`opendal://webdav/users?endpoint=${endpoint}`), { code: 'STORE_REFUSED' });
+  const db = await databaseIn(t, box);
+  await run(t, 'OpenDAL', box, { db, process: { env: { DAV_PASSWORD: password } } });
+  await t.rejects(BackupEngine.open(`opendal://webdav/users?endpoint=${endpoint}`), {
+    code: 'STORE_REFUSED',
+    message: /singleWriter: true/,
+  });
+  await run(t, 'One writer by your promise', box);
 });
 
 t.test('the store of its own works', async (t) => {

@@ -237,6 +237,7 @@ Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
                           }
                           for (const auto& file : files) {
                             session.ExpectDatabaseFile(file.directory + "/" + file.relative_filename, file.size);
+                            settings.storage->ExpectFile(NameOf(file.relative_filename), file.size);
                           }
                           plan.Announce(files);
                           if (!request.exclude_files) {

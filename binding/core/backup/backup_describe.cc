@@ -34,10 +34,15 @@ Error BackupEngineSession::Describe(uint32_t id, bool details, BackupDescription
   });
 }
 
+int64_t LockedUntil(const EngineSettings& settings, uint32_t id) {
+  return settings.storage->LockedUntil(MetaPath(settings.root(), id));
+}
+
 Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescription* description) {
   if (picture_ != nullptr) {
     *description = picture_->Describe(id, details);
     description->newer_rocksdb = NewerRocksDbOf(*description);
+    description->locked_until = LockedUntil(settings_, id);
     return Error();
   }
   BackupInfo info;
@@ -51,6 +56,7 @@ Error BackupEngineSession::DescribeKnown(uint32_t id, bool details, BackupDescri
   }
   *description = {};
   description->id = info.backup_id;
+  description->locked_until = LockedUntil(settings_, id);
   description->timestamp = info.timestamp;
   description->size = info.size;
   description->number_files = info.number_files;
@@ -166,6 +172,7 @@ Error BackupEngineSession::DescribeNew(uint32_t id, BackupDescription* descripti
     }
     *description = {};
     description->id = id;
+    description->locked_until = LockedUntil(settings_, id);
     description->timestamp = info.timestamp;
     description->size = info.size;
     description->number_files = info.number_files;

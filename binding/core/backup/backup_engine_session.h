@@ -37,8 +37,9 @@ struct BackupDescription {
   // Whether every file was copied when the backup was made, and none was taken over from an earlier backup. If no
   // record says it: whether none of its files lies where backups share files.
   bool full = false;
-  uint64_t log_bytes = 0;             // part of `size`: the write-ahead log, which every backup copies anew
-  std::vector<BackupFile> files;      // if asked for
+  int64_t locked_until = 0;       // cannot be deleted before: in milliseconds since 1970; 0: nothing is known of a lock
+  uint64_t log_bytes = 0;         // part of `size`: the write-ahead log, which every backup copies anew
+  std::vector<BackupFile> files;  // if asked for
   std::vector<std::string> excluded;  // if asked for
 };
 
@@ -60,6 +61,10 @@ struct EngineSettings {
   std::shared_ptr<rocksdb::FileSystem> files() const { return storage->files(); }
   Storage::Access access() const { return read_only ? Storage::Access::kRead : Storage::Access::kWrite; }
 };
+
+// Until when a backup cannot be deleted. Its meta file was written last, so the locks of its own files have ended when
+// that of the meta file has.
+int64_t LockedUntil(const EngineSettings& settings, uint32_t id);
 
 // One BackupEngine, opened for one operation and closed after it. The cost is a look at the repository for each
 // operation. There are four gains. The BackupEngine never acts on an outdated view of the repository; with an outdated

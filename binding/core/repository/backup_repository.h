@@ -107,13 +107,17 @@ class BackupRepository : public Resource {
   // backup is unreadable, they refuse with BACKUP_CORRUPT, unless `force` is set.
   //
   // A backup that this user may not read, or that the disk does not give, may be whole, so `force` does not help then.
-  // If files cannot be deleted, everything else is deleted, and the error names the files (Error::left_files).
+  // If files cannot be deleted, everything else is deleted, and the error names the files (Error::left_files). Files
+  // without a backup that an object store refuses to delete are no error: the next clean-up tries it again.
   //
-  // Delete removes all of the backups. It removes none if one of them does not exist or is being read.
+  // Delete removes all of the backups. It removes none if one of them does not exist, is being read or is locked
+  // (BackupDescription::locked_until). PurgeOld leaves backups that are locked. If a store refuses to delete a backup
+  // without having told that it is locked, the others are deleted, that one stays whole, and the error is the store's.
+  // `refused`, if it is not null: the files that a store refused to delete.
   Error Delete(const std::vector<uint32_t>& backup_ids, bool force);
   Error Delete(uint32_t backup_id, bool force) { return Delete(std::vector<uint32_t>{backup_id}, force); }
   Error PurgeOld(uint32_t keep, bool force);
-  Error CollectGarbage(bool force);
+  Error CollectGarbage(bool force, std::vector<std::string>* refused = nullptr);
 
   // The error with which these would refuse now. They change nothing then.
   Error CheckDeletion(bool force);
@@ -143,7 +147,8 @@ class BackupRepository : public Resource {
   // Opens a writing BackupEngine and runs `remove`, if nobody reads the backups to delete and no unreadable backup
   // forbids it.
   template <class IdsToDelete, class Remove>
-  Error RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove);
+  Error RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove,
+                        std::vector<std::string>* refused = nullptr);
   // The error with which the deletion `what` is refused over the backups that a session could not read.
   Error Refusal(const std::string& what, bool force, BackupEngineSession& session) const;
   // `error` is how the deletion `what` ended. If it succeeded, returns the error that names the files that were left.

@@ -501,6 +501,9 @@ class Copy {
       *in_source = Unrestorable(from_, id, Worded(status), {file.name});
       return Error();
     }
+    if (size) {
+      to_->storage->ExpectFile(file.name, *size);
+    }
     const std::string temporary = TemporaryPath(to_->root(), file.name);
     std::unique_ptr<rocksdb::FSWritableFile> target;
     if (IOStatus status = target_->NewWritableFile(temporary, FileOptions(), &target, nullptr); !status.ok()) {

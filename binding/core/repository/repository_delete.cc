@@ -1,6 +1,8 @@
 // What a repository deletes: backups, and files that no backup has.
 
 #include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <map>
 #include <utility>
 
@@ -10,9 +12,28 @@
 #include "core/repository/backup_repository.h"
 
 namespace rocksdb_backup {
+namespace {
+
+bool IsLocked(const EngineSettings& settings, uint32_t id) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return LockedUntil(settings, id) > std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+// Such as "2026-11-28T10:00:00Z".
+std::string InWords(int64_t milliseconds) {
+  const auto seconds = static_cast<std::time_t>((milliseconds + 999) / 1000);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+}  // namespace
 
 template <class IdsToDelete, class Remove>
-Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove) {
+Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDelete ids_to_delete, Remove remove,
+                                        std::vector<std::string>* refused) {
   const auto operation = std::make_shared<Operation>();
   const EngineSettings settings = SettingsFor(operation);
   std::unique_ptr<WriterLock> lock;
@@ -69,7 +90,11 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     }
     return LeftOr(what, *deletes, Error::From(status.ok() ? failed : status, what).With("path", directory()));
   };
-  return settings.storage->Explain(writing.LossOr(what, Guarded(directory(), remove_all)));
+  Error error = settings.storage->Explain(writing.LossOr(what, Guarded(directory(), remove_all)));
+  if (refused != nullptr) {
+    *refused = settings.storage->RefusedDeletes();
+  }
+  return error;
 }
 
 Error BackupRepository::Refusal(const std::string& what, bool force, BackupEngineSession& session) const {
@@ -162,11 +187,19 @@ Error BackupRepository::Delete(const std::vector<uint32_t>& backup_ids, bool for
   const std::string doing = (backup_ids.size() == 1 ? "deleting backup " : "deleting backups ") + JoinIds(backup_ids);
   return RemoveUnderLock(
       force, doing.c_str(),
-      [&backup_ids](const BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
+      [&backup_ids](const BackupEngineSession& session, const EngineSettings& settings, std::vector<uint32_t>* ids) {
         for (const uint32_t id : backup_ids) {
           if (!std::binary_search(session.ids().begin(), session.ids().end(), id) &&
               !std::binary_search(session.corrupt_ids().begin(), session.corrupt_ids().end(), id)) {
             return session.NotFound(id);
+          }
+          if (IsLocked(settings, id)) {
+            const int64_t until = LockedUntil(settings, id);
+            return Error("STORE_REFUSED", "backup " + std::to_string(id) + " in " + settings.name() +
+                                              " was not deleted: the store has locked it until " + InWords(until))
+                .With("path", settings.name())
+                .With("backupId", uint64_t{id})
+                .With("lockedUntil", static_cast<uint64_t>(until));
           }
         }
         *ids = backup_ids;
@@ -184,7 +217,7 @@ Error BackupRepository::Delete(const std::vector<uint32_t>& backup_ids, bool for
 Error BackupRepository::PurgeOld(uint32_t keep, bool force) {
   return RemoveUnderLock(
       force, "purging old backups",
-      [keep](BackupEngineSession& session, const EngineSettings&, std::vector<uint32_t>* ids) {
+      [keep](BackupEngineSession& session, const EngineSettings& settings, std::vector<uint32_t>* ids) {
         // Each database is purged separately. Backups whose database is not known count with the only known database,
         // if there is just one.
         std::map<std::string, std::vector<uint32_t>> of_databases;
@@ -198,6 +231,7 @@ Error BackupRepository::PurgeOld(uint32_t keep, bool force) {
           ids->insert(ids->end(), backups.begin(),
                       backups.end() - static_cast<std::ptrdiff_t>(std::min<size_t>(backups.size(), keep)));
         }
+        std::erase_if(*ids, [&](uint32_t id) { return IsLocked(settings, id); });
         std::sort(ids->begin(), ids->end());
         return Error();
       },
@@ -206,7 +240,7 @@ Error BackupRepository::PurgeOld(uint32_t keep, bool force) {
       });
 }
 
-Error BackupRepository::CollectGarbage(bool force) {
+Error BackupRepository::CollectGarbage(bool force, std::vector<std::string>* refused) {
   return RemoveUnderLock(
       force, "collecting garbage",
       [](const BackupEngineSession&, const EngineSettings& settings, std::vector<uint32_t>*) {
@@ -216,7 +250,8 @@ Error BackupRepository::CollectGarbage(bool force) {
       },
       [](const EngineSettings&, rocksdb::BackupEngine& engine, const std::vector<uint32_t>&) {
         return engine.GarbageCollect();
-      });
+      },
+      refused);
 }
 
 }  // namespace rocksdb_backup

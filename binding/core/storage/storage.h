@@ -117,6 +117,17 @@ class Storage {
   // Null if the storage does not list its files with tags.
   virtual std::shared_ptr<TaggedFiles> tagged_files() const { return nullptr; }
 
+  // Says how large a file will be before it is written: by its path in the repository, or by the name that it has in
+  // the database. A storage that writes large files in parts needs it.
+  virtual void ExpectFile(const std::string& /*name*/, uint64_t /*size*/) {}
+
+  // Until when a file of a backup cannot be deleted, if the storage knows it: in milliseconds since 1970. 0: it does
+  // not know of a lock. Takes a path in files().
+  virtual int64_t LockedUntil(const std::string& /*path*/) { return 0; }
+  // The files that this operation has deleted and the storage did not: locked ones, for instance. They are still there,
+  // and no error told it. Relative to the repository. Called at the end of the operation.
+  virtual std::vector<std::string> RefusedDeletes() const { return {}; }
+
   // Under the writer's lock: removes what writers that died have left and no listing shows.
   virtual Error RemoveAbandoned() { return Error(); }
 
@@ -164,6 +175,9 @@ class LayeredStorage : public Storage {
   std::shared_ptr<rocksdb::FileSystem> files() const override { return files_; }
   Error Explain(Error error) const override { return base_->Explain(std::move(error)); }
   std::shared_ptr<TaggedFiles> tagged_files() const override { return base_->tagged_files(); }
+  void ExpectFile(const std::string& name, uint64_t size) override { base_->ExpectFile(name, size); }
+  int64_t LockedUntil(const std::string& path) override { return base_->LockedUntil(path); }
+  std::vector<std::string> RefusedDeletes() const override { return base_->RefusedDeletes(); }
   Error RemoveAbandoned() override { return base_->RemoveAbandoned(); }
   Error MakeReady() override { return base_->MakeReady(); }
   std::optional<uint64_t> FreeSpace() const override { return base_->FreeSpace(); }

@@ -9,6 +9,8 @@
 #include <sstream>
 #include <utility>
 
+#include "core/stores/conditional_put.h"
+
 namespace rocksdb_backup {
 namespace {
 
@@ -129,15 +131,16 @@ Seen LookAtHolder(const Lines& lines) {
   return space != std::string::npos && StartOf(pid) == lines.process.substr(space + 1) ? Seen::kAlive : Seen::kDead;
 }
 
-// Since when this process has seen a lease in its present version, by the store's identity and its key.
+// Since when this process has seen a lease with its present text, by the store's identity and its key. Not its etag: a
+// store may have none, and a time of a whole second in its place.
 class Sightings {
  public:
   // How long it has been unchanged.
-  Clock::duration Note(const std::string& what, const std::string& etag) {
+  Clock::duration Note(const std::string& what, const std::string& text) {
     const std::lock_guard lock(mutex_);
     auto& [seen, since] = all_[what];
-    if (seen != etag) {
-      seen = etag;
+    if (seen != text) {
+      seen = text;
       since = Clock::now();
     }
     return Clock::now() - since;
@@ -160,9 +163,8 @@ Sightings& TheSightings() {
 
 // `stopped` may be empty.
 StoreAnswer Do(ObjectStore& store, StoreRequest request, const std::function<bool()>& stopped) {
-  return store.Send(std::move(request))->Await([&] {
-    return stopped && stopped() ? std::optional(StoreAnswer::Stopped()) : std::nullopt;
-  });
+  return Ask(store, std::move(request),
+             [&] { return stopped && stopped() ? std::optional(StoreAnswer::Stopped()) : std::nullopt; });
 }
 
 // Deletes a lease that nobody needs any more. If that fails, the next who wants it waits until it is stale. So it is
@@ -185,6 +187,7 @@ struct Found {
   bool stale = false;
   bool changed = false;
   std::string etag;
+  std::string text;
   std::string holder;
   std::string note;
 };
@@ -194,7 +197,7 @@ Error LookAtLease(ObjectStore& store, const LeaseTimes& times, const std::string
                   const std::function<bool()>& stopped, Found* found) {
   const StoreAnswer read = Do(store, {.kind = Kind::kGet, .key = key}, stopped);
   const std::string what = store.identity() + "/" + key;
-  const std::string before = found->etag;
+  const std::string before = found->text;
   *found = {};
   if (read.failure == StoreFailure::kNotFound) {
     TheSightings().Forget(what);
@@ -206,11 +209,12 @@ Error LookAtLease(ObjectStore& store, const LeaseTimes& times, const std::string
   const Lines lines = Parse(read.bytes);
   const Seen seen = LookAtHolder(lines);
   found->there = true;
-  found->changed = !before.empty() && before != read.etag;
+  found->changed = !before.empty() && before != read.bytes;
   found->etag = read.etag;
+  found->text = read.bytes;
   found->holder = Described(lines);
   found->note = lines.note;
-  found->stale = seen == Seen::kDead || TheSightings().Note(what, read.etag) >= times.lifetime;
+  found->stale = seen == Seen::kDead || TheSightings().Note(what, read.bytes) >= times.lifetime;
   if (seen == Seen::kAlive && !found->stale) {
     found->changed = true;  // no need to wait for its next renewal
   }

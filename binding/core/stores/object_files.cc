@@ -14,7 +14,7 @@ using rocksdb::Slice;
 using Kind = StoreRequest::Kind;
 
 constexpr size_t kMostInFlight = 4;  // parts of one file
-constexpr uint64_t kPartsOfFirstSize = 1000;
+constexpr uint64_t kMostBytesInFlight = uint64_t{64} << 20;
 // Files that are not larger are written and read without a part. So is what remains of a file, and what is needed of a
 // file when there is no part.
 constexpr uint64_t kSmallBytes = uint64_t{256} << 10;
@@ -27,6 +27,13 @@ struct Range {
   uint64_t length;
   uint64_t received;
 };
+
+uint64_t PartBytes(const ObjectStore::Limits& limits, uint64_t file_size) {
+  constexpr uint64_t kUnit = uint64_t{1} << 20;
+  const uint64_t most = std::max<uint64_t>(limits.max_parts, 1);
+  const uint64_t least = (file_size + most - 1) / most;
+  return std::max({uint64_t{kPartBytes}, limits.min_part_bytes, (least + kUnit - 1) / kUnit * kUnit});
+}
 
 // What a get brought, checked against what was listed.
 IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer& answer, const Range& range,
@@ -50,15 +57,19 @@ IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer
 
 // ---- Writing
 
+ObjectWritableFile::ObjectWritableFile(std::shared_ptr<StoreClient> client, std::string key, const Settings& settings,
+                                       Made made)
+    : client_(std::move(client)),
+      key_(std::move(key)),
+      only_new_(settings.only_new),
+      made_(std::move(made)),
+      limits_(client_->store().limits()),
+      part_bytes_(PartBytes(limits_, settings.expected_size)) {}
+
 ObjectWritableFile::~ObjectWritableFile() {
   if (!closed_) {
     GiveUp();
   }
-}
-
-uint64_t ObjectWritableFile::PartBytes() const {
-  const uint64_t growth = 1 + etags_.size() / kPartsOfFirstSize;
-  return std::max(uint64_t{kPartBytes} * growth, limits_.min_part_bytes);
 }
 
 IOStatus ObjectWritableFile::Append(const Slice& data, const IOOptions& /*options*/, IODebugContext* /*debug*/) {
@@ -84,7 +95,7 @@ IOStatus ObjectWritableFile::Append(const Slice& data, const IOOptions& /*option
 }
 
 IOStatus ObjectWritableFile::TakePart() {
-  part_ = client_->TakePart(PartBytes());
+  part_ = client_->TakePart(part_bytes_);
   if (part_ == nullptr) {
     return client_->ToStatus(StoreAnswer::Stopped(), "writing", key_);
   }
@@ -94,6 +105,12 @@ IOStatus ObjectWritableFile::TakePart() {
 }
 
 IOStatus ObjectWritableFile::SendPart() {
+  if (etags_.size() + in_flight_.size() == limits_.max_parts) {
+    return IOStatus::IOError("writing " + client_->store().name() + "/" + key_,
+                             "it is larger than it was said to be: the store takes at most " +
+                                 std::to_string(limits_.max_parts) + " parts, and each has " +
+                                 std::to_string(part_bytes_) + " bytes");
+  }
   if (upload_.empty()) {
     StoreAnswer created = client_->Do({.kind = Kind::kCreateUpload, .key = key_});
     if (IOStatus status = client_->ToStatus(created, "writing", key_); !status.ok()) {
@@ -101,7 +118,8 @@ IOStatus ObjectWritableFile::SendPart() {
     }
     upload_ = std::move(created.upload);
   }
-  while (in_flight_.size() >= kMostInFlight) {
+  const size_t most = std::clamp<size_t>(kMostBytesInFlight / part_bytes_, 1, kMostInFlight);
+  while (in_flight_.size() >= most) {
     if (IOStatus status = AwaitOldest(); !status.ok()) {
       return status;
     }

@@ -21,13 +21,11 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
   // Called after the object was made, with its etag.
   using Made = std::function<void(uint64_t size, const std::string& etag)>;
 
-  // `only_new`: the store must not have an object with this key.
-  ObjectWritableFile(std::shared_ptr<StoreClient> client, std::string key, bool only_new, Made made)
-      : client_(std::move(client)),
-        key_(std::move(key)),
-        only_new_(only_new),
-        made_(std::move(made)),
-        limits_(client_->store().limits()) {}
+  struct Settings {
+    bool only_new = false;       // the store must not have an object with this key
+    uint64_t expected_size = 0;  // 0: not known
+  };
+  ObjectWritableFile(std::shared_ptr<StoreClient> client, std::string key, const Settings& settings, Made made);
   ~ObjectWritableFile() override;
 
   using FSWritableFile::Append;
@@ -48,7 +46,6 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
     std::shared_ptr<StoreCall> call;
     uint64_t size;
   };
-  uint64_t PartBytes() const;
   rocksdb::IOStatus TakePart();
   rocksdb::IOStatus SendPart();
   rocksdb::IOStatus AwaitOldest();
@@ -60,6 +57,7 @@ class ObjectWritableFile : public rocksdb::FSWritableFile {
   const bool only_new_;
   const Made made_;
   const ObjectStore::Limits limits_;
+  const uint64_t part_bytes_;  // of all parts but the last: some stores want parts of one size
   rocksdb::IOStatus failed_;
   bool closed_ = false;
   uint64_t size_ = 0;

@@ -36,7 +36,8 @@ ObjectFileSystem::ObjectFileSystem(std::shared_ptr<StoreClient> client, std::sha
       client_(std::move(client)),
       pending_(std::move(pending)),
       view_(std::make_shared<ObjectView>(client_)),
-      how_to_delete_(deletes) {}
+      how_to_delete_(deletes),
+      deletes_(client_) {}
 
 IOStatus ObjectFileSystem::NotFound(const std::string& key) const {
   return IOStatus::NotFound(client_->store().name() + "/" + key, "is not there");
@@ -93,18 +94,19 @@ IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOp
     *file = NewPendingFile(pending_, key);
     return IOStatus::OK();
   }
-  if (IOStatus status = view_->Load(); !status.ok()) {
+  // What was deleted a moment ago may be written again. If the store refused to delete it, it is listed again.
+  if (IOStatus status = FlushDeletes(); !status.ok()) {
     return status;
   }
-  // What was deleted a moment ago may be written again.
-  if (IOStatus status = FlushDeletes(); !status.ok()) {
+  if (IOStatus status = view_->Load(); !status.ok()) {
     return status;
   }
   ObjectView::Object there;
   const std::string final_key = FinalKeyOf(key);
   const std::string stored_as = final_key.empty() || view_->Find(final_key, &there) ? key : final_key;
-  const bool only_new = !view_->Find(stored_as, &there);
-  *file = std::make_unique<ObjectWritableFile>(client_, stored_as, only_new,
+  const ObjectWritableFile::Settings settings{.only_new = !view_->Find(stored_as, &there),
+                                              .expected_size = expected_.Of(final_key.empty() ? key : final_key)};
+  *file = std::make_unique<ObjectWritableFile>(client_, stored_as, settings,
                                                [view = view_, key, stored_as](uint64_t size, const std::string& etag) {
                                                  view->Put(key, {size, etag, 0, stored_as == key ? "" : stored_as});
                                                });
@@ -180,9 +182,12 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
   // A backup is gone when its meta file is, and before its other files go.
   if (how_to_delete_ == Deletes::kMany && !key.starts_with("meta/")) {
     forget();
-    const std::lock_guard lock(deletes_mutex_);
-    deletes_.push_back(object.stored_as);
-    return deletes_.size() < kMaxDeletes ? IOStatus::OK() : FlushDeletesLocked();
+    bool left = false;
+    IOStatus status = deletes_.Add(object.stored_as, &left);
+    if (left) {
+      view_->Outdate();
+    }
+    return status;
   }
   const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = {object.stored_as}});
   IOStatus status = client_->ToStatus(deleted, "deleting", key);
@@ -193,23 +198,18 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
 }
 
 IOStatus ObjectFileSystem::FlushDeletes() {
-  const std::lock_guard lock(deletes_mutex_);
-  return FlushDeletesLocked();
-}
-
-IOStatus ObjectFileSystem::FlushDeletesLocked() {
-  if (deletes_.empty()) {
-    return IOStatus::OK();
-  }
-  std::vector<std::string> keys;
-  keys.swap(deletes_);
-  const std::string some = keys.front() + (keys.size() == 1 ? "" : " and " + std::to_string(keys.size() - 1) + " more");
-  const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = std::move(keys)});
-  IOStatus status = client_->ToStatus(deleted, "deleting", some);
-  if (!status.ok()) {
+  bool left = false;
+  IOStatus status = deletes_.Flush(&left);
+  if (left) {
     view_->Outdate();
   }
   return status;
+}
+
+std::optional<int64_t> ObjectFileSystem::WrittenAt(const std::string& path) {
+  std::string key;
+  ObjectView::Object object;
+  return Find(path, &key, &object).ok() ? std::optional(object.modified) : std::nullopt;
 }
 
 IOStatus ObjectFileSystem::CreateDir(const std::string& path, const IOOptions& options, IODebugContext* debug) {
@@ -300,7 +300,8 @@ IOStatus ObjectFileSystem::CopyObject(const std::string& from, const std::string
   if (IOStatus status = NewSequentialFile(root_ + "/" + from, FileOptions(), &source, nullptr); !status.ok()) {
     return status;
   }
-  ObjectWritableFile target(client_, to, false, [this, &to](uint64_t size, const std::string& etag) {
+  const ObjectWritableFile::Settings settings{.expected_size = expected_.Of(to)};
+  ObjectWritableFile target(client_, to, settings, [this, &to](uint64_t size, const std::string& etag) {
     view_->Put(to, {size, etag, 0, {}});
   });
   std::string space(size_t{1} << 20, '\0');

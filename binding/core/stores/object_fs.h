@@ -2,13 +2,15 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/storage/storage.h"
+#include "core/stores/expected_sizes.h"
 #include "core/stores/object_files.h"
 #include "core/stores/object_view.h"
+#include "core/stores/pending_deletes.h"
 #include "core/stores/pending_files.h"
 #include "core/stores/store_client.h"
 #include "rocksdb/file_system.h"
@@ -81,8 +83,15 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   rocksdb::IOStatus GetTestDirectory(const rocksdb::IOOptions& options, std::string* path,
                                      rocksdb::IODebugContext* debug) override;
 
-  // Deletes the files that wait for it. So does the next write.
+  // Deletes the files that wait for it. So does the next write. What the store refuses to delete stays, and is seen
+  // again.
   rocksdb::IOStatus FlushDeletes();
+  // See Storage.
+  void ExpectFile(const std::string& name, uint64_t size) { expected_.Expect(name, size, client_->store().limits()); }
+  std::vector<std::string> RefusedDeletes() { return deletes_.refused(); }
+  // When the file was written, in milliseconds since 1970, by the store's clock. 0: this operation has written it.
+  // nullopt: it is not there.
+  std::optional<int64_t> WrittenAt(const std::string& path);
 
   rocksdb::IOStatus List(std::vector<TaggedFile>* files) override;
   bool ReadAll(const std::vector<std::string>& paths,
@@ -93,7 +102,6 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   // A listed object, with the key under which its bytes are in `stored_as`. NotFound if there is none.
   rocksdb::IOStatus Find(const std::string& path, std::string* key, ObjectView::Object* object);
   rocksdb::IOStatus PutPending(const std::string& from, const std::string& to, std::shared_ptr<const std::string> text);
-  rocksdb::IOStatus FlushDeletesLocked();
   rocksdb::IOStatus CopyObject(const std::string& from, const std::string& to);
 
   const std::string root_;
@@ -101,8 +109,8 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   const std::shared_ptr<PendingFiles> pending_;
   const std::shared_ptr<ObjectView> view_;
   const Deletes how_to_delete_;
-  std::mutex deletes_mutex_;
-  std::vector<std::string> deletes_;
+  PendingDeletes deletes_;
+  ExpectedSizes expected_;
 };
 
 }  // namespace rocksdb_backup

@@ -18,6 +18,12 @@ constexpr size_t kParts = 5;
 // Clocks may differ by hours.
 constexpr std::chrono::milliseconds kAbandonedAfter = std::chrono::hours(24);
 
+// In milliseconds since 1970.
+int64_t Now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 std::string LeaseKey(const std::string& name) { return kLeases + name; }
 std::string ReadersPrefix(uint32_t id) { return LeaseKey("reading-" + std::to_string(id) + "-"); }
 const std::string kDeletingKey = LeaseKey("deleting");
@@ -187,15 +193,31 @@ Error ObjectStorage::Explain(Error error) const {
   return Error(failure).Reworded(error.message());
 }
 
+void ObjectStorage::ExpectFile(const std::string& name, uint64_t size) {
+  if (files_ != nullptr) {
+    files_->ExpectFile(name, size);
+  }
+}
+
+int64_t ObjectStorage::LockedUntil(const std::string& path) {
+  if (store_->LockedUntil(1) == 0) {
+    return 0;
+  }
+  const std::optional<int64_t> written = object_files()->WrittenAt(path);
+  return written ? store_->LockedUntil(*written == 0 ? Now() : *written) : 0;
+}
+
+std::vector<std::string> ObjectStorage::RefusedDeletes() const {
+  return files_ != nullptr ? files_->RefusedDeletes() : std::vector<std::string>();
+}
+
 // What a killed writer had sent of a large file. Of a paused one, too: that file was for nothing anyway.
 Error ObjectStorage::RemoveAbandoned() {
   if (!store_->limits().has_uploads) {
     return Error();
   }
   const auto client = NewClient();
-  const int64_t now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
+  const int64_t now = Now();
   const StoreAnswer list = client->List(Kind::kListUploads, "", [&](const StoredObject& upload) {
     if (now - upload.modified > kAbandonedAfter.count()) {
       (void)client->Do({.kind = Kind::kAbort, .key = upload.key, .upload = upload.etag});
@@ -215,10 +237,19 @@ Error ObjectStorage::RemoveAbandoned() {
 Error ObjectStorage::CheckConditions(StoreClient& client, const std::string& etag, const std::string& text) {
   const auto bytes = std::make_shared<const std::string>(text + "\n");
   const auto unfit = [&](const std::string& what) {
-    (void)client.Do({.kind = Kind::kDelete, .keys = {kRepositoryMark}});
-    return Error("STORE_REFUSED", name() + " cannot hold a repository: " + what +
-                                      ", so two writers would not see each other. Nothing was left there")
-        .With("path", name());
+    // A repository of an only writer may be here. Its mark was written anew, and stays.
+    bool used = false;
+    const StoreAnswer list = client.List(Kind::kList, "meta/", [&](const StoredObject&) {
+      used = true;
+      return false;
+    });
+    if (list.ok() && !used) {
+      (void)client.Do({.kind = Kind::kDelete, .keys = {kRepositoryMark}});
+    }
+    return Error("STORE_REFUSED",
+                 name() + " cannot hold a repository: " + what + ", so two writers would not see each other")
+        .With("path", name())
+        .Advise("singleWriter");
   };
   if (client.Do({.kind = Kind::kPut, .key = kRepositoryMark, .bytes = bytes, .if_absent = true}).ok()) {
     return unfit("the store replaces an object that a put must not replace (If-None-Match)");
@@ -251,7 +282,7 @@ Error ObjectStorage::MakeReady() {
     return Error();
   }
   if (put.ok()) {
-    return CheckConditions(*client, put.etag, text);
+    return store_->single_writer() ? Error() : CheckConditions(*client, put.etag, text);
   }
   return Error(put.error)
       .Reworded("cannot make a repository in " + name() + ": " + put.error.message())

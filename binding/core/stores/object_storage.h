@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/storage/storage.h"
 #include "core/stores/lease.h"
@@ -29,6 +30,9 @@ class ObjectStorage : public Storage {
   Error Explain(Error error) const override;
   std::shared_ptr<TaggedFiles> tagged_files() const override { return object_files(); }
 
+  void ExpectFile(const std::string& name, uint64_t size) override;
+  int64_t LockedUntil(const std::string& path) override;
+  std::vector<std::string> RefusedDeletes() const override;
   Error RemoveAbandoned() override;
   Error MakeReady() override;
   std::optional<uint64_t> FreeSpace() const override { return std::nullopt; }

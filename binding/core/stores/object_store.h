@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -25,7 +26,7 @@ enum class StoreFailure {
   kDenied,           // no right, no credentials, an expired token
   kNoBucket,         // no such bucket, or it lies elsewhere
   kBusy,             // no answer, or a failure of the server, also after repetitions. It may have been done
-  kRefused,          // the store will never do it
+  kRefused,          // the store will not do it, also if it is asked again soon
   kStopped,          // the operation ended, and nobody waits any more
 };
 
@@ -78,6 +79,8 @@ struct StoreAnswer {
   std::vector<StoredObject> objects;  // kList; kListUploads, with the upload in `etag`
   std::string next;                   // kList, kListUploads: more follow after this; empty: this was the last page
   std::string upload;                 // kCreateUpload
+  // Of a kDelete that was refused: these are still there, and the others are gone. Empty: nobody knows which.
+  std::vector<std::string> refused;
 
   bool ok() const { return failure == StoreFailure::kNone; }
   static StoreAnswer Stopped() {
@@ -128,7 +131,8 @@ std::string NewUniqueId();
 // An object store. Keys have no leading slash. Thread-safe.
 //
 // - What was put or completed is seen whole by everybody from the moment of the answer.
-// - Of two puts with the same condition, one succeeds.
+// - Of two puts with the same condition, one succeeds; see core/stores/conditional_put.h for stores that do not keep
+// it.
 // - A list is in the order of the keys, and has everything that was there when it began.
 // - Every call is answered in the end, also if the server hangs.
 class ObjectStore {
@@ -148,6 +152,14 @@ class ObjectStore {
   // What messages call it: a URL. Never holds a secret.
   virtual const std::string& name() const = 0;
   virtual Limits limits() const = 0;
+  // The caller promised that only one process writes here. Then the store need not keep the conditions of puts.
+  virtual bool single_writer() const { return false; }
+  // Until when an object of a backup that was written then cannot be deleted; both in milliseconds since 1970. 0: the
+  // store does not say.
+  virtual int64_t LockedUntil(int64_t /*written*/) const { return 0; }
+  // Whether it has refused such a condition, and has taken the same put without it.
+  std::atomic<bool>& refuses_if_absent() { return refuses_if_absent_; }
+  std::atomic<bool>& refuses_if_match() { return refuses_if_match_; }
   // The store lets go of the request's memory when it has answered, and does not use it any more. If it cannot know
   // that nobody does, it abandons the memory.
   virtual std::shared_ptr<StoreCall> Send(StoreRequest request) = 0;
@@ -156,6 +168,8 @@ class ObjectStore {
 
  private:
   const std::string identity_ = NewUniqueId();
+  std::atomic<bool> refuses_if_absent_{false};
+  std::atomic<bool> refuses_if_match_{false};
 };
 
 // How long to wait for an answer that somebody waits for who has stopped the operation: the store may hang.

@@ -29,9 +29,10 @@ Error StoreClient::CheckLease(Error (Lease::*check)()) const {
   return lease != nullptr ? (lease.get()->*check)() : Error("LOCK_LOST", "the lock was released");
 }
 
-StoreAnswer StoreClient::Wait(StoreCall& call, Watch watch) {
-  std::optional<Clock::time_point> patience;
-  return call.Await([&]() -> std::optional<StoreAnswer> {
+StoreAnswer StoreClient::Wait(StoreCall& call, Watch watch) { return call.Await(WhenToGiveUp(watch)); }
+
+Instead StoreClient::WhenToGiveUp(Watch watch) {
+  return [this, watch, patience = std::optional<Clock::time_point>()]() mutable -> std::optional<StoreAnswer> {
     if (Clock::now() >= watch.until) {
       return StoreAnswer::Failed(StoreFailure::kBusy, Error("STORE_UNREACHABLE", "the store does not answer"));
     }
@@ -49,7 +50,7 @@ StoreAnswer StoreClient::Wait(StoreCall& call, Watch watch) {
     }
     hangs_ = hangs_ || !watch.moves_data;
     return StoreAnswer::Stopped();
-  });
+  };
 }
 
 StoreAnswer StoreClient::Do(StoreRequest request) {
@@ -58,11 +59,12 @@ StoreAnswer StoreClient::Do(StoreRequest request) {
   if (ended() && (moves_data || hangs_)) {
     return StoreAnswer::Stopped();
   }
-  if (Error lost = CheckLease(request.kind == Kind::kDelete ? &Lease::Renew : &Lease::StillHeld); !lost.ok()) {
+  const bool makes_backup = request.kind == Kind::kPut && request.key.starts_with("meta/");
+  const bool renews = request.kind == Kind::kDelete || (makes_backup && store_->single_writer());
+  if (Error lost = CheckLease(renews ? &Lease::Renew : &Lease::StillHeld); !lost.ok()) {
     return StoreAnswer::Failed(StoreFailure::kStopped, std::move(lost));
   }
-  const auto call = store_->Send(std::move(request));
-  return Wait(*call, {.moves_data = moves_data});
+  return Ask(*store_, std::move(request), WhenToGiveUp({.moves_data = moves_data}));
 }
 
 StoreAnswer StoreClient::ReadSoon(const std::string& key, Clock::time_point until) {

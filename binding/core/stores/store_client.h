@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/base/operation.h"
+#include "core/stores/conditional_put.h"
 #include "core/stores/lease.h"
 #include "core/stores/object_store.h"
 #include "rocksdb/io_status.h"
@@ -30,8 +31,9 @@ class StoreClient {
   const std::shared_ptr<PartPool>& parts() const { return parts_; }
   // From now on, requests are only sent while the lease is held. A request that is on its way when it is lost is given
   // up: it might come late, and delete what others have made. Before each delete the lease is renewed: a machine that
-  // slept may believe that it still has it. The end of a lease waits for a request, so this is never its last owner: it
-  // may be the thread that answers requests that lets go of this.
+  // slept may believe that it still has it. For an only writer, also before a backup begins to exist, because the put
+  // of its meta file may have no condition that the store keeps. The end of a lease waits for a request, so this is
+  // never its last owner: it may be the thread that answers requests that lets go of this.
   void SetLease(const std::shared_ptr<Lease>& lease);
   std::shared_ptr<StoreCall> Send(StoreRequest request) { return store_->Send(std::move(request)); }
   // What to watch while a request is on its way.
@@ -56,6 +58,8 @@ class StoreClient {
 
  private:
   Error CheckLease(Error (Lease::*check)()) const;
+  // When to give up a request.
+  Instead WhenToGiveUp(Watch watch);
   bool ended() const { return operation_ != nullptr && operation_->ended(); }
 
   const std::shared_ptr<ObjectStore> store_;

@@ -13,6 +13,19 @@ std::string KeyOf(const std::string& root, const std::string& path) {
   return clean.starts_with(root + "/") ? clean.substr(root.size() + 1) : clean == root ? "" : clean.substr(1);
 }
 
+std::string NameInDatabase(const std::string& key) {
+  const std::string name = NameOf(key);
+  const size_t added = key.starts_with("shared") ? name.find('_') : std::string::npos;
+  return added == std::string::npos ? name
+                                    : name.substr(0, added) + name.substr(std::min(name.size(), name.rfind('.')));
+}
+
+bool IsFileOfBackup(const std::string& key) {
+  return key.starts_with("private/") ||
+         std::any_of(std::begin(kSharedParts), std::end(kSharedParts),
+                     [&](const std::string& part) { return key.starts_with(part + "/"); });
+}
+
 std::string FinalKeyOf(const std::string& key) {
   const std::string directory = ParentOf(key);
   const std::string name = NameOf(key);

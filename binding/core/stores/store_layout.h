@@ -17,6 +17,12 @@ inline constexpr char kStoreRoot[] = "/repository";
 // The key of a path in that file system: without slashes at its ends, and with single ones in it.
 std::string KeyOf(const std::string& root, const std::string& path);
 
+// The name that a file of a backup had in the database: `000007.sst` of `shared_checksum/000007_s3AB_1040.sst`.
+std::string NameInDatabase(const std::string& key);
+
+// Whether it is the key of a file of a backup, or of its record. Not that of a meta file.
+bool IsFileOfBackup(const std::string& key);
+
 // If this is the key of a temporary file of the BackupEngine, such as `shared_checksum/.000007_s3AB_1040.sst.tmp`, or
 // of a copy of backups, such as `private/1/.MANIFEST-000004.copy`, the key that the file gets when it is complete.
 // Empty otherwise.

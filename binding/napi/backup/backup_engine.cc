@@ -273,11 +273,18 @@ class BackupEngineHandle : public Handle<BackupRepository> {
                  [keep, force](BackupRepository& repository) { return repository.PurgeOld(keep, force); });
   }
 
-  // ({ force })
+  // ({ force }): returns { refused }.
   Napi::Value GarbageCollect(const Args& args) {
     const bool force = ReadFlag(args.Env(), "garbageCollect options", "force", args[0]);
-    return Write(args.Env(), args.Env().Undefined(),
-                 [force](BackupRepository& repository) { return repository.CollectGarbage(force); });
+    using Refused = std::vector<std::string>;
+    return WriteFor<Refused>(
+        args.Env(), args.Env().Undefined(),
+        [force](BackupRepository& repository, Refused& refused) { return repository.CollectGarbage(force, &refused); },
+        [](Napi::Env env, Refused& refused) -> Napi::Value {
+          auto result = Napi::Object::New(env);
+          result.Set("refused", ToJs(env, refused));
+          return result;
+        });
   }
 
   // ({ force })
@@ -403,9 +410,16 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         [repository, call = std::move(call)](T& result) { return call(*repository, result); }, std::move(convert));
   }
 
-  // Runs in the given turn, or in a turn of its own.
   template <typename Call>
   Napi::Value Write(Napi::Env env, Napi::Value given, Call call) {
+    return WriteFor<None>(
+        env, given, [call = std::move(call)](BackupRepository& repository, None&) { return call(repository); },
+        [](Napi::Env js, None&) { return js.Undefined(); });
+  }
+
+  // Runs in the given turn, or in a turn of its own.
+  template <typename T, typename Call, typename Convert>
+  Napi::Value WriteFor(Napi::Env env, Napi::Value given, Call call, Convert convert) {
     const Repository repository = shared_resource(env);
     const auto operation = std::make_shared<Operation>();
     const auto* handle = Unwrap<WriteTurnHandle>(env, given);
@@ -414,10 +428,10 @@ class BackupEngineHandle : public Handle<BackupRepository> {
                            : [turn = handle->turn()](std::function<void()> work) {
                                RunInBackground([turn, work = std::move(work)] { work(); });
                              };
-    return AsyncThrough<None>(
+    return AsyncThrough<T>(
         env, run, Leases(Lease(env, repository)),
-        [repository, call = std::move(call)](None&) { return call(*repository); },
-        [](Napi::Env js, None&) { return js.Undefined(); }, [operation] { operation->RequestStop(); });
+        [repository, call = std::move(call)](T& result) { return call(*repository, result); }, std::move(convert),
+        [operation] { operation->RequestStop(); });
   }
 
   static Runner InTurn(const Repository& repository, const std::shared_ptr<Operation>& operation) {

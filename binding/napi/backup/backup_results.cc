@@ -39,6 +39,9 @@ Napi::Value BackupToJs(Napi::Env env, const BackupDescription& description, bool
   object.Set("appMetadata", Napi::String::New(env, description.app_metadata));
   object.Set("appMetadataBytes",
              Napi::Buffer<char>::Copy(env, description.app_metadata.data(), description.app_metadata.size()));
+  if (description.locked_until > 0) {
+    object.Set("lockedUntil", Napi::Date::New(env, static_cast<double>(description.locked_until)));
+  }
   if (!description.newer_rocksdb.empty()) {
     object.Set("newerRocksDB", description.newer_rocksdb);
   }

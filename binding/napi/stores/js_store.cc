@@ -131,7 +131,16 @@ std::vector<StoredObject> ReadObjects(const Napi::Array& array) {
   return objects;
 }
 
-// { etag, bytes, objects, next, upload } or { kind, message, status, storeCode, requestId }
+std::vector<std::string> ReadStrings(const Napi::Array& array) {
+  std::vector<std::string> strings;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::HandleScope scope(array.Env());
+    strings.push_back(array.Get(i).ToString().Utf8Value());
+  }
+  return strings;
+}
+
+// { etag, bytes, objects, next, upload } or { kind, message, status, storeCode, requestId, keys }
 StoreAnswer ReadAnswer(const Napi::Object& object) {
   StoreAnswer answer;
   if (const std::string message = Text(object, "message"); !message.empty()) {
@@ -148,7 +157,11 @@ StoreAnswer ReadAnswer(const Napi::Object& object) {
     if (const Napi::Value status = object.Get("status"); status.IsNumber()) {
       error = std::move(error).With("status", uint64_t{status.As<Napi::Number>().Uint32Value()});
     }
-    return StoreAnswer::Failed(failure, std::move(error));
+    answer = StoreAnswer::Failed(failure, std::move(error));
+    if (const Napi::Value keys = object.Get("keys"); keys.IsArray()) {
+      answer.refused = ReadStrings(keys.As<Napi::Array>());
+    }
+    return answer;
   }
   answer.etag = Text(object, "etag");
   answer.next = Text(object, "next");
@@ -219,10 +232,19 @@ class StoreServer : public Wrapped {
   std::shared_ptr<JsMemory> memory_ = std::make_shared<JsMemory>();
 };
 
-// (name): returns { id, storage }: a storage in a store that some JS thread will serve under this id.
+// (name, { singleWriter, lockedFor, lockedUntil }): returns { id, storage }: a storage in a store that some JS thread
+// will serve under this id.
 Napi::Value NewStore(const Args& args) {
   const Napi::Env env = args.Env();
-  const auto store = JsStore::New(StringArgument(env, args[0], "name"));
+  const auto read = args[1].As<Napi::Object>();
+  const auto time = [&](const char* name) {
+    const Napi::Value value = read.Get(name);
+    return value.IsNumber() ? value.As<Napi::Number>().Int64Value() : 0;
+  };
+  const auto store =
+      JsStore::New(StringArgument(env, args[0], "name"), {.single_writer = read.Get("singleWriter").ToBoolean(),
+                                                          .locked_for = time("lockedFor"),
+                                                          .locked_until = time("lockedUntil")});
   auto result = Napi::Object::New(env);
   result.Set("id", store->id());
   result.Set("storage", WrapStorage(env, std::make_shared<ObjectStorage>(store)));
@@ -256,9 +278,9 @@ void FailStore(const Args& args) {
 
 }  // namespace
 
-std::shared_ptr<JsStore> JsStore::New(std::string name) {
+std::shared_ptr<JsStore> JsStore::New(std::string name, const Settings& settings) {
   static std::atomic<uint64_t> last{0};
-  auto store = std::make_shared<JsStore>(std::move(name));
+  auto store = std::make_shared<JsStore>(std::move(name), settings);
   store->id_ = "store-" + std::to_string(++last);
   const std::lock_guard lock(stores_mutex);
   Stores()[store->id_] = store;

@@ -19,16 +19,28 @@ namespace rocksdb_backup {
 // its id (serveStore). Requests that come earlier wait for it. If it ends, all requests fail.
 class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore> {
  public:
-  static std::shared_ptr<JsStore> New(std::string name);
+  // What is known of a store before some thread serves it.
+  struct Settings {
+    bool single_writer = false;
+    // Objects of backups are locked for so long after they were written, or until then. In milliseconds; 0: they are
+    // not.
+    int64_t locked_for = 0;
+    int64_t locked_until = 0;
+  };
+  static std::shared_ptr<JsStore> New(std::string name, const Settings& settings);
   // Null if there is none any more.
   static std::shared_ptr<JsStore> Find(const std::string& id);
 
-  explicit JsStore(std::string name) : name_(std::move(name)) {}
+  JsStore(std::string name, const Settings& settings) : name_(std::move(name)), settings_(settings) {}
   ~JsStore() override;
 
   const std::string& id() const { return id_; }
   const std::string& name() const override { return name_; }
   Limits limits() const override;
+  bool single_writer() const override { return settings_.single_writer; }
+  int64_t LockedUntil(int64_t written) const override {
+    return settings_.locked_for > 0 ? written + settings_.locked_for : settings_.locked_until;
+  }
   std::shared_ptr<StoreCall> Send(StoreRequest request) override;
 
   void Trim() override;
@@ -54,6 +66,7 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
 
   std::string id_;
   const std::string name_;
+  const Settings settings_;
   mutable std::mutex mutex_;  // guards all members below
   Error failed_;
   Limits limits_;
@@ -65,7 +78,7 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
   std::vector<std::pair<uint32_t, StoreRequest>> waiting_;
 };
 
-// Defines newStore(name), serveStore(id, send, cancel, limits), and failStore(id, message).
+// Defines newStore(name, settings), serveStore(id, send, cancel, limits), and failStore(id, message).
 void RegisterStores(Napi::Env env, Napi::Object exports);
 
 }  // namespace rocksdb_backup

@@ -8,6 +8,7 @@ import { isPinned } from '../../manager/pins.js';
 import type { Entry } from '../../manager/recorder.js';
 import type { BackupInfo } from '../../native/backup-info.js';
 import { byDatabase } from '../../retention/databases.js';
+import { isLocked } from '../../retention/retention.js';
 import { backupsNamed } from '../backup-text.js';
 import { defineCommand, dirArgument } from '../command.js';
 import type { Context } from '../context.js';
@@ -26,6 +27,7 @@ import {
   unreadablePlan,
 } from '../removal.js';
 import { array, count, flag, object, text } from '../schema.js';
+import { localTime } from '../time.js';
 
 const deletionSchema = object({
   location: text('the repository'),
@@ -127,7 +129,7 @@ export const purge = defineCommand({
   summary: 'delete all but the latest backups',
   description: [
     'Deletes all backups except the latest N, of any age. If DIR has backups of several databases, it keeps the latest N of each. Use prune to keep backups by day, week and month.',
-    'It deletes nothing if a pinned backup is among those to delete, if any backup cannot be read, or if the file with the pins is damaged or cannot be read: see unpin.',
+    'Backups that an object store has locked stay, and are deleted by a later purge. It deletes nothing if a pinned backup is among those to delete, if any backup cannot be read, or if the file with the pins is damaged or cannot be read: see unpin.',
   ],
   positionals: [dirArgument],
   options: {
@@ -153,18 +155,20 @@ export const purge = defineCommand({
       DIR,
       async (engine) => {
         const inventory = await readInventory(engine);
-        const old = olderThanLatest(inventory.backups, keep).map(({ backupId }) => backupId);
+        const now = context.now();
+        const old = deletableOld(inventory.backups, keep, now).map(({ backupId }) => backupId);
         const instead = `unpin them, or use prune --keep-last ${keep}, which keeps pinned backups`;
         const deletion = deletionOf(inventory, old, instead);
         const { ids, goes, kept, bytesFreed } = deletion;
         if (goes.length === 0) {
-          return nothingToPurge(context, deletion, inventory, options);
+          return nothingToPurge(context, deletion, inventory, options, lockedLines(inventory, keep, now));
         }
         const unreadable = inventory.corrupt.map(({ backupId }) => backupId);
-        return carryOut(context, engine, deletion, planLines(deletion, unreadable), options, () => {
+        const plan = [...planLines(deletion, unreadable), ...lockedLines(inventory, keep, now)];
+        return carryOut(context, engine, deletion, plan, options, () => {
           context.signal.throwIfAborted();
           const entry: Entry = { operation: 'prune', bytes: bytesFreed, detail: { deleted: ids, kept, keep } };
-          return context.recorded(engine, entry, () => purgeShown(engine, goes, keep, force));
+          return context.recorded(engine, entry, () => purgeShown(engine, goes, { keep, force, now }));
         });
       },
       { write: true },
@@ -232,6 +236,7 @@ function nothingToPurge(
   deletion: Deletion,
   inventory: Inventory,
   { 'dry-run': dryRun }: { 'dry-run': boolean },
+  locked: readonly string[],
 ): Result {
   const isDamaged = inventory.corrupt.length > 0;
   return {
@@ -239,6 +244,7 @@ function nothingToPurge(
     text: () =>
       linesOf(
         `nothing to delete: there are ${inventory.backups.length}`,
+        ...locked,
         isDamaged && context.out.style.bad(unreadableLine(inventory)),
       ),
     exit: isDamaged ? 'corrupt' : 'ok',
@@ -252,10 +258,28 @@ function olderThanLatest<B extends BackupInfo>(backups: readonly B[], keep: numb
     .sort((a, b) => a.backupId - b.backupId);
 }
 
+/** Those of them that the store has not locked. */
+function deletableOld<B extends BackupInfo>(backups: readonly B[], keep: number, now: Date): B[] {
+  return olderThanLatest(backups, keep).filter((backup) => !isLocked(backup, now));
+}
+
+function lockedLines({ backups }: Inventory, keep: number, now: Date): string[] {
+  return olderThanLatest(backups, keep)
+    .filter((backup) => isLocked(backup, now))
+    .map(
+      ({ backupId, lockedUntil }) =>
+        `Backup ${backupId} stays: the store has locked it until ${localTime(lockedUntil!)}.`,
+    );
+}
+
 /** Deletes all backups but the latest, if they are still the ones that were shown and none of them was pinned in the meantime. */
-function purgeShown(engine: BackupEngine, shown: readonly BackupInfo[], keep: number, force: boolean): Promise<void> {
+function purgeShown(
+  engine: BackupEngine,
+  shown: readonly BackupInfo[],
+  { keep, force, now }: { keep: number; force: boolean; now: Date },
+): Promise<void> {
   return deletingUnpinned(engine, async (state, { purgeOldBackups }) => {
-    const goes = olderThanLatest(await engine.getBackupInfo(), keep);
+    const goes = deletableOld(await engine.getBackupInfo(), keep, now);
     const isSame = goes.length === shown.length && goes.every((backup, at) => isSameBackup(backup, shown[at]!));
     if (!isSame || goes.some((backup) => isPinned(state, backup)) || state.pinsLost !== undefined) {
       throw new RocksDBError(

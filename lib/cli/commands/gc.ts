@@ -3,6 +3,7 @@ import { removeRestoreLeftovers } from '../../backup/restore-leftovers.js';
 import { RocksDBError } from '../../base/errors.js';
 import { formatSize } from '../../base/units.js';
 import { readInventory } from '../../manager/inventory.js';
+import type { Entry } from '../../manager/recorder.js';
 import type { RestoreLeftover } from '../../native/backup-info.js';
 import { defineCommand, dirArgument } from '../command.js';
 import { withDirectory } from '../directory.js';
@@ -19,7 +20,7 @@ export const gc = defineCommand({
   name: 'gc',
   summary: 'delete what interrupted backups left',
   description: [
-    'Deletes files that belong to no backup. It is rarely needed, because creating and deleting backups do it too. It refuses while any backup cannot be read, because it cannot tell which files belong to that backup. --dry-run refuses then, too. If files cannot be deleted, it names them and fails.',
+    'Deletes files that belong to no backup. It is rarely needed, because creating and deleting backups do it too. It refuses while any backup cannot be read, because it cannot tell which files belong to that backup. --dry-run refuses then, too. If files cannot be deleted, it names them and fails; files that an object store refuses to delete, because they are locked, are only named.',
     'A killed restore leaves .NAME.restoring-... beside its target or .restoring-... in it, not in DIR. The next restore to any target in the same directory deletes it, and so does --restores. If the restore was killed while it moved files into place, these may be the only files of a database. Then the command reports them and keeps them, until the next restore to the same target.',
   ],
   positionals: [dirArgument],
@@ -54,6 +55,7 @@ export const gc = defineCommand({
       'that belong to no backup',
     ),
     bytesFreed: count(),
+    'refused?': array(text(), 'which of them the object store refused to delete: locked ones, for instance'),
     'restores?': array(
       object({
         path: text(),
@@ -85,11 +87,14 @@ export const gc = defineCommand({
           await context.confirm(questionLines(plan), 'Delete?', options);
         }
         context.signal.throwIfAborted();
-        const restores = await context.recorded(engine, { operation: 'gc', bytes: plan.bytesFreed }, async () => {
-          await engine.garbageCollect({ force });
-          return place === undefined ? undefined : removeRestoreLeftovers(place);
+        const entry: Entry = { operation: 'gc', bytes: plan.bytesFreed };
+        const { restores, done } = await context.recorded(engine, entry, async ({ note }) => {
+          const { refused } = await engine.garbageCollect({ force });
+          const done = withoutRefused(plan, refused);
+          note({ bytes: done.bytesFreed });
+          return { done, restores: place === undefined ? undefined : await removeRestoreLeftovers(place) };
         });
-        return { json: asJson(plan, restores, false), text: () => doneLines(plan) };
+        return { json: asJson(done, restores, false), text: () => doneLines(done) };
       },
       { write: true },
     );
@@ -110,6 +115,18 @@ interface Plan {
   unreadable: number[];
   bytesFreed: number;
   isEmpty: boolean;
+  /** Files of an object store that it refused to delete. They are in `files` no more. */
+  refused?: readonly Stray[];
+}
+
+/** What was deleted of a plan. */
+function withoutRefused(plan: Plan, refused: readonly string[]): Plan {
+  if (refused.length === 0) return plan;
+  const stay = plan.files.filter(({ name }) => refused.includes(name));
+  const files = plan.files.filter((file) => !stay.includes(file));
+  const bytes = stay.reduce((sum, { size }) => sum + size, 0);
+  const isEmpty = files.length + plan.killed.length === 0;
+  return { ...plan, files, refused: stay, bytesFreed: plan.bytesFreed - bytes, isEmpty };
 }
 
 async function planOf(engine: BackupEngine, place: string | undefined): Promise<Plan> {
@@ -130,11 +147,11 @@ async function planOf(engine: BackupEngine, place: string | undefined): Promise<
 }
 
 function asJson(
-  { location, files, bytesFreed }: Plan,
+  { location, files, bytesFreed, refused }: Plan,
   restores: readonly RestoreLeftover[] | undefined,
   dryRun: boolean,
 ) {
-  return { location, files, bytesFreed, restores, dryRun };
+  return { location, files, bytesFreed, refused: refused?.map(({ name }) => name), restores, dryRun };
 }
 
 /** Joins what is said of the files and what is said of the killed restores, where there are any. */
@@ -195,5 +212,14 @@ function questionLines(plan: Plan): string[] {
 function doneLines(plan: Plan): string[] {
   const { bytesFreed, isEmpty } = plan;
   const gone = both(plan, strays(plan), killedIn(plan));
-  return [isEmpty ? 'nothing was left over' : `deleted ${gone}; ${formatSize(bytesFreed)} freed`, ...stayLines(plan)];
+  const { refused = [] } = plan;
+  return [
+    !isEmpty
+      ? `deleted ${gone}; ${formatSize(bytesFreed)} freed`
+      : refused.length > 0
+        ? 'nothing was deleted'
+        : 'nothing was left over',
+    ...refused.map(({ name, size }) => `${safe(name)}  ${formatSize(size)} stays: the store refuses to delete it now.`),
+    ...stayLines(plan),
+  ];
 }

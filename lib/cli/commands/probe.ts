@@ -15,7 +15,7 @@ export const probe = defineCommand({
   summary: 'check that an object store can hold backups',
   description: [
     'Checks, before the first backup, that the rights suffice and that the store does what a repository needs. Writes a few small objects below rocksdb-backup.probe/ in the place of the repository, and deletes them.',
-    'The exit code is 1 if no backup could be made there. A store without conditional writes is fit for one writer only: nothing keeps a second one out.',
+    'The exit code is 1 if no backup could be made there. A store without conditional writes is fit for one writer only, and needs ?singleWriter=true in its URL: docs/stores.md says what is promised then.',
     'With --policy it asks the store nothing, and prints the policy that suffices for a role: an IAM policy for S3, roles with conditions for Google Cloud, a role and its assignment for Azure. A reader lists, verifies and restores backups. A writer also makes them; it can delete nothing but its own leases and probes, and what a backup that failed leaves stays for the pruner. A pruner also deletes.',
   ],
   positionals: [{ name: 'URL', type: 'text', summary: 'the URL of the repository: s3://, gs://, az:// or opendal://' }],
@@ -36,8 +36,9 @@ export const probe = defineCommand({
     object({
       location: text('the repository'),
       canRead: flag('whether backups can be listed and restored'),
-      canWrite: flag('whether one writer can make backups'),
+      canWrite: flag('whether backups can be made'),
       severalWriters: flag('whether several writers keep out of each other’s way'),
+      needsSingleWriter: flag('whether backups can be made only with ?singleWriter=true'),
       checks: array(
         object({
           name: text(),
@@ -81,15 +82,17 @@ const WORDS: Record<ProbeCheck['name'], string> = {
 
 function asResult(context: Context, result: ProbeResult): Result {
   const { style } = context.out;
-  const { location, checks, canRead, canWrite, severalWriters, left } = result;
+  const { location, checks, canRead, canWrite, severalWriters, needsSingleWriter, left } = result;
   const marks = { passed: style.good('passed'), failed: style.bad('failed'), skipped: style.warn('skipped') };
   const verdict = severalWriters
     ? 'Backups can be made, read and deleted there.'
     : canWrite
-      ? 'Fit for one writer only: the store has no conditional writes, so nothing keeps a second writer out.'
-      : canRead
-        ? 'Backups can be read there, but not made.'
-        : 'No backup can be made there.';
+      ? 'Fit for one writer only, as you have promised with singleWriter: the store has no conditional writes.'
+      : needsSingleWriter
+        ? 'The store has no conditional writes. If only one process at a time writes there, add ?singleWriter=true to the URL.'
+        : canRead
+          ? 'Backups can be read there, but not made.'
+          : 'No backup can be made there.';
   return {
     json: { ...result },
     text: () =>
@@ -103,7 +106,7 @@ function asResult(context: Context, result: ProbeResult): Result {
           ]),
         ),
         '',
-        `${safe(location)}: ${severalWriters ? style.good(verdict) : style.bad(verdict)}`,
+        `${safe(location)}: ${canWrite ? style.good(verdict) : style.bad(verdict)}`,
         checks.some(({ missing }) => missing !== undefined) && 'probe --policy writer prints a policy that suffices.',
         left !== undefined && `Objects below ${safe(left)} could not be deleted.`,
       ),

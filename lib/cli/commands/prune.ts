@@ -156,7 +156,8 @@ function refusalOf({ plan, inventory }: Planned): string | undefined {
 }
 
 /**
- * Deletes the backups that the plan says, oldest first. Skips those that were pinned in the meantime or are being read. @returns the ids of
+ * Deletes the backups that the plan says, oldest first. Skips those that were pinned in the meantime, are being read, or that the store
+ * refuses to delete. @returns the ids of
  * the deleted backups, and the exit of the command if some could not be deleted
  */
 function execute(
@@ -183,7 +184,7 @@ function execute(
           deleted.push(backup.backupId);
         } catch (error) {
           const code = codeOf(error);
-          if (code !== CHANGED && code !== 'BACKUP_IN_USE') throw error;
+          if (code !== CHANGED && code !== 'BACKUP_IN_USE' && code !== 'STORE_REFUSED') throw error;
           context.out.warn(messageOf(error));
           left = exitOf(error);
         }

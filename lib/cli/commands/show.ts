@@ -2,6 +2,7 @@ import { damageInWords } from '../../backup/known-damage.js';
 import { formatSize } from '../../base/units.js';
 import { readInventory } from '../../manager/inventory.js';
 import type { RecordedError } from '../../manager/operation-record.js';
+import { isLocked } from '../../retention/retention.js';
 import { logShare } from '../backup-text.js';
 import { defineCommand, dirArgument, idArgument } from '../command.js';
 import { findBackup, withDirectory } from '../directory.js';
@@ -68,6 +69,7 @@ export const show = defineCommand({
             ['Size', `${formatSize(backup.size)} in ${backup.numberFiles} files`],
             ['Log', logShare(backup) && `${logShare(backup)} of that, which every backup without a flush copies again`],
             ['Frees', `${formatSize(backup.uniqueSize)} when it is deleted`],
+            ['Locked', isLocked(backup, context.now()) ? `until ${localTime(backup.lockedUntil)}` : undefined],
             [
               'Needs',
               backup.newerRocksDB === undefined ? undefined : `RocksDB ${backup.newerRocksDB} or newer to open it`,

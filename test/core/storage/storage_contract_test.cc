@@ -399,6 +399,30 @@ TEST_P(StorageContract, ABackupOfADatabaseThatLiesElsewhereMayLieHere) {
   (void)one().FreeSpace();
 }
 
+// What two processes see of one store. Leases are renewed so often that a test need not wait for a loss to be noticed.
+TwoViews ViewsOf(const std::shared_ptr<MemoryObjectStore>& store) {
+  const LeaseTimes times{.lifetime = std::chrono::milliseconds(3000), .renewal = std::chrono::milliseconds(20)};
+  store->page_size = 7;
+  return {std::make_shared<ObjectStorage>(store, times), std::make_shared<ObjectStorage>(store, times)};
+}
+
+TwoViews ViewsWithout(MemoryObjectStore::Conditions conditions) {
+  const auto store = std::make_shared<MemoryObjectStore>();
+  store->conditions = conditions;
+  store->only_writer = true;
+  return ViewsOf(store);
+}
+
+void DeleteLeases(const TwoViews& views, const std::string&) {
+  ObjectStore& store = dynamic_cast<ObjectStorage&>(*views.one).store();
+  for (const auto& [key, bytes] : dynamic_cast<MemoryObjectStore&>(store).Contents()) {
+    if (key.starts_with(kLeases)) {
+      dynamic_cast<MemoryObjectStore&>(store).DeleteDirectly(key);
+    }
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+}
+
 void RemoveLockFiles(const TwoViews&, const std::string& directory) {
   for (const char* name : {kLockFileName, kOtherLockFileName}) {
     std::filesystem::remove(directory + "/" + name);
@@ -423,23 +447,12 @@ const Implementation kImplementations[] = {
        return TwoViews{memory, memory};
      },
      [](const TwoViews& views, const std::string&) { dynamic_cast<MemoryStorage&>(*views.one).LoseLocks(); }},
-    {"Store",
-     [](const std::string&) {
-       // Leases are renewed so often that a test need not wait for a loss to be noticed.
-       const LeaseTimes times{.lifetime = std::chrono::milliseconds(3000), .renewal = std::chrono::milliseconds(20)};
-       const auto store = std::make_shared<MemoryObjectStore>();
-       store->page_size = 7;
-       return TwoViews{std::make_shared<ObjectStorage>(store, times), std::make_shared<ObjectStorage>(store, times)};
-     },
-     [](const TwoViews& views, const std::string&) {
-       ObjectStore& store = dynamic_cast<ObjectStorage&>(*views.one).store();
-       for (const auto& [key, bytes] : dynamic_cast<MemoryObjectStore&>(store).Contents()) {
-         if (key.starts_with(kLeases)) {
-           dynamic_cast<MemoryObjectStore&>(store).DeleteDirectly(key);
-         }
-       }
-       std::this_thread::sleep_for(std::chrono::milliseconds(200));
-     }},
+    {"Store", [](const std::string&) { return ViewsOf(std::make_shared<MemoryObjectStore>()); }, &DeleteLeases},
+    // Only writers: the whole contract holds within one process.
+    {"StoreThatRefusesConditions",
+     [](const std::string&) { return ViewsWithout(MemoryObjectStore::Conditions::kRefused); }, &DeleteLeases},
+    {"StoreThatIgnoresConditions",
+     [](const std::string&) { return ViewsWithout(MemoryObjectStore::Conditions::kIgnored); }, &DeleteLeases},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, StorageContract, ::testing::ValuesIn(kImplementations),

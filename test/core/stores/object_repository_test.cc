@@ -17,6 +17,7 @@ class ObjectRepository : public BackupTest {
   }
 
   const std::shared_ptr<MemoryObjectStore> store_ = std::make_shared<MemoryObjectStore>();
+  std::mutex parts_mutex_;
   const LeaseTimes times_{.lifetime = std::chrono::milliseconds(3000), .renewal = std::chrono::milliseconds(1000)};
 };
 
@@ -51,6 +52,63 @@ TEST_F(ObjectRepository, BackupsAreMadeListedVerifiedRestoredAndDeleted) {
     left.insert(key);
   }
   EXPECT_EQ(left, std::set<std::string>{kRepositoryMark});
+}
+
+// Some stores want all parts of an object but the last to have one size (Cloudflare R2).
+TEST_F(ObjectRepository, AllPartsOfAFileHaveOneSizeAlsoIfItIsTooLargeForTheUsualOne) {
+  store_->max_parts = 3;
+  std::map<std::string, std::vector<size_t>> parts;
+  store_->SetHook([&](const StoreRequest& request) {
+    if (request.kind == StoreRequest::Kind::kPart) {
+      const std::lock_guard lock(parts_mutex_);
+      parts[request.key].push_back(request.bytes->size());
+    }
+    return MemoryObjectStore::Verdict();
+  });
+  const auto repository = OpenRepository(OnStore());
+  Fill(40, 1 << 20, "large");
+  auto request = Request();
+  for (const bool full : {false, true}) {
+    request.full = full;
+    BackupDescription created;
+    ASSERT_GOOD(repository->Create(request, NewOperation(), &created));
+  }
+  const auto copies = std::make_shared<MemoryObjectStore>("memory://copies");
+  copies->max_parts = 4;
+  BackupRepository::Options options;
+  options.settings.storage = std::make_shared<ObjectStorage>(copies, times_);
+  std::vector<CopiedBackup> copied;
+  ASSERT_GOOD(OpenRepository(std::move(options))->CopyFrom(*repository, {}, NewOperation(), &copied));
+  ASSERT_EQ(copied.size(), 2U);
+  EXPECT_TRUE(copied[0].error.ok() && copied[1].error.ok());
+  int tables = 0;
+  for (const auto& [key, sizes] : parts) {
+    tables += key.ends_with(".sst") ? 1 : 0;
+    ASSERT_LE(sizes.size(), 3U) << key;
+    for (size_t i = 0; i + 1 < sizes.size(); ++i) {
+      EXPECT_EQ(sizes[i], sizes[0]) << key;
+    }
+    EXPECT_LE(sizes.back(), sizes[0]) << key;
+    EXPECT_EQ(sizes[0], 14U << 20) << key;
+  }
+  EXPECT_EQ(tables, 2);
+  EXPECT_GOOD(repository->Verify(1, true, NewOperation()));
+}
+
+TEST_F(ObjectRepository, AFileThatIsLargerThanItWasSaidToBeIsAnError) {
+  store_->max_parts = 3;
+  const auto files = ObjectStorage(store_, times_).ForOperation(NewOperation())->files();
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  ASSERT_TRUE(files->NewWritableFile(std::string(kStoreRoot) + "/private/1/000004.sst", {}, &file, nullptr).ok());
+  const std::string piece(kPartBytes, 'x');
+  rocksdb::IOStatus status;
+  for (int i = 0; i < 4 && status.ok(); ++i) {
+    status = file->Append(piece, rocksdb::IOOptions(), nullptr);
+  }
+  EXPECT_FALSE((status.ok() ? file->Close(rocksdb::IOOptions(), nullptr) : status).ok());
+  EXPECT_NE(file->Close(rocksdb::IOOptions(), nullptr).ToString().find("at most 3 parts"), std::string::npos);
+  EXPECT_EQ(store_->uploads(), 0U);
+  EXPECT_TRUE(store_->Contents().empty());
 }
 
 // Such as the same bucket name at two endpoints. Their etags may be the same, too: a store may number its objects.

@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 using StoreFault = MemoryObjectStore::Fault;
 using StoreVerdict = MemoryObjectStore::Verdict;
 
-class StoreFaults : public BackupTest {
+// With conditional writes; or without, and with the promise that only one process writes.
+class StoreFaults : public BackupTest, public ::testing::WithParamInterface<MemoryObjectStore::Conditions> {
  protected:
   // What is done while a request fails.
   struct Deed {
@@ -27,6 +28,8 @@ class StoreFaults : public BackupTest {
 
   void SetUp() override {
     BackupTest::SetUp();
+    store_->conditions = GetParam();
+    store_->only_writer = GetParam() != MemoryObjectStore::Conditions::kKept;
     Fill(20, 1000, "old");
     auto repository = Open();
     ASSERT_GOOD(Create(*repository));
@@ -137,33 +140,35 @@ class StoreFaults : public BackupTest {
   std::map<std::string, std::string> prepared_;
 };
 
-TEST_F(StoreFaults, ARequestThatFails) {
+TEST_P(StoreFaults, ARequestThatFails) {
   for (const Deed& deed : Deeds()) {
     WithEachRequest(deed, "fails", {StoreFault::kFails, StoreFailure::kBusy});
   }
 }
 
-TEST_F(StoreFaults, ARequestThatIsDenied) {
+TEST_P(StoreFaults, ARequestThatIsDenied) {
   for (const Deed& deed : Deeds()) {
     WithEachRequest(deed, "is denied", {StoreFault::kFails, StoreFailure::kDenied});
   }
 }
 
-TEST_F(StoreFaults, ARequestWhoseAnswerIsLost) {
+TEST_P(StoreFaults, ARequestWhoseAnswerIsLost) {
   for (const Deed& deed : Deeds()) {
     WithEachRequest(deed, "loses its answer", {StoreFault::kLosesAnswer});
   }
 }
 
 // A server that hangs: whoever stops the operation waits less than a second.
-TEST_F(StoreFaults, ARequestThatHangsIsGivenUpWhenTheOperationStops) {
+TEST_P(StoreFaults, ARequestThatHangsIsGivenUpWhenTheOperationStops) {
   times_ = {.lifetime = std::chrono::milliseconds(1500), .renewal = std::chrono::milliseconds(500)};
+  // Each takes a second. An only writer sends more requests, of the same kinds.
+  const int step = GetParam() == MemoryObjectStore::Conditions::kKept ? 1 : 4;
   for (const Deed& deed : Deeds()) {
     const std::string name = deed.name;
     if (name != "create" && name != "restore" && name != "verify") {
       continue;  // they take no operation
     }
-    for (int nth = 1;; ++nth) {
+    for (int nth = 1;; nth += step) {
       SCOPED_TRACE(name + ", request " + std::to_string(nth) + " and those after it hang");
       store_->SetContents(prepared_);
       auto repository = Open();
@@ -204,6 +209,12 @@ TEST_F(StoreFaults, ARequestThatHangsIsGivenUpWhenTheOperationStops) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    All, StoreFaults, ::testing::Values(MemoryObjectStore::Conditions::kKept, MemoryObjectStore::Conditions::kIgnored),
+    [](const auto& info) {
+      return std::string(info.param == MemoryObjectStore::Conditions::kKept ? "Conditions" : "OnlyWriter");
+    });
 
 }  // namespace
 }  // namespace rocksdb_backup::test
