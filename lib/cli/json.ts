@@ -63,6 +63,7 @@ const errorFacts: Record<keyof RocksDBErrorDetails | keyof Pick<DrillError, 'dif
   bytesFree: count('where they were to be written'),
   damagedFiles: array(text(), 'of a backup, relative to the repository'),
   leftFiles: array(text(), 'that could not be deleted, relative to the repository'),
+  lockedUntil: count('when the object store deletes the backup again, in milliseconds since 1970'),
   why: oneOf('denied', 'io', 'damaged'),
   subcode: text('what RocksDB adds to its status'),
   severity: oneOf('soft', 'hard', 'fatal', 'unrecoverable'),

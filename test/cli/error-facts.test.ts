@@ -33,6 +33,7 @@ t.test('every fact is printed, and the schema knows it', async (t) => {
     severity: 'hard',
     damagedFiles: ['shared/1.sst'],
     leftFiles: ['shared/2.sst'],
+    lockedUntil: 1_800_000_000_000,
     why: 'denied',
     path: '/backups',
     backupId: 7,

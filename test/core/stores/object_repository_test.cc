@@ -61,7 +61,7 @@ TEST_F(ObjectRepository, AllPartsOfAFileHaveOneSizeAlsoIfItIsTooLargeForTheUsual
   store_->SetHook([&](const StoreRequest& request) {
     if (request.kind == StoreRequest::Kind::kPart) {
       const std::lock_guard lock(parts_mutex_);
-      parts[request.key].push_back(request.bytes->size());
+      parts[request.key].push_back(request.data().size());
     }
     return MemoryObjectStore::Verdict();
   });
