@@ -38,7 +38,7 @@ export function serveStore(id: string, store: ObjectStore): boolean {
       running.delete(call);
       controller?.abort(new Error('the operation has ended'));
     },
-    multipart === undefined ? {} : { minPartBytes: multipart.minPartBytes, maxParts: multipart.maxParts },
+    { minPartBytes: multipart?.minPartBytes, maxParts: multipart?.maxParts, identity: store.identity },
   );
   if (server === undefined) {
     return false;

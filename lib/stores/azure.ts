@@ -52,6 +52,7 @@ const DELETES_AT_ONCE = 16;
 
 class AzureStore implements ObjectStore {
   readonly name: string;
+  readonly identity: string;
   readonly multipart: MultipartStore;
   readonly #client: AzureContainerClient;
   readonly #prefix: string;
@@ -59,6 +60,7 @@ class AzureStore implements ObjectStore {
 
   constructor({ name, client, prefix, tier }: AzureSettings) {
     this.name = name;
+    this.identity = `${name} ${client.url?.replace(/\?.*/s, '')}`; // a token may follow
     this.#client = client;
     this.#prefix = prefix;
     this.#tier = tier;

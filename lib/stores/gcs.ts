@@ -43,11 +43,13 @@ const DELETES_AT_ONCE = 16;
  */
 class GcsStore implements ObjectStore {
   readonly name: string;
+  readonly identity: string;
   readonly multipart: MultipartStore;
   readonly #client: GcsClient;
 
   constructor(client: GcsClient) {
     this.name = client.name;
+    this.identity = `${client.name} ${client.endpoint}`;
     this.#client = client;
     this.multipart = {
       minPartBytes: 5 * 2 ** 20,

@@ -11,6 +11,12 @@ export interface ObjectStore {
   /** What messages call the place: a URL such as `s3://bucket/prefix`. Never holds a secret. */
   readonly name: string;
   /**
+   * What stands for the place in every process, for as long as there are caches: two stores with the same identity have the same objects,
+   * and an ETag of a key there never stands for two contents. Never holds a secret. Without it, what is read cannot be kept in a cache on a
+   * disk (`diskCache`).
+   */
+  readonly identity?: string | undefined;
+  /**
    * Writes a whole object. With a condition, rejects with CONDITION_FAILED if it does not hold. Of two puts with the same condition, one
    * succeeds. A store that cannot keep a condition rejects with REFUSED.
    */

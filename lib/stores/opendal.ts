@@ -82,6 +82,7 @@ export function opendalStore(options: OpendalStoreOptions): ObjectStore {
     `opendal://${service}/${keyPrefix(prefix)}`.replace(/\/$/, ''),
     keyPrefix(prefix),
     operatorOf(options),
+    options.options,
   );
 }
 
@@ -103,17 +104,26 @@ function operatorOf({ service, options = {}, operator }: OpendalStoreOptions): O
 /** How many objects are looked at or deleted at the same time. */
 const AT_ONCE = 16;
 
+/** The options of services that say which place it is, and are no secrets. */
+const OF_THE_PLACE = ['endpoint', 'region', 'account_name', 'bucket', 'container', 'filesystem', 'root'];
+
 class OpendalStore implements ObjectStore {
   readonly name: string;
+  readonly identity: string | undefined;
   readonly #prefix: string;
   readonly #operator: OpendalOperator;
   readonly #can: ReturnType<OpendalOperator['capability']>;
 
-  constructor(name: string, prefix: string, operator: OpendalOperator) {
+  constructor(name: string, prefix: string, operator: OpendalOperator, options: OpendalStoreOptions['options']) {
     this.name = name;
     this.#prefix = prefix;
     this.#operator = operator;
     this.#can = operator.capability();
+    // Without ETags, two contents of one size and time look the same. An operator does not say where its place is.
+    this.identity =
+      options && this.#can.writeWithIfMatch
+        ? `${name} ${JSON.stringify(OF_THE_PLACE.map((option) => options[option] ?? null))}`
+        : undefined;
   }
 
   put(key: string, bytes: Uint8Array, options: PutOptions): Promise<{ etag: string }> {

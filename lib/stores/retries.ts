@@ -93,6 +93,7 @@ interface Call<T> {
 
 class Retries implements RetryingStore {
   readonly name: string;
+  readonly identity: string | undefined;
   readonly counts: RequestCounts = {
     put: 0,
     get: 0,
@@ -123,6 +124,7 @@ class Retries implements RetryingStore {
 
   constructor(store: ObjectStore, options: RetryOptions) {
     this.name = store.name;
+    this.identity = store.identity;
     this.#store = store;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;

@@ -35,12 +35,15 @@ export function s3Store(options: S3StoreOptions): ObjectStore {
 
 class S3Store implements ObjectStore {
   readonly name: string;
+  readonly identity: string;
   readonly multipart: MultipartStore;
   readonly #settings: S3Settings;
   readonly #send: SendToS3;
 
   constructor(settings: S3Settings, send: SendToS3) {
     this.name = settings.name;
+    // Two places that differ in more than this have no ETag in common: it is a digest of the content, or random.
+    this.identity = `${settings.name} ${settings.options.endpoint ?? ''}`;
     this.#settings = settings;
     this.#send = send;
     this.multipart = {

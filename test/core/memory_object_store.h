@@ -33,6 +33,7 @@ class MemoryObjectStore : public ObjectStore {
   explicit MemoryObjectStore(std::string name = "memory://bucket/backups") : name_(std::move(name)) {}
 
   const std::string& name() const override { return name_; }
+  std::string lasting_identity() const override { return lasting; }
   Limits limits() const override { return {has_uploads, 1, 10'000}; }
 
   std::shared_ptr<StoreCall> Send(StoreRequest request) override {
@@ -92,6 +93,7 @@ class MemoryObjectStore : public ObjectStore {
     return uploads_.size();
   }
 
+  std::string lasting = "a store in memory";
   bool has_uploads = true;
   bool counts_for_itself = false;
   size_t page_size = 1000;

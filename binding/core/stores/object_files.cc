@@ -15,11 +15,9 @@ using Kind = StoreRequest::Kind;
 
 constexpr size_t kMostInFlight = 4;  // parts of one file
 constexpr uint64_t kPartsOfFirstSize = 1000;
-// What a read anywhere asks for at least, and how many such pieces a file keeps.
-constexpr uint64_t kPieceBytes = uint64_t{256} << 10;
-constexpr size_t kMostPieces = 4;
 
-// What a get brought, checked against what was listed.
+}  // namespace
+
 IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer& answer, uint64_t offset,
                   uint64_t length, const std::function<void()>& changed) {
   if (answer.failure == StoreFailure::kNotFound || answer.failure == StoreFailure::kConditionFailed) {
@@ -36,8 +34,6 @@ IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer
   }
   return IOStatus::OK();
 }
-
-}  // namespace
 
 // ---- Writing
 
@@ -239,50 +235,6 @@ IOStatus ObjectSequentialFile::Skip(uint64_t n) {
   }
   DropAhead();
   asked_ = std::min(size_, asked_ + n);
-  return IOStatus::OK();
-}
-
-// ---- Reading anywhere
-
-IOStatus ObjectRandomAccessFile::Read(uint64_t offset, size_t n, const IOOptions& /*options*/, Slice* result,
-                                      char* scratch, IODebugContext* /*debug*/) const {
-  *result = Slice();
-  if (offset >= size_ || n == 0) {
-    return IOStatus::OK();
-  }
-  n = std::min<uint64_t>(n, size_ - offset);
-  const auto take = [&](const Piece& piece) {
-    if (offset < piece.offset || offset + n > piece.offset + piece.bytes.size()) {
-      return false;
-    }
-    memcpy(scratch, piece.bytes.data() + (offset - piece.offset), n);
-    *result = Slice(scratch, n);
-    return true;
-  };
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& piece : kept_) {
-      if (take(*piece)) {
-        return IOStatus::OK();
-      }
-    }
-  }
-  // RocksDB begins at the end of a table, and goes backwards there.
-  const bool at_end = offset + n == size_ && n < kPieceBytes;
-  const uint64_t length = std::min(std::max<uint64_t>(n, kPieceBytes), at_end ? size_ : size_ - offset);
-  const uint64_t begin = at_end ? size_ - length : offset;
-  StoreAnswer answer =
-      client_->Do({.kind = Kind::kGet, .key = key_, .if_match = etag_, .offset = begin, .length = length});
-  if (IOStatus status = Received(*client_, key_, answer, begin, length, changed_); !status.ok()) {
-    return status;
-  }
-  const auto piece = std::make_shared<const Piece>(Piece{begin, std::move(answer.bytes)});
-  take(*piece);
-  const std::lock_guard lock(mutex_);
-  kept_.push_front(piece);
-  if (kept_.size() > kMostPieces) {
-    kept_.pop_back();
-  }
   return IOStatus::OK();
 }
 

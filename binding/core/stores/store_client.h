@@ -39,6 +39,7 @@ class StoreClient {
       : store_(std::move(store)), slots_(std::move(slots)), operation_(std::move(operation)) {}
 
   const ObjectStore& store() const { return *store_; }
+  const std::shared_ptr<ObjectStore>& shared_store() const { return store_; }
   const std::shared_ptr<PartSlots>& slots() const { return slots_; }
   // From now on, requests are only sent while the lease is held. A request that is on its way when it is lost is given
   // up: it might come late, and delete what others have made. Before each delete the lease is renewed: a machine that

@@ -26,11 +26,12 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
 
   const std::string& id() const { return id_; }
   const std::string& name() const override { return name_; }
+  std::string lasting_identity() const override;
   Limits limits() const override;
   std::shared_ptr<StoreCall> Send(StoreRequest request) override;
 
   // JS thread that serves. `send(callId, request)` and `cancel(callId)` are JS functions.
-  void Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits);
+  void Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits, std::string lasting_identity);
   void Answer(uint32_t call_id, StoreAnswer answer);
   // Nobody will serve the store. Every request fails with this error, now and later.
   void Fail(Error error);
@@ -44,6 +45,7 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
   mutable std::mutex mutex_;  // guards all members below
   Error failed_;
   Limits limits_;
+  std::string lasting_identity_;
   std::optional<JsCallback::Caller> send_;  // not set: nobody serves the store yet
   std::optional<JsCallback::Caller> cancel_;
   uint32_t last_call_ = 0;
@@ -51,7 +53,7 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
   std::vector<std::pair<uint32_t, StoreRequest>> waiting_;
 };
 
-// Defines newStore(name), serveStore(id, send, cancel, limits), and failStore(id, message).
+// Defines newStore(name), serveStore(id, send, cancel, about), and failStore(id, message).
 void RegisterStores(Napi::Env env, Napi::Object exports);
 
 }  // namespace rocksdb_backup
