@@ -9,8 +9,9 @@ namespace rocksdb_backup {
 namespace {
 
 constexpr uint64_t kBlockBytes = ObjectBlocks::kBlockBytes;
-// A file that is read in order is read this far ahead.
-constexpr uint64_t kMostAhead = (uint64_t{1} << 20) / kBlockBytes;
+// A file that is read in order is read this far ahead in the end. A merge of many files that are read in order needs so
+// much memory for each of them; with less, some blocks are fetched twice.
+constexpr uint64_t kMostAhead = (uint64_t{4} << 20) / kBlockBytes;
 
 }  // namespace
 

@@ -338,8 +338,8 @@ TEST_F(ObjectRandomFile, WhatIsReadInOrderIsReadAhead) {
                             {kBlockBytes, 2 * kBlockBytes},
                             {3 * kBlockBytes, 3 * kBlockBytes},
                             {6 * kBlockBytes, 5 * kBlockBytes},
-                            {11 * kBlockBytes, 5 * kBlockBytes},
-                            {16 * kBlockBytes, 4 * kBlockBytes + 1234}}));
+                            {11 * kBlockBytes, 9 * kBlockBytes},
+                            {20 * kBlockBytes, 1234}}));
 }
 
 TEST_F(ObjectRandomFile, ThreadsThatNeedOneBlockSendOneRequest) {
