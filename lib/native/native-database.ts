@@ -7,7 +7,7 @@ import type { Snapshot } from './snapshot.js';
 /** A result. It is returned directly if nothing had to wait, otherwise as a promise. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** A cache on the disk, and what this process has read and written there: see {@link Database.diskCache}. */
+/** What was read and written through a cache on the disk since a backup was opened: see {@link Database.diskCache}. */
 export interface DiskCacheStatus {
   /** Pieces that were in the cache, and pieces that were read from the store. */
   readonly hits: number;

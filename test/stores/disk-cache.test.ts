@@ -4,12 +4,19 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { BackupEngine, Database, type DiskCacheOptions } from '../../lib/index.js';
+import { azureStore } from '../../lib/stores/azure.js';
+import { gcsStore } from '../../lib/stores/gcs.js';
+import { opendalStore } from '../../lib/stores/opendal.js';
+import { withRetries } from '../../lib/stores/retries.js';
+import { s3Store } from '../../lib/stores/s3.js';
 import { cli } from '../fixtures/cli.js';
 import { tempDir } from '../fixtures/files.js';
 import { MemoryStore } from './memory-store.js';
 import { signIn, startBucket } from './servers/bucket.js';
 import { withoutCeph } from './servers/ceph.js';
+import { storageAt } from './servers/fake-gcs.js';
 import { LossyProxy } from './servers/lossy-proxy.js';
+import { withoutOpendal } from './servers/opendal.js';
 
 class LastingStore extends MemoryStore {
   readonly identity = 'this store';
@@ -132,6 +139,39 @@ t.test('a repository on a disk needs no cache', async (t) => {
   t.equal((await backup.get('key-7'))?.length, 2000);
   t.equal(backup.diskCache, undefined);
   t.throws(() => statSync(dir('cache')));
+});
+
+t.test('stores that lie in different places have different identities, which hold no secret', async (t) => {
+  const account = { account: 'acme', container: 'backups' };
+  const token = 'sv=1&sig=SECRET';
+  const key = { accountKey: Buffer.from('SECRET').toString('base64') };
+  const stores = [
+    s3Store({ bucket: 'bucket', region: 'eu-central-1' }),
+    s3Store({ bucket: 'bucket', prefix: 'one', region: 'eu-central-1' }),
+    s3Store({ bucket: 'bucket', endpoint: 'http://127.0.0.1:1' }),
+    s3Store({ bucket: 'bucket', endpoint: 'http://127.0.0.1:2' }),
+    gcsStore({ bucket: 'bucket', client: storageAt('http://127.0.0.1:1') }),
+    gcsStore({ bucket: 'bucket', client: storageAt('http://127.0.0.1:2') }),
+    azureStore({ ...account, endpoint: 'http://127.0.0.1:1', credential: { sasToken: token } }),
+    azureStore({ ...account, endpoint: 'http://127.0.0.1:2', credential: { sasToken: token } }),
+    ...(withoutOpendal()
+      ? []
+      : ['http://127.0.0.1:1', 'http://127.0.0.1:2'].map((endpoint) =>
+          opendalStore({
+            service: 's3',
+            options: { endpoint, bucket: 'bucket', region: 'eu', access_key_id: 'a', secret_access_key: 'SECRET' },
+          }),
+        )),
+  ];
+  const identities = stores.map(({ identity }) => identity);
+  for (const identity of identities) t.type(identity, 'string');
+  t.equal(new Set(identities).size, stores.length, identities.join('; '));
+  t.notMatch(identities.join(), 'SECRET');
+  // The same place, whoever asks for it.
+  const byKey = azureStore({ ...account, endpoint: 'http://127.0.0.1:1', credential: key });
+  t.equal(byKey.identity, identities[6]);
+  t.equal(withRetries(stores[2]!).identity, identities[2]);
+  if (!withoutOpendal()) t.equal(opendalStore({ service: 'memory' }).identity, undefined, 'it has no ETags');
 });
 
 t.test('commands', { skip: withoutCeph() }, async (t) => {

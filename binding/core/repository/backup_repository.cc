@@ -261,7 +261,7 @@ Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened,
   auto kept = std::make_shared<BackupReading>();
   EngineSettings settings = SettingsFor(nullptr);
   const bool is_local = !settings.storage->local_directory().empty();
-  const std::shared_ptr<DiskCache> disk_cache = cache && !is_local ? DiskCache::Open(*cache) : nullptr;
+  const std::shared_ptr<DiskCache> disk_cache = cache && !is_local ? std::make_shared<DiskCache>(*cache) : nullptr;
   if (auto storage = settings_.storage->ForDatabase(disk_cache)) {
     settings.storage = std::move(storage);
     opened->open_tables = DatabaseOptions::OpenTables::kWhenRead;

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <mutex>
 #include <random>
 #include <system_error>
 #include <utility>
@@ -102,34 +103,66 @@ uint64_t RandomNumber() {
 
 }  // namespace
 
-std::shared_ptr<DiskCache> DiskCache::Open(const Options& options) {
+// What all caches of a process share that are in one directory.
+class DiskCache::Directory {
+ public:
+  static std::shared_ptr<Directory> Open(const Options& options);
+  explicit Directory(Options options) : options_(std::move(options)), step_(options_.max_bytes / 16) {
+    const std::lock_guard lock(mutex_);
+    Prepare();
+  }
+
+  bool usable() const { return usable_; }
+  std::string PathOf(const std::string& id) const;
+  // False if nothing can be written now.
+  bool MakeRoom(uint64_t bytes);
+  // Writes a file of the cache. False if that fails.
+  bool Write(const std::string& path, const std::string& file);
+  std::string problem() const {
+    const std::lock_guard lock(mutex_);
+    return problem_;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void Prepare();
+  bool RemoveOldest();
+  void Fail(const std::string& what, int number);
+
+  const Options options_;
+  const uint64_t step_;  // a sixteenth of the bound
+  std::atomic<bool> usable_{false};
+  mutable std::mutex mutex_;  // guards all members below
+  uint64_t room_ = 0;         // may be written before it is looked again how much is there
+  std::optional<Clock::time_point> paused_until_;
+  std::string problem_;
+};
+
+std::shared_ptr<DiskCache::Directory> DiskCache::Directory::Open(const Options& options) {
   struct Opened {
     std::mutex mutex;
-    std::map<std::pair<std::string, uint64_t>, std::weak_ptr<DiskCache>> caches;
+    std::map<std::pair<std::string, uint64_t>, std::weak_ptr<Directory>> directories;
   };
   static auto* const opened = new Opened;  // never destroyed, because threads may outlive main()
+  const std::string path = RealPath(options.directory);
   const std::lock_guard lock(opened->mutex);
-  std::erase_if(opened->caches, [](const auto& cache) { return cache.second.expired(); });
-  std::weak_ptr<DiskCache>& known = opened->caches[{RealPath(options.directory), options.max_bytes}];
-  auto cache = known.lock();
-  if (cache == nullptr) {
-    cache = std::make_shared<DiskCache>(Options{RealPath(options.directory), options.max_bytes});
-    known = cache;
+  std::erase_if(opened->directories, [](const auto& known) { return known.second.expired(); });
+  std::weak_ptr<Directory>& known = opened->directories[{path, options.max_bytes}];
+  auto directory = known.lock();
+  if (directory == nullptr) {
+    directory = std::make_shared<Directory>(Options{path, options.max_bytes});
+    known = directory;
   }
-  return cache;
+  return directory;
 }
 
-DiskCache::DiskCache(Options options) : options_(std::move(options)), step_(options_.max_bytes / 16) {
-  const std::lock_guard lock(mutex_);
-  Prepare();
-}
-
-std::string DiskCache::PathOf(const std::string& id) const {
+std::string DiskCache::Directory::PathOf(const std::string& id) const {
   return options_.directory + "/" + SixteenDigits(HashOf(id)) + ".block";
 }
 
 // Makes the directory, or finds out whether one that is there may be used.
-void DiskCache::Prepare() {
+void DiskCache::Directory::Prepare() {
   usable_ = false;
   struct stat found = {};
   if (const int number = MakePrivateDirectories(options_.directory); number != 0) {
@@ -147,59 +180,7 @@ void DiskCache::Prepare() {
   }
 }
 
-std::optional<std::string> DiskCache::Read(const std::string& id) {
-  const auto miss = [&]() -> std::optional<std::string> {
-    ++misses_;
-    return std::nullopt;
-  };
-  if (!usable_) {
-    return miss();
-  }
-  const std::string path = PathOf(id);
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat found = {};
-  if (!file.ok() || fstat(file.get(), &found) != 0 || !S_ISREG(found.st_mode)) {
-    return miss();
-  }
-  std::string bytes(static_cast<size_t>(found.st_size), '\0');
-  const bool whole = ReadFully(file, bytes.data(), bytes.size()) == found.st_size;
-  const Found what = whole ? Decode(id, &bytes) : Found::kDamage;
-  if (what == Found::kDamage) {
-    unlink(path.c_str());
-    ++damaged_;
-  }
-  if (what != Found::kBlock) {
-    return miss();
-  }
-  if (found.st_mtime + kUseCountsAfter.count() < time(nullptr)) {
-    (void)futimens(file.get(), nullptr);
-  }
-  ++hits_;
-  bytes_read_ += bytes.size();
-  return bytes;
-}
-
-bool DiskCache::Has(const std::string& id) const { return usable_ && access(PathOf(id).c_str(), F_OK) == 0; }
-
-void DiskCache::Write(const std::string& id, std::string_view bytes) {
-  const std::string file = Encode(id, bytes);
-  if (!MakeRoom(OnDisk(file.size()))) {
-    return;
-  }
-  const std::string temporary = options_.directory + "/" + SixteenDigits(RandomNumber()) + ".tmp";
-  Descriptor written(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
-  if (!written.ok() || !WriteFully(written, file) || !written.Close() ||
-      rename(temporary.c_str(), PathOf(id).c_str()) != 0) {
-    const int number = errno;
-    unlink(temporary.c_str());
-    const std::lock_guard lock(mutex_);
-    Fail("cannot be written", number);
-    return;
-  }
-  bytes_written_ += bytes.size();
-}
-
-bool DiskCache::MakeRoom(uint64_t bytes) {
+bool DiskCache::Directory::MakeRoom(uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   if (bytes > step_) {
     return false;
@@ -220,7 +201,7 @@ bool DiskCache::MakeRoom(uint64_t bytes) {
 }
 
 // Leaves room for one step more. If something has to go, two steps go, so that this is not needed after each step.
-bool DiskCache::RemoveOldest() {
+bool DiskCache::Directory::RemoveOldest() {
   struct File {
     std::string name;
     uint64_t bytes;
@@ -276,15 +257,72 @@ bool DiskCache::RemoveOldest() {
   return true;
 }
 
-void DiskCache::Fail(const std::string& what, int number) {
+void DiskCache::Directory::Fail(const std::string& what, int number) {
   problem_ = "the cache in " + options_.directory + " " + what +
              (number == 0 ? "" : ": " + std::generic_category().message(number));
   paused_until_ = Clock::now() + kPauseAfterFailure;
 }
 
-DiskCache::Statistics DiskCache::statistics() const {
+bool DiskCache::Directory::Write(const std::string& path, const std::string& file) {
+  const std::string temporary = options_.directory + "/" + SixteenDigits(RandomNumber()) + ".tmp";
+  Descriptor written(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
+  if (written.ok() && WriteFully(written, file) && written.Close() && rename(temporary.c_str(), path.c_str()) == 0) {
+    return true;
+  }
+  const int number = errno;
+  unlink(temporary.c_str());
   const std::lock_guard lock(mutex_);
-  return {hits_, misses_, damaged_, bytes_read_, bytes_written_, problem_};
+  Fail("cannot be written", number);
+  return false;
+}
+
+DiskCache::DiskCache(const Options& options) : directory_(Directory::Open(options)) {}
+
+std::optional<std::string> DiskCache::Read(const std::string& id) {
+  const auto miss = [&]() -> std::optional<std::string> {
+    ++misses_;
+    return std::nullopt;
+  };
+  if (!directory_->usable()) {
+    return miss();
+  }
+  const std::string path = directory_->PathOf(id);
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat found = {};
+  if (!file.ok() || fstat(file.get(), &found) != 0 || !S_ISREG(found.st_mode)) {
+    return miss();
+  }
+  std::string bytes(static_cast<size_t>(found.st_size), '\0');
+  const bool whole = ReadFully(file, bytes.data(), bytes.size()) == found.st_size;
+  const Found what = whole ? Decode(id, &bytes) : Found::kDamage;
+  if (what == Found::kDamage) {
+    unlink(path.c_str());
+    ++damaged_;
+  }
+  if (what != Found::kBlock) {
+    return miss();
+  }
+  if (found.st_mtime + kUseCountsAfter.count() < time(nullptr)) {
+    (void)futimens(file.get(), nullptr);
+  }
+  ++hits_;
+  bytes_read_ += bytes.size();
+  return bytes;
+}
+
+bool DiskCache::Has(const std::string& id) const {
+  return directory_->usable() && access(directory_->PathOf(id).c_str(), F_OK) == 0;
+}
+
+void DiskCache::Write(const std::string& id, std::string_view bytes) {
+  const std::string file = Encode(id, bytes);
+  if (directory_->MakeRoom(OnDisk(file.size())) && directory_->Write(directory_->PathOf(id), file)) {
+    bytes_written_ += bytes.size();
+  }
+}
+
+DiskCache::Statistics DiskCache::statistics() const {
+  return {hits_, misses_, damaged_, bytes_read_, bytes_written_, directory_->problem()};
 }
 
 }  // namespace rocksdb_backup

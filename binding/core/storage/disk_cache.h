@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +27,7 @@ class DiskCache {
     std::string directory;
     uint64_t max_bytes = uint64_t{1} << 30;
   };
+  // What was read and written through this object.
   struct Statistics {
     uint64_t hits = 0;
     uint64_t misses = 0;
@@ -37,9 +37,8 @@ class DiskCache {
     std::string problem;  // what fails, or failed last. Empty if nothing has failed
   };
 
-  // All of a process that have the same options are one.
-  static std::shared_ptr<DiskCache> Open(const Options& options);
-  explicit DiskCache(Options options);
+  // All that have the same options are one towards the bound, as long as one of them is there.
+  explicit DiskCache(const Options& options);
 
   // `id` says of what the block is: two different blocks never have the same id. nullopt if it is not there.
   std::optional<std::string> Read(const std::string& id);
@@ -55,26 +54,14 @@ class DiskCache {
   static constexpr std::chrono::seconds kPauseAfterFailure{60};
 
  private:
-  using Clock = std::chrono::steady_clock;
+  class Directory;
 
-  std::string PathOf(const std::string& id) const;
-  void Prepare();
-  bool MakeRoom(uint64_t bytes);
-  bool RemoveOldest();
-  void Fail(const std::string& what, int number);
-
-  const Options options_;
-  const uint64_t step_;  // a sixteenth of the bound
-  std::atomic<bool> usable_{false};
+  const std::shared_ptr<Directory> directory_;
   std::atomic<uint64_t> hits_{0};
   std::atomic<uint64_t> misses_{0};
   std::atomic<uint64_t> damaged_{0};
   std::atomic<uint64_t> bytes_read_{0};
   std::atomic<uint64_t> bytes_written_{0};
-  mutable std::mutex mutex_;  // guards all members below
-  uint64_t room_ = 0;         // may be written before it is looked again how much is there
-  std::optional<Clock::time_point> paused_until_;
-  std::string problem_;
 };
 
 }  // namespace rocksdb_backup

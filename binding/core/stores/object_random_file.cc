@@ -1,7 +1,6 @@
 #include "core/stores/object_random_file.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/stores/object_files.h"
 
@@ -32,7 +31,7 @@ rocksdb::IOStatus ObjectRandomAccessFile::Read(uint64_t offset, size_t n, const 
     }
     const uint64_t begin = offset + filled - index * kBlockBytes;
     const size_t taken = std::min<uint64_t>(n - filled, block->size() - begin);
-    memcpy(scratch + filled, block->data() + begin, taken);
+    std::copy_n(block->data() + begin, taken, scratch + filled);
     filled += taken;
   }
   *result = rocksdb::Slice(scratch, n);
@@ -51,7 +50,7 @@ rocksdb::IOStatus ObjectRandomAccessFile::Get(uint64_t index, uint64_t last, Obj
     }
     fetched_.wait(lock, [&] { return !fetching_.contains(index); });
   }
-  const rocksdb::IOStatus status = Fetch(index, last, block);
+  rocksdb::IOStatus status = Fetch(index, last, block);
   {
     const std::lock_guard lock(mutex_);
     fetching_.erase(index);
@@ -101,7 +100,7 @@ rocksdb::IOStatus SequentialThroughBlocks::Read(size_t n, const rocksdb::IOOptio
       part_.resize(std::min(kPartBytes, size_ - part_end_));
       used_ = 0;
       rocksdb::Slice read;
-      const rocksdb::IOStatus status = file_->Read(part_end_, part_.size(), options, &read, part_.data(), debug);
+      rocksdb::IOStatus status = file_->Read(part_end_, part_.size(), options, &read, part_.data(), debug);
       if (!status.ok()) {
         part_.clear();
         return status;
@@ -109,7 +108,7 @@ rocksdb::IOStatus SequentialThroughBlocks::Read(size_t n, const rocksdb::IOOptio
       part_end_ += part_.size();
     }
     const size_t taken = std::min(n - filled, part_.size() - used_);
-    memcpy(scratch + filled, part_.data() + used_, taken);
+    std::copy_n(part_.data() + used_, taken, scratch + filled);
     filled += taken;
     used_ += taken;
   }

@@ -53,7 +53,6 @@ void SetAge(const std::string& path, int seconds) {
 class DiskCacheTest : public ScratchTest {
  protected:
   std::string directory() const { return path("over/cache"); }
-  // Each is as good as one of another process: they share nothing.
   DiskCache NewCache() const { return DiskCache({directory(), kBound}); }
 
   // Writes a block, and returns the path of its file.
@@ -94,10 +93,18 @@ TEST_F(DiskCacheTest, AnotherProcessReadsWhatWasWritten) {
   }
 }
 
-TEST_F(DiskCacheTest, CachesOfAProcessWithTheSameOptionsAreOne) {
-  const auto cache = DiskCache::Open({directory(), kBound});
-  EXPECT_EQ(DiskCache::Open({directory() + "/", kBound}), cache);
-  EXPECT_NE(DiskCache::Open({directory(), 2 * kBound}), cache);
+TEST_F(DiskCacheTest, CachesOfAProcessShareTheBoundAndCountForThemselves) {
+  DiskCache one = NewCache();
+  DiskCache two = NewCache();
+  for (int i = 0; i < 200; ++i) {
+    DiskCache& cache = i % 2 == 0 ? one : two;
+    cache.Write(std::to_string(i), BlockOf(std::to_string(i)));
+    ASSERT_LE(BytesIn(directory()), kBound) << i;
+  }
+  EXPECT_TRUE(one.Read("199"));
+  EXPECT_EQ(one.statistics().bytes_written, 100 * kBlock);
+  EXPECT_EQ(one.statistics().hits, 1U);
+  EXPECT_EQ(two.statistics().hits, 0U);
 }
 
 // Two ids whose names have the same hash.

@@ -238,7 +238,7 @@ TEST_F(OpenInPlace, StoresOfDifferentIdentityShareADirectoryAndNoBlock) {
     store->PutDirectly("key", std::string(2 * kBlockBytes, place[0]));
     stores.push_back(store);
   }
-  const auto cache = DiskCache::Open(*OnDisk());
+  const auto cache = std::make_shared<DiskCache>(*OnDisk());
   for (const auto& store : stores) {
     ObjectBlocks blocks(store, cache);
     EXPECT_EQ(blocks.Find({"key", "\"1\"", 2 * kBlockBytes}, 0), nullptr);
@@ -358,7 +358,7 @@ TEST_F(ObjectRandomFile, ThreadsThatNeedOneBlockSendOneRequest) {
 
 TEST_F(ObjectRandomFile, MemoryHasABoundAndTheDiskHasTheRest) {
   const std::string text(ObjectBlocks::kMostInMemory + 10 * kBlockBytes, 'x');
-  ObjectBlocks blocks(store_, DiskCache::Open({path("cache"), uint64_t{256} << 20}));
+  ObjectBlocks blocks(store_, std::make_shared<DiskCache>(DiskCache::Options{path("cache"), uint64_t{256} << 20}));
   ObjectBlocks without(store_, nullptr);
   const ListedObject object{"key", "etag", text.size()};
   const uint64_t number = text.size() / kBlockBytes;
