@@ -112,7 +112,7 @@ const FACE = {
   },
   'binding/core': {
     base: 'all',
-    storage: ['directories', 'local_storage', 'locked_fs', 'noted_deletes', 'storage', 'text_file'],
+    storage: ['directories', 'disk_cache', 'local_storage', 'locked_fs', 'noted_deletes', 'storage', 'text_file'],
     stores: ['object_storage', 'object_store'],
     database: ['database', 'database_options', 'iterator', 'newer_rocksdb', 'open_databases', 'snapshot'],
     backup: [

@@ -57,7 +57,13 @@ export const EXPECTED = {
     put: 1,
     delete: 1,
   }),
-  'open in place': ({ pages = 1, pieces = 0, unread = 0 }) => ({
+  'open in place and read a key': ({ pages = 1, unread = 0 }) => ({
+    list: pages,
+    get: atMost(10 + 2 * unread),
+    put: 1,
+    delete: 1,
+  }),
+  'open in place and read all': ({ pages = 1, pieces = 0, unread = 0 }) => ({
     list: pages,
     get: atMost(pieces + 10 + 2 * unread),
     put: 1,

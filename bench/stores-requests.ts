@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BackupEngine, BackupManager, copyBackups, Database } from '../lib/index.js';
+import { BackupEngine, BackupManager, copyBackups, Database, type OpenBackupOptions } from '../lib/index.js';
 import type { ObjectStore } from '../lib/stores/object-store.js';
 import { s3Store } from '../lib/stores/s3.js';
 import { type Counts, EXPECTED, type RequestCase, unexpected } from './request-formulas.js';
@@ -20,6 +20,7 @@ const none = (): Counts => ({ list: 0, get: 0, put: 0, delete: 0, create: 0, par
 export class CountingStore implements ObjectStore {
   counts = none();
   readonly name: string;
+  readonly identity: string | undefined;
   readonly multipart: ObjectStore['multipart'];
   readonly put: ObjectStore['put'];
   readonly get: ObjectStore['get'];
@@ -34,6 +35,7 @@ export class CountingStore implements ObjectStore {
         return send(...args);
       };
     this.name = store.name;
+    this.identity = store.identity;
     this.put = counted('put', store.put.bind(store));
     this.get = counted('get', store.get.bind(store));
     this.list = counted('list', store.list.bind(store));
@@ -59,6 +61,12 @@ export interface RequestsOptions {
   directory: string;
   /** Tables of the database. */
   tables: number;
+}
+
+async function readAll(opened: Database): Promise<void> {
+  for await (const _ of opened.iterator()) {
+    // only read
+  }
 }
 
 /** The credentials come from the environment. */
@@ -125,10 +133,21 @@ export async function countRequests({ endpoint, bucket, directory, tables }: Req
   await count(`restore, ${named}`, 'restore', { pieces }, () =>
     again.restoreBackup(4, join(directory, 'requests-restored')),
   );
-  await count('open a backup in place and read one key', 'open in place', { pieces }, async () => {
-    await using opened = await again.openBackup(4);
-    await opened.get('key');
-  });
+  const read = async (options: OpenBackupOptions, read: (opened: Database) => Promise<unknown>) => {
+    await using opened = await again.openBackup(4, options);
+    await read(opened);
+  };
+  const diskCache = { directory: join(directory, 'requests-cache') };
+  await count('open a backup in place and read one key', 'open in place and read a key', {}, () =>
+    read({}, (opened) => opened.get('key')),
+  );
+  await count(`open a backup in place and read all, ${named}`, 'open in place and read all', { pieces }, () =>
+    read({}, readAll),
+  );
+  await count('the same with an empty cache on the disk', 'open in place and read all', { pieces }, () =>
+    read({ diskCache }, readAll),
+  );
+  await count('the same again', 'open in place and read all', { pieces: 0 }, () => read({ diskCache }, readAll));
   const copying = { newTables: pieces, backups: 1 };
   const target = storeIn('requests-copied');
   const copy = () => copyBackups(store, target, { backupIds: [4] });

@@ -9,7 +9,9 @@ export type {
   BackupInfoOptions,
   CreateBackupOptions,
   DeleteOptions,
+  DiskCacheOptions,
   LogLine,
+  OpenBackupOptions,
   VerifyBackupOptions,
 } from './backup/backup-options.js';
 export { type BackupPlan, type PlanBackupOptions, planBackup } from './backup/backup-plan.js';
@@ -92,7 +94,7 @@ export type {
 } from './native/backup-info.js';
 export { BorrowedEntry } from './native/block.js';
 export { engineInfo } from './native/engine-info.js';
-export type { EngineInfo } from './native/native-database.js';
+export type { DiskCacheStatus, EngineInfo } from './native/native-database.js';
 export type {
   BorrowRangeOptions,
   CompactRangeOptions,

@@ -19,6 +19,7 @@ import {
   type CreateBackupOptions,
   type DeleteOptions,
   nativeEngineOptions,
+  type OpenBackupOptions,
   type RestoreOptions,
   type VerifyBackupOptions,
 } from './backup-options.js';
@@ -392,9 +393,13 @@ export class BackupEngine implements AsyncDisposable {
    * const past = await engine.openBackup(7);
    * const value = await past.get('user:42');
    * await past.close();
+   *
+   * @example
+   * // of a store: a second process finds on the disk what the first one has read
+   * await engine.openBackup(7, { diskCache: { directory: '/var/cache/app', maxBytes: 4 * 2 ** 30 } });
    */
-  async openBackup(backupId: number): Promise<Database> {
-    return databaseFromNative(await this.#native.openBackup(backupId));
+  async openBackup(backupId: number, options: OpenBackupOptions = {}): Promise<Database> {
+    return databaseFromNative(await this.#native.openBackup(backupId, checkObject('options', options)));
   }
 
   /**

@@ -164,6 +164,28 @@ export interface BackupInfoOptions {
   fileDetails?: boolean | undefined;
 }
 
+/** Options of {@link BackupEngine.openBackup}. */
+export interface OpenBackupOptions {
+  /**
+   * Keeps what is read of a backup in an object store on a disk of this machine. Without effect for a repository on a disk.
+   *
+   * Several backups, processes and repositories may use one directory at the same time. The content of a block counts only for the object
+   * that it was read of, by its ETag, and is checked by a checksum. The cache never fails a read: if it cannot be used, `problem` of
+   * {@link Database.diskCache} says why.
+   */
+  diskCache?: DiskCacheOptions | undefined;
+}
+
+export interface DiskCacheOptions {
+  /**
+   * A directory for this cache alone. It is made if it is missing, with the mode 0700, because the cache has the content of databases in
+   * it. A directory that belongs to another user, or that others may write to, is not used.
+   */
+  directory: string;
+  /** The bound: what was not used for the longest time goes first. From 16 MiB. @default 1 GiB */
+  maxBytes?: number | undefined;
+}
+
 /** Throws the errors about these options that BackupEngine.open would throw. Opens nothing. */
 export function checkEngineOptions(options: BackupEngineOptions): void {
   native.checkEngineOptions(nativeEngineOptions(checkObject('options', options)));

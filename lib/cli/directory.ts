@@ -4,7 +4,6 @@ import type { BackupEngineOptions } from '../backup/backup-options.js';
 import { damageLookup, readKnownDamage } from '../backup/known-damage.js';
 import { adviceOn } from '../base/advice.js';
 import { RocksDBError } from '../base/errors.js';
-import type { Database } from '../database/database.js';
 import type { BackupInfo, UnreadableBackup } from '../native/backup-info.js';
 import { byDatabase } from '../retention/databases.js';
 import { isStoreUrl } from '../storage/storage.js';
@@ -159,17 +158,4 @@ export function noneUsable(
         : { backupId: latest.backupId, why: latest.why, advice: adviceOn(latest.why, 'listUnreadable') }),
     },
   );
-}
-
-/** Opens a backup in place for reading, does some work and closes it. */
-export async function withBackup<T>(
-  context: Context,
-  dir: string,
-  id: string,
-  use: (db: Database, info: BackupInfo, engine: BackupEngine) => Promise<T>,
-): Promise<T> {
-  return withDirectory(dir, async (engine) => {
-    const info = await findBackup(context, engine, id);
-    return closing(await engine.openBackup(info.backupId), (db) => use(db, info, engine));
-  });
 }

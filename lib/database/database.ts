@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { describe, invalidOption, RocksDBError } from '../base/errors.js';
 import { native } from '../native/binding.js';
 import { Handle } from '../native/handle.js';
-import type { NativeDatabase } from '../native/native-database.js';
+import type { DiskCacheStatus, NativeDatabase } from '../native/native-database.js';
 import type { Snapshot } from '../native/snapshot.js';
 import type { ColumnFamilyOptions, OpenOptions } from './database-options.js';
 import { familyIdOf, handleOf, KeySpace } from './key-space.js';
@@ -128,6 +128,14 @@ export class Database extends KeySpace implements AsyncDisposable {
   /** The database's id. A copy of the database, including a restored one, has the same id. */
   get identity(): string {
     return this.#native.identity;
+  }
+
+  /**
+   * How the cache on the disk does through which this database is read. Undefined if there is none: see `diskCache` of
+   * {@link BackupEngine.openBackup}.
+   */
+  get diskCache(): DiskCacheStatus | undefined {
+    return this.#native.diskCache;
   }
 
   /** The names of the column families. */

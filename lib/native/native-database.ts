@@ -7,6 +7,19 @@ import type { Snapshot } from './snapshot.js';
 /** A result. It is returned directly if nothing had to wait, otherwise as a promise. */
 export type MaybePromise<T> = T | Promise<T>;
 
+/** What was read and written through a cache on the disk since a backup was opened: see {@link Database.diskCache}. */
+export interface DiskCacheStatus {
+  /** Pieces that were in the cache, and pieces that were read from the store. */
+  readonly hits: number;
+  readonly misses: number;
+  /** Misses because the piece on the disk was damaged. Such pieces were removed. */
+  readonly damaged: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** What fails: no right, a full disk, ... Reads go to the store meanwhile. Undefined if nothing has failed. */
+  readonly problem: string | undefined;
+}
+
 /** Options of a read. An encoding alone may stand in place of the object; that is faster. */
 export type ReadArgument = object | 'utf8';
 
@@ -50,6 +63,8 @@ export interface NativeDatabase {
   property(family: number, name: string): string | undefined;
   checkpoint(path: string): Promise<void>;
   tryCatchUpWithPrimary(): Promise<void>;
+  /** Undefined if the database is not read through a cache on the disk. */
+  readonly diskCache: DiskCacheStatus | undefined;
   /** Identifies what the database contains: see lib/manager/database-content.ts. `tables` is empty if it is not known. */
   content(tables: boolean): Promise<{ state: Buffer; tables: Buffer; inMemory: boolean }>;
   resume(): Promise<void>;

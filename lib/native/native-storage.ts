@@ -93,7 +93,7 @@ export interface NativeStorageModule {
     id: string,
     send: (call: number, request: StoreRequest) => void,
     cancel: (call: number) => void,
-    limits: { minPartBytes?: number; maxParts?: number },
+    about: { minPartBytes: number | undefined; maxParts: number | undefined; identity: string | undefined },
   ): NativeStoreServer | undefined;
   /** The store cannot be served. All requests fail with this message. */
   failStore(id: string, message: string): void;

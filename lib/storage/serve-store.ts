@@ -101,7 +101,7 @@ export function serveStore(id: string, store: RetryingStore): boolean {
         });
     },
     (call) => requests.cancel(call),
-    multipart === undefined ? {} : { minPartBytes: multipart.minPartBytes, maxParts: multipart.maxParts },
+    { minPartBytes: multipart?.minPartBytes, maxParts: multipart?.maxParts, identity: store.identity },
   );
   if (server === undefined) {
     return false;

@@ -97,6 +97,7 @@ export interface BlobPage {
 
 /** A ContainerClient of @azure/storage-blob. */
 export interface AzureContainerClient {
+  readonly url?: string;
   readonly accountName: string;
   readonly containerName: string;
   getBlockBlobClient(name: string): Blob;

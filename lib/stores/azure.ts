@@ -53,6 +53,7 @@ const DELETES_AT_ONCE = 16;
 class AzureStore implements ObjectStore {
   readonly name: string;
   readonly singleWriter: boolean | undefined;
+  readonly identity: string;
   readonly multipart: MultipartStore;
   readonly #client: AzureContainerClient;
   readonly #prefix: string;
@@ -61,6 +62,7 @@ class AzureStore implements ObjectStore {
   constructor({ name, singleWriter, client, prefix, tier }: AzureSettings) {
     this.name = name;
     this.singleWriter = singleWriter;
+    this.identity = `${name} ${client.url?.replace(/\?.*/s, '')}`; // a token may follow
     this.#client = client;
     this.#prefix = prefix;
     this.#tier = tier;

@@ -109,13 +109,16 @@ export class GcsClient {
     return `/storage/v1/b/${this.options.bucket}/o`;
   }
 
+  get endpoint(): string {
+    return this.#storage.apiEndpoint.replace(/\/$/, '');
+  }
+
   async send(request: GcsRequest, signal: AbortSignal, attempt: Attempt): Promise<GcsAnswer> {
     signal.throwIfAborted();
     const { userProject } = this.options;
-    const endpoint = this.#storage.apiEndpoint.replace(/\/$/, '');
     const call = {
       method: request.method,
-      url: endpoint + request.path + queryOf(request.query),
+      url: this.endpoint + request.path + queryOf(request.query),
       headers: {
         'content-type': 'application/octet-stream',
         ...request.headers,
@@ -132,7 +135,7 @@ export class GcsClient {
       return answerOf(answer);
     } catch (error) {
       signal.throwIfAborted();
-      throw gcsFailure(error, attempt, endpoint);
+      throw gcsFailure(error, attempt, this.endpoint);
     }
   }
 }

@@ -44,12 +44,14 @@ const DELETES_AT_ONCE = 16;
 class GcsStore implements ObjectStore {
   readonly name: string;
   readonly singleWriter: boolean | undefined;
+  readonly identity: string;
   readonly multipart: MultipartStore;
   readonly #client: GcsClient;
 
   constructor(client: GcsClient) {
     this.name = client.name;
     this.singleWriter = client.options.singleWriter;
+    this.identity = `${client.name} ${client.endpoint}`;
     this.#client = client;
     this.multipart = {
       minPartBytes: 5 * 2 ** 20,

@@ -12,6 +12,12 @@ export interface ObjectStore {
   /** What messages call the place: a URL such as `s3://bucket/prefix`. Never holds a secret. */
   readonly name: string;
   /**
+   * What stands for the place in every process, for as long as there are caches: two stores with the same identity have the same objects,
+   * and an ETag of a key there never stands for two contents. Never holds a secret. Without it, what is read cannot be kept in a cache on a
+   * disk (`diskCache`).
+   */
+  readonly identity?: string | undefined;
+  /**
    * You promise that only one process at a time makes or deletes backups here, or changes pins. Then the store need not keep the conditions
    * of puts: it may reject them with REFUSED, or pass over them. What that costs is in docs/stores.md. @default false
    */

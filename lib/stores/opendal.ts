@@ -87,8 +87,12 @@ export function opendalStore(options: OpendalStoreOptions): ObjectStore {
     throw invalidOption(TypeError, 'options', 'left out where operator is given', 'given'); // they may hold secrets
   }
   checkSingleWriter(options);
-  const name = `opendal://${service}/${keyPrefix(prefix)}`.replace(/\/$/, '');
-  return new OpendalStore(name, options.singleWriter, keyPrefix(prefix), operatorOf(options));
+  return new OpendalStore(
+    `opendal://${service}/${keyPrefix(prefix)}`.replace(/\/$/, ''),
+    options,
+    keyPrefix(prefix),
+    operatorOf(options),
+  );
 }
 
 function operatorOf({ service, options = {}, operator }: OpendalStoreOptions): OpendalOperator {
@@ -109,19 +113,28 @@ function operatorOf({ service, options = {}, operator }: OpendalStoreOptions): O
 /** How many objects are looked at or deleted at the same time. */
 const AT_ONCE = 16;
 
+/** The options of services that say which place it is, and are no secrets. */
+const OF_THE_PLACE = ['endpoint', 'region', 'account_name', 'bucket', 'container', 'filesystem', 'root'];
+
 class OpendalStore implements ObjectStore {
   readonly name: string;
   readonly singleWriter: boolean | undefined;
+  readonly identity: string | undefined;
   readonly #prefix: string;
   readonly #operator: OpendalOperator;
   readonly #can: ReturnType<OpendalOperator['capability']>;
 
-  constructor(name: string, singleWriter: boolean | undefined, prefix: string, operator: OpendalOperator) {
+  constructor(name: string, { singleWriter, options }: OpendalStoreOptions, prefix: string, operator: OpendalOperator) {
     this.name = name;
     this.singleWriter = singleWriter;
     this.#prefix = prefix;
     this.#operator = operator;
     this.#can = operator.capability();
+    // Without ETags, two contents of one size and time look the same. An operator does not say where its place is.
+    this.identity =
+      options && this.#can.writeWithIfMatch
+        ? `${name} ${JSON.stringify(OF_THE_PLACE.map((option) => options[option] ?? null))}`
+        : undefined;
   }
 
   put(key: string, bytes: Uint8Array, options: PutOptions): Promise<{ etag: string }> {

@@ -95,6 +95,7 @@ class Retries implements RetryingStore {
   readonly name: string;
   readonly singleWriter: boolean | undefined;
   readonly objectLock: ObjectStore['objectLock'];
+  readonly identity: string | undefined;
   readonly counts: RequestCounts = {
     put: 0,
     get: 0,
@@ -127,6 +128,7 @@ class Retries implements RetryingStore {
     this.name = store.name;
     this.singleWriter = store.singleWriter;
     this.objectLock = store.objectLock;
+    this.identity = store.identity;
     this.#store = store;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;

@@ -37,6 +37,7 @@ class S3Store implements ObjectStore {
   readonly name: string;
   readonly singleWriter: boolean | undefined;
   readonly objectLock: ObjectStore['objectLock'];
+  readonly identity: string;
   readonly multipart: MultipartStore;
   readonly #settings: S3Settings;
   readonly #send: SendToS3;
@@ -45,6 +46,8 @@ class S3Store implements ObjectStore {
     this.name = settings.name;
     this.singleWriter = settings.options.singleWriter;
     this.objectLock = settings.options.objectLock;
+    // Two places that differ in more than this have no ETag in common: it is a digest of the content, or random.
+    this.identity = `${settings.name} ${settings.options.endpoint ?? ''}`;
     this.#settings = settings;
     this.#send = send;
     this.multipart = {

@@ -33,6 +33,7 @@ class MemoryObjectStore : public ObjectStore {
   explicit MemoryObjectStore(std::string name = "memory://bucket/backups") : name_(std::move(name)) {}
 
   const std::string& name() const override { return name_; }
+  std::string lasting_identity() const override { return lasting; }
   Limits limits() const override { return {has_uploads, 1, max_parts}; }
   bool single_writer() const override { return only_writer; }
   int64_t LockedUntil(int64_t written) const override { return locked_for > 0 ? written + locked_for : 0; }
@@ -94,6 +95,7 @@ class MemoryObjectStore : public ObjectStore {
     return uploads_.size();
   }
 
+  std::string lasting = "a store in memory";
   bool has_uploads = true;
   uint32_t max_parts = 10'000;
   bool counts_for_itself = false;

@@ -76,7 +76,7 @@ for (const pageSize of [1000, 10]) {
     await counted(t, store, 'verify, names and sizes', reading, () => engine.verifyBackup(5));
     await counted(t, store, 'verify with checksums', reading, () => engine.verifyBackup(5, { checksum: true }));
     await counted(t, store, 'restore', reading, () => engine.restoreBackup(5, dir('restored')));
-    await counted(t, store, 'open in place', reading, async () => {
+    await counted(t, store, 'open in place and read a key', reading, async () => {
       await using opened = await engine.openBackup(5);
       await opened.get('key-1');
     });

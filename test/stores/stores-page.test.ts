@@ -94,6 +94,7 @@ t.test('the examples of S3 work', { skip: withoutCeph() }, async (t) => {
     t.equal(String(await restored.get('user:42')), 'user 42', name);
     await restored.close();
   }
+  await run(t, 'Reading a backup in place', box);
   await run(t, 'Amazon S3', box);
   await run(t, 'Stores that speak S3', box);
 

@@ -27,6 +27,15 @@ class Checksum {
   const std::unique_ptr<rocksdb::FileChecksumGenerator> generator_;
 };
 
+// FNV-1a. Tells texts apart that nobody has made to have the same hash.
+inline uint64_t HashOf(std::string_view text) {
+  uint64_t hash = 14695981039346656037U;
+  for (const char byte : text) {
+    hash = (hash ^ static_cast<uint8_t>(byte)) * 1099511628211U;
+  }
+  return hash;
+}
+
 inline uint32_t ChecksumOf(std::string_view text) {
   Checksum checksum;
   checksum.Add(text);

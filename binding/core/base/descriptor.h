@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <string_view>
 #include <utility>
 
 namespace rocksdb_backup {
@@ -46,6 +47,22 @@ inline ssize_t ReadFully(const Descriptor& file, char* into, size_t size) {
     }
   }
   return static_cast<ssize_t>(at);
+}
+
+// Writes all bytes. False if that fails: errno says why.
+inline bool WriteFully(const Descriptor& file, std::string_view bytes) {
+  for (size_t at = 0; at < bytes.size();) {
+    const ssize_t wrote = write(file.get(), bytes.data() + at, bytes.size() - at);
+    if (wrote < 0 && errno == EINTR) {
+      continue;
+    }
+    if (wrote <= 0) {
+      errno = wrote == 0 ? EIO : errno;
+      return false;
+    }
+    at += static_cast<size_t>(wrote);
+  }
+  return true;
 }
 
 }  // namespace rocksdb_backup

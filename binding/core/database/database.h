@@ -15,6 +15,7 @@
 #include "core/database/database_events.h"
 #include "core/database/database_options.h"
 #include "core/database/open_databases.h"
+#include "core/storage/disk_cache.h"
 #include "rocksdb/db.h"
 
 namespace rocksdb_backup {
@@ -61,7 +62,7 @@ class Database : public Resource {
                            const std::string& path, const DatabaseOptions& options,
                            std::shared_ptr<Database>* database);
   // What a backup that is opened in place is opened with.
-  static DatabaseOptions ToReadBackup();
+  static DatabaseOptions ToReadBackup(DatabaseOptions::OpenTables open_tables = DatabaseOptions::OpenTables::kAtOnce);
 
   static Error ListColumnFamilies(const std::string& path, std::vector<std::string>* names);
   static Error Destroy(const std::string& path, const DatabaseOptions& options);
@@ -150,6 +151,11 @@ class Database : public Resource {
 
   const std::shared_ptr<DatabaseEvents>& events() const { return events_; }
 
+  // The cache on the disk through which the database is read. Null if there is none. Set before others know the
+  // database.
+  void SetDiskCache(std::shared_ptr<const DiskCache> cache) { disk_cache_ = std::move(cache); }
+  const std::shared_ptr<const DiskCache>& disk_cache() const { return disk_cache_; }
+
   void AddChild(Child* child);
   // Ends the child and forgets it.
   void EndChild(Child* child);
@@ -184,6 +190,7 @@ class Database : public Resource {
   std::map<uint32_t, FamilyPtr> families_;
   std::shared_ptr<rocksdb::Cache> cache_;
   std::shared_ptr<DatabaseEvents> events_;
+  std::shared_ptr<const DiskCache> disk_cache_;
 
   std::mutex children_mutex_;
   std::unordered_set<Child*> children_;

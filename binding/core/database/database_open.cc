@@ -169,6 +169,24 @@ Error CheckNotLevelDb(const std::string& path, const char* what) {
       .Advise(kReadsLevelDbTables ? "orOpenReadOnly" : "");
 }
 
+// When RocksDB opens a database, it opens all tables, or, with a limit, a quarter of the limit less ten and at most 16;
+// and it reads the properties of up to 20 tables, which only compactions need. With the smallest limit that RocksDB
+// takes, it opens two tables.
+void OpenFewTables(rocksdb::DBOptions* options) {
+  constexpr int kSmallestLimit = 20;
+  options->max_open_files = kSmallestLimit;
+  options->skip_stats_update_on_db_open = true;
+  // A change of options would start these, also for a database that is only read.
+  options->stats_dump_period_sec = 0;
+  options->stats_persist_period_sec = 0;
+}
+
+// Tables that are opened from now on stay open. RocksDB changes the limit, and then fails to write an OPTIONS file,
+// because nothing can be written there.
+void KeepMoreTables(DB& db) {
+  db.SetDBOptions({{"max_open_files", std::to_string(DatabaseOptions::kMostOpenTables)}}).PermitUncheckedError();
+}
+
 // For RocksDB versions in which a reader deletes the writer's table files when it closes.
 Error CheckNotWritten(const std::string& path) {
   const Error in_use = CheckNotLockedElsewhere(path);
@@ -255,9 +273,10 @@ Error Database::OpenThrough(const std::shared_ptr<rocksdb::FileSystem>& files, s
   return OpenIn({rocksdb::NewCompositeEnv(WatchedFileSystem(files)), std::move(keep_alive)}, path, options, database);
 }
 
-DatabaseOptions Database::ToReadBackup() {
+DatabaseOptions Database::ToReadBackup(DatabaseOptions::OpenTables open_tables) {
   DatabaseOptions options;
   options.mode = Mode::kReadOnly;
+  options.open_tables = open_tables;
   return options;
 }
 
@@ -280,7 +299,10 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   if (Error error = ListDatabase(path, db_options.env, &files); !error.ok()) {
     return error;
   }
-  if (db_options.max_open_files == DatabaseOptions::kMaxOpenFilesByLimit) {
+  const bool opens_when_read = options.open_tables == DatabaseOptions::OpenTables::kWhenRead;
+  if (opens_when_read) {
+    OpenFewTables(&db_options);
+  } else if (db_options.max_open_files == DatabaseOptions::kMaxOpenFilesByLimit) {
     db_options.max_open_files = OpenFilesThatFit(files);
   }
   const bool exists = std::find(files.begin(), files.end(), "CURRENT") != files.end();
@@ -322,6 +344,9 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   const Status status = OpenAs(options, db_options, path, families, &handles, &db);
   if (!status.ok()) {
     return newer.Hint(watch.Explain(status, doing).With("path", path));
+  }
+  if (opens_when_read) {
+    KeepMoreTables(*db);
   }
   std::shared_ptr<Database> opened(new Database);
   opened->mode_ = options.mode;

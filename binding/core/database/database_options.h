@@ -43,6 +43,13 @@ struct DatabaseOptions {
   FamilyOptions family;                  // for every family that is not in `families`
   std::map<std::string, FamilyOptions> families;
 
+  // With kWhenRead, a table is opened when it is first read, and the last kMostOpenTables of them stay open. For a
+  // database whose files are far away: to open a table costs a request, and memory for its index and filter as long as
+  // it is open. Damage of a table is then found when it is read, and not when the database is opened.
+  enum class OpenTables { kAtOnce, kWhenRead };
+  OpenTables open_tables = OpenTables::kAtOnce;
+  static constexpr int kMostOpenTables = 1000;
+
   // Keep as many files open as fit: see OpenFilesThatFit.
   static constexpr int kMaxOpenFilesByLimit = -2;
 

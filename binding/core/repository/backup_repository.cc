@@ -257,11 +257,22 @@ Error BackupRepository::ListGarbage(std::vector<GarbageFile>* garbage) {
   return error.ok() ? FindGarbage(SettingsFor(nullptr), backups, garbage) : error;
 }
 
-Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened) {
+Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened,
+                                   const std::optional<DiskCache::Options>& cache) {
   auto kept = std::make_shared<BackupReading>();
-  const EngineSettings settings = SettingsFor(nullptr);
+  EngineSettings settings = SettingsFor(nullptr);
+  const bool is_local = !settings.storage->local_directory().empty();
+  const std::shared_ptr<DiskCache> disk_cache = cache && !is_local ? std::make_shared<DiskCache>(*cache) : nullptr;
+  if (auto storage = settings_.storage->ForDatabase(disk_cache)) {
+    settings.storage = std::move(storage);
+    opened->open_tables = DatabaseOptions::OpenTables::kWhenRead;
+    opened->disk_cache = disk_cache;
+  }
   if (Error error = rocksdb_backup::OpenBackup(settings, {.backup_id = backup_id}, kept.get()); !error.ok()) {
     return settings.storage->Explain(std::move(error));
+  }
+  if (Error error = disk_cache == nullptr ? Error() : settings.storage->CheckCacheable(); !error.ok()) {
+    return error;
   }
   // RocksDB takes an early end of a log for its normal end.
   kept->session->ExpectBackupFiles(kept->backup);

@@ -13,6 +13,7 @@
 #include "core/base/operation.h"
 #include "core/base/resource.h"
 #include "core/base/write_queue.h"
+#include "core/database/database_options.h"
 #include "core/repository/copy_backups.h"
 #include "core/repository/garbage.h"
 #include "core/restore/backup_restore.h"
@@ -28,6 +29,8 @@ struct OpenedBackup {
   std::shared_ptr<void> keep_alive;  // released last
   std::string path;
   std::shared_ptr<rocksdb::Env> env;
+  DatabaseOptions::OpenTables open_tables = DatabaseOptions::OpenTables::kAtOnce;
+  std::shared_ptr<const DiskCache> disk_cache;  // null if there is none
 };
 
 // The backups of a repository at one moment: those that can be used, and those that cannot, with the reason.
@@ -99,7 +102,9 @@ class BackupRepository : public Resource {
   Error CorruptIds(std::vector<uint32_t>* ids);
   // All backups, usable and corrupt, in one look.
   Error Look(bool details, BackupSurvey* survey);
-  Error OpenBackup(uint32_t backup_id, OpenedBackup* opened);
+  // With `cache`, what is read of a backup in a store is kept on the disk.
+  Error OpenBackup(uint32_t backup_id, OpenedBackup* opened,
+                   const std::optional<DiskCache::Options>& cache = std::nullopt);
   // The files that belong to no usable backup.
   Error ListGarbage(std::vector<GarbageFile>* garbage);
 

@@ -43,26 +43,7 @@ bool IsNothingThere(int number) { return number == ENOENT || number == ENOTDIR; 
 
 // Goes by the content alone: some file systems change times and inodes of a file that stays the same.
 std::string VersionOf(const std::string& text) {
-  uint64_t hash = 14695981039346656037U;  // FNV-1a
-  for (const char byte : text) {
-    hash = (hash ^ static_cast<uint8_t>(byte)) * 1099511628211U;
-  }
-  return std::to_string(text.size()) + "-" + std::to_string(ChecksumOf(text)) + "-" + std::to_string(hash);
-}
-
-bool WriteAllBytes(int fd, const std::string& text) {
-  for (size_t at = 0; at < text.size();) {
-    const ssize_t wrote = write(fd, text.data() + at, text.size() - at);
-    if (wrote < 0 && errno == EINTR) {
-      continue;
-    }
-    if (wrote <= 0) {
-      errno = wrote == 0 ? EIO : errno;
-      return false;
-    }
-    at += static_cast<size_t>(wrote);
-  }
-  return true;
+  return std::to_string(text.size()) + "-" + std::to_string(ChecksumOf(text)) + "-" + std::to_string(HashOf(text));
 }
 
 // Writes a new file and makes its content last. Does not open what lies there: it may be a link that leads elsewhere,
@@ -71,7 +52,7 @@ int WriteNew(const std::string& path, const std::string& text) {
   unlink(path.c_str());
   Descriptor file = OpenAt(path, O_WRONLY | O_CREAT | O_EXCL);
   struct stat written = {};
-  if (!file.ok() || !WriteAllBytes(file.get(), text) || fsync(file.get()) != 0 || fstat(file.get(), &written) != 0) {
+  if (!file.ok() || !WriteFully(file, text) || fsync(file.get()) != 0 || fstat(file.get(), &written) != 0) {
     return errno;
   }
   if (static_cast<size_t>(written.st_size) != text.size()) {

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/operation.h"
+#include "core/storage/disk_cache.h"
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup {
@@ -109,6 +110,11 @@ class Storage {
   // The same storage for one operation, which sees the files as they are when it first looks, and as it changes them
   // itself. Once the operation has ended, its requests are given up. Null: every operation can use this one.
   virtual std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> /*operation*/) { return nullptr; }
+  // The same storage for a database that is opened where it lies. What is read of the database stays in memory with a
+  // bound, and in `cache` unless that is null. Null: reads need no cache here.
+  virtual std::shared_ptr<Storage> ForDatabase(std::shared_ptr<DiskCache> /*cache*/) { return nullptr; }
+  // Why no cache on a disk can keep what is read here. Empty if one can.
+  virtual Error CheckCacheable() const { return Error(); }
   // Called at the end of an operation, with its error. Does what was put off, and returns an error if that fails. If
   // the storage itself failed during this operation, returns `error` with the storage's own code and facts: RocksDB
   // passes on nothing but the text of an error.

@@ -19,14 +19,6 @@ constexpr uint64_t kMostBytesInFlight = uint64_t{64} << 20;
 // file when there is no part.
 constexpr uint64_t kSmallBytes = uint64_t{256} << 10;
 // What a read anywhere asks for at least, and how many such pieces a file keeps.
-constexpr uint64_t kPieceBytes = uint64_t{256} << 10;
-constexpr size_t kMostPieces = 4;
-
-struct Range {
-  uint64_t offset;
-  uint64_t length;
-  uint64_t received;
-};
 
 uint64_t PartBytes(const ObjectStore::Limits& limits, uint64_t file_size) {
   constexpr uint64_t kUnit = uint64_t{1} << 20;
@@ -35,8 +27,9 @@ uint64_t PartBytes(const ObjectStore::Limits& limits, uint64_t file_size) {
   return std::max({uint64_t{kPartBytes}, limits.min_part_bytes, (least + kUnit - 1) / kUnit * kUnit});
 }
 
-// What a get brought, checked against what was listed.
-IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer& answer, const Range& range,
+}  // namespace
+
+IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer& answer, const ReceivedRange& range,
                   const std::function<void()>& changed) {
   if (answer.failure == StoreFailure::kNotFound || answer.failure == StoreFailure::kConditionFailed) {
     changed();
@@ -52,8 +45,6 @@ IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer
   }
   return IOStatus::OK();
 }
-
-}  // namespace
 
 // ---- Writing
 
@@ -289,51 +280,6 @@ IOStatus ObjectSequentialFile::Skip(uint64_t n) {
   }
   DropAhead();
   asked_ = std::min(size_, asked_ + n);
-  return IOStatus::OK();
-}
-
-// ---- Reading anywhere
-
-IOStatus ObjectRandomAccessFile::Read(uint64_t offset, size_t n, const IOOptions& /*options*/, Slice* result,
-                                      char* scratch, IODebugContext* /*debug*/) const {
-  *result = Slice();
-  if (offset >= size_ || n == 0) {
-    return IOStatus::OK();
-  }
-  n = std::min<uint64_t>(n, size_ - offset);
-  const auto take = [&](const Piece& piece) {
-    if (offset < piece.offset || offset + n > piece.offset + piece.bytes.size()) {
-      return false;
-    }
-    memcpy(scratch, piece.bytes.data() + (offset - piece.offset), n);
-    *result = Slice(scratch, n);
-    return true;
-  };
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& piece : kept_) {
-      if (take(*piece)) {
-        return IOStatus::OK();
-      }
-    }
-  }
-  // RocksDB begins at the end of a table, and goes backwards there.
-  const bool at_end = offset + n == size_ && n < kPieceBytes;
-  const uint64_t length = std::min(std::max<uint64_t>(n, kPieceBytes), at_end ? size_ : size_ - offset);
-  const uint64_t begin = at_end ? size_ - length : offset;
-  StoreAnswer answer =
-      client_->Do({.kind = Kind::kGet, .key = key_, .if_match = etag_, .offset = begin, .length = length});
-  if (IOStatus status = Received(*client_, key_, answer, {begin, length, answer.bytes.size()}, changed_);
-      !status.ok()) {
-    return status;
-  }
-  const auto piece = std::make_shared<const Piece>(Piece{begin, std::move(answer.bytes)});
-  take(*piece);
-  const std::lock_guard lock(mutex_);
-  kept_.push_front(piece);
-  if (kept_.size() > kMostPieces) {
-    kept_.pop_back();
-  }
   return IOStatus::OK();
 }
 

@@ -4,7 +4,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +13,16 @@
 #include "rocksdb/file_system.h"
 
 namespace rocksdb_backup {
+
+struct ReceivedRange {
+  uint64_t offset;
+  uint64_t length;
+  uint64_t received;
+};
+
+// What a get brought, checked against what was listed. `changed` is called if the object is not as it was listed.
+rocksdb::IOStatus Received(StoreClient& client, const std::string& key, const StoreAnswer& answer,
+                           const ReceivedRange& range, const std::function<void()>& changed);
 
 // A new object. It appears in the store when it is closed, whole. A small one is put, a large one goes in parts.
 class ObjectWritableFile : public rocksdb::FSWritableFile {
@@ -110,37 +119,6 @@ class ObjectSequentialFile : public rocksdb::FSSequentialFile {
   std::string small_;
   std::string_view rest_;  // of one of them: what was not read yet
   std::deque<Ahead> ahead_;
-};
-
-// Reads an object anywhere. What was read last stays in memory, with some of what follows.
-class ObjectRandomAccessFile : public rocksdb::FSRandomAccessFile {
- public:
-  using Changed = ObjectSequentialFile::Changed;
-
-  ObjectRandomAccessFile(std::shared_ptr<StoreClient> client, std::string key, uint64_t size, std::string etag,
-                         Changed changed)
-      : client_(std::move(client)),
-        key_(std::move(key)),
-        size_(size),
-        etag_(std::move(etag)),
-        changed_(std::move(changed)) {}
-
-  rocksdb::IOStatus Read(uint64_t offset, size_t n, const rocksdb::IOOptions& options, rocksdb::Slice* result,
-                         char* scratch, rocksdb::IODebugContext* debug) const override;
-
- private:
-  struct Piece {
-    uint64_t offset = 0;
-    std::string bytes;
-  };
-
-  const std::shared_ptr<StoreClient> client_;
-  const std::string key_;
-  const uint64_t size_;
-  const std::string etag_;
-  const Changed changed_;
-  mutable std::mutex mutex_;  // guards the kept pieces
-  mutable std::deque<std::shared_ptr<const Piece>> kept_;
 };
 
 }  // namespace rocksdb_backup

@@ -5,6 +5,7 @@
 
 #include "core/base/paths.h"
 #include "core/storage/text_file.h"
+#include "core/stores/object_random_file.h"
 #include "core/stores/store_layout.h"
 
 namespace rocksdb_backup {
@@ -19,6 +20,10 @@ using Kind = StoreRequest::Kind;
 // How many small files are read at the same time.
 constexpr size_t kReadsAtOnce = 16;
 
+// What one request reads at most of a file of a database that is opened in place without a cache on a disk. A larger
+// file is a log, which is read once.
+constexpr uint64_t kMostOfSmallFile = uint64_t{1} << 20;
+
 // How long to ask whether an object was made, after the answer was lost.
 constexpr std::chrono::seconds kPatienceToSettle{2};
 
@@ -31,13 +36,16 @@ class StoreDirectory : public rocksdb::FSDirectory {
 }  // namespace
 
 ObjectFileSystem::ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending,
-                                   std::string root, Deletes deletes)
+                                   std::string root, Deletes deletes, std::shared_ptr<ObjectBlocks> blocks)
     : root_(std::move(root)),
       client_(std::move(client)),
       pending_(std::move(pending)),
       view_(std::make_shared<ObjectView>(client_)),
       how_to_delete_(deletes),
-      deletes_(client_) {}
+      deletes_(client_),
+      opened_in_place_(blocks != nullptr),
+      blocks_(blocks != nullptr ? std::move(blocks)
+                                : std::make_shared<ObjectBlocks>(client_->shared_store(), nullptr)) {}
 
 IOStatus ObjectFileSystem::NotFound(const std::string& key) const {
   return IOStatus::NotFound(client_->store().name() + "/" + key, "is not there");
@@ -69,6 +77,11 @@ IOStatus ObjectFileSystem::NewSequentialFile(const std::string& path, const File
   if (IOStatus status = Find(path, &key, &object); !status.ok()) {
     return status;
   }
+  // RocksDB reads CURRENT, the MANIFEST and the OPTIONS file of a database several times.
+  if (opened_in_place_ && (blocks_->on_disk() || object.size <= kMostOfSmallFile)) {
+    *file = std::make_unique<SequentialThroughBlocks>(NewRandomAccessFile(object), object.size);
+    return IOStatus::OK();
+  }
   *file = std::make_unique<ObjectSequentialFile>(client_, object.stored_as, object.size, object.etag,
                                                  [view = view_] { view->Outdate(); });
   return IOStatus::OK();
@@ -82,9 +95,13 @@ IOStatus ObjectFileSystem::NewRandomAccessFile(const std::string& path, const Fi
   if (IOStatus status = Find(path, &key, &object); !status.ok()) {
     return status;
   }
-  *file = std::make_unique<ObjectRandomAccessFile>(client_, object.stored_as, object.size, object.etag,
-                                                   [view = view_] { view->Outdate(); });
+  *file = NewRandomAccessFile(object);
   return IOStatus::OK();
+}
+
+std::unique_ptr<rocksdb::FSRandomAccessFile> ObjectFileSystem::NewRandomAccessFile(const ObjectView::Object& object) {
+  return std::make_unique<ObjectRandomAccessFile>(
+      client_, blocks_, ListedObject{object.stored_as, object.etag, object.size}, [view = view_] { view->Outdate(); });
 }
 
 IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOptions& /*options*/,

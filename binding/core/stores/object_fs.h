@@ -8,6 +8,7 @@
 
 #include "core/storage/storage.h"
 #include "core/stores/expected_sizes.h"
+#include "core/stores/object_blocks.h"
 #include "core/stores/object_files.h"
 #include "core/stores/object_view.h"
 #include "core/stores/pending_deletes.h"
@@ -33,8 +34,9 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   // the end.
   enum class Deletes { kOne, kMany };
   // The repository is at `root` in it.
+  // `blocks` are those of a database that is opened in place, so that its small files are kept, too; null otherwise.
   ObjectFileSystem(std::shared_ptr<StoreClient> client, std::shared_ptr<PendingFiles> pending, std::string root,
-                   Deletes deletes);
+                   Deletes deletes, std::shared_ptr<ObjectBlocks> blocks = nullptr);
 
   static const char* kClassName() { return "ObjectFileSystem"; }
   const char* Name() const override { return kClassName(); }
@@ -99,6 +101,7 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
 
  private:
   rocksdb::IOStatus NotFound(const std::string& key) const;
+  std::unique_ptr<rocksdb::FSRandomAccessFile> NewRandomAccessFile(const ObjectView::Object& object);
   // A listed object, with the key under which its bytes are in `stored_as`. NotFound if there is none.
   rocksdb::IOStatus Find(const std::string& path, std::string* key, ObjectView::Object* object);
   rocksdb::IOStatus PutPending(const std::string& from, const std::string& to, std::shared_ptr<const std::string> text);
@@ -111,6 +114,8 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
   const Deletes how_to_delete_;
   PendingDeletes deletes_;
   ExpectedSizes expected_;
+  const bool opened_in_place_;
+  const std::shared_ptr<ObjectBlocks> blocks_;
 };
 
 }  // namespace rocksdb_backup

@@ -143,7 +143,8 @@ ObjectStorage::ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes time
       parts_(std::make_shared<PartPool>(kParts)),
       pending_(std::make_shared<PendingFiles>()) {}
 
-ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation)
+ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation,
+                             std::shared_ptr<ObjectBlocks> blocks)
     : root_(whole.root_),
       store_(whole.store_),
       times_(whole.times_),
@@ -151,7 +152,8 @@ ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operati
       pending_(whole.pending_),
       operation_(std::move(operation)),
       client_(std::make_shared<StoreClient>(store_, parts_, operation_)),
-      files_(std::make_shared<ObjectFileSystem>(client_, pending_, root_, ObjectFileSystem::Deletes::kMany)) {}
+      files_(std::make_shared<ObjectFileSystem>(client_, pending_, root_, ObjectFileSystem::Deletes::kMany,
+                                                std::move(blocks))) {}
 
 // The memory of an operation's parts goes with it: between two backups a service needs none.
 ObjectStorage::~ObjectStorage() {
@@ -177,6 +179,21 @@ std::shared_ptr<ObjectFileSystem> ObjectStorage::object_files() const {
 
 std::shared_ptr<Storage> ObjectStorage::ForOperation(std::shared_ptr<Operation> operation) {
   return std::shared_ptr<Storage>(new ObjectStorage(*this, std::move(operation)));
+}
+
+std::shared_ptr<Storage> ObjectStorage::ForDatabase(std::shared_ptr<DiskCache> cache) {
+  return std::shared_ptr<Storage>(
+      new ObjectStorage(*this, nullptr, std::make_shared<ObjectBlocks>(store_, std::move(cache))));
+}
+
+// A store in JavaScript says what it is when its thread first serves it, so this is known after the first answer.
+Error ObjectStorage::CheckCacheable() const {
+  return store_->lasting_identity().empty()
+             ? Error("INVALID_OPTION", "diskCache cannot keep what is read from " + name() +
+                                           ", because the store has no identity: another store with the same name "
+                                           "could not be told from it")
+                   .With("path", name())
+             : Error();
 }
 
 Error ObjectStorage::Explain(Error error) const {

@@ -27,6 +27,8 @@ class ObjectStorage : public Storage {
   // Each is a view of its own, which lists the store when it is first asked.
   std::shared_ptr<rocksdb::FileSystem> files() const override { return object_files(); }
   std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> operation) override;
+  std::shared_ptr<Storage> ForDatabase(std::shared_ptr<DiskCache> cache) override;
+  Error CheckCacheable() const override;
   Error Explain(Error error) const override;
   std::shared_ptr<TaggedFiles> tagged_files() const override { return object_files(); }
 
@@ -47,7 +49,9 @@ class ObjectStorage : public Storage {
                      std::string* new_version) override;
 
  private:
-  ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation);
+  // Of one operation, or of a database that is opened in place: then `blocks` keeps what is read.
+  ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation,
+                std::shared_ptr<ObjectBlocks> blocks = nullptr);
   Error CheckConditions(StoreClient& client, const std::string& etag, const std::string& text);
   std::shared_ptr<ObjectFileSystem> object_files() const;
   std::shared_ptr<StoreClient> NewClient() const;

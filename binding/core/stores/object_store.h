@@ -151,6 +151,9 @@ class ObjectStore {
   const std::string& identity() const { return identity_; }
   // What messages call it: a URL. Never holds a secret.
   virtual const std::string& name() const = 0;
+  // The same in every process, for this place alone: two stores that have the same one show the same objects, and an
+  // etag stands for one content for ever. Empty: the store has none, and no cache on a disk may keep its objects.
+  virtual std::string lasting_identity() const { return ""; }
   virtual Limits limits() const = 0;
   // The caller promised that only one process writes here. Then the store need not keep the conditions of puts.
   virtual bool single_writer() const { return false; }

@@ -24,6 +24,7 @@ class StoreClient {
       : store_(std::move(store)), parts_(std::move(parts)), operation_(std::move(operation)) {}
 
   const ObjectStore& store() const { return *store_; }
+  const std::shared_ptr<ObjectStore>& shared_store() const { return store_; }
   // To be filled and sent. Null once the operation has ended.
   std::shared_ptr<Part> TakePart(size_t capacity) {
     return parts_->Take(capacity, [this] { return ended(); });

@@ -212,18 +212,23 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         });
   }
 
-  // (id) -> native database
+  // (id, { diskCache }) -> native database
   Napi::Value OpenBackup(const Args& args) {
     const uint32_t id = BackupIdArgument(args.Env(), args[0]);
+    const std::optional<DiskCache::Options> cache = ReadOpenBackupOptions(args.Env(), args[1]);
     return Read<std::shared_ptr<Database>>(
         args.Env(),
-        [id](BackupRepository& repository, std::shared_ptr<Database>& database) {
+        [id, cache](BackupRepository& repository, std::shared_ptr<Database>& database) {
           OpenedBackup opened;
-          if (Error error = repository.OpenBackup(id, &opened); !error.ok()) {
+          if (Error error = repository.OpenBackup(id, &opened, cache); !error.ok()) {
             return error;
           }
-          return Database::OpenThrough(opened.env->GetFileSystem(), opened.keep_alive, opened.path,
-                                       Database::ToReadBackup(), &database);
+          Error error = Database::OpenThrough(opened.env->GetFileSystem(), opened.keep_alive, opened.path,
+                                              Database::ToReadBackup(opened.open_tables), &database);
+          if (error.ok()) {
+            database->SetDiskCache(std::move(opened.disk_cache));
+          }
+          return error;
         },
         [](Napi::Env env, std::shared_ptr<Database>& database) -> Napi::Value {
           return DatabaseHandle::New(env, std::move(database));

@@ -308,6 +308,29 @@ void ReadRestoreOptions(Napi::Env env, Napi::Value value, RestoreRequest* reques
   RestoreTable().Read(env, value, request);
 }
 
+std::optional<DiskCache::Options> ReadOpenBackupOptions(Napi::Env env, Napi::Value value) {
+  // A sixteenth of it must have room for a block.
+  constexpr int64_t kSmallestCache = int64_t{16} << 20;
+  using Cache = DiskCache::Options;
+  static const auto* cache_table = new OptionTable<Cache>(
+      "diskCache", {
+                       Custom<Cache>("directory", [](Napi::Env js, std::string_view name, Napi::Value given,
+                                                     Cache* out) { out->directory = PathArgument(js, given, name); }),
+                       Field("maxBytes", &Cache::max_bytes, {.min = kSmallestCache}),
+                   });
+  using O = std::optional<Cache>;
+  static const auto* table = new OptionTable<O>(
+      "openBackup options", {Custom<O>("diskCache", [](Napi::Env js, std::string_view name, Napi::Value given, O* out) {
+        cache_table->Read(js, given, &out->emplace());
+        if ((*out)->directory.empty()) {
+          ThrowWrongType(js, std::string(name) + ".directory", "the path of a directory", js.Undefined());
+        }
+      })});
+  O options;
+  table->Read(env, value, &options);
+  return options;
+}
+
 uint32_t BackupIdArgument(Napi::Env env, Napi::Value value) {
   return static_cast<uint32_t>(ReadUint64(env, "backupId", value, 1, std::numeric_limits<uint32_t>::max()));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/backup/backup_create.h"
@@ -20,6 +21,8 @@ struct OpenEngineOptions {
 
 void ReadOpenEngineOptions(Napi::Env env, Napi::Value value, OpenEngineOptions* options);
 void ReadCreateOptions(Napi::Env env, Napi::Value value, CreateRequest* request, JsCallback* exclude_files);
+// { diskCache: { directory, maxBytes } }
+std::optional<DiskCache::Options> ReadOpenBackupOptions(Napi::Env env, Napi::Value value);
 void ReadRestoreOptions(Napi::Env env, Napi::Value value, RestoreRequest* request);
 
 uint32_t BackupIdArgument(Napi::Env env, Napi::Value value);

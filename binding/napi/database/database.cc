@@ -147,6 +147,7 @@ void DatabaseHandle::Define(Napi::Env env, Napi::Object exports) {
                                       Getter<&DatabaseHandle::token>("token"),
                                       Getter<&DatabaseHandle::mode>("mode"),
                                       Getter<&DatabaseHandle::identity>("identity"),
+                                      Getter<&DatabaseHandle::diskCache>("diskCache"),
                                       Getter<&DatabaseHandle::latestSequenceNumber>("latestSequenceNumber"),
                                   });
 }
@@ -390,6 +391,23 @@ Napi::Value DatabaseHandle::identity(const Args& args) {
   ThrowIfError(env, Error::From(resource(env).db()->GetDbIdentity(identity), "identity of " + resource(env).path())
                         .With("path", resource(env).path()));
   return Napi::String::New(env, identity);
+}
+
+Napi::Value DatabaseHandle::diskCache(const Args& args) {
+  const Napi::Env env = args.Env();
+  const auto& cache = resource(env).disk_cache();
+  if (cache == nullptr) {
+    return env.Undefined();
+  }
+  const auto statistics = cache->statistics();
+  auto status = Napi::Object::New(env);
+  status.Set("hits", WriteUint64(env, statistics.hits));
+  status.Set("misses", WriteUint64(env, statistics.misses));
+  status.Set("damaged", WriteUint64(env, statistics.damaged));
+  status.Set("bytesRead", WriteUint64(env, statistics.bytes_read));
+  status.Set("bytesWritten", WriteUint64(env, statistics.bytes_written));
+  status.Set("problem", statistics.problem.empty() ? env.Undefined() : Napi::String::New(env, statistics.problem));
+  return status;
 }
 
 Napi::Value DatabaseHandle::latestSequenceNumber(const Args& args) {

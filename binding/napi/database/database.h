@@ -64,6 +64,7 @@ class DatabaseHandle final : public Handle<Database> {
   Napi::Value token(const Args& args);
   Napi::Value mode(const Args& args);
   Napi::Value identity(const Args& args);
+  Napi::Value diskCache(const Args& args);
   Napi::Value latestSequenceNumber(const Args& args);
 
   bool NextReadIsDirect(const ReadCall& call);

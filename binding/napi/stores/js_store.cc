@@ -194,9 +194,10 @@ class Undelivered {
 // The JS thread's side of a store that it serves.
 class StoreServer : public Wrapped {
  public:
-  StoreServer(std::shared_ptr<JsStore> store, Napi::Function send, Napi::Function cancel, ObjectStore::Limits limits)
+  StoreServer(std::shared_ptr<JsStore> store, Napi::Function send, Napi::Function cancel, ObjectStore::Limits limits,
+              std::string lasting_identity)
       : Wrapped(TypeId<StoreServer>::id()), store_(store), send_(send), cancel_(cancel) {
-    store->Serve(send_.caller(), cancel_.caller(), limits, memory_);
+    store->Serve(send_.caller(), cancel_.caller(), limits, std::move(lasting_identity), memory_);
   }
 
   // (callId, answer, repeated)
@@ -251,7 +252,8 @@ Napi::Value NewStore(const Args& args) {
   return result;
 }
 
-// (id, send, cancel, limits): returns the server, which must be kept. Undefined if nobody uses the store any more.
+// (id, send, cancel, { minPartBytes, maxParts, identity }): returns the server, which must be kept. Undefined if nobody
+// uses the store any more.
 Napi::Value ServeStore(const Args& args) {
   const Napi::Env env = args.Env();
   const auto store = JsStore::Find(StringArgument(env, args[0], "id"));
@@ -265,8 +267,8 @@ Napi::Value ServeStore(const Args& args) {
     limits.max_parts = parts.As<Napi::Number>().Uint32Value();
     limits.min_part_bytes = static_cast<uint64_t>(read.Get("minPartBytes").As<Napi::Number>().Int64Value());
   }
-  return Wrap(env,
-              std::make_unique<StoreServer>(store, args[1].As<Napi::Function>(), args[2].As<Napi::Function>(), limits));
+  return Wrap(env, std::make_unique<StoreServer>(store, args[1].As<Napi::Function>(), args[2].As<Napi::Function>(),
+                                                 limits, Text(read, "identity")));
 }
 
 // (id, message)
@@ -296,6 +298,11 @@ std::shared_ptr<JsStore> JsStore::Find(const std::string& id) {
 JsStore::~JsStore() {
   const std::lock_guard lock(stores_mutex);
   Stores().erase(id_);
+}
+
+std::string JsStore::lasting_identity() const {
+  const std::lock_guard lock(mutex_);
+  return lasting_identity_;
 }
 
 ObjectStore::Limits JsStore::limits() const {
@@ -382,7 +389,7 @@ void JsStore::Trim() {
 }
 
 void JsStore::Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits,
-                    std::weak_ptr<JsMemory> memory) {
+                    std::string lasting_identity, std::weak_ptr<JsMemory> memory) {
   std::vector<std::pair<uint32_t, StoreRequest>> waiting;
   {
     const std::lock_guard lock(mutex_);
@@ -390,6 +397,7 @@ void JsStore::Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, L
     cancel_ = std::move(cancel);
     limits_ = limits;
     memory_ = std::move(memory);
+    lasting_identity_ = std::move(lasting_identity);
     waiting.swap(waiting_);
     std::erase_if(waiting, [this](const auto& one) { return !calls_.contains(one.first); });
   }

@@ -36,6 +36,7 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
 
   const std::string& id() const { return id_; }
   const std::string& name() const override { return name_; }
+  std::string lasting_identity() const override;
   Limits limits() const override;
   bool single_writer() const override { return settings_.single_writer; }
   int64_t LockedUntil(int64_t written) const override {
@@ -46,7 +47,8 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
   void Trim() override;
 
   // JS thread that serves. `send(callId, request)` and `cancel(callId)` are JS functions.
-  void Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits, std::weak_ptr<JsMemory> memory);
+  void Serve(const JsCallback::Caller& send, JsCallback::Caller cancel, Limits limits, std::string lasting_identity,
+             std::weak_ptr<JsMemory> memory);
   // `bytes` are what a kGet brought. `repeated`: the request was sent more than once, and nobody knows whether an
   // earlier one still uses its memory.
   void Answer(uint32_t call_id, StoreAnswer answer, std::string_view bytes = {}, bool repeated = false);
@@ -70,6 +72,7 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
   mutable std::mutex mutex_;  // guards all members below
   Error failed_;
   Limits limits_;
+  std::string lasting_identity_;
   std::optional<JsCallback::Caller> send_;  // not set: nobody serves the store yet
   std::optional<JsCallback::Caller> cancel_;
   std::weak_ptr<JsMemory> memory_;
@@ -78,7 +81,7 @@ class JsStore : public ObjectStore, public std::enable_shared_from_this<JsStore>
   std::vector<std::pair<uint32_t, StoreRequest>> waiting_;
 };
 
-// Defines newStore(name, settings), serveStore(id, send, cancel, limits), and failStore(id, message).
+// Defines newStore(name, settings), serveStore(id, send, cancel, about), and failStore(id, message).
 void RegisterStores(Napi::Env env, Napi::Object exports);
 
 }  // namespace rocksdb_backup

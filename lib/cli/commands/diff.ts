@@ -1,8 +1,9 @@
 import { type DatabaseChange, diffDatabases } from '../../compare/diff.js';
 import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from '../command.js';
-import { closing, findBackup, withDirectory } from '../directory.js';
+import { findBackup, withDirectory } from '../directory.js';
 import { notFound, UsageError } from '../errors.js';
 import { bytesAsJsonParts } from '../json.js';
+import { diskCacheOf, diskCacheOptions, withOpenBackup } from '../open-backup.js';
 import { jsonList, type ListForm, printList } from '../output/long-list.js';
 import type { Output } from '../output/output.js';
 import { table } from '../output/table.js';
@@ -17,6 +18,7 @@ const optionSpecs = {
   values: { type: 'flag', summary: 'print values too: before and after' },
   summary: { type: 'flag', summary: 'only count the keys that differ' },
   'column-family': { type: 'text', placeholder: 'NAME', summary: 'only this column family', default: 'all' },
+  ...diskCacheOptions,
 } as const satisfies OptionSpecs;
 
 export const diff = defineCommand({
@@ -63,12 +65,13 @@ export const diff = defineCommand({
   run(context, { DIR, ID1, ID2 }, options) {
     const { out, signal } = context;
     const order = orderOf(out, options);
+    const cache = diskCacheOf(options);
     return withDirectory(DIR, async (engine) => {
       const { location } = engine;
       const from = (await findBackup(context, engine, ID1, 'ID1')).backupId;
       const to = (await findBackup(context, engine, ID2, 'ID2')).backupId;
-      return closing(await engine.openBackup(from), async (a) =>
-        closing(await engine.openBackup(to), async (b) => {
+      return withOpenBackup(context, engine, from, cache, async (a) =>
+        withOpenBackup(context, engine, to, cache, async (b) => {
           const { family } = order;
           if (family !== undefined && ![a, b].some((db) => db.columnFamilies.includes(family))) {
             throw notFound(

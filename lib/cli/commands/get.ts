@@ -1,8 +1,8 @@
 import { defineCommand } from '../command.js';
-import { withBackup } from '../directory.js';
 import { columnFamily, familyOf, hex, keyOf, positionals } from '../entries.js';
 import { notFound } from '../errors.js';
 import { bytesAsJson } from '../json.js';
+import { diskCacheOf, diskCacheOptions, withBackup } from '../open-backup.js';
 import { bytesAsText } from '../output/text.js';
 import { count, object, ref, text } from '../schema.js';
 
@@ -17,7 +17,7 @@ export const get = defineCommand({
     ...positionals,
     { name: 'KEY', type: 'text', summary: "the key; '' is the empty key", mayBeEmpty: true },
   ],
-  options: { 'column-family': columnFamily, hex },
+  options: { 'column-family': columnFamily, hex, ...diskCacheOptions },
   examples: [
     { line: 'rocksdb-backup get /backups/users latest user:42', does: 'the value in the latest backup' },
     {
@@ -36,7 +36,7 @@ export const get = defineCommand({
   run(context, { DIR, ID, KEY }, options) {
     const key = keyOf(KEY, options.hex, 'KEY');
     const name = options['column-family'] ?? 'default';
-    return withBackup(context, DIR, ID, async (db, { backupId }, { location }) => {
+    return withBackup(context, DIR, ID, diskCacheOf(options), async (db, { backupId }, { location }) => {
       const backup = `backup ${backupId} in ${location}`;
       const value = await familyOf(db, name, location, backupId).get(key);
       if (value === undefined) {

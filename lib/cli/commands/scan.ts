@@ -1,10 +1,10 @@
 import { isReversed } from '../../database/block-reader.js';
 import { defineCommand } from '../command.js';
-import { withBackup } from '../directory.js';
 import { columnFamily, familyOf, hex, keyOf, positionals } from '../entries.js';
 import { UsageError } from '../errors.js';
 import { bytesAsJsonParts } from '../json.js';
 import { keyRange } from '../key-range.js';
+import { diskCacheOf, diskCacheOptions, withBackup } from '../open-backup.js';
 import { jsonList, type ListForm, printList } from '../output/long-list.js';
 import { bytesAsTextParts, partsOf } from '../output/text.js';
 import { array, count, flag, object, ref, text } from '../schema.js';
@@ -30,6 +30,7 @@ export const scan = defineCommand({
     reverse: { type: 'flag', summary: 'from the last key to the first' },
     hex,
     format: { type: 'choice', choices: formats, summary: 'how entries are printed', default: 'text' },
+    ...diskCacheOptions,
   },
   examples: [
     { line: 'rocksdb-backup scan /backups/users latest --prefix user: --limit 10', does: 'the first ten users' },
@@ -60,7 +61,7 @@ export const scan = defineCommand({
     const bounds = [bound('prefix'), bound('from'), bound('to')] as const;
     const name = options['column-family'] ?? 'default';
     const keysOnly = options['keys-only'];
-    return withBackup(context, DIR, ID, async (db, { backupId }, { location }) => {
+    return withBackup(context, DIR, ID, diskCacheOf(options), async (db, { backupId }, { location }) => {
       const family = familyOf(db, name, location, backupId);
       const range = keyRange(...bounds, (await isReversed(family, undefined)) ? -1 : 1);
       const limits = { ...range, limit: options.limit ?? -1, reverse: options.reverse, fillCache: false };
