@@ -1,0 +1,24 @@
+// Repositories in object stores: clients and the server are killed, and the line between them is bad.
+
+import { withoutCeph } from '../stores/servers/ceph.js';
+import type { Teardown } from '../fixtures/files.js';
+import type { Experiment } from './experiment.js';
+import { killClients } from './stores/kills.js';
+import { startServers } from './stores/servers.js';
+
+export const stores: Experiment = {
+  name: 'stores',
+  about: 'clients and the gateway of a bucket are killed, lines are cut: what was confirmed is there, and nothing is wrong',
+  async run(torture) {
+    const why = withoutCeph();
+    if (why !== false) throw new Error(why);
+    const undo: (() => unknown)[] = [];
+    const t: Teardown = { teardown: (handler) => void undo.unshift(handler as () => unknown) };
+    try {
+      const servers = await startServers(t);
+      await killClients(torture, t, servers);
+    } finally {
+      for (const each of undo) await each();
+    }
+  },
+};
