@@ -1,7 +1,7 @@
 // A proxy that passes bytes on to a server, and does to them what a test says. It knows nothing of HTTP.
 
+import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { pipeline } from 'node:stream/promises';
 import type { Teardown } from '../../fixtures/files.js';
 
 /** What happens to the bytes of one connection. Bytes that are returned are passed on. */
@@ -60,12 +60,15 @@ export class TcpProxy {
     };
     this.#open.add(cut);
     client.on('error', cut).on('close', cut);
+    const closed = new Promise<void>((resolve) => client.once('close', resolve));
     const { up = same, down = same, ended: tell } = await wire({ cut, signal: ended.signal });
     if (!ended.signal.aborted) {
-      server = reach();
+      server = reach().on('error', cut);
       client.setNoDelay(true);
       server.setNoDelay(true);
-      await Promise.allSettled([pipeline(client, treat(up), server), pipeline(server, treat(down), client)]);
+      pump(client, server, up).catch(cut);
+      pump(server, client, down).catch(cut);
+      await closed;
     }
     cut();
     this.#open.delete(cut);
@@ -85,11 +88,11 @@ export class TcpProxy {
 
 const same = (bytes: Buffer) => bytes;
 
-function treat(piece: (bytes: Buffer) => Buffer | Promise<Buffer>) {
-  return async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const bytes of source) {
-      const passed = await piece(bytes);
-      if (passed.length > 0) yield passed;
-    }
-  };
+/** Passes on what comes from a socket, until it ends. What is slow keeps the sender waiting. */
+async function pump(from: Socket, to: Socket, treat: (bytes: Buffer) => Buffer | Promise<Buffer>): Promise<void> {
+  for await (const bytes of from) {
+    const passed = await treat(bytes);
+    if (passed.length > 0 && !to.write(passed)) await once(to, 'drain');
+  }
+  to.end();
 }

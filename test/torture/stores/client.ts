@@ -84,8 +84,7 @@ class Client {
         this.#content = await writeStep(this.#db, this.#plan.world.seed, this.#content, large);
         const flush = large || random.below(3) === 0;
         const options = { ...(flush && { flushBeforeBackup: true }), full: random.below(8) === 0 };
-        const create = () =>
-          kind === 'manager' ? this.#manager.backupNow() : engine.createBackup(this.#db, options);
+        const create = () => (kind === 'manager' ? this.#manager.backupNow() : engine.createBackup(this.#db, options));
         return { about: {}, run: async () => (await create()).backupId };
       }
       case 'delete': {

@@ -27,7 +27,7 @@ function putsOf(seed: number, step: number): Put[] {
 }
 
 /** Bytes that nothing compresses. */
-function valueOf(seed: number, step: number, { key, size }: Put): Buffer {
+function bytesOf(seed: number, step: number, { key, size }: Put): Buffer {
   const secret = createHash('sha256').update(`${seed} ${step} ${key}`).digest();
   return createCipheriv('aes-128-ctr', secret.subarray(0, 16), secret.subarray(16)).update(Buffer.alloc(size));
 }
@@ -44,8 +44,8 @@ export async function writeStep(db: Database, seed: number, before: Content, lar
   const step = before.steps + 1;
   const content = { steps: step, large: large ? step : before.large };
   const batch = db.batch();
-  for (const put of putsOf(seed, step)) batch.put(put.key, valueOf(seed, step, put));
-  if (large) batch.put(LARGE_KEY, valueOf(seed, step, { key: LARGE_KEY, size: LARGE_BYTES }));
+  for (const put of putsOf(seed, step)) batch.put(put.key, bytesOf(seed, step, put));
+  if (large) batch.put(LARGE_KEY, bytesOf(seed, step, { key: LARGE_KEY, size: LARGE_BYTES }));
   await batch.put(CONTENT_KEY, JSON.stringify(content)).write();
   return content;
 }
@@ -65,7 +65,7 @@ export function digestOf(seed: number, { steps, large }: Content): string {
   if (large > 0) last.set(LARGE_KEY, { step: large, put: { key: LARGE_KEY, size: LARGE_BYTES } });
   const hash = createHash('sha256');
   for (const [key, { step, put }] of [...last].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    add(hash, key, valueOf(seed, step, put));
+    add(hash, key, bytesOf(seed, step, put));
   }
   return hash.digest('hex');
 }

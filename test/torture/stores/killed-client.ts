@@ -102,7 +102,7 @@ export class KilledClient {
       else if (moment.where === where) die();
       return !dead;
     };
-    this.#child.send(plan);
+    this.#child.send(plan, () => {}); // it may have failed before: its end says so
     await this.#ended;
     clearTimeout(timer);
     clearTimeout(stuck);

@@ -118,7 +118,10 @@ export async function killClients(torture: Torture, t: Teardown, servers: Server
     directory: torture.path(name),
     engine,
   });
-  const worlds = [world('as-it-comes', {}), world('without-logs', { backupLogFiles: false, maxBackgroundOperations: 4 })];
+  const worlds = [
+    world('as-it-comes', {}),
+    world('without-logs', { backupLogFiles: false, maxBackgroundOperations: 4 }),
+  ];
   const oracles = await Promise.all(
     worlds.map((world) => killIn(torture, t, { world, rounds: Math.ceil(rounds / worlds.length), servers, deaths })),
   );
@@ -126,11 +129,26 @@ export async function killClients(torture: Torture, t: Teardown, servers: Server
   const most = (of: (oracle: Oracle) => number) => Math.max(...oracles.map(of));
   torture.figure('clients killed', rounds);
   deaths.tell(torture);
-  torture.figure('backups verified', sum(({ verified }) => verified));
-  torture.figure('backups restored and compared', `${sum(({ restored }) => restored)}, ${sum(({ keys }) => keys)} keys`);
-  torture.figure('objects that no backup names, after a death, at most', most(({ mostLeft }) => mostLeft));
-  torture.figure('leases of dead readers, at most', most(({ mostLeases }) => mostLeases));
-  torture.figure('uploads left in the end', sum(({ uploads }) => uploads));
+  torture.figure(
+    'backups verified',
+    sum(({ verified }) => verified),
+  );
+  torture.figure(
+    'backups restored and compared',
+    `${sum(({ restored }) => restored)}, ${sum(({ keys }) => keys)} keys`,
+  );
+  torture.figure(
+    'objects that no backup names, after a death, at most',
+    most(({ mostLeft }) => mostLeft),
+  );
+  torture.figure(
+    'leases of dead readers, at most',
+    most(({ mostLeases }) => mostLeases),
+  );
+  torture.figure(
+    'uploads left in the end',
+    sum(({ uploads }) => uploads),
+  );
   torture.figure('the slowest next operation', `${(most(({ slowest }) => slowest) / 1000).toFixed(1)} s`);
   if (rounds < 200) return;
   for (const phase of WHERE) {

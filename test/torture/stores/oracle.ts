@@ -11,14 +11,7 @@ import type { Torture } from '../experiment.js';
 import { type Content, contentOf, writeStep } from './content.js';
 import type { Life } from './killed-client.js';
 import { type Begin, databaseOf, isCreate, type World } from './plan.js';
-import {
-  compareDatabase,
-  deleteBelow,
-  keysBelow,
-  openUploads,
-  restoreAndCompare,
-  unneeded,
-} from './repository.js';
+import { compareDatabase, deleteBelow, keysBelow, openUploads, restoreAndCompare, unneeded } from './repository.js';
 
 const KEPT = 4;
 

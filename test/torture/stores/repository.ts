@@ -1,7 +1,12 @@
 // A repository in a bucket, as it must be: what is listed, what it holds, and that nothing else is there.
 
 import { rmSync } from 'node:fs';
-import { DeleteObjectsCommand, ListMultipartUploadsCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectsCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { type BackupEngine, Database } from '../../../lib/index.js';
 import { type Content, digestOf, readDigest } from './content.js';
 

@@ -16,8 +16,8 @@ const COMMITS: Partial<Record<Kind, RegExp>> = {
   'create large': /^PUT \S*\/meta\/\d/,
   manager: /^PUT \S*\/meta\/\d/,
   copy: /^PUT \S*\/meta\/\d/,
-  delete: /^POST \S*\?delete[^]*\/meta\/\d/,
-  purge: /^POST \S*\?delete[^]*\/meta\/\d/,
+  delete: /^POST \S*\?delete[\s\S]*\/meta\/\d/,
+  purge: /^POST \S*\?delete[\s\S]*\/meta\/\d/,
   state: /^PUT \S*\/rocksdb-backup\.state\.json/,
   pin: /^PUT \S*\/rocksdb-backup\.state\.json/,
 };

@@ -1,0 +1,90 @@
+// Operations over lines that are bad.
+
+import { BackupEngine, type ObjectStore } from '../../../lib/index.js';
+import { withRetries } from '../../../lib/stores/retries.js';
+import { s3Store } from '../../../lib/stores/s3.js';
+import type { Teardown } from '../../fixtures/files.js';
+import type { Torture } from '../experiment.js';
+import { BadLine, type Trouble } from './bad-line.js';
+import { Ledger, OPERATIONS, type Operation } from './ledger.js';
+import { BUCKET } from './repository.js';
+import type { Servers } from './servers.js';
+
+const TROUBLES: Readonly<Record<string, Trouble>> = {
+  cuts: { cuts: 0.4, within: 200_000 },
+  'early cuts': { cuts: 0.5, within: 2000 },
+  waits: { waits: 0.2, longestWait: 100 },
+  slow: { rate: 4e6, waits: 0.05, longestWait: 200 },
+  'few connections': { most: 2, cuts: 0.1 },
+  silence: { silent: 0.15, within: 100_000 },
+  all: { cuts: 0.2, silent: 0.05, within: 500_000, waits: 0.05, longestWait: 50, rate: 20e6, most: 3 },
+};
+
+/** How soon after an AbortSignal an operation must have ended. */
+const STOPPED_WITHIN = 1000;
+
+/** The store over a line, whose requests are given up sooner than a minute. */
+function hurriedStore({ credentials }: Servers, endpoint: string, name: string): ObjectStore {
+  return withRetries(s3Store({ bucket: BUCKET, prefix: name, endpoint, credentials }), {
+    requestTimeout: 1500,
+    bytesPerSecond: 4e6,
+    budget: 60_000,
+  });
+}
+
+export async function troubleLines(torture: Torture, t: Teardown, servers: Servers): Promise<void> {
+  const { random } = torture;
+  const rounds = Math.ceil(torture.rounds(200, 1000) / 7);
+  const line = await BadLine.start(t, servers.endpoint, random);
+  const ledger = await Ledger.make(torture, servers, 'lines');
+  const byUrl = await BackupEngine.open(`s3://${BUCKET}/lines?endpoint=${line.url}`);
+  const byStore = await BackupEngine.open(hurriedStore(servers, line.url, 'lines'));
+  const names = Object.keys(TROUBLES);
+  for (let round = 0; round < rounds && torture.failed < 20; round++) {
+    const name = names[round % names.length] as string;
+    const operation = OPERATIONS[Math.floor(round / names.length) % OPERATIONS.length] as Operation;
+    const trouble = TROUBLES[name] as Trouble;
+    // By the URL, a request may take a minute.
+    const engine = trouble.silent !== undefined || random.below(2) === 0 ? byStore : byUrl;
+    line.renew(trouble);
+    await ledger.do(`round ${round}, ${operation}, ${name}`, operation, engine);
+    line.renew({});
+    await ledger.inspect();
+  }
+  let slowest = 0;
+  for (const operation of ['create', 'verify', 'restore'] as const) {
+    for (const engine of [byUrl, byStore])
+      slowest = Math.max(slowest, await stop(torture, line, ledger, operation, engine));
+  }
+  line.renew({});
+  await byUrl.close();
+  await byStore.close();
+  await ledger.close();
+  torture.figure('lines: connections cut, silenced, refused', `${line.cut}, ${line.silenced}, ${line.refused}`);
+  torture.figure('lines: the slowest stop', `${slowest.toFixed(0)} ms`);
+  ledger.tell();
+}
+
+/** Nothing answers any more in the middle of an operation, which is then stopped. @returns how long it took to end */
+async function stop(
+  torture: Torture,
+  line: BadLine,
+  ledger: Ledger,
+  operation: Operation,
+  engine: BackupEngine,
+): Promise<number> {
+  const controller = new AbortController();
+  line.renew({ silent: 1, within: 400_000 });
+  const what = `a ${operation} over a line that is silent`;
+  const doing = ledger.do(what, operation, engine, { signal: controller.signal });
+  await new Promise((resolve) => setTimeout(resolve, 200 + torture.random.below(800)));
+  const begun = performance.now();
+  controller.abort(new Error('stop'));
+  const outcome = await doing;
+  const took = performance.now() - begun;
+  torture.check(outcome === 'aborted', `${what} is aborted`, outcome);
+  torture.check(took < STOPPED_WITHIN, `${what} ends within a second`, took);
+  line.renew({});
+  await ledger.inspect();
+  return took;
+}
