@@ -84,7 +84,10 @@ t.test('large parts use a connection that is there', async (t) => {
   for (const number of [1, 2, 3]) await store.multipart!.part('a', 'u', number, part, { signal });
   await store.put('b', part, { signal });
   t.equal(server.connections, 1);
-  t.same(server.seen.filter(({ headers }) => headers.expect !== undefined), []);
+  t.same(
+    server.seen.filter(({ headers }) => headers.expect !== undefined),
+    [],
+  );
 });
 
 t.test('where nobody listens, the store is BUSY', async (t) => {

@@ -5,7 +5,7 @@ import { withoutCeph } from '../stores/servers/ceph.js';
 import type { Experiment } from './experiment.js';
 import { killGateway } from './stores/gateway.js';
 import { killClients } from './stores/kills.js';
-import { troubleLines } from './stores/network.js';
+import { loseARequest, troubleLines } from './stores/network.js';
 import { startServers } from './stores/servers.js';
 
 export const stores: Experiment = {
@@ -19,7 +19,9 @@ export const stores: Experiment = {
     const t: Teardown = { teardown: (handler) => void undo.unshift(handler as () => unknown) };
     try {
       const servers = await startServers(t);
-      await killClients(torture, t, servers);
+      // The first waits for a minute, and does nothing meanwhile.
+      const both = await Promise.allSettled([loseARequest(torture, t, servers), killClients(torture, t, servers)]);
+      for (const each of both) if (each.status === 'rejected') throw each.reason;
       await troubleLines(torture, t, servers);
       await killGateway(torture, servers);
     } finally {

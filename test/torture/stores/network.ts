@@ -4,6 +4,7 @@ import { BackupEngine, type ObjectStore } from '../../../lib/index.js';
 import { withRetries } from '../../../lib/stores/retries.js';
 import { s3Store } from '../../../lib/stores/s3.js';
 import type { Teardown } from '../../fixtures/files.js';
+import { TcpProxy } from '../../stores/servers/tcp-proxy.js';
 import type { Torture } from '../experiment.js';
 import { BadLine, type Trouble } from './bad-line.js';
 import { Ledger, OPERATIONS, type Operation } from './ledger.js';
@@ -11,13 +12,13 @@ import { BUCKET } from './repository.js';
 import type { Servers } from './servers.js';
 
 const TROUBLES: Readonly<Record<string, Trouble>> = {
-  cuts: { cuts: 0.4, within: 200_000 },
-  'early cuts': { cuts: 0.5, within: 2000 },
+  cuts: { cuts: 0.7, within: 2_000_000 },
+  'early cuts': { cuts: 0.7, within: 2000 },
   waits: { waits: 0.2, longestWait: 100 },
-  slow: { rate: 4e6, waits: 0.05, longestWait: 200 },
-  'few connections': { most: 2, cuts: 0.1 },
-  silence: { silent: 0.15, within: 100_000 },
-  all: { cuts: 0.2, silent: 0.05, within: 500_000, waits: 0.05, longestWait: 50, rate: 20e6, most: 3 },
+  slow: { rate: 10e6, waits: 0.05, longestWait: 200 },
+  'few connections': { most: 2, cuts: 0.4, within: 2_000_000 },
+  silence: { silent: 0.5, within: 1_000_000 },
+  all: { cuts: 0.4, silent: 0.15, within: 2_000_000, waits: 0.05, longestWait: 50, rate: 20e6, most: 3 },
 };
 
 /** How soon after an AbortSignal an operation must have ended. */
@@ -87,4 +88,30 @@ async function stop(
   line.renew({});
   await ledger.inspect();
   return took;
+}
+
+/** A request that is never answered is sent again after a minute, while the client goes on with everything else. */
+export async function loseARequest(torture: Torture, t: Teardown, servers: Servers): Promise<void> {
+  let lost = 0;
+  const proxy = await TcpProxy.start(t, servers.endpoint, () => {
+    let silent = false;
+    return {
+      up(bytes) {
+        if (lost === 0 && /^PUT \S*\/private\//.test(bytes.toString('latin1', 0, 200))) {
+          lost++;
+          silent = true;
+        }
+        return silent ? Buffer.alloc(0) : bytes;
+      },
+    };
+  });
+  const ledger = await Ledger.make(torture, servers, 'patience');
+  const engine = await BackupEngine.open(`s3://${BUCKET}/patience?endpoint=${proxy.url}`);
+  const begun = performance.now();
+  const outcome = await ledger.do('a request is lost', 'create', engine);
+  torture.check(outcome === 'done' && lost === 1, 'a create goes on after a request that was never answered', outcome);
+  torture.figure('patience: a create with a lost request', `${((performance.now() - begun) / 1000).toFixed(0)} s`);
+  await ledger.inspect();
+  await engine.close();
+  await ledger.close();
 }
