@@ -14,6 +14,8 @@ const WHERE = ['before', 'within', 'after'] as const;
 /** The longest of the latest times of an operation, in milliseconds, while none is known. */
 const UNKNOWN_MS = 200;
 const UNKNOWN_REQUESTS = 20;
+/** After how many deaths Ceph gives back the memory of what was deleted. */
+const COLLECT_AFTER = 100;
 
 /** How long each kind takes, and how many requests it needs: as far as it was seen. */
 class Measured {
@@ -33,7 +35,7 @@ class Measured {
     const chance = random.below(10);
     const where = random.pick(WHERE);
     const ms = random.below(5);
-    if (chance < 2) return { at: 'commit', where, ms };
+    if (chance < 3) return { at: 'commit', where: random.below(2) === 0 ? 'within' : where, ms };
     if (chance < 5) {
       return { at: 'request', nth: 1 + random.below(this.#requests.get(kind) ?? UNKNOWN_REQUESTS), where, ms };
     }
@@ -47,7 +49,7 @@ class Deaths {
   between = 0;
 
   note(kind: Kind | undefined, phase: Phase): void {
-    if (kind === undefined) {
+    if (kind === undefined || phase === 'between') {
       this.between++;
       return;
     }
@@ -102,7 +104,9 @@ async function killIn(
       for (const { kind, requests } of life.requests) measured.noteRequests(kind, requests);
       deaths.note(life.begun?.kind, life.phase);
       await oracle.inspect(`round ${round}, ${kind}, ${JSON.stringify(moment)}`, life);
+      if (round % COLLECT_AFTER === COLLECT_AFTER - 1) servers.collectGarbage();
     }
+    await oracle.finish();
   } finally {
     await waiting.end();
   }

@@ -11,7 +11,7 @@ import type { Torture } from '../experiment.js';
 import { type Content, contentOf, writeStep } from './content.js';
 import type { Life } from './killed-client.js';
 import { type Begin, databaseOf, isCreate, type World } from './plan.js';
-import { compareDatabase, deleteBelow, keysBelow, openUploads, restoreAndCompare, unneeded } from './repository.js';
+import { abortUploads, compareDatabase, deleteBelow, keysBelow, restoreAndCompare, unneeded } from './repository.js';
 
 const KEPT = 4;
 
@@ -168,13 +168,28 @@ export class Oracle {
     const unknown = ids.filter((id) => !this.#backups.has(id));
     this.#check(unknown.length <= (coming ? 1 : 0), 'no backup is there that nobody made, or that was deleted', ids);
     for (const id of unknown) if (coming) this.#backups.set(id, coming);
-    for (const id of ids) {
-      await this.#try(`backup ${id} verifies`, () => engine.verifyBackup(id, { checksum: true }));
-      this.verified++;
-    }
+    // All by their sizes; the newest, a new one and one of the others by every byte.
     const others = ids.filter((id) => !unknown.includes(id));
-    for (const id of new Set([...unknown, ...ids.slice(-1), ...(others.length > 0 ? [this.#pick(others)] : [])])) {
-      await this.#restore(engine, id, this.#backups.get(id));
+    const read = new Set([
+      ...unknown,
+      ...ids.slice(-1),
+      ...(others.length > 0 ? [this.#torture.random.pick(others)] : []),
+    ]);
+    for (const id of ids) await this.#verify(engine, id, read.has(id));
+    for (const id of read) await this.#restore(engine, id, this.#backups.get(id));
+  }
+
+  async #verify(engine: BackupEngine, id: number, checksum: boolean): Promise<void> {
+    await this.#try(`backup ${id} verifies`, () => engine.verifyBackup(id, { checksum }));
+    if (checksum) this.verified++;
+  }
+
+  /** In the end, every byte of every backup is read. */
+  async finish(): Promise<void> {
+    this.#round = 'in the end';
+    for (const id of this.#backups.keys()) {
+      await this.#verify(this.#engine, id, true);
+      await this.#restore(this.#engine, id, this.#backups.get(id));
     }
   }
 
@@ -214,8 +229,7 @@ export class Oracle {
     const ids = (await engine.getBackupInfo()).map(({ backupId }) => backupId);
     for (const id of this.#copied.keys()) this.#check(ids.includes(id), `the copy of backup ${id} is there`, ids);
     for (const id of ids) {
-      await this.#try(`the copy of backup ${id} verifies`, () => engine.verifyBackup(id, { checksum: true }));
-      this.verified++;
+      await this.#verify(engine, id, true);
       const content = this.#copied.get(id) ?? this.#backups.get(id);
       this.#check(content !== undefined, `backup ${id} was there to be copied`);
       if (content !== undefined) this.#copied.set(id, content);
@@ -230,7 +244,8 @@ export class Oracle {
   async #next(): Promise<void> {
     const { world } = this;
     const prefix = `${world.name}/`;
-    this.uploads = await openUploads(this.#client, prefix);
+    // The product ends them after a day. Ceph's disk is in memory.
+    this.uploads += await abortUploads(this.#client, prefix);
     if (this.#torture.random.below(3) === 0) {
       // A create removes what is in its way, and not what a killed delete has left.
       const before = await unneeded(this.#client, prefix, this.#engine);
@@ -279,9 +294,5 @@ export class Oracle {
     } finally {
       await db.close();
     }
-  }
-
-  #pick(ids: readonly number[]): number {
-    return this.#torture.random.pick(ids);
   }
 }

@@ -2,6 +2,7 @@
 
 import { rmSync } from 'node:fs';
 import {
+  AbortMultipartUploadCommand,
   DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
@@ -53,9 +54,12 @@ export async function keysBelow(client: S3Client, prefix: string): Promise<strin
   return keys;
 }
 
-/** How many uploads in parts were begun below a prefix and neither completed nor aborted. */
-export async function openUploads(client: S3Client, prefix: string): Promise<number> {
+/** Ends the uploads in parts below a prefix that were begun and neither completed nor aborted. @returns how many there were */
+export async function abortUploads(client: S3Client, prefix: string): Promise<number> {
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET, Prefix: prefix }));
+  for (const { Key, UploadId } of Uploads) {
+    await client.send(new AbortMultipartUploadCommand({ Bucket: BUCKET, Key, UploadId }));
+  }
   return Uploads.length;
 }
 
