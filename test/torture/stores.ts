@@ -7,6 +7,7 @@ import { killGateway } from './stores/gateway.js';
 import { killClients } from './stores/kills.js';
 import { loseARequest, troubleLines } from './stores/network.js';
 import { startServers } from './stores/servers.js';
+import { together } from './stores/together.js';
 
 export const stores: Experiment = {
   name: 'stores',
@@ -20,8 +21,7 @@ export const stores: Experiment = {
     try {
       const servers = await startServers(t);
       // The first waits for a minute, and does nothing meanwhile.
-      const both = await Promise.allSettled([loseARequest(torture, t, servers), killClients(torture, t, servers)]);
-      for (const each of both) if (each.status === 'rejected') throw each.reason;
+      await together([loseARequest(torture, t, servers), killClients(torture, t, servers)]);
       await troubleLines(torture, t, servers);
       await killGateway(torture, servers);
     } finally {

@@ -8,6 +8,7 @@ import { Oracle } from './oracle.js';
 import { isCreate, KINDS, type Kind, type Moment, type Phase, type World } from './plan.js';
 import { BUCKET } from './repository.js';
 import type { Servers } from './servers.js';
+import { together } from './together.js';
 import { Watch } from './watch.js';
 
 const WHERE = ['before', 'within', 'after'] as const;
@@ -84,17 +85,18 @@ async function killIn(
   const watched = (name: string) => `s3://${BUCKET}/${name}?endpoint=${watch.url}`;
   const oracle = await Oracle.make(torture, world, client, url);
   t.teardown(() => oracle.close());
+  const { random } = oracle;
   const measured = new Measured();
   const next = () => new KilledClient(url(world.name));
   let waiting = next();
   try {
     for (let round = 0; round < rounds && torture.failed < 20; round++) {
       const kind = KINDS[round % KINDS.length] as Kind;
-      const before = torture.random.below(3) === 0 ? [torture.random.pick(KINDS)] : [];
-      const moment = measured.moment(torture.random, kind);
+      const before = random.below(3) === 0 ? [random.pick(KINDS)] : [];
+      const moment = measured.moment(random, kind);
       const client = waiting;
       waiting = next();
-      const plan = { world, before, kind, seed: torture.seed + round };
+      const plan = { world, before, kind, seed: world.seed + round };
       const life = await client.live(
         { ...plan, url: watched(world.name), copyUrl: watched(oracle.copyName) },
         moment,
@@ -116,17 +118,17 @@ async function killIn(
 export async function killClients(torture: Torture, t: Teardown, servers: Servers): Promise<void> {
   const rounds = torture.rounds(200, 1000);
   const deaths = new Deaths();
-  const world = (name: string, engine: World['engine']): World => ({
+  const world = (name: string, seed: number, engine: World['engine']): World => ({
     name,
-    seed: torture.seed,
+    seed,
     directory: torture.path(name),
     engine,
   });
   const worlds = [
-    world('as-it-comes', {}),
-    world('without-logs', { backupLogFiles: false, maxBackgroundOperations: 4 }),
+    world('as-it-comes', torture.seed, {}),
+    world('without-logs', torture.seed + 1, { backupLogFiles: false, maxBackgroundOperations: 4 }),
   ];
-  const oracles = await Promise.all(
+  const oracles = await together(
     worlds.map((world) => killIn(torture, t, { world, rounds: Math.ceil(rounds / worlds.length), servers, deaths })),
   );
   const sum = (of: (oracle: Oracle) => number) => oracles.reduce((sum, oracle) => sum + of(oracle), 0);

@@ -7,6 +7,7 @@ import { BackupEngine, Database } from '../../../lib/index.js';
 import { isPinned } from '../../../lib/manager/pins.js';
 import { readState } from '../../../lib/manager/state.js';
 import { openStorage } from '../../../lib/storage/storage.js';
+import { Random } from '../../fixtures/random.js';
 import type { Torture } from '../experiment.js';
 import { type Content, contentOf, writeStep } from './content.js';
 import type { Life } from './killed-client.js';
@@ -28,6 +29,8 @@ interface Doubtful {
 
 export class Oracle {
   readonly world: World;
+  /** Of this world alone: the worlds are busy at the same time. */
+  readonly random: Random;
   readonly #torture: Torture;
   readonly #client: S3Client;
   readonly #engine: BackupEngine;
@@ -64,6 +67,7 @@ export class Oracle {
   ) {
     this.#torture = torture;
     this.world = world;
+    this.random = new Random(world.seed);
     this.#client = client;
     this.#url = url;
     this.#engine = engine;
@@ -170,11 +174,7 @@ export class Oracle {
     for (const id of unknown) if (coming) this.#backups.set(id, coming);
     // All by their sizes; the newest, a new one and one of the others by every byte.
     const others = ids.filter((id) => !unknown.includes(id));
-    const read = new Set([
-      ...unknown,
-      ...ids.slice(-1),
-      ...(others.length > 0 ? [this.#torture.random.pick(others)] : []),
-    ]);
+    const read = new Set([...unknown, ...ids.slice(-1), ...(others.length > 0 ? [this.random.pick(others)] : [])]);
     for (const id of ids) await this.#verify(engine, id, read.has(id));
     for (const id of read) await this.#restore(engine, id, this.#backups.get(id));
   }
@@ -246,7 +246,7 @@ export class Oracle {
     const prefix = `${world.name}/`;
     // The product ends them after a day. Ceph's disk is in memory.
     this.uploads += await abortUploads(this.#client, prefix);
-    if (this.#torture.random.below(3) === 0) {
+    if (this.random.below(3) === 0) {
       // A create removes what is in its way, and not what a killed delete has left.
       const before = await unneeded(this.#client, prefix, this.#engine);
       await this.#atOnce('the next create', () => this.#create());
