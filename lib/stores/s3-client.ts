@@ -61,6 +61,8 @@ export function connectToS3({ options, crc32c }: S3Settings): SendToS3 {
       requestChecksumCalculation: crc32c ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
       // Some versions of the SDK end the process when a small answer has another checksum. What is restored is checked anyway.
       responseChecksumValidation: 'WHEN_REQUIRED',
+      // With that header, the SDK makes a new connection for each large part, also while others are idle, and waits for one more answer.
+      expectContinueHeader: false,
       forcePathStyle: options.forcePathStyle ?? endpoint !== undefined,
       ...(endpoint !== undefined && { endpoint }),
       ...(region !== undefined && { region }),

@@ -77,6 +77,19 @@ t.test('an error says what was tried, where, and what the store said', async (t)
   t.notMatch(printed, /secret|AKIDEXAMPLE/);
 });
 
+t.test('large parts use a connection that is there', async (t) => {
+  const { server, store } = await scene(t);
+  server.answers({ headers: { etag: '"1"' } });
+  const part = Buffer.alloc(3_000_000);
+  for (const number of [1, 2, 3]) await store.multipart!.part('a', 'u', number, part, { signal });
+  await store.put('b', part, { signal });
+  t.equal(server.connections, 1);
+  t.same(
+    server.seen.filter(({ headers }) => headers.expect !== undefined),
+    [],
+  );
+});
+
 t.test('where nobody listens, the store is BUSY', async (t) => {
   const endpoint = `http://127.0.0.1:${await freePort()}`;
   await rejects(t, 'BUSY', s3Store({ bucket: 'backups', credentials, endpoint }).get('a', { signal }));

@@ -15,6 +15,7 @@ import { options } from './options.js';
 import { power } from './power.js';
 import { rot } from './rot.js';
 import { sanitized } from './sanitized.js';
+import { stores } from './stores.js';
 import { threads } from './threads.js';
 import { workers } from './workers.js';
 
@@ -29,6 +30,7 @@ export const experiments: readonly Experiment[] = [
   environment,
   clock,
   rot,
+  stores,
   hostile,
   options,
   fuzz,

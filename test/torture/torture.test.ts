@@ -1,7 +1,8 @@
 // Tests the harness of npm run torture: it counts checks that fail, reports them with the command to repeat the run, and sets the exit
 // code.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -41,6 +42,18 @@ t.test('each experiment has a name of its own and says what it is about', async 
     t.match(name, /^[a-z]+$/);
     t.ok(about.length > 20, name);
   }
+});
+
+t.test('an experiment ends with the process that started it', async (t) => {
+  const outer = spawn(process.execPath, [COMMAND, 'fight', 'disk'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  outer.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    if (said.includes('== fight')) outer.kill('SIGKILL');
+  });
+  await once(outer, 'close'); // the experiment has the same output, so it has ended, too
+  t.match(said, /== fight/);
+  t.notMatch(said, /# \{ total/, 'before it came to its end');
 });
 
 t.test('arguments that are none are refused', async (t) => {

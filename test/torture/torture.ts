@@ -73,7 +73,7 @@ async function runApart(experiment: Experiment, { full, seed, rounds, keep }: Ar
   if (full) args.push('--full');
   if (keep) args.push('--keep');
   if (rounds !== undefined) args.push('--rounds', String(rounds));
-  const child = spawn(process.execPath, args, { stdio: 'inherit' });
+  const child = spawn(process.execPath, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done) =>
     child.once('exit', (...how) => done(how)),
   );
@@ -84,7 +84,14 @@ async function runApart(experiment: Experiment, { full, seed, rounds, keep }: Ar
   return false;
 }
 
+/** If this process was started by runApart(), it ends with that one: so do the servers and the children of an experiment. */
+function endWithParent(): void {
+  process.once('disconnect', () => process.exit(1));
+  process.channel?.unref(); // it keeps no process alive
+}
+
 async function main(): Promise<number> {
+  endWithParent();
   let args: Arguments;
   try {
     args = read(process.argv.slice(2));

@@ -170,4 +170,12 @@ Error Error::System(std::string_view doing, int error_number) {
   return std::move(error).WithWhy(std::strerror(error_number));
 }
 
+// Not in the header: inlined, GCC 12 takes a fact that is a text for a number that was never set.
+Error Error::With(std::string_view name, Fact fact) && {
+  if (!ok()) {
+    facts_.emplace_back(name, std::move(fact));
+  }
+  return std::move(*this);
+}
+
 }  // namespace rocksdb_backup

@@ -80,12 +80,7 @@ class [[nodiscard]] Error {
 
   // A fact that the message tells, for programs: it becomes a property of the JS error. Success has no facts.
   using Fact = std::variant<std::string, uint64_t>;
-  Error With(std::string_view name, Fact fact) && {
-    if (!ok()) {
-      facts_.emplace_back(name, std::move(fact));
-    }
-    return std::move(*this);
-  }
+  Error With(std::string_view name, Fact fact) &&;
 
   // The same error, with the fact "why" if `text`, the system's own words, says "denied" or "io" (WhyUnreadable), and
   // with the advice on that.

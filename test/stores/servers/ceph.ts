@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Teardown } from '../../fixtures/files.js';
 import { tempDir } from '../../fixtures/files.js';
-import { freePort, listens, ready, startDaemon } from './daemon.js';
+import { type Daemon, freePort, listens, ready, startDaemon } from './daemon.js';
 import { missingPrograms } from './programs.js';
 
 export interface CephServer {
@@ -13,6 +13,8 @@ export interface CephServer {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Makes another user, who has no rights. */
   readonly addUser: (name: string) => { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** The gateway, which alone speaks S3. It ends as by SIGKILL. All data is elsewhere. */
+  readonly gateway: { readonly kill: () => Promise<void>; readonly start: () => Promise<void> };
   /** Ceph keeps the data of deleted objects for hours. This gives their memory back now. */
   readonly collectGarbage: () => void;
 }
@@ -63,10 +65,17 @@ export async function startCeph(t: Teardown, { diskBytes = 2 ** 31 } = {}): Prom
     return keys;
   };
   const credentials = addUser('tester');
-  startDaemon(t, ['radosgw', '-f', '-n', 'client.rgw'], log, env);
-  await ready('the gateway of Ceph', log, () => listens(ports.gateway));
+  let running: Daemon | undefined;
+  const gateway = {
+    kill: async () => running?.stop(),
+    start: async () => {
+      running = startDaemon(t, ['radosgw', '-f', '-n', 'client.rgw'], log, env);
+      await ready('the gateway of Ceph', log, () => listens(ports.gateway));
+    },
+  };
+  await gateway.start();
   const collectGarbage = () => must('radosgw-admin', 'gc', 'process', '--include-all');
-  return { endpoint: `http://127.0.0.1:${ports.gateway}`, credentials, addUser, collectGarbage };
+  return { endpoint: `http://127.0.0.1:${ports.gateway}`, credentials, addUser, gateway, collectGarbage };
 }
 
 function configuration(of: {

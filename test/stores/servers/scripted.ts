@@ -24,6 +24,8 @@ export class ScriptedServer {
   /** What the server was asked. */
   readonly seen: SeenRequest[] = [];
   answer: (request: SeenRequest) => Answer = () => ({});
+  /** How many connections were made. */
+  connections = 0;
   url = '';
 
   static async start(t: Teardown): Promise<ScriptedServer> {
@@ -40,6 +42,9 @@ export class ScriptedServer {
         const length = { 'content-length': `${Buffer.byteLength(answer.body ?? '')}` };
         response.writeHead(answer.status ?? 200, { ...length, ...answer.headers }).end(answer.body);
       }
+    });
+    server.on('connection', () => {
+      scripted.connections++;
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     t.teardown(() => {
