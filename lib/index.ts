@@ -95,6 +95,7 @@ export type {
 export { BorrowedEntry } from './native/block.js';
 export { engineInfo } from './native/engine-info.js';
 export type { DiskCacheStatus, EngineInfo } from './native/native-database.js';
+export type { RepositoryUse } from './native/native-storage.js';
 export type {
   BorrowRangeOptions,
   CompactRangeOptions,
@@ -107,7 +108,6 @@ export type {
   ReadOptions,
   WriteOptions,
 } from './native/options.js';
-export type { RepositoryUse } from './native/native-storage.js';
 export type { Snapshot } from './native/snapshot.js';
 export {
   planRetention,

@@ -79,7 +79,9 @@ rocksdb::IOStatus ObjectRandomAccessFile::Fetch(uint64_t index, uint64_t last, O
                                     .if_match = object_.etag,
                                     .offset = offset,
                                     .length = length});
-  if (rocksdb::IOStatus status = Received(*client_, object_.key, answer, {offset, length, answer.bytes.size()}, changed_); !status.ok()) {
+  if (rocksdb::IOStatus status =
+          Received(*client_, object_.key, answer, {offset, length, answer.bytes.size()}, changed_);
+      !status.ok()) {
     return status;
   }
   // The first is kept last, so that it is not the first that goes.
