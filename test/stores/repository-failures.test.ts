@@ -5,7 +5,7 @@ import { BackupEngine, BackupManager, planBackup, type StoreErrorKind } from '..
 import { fill, openDatabase, settled } from '../fixtures/backups.js';
 import { tempDir } from '../fixtures/files.js';
 import { DirectoryStore } from './directory-store.js';
-import { MemoryStore } from './memory-store.js';
+import { MemoryStore, type StoreRequest } from './memory-store.js';
 import { testContract } from './object-store-contract.js';
 
 t.test('the store in a directory keeps the contract', async (t) => {
@@ -52,6 +52,38 @@ t.test('each failure has its code and its facts, also when it comes through Rock
     }
     store.fault = undefined;
     t.match(await planBackup(db, store), { bytesShared: /[1-9]/ });
+    await engine.close();
+  }
+});
+
+t.test('who may not delete backups makes them, also after one that failed or was killed', async (t) => {
+  for (const fail of ['DENIED', 'REFUSED'] as const) {
+    const db = await openDatabase(t, tempDir(t)('db'));
+    await fill(db, 'a');
+    const store = new MemoryStore();
+    const engine = await BackupEngine.open(store);
+    const mayNotDelete = ({ kind, key }: StoreRequest) =>
+      kind === 'delete' && !key.startsWith('rocksdb-backup.leases/') ? ({ fail } as const) : undefined;
+    store.fault = mayNotDelete;
+    await engine.createBackup(db);
+    const writes = /^(put|create|part)$/;
+    store.fault = (request) =>
+      mayNotDelete(request) ??
+      (writes.test(request.kind) && request.key === 'meta/2' ? { fail: 'REFUSED' as const } : undefined);
+    t.match((await settled(engine.createBackup(db))).error, { code: 'STORE_REFUSED' });
+    t.ok(
+      [...store.objects.keys()].some((key) => key.startsWith('private/2/')),
+      'it has left something',
+    );
+
+    store.fault = mayNotDelete;
+    await fill(db, 'b');
+    t.match(await engine.createBackup(db), { backupId: 2 }, fail);
+    await engine.verifyBackup(2, { checksum: true });
+    await t.rejects(engine.deleteBackup(1), { code: `STORE_${fail}` }, 'a delete is refused');
+    store.fault = undefined;
+    await engine.garbageCollect();
+    await engine.verifyBackup(2, { checksum: true });
     await engine.close();
   }
 });

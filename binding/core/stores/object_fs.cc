@@ -42,7 +42,7 @@ ObjectFileSystem::ObjectFileSystem(std::shared_ptr<StoreClient> client, std::sha
       pending_(std::move(pending)),
       view_(std::make_shared<ObjectView>(client_)),
       how_to_delete_(deletes),
-      deletes_(client_),
+      deletes_(client_, [view = view_] { view->Outdate(); }),
       opened_in_place_(blocks != nullptr),
       blocks_(blocks != nullptr ? std::move(blocks)
                                 : std::make_shared<ObjectBlocks>(client_->shared_store(), nullptr)) {}
@@ -107,6 +107,7 @@ std::unique_ptr<rocksdb::FSRandomAccessFile> ObjectFileSystem::NewRandomAccessFi
 IOStatus ObjectFileSystem::NewWritableFile(const std::string& path, const FileOptions& /*options*/,
                                            std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* /*debug*/) {
   const std::string key = KeyOf(root_, path);
+  deletes_.LeaveWhatIsDenied();
   if (IsPending(key)) {
     *file = NewPendingFile(pending_, key);
     return IOStatus::OK();
@@ -199,12 +200,7 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
   // A backup is gone when its meta file is, and before its other files go.
   if (how_to_delete_ == Deletes::kMany && !key.starts_with("meta/")) {
     forget();
-    bool left = false;
-    IOStatus status = deletes_.Add(object.stored_as, &left);
-    if (left) {
-      view_->Outdate();
-    }
-    return status;
+    return deletes_.Add(object.stored_as);
   }
   const StoreAnswer deleted = client_->Do({.kind = Kind::kDelete, .keys = {object.stored_as}});
   IOStatus status = client_->ToStatus(deleted, "deleting", key);
@@ -214,14 +210,7 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
   return status;
 }
 
-IOStatus ObjectFileSystem::FlushDeletes() {
-  bool left = false;
-  IOStatus status = deletes_.Flush(&left);
-  if (left) {
-    view_->Outdate();
-  }
-  return status;
-}
+IOStatus ObjectFileSystem::FlushDeletes() { return deletes_.Flush(); }
 
 std::optional<int64_t> ObjectFileSystem::WrittenAt(const std::string& path) {
   std::string key;

@@ -22,6 +22,13 @@ IOStatus ObjectView::Load() {
     const IOStatus status = client_->ToStatus(list, "listing", "");
     return status.IsNotFound() ? IOStatus::IOError(status.ToString()) : status;
   }
+  // No list knows the temporary names of this operation's files.
+  for (auto& [key, object] : objects_) {
+    if (!object.stored_as.empty()) {
+      objects.erase(object.stored_as);
+      objects[key] = std::move(object);
+    }
+  }
   objects_ = std::move(objects);
   loaded_ = true;
   return IOStatus::OK();

@@ -6,30 +6,36 @@ namespace rocksdb_backup {
 
 using rocksdb::IOStatus;
 
-IOStatus PendingDeletes::Add(std::string key, bool* left) {
+IOStatus PendingDeletes::Add(std::string key) {
   const std::lock_guard lock(mutex_);
   keys_.push_back(std::move(key));
-  return keys_.size() < kMaxDeletes ? IOStatus::OK() : FlushLocked(left);
+  return keys_.size() < kMaxDeletes ? IOStatus::OK() : FlushLocked();
 }
 
-IOStatus PendingDeletes::Flush(bool* left) {
+IOStatus PendingDeletes::Flush() {
   const std::lock_guard lock(mutex_);
-  return FlushLocked(left);
+  return FlushLocked();
 }
 
-IOStatus PendingDeletes::FlushLocked(bool* left) {
+IOStatus PendingDeletes::FlushLocked() {
   if (keys_.empty()) {
     return IOStatus::OK();
   }
   const size_t refused = refused_.size();
   IOStatus status = Delete(std::exchange(keys_, {}));
-  *left = !status.ok() || refused_.size() > refused;
+  if (!status.ok() || refused_.size() > refused) {
+    left_();
+  }
   return status;
 }
 
 // With mutex_ held.
 IOStatus PendingDeletes::Delete(std::vector<std::string> keys) {
   const StoreAnswer deleted = client_->Do({.kind = StoreRequest::Kind::kDelete, .keys = keys});
+  if (deleted.failure == StoreFailure::kDenied && leaves_denied_) {
+    refused_.insert(refused_.end(), keys.begin(), keys.end());
+    return IOStatus::OK();
+  }
   if (deleted.failure != StoreFailure::kRefused) {
     const std::string more = keys.size() == 1 ? "" : " and " + std::to_string(keys.size() - 1) + " more";
     return client_->ToStatus(deleted, "deleting", keys.front() + more);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,21 +15,27 @@ namespace rocksdb_backup {
 // Objects without a backup that are deleted many at a time.
 class PendingDeletes {
  public:
-  explicit PendingDeletes(std::shared_ptr<StoreClient> client) : client_(std::move(client)) {}
+  // `left` is called if an object may still be there, before anybody else can send a delete or see that none waits.
+  PendingDeletes(std::shared_ptr<StoreClient> client, std::function<void()> left)
+      : client_(std::move(client)), left_(std::move(left)) {}
 
-  // Sends the deletes when there are many. `left` as of Flush().
-  rocksdb::IOStatus Add(std::string key, bool* left);
-  // What the store refuses to delete stays, which is no error: the next clean-up tries it again. `left` is set if an
-  // object may still be there.
-  rocksdb::IOStatus Flush(bool* left);
+  // From now on, what this user may not delete stays, too: who makes backups needs no right to delete any, and writes
+  // over what a killed process has left.
+  void LeaveWhatIsDenied() { leaves_denied_ = true; }
+  // Sends the deletes when there are many.
+  rocksdb::IOStatus Add(std::string key);
+  // What the store refuses to delete stays, which is no error: the next clean-up tries it again.
+  rocksdb::IOStatus Flush();
   // The objects that the store has refused to delete.
   std::vector<std::string> refused();
 
  private:
-  rocksdb::IOStatus FlushLocked(bool* left);
+  rocksdb::IOStatus FlushLocked();
   rocksdb::IOStatus Delete(std::vector<std::string> keys);
 
   const std::shared_ptr<StoreClient> client_;
+  const std::function<void()> left_;
+  std::atomic<bool> leaves_denied_{false};
   std::mutex mutex_;  // guards all members below
   std::vector<std::string> keys_;
   std::vector<std::string> refused_;
