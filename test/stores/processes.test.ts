@@ -61,7 +61,7 @@ t.test('a program with a store object ends by itself', async (t) => {
 t.test('if the thread of the stores cannot begin, the error says so', async (t) => {
   const dir = tempDir(t)();
   const preload = join(dir, 'preload.js');
-  writeFileSync(preload, `if (!require('node:worker_threads').isMainThread) throw new Error('no threads here');`);
+  writeFileSync(preload, `if (process.argv[1].endsWith('store-worker.js')) throw new Error('no threads here');`);
   const { code, text } = await run(
     t,
     dir,
