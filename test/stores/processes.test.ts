@@ -61,7 +61,13 @@ t.test('a program with a store object ends by itself', async (t) => {
 t.test('if the thread of the stores cannot begin, the error says so', async (t) => {
   const dir = tempDir(t)();
   const preload = join(dir, 'preload.js');
-  writeFileSync(preload, `if (process.argv[1].endsWith('store-worker.js')) throw new Error('no threads here');`);
+  writeFileSync(
+    preload,
+    `const threads = require('node:worker_threads');
+     threads.Worker = class extends threads.Worker {
+       constructor(file, options) { super('throw new Error("no threads here")', { ...options, eval: true }); }
+     };`,
+  );
   const { code, text } = await run(
     t,
     dir,
