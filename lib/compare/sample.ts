@@ -26,11 +26,19 @@ export function checkSample(sample: number | undefined): void {
 /**
  * Chooses which parts of a database to read: runs of keys that are spread over all its data, and its first and last keys. The runs are at
  * different places each time. Undefined means that everything is to be read. `sample` is a share (up to 1) or a number of keys.
+ * `counted` is a database that has the same keys, and has counted them.
  */
-export async function planSample(db: Database, sample: number, random = Math.random): Promise<Sample | undefined> {
+export async function planSample(
+  db: Database,
+  sample: number,
+  random = Math.random,
+  counted: Database = db,
+): Promise<Sample | undefined> {
   checkSample(sample);
   const names = familiesOf(db);
-  const estimates = names.map((name) => Number(db.columnFamily(name).property('rocksdb.estimate-num-keys') ?? 0));
+  const known = new Set(familiesOf(counted));
+  const estimateOf = (name: string) => counted.columnFamily(name).property('rocksdb.estimate-num-keys') ?? 0;
+  const estimates = names.map((name) => (known.has(name) ? Number(estimateOf(name)) : 0));
   const keys = estimates.reduce((sum, estimate) => sum + estimate, 0);
   const share = sample <= 1 ? sample : sample / keys;
   if (!(share < 1) || keys <= FEW_KEYS) {
