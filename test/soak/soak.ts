@@ -3,12 +3,13 @@
 // A service writes without pause while its manager backs up, prunes, verifies and drills. It is stopped and killed at random, and started
 // again. In the end every backup that was kept is restored and compared with what the writer knows.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BackupEngine, type BackupInfo, Database, readInventory } from '../../lib/index.js';
+import { onLines } from '../fixtures/lines.js';
 import { Random } from '../fixtures/random.js';
 import { COUNT_KEY, Model } from './model.js';
 import type { ServiceEvent, ServiceOptions } from './service.js';
@@ -76,7 +77,7 @@ async function live(options: ServiceOptions, fate: Fate, summary: SoakSummary): 
     wrong.push('the service did nothing more for two minutes');
     child.kill('SIGKILL');
   }, 120_000);
-  onLines(child, (line) => {
+  onLines(child.stdout, (line) => {
     stuck.refresh();
     const { event, ...detail } = JSON.parse(line) as ServiceEvent;
     const count = (counts.get(event) ?? 0) + 1;
@@ -103,15 +104,6 @@ async function live(options: ServiceOptions, fate: Fate, summary: SoakSummary): 
   if (wrong.length > 0) throw new Discrepancy(`the service, round ${options.round}: ${wrong.join('; ')}`);
   summary.rounds++;
   if (fate.end === 'kill') summary.kills++;
-}
-
-function onLines(child: ChildProcess, listener: (line: string) => void): void {
-  let rest = '';
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop()!;
-    for (const line of lines) listener(line);
-  });
 }
 
 /** Runs the soak. Throws a {@link Discrepancy} if anything is wrong. */

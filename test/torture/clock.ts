@@ -3,6 +3,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { onLines } from '../fixtures/lines.js';
 import type { ClockLine, ClockOptions } from './clock-child.js';
 import type { Experiment } from './experiment.js';
 
@@ -22,16 +23,11 @@ export const clock: Experiment = {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, LD_PRELOAD: library, TORTURE_TIME: time },
     });
-    let rest = '';
     let err = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() as string;
-      for (const text of lines) {
-        const line = JSON.parse(text) as ClockLine;
-        if ('figure' in line) torture.figure(line.figure, line.value);
-        else torture.check(line.held, line.what, line.seen);
-      }
+    onLines(child.stdout, (text) => {
+      const line = JSON.parse(text) as ClockLine;
+      if ('figure' in line) torture.figure(line.figure, line.value);
+      else torture.check(line.held, line.what, line.seen);
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       err += text;

@@ -3,6 +3,7 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { onLines } from '../../fixtures/lines.js';
 import type { Line, Plan } from './plan.js';
 
 const SOURCE = join(__dirname, '..', '..', '..', '..', 'test', 'torture', 'crash', 'kill_at_call.cc');
@@ -39,16 +40,11 @@ export class KilledChild {
     this.#ready = new Promise((resolve) => {
       ready = resolve;
     });
-    let rest = '';
-    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() as string;
-      for (const text of lines) {
-        const line = JSON.parse(text) as Line;
-        if (line.event === 'ready') ready();
-        else this.#life.lines.push(line);
-        if (line.event === 'begin' && line.armed) this.#onBegin();
-      }
+    onLines(this.#child.stdout, (text) => {
+      const line = JSON.parse(text) as Line;
+      if (line.event === 'ready') ready();
+      else this.#life.lines.push(line);
+      if (line.event === 'begin' && line.armed) this.#onBegin();
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#life.stderr += text;

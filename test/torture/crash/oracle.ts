@@ -7,6 +7,7 @@ import { readState } from '../../../lib/manager/state.js';
 import { openStorage } from '../../../lib/storage/storage.js';
 import { COUNT_KEY, Model } from '../../soak/model.js';
 import type { Torture } from '../experiment.js';
+import { RoundChecks } from '../round-checks.js';
 import type { Life } from './killed-child.js';
 import { countOf, familyOptions, isRestore, type Kind, paths, target, type World } from './plan.js';
 
@@ -20,7 +21,7 @@ const KEPT = 4;
 
 export class Oracle {
   readonly world: World;
-  readonly #torture: Torture;
+  readonly #checks: RoundChecks;
   readonly #engine: BackupEngine;
   #backups = new Map<number, Known>();
   /** For each restore target that exists: what may be in it. */
@@ -30,10 +31,9 @@ export class Oracle {
   /** The largest number of files that interrupted backups have left, counted after the next backup. */
   mostLeft = 0;
   compared = 0;
-  #round = '';
 
   private constructor(torture: Torture, world: World, engine: BackupEngine) {
-    this.#torture = torture;
+    this.#checks = new RoundChecks(torture, world.name);
     this.world = world;
     this.#engine = engine;
   }
@@ -63,26 +63,11 @@ export class Oracle {
     return this.#engine.close();
   }
 
-  #check(held: boolean, what: string, seen?: unknown): boolean {
-    return this.#torture.check(held, `${this.world.name}, ${this.#round}: ${what}`, seen);
-  }
-
-  async #try<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
-    try {
-      const value = await work();
-      this.#check(true, what);
-      return value;
-    } catch (error) {
-      this.#check(false, what, error);
-      return undefined;
-    }
-  }
-
   /** Checks everything that must hold after a death. */
   async inspect(round: string, life: Life): Promise<void> {
-    this.#round = round;
+    this.#checks.round = round;
     const failure = life.lines.find((line) => line.event === 'failure');
-    this.#check(life.signal === 'SIGKILL' && failure === undefined, 'the child lives until it is killed', {
+    this.#checks.check(life.signal === 'SIGKILL' && failure === undefined, 'the child lives until it is killed', {
       failure,
       ...(life.signal !== 'SIGKILL' && { code: life.code, signal: life.signal, stderr: life.stderr }),
     });
@@ -130,26 +115,26 @@ export class Oracle {
   }
 
   async #list(going: Set<number>, coming: Known | undefined): Promise<void> {
-    const corrupt = await this.#try('corrupt backups are listed', () => this.#engine.getCorruptedBackups());
-    this.#check(corrupt?.length === 0, 'no backup is corrupt', corrupt);
-    const infos = (await this.#try('backups are listed', () => this.#engine.getBackupInfo())) ?? [];
+    const corrupt = await this.#checks.try('corrupt backups are listed', () => this.#engine.getCorruptedBackups());
+    this.#checks.check(corrupt?.length === 0, 'no backup is corrupt', corrupt);
+    const infos = (await this.#checks.try('backups are listed', () => this.#engine.getBackupInfo())) ?? [];
     const ids = infos.map(({ backupId }) => backupId);
     for (const id of this.#backups.keys()) {
       if (ids.includes(id)) continue;
-      this.#check(going.has(id), `backup ${id}, which was acknowledged, is there`, ids);
+      this.#checks.check(going.has(id), `backup ${id}, which was acknowledged, is there`, ids);
       this.#backups.delete(id);
     }
     for (const id of ids) {
       if (!this.#backups.has(id)) {
-        this.#check(coming !== undefined, `backup ${id}, which nobody made, is not listed`, ids);
+        this.#checks.check(coming !== undefined, `backup ${id}, which nobody made, is not listed`, ids);
         this.#backups.set(id, coming ?? { from: 0, to: Number.POSITIVE_INFINITY });
         coming = undefined;
       }
-      await this.#try(`backup ${id} verifies`, () => this.#engine.verifyBackup(id, { checksum: true }));
+      await this.#checks.try(`backup ${id} verifies`, () => this.#engine.verifyBackup(id, { checksum: true }));
     }
     const latest = ids.at(-1);
     if (latest !== undefined) {
-      await this.#try(`backup ${latest} has what was written before it`, async () => {
+      await this.#checks.try(`backup ${latest} has what was written before it`, async () => {
         const db = await this.#engine.openBackup(latest);
         await this.#compare(db, [this.#backups.get(latest) as Known]).finally(() => db.close());
       });
@@ -170,23 +155,29 @@ export class Oracle {
 
   /** Checks that the live database has everything that was acknowledged, and can be backed up. */
   async #database(acknowledged: number): Promise<void> {
-    const db = await this.#try('the live database opens', () =>
+    const db = await this.#checks.try('the live database opens', () =>
       Database.open(paths(this.world).db, { ...this.world.database, createIfMissing: false }),
     );
     if (db === undefined) return;
-    await this.#try('the live database has every acknowledged write, and nothing that was not written', async () => {
-      const n = await countOf(db, COUNT_KEY);
-      if (n < acknowledged || n > acknowledged + 1) throw new Error(`${n} batches, ${acknowledged} were acknowledged`);
-      this.#model.advanceTo(n);
-      this.compared += await this.#model.compare(db);
-      const made = await this.#try('the next backup works', () => this.#engine.createBackup(db));
-      if (made === undefined) return;
-      const { backupId } = made;
-      await this.#try('the next backup verifies', () => this.#engine.verifyBackup(backupId, { checksum: true }));
-      this.#check(!this.#backups.has(backupId), `no backup that is there has the new one's id ${backupId}`);
-      this.#backups.set(backupId, { from: n, to: n });
-      await this.#leftovers();
-    });
+    await this.#checks.try(
+      'the live database has every acknowledged write, and nothing that was not written',
+      async () => {
+        const n = await countOf(db, COUNT_KEY);
+        if (n < acknowledged || n > acknowledged + 1)
+          throw new Error(`${n} batches, ${acknowledged} were acknowledged`);
+        this.#model.advanceTo(n);
+        this.compared += await this.#model.compare(db);
+        const made = await this.#checks.try('the next backup works', () => this.#engine.createBackup(db));
+        if (made === undefined) return;
+        const { backupId } = made;
+        await this.#checks.try('the next backup verifies', () =>
+          this.#engine.verifyBackup(backupId, { checksum: true }),
+        );
+        this.#checks.check(!this.#backups.has(backupId), `no backup that is there has the new one's id ${backupId}`);
+        this.#backups.set(backupId, { from: n, to: n });
+        await this.#leftovers();
+      },
+    );
     await db.close();
   }
 
@@ -194,14 +185,14 @@ export class Oracle {
   async #leftovers(): Promise<void> {
     const left = await this.#unneeded();
     this.mostLeft = Math.max(this.mostLeft, left.length);
-    this.#check(left.length <= 60, 'what interrupted backups leave does not pile up', left);
+    this.#checks.check(left.length <= 60, 'what interrupted backups leave does not pile up', left);
     if (this.#backups.size > KEPT) {
-      await this.#try('old backups are purged', () => this.#engine.purgeOldBackups(KEPT));
+      await this.#checks.try('old backups are purged', () => this.#engine.purgeOldBackups(KEPT));
       const ids = [...this.#backups.keys()].sort((a, b) => a - b);
       for (const id of ids.slice(0, -KEPT)) this.#backups.delete(id);
-      await this.#try('garbage is collected', () => this.#engine.garbageCollect());
+      await this.#checks.try('garbage is collected', () => this.#engine.garbageCollect());
       const still = await this.#unneeded();
-      this.#check(still.length === 0, 'after a garbage collection nothing is there that no backup has', still);
+      this.#checks.check(still.length === 0, 'after a garbage collection nothing is there that no backup has', still);
     }
   }
 
@@ -239,17 +230,21 @@ export class Oracle {
         return undefined;
       });
       if (db !== undefined) {
-        await this.#try(`the target of '${kind}' is what it was, or complete`, () =>
+        await this.#checks.try(`the target of '${kind}' is what it was, or complete`, () =>
           this.#compare(db, this.#targets.get(dbDir) ?? []),
         );
         await db.close();
       } else {
-        this.#check(kind === 'restore with logs apart', `the target of '${kind}' opens where it has a CURRENT`, why);
+        this.#checks.check(
+          kind === 'restore with logs apart',
+          `the target of '${kind}' opens where it has a CURRENT`,
+          why,
+        );
       }
     }
     // A restore to a fresh name replaces nothing. So what is there is complete.
     const id = Math.max(...this.#backups.keys());
-    await this.#try(`the next '${kind}' works`, async () => {
+    await this.#checks.try(`the next '${kind}' works`, async () => {
       await this.#engine.restoreBackup(id, dbDir, { ...options, overwrite: true });
       const db = await open();
       await this.#compare(db, [this.#backups.get(id) as Known]).finally(() => db.close());
@@ -259,9 +254,13 @@ export class Oracle {
       /\.restoring-[^/]*$/.test(name),
     );
     const ownStaged = staged.filter((name) => name.includes(dbDir.slice(restored.length + 1)));
-    this.#check(ownStaged.length === 0, `after the next '${kind}' nothing of the interrupted one is left`, ownStaged);
+    this.#checks.check(
+      ownStaged.length === 0,
+      `after the next '${kind}' nothing of the interrupted one is left`,
+      ownStaged,
+    );
     if (kind === 'restore inside') {
-      this.#check(
+      this.#checks.check(
         existsSync(join(dbDir, 'folder', 'note')) && readFileSync(join(dbDir, 'folder', 'note'), 'utf8') === 'note',
         "somebody's own folder in the target is there",
       );
@@ -269,9 +268,11 @@ export class Oracle {
   }
 
   async #state(): Promise<void> {
-    const state = await this.#try('the state can be read', () => readState(openStorage(paths(this.world).backups)));
+    const state = await this.#checks.try('the state can be read', () =>
+      readState(openStorage(paths(this.world).backups)),
+    );
     const count = state?.counters.torture ?? 0;
-    this.#check(
+    this.#checks.check(
       state?.pinsLost === undefined && this.#stateCount.includes(count),
       'the state is the one before or the one after',
       { count, known: this.#stateCount, lost: state?.pinsLost },

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
+import { onLines } from '../../fixtures/lines.js';
 import type { Begin, Line, Moment, Phase, Plan } from './plan.js';
 import { isCommit, phaseOf, type Seen, type Watch } from './watch.js';
 
@@ -37,15 +38,10 @@ export class KilledClient {
     this.#ready = new Promise((resolve) => {
       ready = resolve;
     });
-    let rest = '';
-    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() as string;
-      for (const text of lines) {
-        const line = JSON.parse(text) as Line;
-        if (line.event === 'ready') ready();
-        else this.#hear(line);
-      }
+    onLines(this.#child.stdout, (text) => {
+      const line = JSON.parse(text) as Line;
+      if (line.event === 'ready') ready();
+      else this.#hear(line);
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#life.stderr += text;

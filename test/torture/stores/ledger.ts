@@ -3,6 +3,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { BackupEngine, Database, type LongOperation } from '../../../lib/index.js';
 import type { Torture } from '../experiment.js';
+import { RoundChecks } from '../round-checks.js';
 import { type Content, contentOf, writeStep } from './content.js';
 import { compareDatabase, restoreAndCompare, unneeded } from './repository.js';
 import type { Servers } from './servers.js';
@@ -17,6 +18,7 @@ const KEPT = 3;
 
 export class Ledger {
   readonly #torture: Torture;
+  readonly #checks: RoundChecks;
   readonly #servers: Servers;
   readonly #name: string;
   readonly #db: Database;
@@ -27,7 +29,6 @@ export class Ledger {
   /** What a create held whose outcome nobody knows, and a backup that may be deleted. */
   #coming: Content | undefined;
   #going: number | undefined;
-  #round = '';
   restored = 0;
   readonly outcomes = new Map<string, number>();
 
@@ -43,6 +44,7 @@ export class Ledger {
 
   private constructor(torture: Torture, servers: Servers, name: string, db: Database, engine: BackupEngine) {
     this.#torture = torture;
+    this.#checks = new RoundChecks(torture, name);
     this.#servers = servers;
     this.#name = name;
     this.#db = db;
@@ -53,21 +55,6 @@ export class Ledger {
   async close(): Promise<void> {
     await this.#engine.close();
     await this.#db.close();
-  }
-
-  #check(held: boolean, what: string, seen?: unknown): boolean {
-    return this.#torture.check(held, `${this.#name}, ${this.#round}: ${what}`, seen);
-  }
-
-  async #try<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
-    try {
-      const value = await work();
-      this.#check(true, what);
-      return value;
-    } catch (error) {
-      this.#check(false, what, error);
-      return undefined;
-    }
   }
 
   #pick(): number {
@@ -87,7 +74,7 @@ export class Ledger {
     const target = this.#torture.path(this.#name, 'restored');
     try {
       await engine.restoreBackup(id, target, options);
-      await this.#try(`what was restored of backup ${id} is what it held`, () =>
+      await this.#checks.try(`what was restored of backup ${id} is what it held`, () =>
         compareDatabase(target, this.#torture.seed, this.#backups.get(id) as Content),
       );
       this.restored++;
@@ -106,7 +93,7 @@ export class Ledger {
 
   /** Does one thing, over a line that is bad. It succeeds, or ends with an error of the store. @returns the code of the error */
   async do(round: string, operation: Operation, engine: BackupEngine, options: LongOperation = {}): Promise<string> {
-    this.#round = round;
+    this.#checks.round = round;
     const doing = {
       create: () => this.#create(engine, options),
       verify: () => engine.verifyBackup(this.#pick(), { checksum: true, ...options }),
@@ -118,7 +105,11 @@ export class Ledger {
       (error: unknown) => {
         if (options.signal?.aborted && error === options.signal.reason) return 'aborted';
         const code = String((error as { code?: string }).code);
-        this.#check(DOCUMENTED.includes(code), `a ${operation} succeeds, or ends with an error of the store`, error);
+        this.#checks.check(
+          DOCUMENTED.includes(code),
+          `a ${operation} succeeds, or ends with an error of the store`,
+          error,
+        );
         return code;
       },
     );
@@ -130,41 +121,47 @@ export class Ledger {
   /** Looks over a good line whether everything is there and whole, and whether the next operations work. */
   async inspect(): Promise<void> {
     const engine = this.#engine;
-    const corrupt = await this.#try('corrupt backups are listed', () => engine.getCorruptedBackups());
-    this.#check(corrupt?.length === 0, 'no backup is corrupt', corrupt);
-    const ids = (await this.#try('backups are listed', () => engine.getBackupInfo()))?.map(({ backupId }) => backupId);
+    const corrupt = await this.#checks.try('corrupt backups are listed', () => engine.getCorruptedBackups());
+    this.#checks.check(corrupt?.length === 0, 'no backup is corrupt', corrupt);
+    const ids = (await this.#checks.try('backups are listed', () => engine.getBackupInfo()))?.map(
+      ({ backupId }) => backupId,
+    );
     if (ids === undefined) return;
     for (const id of [...this.#backups.keys()].filter((id) => !ids.includes(id))) {
-      this.#check(id === this.#going, `backup ${id} is there`, ids);
+      this.#checks.check(id === this.#going, `backup ${id} is there`, ids);
       this.#backups.delete(id);
     }
     for (const id of ids.filter((id) => !this.#backups.has(id))) {
-      this.#check(this.#coming !== undefined, `backup ${id} is not there: nobody made it, or it was deleted`, ids);
+      this.#checks.check(
+        this.#coming !== undefined,
+        `backup ${id} is not there: nobody made it, or it was deleted`,
+        ids,
+      );
       if (this.#coming !== undefined) this.#backups.set(id, this.#coming);
       this.#coming = undefined;
     }
     this.#coming = undefined;
     this.#going = undefined;
     for (const id of ids) {
-      await this.#try(`backup ${id} verifies`, () => engine.verifyBackup(id, { checksum: true }));
+      await this.#checks.try(`backup ${id} verifies`, () => engine.verifyBackup(id, { checksum: true }));
     }
     const last = ids.at(-1);
     const content = last === undefined ? undefined : this.#backups.get(last);
     if (last !== undefined && content !== undefined) {
       const directory = this.#torture.path(this.#name, 'checked');
       const expected = { seed: this.#torture.seed, content };
-      await this.#try(`backup ${last} restores to what it held`, () =>
+      await this.#checks.try(`backup ${last} restores to what it held`, () =>
         restoreAndCompare(engine, last, directory, expected),
       );
     }
     for (let missing = KEPT - this.#backups.size; missing > 0; missing--) {
-      await this.#try('the next create works', () => this.#create(engine, {}));
+      await this.#checks.try('the next create works', () => this.#create(engine, {}));
     }
-    await this.#try('the next purge works', () => engine.purgeOldBackups(KEPT));
+    await this.#checks.try('the next purge works', () => engine.purgeOldBackups(KEPT));
     for (const id of [...this.#backups.keys()].sort((a, b) => a - b).slice(0, -KEPT)) this.#backups.delete(id);
-    await this.#try('the next garbage collection works', () => engine.garbageCollect());
+    await this.#checks.try('the next garbage collection works', () => engine.garbageCollect());
     const left = await unneeded(this.#servers.client, `${this.#name}/`, engine);
-    this.#check(left.length === 0, 'afterwards no object is there that no backup names', left);
+    this.#checks.check(left.length === 0, 'afterwards no object is there that no backup names', left);
   }
 
   tell(): void {

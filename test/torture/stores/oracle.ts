@@ -9,6 +9,7 @@ import { readState } from '../../../lib/manager/state.js';
 import { openStorage } from '../../../lib/storage/storage.js';
 import { Random } from '../../fixtures/random.js';
 import type { Torture } from '../experiment.js';
+import { RoundChecks } from '../round-checks.js';
 import { type Content, contentOf, writeStep } from './content.js';
 import type { Life } from './killed-client.js';
 import { type Begin, databaseOf, isCreate, type World } from './plan.js';
@@ -31,7 +32,7 @@ export class Oracle {
   readonly world: World;
   /** Of this world alone: the worlds are busy at the same time. */
   readonly random: Random;
-  readonly #torture: Torture;
+  readonly #checks: RoundChecks;
   readonly #client: S3Client;
   readonly #engine: BackupEngine;
   readonly #url: (name: string) => string;
@@ -41,7 +42,6 @@ export class Oracle {
   /** What the state may count, and whether a backup may be pinned. */
   #count = [0];
   readonly #pinned = new Map<number, boolean[]>();
-  #round = '';
   restored = 0;
   verified = 0;
   keys = 0;
@@ -65,7 +65,7 @@ export class Oracle {
     url: (name: string) => string,
     engine: BackupEngine,
   ) {
-    this.#torture = torture;
+    this.#checks = new RoundChecks(torture, world.name);
     this.world = world;
     this.random = new Random(world.seed);
     this.#client = client;
@@ -82,26 +82,11 @@ export class Oracle {
     return `${this.world.name}-copy-${this.#copies}`;
   }
 
-  #check(held: boolean, what: string, seen?: unknown): boolean {
-    return this.#torture.check(held, `${this.world.name}, ${this.#round}: ${what}`, seen);
-  }
-
-  async #try<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
-    try {
-      const value = await work();
-      this.#check(true, what);
-      return value;
-    } catch (error) {
-      this.#check(false, what, error);
-      return undefined;
-    }
-  }
-
   /** Checks everything that must hold after a death. */
   async inspect(round: string, life: Life): Promise<void> {
-    this.#round = round;
+    this.#checks.round = round;
     const failure = life.lines.find((line) => line.event === 'failure');
-    this.#check(life.signal === 'SIGKILL' && failure === undefined, 'the client lives until it is killed', {
+    this.#checks.check(life.signal === 'SIGKILL' && failure === undefined, 'the client lives until it is killed', {
       failure,
       stderr: life.stderr,
     });
@@ -130,7 +115,7 @@ export class Oracle {
 
   async #confirm({ kind, id, ids = [], count, pinned, content, target }: Begin, made?: number): Promise<void> {
     if (made !== undefined) {
-      this.#check(!this.#backups.has(made), `the new id ${made} is none that is there`);
+      this.#checks.check(!this.#backups.has(made), `the new id ${made} is none that is there`);
       this.#backups.set(made, content);
     }
     if (count !== undefined) this.#count = [count];
@@ -153,7 +138,7 @@ export class Oracle {
 
   /** A restore puts its target in place when it is complete. */
   async #compareTarget(id: number, target: string): Promise<void> {
-    await this.#try(`the restore of backup ${id} is complete`, async () => {
+    await this.#checks.try(`the restore of backup ${id} is complete`, async () => {
       this.keys += await compareDatabase(target, this.world.seed, this.#backups.get(id) as Content);
     });
     this.restored++;
@@ -162,15 +147,21 @@ export class Oracle {
 
   async #list({ coming, going = [] }: Doubtful): Promise<void> {
     const engine = this.#engine;
-    const corrupt = await this.#try('corrupt backups are listed', () => engine.getCorruptedBackups());
-    this.#check(corrupt?.length === 0, 'no backup is corrupt', corrupt);
-    const ids = (await this.#try('backups are listed', () => engine.getBackupInfo()))?.map(({ backupId }) => backupId);
+    const corrupt = await this.#checks.try('corrupt backups are listed', () => engine.getCorruptedBackups());
+    this.#checks.check(corrupt?.length === 0, 'no backup is corrupt', corrupt);
+    const ids = (await this.#checks.try('backups are listed', () => engine.getBackupInfo()))?.map(
+      ({ backupId }) => backupId,
+    );
     if (ids === undefined) return;
     const gone = [...this.#backups.keys()].filter((id) => !ids.includes(id));
-    for (const id of gone) this.#check(going.includes(id), `backup ${id}, which was confirmed, is there`, ids);
+    for (const id of gone) this.#checks.check(going.includes(id), `backup ${id}, which was confirmed, is there`, ids);
     this.#forget(gone);
     const unknown = ids.filter((id) => !this.#backups.has(id));
-    this.#check(unknown.length <= (coming ? 1 : 0), 'no backup is there that nobody made, or that was deleted', ids);
+    this.#checks.check(
+      unknown.length <= (coming ? 1 : 0),
+      'no backup is there that nobody made, or that was deleted',
+      ids,
+    );
     for (const id of unknown) if (coming) this.#backups.set(id, coming);
     // All by their sizes; the newest, a new one and one of the others by every byte.
     const others = ids.filter((id) => !unknown.includes(id));
@@ -180,13 +171,13 @@ export class Oracle {
   }
 
   async #verify(engine: BackupEngine, id: number, checksum: boolean): Promise<void> {
-    await this.#try(`backup ${id} verifies`, () => engine.verifyBackup(id, { checksum }));
+    await this.#checks.try(`backup ${id} verifies`, () => engine.verifyBackup(id, { checksum }));
     if (checksum) this.verified++;
   }
 
   /** In the end, every byte of every backup is read. */
   async finish(): Promise<void> {
-    this.#round = 'in the end';
+    this.#checks.round = 'in the end';
     for (const id of this.#backups.keys()) {
       await this.#verify(this.#engine, id, true);
       await this.#restore(this.#engine, id, this.#backups.get(id));
@@ -196,42 +187,52 @@ export class Oracle {
   async #restore(engine: BackupEngine, id: number, content: Content | undefined): Promise<void> {
     if (content === undefined) return;
     const directory = join(this.world.directory, 'checked');
-    await this.#try(`backup ${id} restores to what was written before it`, async () => {
+    await this.#checks.try(`backup ${id} restores to what was written before it`, async () => {
       this.keys += await restoreAndCompare(engine, id, directory, { seed: this.world.seed, content });
     });
     this.restored++;
   }
 
   async #state(): Promise<void> {
-    const state = await this.#try('the state can be read', () => readState(openStorage(this.#url(this.world.name))));
+    const state = await this.#checks.try('the state can be read', () =>
+      readState(openStorage(this.#url(this.world.name))),
+    );
     if (state === undefined) return;
     const count = state.counters.torture ?? 0;
-    this.#check(state.pinsLost === undefined && this.#count.includes(count), 'the state is the one before or after', {
-      count,
-      known: this.#count,
-      lost: state.pinsLost,
-    });
+    this.#checks.check(
+      state.pinsLost === undefined && this.#count.includes(count),
+      'the state is the one before or after',
+      {
+        count,
+        known: this.#count,
+        lost: state.pinsLost,
+      },
+    );
     this.#count = [count];
     for (const info of await this.#engine.getBackupInfo()) {
       const pinned = isPinned(state, info);
       const may = this.#mayBePinned(info.backupId);
-      this.#check(may.includes(pinned), `backup ${info.backupId} is pinned, or not, as it was said`, { pinned, may });
+      this.#checks.check(may.includes(pinned), `backup ${info.backupId} is pinned, or not, as it was said`, {
+        pinned,
+        may,
+      });
       this.#pinned.set(info.backupId, [pinned]);
     }
   }
 
   /** What was copied is there. What was being copied is there, or will be when it is copied again. */
   async #copy(): Promise<void> {
-    const engine = await this.#try('the copy opens', () => BackupEngine.open(this.#url(this.copyName)));
+    const engine = await this.#checks.try('the copy opens', () => BackupEngine.open(this.#url(this.copyName)));
     if (engine === undefined) return;
-    const corrupt = await this.#try('corrupt copies are listed', () => engine.getCorruptedBackups());
-    this.#check(corrupt?.length === 0, 'no copy is corrupt', corrupt);
+    const corrupt = await this.#checks.try('corrupt copies are listed', () => engine.getCorruptedBackups());
+    this.#checks.check(corrupt?.length === 0, 'no copy is corrupt', corrupt);
     const ids = (await engine.getBackupInfo()).map(({ backupId }) => backupId);
-    for (const id of this.#copied.keys()) this.#check(ids.includes(id), `the copy of backup ${id} is there`, ids);
+    for (const id of this.#copied.keys())
+      this.#checks.check(ids.includes(id), `the copy of backup ${id} is there`, ids);
     for (const id of ids) {
       await this.#verify(engine, id, true);
       const content = this.#copied.get(id) ?? this.#backups.get(id);
-      this.#check(content !== undefined, `backup ${id} was there to be copied`);
+      this.#checks.check(content !== undefined, `backup ${id} was there to be copied`);
       if (content !== undefined) this.#copied.set(id, content);
     }
     const last = ids.at(-1);
@@ -251,7 +252,7 @@ export class Oracle {
       const before = await unneeded(this.#client, prefix, this.#engine);
       await this.#atOnce('the next create', () => this.#create());
       const more = (await unneeded(this.#client, prefix, this.#engine)).filter((key) => !before.includes(key));
-      this.#check(more.length === 0, 'the next create leaves no object that no backup names', more);
+      this.#checks.check(more.length === 0, 'the next create leaves no object that no backup names', more);
     }
     await this.#collect(world.name, this.#engine);
     if (this.#backups.size > KEPT + 2) {
@@ -268,10 +269,10 @@ export class Oracle {
 
   async #atOnce(what: string, work: () => Promise<unknown>): Promise<void> {
     const begun = performance.now();
-    await this.#try(`${what} works`, work);
+    await this.#checks.try(`${what} works`, work);
     const took = performance.now() - begun;
     this.slowest = Math.max(this.slowest, took);
-    this.#check(took < NO_WAIT, `${what} does not wait for somebody who is dead`, took);
+    this.#checks.check(took < NO_WAIT, `${what} does not wait for somebody who is dead`, took);
   }
 
   async #collect(name: string, engine: BackupEngine): Promise<void> {
@@ -279,7 +280,7 @@ export class Oracle {
     this.mostLeft = Math.max(this.mostLeft, before.length);
     await this.#atOnce('the next garbage collection', () => engine.garbageCollect());
     const left = await unneeded(this.#client, `${name}/`, engine);
-    this.#check(left.length === 0, 'afterwards no object is there that no backup names', { before, left });
+    this.#checks.check(left.length === 0, 'afterwards no object is there that no backup names', { before, left });
     const leases = await keysBelow(this.#client, `${name}/rocksdb-backup.leases/`);
     this.mostLeases = Math.max(this.mostLeases, leases.length);
   }
