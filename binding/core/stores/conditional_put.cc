@@ -1,6 +1,5 @@
 #include "core/stores/conditional_put.h"
 
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -21,7 +20,7 @@ class KeysInUse {
   std::optional<StoreAnswer> Enter(const std::string& key, const Instead& instead) {
     std::unique_lock lock(mutex_);
     while (!keys_.insert(key).second) {
-      left_.wait_for(lock, std::chrono::milliseconds(25));
+      left_.wait_for(lock, kLook);
       lock.unlock();
       if (auto other = instead()) {
         return other;

@@ -5,13 +5,6 @@
 #include <random>
 
 namespace rocksdb_backup {
-namespace {
-
-// How often a thread that waits for an answer looks whether to give up.
-constexpr std::chrono::milliseconds kLook{25};
-
-}  // namespace
-
 // More than was asked for is kept outside of the memory: the caller sees that the size is wrong.
 void SetBytes(const StoreRequest& request, std::string_view bytes, StoreAnswer* answer) {
   if (request.memory == nullptr || bytes.size() > request.memory->capacity()) {

@@ -3,16 +3,12 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <new>
 #include <utility>
 
 namespace rocksdb_backup {
 namespace {
-
-// How often a thread that waits for a part looks whether to give up.
-constexpr std::chrono::milliseconds kLookForPart{25};
 
 char* NewPages(size_t size) {
   void* const pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -61,7 +57,7 @@ std::shared_ptr<Part> PartPool::Reader::TryTake() {
 
 std::shared_ptr<Part> PartPool::Take(size_t capacity, const std::function<bool()>& stopped) {
   std::unique_lock lock(mutex_);
-  while (!changed_.wait_for(lock, kLookForPart, [this] { return free_ > 0; })) {
+  while (!changed_.wait_for(lock, kLook, [this] { return free_ > 0; })) {
     if (stopped()) {
       return nullptr;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -15,6 +16,8 @@ namespace rocksdb_backup {
 // Parts of files have this size, and more from the thousandth of a file on, because stores have a limit of the number
 // of parts.
 inline constexpr size_t kPartBytes = size_t{8} << 20;
+// How often a thread that waits, for an answer of a store or for another thread, looks whether to give up.
+inline constexpr std::chrono::milliseconds kLook{25};
 
 // Pages of their own: in the heap of malloc, blocks of this size leave holes that the process keeps for ever.
 struct PartMemory {
