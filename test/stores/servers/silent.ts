@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import type { Teardown } from '../../fixtures/files.js';
 
 /** @returns its URL */
-export async function startSilentServer(t: Teardown, onRequest = () => {}): Promise<string> {
+export async function startSilentServer(t: Teardown, onRequest: (url: string) => void = () => {}): Promise<string> {
   const server = createServer((request) => {
     request.resume();
-    onRequest();
+    onRequest(request.url ?? '');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
