@@ -39,8 +39,10 @@ const MAY_USE = {
     storage: ['base'],
     stores: ['base', 'storage'],
     database: ['base', 'storage'],
+    wal: ['base', 'storage', 'database'],
     backup: ['base', 'storage', 'database'],
     restore: ['base', 'storage', 'database', 'backup'],
+    recovery: ['base', 'storage', 'database', 'wal', 'backup', 'restore'],
     repository: ['base', 'storage', 'database', 'backup', 'restore'],
   },
   'binding/napi': {
@@ -112,9 +114,9 @@ const FACE = {
   },
   'binding/core': {
     base: 'all',
-    storage: ['directories', 'disk_cache', 'local_storage', 'locked_fs', 'noted_deletes', 'storage', 'text_file'],
+    storage: ['archive_files', 'directories', 'disk_cache', 'local_storage', 'locked_fs', 'noted_deletes', 'storage', 'text_file'],
     stores: ['object_storage', 'object_store'],
-    database: ['database', 'database_options', 'iterator', 'newer_rocksdb', 'open_databases', 'snapshot'],
+    database: ['archive_marker', 'commit_clock', 'database', 'database_options', 'iterator', 'newer_rocksdb', 'open_databases', 'snapshot'],
     backup: [
       'backup_create',
       'backup_engine_session',

@@ -83,6 +83,19 @@ class MemoryStorage : public Storage {
     return Error();
   }
 
+  std::shared_ptr<ArchiveFiles> archive_files() const override { return NewArchiveFiles(fs_, root_); }
+  Error LockTimeline(uint64_t timeline, std::unique_ptr<StorageLock>* lock) override {
+    if (Error error = Happen("lock"); !error.ok()) {
+      return error;
+    }
+    auto taken = std::make_unique<Held<StorageLock>>(locks_);
+    if (!taken->Take("timeline " + std::to_string(timeline), true)) {
+      return Error("ARCHIVE_LOCKED", "another database is archived to the same timeline of " + name_ + ".");
+    }
+    *lock = std::move(taken);
+    return Error();
+  }
+
   Error ReadSmall(const std::string& file, std::optional<SmallFile>* read) const override {
     if (Error error = Happen("read small"); !error.ok()) {
       return error;

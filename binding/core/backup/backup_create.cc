@@ -220,7 +220,7 @@ void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, u
 // Lets the BackupEngine copy the database's files and make the backup.
 Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
                 const std::shared_ptr<Operation>& operation, BackupEngineSession& session, CopyPlan& plan,
-                uint32_t* id) {
+                uint32_t* id, uint64_t* last_sequence) {
   Error own_error;
   const auto check_space = [&] { return request.check_disk_space ? CheckSpace(settings, plan.new_bytes()) : Error(); };
   LiveFilesDb database(request.source.db,
@@ -240,6 +240,7 @@ Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
                             settings.storage->ExpectFile(NameOf(file.relative_filename), file.size);
                           }
                           plan.Announce(files);
+                          *last_sequence = request.source.db->GetLatestSequenceNumber();
                           if (!request.exclude_files) {
                             own_error = check_space();
                           }
@@ -380,13 +381,17 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
         return error;
       }
     }
+    uint64_t last_sequence = 0;
     session->GuardCreate(id, !session->corrupt_ids().empty(), settings.engine.sync);
-    if (Error error = CopyFiles(settings, request, operation, *session, plan, &id); !error.ok()) {
+    if (Error error = CopyFiles(settings, request, operation, *session, plan, &id, &last_sequence);
+        !error.ok()) {
       return error;
     }
     RecordFiles(settings, *session, id, {database, !plan.TakesOver()});
     operation->Finish();
-    return session->DescribeNew(id, created);
+    Error error = session->DescribeNew(id, created);
+    created->last_sequence = last_sequence;
+    return error;
   });
 }
 

@@ -122,7 +122,8 @@ bool IsDatabaseFileName(const std::string& name) {
       return AllDigits(view.substr(prefix.size()));
     }
   }
-  return view == "LOG.old" || view == "CURRENT.tmp" || view == "IDENTITY.dbtmp";
+  return view == "LOG.old" || view == "CURRENT.tmp" || view == "IDENTITY.dbtmp" || view == "rocksdb-backup.archive" ||
+         view == "rocksdb-backup.archive.tmp";
 }
 
 std::string DatabaseFileName(const std::string& backup_relative_path) {

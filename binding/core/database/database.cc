@@ -36,6 +36,9 @@ void Database::ShutDownAll() {
   all.none_freeing.wait(lock, [&all] { return all.freeing == 0; });
   for (Database* database : all.databases) {
     database->Stop();
+    if (const auto companion = database->companion()) {
+      companion->Abandon();
+    }
     rocksdb::CancelAllBackgroundWork(database->db(), true);
   }
 }
@@ -85,12 +88,15 @@ Error Database::CreateFamily(const std::string& name, const FamilyOptions& optio
   if (Error error = Resolve(options, cache_, nullptr, &resolved); !error.ok()) {
     return error;
   }
+  FamilyChange change{.made = true, .sequence = db_->GetLatestSequenceNumber(), .name = name};
   rocksdb::ColumnFamilyHandle* handle = nullptr;
   const rocksdb::Status status = db_->CreateColumnFamily(resolved, name, &handle);
   if (!status.ok()) {
     return Error::From(status, "create column family \"" + name + "\" in " + path_).With("path", path_);
   }
   *id = handle->GetID();
+  change.id = *id;
+  TellFamilyChange(change);
   const std::lock_guard lock(families_mutex_);
   families_[*id] = std::make_shared<Family>(db_.get(), handle);
   return Error();
@@ -106,13 +112,68 @@ Error Database::DropFamily(const std::string& name) {
   if (!status.ok()) {
     return Error::From(status, "drop column family \"" + name + "\" of " + path_).With("path", path_);
   }
+  TellFamilyChange({.sequence = db_->GetLatestSequenceNumber(), .id = family->handle->GetID(), .name = name});
   const std::lock_guard lock(families_mutex_);
   families_.erase(family->handle->GetID());
   return Error();
 }
 
+void Database::SetFamilyListener(std::function<void(const FamilyChange&)> listener) {
+  const std::lock_guard lock(archiving_mutex_);
+  family_listener_ = std::move(listener);
+}
+
+bool Database::SetCompanion(std::shared_ptr<Companion> companion) {
+  const std::lock_guard lock(archiving_mutex_);
+  if (companion_ != nullptr) {
+    return false;
+  }
+  companion_ = std::move(companion);
+  return true;
+}
+
+std::shared_ptr<Database::Companion> Database::companion() const {
+  const std::lock_guard lock(archiving_mutex_);
+  return companion_;
+}
+
+void Database::TellFamilyChange(const FamilyChange& change) {
+  const std::lock_guard lock(archiving_mutex_);
+  if (family_listener_) {
+    family_listener_(change);
+  }
+}
+
+Error Database::MarkTimeline(uint64_t timeline) {
+  ArchiveMarker marker{.timeline = timeline};
+  rocksdb::FileSystem& files = *db_->GetEnv()->GetFileSystem();
+  if (Error error = LookAtManifest(files, path_, &marker.manifest); !error.ok()) {
+    return error;
+  }
+  marker.manifest.bytes = 0;
+  Error error = WriteArchiveMarker(files, path_, marker);
+  if (error.ok()) {
+    const std::lock_guard lock(archiving_mutex_);
+    timeline_ = timeline;
+  }
+  return error;
+}
+
 Error Database::Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch) {
+  const bool stamped = commit_clock_ != nullptr && batch->Count() > 0;
+  if (stamped) {
+    if (options.disableWAL) {
+      return Error("PITR_NEEDS_WAL", "a write without the log to " + path_ +
+                                         ", which is archived: it would be in no archive, so it was not made")
+          .With("path", path_);
+    }
+    batch->SetSavePoint();
+    AddStamp(commit_clock_->Now(), batch).PermitUncheckedError();
+  }
   const rocksdb::Status status = db_->Write(options, batch);
+  if (stamped) {
+    batch->RollbackToSavePoint().PermitUncheckedError();
+  }
   if (options.disableWAL) {
     ++unlogged_writes_;
   }
@@ -302,6 +363,11 @@ Error Database::Free() {
     all.databases.erase(this);
     ++all.freeing;
   }
+  if (const auto companion = this->companion()) {
+    companion->End();
+    const std::lock_guard lock(archiving_mutex_);
+    companion_ = nullptr;
+  }
   {
     const std::lock_guard lock(children_mutex_);
     for (Child* child : children_) {
@@ -315,6 +381,14 @@ Error Database::Free() {
     default_family_ = nullptr;
   }
   const rocksdb::Status status = db_->Close();
+  if (timeline_ != 0 && status.ok()) {
+    // If this cannot be written, the next opening takes another program to have been here.
+    ArchiveMarker marker{.timeline = timeline_};
+    rocksdb::FileSystem& files = *db_->GetEnv()->GetFileSystem();
+    if (LookAtManifest(files, path_, &marker.manifest).ok()) {
+      (void)WriteArchiveMarker(files, path_, marker);
+    }
+  }
   db_.reset();
   environment_ = {};
   wal_claim_.Release();

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_set>
@@ -11,6 +13,8 @@
 
 #include "core/base/error.h"
 #include "core/base/resource.h"
+#include "core/database/archive_marker.h"
+#include "core/database/commit_clock.h"
 #include "core/database/database_content.h"
 #include "core/database/database_events.h"
 #include "core/database/database_options.h"
@@ -36,6 +40,16 @@ class Database : public Resource {
     friend class Database;
     // Only the database calls this. It may call it at any time, from any thread, and more than once.
     virtual void End() = 0;
+  };
+
+  // Works on the database with a thread of its own, from its opening to its end.
+  class Companion {
+   public:
+    virtual ~Companion() = default;
+    // The database closes: called once, before its children end. May take long.
+    virtual void End() = 0;
+    // The process ends: must stop using the database at once.
+    virtual void Abandon() = 0;
   };
 
   // A column family. An operation holds it while it runs, so that the family may safely be dropped meanwhile.
@@ -86,13 +100,36 @@ class Database : public Resource {
   FamilyPtr FamilyById(uint32_t id) const;
   FamilyPtr FamilyByName(const std::string& name) const;
   std::vector<std::string> FamilyNames() const;
+  std::vector<FamilyPtr> AllFamilies() const;
   Error CreateFamily(const std::string& name, const FamilyOptions& options, uint32_t* id);
   Error DropFamily(const std::string& name);
   static Error DroppedError() {
     return Error("ROCKSDB_COLUMN_FAMILY_DROPPED", "there is no such column family any more: it was dropped");
   }
 
+  // In an archived database, `batch` gets a stamp while it is written. PITR_NEEDS_WAL if it would not be in the log.
   Error Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch);
+
+  // What an archiver must know. Null for a database that is not archived.
+  struct Archived {
+    std::optional<ArchiveMarker> marker;  // as it was found when the database was opened
+    ManifestState manifest;               // as it was before that
+    uint64_t opened_at = 0;               // the sequence number of the last write then
+  };
+  const Archived* archived() const { return archived_.get(); }
+  // False if the database has one.
+  bool SetCompanion(std::shared_ptr<Companion> companion);
+  // Notes the timeline in the directory: now, and again when the database is closed.
+  Error MarkTimeline(uint64_t timeline);
+  // Told of each family that is made or dropped: with the sequence number of the last write before it was made, or that
+  // of the last write to it.
+  struct FamilyChange {
+    bool made = false;
+    uint64_t sequence = 0;
+    uint32_t id = 0;
+    std::string name;
+  };
+  void SetFamilyListener(std::function<void(const FamilyChange&)> listener);
 
   // Reads a key if that needs no wait for the disk. Returns false if it would have to wait.
   bool GetNow(rocksdb::ReadOptions options, const Family& family, const rocksdb::Slice& key,
@@ -171,7 +208,8 @@ class Database : public Resource {
     std::shared_ptr<rocksdb::Env> env;  // null: the disk, as DatabaseEnv() shows it
     std::shared_ptr<void> keep_alive;
   };
-  std::vector<FamilyPtr> AllFamilies() const;
+  void TellFamilyChange(const FamilyChange& change);
+  std::shared_ptr<Companion> companion() const;
   static Error OpenIn(Environment environment, const std::string& path, const DatabaseOptions& options,
                       std::shared_ptr<Database>* database);
   void Opened(std::unique_ptr<rocksdb::DB> db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
@@ -191,6 +229,13 @@ class Database : public Resource {
   std::shared_ptr<rocksdb::Cache> cache_;
   std::shared_ptr<DatabaseEvents> events_;
   std::shared_ptr<const DiskCache> disk_cache_;
+
+  std::unique_ptr<Archived> archived_;
+  std::unique_ptr<CommitClock> commit_clock_;
+  mutable std::mutex archiving_mutex_;  // guards the next three
+  std::shared_ptr<Companion> companion_;
+  uint64_t timeline_ = 0;
+  std::function<void(const FamilyChange&)> family_listener_;
 
   std::mutex children_mutex_;
   std::unordered_set<Child*> children_;

@@ -187,6 +187,35 @@ void KeepMoreTables(DB& db) {
   db.SetDBOptions({{"max_open_files", std::to_string(DatabaseOptions::kMostOpenTables)}}).PermitUncheckedError();
 }
 
+// Makes RocksDB keep each log until it is removed. A limit by time would depend on a clock that may be set back
+// (facebook/rocksdb#14016). Refuses what would make the log incomplete without a word.
+Error KeepLogs(const std::string& path, const Descriptors& families, rocksdb::DBOptions* options) {
+  constexpr uint64_t kEnoughMegabytes = uint64_t{1} << 40;
+  const auto refused = [&](const std::string& what) {
+    return Error("INVALID_OPTION", path + " cannot be archived with " + what).With("path", path);
+  };
+  if (options->wal_compression != rocksdb::kNoCompression) {
+    return refused("walCompression: RocksDB passes over compressed logs when it reads them again");
+  }
+  if (options->recycle_log_file_num != 0) {
+    return refused("recycle_log_file_num: logs would be overwritten before they are archived");
+  }
+  if (options->allow_2pc) {
+    return refused("allow_2pc: a log with prepared transactions cannot be replayed");
+  }
+  if (options->two_write_queues) {
+    return refused("two_write_queues");
+  }
+  for (const auto& family : families) {
+    if (family.options.comparator != nullptr && family.options.comparator->timestamp_size() > 0) {
+      return refused("timestamps of its own in the keys of the column family \"" + family.name + "\"");
+    }
+  }
+  options->WAL_ttl_seconds = 0;
+  options->WAL_size_limit_MB = kEnoughMegabytes;
+  return Error();
+}
+
 // For RocksDB versions in which a reader deletes the writer's table files when it closes.
 Error CheckNotWritten(const std::string& path) {
   const Error in_use = CheckNotLockedElsewhere(path);
@@ -337,6 +366,20 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   if (Error error = Describe(path, options, names, written, cache, &db_options, &families); !error.ok()) {
     return error;
   }
+  std::unique_ptr<Archived> archived;
+  if (options.archive) {
+    archived = std::make_unique<Archived>();
+    Error error = KeepLogs(path, families, &db_options);
+    if (error.ok() && exists) {
+      error = LookAtManifest(*storage, path, &archived->manifest);
+    }
+    if (error.ok()) {
+      error = ReadArchiveMarker(*storage, path, &archived->marker);
+    }
+    if (!error.ok()) {
+      return error;
+    }
+  }
   auto events = std::make_shared<DatabaseEvents>(path);
   db_options.listeners.push_back(events);
   std::unique_ptr<DB> db;
@@ -355,6 +398,11 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   opened->cache_ = cache;
   opened->environment_ = std::move(environment);
   opened->events_ = std::move(events);
+  if (archived != nullptr) {
+    archived->opened_at = db->GetLatestSequenceNumber();
+    opened->archived_ = std::move(archived);
+    opened->commit_clock_ = std::make_unique<CommitClock>(options.archive_clocks);
+  }
   opened->reads_without_waiting_ = db_options.env == DatabaseEnv() && NoWaitFileSystem() != nullptr &&
                                    !db_options.use_direct_reads && !db_options.allow_mmap_reads;
   opened->Opened(keeps_options ? WithKeptOptions(std::move(db)) : std::move(db), handles);

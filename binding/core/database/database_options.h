@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/database/commit_clock.h"
 #include "rocksdb/options.h"
 #include "rocksdb/table.h"
 
@@ -42,6 +43,10 @@ struct DatabaseOptions {
   size_t cache_size = size_t{32} << 20;  // RocksDB's default; one cache for all families
   FamilyOptions family;                  // for every family that is not in `families`
   std::map<std::string, FamilyOptions> families;
+
+  // The log is archived (core/wal/archiver.h): every batch gets a stamp, and RocksDB keeps logs until they are removed.
+  bool archive = false;
+  CommitClock::Sources archive_clocks = CommitClock::SystemClocks();
 
   // With kWhenRead, a table is opened when it is first read, and the last kMostOpenTables of them stay open. For a
   // database whose files are far away: to open a table costs a request, and memory for its index and filter as long as

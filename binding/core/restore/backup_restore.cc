@@ -302,6 +302,9 @@ Error RestoreBackup(const EngineSettings& settings, const RestoreRequest& reques
   if (error.ok()) {
     error = CompleteStaged(&begun, reused);
   }
+  if (error.ok() && request.before_install) {
+    error = request.before_install(begun.target.staged_database_dir());
+  }
   if (!error.ok()) {
     return LossOr(begun.reading, std::move(error));
   }

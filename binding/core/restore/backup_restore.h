@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,8 @@ struct RestoreRequest {
   bool check_disk_space = true;
   RestoreMode mode = RestoreMode::kPurgeAllFiles;
   std::vector<EngineSettings> alternates;  // where excluded files are found
+  // Called when the fresh directory is a whole database, before it takes the target's place.
+  std::function<Error(const std::string& directory)> before_install = {};
 };
 
 // What a restore would do.

@@ -19,6 +19,7 @@ namespace {
 
 // Larger than every backup id.
 constexpr int64_t kWriterByte = int64_t{1} << 40;
+constexpr int64_t kFirstTimelineByte = kWriterByte + 1;
 constexpr int64_t kStateByte = kWriterByte - 1;
 constexpr int64_t kRestoreByte = kWriterByte - 2;
 constexpr int64_t kSmallFilesByte = kWriterByte - 3;
@@ -278,6 +279,21 @@ Error DirectoryLock::AcquireSmallFiles(const std::string& directory, DirectoryLo
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+}
+
+Error DirectoryLock::AcquireTimeline(const std::string& directory, uint64_t timeline, DirectoryLock* lock) {
+  DirectoryLock taken;
+  switch (taken.TakeFirst(directory, O_RDWR | O_CREAT, kFirstTimelineByte + static_cast<int64_t>(timeline), true)) {
+    case Outcome::kFailed:
+      return taken.Failure(errno);
+    case Outcome::kHeldByOther:
+      return Error("ARCHIVE_LOCKED", "another database is being archived to the same timeline of " + directory)
+          .With("path", directory);
+    case Outcome::kTaken:
+      break;
+  }
+  *lock = std::move(taken);
+  return Error();
 }
 
 std::vector<RepositoryUse> DirectoryLock::UsesOf(const std::string& directory,

@@ -31,6 +31,7 @@ struct RepositoryUse {
 //   for as long as the change takes.
 // - Restores share the byte before that.
 // - A process that replaces a small file holds the byte before that, for milliseconds.
+// - A process that archives a timeline holds a byte above those of all backups.
 //
 // The file's text names the writer. It is used for messages only.
 //
@@ -61,6 +62,8 @@ class DirectoryLock {
   static Error AcquireState(const std::string& directory, DirectoryLock* lock);
   // Waits for others, who need milliseconds. STATE_LOCKED if one holds it for seconds.
   static Error AcquireSmallFiles(const std::string& directory, DirectoryLock* lock);
+  // ARCHIVE_LOCKED if another holder has it.
+  static Error AcquireTimeline(const std::string& directory, uint64_t timeline, DirectoryLock* lock);
   // Needs a writer's lock. BACKUP_IN_USE if the backup is being read. Keeps readers out until the lock is released.
   Error ExcludeReaders(uint32_t backup_id);
   // Needs a reader's lock; used by a restore. Other programs write nothing meanwhile. BACKUP_LOCKED if another program

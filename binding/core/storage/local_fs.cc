@@ -206,9 +206,14 @@ IOStatus LocalFileSystem::NewRandomRWFile(const std::string& path, const FileOpt
   return IOStatus::NotSupported("writing into " + path);
 }
 
-IOStatus LocalFileSystem::LinkFile(const std::string& from, const std::string& /*to*/, const IOOptions& /*options*/,
-                                   IODebugContext* /*debug*/) {
-  return IOStatus::NotSupported("linking " + from);
+IOStatus LocalFileSystem::LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
+                                   IODebugContext* debug) {
+  for (const std::string* path : {&from, &to}) {
+    if (IOStatus status = CheckParent(*path); !status.ok()) {
+      return status;
+    }
+  }
+  return FileSystemWrapper::LinkFile(from, to, options, debug);
 }
 
 IOStatus LocalFileSystem::DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) {

@@ -61,6 +61,13 @@ class LocalStateLock : public LocalLock<StorageLock> {
   Error Take(const std::string& directory) { return DirectoryLock::AcquireState(directory, &lock_); }
 };
 
+class LocalTimelineLock : public LocalLock<StorageLock> {
+ public:
+  Error Take(const std::string& directory, uint64_t timeline) {
+    return DirectoryLock::AcquireTimeline(directory, timeline, &lock_);
+  }
+};
+
 // Takes a lock of the class `Local`. Gives the lock that `lock` had back only if that succeeds.
 template <class Local, class Lock, class... Args>
 Error TakeLock(std::unique_ptr<Lock>* lock, const Args&... args) {
@@ -79,6 +86,12 @@ LocalStorage::LocalStorage(std::string directory, std::shared_ptr<rocksdb::FileS
 
 std::shared_ptr<rocksdb::FileSystem> LocalStorage::files() const {
   return std::make_shared<LocalFileSystem>(base_, directory_);
+}
+
+std::shared_ptr<ArchiveFiles> LocalStorage::archive_files() const { return NewArchiveFiles(files(), directory_); }
+
+Error LocalStorage::LockTimeline(uint64_t timeline, std::unique_ptr<StorageLock>* lock) {
+  return TakeLock<LocalTimelineLock>(lock, directory_, timeline);
 }
 
 Error LocalStorage::MakeReady() {

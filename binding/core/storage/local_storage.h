@@ -22,6 +22,8 @@ class LocalStorage : public Storage {
   const std::string& root() const override { return directory_; }
   const std::string& local_directory() const override { return directory_; }
   std::shared_ptr<rocksdb::FileSystem> files() const override;
+  std::shared_ptr<ArchiveFiles> archive_files() const override;
+  Error LockTimeline(uint64_t timeline, std::unique_ptr<StorageLock>* lock) override;
   Error MakeReady() override;
   // At the nearest directory that exists.
   std::optional<uint64_t> FreeSpace() const override;

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/operation.h"
+#include "core/storage/archive_files.h"
 #include "core/storage/disk_cache.h"
 #include "rocksdb/file_system.h"
 
@@ -123,6 +124,11 @@ class Storage {
   // Null if the storage does not list its files with tags.
   virtual std::shared_ptr<TaggedFiles> tagged_files() const { return nullptr; }
 
+  // The files of the repository's archive.
+  virtual std::shared_ptr<ArchiveFiles> archive_files() const = 0;
+  // The lock of the one process that archives a timeline. ARCHIVE_LOCKED if another process has it.
+  virtual Error LockTimeline(uint64_t timeline, std::unique_ptr<StorageLock>* lock) = 0;
+
   // Says how large a file will be before it is written: by its path in the repository, or by the name that it has in
   // the database. A storage that writes large files in parts needs it.
   virtual void ExpectFile(const std::string& /*name*/, uint64_t /*size*/) {}
@@ -181,6 +187,10 @@ class LayeredStorage : public Storage {
   std::shared_ptr<rocksdb::FileSystem> files() const override { return files_; }
   Error Explain(Error error) const override { return base_->Explain(std::move(error)); }
   std::shared_ptr<TaggedFiles> tagged_files() const override { return base_->tagged_files(); }
+  std::shared_ptr<ArchiveFiles> archive_files() const override { return base_->archive_files(); }
+  Error LockTimeline(uint64_t timeline, std::unique_ptr<StorageLock>* lock) override {
+    return base_->LockTimeline(timeline, lock);
+  }
   void ExpectFile(const std::string& name, uint64_t size) override { base_->ExpectFile(name, size); }
   int64_t LockedUntil(const std::string& path) override { return base_->LockedUntil(path); }
   std::vector<std::string> RefusedDeletes() const override { return base_->RefusedDeletes(); }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/stores/object_archive.h"
 #include "core/stores/store_layout.h"
 
 namespace rocksdb_backup {
@@ -354,6 +355,27 @@ Error ObjectStorage::LockReader(uint32_t backup_id, Access access, std::unique_p
         .With("holder", holder);
   }
   *lock = std::make_unique<ObjectReaderLock>(std::move(lease));
+  return Error();
+}
+
+std::shared_ptr<ArchiveFiles> ObjectStorage::archive_files() const { return NewObjectArchive(NewClient()); }
+
+Error ObjectStorage::LockTimeline(uint64_t timeline, std::unique_ptr<StorageLock>* lock) {
+  std::unique_ptr<Lease> lease;
+  std::string holder;
+  const Lease::Request request{.key = LeaseKey("archiving-" + std::to_string(timeline)),
+                               .if_unknown = Lease::IfUnknown::kWait,
+                               .stopped = WhenStopped()};
+  if (Error error = Lease::Take(store_, times_, request, &lease, &holder); !error.ok()) {
+    return error;
+  }
+  if (lease == nullptr) {
+    return Error("ARCHIVE_LOCKED",
+                 "another database is being archived to the same timeline of " + name() + " by " + holder)
+        .With("path", name())
+        .With("holder", holder);
+  }
+  *lock = std::make_unique<LeaseLock<StorageLock>>(std::move(lease));
   return Error();
 }
 

@@ -32,6 +32,9 @@ class ObjectStorage : public Storage {
   Error Explain(Error error) const override;
   std::shared_ptr<TaggedFiles> tagged_files() const override { return object_files(); }
 
+  std::shared_ptr<ArchiveFiles> archive_files() const override;
+  Error LockTimeline(uint64_t timeline, std::unique_ptr<StorageLock>* lock) override;
+
   void ExpectFile(const std::string& name, uint64_t size) override;
   int64_t LockedUntil(const std::string& path) override;
   std::vector<std::string> RefusedDeletes() const override;
