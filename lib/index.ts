@@ -1,3 +1,13 @@
+import './archive/archive.js';
+
+export {
+  PointInTimeRecovery,
+  type RecoverOptions,
+  type RecoveryChoice,
+  type RecoveryEstimate,
+  type RecoveryResult,
+  type RecoveryWindow,
+} from './archive/point-in-time-recovery.js';
 export {
   BackupEngine,
   type RestoreBackupOptions,
@@ -35,6 +45,15 @@ export { type DatabaseChange, type DatabaseDiff, type DiffOptions, diffDatabases
 export { type DatabaseDigest, digestDatabase, type FamilyDigest } from './compare/digest.js';
 export type { ReadAllOptions, ReadProgress } from './compare/read-all.js';
 export { type CopyBackupsOptions, type CopyResult, copyBackups } from './copy/copy-backups.js';
+export type {
+  Archive,
+  ArchiveEvents,
+  ArchiveOptions,
+  ArchiveRepository,
+  ArchiveSetting,
+  ArchiveStatus,
+  RecoveryPoint,
+} from './database/archive.js';
 export { ColumnFamily, Database, type DatabaseEvents, type DatabaseSource } from './database/database.js';
 export type { ColumnFamilyOptions, Compression, OpenOptions } from './database/database-options.js';
 export { DatabaseIterator, type Entry } from './database/iterator.js';

@@ -12,6 +12,7 @@ import type {
 } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 import type { NativeBackupEngine, NativeOperation } from '../native/native-backup-engine.js';
+import type { NativeDatabase } from '../native/native-database.js';
 import { openStorage, type RepositoryLocation, type Storage } from '../storage/storage.js';
 import {
   type BackupEngineOptions,
@@ -110,6 +111,11 @@ export class BackupEngine implements AsyncDisposable {
    */
   static attach(token: string): BackupEngine {
     return new BackupEngine(constructorKey, native.attachBackupEngine(token), 2);
+  }
+
+  /** @internal */
+  static nativeOf(engine: BackupEngine): NativeBackupEngine<NativeDatabase> {
+    return engine.#native as NativeBackupEngine<NativeDatabase>;
   }
 
   /** Identifies this engine in every thread of the process. It may be posted to a Worker. */
@@ -506,3 +512,6 @@ function checkExcluded(files: string[], answer: unknown): string[] {
   }
   return answer;
 }
+
+/** The native half of an engine, for code that passes it to native code. */
+export const nativeEngine = BackupEngine.nativeOf;

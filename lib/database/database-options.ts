@@ -1,3 +1,5 @@
+import type { ArchiveSetting } from './archive.js';
+
 /** A compression for blocks. `engineInfo().compressions` lists those that are built in. */
 export type Compression = 'none' | 'snappy' | 'zlib' | 'lz4' | 'lz4hc' | 'zstd';
 
@@ -141,6 +143,13 @@ export interface OpenOptions extends Omit<ColumnFamilyOptions, 'rocksdb'> {
   keepLogFileNum?: number | undefined;
   /** When the LOG file has this many bytes, a new one is started. 0 means never. @default 0 */
   maxLogFileSize?: number | undefined;
+  /**
+   * Archives the log: everything that is written is in that repository within seconds, and {@link PointInTimeRecovery} brings back any moment.
+   * The repository's backups are what a recovery starts from; the first one is made at once. Writes with `disableWAL` are refused.
+   *
+   * @default the log is not archived
+   */
+  archive?: ArchiveSetting;
   /** Any other option of the database or its families, under RocksDB's own name. RocksDB checks it. @default {} */
   rocksdb?: Record<string, string | number | bigint | boolean> | undefined;
 }

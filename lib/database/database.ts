@@ -4,6 +4,7 @@ import { native } from '../native/binding.js';
 import { Handle } from '../native/handle.js';
 import type { DiskCacheStatus, NativeDatabase } from '../native/native-database.js';
 import type { Snapshot } from '../native/snapshot.js';
+import { type Archive, type OwnArchive, openArchive } from './archive.js';
 import type { ColumnFamilyOptions, OpenOptions } from './database-options.js';
 import { familyIdOf, handleOf, KeySpace } from './key-space.js';
 
@@ -55,6 +56,8 @@ export class Database extends KeySpace implements AsyncDisposable {
   /** How the database was opened. */
   readonly mode: 'readWrite' | 'readOnly' | 'secondary';
   #events: EventEmitter<DatabaseEvents> | undefined;
+  #archive: OwnArchive | undefined;
+  #closed: Promise<void> | undefined;
 
   /** Use {@link Database.open} or {@link Database.attach}. */
   constructor(key: typeof constructorKey, handle: NativeDatabase) {
@@ -74,7 +77,24 @@ export class Database extends KeySpace implements AsyncDisposable {
    * const db = await Database.open('/var/lib/app/data', { compression: 'zstd' });
    */
   static async open(path: string, options?: OpenOptions): Promise<Database> {
-    return new Database(constructorKey, await native.Database.open(path, options));
+    const { archive, ...rest } = options ?? {};
+    if (archive === undefined) {
+      return new Database(constructorKey, await native.Database.open(path, options));
+    }
+    const opened = await openArchive(archive);
+    try {
+      const db = new Database(constructorKey, await native.Database.open(path, { ...rest, archived: true }));
+      db.#archive = opened.start(db);
+      return db;
+    } catch (error) {
+      await opened.giveUp();
+      throw error;
+    }
+  }
+
+  /** The archive of the log. Undefined unless this handle was opened with the option `archive`. */
+  get archive(): Archive | undefined {
+    return this.#archive;
   }
 
   /**
@@ -275,9 +295,26 @@ export class Database extends KeySpace implements AsyncDisposable {
    * await db.close();
    */
   close(): Promise<void> {
+    if (this.#archive === undefined) {
+      return this.#closeNative();
+    }
+    this.#closed ??= this.#closeArchived(this.#archive);
+    return this.#closed;
+  }
+
+  #closeNative(): Promise<void> {
     const closed = this.#native.close();
     handleOf(this).isOpen = false;
     return closed;
+  }
+
+  async #closeArchived(archive: OwnArchive): Promise<void> {
+    await archive.beginClose();
+    try {
+      await this.#closeNative();
+    } finally {
+      await archive.endClose();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

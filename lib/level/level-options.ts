@@ -99,6 +99,7 @@ export interface LevelChainedBatch<TDatabase, K, V> extends AbstractChainedBatch
  * through `open` to their own hooks.
  */
 const passedOn: Record<Exclude<keyof OpenOptions, 'compression'>, true> = {
+  archive: true,
   bottommostCompression: true,
   compatibility: true,
   comparator: true,

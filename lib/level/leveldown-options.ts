@@ -5,6 +5,7 @@ import type { RocksDBOpenOptions, RocksDBWriteOptions } from './leveldown-types.
 
 /** The names of our own options. Other options are ignored, because levelup and the layers below it pass their own options down to us. */
 const OWN: Record<keyof OpenOptions, true> = {
+  archive: true,
   atomicFlush: true,
   blobCompression: true,
   blobFileSize: true,

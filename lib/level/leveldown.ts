@@ -1,3 +1,4 @@
+import '../archive/archive.js';
 import { RocksDBError } from '../base/errors.js';
 import { Database, databaseOf } from '../database/database.js';
 import type { ReadArgument } from '../native/native-database.js';

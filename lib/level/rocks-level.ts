@@ -6,6 +6,7 @@ import {
   type AbstractSnapshot,
   type AbstractValueIterator,
 } from 'abstract-level';
+import '../archive/archive.js';
 import { BackupEngine } from '../backup/backup-engine.js';
 import type { BackupEngineOptions } from '../backup/backup-options.js';
 import { describe, invalidOption, RocksDBError } from '../base/errors.js';

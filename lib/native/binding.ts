@@ -3,12 +3,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RocksDBError } from '../base/errors.js';
+import type { NativeArchiveModule } from './native-archive.js';
 import type { NativeBackupModule } from './native-backup-engine.js';
 import type { NativeDatabase, NativeDatabaseModule } from './native-database.js';
 import type { NativeStorageModule } from './native-storage.js';
 import type { Snapshot } from './snapshot.js';
 
-type NativeModule = NativeDatabaseModule & NativeBackupModule<NativeDatabase> & NativeStorageModule;
+type NativeModule = NativeDatabaseModule &
+  NativeBackupModule<NativeDatabase> &
+  NativeStorageModule &
+  NativeArchiveModule<NativeDatabase>;
 
 /** Whether this folder is the root of this package. A bundler puts its copy of this file into a different folder. */
 function isOurs(root: string): boolean {

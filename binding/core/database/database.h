@@ -117,8 +117,12 @@ class Database : public Resource {
     uint64_t opened_at = 0;               // the sequence number of the last write then
   };
   const Archived* archived() const { return archived_.get(); }
+  // A moment by the clock of the stamps.
+  CommitStamp Now() const { return commit_clock_->Now(); }
   // False if the database has one.
   bool SetCompanion(std::shared_ptr<Companion> companion);
+  // Null if there is none, or it has ended.
+  std::shared_ptr<Companion> companion() const;
   // Notes the timeline in the directory: now, and again when the database is closed.
   Error MarkTimeline(uint64_t timeline);
   // Told of each family that is made or dropped: with the sequence number of the last write before it was made, or that
@@ -209,7 +213,6 @@ class Database : public Resource {
     std::shared_ptr<void> keep_alive;
   };
   void TellFamilyChange(const FamilyChange& change);
-  std::shared_ptr<Companion> companion() const;
   static Error OpenIn(Environment environment, const std::string& path, const DatabaseOptions& options,
                       std::shared_ptr<Database>* database);
   void Opened(std::unique_ptr<rocksdb::DB> db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles);

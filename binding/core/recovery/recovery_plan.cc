@@ -10,23 +10,23 @@
 namespace rocksdb_backup {
 namespace {
 
-// Consecutive segments of one era.
+// A stretch of one era, and the timeline's segments in it: the first stretch may have none.
 struct Era {
   uint64_t id = 0;
-  size_t begin = 0;  // of the timeline's segments
+  size_t begin = 0;
   size_t end = 0;
   uint64_t min_time = 0;
   uint64_t max_time = 0;
 };
 
 std::vector<Era> ErasOf(const Timeline& timeline) {
-  std::vector<Era> eras;
+  std::vector<Era> eras{{.id = timeline.era, .min_time = timeline.begun, .max_time = timeline.begun}};
   for (size_t i = 0; i < timeline.segments.size(); ++i) {
     const SegmentName& segment = timeline.segments[i];
     if (segment.era == 0) {
       continue;  // nobody knows when these were written
     }
-    if (eras.empty() || eras.back().id != segment.era) {
+    if (eras.back().id != segment.era) {
       eras.push_back({.id = segment.era, .begin = i, .end = i, .min_time = segment.min_time, .max_time = 0});
     }
     eras.back().end = i + 1;
@@ -39,7 +39,7 @@ std::vector<Era> ErasOf(const Timeline& timeline) {
 struct Moment {
   const Timeline* timeline = nullptr;
   uint64_t era = 0;
-  size_t segment = 0;  // the last one that begins by then
+  std::optional<size_t> segment;  // the last one that begins by then; none: the timeline had no write yet
 };
 
 void FindMoments(const Timeline& timeline, const RecoveryTarget& target, std::vector<Moment>* moments) {
@@ -52,11 +52,11 @@ void FindMoments(const Timeline& timeline, const RecoveryTarget& target, std::ve
     if ((!in_era && !in_pause) || (target.era != 0 && target.era != era.id)) {
       continue;
     }
-    size_t segment = era.begin;
-    while (segment + 1 < era.end && timeline.segments[segment + 1].min_time <= target.time) {
-      ++segment;
+    size_t segments = era.begin;  // that begin by then
+    while (segments < era.end && timeline.segments[segments].min_time <= target.time) {
+      ++segments;
     }
-    moments->push_back({&timeline, era.id, segment});
+    moments->push_back({&timeline, era.id, segments == 0 ? std::nullopt : std::optional(segments - 1)});
   }
 }
 
@@ -119,15 +119,21 @@ class Planner {
       std::string places;
       for (const Moment& moment : moments) {
         places += (places.empty() ? "" : ", ") + NameOfTimeline(*moment.timeline) + " era " + FixedHex(moment.era) +
-                  " at sequence " + std::to_string(moment.timeline->segments[moment.segment].first);
+                  " at sequence " +
+                  std::to_string(moment.segment ? moment.timeline->segments[*moment.segment].first
+                                                : moment.timeline->begins - 1);
       }
       return Fail("AMBIGUOUS_TIME", "has " + TimeText(target_.time) + " more than once, because a clock was set back: " + places)
           .Advise("chooseEra");
     }
     const Moment& found = moments.front();
     *timeline = found.timeline;
+    plan_.sequence = found.timeline->begins - 1;
+    if (!found.segment) {
+      return Error();
+    }
     Segment segment;
-    if (Error error = archive_.Read(found.timeline->id, found.timeline->segments[found.segment], &segment);
+    if (Error error = archive_.Read(found.timeline->id, found.timeline->segments[*found.segment], &segment);
         !error.ok()) {
       return error;
     }
@@ -158,9 +164,6 @@ class Planner {
       }
     }
     const std::string wanted = TimeText(target_.time);
-    if (before == 0 && next == nullptr) {
-      return Fail("TARGET_AFTER_WINDOW", "has no write with a time yet, so nothing is known of " + wanted);
-    }
     if (before == 0) {
       return Fail("TARGET_BEFORE_WINDOW", "begins after " + wanted + ", at " + TimeText(after)).With("from", TimeText(after));
     }

@@ -172,6 +172,20 @@ Error BackupRepository::Restore(const RestoreRequest& request, const std::shared
   return error;
 }
 
+Error BackupRepository::Recover(const RecoveryPlan& plan, const RecoveryRequest& request,
+                                const std::shared_ptr<Operation>& operation, RecoveryResult* result) {
+  const EngineSettings settings = SettingsFor(operation);
+  Archive archive(settings.storage->archive_files(), settings.name());
+  Error error =
+      settings.storage->Explain(rocksdb_backup::Recover(settings, archive, plan, request, operation, result));
+  if (!error.ok() && !operation->Fail()) {
+    return Error("RESTORE_STOPPED", "the recovery from " + directory() + " to " + request.restore.database_dir +
+                                        " was stopped; the target is as it was")
+        .With("path", request.restore.database_dir);
+  }
+  return error;
+}
+
 Error BackupRepository::CopyFrom(BackupRepository& source, const CopyRequest& request,
                                  const std::shared_ptr<Operation>& operation, std::vector<CopiedBackup>* backups) {
   const std::string doing = "the copy from " + source.directory() + " to " + directory();

@@ -14,6 +14,7 @@
 #include "core/base/resource.h"
 #include "core/base/write_queue.h"
 #include "core/database/database_options.h"
+#include "core/recovery/recover.h"
 #include "core/repository/copy_backups.h"
 #include "core/repository/garbage.h"
 #include "core/restore/backup_restore.h"
@@ -88,6 +89,10 @@ class BackupRepository : public Resource {
   Error Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation);
   Error PlanRestore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation, RestorePlan* plan);
   Error Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation, RestoreResult* restored);
+
+  // Like Restore, and then brings the database to the plan's moment.
+  Error Recover(const RecoveryPlan& plan, const RecoveryRequest& request, const std::shared_ptr<Operation>& operation,
+                RecoveryResult* result);
 
   // Copies backups of another repository to this one. If some of them fail, they say so, and the others are copied.
   Error CopyFrom(BackupRepository& source, const CopyRequest& request, const std::shared_ptr<Operation>& operation,

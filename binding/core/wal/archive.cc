@@ -27,7 +27,8 @@ std::string DirectoryOf(uint64_t timeline) { return std::string(kArchive) + "/" 
 bool TakeHex(std::string_view* text, uint64_t* number) { return ParseFixedHex(TakeUntil('-', text), number); }
 
 bool ParseStart(std::string_view text, Timeline* timeline) {
-  if (!TakeHex(&text, &timeline->parent) || !TakeHex(&text, &timeline->begins) || !TakeHex(&text, &timeline->begun)) {
+  if (!TakeHex(&text, &timeline->parent) || !TakeHex(&text, &timeline->begins) || !TakeHex(&text, &timeline->era) ||
+      !TakeHex(&text, &timeline->begun)) {
     return false;
   }
   const auto* const reason = std::find(kReasons.begin(), kReasons.end(), text);
@@ -132,8 +133,8 @@ Error Archive::Begin(Timeline* timeline) {
       continue;
     }
     return error.ok() ? files_->WriteNew(directory + "/" + std::string(kStart) + FixedHex(timeline->parent) + "-" +
-                                             FixedHex(timeline->begins) + "-" + FixedHex(timeline->begun) + "-" +
-                                             TextOf(timeline->reason),
+                                             FixedHex(timeline->begins) + "-" + FixedHex(timeline->era) + "-" +
+                                             FixedHex(timeline->begun) + "-" + TextOf(timeline->reason),
                                          std::make_shared<const std::string>("start\n"))
                       : error;
   }

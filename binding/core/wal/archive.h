@@ -37,7 +37,9 @@ struct Timeline {
   uint64_t id = 0;
   uint64_t parent = 0;  // 0: none
   uint64_t begins = 0;  // its first sequence number
-  uint64_t begun = 0;   // in microseconds since 1970
+  // A moment at which the write before `begins` had been made, and no later one: nothing earlier can be recovered.
+  uint64_t era = 0;
+  uint64_t begun = 0;  // in microseconds since 1970
   TimelineReason reason = TimelineReason::kFirst;
   // In the order of the log, each beginning where the one before it ends, unless some are missing. Of segments that
   // hold the same, the widest.
@@ -52,7 +54,7 @@ struct Timeline {
 
 // The archive of a repository. Its files lie in `archive`, in a directory for each timeline. Their names say all that
 // they are, so that one listing tells everything but the writes themselves:
-//   start-<parent>-<first sequence>-<time>-<reason>
+//   start-<parent>-<first sequence>-<era>-<time>-<reason>
 //   <first>-<last>-<era>-<first time>-<last time>.seg
 //   base-<sequence>-<backup id>-<time of the backup>
 //   point-<sequence>-<era>-<time>-<name>

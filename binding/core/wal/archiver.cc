@@ -17,12 +17,6 @@ constexpr std::chrono::milliseconds kShortestPause{20};
 constexpr std::chrono::milliseconds kFirstRetry{500};
 constexpr std::chrono::milliseconds kLongestRetry{30'000};
 
-uint64_t WallMicros() {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count());
-}
-
 std::string NewSegmentId() {
   std::random_device device;
   const auto number = [&] { return FixedHex(uint64_t{device()} << 32 | device()); };
@@ -31,10 +25,9 @@ std::string NewSegmentId() {
 
 }  // namespace
 
-Archiver::Archiver(Database& database, std::shared_ptr<Storage> storage, const ArchiverOptions& options, Told told)
+Archiver::Archiver(Database& database, std::shared_ptr<Storage> storage, const ArchiverOptions& options)
     : database_(database),
       options_(options),
-      told_(std::move(told)),
       storage_([&] {
         auto own = storage->ForOperation(operation_);
         return own != nullptr ? own : storage;
@@ -44,14 +37,14 @@ Archiver::Archiver(Database& database, std::shared_ptr<Storage> storage, const A
 Archiver::~Archiver() { End(); }
 
 Error Archiver::Start(const std::shared_ptr<Database>& database, std::shared_ptr<Storage> storage,
-                      const ArchiverOptions& options, Told told, std::shared_ptr<Archiver>* archiver) {
+                      const ArchiverOptions& options, std::shared_ptr<Archiver>* archiver) {
   if (database->archived() == nullptr) {
     return Error("INVALID_OPTION", database->path() + " was not opened to be archived").With("path", database->path());
   }
   if (Error error = storage->CheckSource(database->path()); !error.ok()) {
     return error;
   }
-  std::shared_ptr<Archiver> started(new Archiver(*database, std::move(storage), options, std::move(told)));
+  std::shared_ptr<Archiver> started(new Archiver(*database, std::move(storage), options));
   if (!database->SetCompanion(started)) {
     return Error("INVALID_OPTION", database->path() + " is archived already").With("path", database->path());
   }
@@ -139,12 +132,6 @@ Error Archiver::AddPoint(const std::string& name, Operation& operation, NamedPoi
   return archive_.AddPoint(status.timeline, *point);
 }
 
-void Archiver::Tell() const {
-  if (told_) {
-    told_();
-  }
-}
-
 void Archiver::Run() {
   auto pause = std::clamp(options_.max_delay / 10, kShortestPause, kLongestPause);
   std::chrono::milliseconds retry = kFirstRetry;
@@ -155,31 +142,23 @@ void Archiver::Run() {
       ending = ending_;
     }
     Error error = Work();
-    bool tell = false;
-    {
-      std::unique_lock lock(mutex_);
-      tell = error.ok() != status_.error.ok() || error.code() != status_.error.code();
-      const bool failed = !error.ok();
-      failures_ += failed ? 1 : 0;
-      status_.error = std::move(error);
-      retry = failed ? std::min(retry * 2, kLongestRetry) : kFirstRetry;
-      changed_.notify_all();
-      if (abandoned_ || ending) {
-        ended_ = true;
-        break;
-      }
-      const uint64_t flush_to = flush_to_;
-      if (!tell) {
-        changed_.wait_for(lock, failed ? retry : pause,
-                          [&] { return abandoned_ || ending_ || flush_to_ != flush_to; });
-      }
+    std::unique_lock lock(mutex_);
+    const bool failed = !error.ok();
+    failures_ += failed ? 1 : 0;
+    status_.error = std::move(error);
+    retry = failed ? std::min(retry * 2, kLongestRetry) : kFirstRetry;
+    changed_.notify_all();
+    if (abandoned_ || ending) {
+      break;
     }
-    if (tell) {
-      Tell();
-    }
+    const uint64_t flush_to = flush_to_;
+    changed_.wait_for(lock, failed ? retry : pause,
+                      [&] { return abandoned_ || ending_ || flush_to_ != flush_to; });
   }
   tail_.reset();  // its iterator must not outlive the database
   lock_.reset();
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
   changed_.notify_all();
 }
 
@@ -357,8 +336,8 @@ Error Archiver::GoOn(const Timeline& timeline) {
     return error;
   }
   timeline_ = timeline.id;
-  era_ = timeline.segments.empty() ? 0 : timeline.segments.back().era;
-  time_ = timeline.segments.empty() ? 0 : timeline.segments.back().max_time;
+  era_ = timeline.segments.empty() ? timeline.era : timeline.segments.back().era;
+  time_ = timeline.segments.empty() ? timeline.begun : timeline.segments.back().max_time;
   families_ = families_of_next_ = FamiliesNow();
   tail_ = std::make_unique<LogTail>(db(), timeline.last() + 1);
   const std::lock_guard lock(mutex_);
@@ -371,7 +350,10 @@ Error Archiver::GoOn(const Timeline& timeline) {
 }
 
 Error Archiver::BeginTimeline(uint64_t parent, uint64_t begins, TimelineReason reason) {
-  Timeline timeline{.parent = parent, .begins = begins, .begun = WallMicros(), .reason = reason};
+  // After `begins` was found: whoever writes from now on gets a later stamp. Writes from `begins` on that have an earlier
+  // one count as of this moment.
+  const CommitStamp now = database_.Now();
+  Timeline timeline{.parent = parent, .begins = begins, .era = now.era, .begun = now.micros, .reason = reason};
   if (Error error = archive_.Begin(&timeline); !error.ok()) {
     return error;
   }
@@ -385,7 +367,8 @@ Error Archiver::BeginTimeline(uint64_t parent, uint64_t begins, TimelineReason r
   lock_ = std::move(lock);
   timeline_ = timeline.id;
   previous_.clear();
-  era_ = time_ = 0;
+  era_ = now.era;
+  time_ = now.micros;
   builder_.reset();
   finished_.reset();
   batches_.clear();
@@ -399,9 +382,8 @@ Error Archiver::BeginTimeline(uint64_t parent, uint64_t begins, TimelineReason r
     status_.reason = reason;
     status_.needs_base = true;
     status_.archived_sequence = begins - 1;
-    status_.archived_time = 0;
+    status_.archived_time = time_;
   }
-  Tell();
   return Error();
 }
 

@@ -5,7 +5,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -48,12 +47,9 @@ struct ArchiverStatus {
 // what is not in the archive is in the log, also after a crash.
 class Archiver : public Database::Companion {
  public:
-  // Called from the archiver's thread when the status has changed in another way than by going on. Must not wait.
-  using Told = std::function<void()>;
-
   // The database must have been opened with `archive`, and be held open by the caller until this returns.
   static Error Start(const std::shared_ptr<Database>& database, std::shared_ptr<Storage> storage,
-                     const ArchiverOptions& options, Told told, std::shared_ptr<Archiver>* archiver);
+                     const ArchiverOptions& options, std::shared_ptr<Archiver>* archiver);
   ~Archiver() override;
 
   void End() override;
@@ -65,16 +61,16 @@ class Archiver : public Database::Companion {
   // Waits until everything that was written before the call is in the archive. The error of the archiver if it fails
   // meanwhile; DATABASE_CLOSED if it ends.
   Error Flush(Operation& operation);
-  // Tells that a backup was made after the timeline began.
+  // Tells that a backup was made in the archive's repository, from beginning to end while this was the timeline.
   Error AddBase(uint64_t timeline, const ArchiveBase& base);
+  const Storage& storage() const { return *storage_; }
   // Names this moment. Returns when everything before it is in the archive.
   Error AddPoint(const std::string& name, Operation& operation, NamedPoint* point);
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  Archiver(Database& database, std::shared_ptr<Storage> storage, const ArchiverOptions& options,
-           Told told);
+  Archiver(Database& database, std::shared_ptr<Storage> storage, const ArchiverOptions& options);
   void Run();
   // Everything until the log has nothing more, or until somebody wants the thread to end.
   Error Work();
@@ -93,14 +89,12 @@ class Archiver : public Database::Companion {
   bool SegmentIsDue(Clock::time_point now) const;
   std::vector<ArchivedFamily> FamiliesNow() const;
   void AddChanges(uint64_t up_to);
-  void Tell() const;
 
   rocksdb::DB* db() const { return database_.db(); }
 
   // It outlives the thread.
   Database& database_;
   const ArchiverOptions options_;
-  const Told told_;
   const std::shared_ptr<Operation> operation_ = std::make_shared<Operation>();
   const std::shared_ptr<Storage> storage_;
   Archive archive_;

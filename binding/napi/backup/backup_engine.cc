@@ -9,6 +9,7 @@
 #include "core/base/paths.h"
 #include "core/restore/restore_leftovers.h"
 #include "core/storage/directories.h"
+#include "napi/backup/archive.h"
 #include "napi/backup/backup_options.h"
 #include "napi/backup/backup_results.h"
 #include "napi/backup/operation_handle.h"
@@ -84,7 +85,12 @@ class BackupEngineHandle : public Handle<BackupRepository> {
           if (Error error = SourceOf(*database, &request.source); !error.ok()) {
             return error;
           }
-          return repository->Create(request, tracked->operation(), &created);
+          const ArchivedBackup archived(*database, *repository);
+          Error error = repository->Create(request, tracked->operation(), &created);
+          if (error.ok()) {
+            archived.Tell(created);
+          }
+          return error;
         },
         [callback = handle.on_progress(), exclude_files](Napi::Env js, BackupDescription& created) {
           return ToJs(js, created, false);
@@ -111,7 +117,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
   Napi::Value CopyFrom(const Args& args) {
     const Napi::Env env = args.Env();
     const Repository target = shared_resource(env);
-    const Repository source = EngineArgumentShared(env, args[0], "from");
+    const Repository source = SharedEngineArgument(env, args[0], "from");
     const OperationHandle& handle = OperationArgument(env, args[2]);
     CopyRequest request{IdsArgument(env, args[1]), ReadFlag(env, "options", "allowOtherDatabase", args[3])};
     using Backups = std::vector<CopiedBackup>;
@@ -129,7 +135,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
   Napi::Value PlanCopyTo(const Args& args) {
     const Napi::Env env = args.Env();
     const Repository source = shared_resource(env);
-    const Repository target = args[0].IsUndefined() ? nullptr : EngineArgumentShared(env, args[0], "to");
+    const Repository target = args[0].IsUndefined() ? nullptr : SharedEngineArgument(env, args[0], "to");
     const OperationHandle& handle = OperationArgument(env, args[2]);
     CopyRequest request{IdsArgument(env, args[1]), ReadFlag(env, "options", "allowOtherDatabase", args[3])};
     using Backups = std::vector<CopiedBackup>;
@@ -327,14 +333,6 @@ class BackupEngineHandle : public Handle<BackupRepository> {
 
  private:
   struct None {};
-
-  static Repository EngineArgumentShared(Napi::Env env, Napi::Value value, std::string_view name) {
-    auto* handle = Unwrap<BackupEngineHandle>(env, value);
-    if (handle == nullptr) {
-      ThrowWrongType(env, name, "a BackupEngine", value);
-    }
-    return handle->shared_resource(env);
-  }
 
   static std::vector<uint32_t> IdsArgument(Napi::Env env, Napi::Value value) {
     if (!value.IsArray()) {
@@ -539,6 +537,14 @@ Napi::Value WhyDenied(const Args& args) {
 
 }  // namespace
 
+std::shared_ptr<BackupRepository> SharedEngineArgument(Napi::Env env, Napi::Value value, std::string_view name) {
+  auto* handle = Unwrap<BackupEngineHandle>(env, value);
+  if (handle == nullptr) {
+    ThrowWrongType(env, name, "a BackupEngine", value);
+  }
+  return handle->shared_resource(env);
+}
+
 BackupRepository& EngineArgument(Napi::Env env, Napi::Value value, std::string_view name) {
   auto* handle = Unwrap<BackupEngineHandle>(env, value);
   if (handle == nullptr) {
@@ -579,6 +585,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports) {
   RegisterOperation(env, exports);
   RegisterRateLimiter(env, exports);
   RegisterStorage(env, exports);
+  RegisterArchive(env, exports);
   exports.Set("checkEngineOptions", MakeFunction<&CheckEngineOptions>(env, "checkEngineOptions"));
   exports.Set("checkCreateOptions", MakeFunction<&CheckCreateOptions>(env, "checkCreateOptions"));
   exports.Set("openBackupEngine", MakeFunction<&OpenBackupEngine, true>(env, "openBackupEngine"));

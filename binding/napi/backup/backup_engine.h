@@ -13,6 +13,7 @@ void RegisterBackupEngine(Napi::Env env, Napi::Object exports);
 
 // The repository of a native BackupEngine that was passed as an argument. Throws if it is not a BackupEngine, or if it
 // is closed.
+std::shared_ptr<BackupRepository> SharedEngineArgument(Napi::Env env, Napi::Value value, std::string_view name);
 BackupRepository& EngineArgument(Napi::Env env, Napi::Value value, std::string_view name);
 
 }  // namespace rocksdb_backup

@@ -176,6 +176,7 @@ const OptionTable<DatabaseOptions>& DatabaseTable() {
                                        Custom<DatabaseOptions>("columnFamilies", {}),  // see DatabaseOptionsOf
                                        Custom<DatabaseOptions>("walDir", ReadWalDir),
                                        Custom<DatabaseOptions>("compatibility", {}),  // see DatabaseOptionsOf
+                                       Field("archived", &DatabaseOptions::archive),
                                        Field("keepOptionsFile", &DatabaseOptions::keep_options_file),
                                        Field("cacheSize", &DatabaseOptions::cache_size),
                                    })
