@@ -85,7 +85,7 @@ const FACE = {
     stores: ['object-store', 'probe', 'retries', 'store-policy', 'store-url'],
     storage: ['storage'],
     database: ['archive', 'block-reader', 'database', 'database-options', 'key-space', 'write-batch'],
-    archive: ['archive'],
+    archive: ['archive', 'point-in-time-recovery'],
     backup: [
       'backup-engine',
       'backup-options',

@@ -19,6 +19,7 @@ import { recoveryPoint, toDate } from './recovery-points.js';
 const LOOK_MS = 250;
 const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 300_000;
+const PRUNE_EVERY_MS = 3_600_000;
 
 /** Starts the native archiver of a database, tells what happens to it, and makes the backups that its timelines need. */
 class RunningArchive implements OwnArchive {
@@ -33,6 +34,7 @@ class RunningArchive implements OwnArchive {
   #base: Promise<void> | undefined;
   #retryMs = FIRST_RETRY_MS;
   #nextBase = 0;
+  #nextPrune = Date.now() + PRUNE_EVERY_MS;
 
   constructor(db: Database, engine: BackupEngine, ownsEngine: boolean, options: Omit<ArchiveOptions, 'to'>) {
     this.#db = db;
@@ -100,11 +102,20 @@ class RunningArchive implements OwnArchive {
       this.#timeline = status.timeline;
       this.#events.emit('timeline', status);
     }
+    if (Date.now() >= this.#nextPrune) {
+      this.#prune();
+    }
     if (status.needsBase && this.#base === undefined && Date.now() >= this.#nextBase) {
       this.#base = this.#makeBase().finally(() => {
         this.#base = undefined;
       });
     }
+  }
+
+  /** Removes what no backup needs any more. If that fails, it is done the next time. */
+  #prune(): void {
+    this.#nextPrune = Date.now() + PRUNE_EVERY_MS;
+    native.pruneArchive(nativeEngine(this.#engine)).catch((error) => this.#tell(error));
   }
 
   async #makeBase(): Promise<void> {
@@ -142,6 +153,7 @@ function statusOf(status: NativeArchiveStatus): ArchiveStatus {
     archivedTime: toDate(status.archivedTime),
     segments: status.segments,
     bytes: status.bytes,
+    logsGivenUp: status.logsGivenUp,
     lastError: status.error,
   };
 }

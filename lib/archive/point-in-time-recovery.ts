@@ -68,6 +68,13 @@ export interface RecoveryWindow {
   readonly points: readonly RecoveryPoint[];
 }
 
+/** @internal A time, a sequence number, the name of a point, or nothing: the latest. */
+export interface RecoveryMoment extends RecoveryChoice {
+  time?: Date | string | undefined;
+  sequence?: number | undefined;
+  point?: string | undefined;
+}
+
 const constructorKey = Symbol('PointInTimeRecovery');
 /** A time before this is in seconds, or a mistake. In milliseconds. */
 const EARLIEST = Date.UTC(2000, 0, 1);
@@ -96,7 +103,7 @@ export class PointInTimeRecovery implements AsyncDisposable {
   static async open(repository: RepositoryLocation | BackupEngine): Promise<PointInTimeRecovery> {
     return repository instanceof BackupEngine
       ? new PointInTimeRecovery(constructorKey, repository, false)
-      : new PointInTimeRecovery(constructorKey, await BackupEngine.open(repository, { readOnly: true }), true);
+      : new PointInTimeRecovery(constructorKey, await BackupEngine.open(repository, { createIfMissing: false }), true);
   }
 
   /**
@@ -131,25 +138,25 @@ export class PointInTimeRecovery implements AsyncDisposable {
     return this.#plan({ kind: 'time', time: toMicros(time), ...checkObject('choice', choice) });
   }
 
-  /** @internal The same for any target. */
-  async estimate(target: {
-    time?: Date | string | undefined;
-    sequence?: number | undefined;
-    point?: string | undefined;
-    timeline?: number | undefined;
-    era?: string | undefined;
-  }): Promise<RecoveryEstimate> {
-    const { time, sequence, point, timeline, era } = target;
+  /** @internal The same for any moment. */
+  async estimate(moment: RecoveryMoment): Promise<RecoveryEstimate> {
+    return this.#plan(await this.#targetOf(moment));
+  }
+
+  /** @internal */
+  async recoverTo(moment: RecoveryMoment, options: RecoverOptions): Promise<RecoveryResult> {
+    return this.#recover(await this.#targetOf(moment), options);
+  }
+
+  async #targetOf({ time, sequence, point, timeline, era }: RecoveryMoment): Promise<NativeRecoveryTarget> {
     if (point !== undefined) {
-      return this.#plan(await this.#targetOfPoint(point, timeline));
+      return this.#targetOfPoint(point, timeline);
     }
     const choice = { timeline, era };
     if (time !== undefined) {
-      return this.#plan({ kind: 'time', time: toMicros(time), ...choice });
+      return { kind: 'time', time: toMicros(time), ...choice };
     }
-    return this.#plan(
-      sequence === undefined ? { kind: 'latest', ...choice } : { kind: 'sequence', sequence, ...choice },
-    );
+    return sequence === undefined ? { kind: 'latest', ...choice } : { kind: 'sequence', sequence, ...choice };
   }
 
   /** What can be recovered, timeline by timeline, the oldest first. A timeline without a backup to start from is not in the list. */
@@ -160,6 +167,15 @@ export class PointInTimeRecovery implements AsyncDisposable {
     ]);
     const known = new Set(backups.map(({ backupId, timestamp }) => `${backupId} ${timestamp.getTime() / 1000}`));
     return timelines.flatMap((timeline) => windowOf(timeline, known) ?? []);
+  }
+
+  /**
+   * Removes what no recovery can need: the archive from before the oldest backup. A database that is open with `archive` does that every hour.
+   *
+   * @returns how many files were removed
+   */
+  prune(): Promise<number> {
+    return native.pruneArchive(nativeEngine(this.#engine));
   }
 
   /** Closes the repository, unless it was given as an engine. */
@@ -199,7 +215,7 @@ export class PointInTimeRecovery implements AsyncDisposable {
     const { into, timeline, era, database = {}, signal, onProgress, ...restore } = checkObject('options', options);
     const begun = performance.now();
     const { time, ...recovered } = await runOperation({ signal, onProgress }, (operation) =>
-      native.recover(nativeEngine(this.#engine), { timeline, era, ...target }, into, operation, restore, database),
+      native.recover(nativeEngine(this.#engine), { ...target, ...(timeline !== undefined && { timeline }), ...(era !== undefined && { era }) }, into, operation, restore, database),
     );
     return { ...recovered, recoveredTo: toDate(time), duration: performance.now() - begun };
   }

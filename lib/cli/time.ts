@@ -1,7 +1,7 @@
 import { formatDuration, parseDuration } from '../base/units.js';
 import { UsageError } from './errors.js';
 
-const moment = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/i;
+const moment = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/i;
 
 /**
  * Parses a time: an ISO date with or without a time of day, or a duration before now: `2h`, `3d`. Without a time zone, it is in the local
@@ -10,14 +10,15 @@ const moment = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d
 export function parseTime(text: string, name: string, now: Date): Date {
   const match = moment.exec(text.trim());
   if (match !== null) {
-    const [, year, month, day, hour = '00', minute = '00', second = '00', zone = ''] = match;
+    const [, year, month, day, hour = '00', minute = '00', second = '00', fraction = '', zone = ''] = match;
     // With a time of day and without Z, Date takes this as local time.
-    const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${zone.toUpperCase()}`);
+    const ofDay = `${hour}:${minute}:${second}${fraction.slice(0, 4)}`;
+    const time = new Date(`${year}-${month}-${day}T${ofDay}${zone.toUpperCase()}`);
     // Date turns 30 February into 2 March. The user must have meant something else.
     const isReal = new Date(`${year}-${month}-${day}T00:00:00Z`).getUTCDate() === Number(day);
     if (!Number.isNaN(time.getTime()) && isReal) {
       if (match[4] !== undefined && zone === '') {
-        checkLocalTime(text.trim(), new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`), time, name);
+        checkLocalTime(text.trim(), new Date(`${year}-${month}-${day}T${ofDay}Z`), time, name);
       }
       return time;
     }

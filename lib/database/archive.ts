@@ -10,6 +10,12 @@ export interface ArchiveOptions {
   /** A piece of the archive has about this many bytes at most. @default 16777216 */
   segmentBytes?: number | undefined;
   /**
+   * While the repository cannot be written, the database keeps its logs, up to this many bytes. Beyond it the oldest are given up. A new
+   * timeline, with a backup of its own, then begins as soon as the repository can be written again. @default 10 GiB, or a tenth of the free
+   * space if that is less
+   */
+  maxBacklogBytes?: number | undefined;
+  /**
    * How many milliseconds `close()` waits for the last writes to reach the archive. What does not is archived when the database is opened
    * again. @default 30000
    */
@@ -59,6 +65,8 @@ export interface ArchiveStatus {
   /** What was written since the database was opened. */
   readonly segments: number;
   readonly bytes: number;
+  /** How many log files were given up because of `maxBacklogBytes`: their writes are in no archive. */
+  readonly logsGivenUp: number;
   /** Why the last try failed. */
   readonly lastError: RocksDBError | undefined;
 }

@@ -14,6 +14,7 @@ export interface NativeArchiveStatus {
   archivedTime: number | undefined;
   segments: number;
   bytes: number;
+  logsGivenUp: number;
   error?: RocksDBError;
 }
 
@@ -74,6 +75,7 @@ export interface NativeArchiveModule<Db> {
   flushArchive(db: Db, operation: NativeOperation): Promise<void>;
   addRecoveryPoint(db: Db, name: string, operation: NativeOperation): Promise<NativePoint>;
   listArchive(engine: NativeBackupEngine<Db>): Promise<NativeTimeline[]>;
+  pruneArchive(engine: NativeBackupEngine<Db>): Promise<number>;
   planRecovery(engine: NativeBackupEngine<Db>, target: NativeRecoveryTarget): Promise<NativeRecoveryPlan>;
   recover(
     engine: NativeBackupEngine<Db>,

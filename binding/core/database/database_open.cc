@@ -368,6 +368,10 @@ Error Database::OpenIn(Environment environment, const std::string& path, const D
   }
   std::unique_ptr<Archived> archived;
   if (options.archive) {
+    if (options.mode != Mode::kReadWrite) {
+      return Error("INVALID_OPTION", path + " is opened for reading only, so there is nothing to archive")
+          .With("path", path);
+    }
     archived = std::make_unique<Archived>();
     Error error = KeepLogs(path, families, &db_options);
     if (error.ok() && exists) {

@@ -60,12 +60,6 @@ void FindMoments(const Timeline& timeline, const RecoveryTarget& target, std::ve
   }
 }
 
-bool HasBackup(const std::vector<BackupDescription>& backups, const ArchiveBase& base) {
-  return std::any_of(backups.begin(), backups.end(), [&](const BackupDescription& backup) {
-    return backup.id == base.backup_id && static_cast<uint64_t>(backup.timestamp) == base.backup_time;
-  });
-}
-
 std::string NameOfTimeline(const Timeline& timeline) { return "timeline " + std::to_string(timeline.id); }
 
 class Planner {
@@ -191,7 +185,7 @@ class Planner {
     std::optional<ArchiveBase> base;
     std::optional<uint64_t> earliest;
     for (const ArchiveBase& each : timeline.bases) {
-      if (HasBackup(backups_, each)) {
+      if (IsBaseOfOne(backups_, each)) {
         earliest = earliest ? std::min(*earliest, each.sequence) : each.sequence;
         if (each.sequence <= plan_.sequence) {
           base = each;
@@ -249,6 +243,12 @@ Error PlanRecovery(Archive& archive, const std::vector<BackupDescription>& backu
                    RecoveryPlan* plan) {
   *plan = {};
   return Planner(archive, backups, target, plan).Run();
+}
+
+bool IsBaseOfOne(const std::vector<BackupDescription>& backups, const ArchiveBase& base) {
+  return std::any_of(backups.begin(), backups.end(), [&](const BackupDescription& backup) {
+    return backup.id == base.backup_id && static_cast<uint64_t>(backup.timestamp) == base.backup_time;
+  });
 }
 
 std::string TimeText(uint64_t micros) {

@@ -39,6 +39,9 @@ struct RecoveryPlan {
 Error PlanRecovery(Archive& archive, const std::vector<BackupDescription>& backups, const RecoveryTarget& target,
                    RecoveryPlan* plan);
 
+// Whether one of the backups is this base.
+bool IsBaseOfOne(const std::vector<BackupDescription>& backups, const ArchiveBase& base);
+
 // `2026-11-28T14:02:59.123456Z`.
 std::string TimeText(uint64_t micros);
 

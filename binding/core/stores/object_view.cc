@@ -2,11 +2,14 @@
 
 #include <utility>
 
+#include "core/storage/archive_files.h"
 #include "core/stores/store_layout.h"
 
 namespace rocksdb_backup {
 
 using rocksdb::IOStatus;
+
+static const std::string kArchivePrefix = std::string(kArchiveDirectory) + "/";
 
 IOStatus ObjectView::Load() {
   const std::lock_guard lock(mutex_);
@@ -15,6 +18,9 @@ IOStatus ObjectView::Load() {
   }
   std::map<std::string, Object> objects;
   const StoreAnswer list = client_->List(StoreRequest::Kind::kList, "", [&](const StoredObject& object) {
+    if (object.key.starts_with(kArchivePrefix)) {
+      return false;  // the list need not go on: nothing of a repository is behind its archive
+    }
     objects[object.key] = {object.size, object.etag, object.modified, {}};
     return true;
   });

@@ -14,7 +14,6 @@
 namespace rocksdb_backup {
 namespace {
 
-constexpr char kArchive[] = "archive";
 constexpr std::string_view kStart = "start-";
 constexpr std::string_view kBase = "base-";
 constexpr std::string_view kPoint = "point-";
@@ -22,7 +21,7 @@ constexpr std::string_view kPoint = "point-";
 constexpr std::array<std::string_view, 7> kReasons{"first",         "restored",       "gap",     "behind",
                                                    "other-program", "unlogged-write", "families"};
 
-std::string DirectoryOf(uint64_t timeline) { return std::string(kArchive) + "/" + FixedHex(timeline); }
+std::string DirectoryOf(uint64_t timeline) { return std::string(kArchiveDirectory) + "/" + FixedHex(timeline); }
 
 bool TakeHex(std::string_view* text, uint64_t* number) { return ParseFixedHex(TakeUntil('-', text), number); }
 
@@ -39,7 +38,7 @@ bool ParseStart(std::string_view text, Timeline* timeline) {
 std::optional<ArchiveBase> ParseBase(std::string_view text) {
   ArchiveBase base;
   uint64_t id = 0;
-  if (!TakeHex(&text, &base.sequence) || !TakeHex(&text, &id) || !TakeHex(&text, &base.backup_time) || !text.empty()) {
+  if (!TakeHex(&text, &base.sequence) || !TakeHex(&text, &base.has_all_to) || !TakeHex(&text, &id) || !TakeHex(&text, &base.backup_time) || !text.empty()) {
     return std::nullopt;
   }
   base.backup_id = static_cast<uint32_t>(id);
@@ -78,7 +77,12 @@ std::string TextOf(TimelineReason reason) { return std::string(kReasons[static_c
 
 Error Archive::List(std::vector<Timeline>* timelines) {
   std::vector<ArchiveFiles::Listed> files;
-  if (Error error = files_->List(kArchive, &files); !error.ok()) {
+  return ListWith(&files, timelines);
+}
+
+Error Archive::ListWith(std::vector<ArchiveFiles::Listed>* listed, std::vector<Timeline>* timelines) {
+  std::vector<ArchiveFiles::Listed>& files = *listed;
+  if (Error error = files_->List(kArchiveDirectory, &files); !error.ok()) {
     return error;
   }
   std::map<uint64_t, Timeline> found;
@@ -171,9 +175,42 @@ Error Archive::Read(uint64_t timeline, const SegmentName& segment, Segment* read
 
 Error Archive::AddBase(uint64_t timeline, const ArchiveBase& base) {
   Error error = files_->WriteNew(DirectoryOf(timeline) + "/" + std::string(kBase) + FixedHex(base.sequence) + "-" +
-                                     FixedHex(base.backup_id) + "-" + FixedHex(base.backup_time),
+                                     FixedHex(base.has_all_to) + "-" + FixedHex(base.backup_id) + "-" +
+                                     FixedHex(base.backup_time),
                                  std::make_shared<const std::string>("base\n"));
   return error.code() == "FILE_EXISTS" ? Error() : error;
+}
+
+Error Archive::RemoveUnreachable(const std::function<bool(const ArchiveBase&)>& has_backup, uint64_t* removed) {
+  std::vector<ArchiveFiles::Listed> files;
+  std::vector<Timeline> timelines;
+  if (Error error = ListWith(&files, &timelines); !error.ok()) {
+    return error;
+  }
+  std::vector<std::string> unreachable;
+  for (const Timeline& timeline : timelines) {
+    std::optional<uint64_t> needed_after;
+    for (const ArchiveBase& base : timeline.bases) {
+      if (has_backup(base)) {
+        needed_after = needed_after ? std::min(*needed_after, base.has_all_to) : base.has_all_to;
+      }
+    }
+    if (!needed_after && timeline.id == timelines.back().id) {
+      continue;  // its first backup is still to come
+    }
+    const std::string directory = DirectoryOf(timeline.id) + "/";
+    for (const ArchiveFiles::Listed& file : files) {
+      if (!file.path.starts_with(directory)) {
+        continue;
+      }
+      const auto segment = SegmentName::Parse(std::string_view(file.path).substr(directory.size()));
+      if (segment ? !needed_after || segment->last <= *needed_after : !needed_after) {
+        unreachable.push_back(file.path);
+      }
+    }
+  }
+  *removed = unreachable.size();
+  return unreachable.empty() ? Error() : files_->Remove(unreachable);
 }
 
 Error Archive::AddPoint(uint64_t timeline, const NamedPoint& point) {

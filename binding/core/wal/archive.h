@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,7 +14,8 @@ namespace rocksdb_backup {
 
 // A backup from which a timeline can be replayed.
 struct ArchiveBase {
-  uint64_t sequence = 0;   // the backup has no write after this one
+  uint64_t sequence = 0;  // the backup has no write after this one
+  uint64_t has_all_to = 0;  // and every write up to this one
   uint32_t backup_id = 0;
   uint64_t backup_time = 0;  // of the backup, in seconds: an id is given again when the last backup was deleted
 
@@ -52,11 +54,11 @@ struct Timeline {
   uint64_t last() const { return segments.empty() ? begins - 1 : segments.back().last; }
 };
 
-// The archive of a repository. Its files lie in `archive`, in a directory for each timeline. Their names say all that
+// The archive of a repository. Its files lie in `wal`, in a directory for each timeline. Their names say all that
 // they are, so that one listing tells everything but the writes themselves:
 //   start-<parent>-<first sequence>-<era>-<time>-<reason>
 //   <first>-<last>-<era>-<first time>-<last time>.seg
-//   base-<sequence>-<backup id>-<time of the backup>
+//   base-<sequence>-<sequence before it began>-<backup id>-<time of the backup>
 //   point-<sequence>-<era>-<time>-<name>
 class Archive {
  public:
@@ -74,8 +76,13 @@ class Archive {
   Error Read(uint64_t timeline, const SegmentName& segment, Segment* read);
   Error AddBase(uint64_t timeline, const ArchiveBase& base);
   Error AddPoint(uint64_t timeline, const NamedPoint& point);
+  // Removes what no recovery can need: segments from before the first backup of their timeline that `has_backup` knows,
+  // and timelines that have none, except the newest. `removed` counts files.
+  Error RemoveUnreachable(const std::function<bool(const ArchiveBase&)>& has_backup, uint64_t* removed);
 
  private:
+  Error ListWith(std::vector<ArchiveFiles::Listed>* files, std::vector<Timeline>* timelines);
+
   const std::shared_ptr<ArchiveFiles> files_;
   const std::string name_;
 };

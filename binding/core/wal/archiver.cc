@@ -142,6 +142,9 @@ void Archiver::Run() {
       ending = ending_;
     }
     Error error = Work();
+    if (!error.ok()) {
+      LimitBacklog();
+    }
     std::unique_lock lock(mutex_);
     const bool failed = !error.ok();
     failures_ += failed ? 1 : 0;
@@ -564,6 +567,37 @@ void Archiver::RemoveArchivedLogs() {
     }
     const std::string path = database_.wal_dir() + logs[i]->PathName();
     db()->GetFileSystem()->DeleteFile(path, {}, nullptr).PermitUncheckedError();
+  }
+}
+
+// What RocksDB still needs itself does not count, and is never given up.
+void Archiver::LimitBacklog() {
+  constexpr uint64_t kMost = uint64_t{10} << 30;
+  constexpr uint64_t kPartOfFreeSpace = 10;
+  rocksdb::VectorWalPtr logs;
+  if (!db()->GetSortedWalFiles(logs).ok()) {
+    return;
+  }
+  std::erase_if(logs, [](const auto& log) { return log->Type() != rocksdb::kArchivedLogFile; });
+  uint64_t bytes = 0;
+  for (const auto& log : logs) {
+    bytes += log->SizeFileBytes();
+  }
+  uint64_t limit = options_.max_backlog_bytes;
+  if (uint64_t free = 0; limit == 0) {
+    const bool known = db()->GetFileSystem()->GetFreeSpace(database_.path(), {}, &free, nullptr).ok();
+    limit = known ? std::min(kMost, (free + bytes) / kPartOfFreeSpace) : kMost;
+  }
+  uint64_t given_up = 0;
+  for (size_t i = 0; i < logs.size() && bytes > limit; ++i) {
+    if (db()->GetFileSystem()->DeleteFile(database_.wal_dir() + logs[i]->PathName(), {}, nullptr).ok()) {
+      bytes -= logs[i]->SizeFileBytes();
+      ++given_up;
+    }
+  }
+  if (given_up > 0) {
+    const std::lock_guard lock(mutex_);
+    status_.logs_given_up += given_up;
   }
 }
 

@@ -29,6 +29,9 @@ struct ArchiverOptions {
   // How long the end of the database waits for the last writes to reach the archive. What does not is archived when the
   // database is opened again: it is in the log.
   std::chrono::milliseconds close_patience{30'000};
+  // While the archive cannot be written, logs are kept up to this many bytes. Beyond it the oldest are given up: then
+  // a new timeline begins when the archive can be written again. 0: 10 GiB, or a tenth of the free space if that is less.
+  uint64_t max_backlog_bytes = 0;
 };
 
 struct ArchiverStatus {
@@ -40,6 +43,7 @@ struct ArchiverStatus {
   uint64_t archived_time = 0;      // the time of that write, in microseconds; 0: unknown
   uint64_t segments = 0;           // written since the start
   uint64_t bytes = 0;              // in them
+  uint64_t logs_given_up = 0;      // since the start, because of max_backlog_bytes: their writes are in no archive
   Error error;                     // why the last try failed; success if it did not
 };
 
@@ -86,6 +90,7 @@ class Archiver : public Database::Companion {
   Error AddBatch(const LoggedBatch& batch);
   Error CloseSegment();
   void RemoveArchivedLogs();
+  void LimitBacklog();
   bool SegmentIsDue(Clock::time_point now) const;
   std::vector<ArchivedFamily> FamiliesNow() const;
   void AddChanges(uint64_t up_to);

@@ -20,13 +20,14 @@ Error LogTail::NextOfIterator(Step* step, rocksdb::BatchResult* record, uint64_t
     rocksdb::TransactionLogIterator::ReadOptions options(true);
     const rocksdb::Status status = db_->GetUpdatesSince(next_, &iterator_, options);
     if (!status.ok()) {
-      iterator_ = nullptr;
+      ended_ = status;
       return status.IsNotFound() || status.IsTryAgain() ? Error() : Error::From(status, "reading the log");
     }
   } else {
     iterator_->Next();
   }
   if (!iterator_->Valid()) {
+    ended_ = iterator_->status();
     return Error();
   }
   rocksdb::BatchResult read = iterator_->GetBatch();
@@ -59,6 +60,9 @@ Error LogTail::Next(Step* step, rocksdb::BatchResult* record, uint64_t* found) {
       continue;
     }
     if (look + 1 >= kLooks) {
+      if (*step == Step::kEnd && ended_.IsIOError() && !ended_.IsPathNotFound()) {
+        return Error::From(ended_, "reading the log");  // the disk does not give it now
+      }
       if (*step == Step::kEnd) {
         // The database has writes that no log has.
         *step = Step::kGap;

@@ -33,6 +33,7 @@ class LogTail {
   rocksdb::DB* const db_;
   uint64_t next_;
   std::unique_ptr<rocksdb::TransactionLogIterator> iterator_;
+  rocksdb::Status ended_;  // why it has nothing
 };
 
 }  // namespace rocksdb_backup

@@ -72,6 +72,7 @@ void StartArchiver(const Args& args) {
       "archive options", {
                              Milliseconds("maxDelay", &ArchiverOptions::max_delay),
                              Milliseconds("closePatience", &ArchiverOptions::close_patience),
+                             Field("maxBacklogBytes", &ArchiverOptions::max_backlog_bytes, {.min = 1}),
                              Field("segmentBytes", &ArchiverOptions::segment_bytes, {.min = 1, .max = 1 << 28}),
                          });
   const Napi::Env env = args.Env();
@@ -100,6 +101,7 @@ Napi::Value StatusOf(const Args& args) {
   object.Set("archivedTime", TimeToJs(env, status.archived_time));
   object.Set("segments", WriteUint64(env, status.segments));
   object.Set("bytes", WriteUint64(env, status.bytes));
+  object.Set("logsGivenUp", WriteUint64(env, status.logs_given_up));
   if (!status.error.ok()) {
     object.Set("error", ToJs(env, status.error));
   }
@@ -244,6 +246,26 @@ Napi::Value PlanRecoveryOf(const Args& args) {
       });
 }
 
+// (engine): returns how many files were removed.
+Napi::Value PruneArchive(const Args& args) {
+  const Napi::Env env = args.Env();
+  const auto repository = SharedEngineArgument(env, args[0], "engine");
+  return Async<uint64_t>(
+      env, Lane::kLong, Leases(LeaseOf(env, repository)),
+      [repository](uint64_t& removed) {
+        BackupSurvey survey;
+        if (Error error = repository->Look(false, &survey); !error.ok()) {
+          return error;
+        }
+        if (!survey.corrupt.empty()) {
+          return Error();  // nobody knows which segments they need
+        }
+        return ArchiveOf(repository->settings())
+            .RemoveUnreachable([&](const ArchiveBase& base) { return IsBaseOfOne(survey.backups, base); }, &removed);
+      },
+      [](Napi::Env js, uint64_t& removed) -> Napi::Value { return WriteUint64(js, removed); });
+}
+
 // (engine, target, directory, operation, restore options, database options)
 Napi::Value RecoverTo(const Args& args) {
   struct Recovered {
@@ -284,17 +306,24 @@ Napi::Value RecoverTo(const Args& args) {
 
 }  // namespace
 
-ArchivedBackup::ArchivedBackup(const Database& database, const BackupRepository& repository) {
+ArchivedBackup::ArchivedBackup(const Database& database, const BackupRepository& repository,
+                               const CreateRequest& request) {
   archiver_ = std::dynamic_pointer_cast<Archiver>(database.companion());
-  if (archiver_ != nullptr && archiver_->storage().identity() != repository.settings().storage->identity()) {
+  const EngineSettings& settings = repository.settings();
+  // A backup without some of the files cannot be recovered from without looking for them.
+  if (archiver_ != nullptr &&
+      (archiver_->storage().identity() != settings.storage->identity() || request.exclude_files)) {
     archiver_ = nullptr;
   }
+  // Without logs a backup may lack what was written just before it.
+  has_all_to_ = settings.engine.backup_log_files ? database.db()->GetLatestSequenceNumber() : 0;
   timeline_ = archiver_ == nullptr ? 0 : archiver_->Status().timeline;
 }
 
 void ArchivedBackup::Tell(const BackupDescription& backup) const {
   if (timeline_ != 0 && archiver_->Status().timeline == timeline_) {
     (void)archiver_->AddBase(timeline_, {.sequence = backup.last_sequence,
+                                         .has_all_to = has_all_to_,
                                          .backup_id = backup.id,
                                          .backup_time = static_cast<uint64_t>(backup.timestamp)});
   }
@@ -307,6 +336,7 @@ void RegisterArchive(Napi::Env env, Napi::Object exports) {
   exports.Set("addRecoveryPoint", MakeFunction<&AddPoint, true>(env, "addRecoveryPoint"));
   exports.Set("listArchive", MakeFunction<&ListArchive, true>(env, "listArchive"));
   exports.Set("planRecovery", MakeFunction<&PlanRecoveryOf, true>(env, "planRecovery"));
+  exports.Set("pruneArchive", MakeFunction<&PruneArchive, true>(env, "pruneArchive"));
   exports.Set("recover", MakeFunction<&RecoverTo, true>(env, "recover"));
 }
 

@@ -16,13 +16,14 @@ void RegisterArchive(Napi::Env env, Napi::Object exports);
 class ArchivedBackup {
  public:
   // Before the backup begins.
-  ArchivedBackup(const Database& database, const BackupRepository& repository);
+  ArchivedBackup(const Database& database, const BackupRepository& repository, const CreateRequest& request);
   // After it was made. If the archive cannot be told, it only does not know this base, and asks for another.
   void Tell(const BackupDescription& backup) const;
 
  private:
   std::shared_ptr<Archiver> archiver_;  // null: there is nothing to tell
   uint64_t timeline_ = 0;
+  uint64_t has_all_to_ = 0;
 };
 
 }  // namespace rocksdb_backup

@@ -85,7 +85,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
           if (Error error = SourceOf(*database, &request.source); !error.ok()) {
             return error;
           }
-          const ArchivedBackup archived(*database, *repository);
+          const ArchivedBackup archived(*database, *repository, request);
           Error error = repository->Create(request, tracked->operation(), &created);
           if (error.ok()) {
             archived.Tell(created);

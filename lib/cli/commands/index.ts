@@ -9,8 +9,10 @@ import { gc } from './gc.js';
 import { get } from './get.js';
 import { list } from './list.js';
 import { pin, unpin } from './pin.js';
+import { points } from './points.js';
 import { probe } from './probe.js';
 import { prune } from './prune.js';
+import { recover } from './recover.js';
 import { report } from './report.js';
 import { restore } from './restore.js';
 import { scan } from './scan.js';
@@ -27,6 +29,8 @@ export const commands: readonly Command[] = [
   show,
   verify,
   restore,
+  recover,
+  points,
   deleteBackups,
   prune,
   purge,

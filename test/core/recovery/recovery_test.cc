@@ -67,6 +67,7 @@ class RecoveryTest : public ScratchTest {
   void MakeBase() {
     Archive();
     BackupDescription created;
+    const uint64_t before = database_->db()->GetLatestSequenceNumber();
     CreateRequest request;
     request.source = {.db = database_->db(),
                       .path = database_->path(),
@@ -76,7 +77,10 @@ class RecoveryTest : public ScratchTest {
     const auto operation = NewOperation();
     ASSERT_GOOD(InTurn(*repository_, *operation, [&] { return repository_->Create(request, operation, &created); }));
     ASSERT_GOOD(archiver_->AddBase(archiver_->Status().timeline,
-                                   {created.last_sequence, created.id, static_cast<uint64_t>(created.timestamp)}));
+                                   {.sequence = created.last_sequence,
+                                     .has_all_to = before,
+                                     .backup_id = created.id,
+                                     .backup_time = static_cast<uint64_t>(created.timestamp)}));
   }
 
   void Put(const std::string& key, const std::string& value) {
@@ -372,6 +376,52 @@ TEST_F(RecoveryTest, WritesOfManyThreadsAreSplitWhereEachEnds) {
   }
 }
 
+TEST_F(RecoveryTest, WhatNoBackupNeedsIsRemovedAndNothingElse) {
+  Open();
+  std::vector<Contents> states;
+  for (int i = 0; i < 12; ++i) {
+    Put("key", std::to_string(i));
+    if (i % 4 == 1) {
+      MakeBase();
+    }
+    Archive();
+  }
+  rocksdb_backup::Archive archive(repository_->settings().storage->archive_files(), "");
+  const auto remove = [&] {
+    std::vector<BackupDescription> backups;
+    EXPECT_GOOD(repository_->List(false, &backups));
+    uint64_t removed = 0;
+    EXPECT_GOOD(archive.RemoveUnreachable(
+        [&](const ArchiveBase& base) { return IsBaseOfOne(backups, base); }, &removed));
+    return removed;
+  };
+  const auto recoverable = [&](uint64_t sequence) {
+    RecoveryResult result;
+    Contents contents;
+    const Error error = RecoverTo({.kind = RecoveryTarget::Kind::kSequence, .sequence = sequence}, &result, &contents);
+    EXPECT_TRUE(!error.ok() || contents["key"] == std::to_string(sequence - 1)) << sequence;
+    return error.ok();
+  };
+  const uint64_t last = database_->db()->GetLatestSequenceNumber();
+  std::vector<uint64_t> before;
+  for (uint64_t sequence = 1; sequence <= last; ++sequence) {
+    if (recoverable(sequence)) {
+      before.push_back(sequence);
+    }
+  }
+  (void)remove();
+  for (const uint64_t sequence : before) {
+    EXPECT_TRUE(recoverable(sequence)) << sequence;
+  }
+  ASSERT_GOOD(InTurn(*repository_, [&] { return repository_->Delete(1, false); }));
+  EXPECT_GT(remove(), 2U);
+  EXPECT_EQ(remove(), 0U);
+  EXPECT_FALSE(recoverable(2));
+  for (uint64_t sequence = 6; sequence <= last; ++sequence) {
+    EXPECT_TRUE(recoverable(sequence)) << sequence;
+  }
+}
+
 TEST_F(RecoveryTest, FamiliesThatAreMadeAndDroppedAreFollowed) {
   Open();
   MakeBase();
@@ -540,7 +590,7 @@ TEST_F(RecoveryTest, EveryDamageOfASegmentIsToldAndRecoveriesBeforeItWork) {
   rocksdb_backup::Archive archive(repository_->settings().storage->archive_files(), "");
   ASSERT_GOOD(archive.List(&timelines));
   ASSERT_EQ(timelines[0].segments.size(), 2U);
-  const std::string file = path("repository/archive/0000000000000001/" + timelines[0].segments[1].Text());
+  const std::string file = path("repository/wal/0000000000000001/" + timelines[0].segments[1].Text());
   const std::string whole = ReadFile(file);
   RecoveryResult result;
   Contents contents;
@@ -564,7 +614,7 @@ TEST_F(RecoveryTest, EveryDamageOfASegmentIsToldAndRecoveriesBeforeItWork) {
   ASSERT_GOOD(RecoverTo({.kind = RecoveryTarget::Kind::kSequence, .sequence = good}, &result, &contents));
   EXPECT_EQ(contents, (Contents{{"first", "1"}}));
   // Another segment in its place.
-  WriteFile(file, ReadFile(path("repository/archive/0000000000000001/" + timelines[0].segments[0].Text())));
+  WriteFile(file, ReadFile(path("repository/wal/0000000000000001/" + timelines[0].segments[0].Text())));
   expect_told();
   std::filesystem::remove(file);
   EXPECT_CODE(RecoverTo({.kind = RecoveryTarget::Kind::kSequence, .sequence = good + 1}, &result, &contents),
