@@ -215,7 +215,14 @@ export class PointInTimeRecovery implements AsyncDisposable {
     const { into, timeline, era, database = {}, signal, onProgress, ...restore } = checkObject('options', options);
     const begun = performance.now();
     const { time, ...recovered } = await runOperation({ signal, onProgress }, (operation) =>
-      native.recover(nativeEngine(this.#engine), { ...target, ...(timeline !== undefined && { timeline }), ...(era !== undefined && { era }) }, into, operation, restore, database),
+      native.recover(
+        nativeEngine(this.#engine),
+        { ...target, ...(timeline !== undefined && { timeline }), ...(era !== undefined && { era }) },
+        into,
+        operation,
+        restore,
+        database,
+      ),
     );
     return { ...recovered, recoveredTo: toDate(time), duration: performance.now() - begun };
   }

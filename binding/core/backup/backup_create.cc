@@ -219,8 +219,8 @@ void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, u
 
 // Lets the BackupEngine copy the database's files and make the backup.
 Error CopyFiles(const EngineSettings& settings, const CreateRequest& request,
-                const std::shared_ptr<Operation>& operation, BackupEngineSession& session, CopyPlan& plan,
-                uint32_t* id, uint64_t* last_sequence) {
+                const std::shared_ptr<Operation>& operation, BackupEngineSession& session, CopyPlan& plan, uint32_t* id,
+                uint64_t* last_sequence) {
   Error own_error;
   const auto check_space = [&] { return request.check_disk_space ? CheckSpace(settings, plan.new_bytes()) : Error(); };
   LiveFilesDb database(request.source.db,
@@ -383,8 +383,7 @@ Error CreateBackup(EngineSettings settings, const CreateRequest& request, const 
     }
     uint64_t last_sequence = 0;
     session->GuardCreate(id, !session->corrupt_ids().empty(), settings.engine.sync);
-    if (Error error = CopyFiles(settings, request, operation, *session, plan, &id, &last_sequence);
-        !error.ok()) {
+    if (Error error = CopyFiles(settings, request, operation, *session, plan, &id, &last_sequence); !error.ok()) {
       return error;
     }
     RecordFiles(settings, *session, id, {database, !plan.TakesOver()});

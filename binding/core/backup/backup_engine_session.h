@@ -37,11 +37,11 @@ struct BackupDescription {
   // Whether every file was copied when the backup was made, and none was taken over from an earlier backup. If no
   // record says it: whether none of its files lies where backups share files.
   bool full = false;
-  int64_t locked_until = 0;       // cannot be deleted before: in milliseconds since 1970; 0: nothing is known of a lock
-  uint64_t log_bytes = 0;         // part of `size`: the write-ahead log, which every backup copies anew
+  int64_t locked_until = 0;  // cannot be deleted before: in milliseconds since 1970; 0: nothing is known of a lock
+  uint64_t log_bytes = 0;    // part of `size`: the write-ahead log, which every backup copies anew
   // Of a backup that was just made: it has no write with a sequence number above this one.
   uint64_t last_sequence = 0;
-  std::vector<BackupFile> files;  // if asked for
+  std::vector<BackupFile> files;      // if asked for
   std::vector<std::string> excluded;  // if asked for
 };
 

@@ -47,7 +47,7 @@ class CommitClock {
  private:
   const Sources sources_;
   std::mutex mutex_;
-  CommitStamp begun_;      // the era, and its first moment
+  CommitStamp begun_;       // the era, and its first moment
   uint64_t steady_at_ = 0;  // the steady clock then
 };
 

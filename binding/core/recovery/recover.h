@@ -9,7 +9,7 @@
 namespace rocksdb_backup {
 
 struct RecoveryRequest {
-  RestoreRequest restore;  // the backup is the plan's
+  RestoreRequest restore;   // the backup is the plan's
   DatabaseOptions options;  // with which the log is replayed
 };
 

@@ -117,7 +117,8 @@ class Planner {
                   std::to_string(moment.segment ? moment.timeline->segments[*moment.segment].first
                                                 : moment.timeline->begins - 1);
       }
-      return Fail("AMBIGUOUS_TIME", "has " + TimeText(target_.time) + " more than once, because a clock was set back: " + places)
+      return Fail("AMBIGUOUS_TIME",
+                  "has " + TimeText(target_.time) + " more than once, because a clock was set back: " + places)
           .Advise("chooseEra");
     }
     const Moment& found = moments.front();
@@ -159,7 +160,8 @@ class Planner {
     }
     const std::string wanted = TimeText(target_.time);
     if (before == 0) {
-      return Fail("TARGET_BEFORE_WINDOW", "begins after " + wanted + ", at " + TimeText(after)).With("from", TimeText(after));
+      return Fail("TARGET_BEFORE_WINDOW", "begins after " + wanted + ", at " + TimeText(after))
+          .With("from", TimeText(after));
     }
     if (next == nullptr) {
       return Fail("TARGET_AFTER_WINDOW",
@@ -177,8 +179,8 @@ class Planner {
   Error Complete(const Timeline& timeline) {
     const std::string wanted = "sequence number " + std::to_string(plan_.sequence);
     if (plan_.sequence > timeline.last()) {
-      return Fail("TARGET_AFTER_WINDOW", NameOfTimeline(timeline) + " ends before " + wanted + ", at " +
-                                             std::to_string(timeline.last()))
+      return Fail("TARGET_AFTER_WINDOW",
+                  NameOfTimeline(timeline) + " ends before " + wanted + ", at " + std::to_string(timeline.last()))
           .With("lastSequence", timeline.last())
           .Advise("recoverLatest");
     }
@@ -193,10 +195,10 @@ class Planner {
       }
     }
     if (!base) {
-      return Fail("TARGET_BEFORE_WINDOW",
-                  earliest ? "has no backup to recover " + wanted + " from: the earliest that is recoverable in " +
-                                 NameOfTimeline(timeline) + " is " + std::to_string(*earliest)
-                           : "has no backup to recover " + NameOfTimeline(timeline) + " from");
+      return Fail("TARGET_BEFORE_WINDOW", earliest ? "has no backup to recover " + wanted +
+                                                         " from: the earliest that is recoverable in " +
+                                                         NameOfTimeline(timeline) + " is " + std::to_string(*earliest)
+                                                   : "has no backup to recover " + NameOfTimeline(timeline) + " from");
     }
     plan_.base = *base;
     plan_.timeline = timeline;

@@ -168,8 +168,7 @@ class Replayer {
     FamilyOptions options = database_->family_options().Inherited();
     rocksdb::ConfigOptions config;
     config.ignore_unknown_options = true;
-    if (const Status status =
-            GetColumnFamilyOptionsFromString(config, options.family, family.options, &options.family);
+    if (const Status status = GetColumnFamilyOptionsFromString(config, options.family, family.options, &options.family);
         !status.ok()) {
       return Error::From(status, "making the column family \"" + family.name + "\"");
     }

@@ -10,9 +10,9 @@
 namespace rocksdb_backup {
 
 struct ReplayResult {
-  uint64_t from = 0;       // the last write of the base
-  uint64_t sequence = 0;   // the last write of the database now
-  uint64_t time = 0;       // of the last batch that was replayed; 0: none was, or it has no time
+  uint64_t from = 0;      // the last write of the base
+  uint64_t sequence = 0;  // the last write of the database now
+  uint64_t time = 0;      // of the last batch that was replayed; 0: none was, or it has no time
   uint64_t batches = 0;
   uint64_t bytes = 0;
 };

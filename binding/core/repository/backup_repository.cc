@@ -176,8 +176,7 @@ Error BackupRepository::Recover(const RecoveryPlan& plan, const RecoveryRequest&
                                 const std::shared_ptr<Operation>& operation, RecoveryResult* result) {
   const EngineSettings settings = SettingsFor(operation);
   Archive archive(settings.storage->archive_files(), settings.name());
-  Error error =
-      settings.storage->Explain(rocksdb_backup::Recover(settings, archive, plan, request, operation, result));
+  Error error = settings.storage->Explain(rocksdb_backup::Recover(settings, archive, plan, request, operation, result));
   if (!error.ok() && !operation->Fail()) {
     return Error("RESTORE_STOPPED", "the recovery from " + directory() + " to " + request.restore.database_dir +
                                         " was stopped; the target is as it was")

@@ -10,8 +10,8 @@
 
 namespace rocksdb_backup {
 
-// Where the files of an archive lie in a repository. There may be a hundred thousand of them. The name is behind those of
-// the parts of a repository in the order of keys, so that a list of a store's objects can end before it.
+// Where the files of an archive lie in a repository. There may be a hundred thousand of them. The name is behind those
+// of the parts of a repository in the order of keys, so that a list of a store's objects can end before it.
 inline constexpr char kArchiveDirectory[] = "wal";
 
 // Files of a repository that are written once, whole, and never changed: those of its archive. Paths are relative to

@@ -30,8 +30,7 @@ class ObjectArchive : public ArchiveFiles {
   }
 
   Error WriteNew(const std::string& path, std::shared_ptr<const std::string> text) override {
-    const StoreAnswer put =
-        client_->Do({.kind = Kind::kPut, .key = path, .bytes = std::move(text), .if_absent = true});
+    const StoreAnswer put = client_->Do({.kind = Kind::kPut, .key = path, .bytes = std::move(text), .if_absent = true});
     if (put.failure == StoreFailure::kConditionFailed) {
       return Error("FILE_EXISTS", UrlOf(path) + " is there already").With("path", UrlOf(path));
     }

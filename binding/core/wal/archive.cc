@@ -38,7 +38,8 @@ bool ParseStart(std::string_view text, Timeline* timeline) {
 std::optional<ArchiveBase> ParseBase(std::string_view text) {
   ArchiveBase base;
   uint64_t id = 0;
-  if (!TakeHex(&text, &base.sequence) || !TakeHex(&text, &base.has_all_to) || !TakeHex(&text, &id) || !TakeHex(&text, &base.backup_time) || !text.empty()) {
+  if (!TakeHex(&text, &base.sequence) || !TakeHex(&text, &base.has_all_to) || !TakeHex(&text, &id) ||
+      !TakeHex(&text, &base.backup_time) || !text.empty()) {
     return std::nullopt;
   }
   base.backup_id = static_cast<uint32_t>(id);
@@ -47,7 +48,7 @@ std::optional<ArchiveBase> ParseBase(std::string_view text) {
 
 std::optional<NamedPoint> ParsePoint(std::string_view text) {
   NamedPoint point;
-  if (!TakeHex(&text, &point.sequence) || !TakeHex(&text, &point.era) || !TakeHex(&text, &point.time)) {
+  if (!TakeHex(&text, &point.sequence) || !TakeHex(&text, &point.time)) {
     return std::nullopt;
   }
   auto name = Unescaped(text);
@@ -214,9 +215,10 @@ Error Archive::RemoveUnreachable(const std::function<bool(const ArchiveBase&)>& 
 }
 
 Error Archive::AddPoint(uint64_t timeline, const NamedPoint& point) {
-  return files_->WriteNew(DirectoryOf(timeline) + "/" + std::string(kPoint) + FixedHex(point.sequence) + "-" +
-                              FixedHex(point.era) + "-" + FixedHex(point.time) + "-" + Escaped(point.name),
-                          std::make_shared<const std::string>("point\n"));
+  Error error = files_->WriteNew(DirectoryOf(timeline) + "/" + std::string(kPoint) + FixedHex(point.sequence) + "-" +
+                                     FixedHex(point.time) + "-" + Escaped(point.name),
+                                 std::make_shared<const std::string>("point\n"));
+  return error.code() == "FILE_EXISTS" ? Error() : error;
 }
 
 }  // namespace rocksdb_backup

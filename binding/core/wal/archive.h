@@ -14,7 +14,7 @@ namespace rocksdb_backup {
 
 // A backup from which a timeline can be replayed.
 struct ArchiveBase {
-  uint64_t sequence = 0;  // the backup has no write after this one
+  uint64_t sequence = 0;    // the backup has no write after this one
   uint64_t has_all_to = 0;  // and every write up to this one
   uint32_t backup_id = 0;
   uint64_t backup_time = 0;  // of the backup, in seconds: an id is given again when the last backup was deleted
@@ -25,8 +25,7 @@ struct ArchiveBase {
 // A moment that somebody gave a name.
 struct NamedPoint {
   uint64_t sequence = 0;  // the last write before it
-  uint64_t era = 0;
-  uint64_t time = 0;
+  uint64_t time = 0;      // of that write
   std::string name = {};
 };
 
@@ -48,7 +47,7 @@ struct Timeline {
   std::vector<SegmentName> segments = {};
   std::vector<ArchiveBase> bases = {};  // in the order of their sequence numbers
   std::vector<NamedPoint> points = {};  // likewise
-  uint64_t bytes = 0;                // of all its files
+  uint64_t bytes = 0;                   // of all its files
 
   // The last write that it has; begins - 1 if it has none.
   uint64_t last() const { return segments.empty() ? begins - 1 : segments.back().last; }
@@ -59,7 +58,7 @@ struct Timeline {
 //   start-<parent>-<first sequence>-<era>-<time>-<reason>
 //   <first>-<last>-<era>-<first time>-<last time>.seg
 //   base-<sequence>-<sequence before it began>-<backup id>-<time of the backup>
-//   point-<sequence>-<era>-<time>-<name>
+//   point-<sequence>-<time>-<name>
 class Archive {
  public:
   // `name` is that of the repository, for messages.
@@ -75,6 +74,7 @@ class Archive {
   Error Write(uint64_t timeline, const SegmentName& segment, std::shared_ptr<const std::string> text);
   Error Read(uint64_t timeline, const SegmentName& segment, Segment* read);
   Error AddBase(uint64_t timeline, const ArchiveBase& base);
+  // The same again is no error.
   Error AddPoint(uint64_t timeline, const NamedPoint& point);
   // Removes what no recovery can need: segments from before the first backup of their timeline that `has_backup` knows,
   // and timelines that have none, except the newest. `removed` counts files.

@@ -128,7 +128,7 @@ Error Archiver::AddPoint(const std::string& name, Operation& operation, NamedPoi
     return error;
   }
   const ArchiverStatus status = Status();
-  *point = {.sequence = status.archived_sequence, .era = 0, .time = status.archived_time, .name = name};
+  *point = {.sequence = status.archived_sequence, .time = status.archived_time, .name = name};
   return archive_.AddPoint(status.timeline, *point);
 }
 
@@ -155,8 +155,7 @@ void Archiver::Run() {
       break;
     }
     const uint64_t flush_to = flush_to_;
-    changed_.wait_for(lock, failed ? retry : pause,
-                      [&] { return abandoned_ || ending_ || flush_to_ != flush_to; });
+    changed_.wait_for(lock, failed ? retry : pause, [&] { return abandoned_ || ending_ || flush_to_ != flush_to; });
   }
   tail_.reset();  // its iterator must not outlive the database
   lock_.reset();
@@ -275,15 +274,16 @@ Error Archiver::WhyNotContinued(const std::vector<Timeline>& timelines, std::opt
     return Error();
   }
   std::vector<ArchivedFamily> families = last.header().families;
-  Error error = last.ForEach({.batch = [](const LoggedBatch&) { return Error(); },
-                              .event =
-                                  [&](const ArchivedEvent& event) {
-                                    std::erase_if(families, [&](const auto& each) { return each.id == event.family.id; });
-                                    if (event.kind == ArchivedEvent::Kind::kFamilyMade) {
-                                      families.push_back(event.family);
-                                    }
-                                    return Error();
-                                  }});
+  Error error =
+      last.ForEach({.batch = [](const LoggedBatch&) { return Error(); },
+                    .event =
+                        [&](const ArchivedEvent& event) {
+                          std::erase_if(families, [&](const auto& each) { return each.id == event.family.id; });
+                          if (event.kind == ArchivedEvent::Kind::kFamilyMade) {
+                            families.push_back(event.family);
+                          }
+                          return Error();
+                        }});
   std::vector<std::pair<uint32_t, std::string>> then;
   std::vector<std::pair<uint32_t, std::string>> now;
   for (const ArchivedFamily& family : families) {
@@ -353,8 +353,8 @@ Error Archiver::GoOn(const Timeline& timeline) {
 }
 
 Error Archiver::BeginTimeline(uint64_t parent, uint64_t begins, TimelineReason reason) {
-  // After `begins` was found: whoever writes from now on gets a later stamp. Writes from `begins` on that have an earlier
-  // one count as of this moment.
+  // After `begins` was found: whoever writes from now on gets a later stamp. Writes from `begins` on that have an
+  // earlier one count as of this moment.
   const CommitStamp now = database_.Now();
   Timeline timeline{.parent = parent, .begins = begins, .era = now.era, .begun = now.micros, .reason = reason};
   if (Error error = archive_.Begin(&timeline); !error.ok()) {
@@ -514,16 +514,17 @@ Error Archiver::CloseSegment() {
     finished_.emplace();
     finished_->name = builder_->Name();
     finished_->id = NewSegmentId();
-    finished_->text = std::make_shared<const std::string>(
-        builder_->Text({.timeline = FixedHex(timeline_),
-                        .database = [&] {
-                          std::string id;
-                          db()->GetDbIdentity(id).PermitUncheckedError();
-                          return id;
-                        }(),
-                        .id = finished_->id,
-                        .previous = previous_,
-                        .families = families_of_next_}));
+    finished_->text =
+        std::make_shared<const std::string>(builder_->Text({.timeline = FixedHex(timeline_),
+                                                            .database =
+                                                                [&] {
+                                                                  std::string id;
+                                                                  db()->GetDbIdentity(id).PermitUncheckedError();
+                                                                  return id;
+                                                                }(),
+                                                            .id = finished_->id,
+                                                            .previous = previous_,
+                                                            .families = families_of_next_}));
     builder_.reset();
   }
   if (Error error = lock_->StillHeld(); !error.ok()) {

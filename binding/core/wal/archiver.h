@@ -30,7 +30,8 @@ struct ArchiverOptions {
   // database is opened again: it is in the log.
   std::chrono::milliseconds close_patience{30'000};
   // While the archive cannot be written, logs are kept up to this many bytes. Beyond it the oldest are given up: then
-  // a new timeline begins when the archive can be written again. 0: 10 GiB, or a tenth of the free space if that is less.
+  // a new timeline begins when the archive can be written again. 0: 10 GiB, or a tenth of the free space if that is
+  // less.
   uint64_t max_backlog_bytes = 0;
 };
 

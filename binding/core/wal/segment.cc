@@ -59,8 +59,9 @@ bool ParseFamily(std::string_view text, ArchivedFamily* family) {
 }
 
 std::string HeaderText(const SegmentHeader& header, uint64_t era) {
-  std::string text = "timeline " + Escaped(header.timeline) + "\nera " + FixedHex(era) + "\ndatabase " + Escaped(header.database) + "\nid " +
-                     Escaped(header.id) + "\nprevious " + Escaped(header.previous) + "\n";
+  std::string text = "timeline " + Escaped(header.timeline) + "\nera " + FixedHex(era) + "\ndatabase " +
+                     Escaped(header.database) + "\nid " + Escaped(header.id) + "\nprevious " +
+                     Escaped(header.previous) + "\n";
   for (const ArchivedFamily& family : header.families) {
     text += "family " + FamilyText(family) + "\n";
   }
@@ -150,8 +151,7 @@ std::optional<SegmentName> SegmentName::Parse(std::string_view text) {
       return std::nullopt;
     }
   }
-  return text.empty() && name.first <= name.last && name.min_time <= name.max_time ? std::optional(name)
-                                                                                  : std::nullopt;
+  return text.empty() && name.first <= name.last && name.min_time <= name.max_time ? std::optional(name) : std::nullopt;
 }
 
 void SegmentBuilder::Add(const LoggedBatch& batch, uint64_t time) {

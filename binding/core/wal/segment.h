@@ -37,9 +37,9 @@ struct SegmentName {
 // What a segment says of itself, beside its name.
 struct SegmentHeader {
   std::string timeline;
-  std::string database;  // RocksDB's id of it
-  std::string id;        // no other segment has it
-  std::string previous;  // the id of the segment before this one; empty for the first of a timeline
+  std::string database;                  // RocksDB's id of it
+  std::string id;                        // no other segment has it
+  std::string previous;                  // the id of the segment before this one; empty for the first of a timeline
   std::vector<ArchivedFamily> families;  // at its beginning
 };
 

@@ -138,7 +138,9 @@ Napi::Value AddPoint(const Args& args) {
       [operation] { operation->RequestStop(); });
 }
 
-Archive ArchiveOf(const EngineSettings& settings) { return Archive(settings.storage->archive_files(), settings.name()); }
+Archive ArchiveOf(const EngineSettings& settings) {
+  return Archive(settings.storage->archive_files(), settings.name());
+}
 
 Napi::Value TimelineToJs(Napi::Env env, const Timeline& timeline) {
   auto object = Napi::Object::New(env);
@@ -193,20 +195,20 @@ Napi::Value ListArchive(const Args& args) {
 RecoveryTarget TargetArgument(Napi::Env env, Napi::Value value) {
   using Kind = RecoveryTarget::Kind;
   static const auto* table = new OptionTable<RecoveryTarget>(
-      "target", {
-                    Choice("kind", &RecoveryTarget::kind,
-                           {{"latest", Kind::kLatest}, {"sequence", Kind::kSequence}, {"time", Kind::kTime}}),
-                    Field("sequence", &RecoveryTarget::sequence),
-                    Field("time", &RecoveryTarget::time),
-                    Field("timeline", &RecoveryTarget::timeline),
-                    Custom<RecoveryTarget>("era",
-                                           [](Napi::Env js, std::string_view name, Napi::Value given,
-                                              RecoveryTarget* target) {
-                                             if (!ParseFixedHex(ReadString(js, name, given), &target->era)) {
-                                               ThrowWrongType(js, name, "an era as the archive names it", given);
-                                             }
-                                           }),
-                });
+      "target",
+      {
+          Choice("kind", &RecoveryTarget::kind,
+                 {{"latest", Kind::kLatest}, {"sequence", Kind::kSequence}, {"time", Kind::kTime}}),
+          Field("sequence", &RecoveryTarget::sequence),
+          Field("time", &RecoveryTarget::time),
+          Field("timeline", &RecoveryTarget::timeline),
+          Custom<RecoveryTarget>("era",
+                                 [](Napi::Env js, std::string_view name, Napi::Value given, RecoveryTarget* target) {
+                                   if (!ParseFixedHex(ReadString(js, name, given), &target->era)) {
+                                     ThrowWrongType(js, name, "an era as the archive names it", given);
+                                   }
+                                 }),
+      });
   RecoveryTarget target;
   table->Read(env, value, &target);
   return target;
@@ -280,8 +282,8 @@ Napi::Value RecoverTo(const Args& args) {
   const OperationHandle& handle = OperationArgument(env, args[3]);
   ReadRestoreOptions(env, args[4], &request.restore);
   request.options = DatabaseOptionsOf(env, args[5]);
-  const auto tracked = std::make_shared<BackupRepository::Tracked>(repository, BackupRepository::Kind::kOther,
-                                                                   handle.operation());
+  const auto tracked =
+      std::make_shared<BackupRepository::Tracked>(repository, BackupRepository::Kind::kOther, handle.operation());
   return Async<Recovered>(
       env, Lane::kLong, Leases(LeaseOf(env, repository)),
       [repository, target, request = std::move(request), tracked](Recovered& recovered) {

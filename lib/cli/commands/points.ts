@@ -74,8 +74,18 @@ function asText(location: string, windows: readonly RecoveryWindow[]): string[] 
     ...(named.length === 0
       ? []
       : table(
-          [{ title: 'POINT' }, { title: 'TIME' }, { title: 'SEQUENCE', align: 'right' }, { title: 'TIMELINE', align: 'right' }],
-          named.map(({ name, time, sequence, timeline }) => [safe(name), timeOr(time), String(sequence), String(timeline)]),
+          [
+            { title: 'POINT' },
+            { title: 'TIME' },
+            { title: 'SEQUENCE', align: 'right' },
+            { title: 'TIMELINE', align: 'right' },
+          ],
+          named.map(({ name, time, sequence, timeline }) => [
+            safe(name),
+            timeOr(time),
+            String(sequence),
+            String(timeline),
+          ]),
         )),
   ];
 }

@@ -23,7 +23,12 @@ const optionSpecs = {
   sequence: { type: 'integer', placeholder: 'N', summary: 'the sequence number of the last write to recover' },
   point: { type: 'text', placeholder: 'NAME', summary: 'the moment that was given this name' },
   latest: { type: 'flag', summary: 'everything that is in the archive' },
-  timeline: { type: 'integer', placeholder: 'T', summary: 'from this timeline', default: 'the newest that has the moment' },
+  timeline: {
+    type: 'integer',
+    placeholder: 'T',
+    summary: 'from this timeline',
+    default: 'the newest that has the moment',
+  },
   era: { type: 'text', placeholder: 'E', summary: 'from this era, where a clock was set back and a time came twice' },
   overwrite: { type: 'flag', summary: 'replace the database that is in TARGET' },
   'allow-other-database': {
@@ -135,7 +140,8 @@ function planAsResult(location: string, target: string, estimate: RecoveryEstima
 }
 
 function asResult(location: string, target: string, recovered: RecoveryResult): Result {
-  const { timeline, era, sequence, recoveredTo, backupId, segments, writesReplayed, bytesReplayed, duration } = recovered;
+  const { timeline, era, sequence, recoveredTo, backupId, segments, writesReplayed, bytesReplayed, duration } =
+    recovered;
   const { keptOld } = recovered.restored;
   return {
     json: {

@@ -45,8 +45,7 @@ class RecoveryTest : public ScratchTest {
   void Open() {
     ASSERT_GOOD(Database::Open(path("db"), options_, &database_));
     ASSERT_TRUE(database_->AddHandle());
-    ASSERT_GOOD(
-        Archiver::Start(database_, repository_->settings().storage, archiver_options_, &archiver_));
+    ASSERT_GOOD(Archiver::Start(database_, repository_->settings().storage, archiver_options_, &archiver_));
   }
   void Close() {
     if (database_ != nullptr) {
@@ -76,11 +75,11 @@ class RecoveryTest : public ScratchTest {
                       .start_flush = {}};
     const auto operation = NewOperation();
     ASSERT_GOOD(InTurn(*repository_, *operation, [&] { return repository_->Create(request, operation, &created); }));
-    ASSERT_GOOD(archiver_->AddBase(archiver_->Status().timeline,
-                                   {.sequence = created.last_sequence,
-                                     .has_all_to = before,
-                                     .backup_id = created.id,
-                                     .backup_time = static_cast<uint64_t>(created.timestamp)}));
+    ASSERT_GOOD(
+        archiver_->AddBase(archiver_->Status().timeline, {.sequence = created.last_sequence,
+                                                          .has_all_to = before,
+                                                          .backup_id = created.id,
+                                                          .backup_time = static_cast<uint64_t>(created.timestamp)}));
   }
 
   void Put(const std::string& key, const std::string& value) {
@@ -127,10 +126,10 @@ class RecoveryTest : public ScratchTest {
     }
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     std::unique_ptr<rocksdb::DB> db;
-    EXPECT_TRUE(OpenInto(&db, [&](auto* out) -> decltype(rocksdb::DB::OpenForReadOnly({}, directory, families, &handles,
-                                                                                      out)) {
-                  return rocksdb::DB::OpenForReadOnly({}, directory, families, &handles, out);
-                }).ok());
+    EXPECT_TRUE(
+        OpenInto(&db, [&](auto* out) -> decltype(rocksdb::DB::OpenForReadOnly({}, directory, families, &handles, out)) {
+          return rocksdb::DB::OpenForReadOnly({}, directory, families, &handles, out);
+        }).ok());
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       const std::string prefix = handle->GetID() == 0 ? "" : handle->GetName() + "/";
       std::unique_ptr<rocksdb::Iterator> each(db->NewIterator({}, handle));
@@ -171,8 +170,7 @@ TEST_F(RecoveryTest, EverySequenceNumberCanBeRecovered) {
     SCOPED_TRACE(i);
     RecoveryResult result;
     Contents contents;
-    const Error error =
-        RecoverTo({.kind = RecoveryTarget::Kind::kSequence, .sequence = base + i}, &result, &contents);
+    const Error error = RecoverTo({.kind = RecoveryTarget::Kind::kSequence, .sequence = base + i}, &result, &contents);
     ASSERT_GOOD(error);
     EXPECT_EQ(contents, states[i]);
     EXPECT_EQ(result.restored.backup.id, i < 21 ? 1U : 2U);
@@ -391,8 +389,8 @@ TEST_F(RecoveryTest, WhatNoBackupNeedsIsRemovedAndNothingElse) {
     std::vector<BackupDescription> backups;
     EXPECT_GOOD(repository_->List(false, &backups));
     uint64_t removed = 0;
-    EXPECT_GOOD(archive.RemoveUnreachable(
-        [&](const ArchiveBase& base) { return IsBaseOfOne(backups, base); }, &removed));
+    EXPECT_GOOD(
+        archive.RemoveUnreachable([&](const ArchiveBase& base) { return IsBaseOfOne(backups, base); }, &removed));
     return removed;
   };
   const auto recoverable = [&](uint64_t sequence) {

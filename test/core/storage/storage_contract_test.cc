@@ -1,6 +1,7 @@
 // The contract of core/storage/storage.h, sentence by sentence. Every implementation runs it: a new one needs a line in
 // INSTANTIATE_TEST_SUITE_P at the end.
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -400,6 +401,79 @@ TEST_P(StorageContract, ABackupOfADatabaseThatLiesElsewhereMayLieHere) {
 }
 
 // What two processes see of one store. Leases are renewed so often that a test need not wait for a loss to be noticed.
+std::shared_ptr<const std::string> Shared(const std::string& text) { return std::make_shared<const std::string>(text); }
+
+TEST_P(StorageContract, AFileOfTheArchiveIsWrittenOnce) {
+  const auto files = one().archive_files();
+  const std::string bytes = std::string("\0\n", 2) + std::string(200'000, 'x');
+  ASSERT_GOOD(files->WriteNew("wal/1/a", Shared(bytes)));
+  std::string text;
+  ASSERT_GOOD(other().archive_files()->Read("wal/1/a", &text));
+  EXPECT_EQ(text, bytes);
+  EXPECT_CODE(other().archive_files()->WriteNew("wal/1/a", Shared("another")), "FILE_EXISTS");
+  EXPECT_CODE(files->WriteNew("wal/1/a", Shared("another")), "FILE_EXISTS");
+  ASSERT_GOOD(files->Read("wal/1/a", &text));
+  EXPECT_EQ(text, bytes);
+}
+
+TEST_P(StorageContract, AFileOfTheArchiveIsMissingOnlyIfItIsNotThere) {
+  const auto files = one().archive_files();
+  std::string text;
+  EXPECT_CODE(files->Read("wal/1/a", &text), "FILE_MISSING");
+  ASSERT_GOOD(files->WriteNew("wal/1/a", Shared("")));
+  EXPECT_GOOD(files->Read("wal/1/a", &text));
+  EXPECT_EQ(text, "");
+  EXPECT_CODE(files->Read("wal/1/b", &text), "FILE_MISSING");
+}
+
+TEST_P(StorageContract, AListOfTheArchiveHasAllFilesInTheirOrder) {
+  const auto files = one().archive_files();
+  std::vector<ArchiveFiles::Listed> listed;
+  ASSERT_GOOD(files->List("wal", &listed));
+  EXPECT_TRUE(listed.empty());
+  ASSERT_TRUE(Write(one(), "meta/1", "no archive").ok());
+  std::vector<std::string> expected;
+  for (const char* directory : {"wal/2/", "wal/1/"}) {
+    for (int i = 19; i >= 10; --i) {
+      expected.push_back(directory + std::to_string(i));
+      ASSERT_GOOD(files->WriteNew(expected.back(), Shared(std::string(i, 'x'))));
+    }
+  }
+  std::sort(expected.begin(), expected.end());
+  ASSERT_GOOD(other().archive_files()->List("wal", &listed));
+  ASSERT_EQ(listed.size(), expected.size());
+  for (size_t i = 0; i < listed.size(); ++i) {
+    EXPECT_EQ(listed[i].path, expected[i]);
+    EXPECT_EQ(listed[i].size, std::stoul(NameOf(expected[i])));
+  }
+  ASSERT_GOOD(files->Remove({"wal/1/10", "wal/1/11", "wal/1/nothing"}));
+  ASSERT_GOOD(other().archive_files()->List("wal", &listed));
+  EXPECT_EQ(listed.size(), expected.size() - 2);
+  EXPECT_EQ(listed.front().path, "wal/1/12");
+}
+
+TEST_P(StorageContract, OneProcessArchivesATimeline) {
+  std::unique_ptr<StorageLock> first;
+  ASSERT_GOOD(one().LockTimeline(1, &first));
+  EXPECT_GOOD(first->StillHeld());
+  std::unique_ptr<StorageLock> second;
+  EXPECT_CODE(other().LockTimeline(1, &second), "ARCHIVE_LOCKED");
+  EXPECT_EQ(second, nullptr);
+  ASSERT_GOOD(other().LockTimeline(2, &second));
+  std::unique_ptr<WriterLock> writer;
+  EXPECT_GOOD(other().LockWriter(&writer)) << "a backup can be made meanwhile";
+  first.reset();
+  std::unique_ptr<StorageLock> third;
+  EXPECT_GOOD(other().LockTimeline(1, &third));
+}
+
+TEST_P(StorageContract, ALostTimelineIsFoundLost) {
+  std::unique_ptr<StorageLock> lock;
+  ASSERT_GOOD(one().LockTimeline(1, &lock));
+  GetParam().lose_locks(views_, path("place"));
+  EXPECT_CODE(lock->StillHeld(), "LOCK_LOST");
+}
+
 TwoViews ViewsOf(const std::shared_ptr<MemoryObjectStore>& store) {
   const LeaseTimes times{.lifetime = std::chrono::milliseconds(3000), .renewal = std::chrono::milliseconds(20)};
   store->page_size = 7;
