@@ -30,7 +30,7 @@ class FileSystemArchive : public ArchiveFiles {
 
   Error Read(const std::string& path, std::string* text) override {
     const IOStatus status = ReadFileToString(files_.get(), PathOf(path), text);
-    if (status.IsNotFound()) {
+    if (!status.ok() && !IsThere(path)) {
       return Error("FILE_MISSING", PathOf(path) + " is not there").With("path", PathOf(path));
     }
     return Failure(status, "reading", path);
