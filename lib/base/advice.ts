@@ -6,6 +6,7 @@ export const LIBRARY_ADVICE = {
   bringBackOrForce: 'If their files are only missing for now, bring them back. To give them up, pass force: true.',
   bringBackOrGiveUp: 'Bring the missing files back, or give up the backup with deleteBackup(id, { force: true }).',
   checkDisk: 'See to the disk.',
+  chooseEra: 'Name the era, or the timeline, or recover by a sequence number.',
   checkPath:
     'Check the path or the URL. Without readOnly: true and createIfMissing: false, an engine creates the repository.',
   closeThereOrReadOnly: 'Close it there first, or open it here with mode "readOnly" or as a secondary.',
@@ -32,6 +33,7 @@ export const LIBRARY_ADVICE = {
   overwrite:
     'Restore to a new directory, or pass overwrite: true, which replaces the database when the restored one is complete, and ' +
     'keeps all other files.',
+  recoverLatest: 'recoverToLatest() brings back everything that is in the archive.',
   replaceOtherDatabase:
     'Restore to a new directory, or pass allowOtherDatabase: true, which replaces the database there.',
   seeToDisk: 'See to the disk or the store, which does not give it, then verify it.',

@@ -8,6 +8,7 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   bringBackOrForce: 'If their files are only missing for now, bring them back. To give them up, pass --force.',
   bringBackOrGiveUp: 'Bring the missing files back, or give up the backup with rocksdb-backup delete --force.',
   checkDisk: 'See to the disk.',
+  chooseEra: 'Name the era with --era, or the timeline with --timeline, or recover by --sequence.',
   checkPath: 'Check the path or the URL.',
   closeThereOrReadOnly: 'Back it up from inside that process with BackupManager, or stop the service first.',
   copyElsewhere: 'Copy to another repository, or copy only other backups with --id.',
@@ -33,6 +34,7 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   overwrite:
     'Restore to a new directory, or pass --overwrite, which replaces the database when the restored one is complete, and ' +
     'keeps all other files.',
+  recoverLatest: 'recover --latest brings back everything that is in the archive.',
   replaceOtherDatabase:
     'Restore to a new directory, or pass --allow-other-database, which replaces the database there.',
   seeToDisk: 'See to the disk or the store, which does not give it, then verify it.',
