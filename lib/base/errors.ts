@@ -64,6 +64,14 @@ export class RocksDBError extends Error {
   declare readonly bytesFree?: number;
   /** With STORE_REFUSED: until when the store has locked the backup, in milliseconds since 1970, if that is known. */
   declare readonly lockedUntil?: number;
+  /**
+   * With TARGET_ codes and ARCHIVE_GAP: the times between which the archive has something, or lacks it; as texts, to the microsecond.
+   */
+  declare readonly from?: string;
+  declare readonly to?: string;
+  /** The same as sequence numbers of writes. */
+  declare readonly firstSequence?: number;
+  declare readonly lastSequence?: number;
   /** With STORE_ codes: the HTTP status of the store's answer. */
   declare readonly status?: number;
   /** With STORE_ codes: the store's own code, such as `AccessDenied`. */
@@ -103,6 +111,10 @@ export type RocksDBErrorDetails = Partial<
     | 'bytesNeeded'
     | 'bytesFree'
     | 'lockedUntil'
+    | 'from'
+    | 'to'
+    | 'firstSequence'
+    | 'lastSequence'
     | 'status'
     | 'storeCode'
     | 'requestId'
