@@ -82,7 +82,7 @@ t.test(
     };
     t.same(
       complete('re'),
-      ['report', 'restore'].filter((name) => commands.some((command) => command.name === name)),
+      ['recover', 'report', 'restore'].filter((name) => commands.some((command) => command.name === name)),
     );
     t.same(complete('create', '--ra'), ['--rate-limit']);
     t.same(complete('create', '--verify', ''), ['checksum', 'size']);
