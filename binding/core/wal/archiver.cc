@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLongestPause{1000};
 constexpr std::chrono::milliseconds kShortestPause{20};
-constexpr std::chrono::milliseconds kFirstRetry{500};
 constexpr std::chrono::milliseconds kLongestRetry{30'000};
 
 std::string NewSegmentId() {
@@ -134,12 +133,14 @@ Error Archiver::AddPoint(const std::string& name, Operation& operation, NamedPoi
 
 void Archiver::Run() {
   auto pause = std::clamp(options_.max_delay / 10, kShortestPause, kLongestPause);
-  std::chrono::milliseconds retry = kFirstRetry;
+  std::chrono::milliseconds retry = options_.first_retry;
   for (;;) {
     bool ending = false;
+    uint64_t flush_to = 0;
     {
       const std::lock_guard lock(mutex_);
       ending = ending_;
+      flush_to = flush_to_;
     }
     Error error = Work();
     if (!error.ok()) {
@@ -149,13 +150,12 @@ void Archiver::Run() {
     const bool failed = !error.ok();
     failures_ += failed ? 1 : 0;
     status_.error = std::move(error);
-    retry = failed ? std::min(retry * 2, kLongestRetry) : kFirstRetry;
     changed_.notify_all();
     if (abandoned_ || ending) {
       break;
     }
-    const uint64_t flush_to = flush_to_;
     changed_.wait_for(lock, failed ? retry : pause, [&] { return abandoned_ || ending_ || flush_to_ != flush_to; });
+    retry = failed ? std::min(retry * 2, kLongestRetry) : options_.first_retry;
   }
   tail_.reset();  // its iterator must not outlive the database
   lock_.reset();
@@ -320,7 +320,8 @@ Error Archiver::OpenTimeline() {
 }
 
 Error Archiver::GoOn(const Timeline& timeline) {
-  if (Error error = storage_->LockTimeline(timeline.id, &lock_); !error.ok()) {
+  std::unique_ptr<StorageLock> lock;  // given back if the rest fails
+  if (Error error = storage_->LockTimeline(timeline.id, &lock); !error.ok()) {
     return error;
   }
   // Another process may have gone on until a moment ago.
@@ -331,19 +332,19 @@ Error Archiver::GoOn(const Timeline& timeline) {
   const auto again =
       std::find_if(timelines.begin(), timelines.end(), [&](const Timeline& each) { return each.id == timeline.id; });
   if (again == timelines.end() || again->segments != timeline.segments) {
-    lock_.reset();
     return Error("ARCHIVE_LOCKED", "another process has archived to the same timeline of " + storage_->name())
         .With("path", storage_->name());
   }
   if (Error error = database_.MarkTimeline(timeline.id); !error.ok()) {
     return error;
   }
+  lock_ = std::move(lock);
   timeline_ = timeline.id;
   era_ = timeline.segments.empty() ? timeline.era : timeline.segments.back().era;
   time_ = timeline.segments.empty() ? timeline.begun : timeline.segments.back().max_time;
   families_ = families_of_next_ = FamiliesNow();
   tail_ = std::make_unique<LogTail>(db(), timeline.last() + 1);
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard guard(mutex_);
   status_.timeline = timeline_;
   status_.reason = timeline.reason;
   status_.needs_base = timeline.bases.empty();

@@ -29,6 +29,8 @@ struct ArchiverOptions {
   // How long the end of the database waits for the last writes to reach the archive. What does not is archived when the
   // database is opened again: it is in the log.
   std::chrono::milliseconds close_patience{30'000};
+  // The pause after a try that failed; each further one is twice as long, up to half a minute.
+  std::chrono::milliseconds first_retry{1000};
   // While the archive cannot be written, logs are kept up to this many bytes. Beyond it the oldest are given up: then
   // a new timeline begins when the archive can be written again. 0: 10 GiB, or a tenth of the free space if that is
   // less.
