@@ -261,17 +261,6 @@ class FaultFileSystem : public rocksdb::FileSystemWrapper {
     rocksdb::IOStatus status = Do(kExists, path);
     return status.ok() ? FileSystemWrapper::FileExists(path, options, debug) : status;
   }
-  // RocksDB's file system in memory does not say it.
-  rocksdb::IOStatus IsDirectory(const std::string& path, const rocksdb::IOOptions& options, bool* is_directory,
-                                rocksdb::IODebugContext* debug) override {
-    rocksdb::IOStatus status = FileSystemWrapper::IsDirectory(path, options, is_directory, debug);
-    if (status.IsNotSupported()) {
-      std::vector<std::string> names;
-      *is_directory = FileSystemWrapper::GetChildren(path, options, &names, debug).ok() && !names.empty();
-      status = rocksdb::IOStatus::OK();
-    }
-    return status;
-  }
 
  private:
   class SequentialFile : public rocksdb::FSSequentialFileOwnerWrapper {

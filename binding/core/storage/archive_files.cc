@@ -23,9 +23,28 @@ class FileSystemArchive : public ArchiveFiles {
 
   Error List(const std::string& directory, std::vector<Listed>* files) override {
     files->clear();
-    Error error = ListInto(directory, files);
+    std::vector<std::string> directories;
+    if (Error error = NamesIn(directory, &directories); !error.ok()) {
+      return error;
+    }
+    for (const std::string& below : directories) {
+      std::vector<std::string> names;
+      if (Error error = NamesIn(directory + "/" + below, &names); !error.ok()) {
+        return error;
+      }
+      for (const std::string& name : names) {
+        const std::string path = directory + "/" + below + "/" + name;
+        uint64_t size = 0;
+        const IOStatus status = files_->GetFileSize(PathOf(path), {}, &size, nullptr);
+        if (status.ok()) {
+          files->push_back({path, size});
+        } else if (!status.IsNotFound() && !status.IsPathNotFound()) {  // removed since
+          return Failure(status, "looking at", path);
+        }
+      }
+    }
     std::sort(files->begin(), files->end(), [](const Listed& a, const Listed& b) { return a.path < b.path; });
-    return error;
+    return Error();
   }
 
   Error Read(const std::string& path, std::string* text) override {
@@ -84,35 +103,13 @@ class FileSystemArchive : public ArchiveFiles {
     return Error::From(status, doing + " " + PathOf(path)).With("path", PathOf(path));
   }
 
-  Error ListInto(const std::string& directory, std::vector<Listed>* files) {
-    std::vector<std::string> names;
-    if (const IOStatus status = files_->GetChildren(PathOf(directory), {}, &names, nullptr); !status.ok()) {
-      return status.IsNotFound() || status.IsPathNotFound() ? Error() : Failure(status, "listing", directory);
-    }
-    for (const std::string& name : names) {
-      if (name == "." || name == ".." || IsTemporary(name)) {
-        continue;
-      }
-      const std::string path = directory + "/" + name;
-      bool is_directory = false;
-      IOStatus status = files_->IsDirectory(PathOf(path), {}, &is_directory, nullptr);
-      uint64_t size = 0;
-      if (status.ok() && is_directory) {
-        if (Error error = ListInto(path, files); !error.ok()) {
-          return error;
-        }
-        continue;
-      }
-      if (status.ok()) {
-        status = files_->GetFileSize(PathOf(path), {}, &size, nullptr);
-      }
-      if (status.ok()) {
-        files->push_back({path, size});
-      } else if (!status.IsNotFound() && !status.IsPathNotFound()) {  // removed since
-        return Failure(status, "looking at", path);
-      }
-    }
-    return Error();
+  // The names in a directory. What is no directory has none.
+  Error NamesIn(const std::string& directory, std::vector<std::string>* names) {
+    const IOStatus status = files_->GetChildren(PathOf(directory), {}, names, nullptr);
+    std::erase_if(*names, [](const std::string& name) { return name == "." || name == ".." || IsTemporary(name); });
+    return status.IsNotFound() || status.IsPathNotFound() || status.IsCorruption()
+               ? Error()
+               : Failure(status, "listing", directory);
   }
 
   Error MakeDirectories(const std::string& directory) {

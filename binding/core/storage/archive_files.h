@@ -28,7 +28,7 @@ class ArchiveFiles {
   ArchiveFiles(const ArchiveFiles&) = delete;
   ArchiveFiles& operator=(const ArchiveFiles&) = delete;
 
-  // All files below a directory, in the order of their paths. It is complete, or an error.
+  // All files in the directories of this directory, in the order of their paths. It is complete, or an error.
   virtual Error List(const std::string& directory, std::vector<Listed>* files) = 0;
   // FILE_MISSING only if the storage said that nothing is there.
   virtual Error Read(const std::string& path, std::string* text) = 0;

@@ -80,8 +80,12 @@ Error ReadLocalSmallFile(const std::string& path, std::optional<SmallFile>* read
     if (IsNothingThere(number)) {
       // A link to a disk that is not there at the moment is a file that cannot be read.
       struct stat link = {};
-      return lstat(path.c_str(), &link) == 0 ? Unreadable(path, "it is a link that leads nowhere").Advise("mendLink")
-                                             : Error();
+      if (lstat(path.c_str(), &link) != 0) {
+        return Error();
+      }
+      // Otherwise it came in this moment.
+      return S_ISLNK(link.st_mode) ? Unreadable(path, "it is a link that leads nowhere").Advise("mendLink")
+                                   : ReadLocalSmallFile(path, read);
     }
     const std::string denial = number == EACCES ? Denial(path) : "";
     return Unreadable(path, denial.empty() ? SystemText(number) : denial);
