@@ -76,7 +76,7 @@ const FACE = {
       'settle',
       'snapshot',
     ],
-    stores: ['object-store', 'probe', 'retries', 'store-policy', 'store-url'],
+    stores: ['object-store', 'probe', 'retries', 'store-policy', 'store-url', 'trouble'],
     storage: ['storage'],
     database: ['block-reader', 'database', 'database-options', 'key-space', 'write-batch'],
     backup: [
