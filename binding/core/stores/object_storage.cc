@@ -203,11 +203,20 @@ Error ObjectStorage::Explain(Error error) const {
       error = std::move(left);
     }
   }
+  std::string message = WithUrls(error.message());
   const Error failure = client_ == nullptr ? Error() : client_->failure();
-  if (failure.ok() || !error.code().starts_with("ROCKSDB_")) {
-    return error;
+  if (!failure.ok() && error.code().starts_with("ROCKSDB_")) {
+    error = failure;
   }
-  return Error(failure).Reworded(error.message());
+  return std::move(error).Reworded(std::move(message));
+}
+
+std::string ObjectStorage::WithUrls(std::string text) const {
+  for (size_t at = text.find(root_); at != std::string::npos; at = text.find(root_, at)) {
+    text.replace(at, root_.size(), name());
+    at += name().size();
+  }
+  return text;
 }
 
 void ObjectStorage::ExpectFile(const std::string& name, uint64_t size) {
@@ -399,6 +408,16 @@ Error ObjectStorage::ReplaceSmall(const std::string& file, const std::optional<s
                                      .if_absent = !version,
                                      .if_match = version && !any ? *version : ""});
   const std::string path = name() + "/" + file;
+  if (put.failure == StoreFailure::kConditionFailed && version && !any) {
+    const StoreAnswer there = NewClient()->Do({.kind = Kind::kGet, .key = file});
+    if (there.ok() && there.etag == *version) {
+      return Error("STATE_UNWRITABLE", "writing " + path +
+                                           ": the store does not replace it on the condition that it is unchanged "
+                                           "(If-Match), although it is")
+          .With("path", path)
+          .Advise("singleWriter");
+    }
+  }
   if (put.failure == StoreFailure::kConditionFailed || put.failure == StoreFailure::kNotFound) {
     return Error("STATE_CHANGED", path + " was changed by another process in the meantime").With("path", path);
   }

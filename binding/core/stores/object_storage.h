@@ -29,6 +29,7 @@ class ObjectStorage : public Storage {
   std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> operation) override;
   std::shared_ptr<Storage> ForDatabase(std::shared_ptr<DiskCache> cache) override;
   Error CheckCacheable() const override;
+  // Also names the objects by the URL of the store: RocksDB knows them by their paths in files().
   Error Explain(Error error) const override;
   std::shared_ptr<TaggedFiles> tagged_files() const override { return object_files(); }
 
@@ -55,6 +56,7 @@ class ObjectStorage : public Storage {
   Error CheckConditions(StoreClient& client, const std::string& etag, const std::string& text);
   std::shared_ptr<ObjectFileSystem> object_files() const;
   std::shared_ptr<StoreClient> NewClient() const;
+  std::string WithUrls(std::string text) const;
   std::function<bool()> WhenStopped() const;
 
   const std::string root_;
