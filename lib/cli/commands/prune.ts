@@ -155,6 +155,9 @@ function refusalOf({ plan, inventory }: Planned): string | undefined {
   return plan.blocked ?? (inventory.corrupt.length > 0 ? unreadableLine(inventory) : undefined);
 }
 
+/** Why one backup stays, and the next one is deleted all the same. */
+const STAYS = [CHANGED, 'BACKUP_IN_USE', 'STORE_REFUSED', 'STORE_DENIED'];
+
 /**
  * Deletes the backups that the plan says, oldest first. Skips those that were pinned in the meantime, are being read, or that the store
  * refuses to delete. @returns the ids of
@@ -184,7 +187,7 @@ function execute(
           deleted.push(backup.backupId);
         } catch (error) {
           const code = codeOf(error);
-          if (code !== CHANGED && code !== 'BACKUP_IN_USE' && code !== 'STORE_REFUSED') throw error;
+          if (!STAYS.includes(code ?? '')) throw error;
           context.out.warn(messageOf(error));
           left = exitOf(error);
         }
