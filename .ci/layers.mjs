@@ -108,6 +108,7 @@ const FACE = {
       'recorder',
       'state',
       'unreadable-backups',
+      'verify-backup',
     ],
   },
   'binding/core': {

@@ -142,7 +142,9 @@ async function planAfterVerify(context: Context, engine: BackupEngine, order: Or
     return { ...first, unverified };
   }
   for (const newest of unverified) {
-    await verifyOne(context, engine, newest, order.how);
+    const { sizesKnown } = await verifyOne(context, engine, newest, order.how);
+    // Right names alone prove too little to delete older backups.
+    if (!sizesKnown && order.how === 'size') await verifyOne(context, engine, newest, 'checksum');
   }
   return { ...(await look()), unverified };
 }
