@@ -1,6 +1,7 @@
 #include "core/stores/object_storage.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -138,6 +139,7 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
 
 ObjectStorage::ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes times, std::string root)
     : root_(std::move(root)),
+      named_root_(std::make_shared<NamedRoot>(root_, store->name())),
       store_(std::move(store)),
       times_(times),
       parts_(std::make_shared<PartPool>(kParts)),
@@ -146,6 +148,7 @@ ObjectStorage::ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes time
 ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation,
                              std::shared_ptr<ObjectBlocks> blocks)
     : root_(whole.root_),
+      named_root_(whole.named_root_),
       store_(whole.store_),
       times_(whole.times_),
       parts_(whole.parts_),
@@ -154,6 +157,11 @@ ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operati
       client_(std::make_shared<StoreClient>(store_, parts_, operation_)),
       files_(std::make_shared<ObjectFileSystem>(client_, pending_, root_, ObjectFileSystem::Deletes::kMany,
                                                 std::move(blocks))) {}
+
+std::string ObjectStorage::NewRoot() {
+  static std::atomic<uint64_t> count{0};
+  return std::string(kStoreRoot) + "/" + std::to_string(++count);
+}
 
 // The memory of an operation's parts goes with it: between two backups a service needs none.
 ObjectStorage::~ObjectStorage() {
@@ -203,20 +211,11 @@ Error ObjectStorage::Explain(Error error) const {
       error = std::move(left);
     }
   }
-  std::string message = WithUrls(error.message());
   const Error failure = client_ == nullptr ? Error() : client_->failure();
-  if (!failure.ok() && error.code().starts_with("ROCKSDB_")) {
-    error = failure;
+  if (failure.ok() || !error.code().starts_with("ROCKSDB_")) {
+    return error;
   }
-  return std::move(error).Reworded(std::move(message));
-}
-
-std::string ObjectStorage::WithUrls(std::string text) const {
-  for (size_t at = text.find(root_); at != std::string::npos; at = text.find(root_, at)) {
-    text.replace(at, root_.size(), name());
-    at += name().size();
-  }
-  return text;
+  return Error(failure).Reworded(error.message());
 }
 
 void ObjectStorage::ExpectFile(const std::string& name, uint64_t size) {

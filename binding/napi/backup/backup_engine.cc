@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/file_log.h"
+#include "core/base/named_root.h"
 #include "core/base/paths.h"
 #include "core/restore/restore_leftovers.h"
 #include "core/storage/directories.h"
@@ -171,7 +172,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
           result.Set("corrupt", ArrayOf(env, survey.corrupt, [env](const auto& backup) {
                        auto one = Napi::Object::New(env);
                        one.Set("backupId", backup.id);
-                       one.Set("reason", backup.reason);
+                       one.Set("reason", ForUsers(backup.reason));
                        one.Set("why", backup.why);
                        return one;
                      }));

@@ -7,6 +7,7 @@
 
 #include "backup_fixture.h"
 #include "chance.h"
+#include "core/backup/backup_record.h"
 
 namespace rocksdb_backup::test {
 namespace {
