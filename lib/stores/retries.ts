@@ -15,7 +15,7 @@ import {
   type StoreWriteOptions,
   type UploadsPage,
 } from './object-store.js';
-import { Trouble } from './trouble.js';
+import { TOLD_AFTER, Trouble } from './trouble.js';
 
 export interface RetryLimits {
   /** How long one request may take, in milliseconds. Its data get more: see `bytesPerSecond`. @default 60000 */
@@ -249,7 +249,7 @@ class Retries implements RetryingStore {
       const left = this.#trouble.isHopeless ? ONLY_TRY : tries === 1 ? undefined : end - began;
       let failure: StoreError;
       try {
-        const result = await this.#try(signal, call, left);
+        const result = await this.#try(signal, call, end, left);
         this.#reached = true;
         this.#trouble.end();
         return result;
@@ -293,12 +293,13 @@ class Retries implements RetryingStore {
   }
 
   /** Sends one request. It ends at its time limit and at the signal, also if the store never answers and does not look at its signal. */
-  #try<T>(signal: AbortSignal, call: Call<T>, left = Number.POSITIVE_INFINITY): Promise<T> {
+  #try<T>(signal: AbortSignal, call: Call<T>, budgetEnd: number, left = Number.POSITIVE_INFINITY): Promise<T> {
     signal.throwIfAborted();
     this.counts[call.name]++;
     this.counts.bytesSent += call.sent ?? 0;
-    const bytes = (call.sent ?? 0) + (call.wanted ?? 0);
-    const limit = Math.min(left, this.#requestTimeout + (1000 * bytes) / this.#bytesPerSecond);
+    const began = this.#clock.monotonic();
+    const forData = (1000 * ((call.sent ?? 0) + (call.wanted ?? 0))) / this.#bytesPerSecond;
+    const limit = Math.min(left, this.#requestTimeout + forData);
     const controller = new AbortController();
     setMaxListeners(0, controller.signal); // a delete may send many requests with it
     return new Promise<T>((resolve, reject) => {
@@ -311,8 +312,13 @@ class Retries implements RetryingStore {
       const timer = this.#clock.setTimeout(() => stop(noAnswer(this.name, call.name, limit)), limit, {
         keepAlive: true,
       });
+      const impatient = this.#clock.setTimeout(
+        () => this.#trouble.hangs(began, `no answer to a ${call.name} yet`, budgetEnd),
+        TOLD_AFTER + (call.wanted === UNKNOWN_SIZE ? 0 : forData),
+      );
       const end = () => {
         this.#clock.clearTimeout(timer);
+        this.#clock.clearTimeout(impatient);
         signal.removeEventListener('abort', onAbort);
       };
       signal.addEventListener('abort', onAbort, { once: true });

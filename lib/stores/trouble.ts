@@ -27,7 +27,7 @@ export function tellStoreTrouble(trouble: StoreTrouble): void {
 }
 
 /** How long there is trouble before somebody is told, in milliseconds. */
-const TOLD_AFTER = 15_000;
+export const TOLD_AFTER = 15_000;
 
 /** What failed longer ago than this says nothing about the store any more. */
 const FORGOTTEN_AFTER = 60_000;
@@ -61,7 +61,7 @@ export class Trouble {
   failed(began: number): void {
     if (!this.#isRecent(began)) {
       this.#since = Math.max(began, this.#answered);
-      this.#told = false;
+      if (this.#last !== Number.NEGATIVE_INFINITY) this.#told = false; // trouble of long ago
       this.#gaveUp = false;
     }
     this.#last = this.#clock.monotonic();
@@ -83,10 +83,19 @@ export class Trouble {
 
   /** A request will be sent again after this wait, until that time of the monotonic clock. */
   waits(why: string, wait: number, end: number): void {
-    if (this.#told || this.lasts + wait < TOLD_AFTER) return;
+    if (this.lasts + wait >= TOLD_AFTER) this.#tell(why, this.lasts, end);
+  }
+
+  /** A request that was begun then has no answer yet, after more than its data need. */
+  hangs(began: number, why: string, end: number): void {
+    if (this.#answered < began) this.#tell(why, this.#clock.monotonic() - began, end);
+  }
+
+  #tell(why: string, lasts: number, end: number): void {
+    if (this.#told) return;
     this.#told = true;
-    const now = this.#clock.monotonic();
-    tellStoreTrouble({ store: this.#store, why, lasts: this.lasts, until: this.#clock.now() + end - now });
+    const until = this.#clock.now() + end - this.#clock.monotonic();
+    tellStoreTrouble({ store: this.#store, why, lasts, until });
   }
 
   #isRecent(time: number): boolean {

@@ -4,6 +4,7 @@ import t from 'tap';
 import { cli, start } from '../fixtures/cli.js';
 import { tempDir } from '../fixtures/files.js';
 import { cutConnection, ScriptedServer } from '../stores/servers/scripted.js';
+import { startSilentServer } from '../stores/servers/silent.js';
 
 const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key', AWS_EC2_METADATA_DISABLED: 'true' };
 
@@ -16,6 +17,7 @@ t.test('a command that waits for a store says so after a while, and why', async 
   const dir = tempDir(t);
   const server = await ScriptedServer.start(t);
   const slow = await ScriptedServer.start(t);
+  const silent = await startSilentServer(t);
   server.answers(answer(503, 'SlowDown'));
   slow.answers(cutConnection);
   const until = 'They are repeated until 20\\d\\d-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\n';
@@ -32,8 +34,14 @@ t.test('a command that waits for a store says so after a while, and why', async 
     ['status', url],
     ['list', `s3://backups/a?endpoint=${slow.url}`],
   ].map((args) => start(t, args, { cwd: dir(), env }));
+  const waiting = start(t, ['list', `s3://backups/a?endpoint=${silent}`], { cwd: dir(), env });
   const quiet = start(t, ['list', url, '--quiet'], { cwd: dir(), env });
-  await Promise.all(runs.map((run) => run.printed(/They are repeated until/)));
+  await Promise.all([...runs, waiting].map((run) => run.printed(/They are repeated until/)));
+  waiting.child.kill('SIGTERM');
+  t.match(
+    (await waiting.ended).stderr,
+    /^rocksdb-backup: no request to s3:\/\/backups\/a has succeeded for 15 s: no answer to a list yet\. /,
+  );
   server.answers(answer(404, 'NoSuchBucket'));
   slow.answers(answer(404, 'NoSuchBucket'));
   for (const [at, run] of [...runs, quiet].entries()) {
