@@ -82,7 +82,7 @@ const FACE = {
       'settle',
       'snapshot',
     ],
-    stores: ['object-store', 'probe', 'retries', 'store-policy', 'store-url'],
+    stores: ['object-store', 'probe', 'retries', 'store-policy', 'store-url', 'trouble'],
     storage: ['storage'],
     database: ['archive', 'block-reader', 'database', 'database-options', 'key-space', 'write-batch'],
     archive: ['archive', 'point-in-time-recovery'],
@@ -116,6 +116,7 @@ const FACE = {
       'recorder',
       'state',
       'unreadable-backups',
+      'verify-backup',
     ],
   },
   'binding/core': {

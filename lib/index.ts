@@ -110,6 +110,7 @@ export type {
   RestorePlan,
   RestoreResult,
   UnreadableBackup,
+  VerifyResult,
 } from './native/backup-info.js';
 export { BorrowedEntry } from './native/block.js';
 export { engineInfo } from './native/engine-info.js';

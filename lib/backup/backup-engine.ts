@@ -9,6 +9,7 @@ import type {
   LongOperation,
   RestorePlan,
   RestoreResult,
+  VerifyResult,
 } from '../native/backup-info.js';
 import { native } from '../native/binding.js';
 import type { NativeBackupEngine, NativeOperation } from '../native/native-backup-engine.js';
@@ -186,15 +187,21 @@ export class BackupEngine implements AsyncDisposable {
    * {@link getBackupInfo}. Rejects with BACKUP_CORRUPT, which names every damaged file; with BACKUP_NOT_FOUND; or with BACKUP_IN_USE while
    * the backup is being deleted.
    *
+   * The sizes are in a record beside the backup's files, `private/<id>/rocksdb-backup.files`. A record that is damaged is damage of the
+   * backup. If there is none, `sizesKnown` of the result is false: it may never have been there, because another program made the backup.
+   *
    * @example
    * await engine.verifyBackup(7, { checksum: true });
    */
-  async verifyBackup(backupId: number, options: VerifyBackupOptions = {}): Promise<void> {
+  async verifyBackup(backupId: number, options: VerifyBackupOptions = {}): Promise<VerifyResult> {
     const { signal, onProgress, ...rest } = checkObject('options', options);
-    await runOperation({ signal, onProgress }, (operation) => this.#native.verifyBackup(backupId, operation, rest));
+    const result = await runOperation({ signal, onProgress }, (operation) =>
+      this.#native.verifyBackup(backupId, operation, rest),
+    );
     if (rest.checksum !== true) {
       await this.#refuseKnownDamage(backupId);
     }
+    return result;
   }
 
   /** Correct names and sizes prove nothing about a file whose contents are already known to be damaged. */

@@ -39,6 +39,9 @@ export const LIBRARY_ADVICE = {
   seeToDisk: 'See to the disk or the store, which does not give it, then verify it.',
   shareRepository:
     'Back it up to its own repository. To keep both databases in one repository, pass allowOtherDatabase: true once.',
+  replaceRecord:
+    'All its other files are as they were written, so it can be restored. Make another backup; or delete the damaged record: then only the sizes ' +
+    'of its files are not known any more.',
   setDrillDirectory: 'Set directory (of a BackupManager: drill.directory) to a place with room for the whole database.',
   singleWriter:
     'If the store has no conditional writes, and only one process at a time writes to this repository, pass singleWriter: true to the store, ' +

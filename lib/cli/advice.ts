@@ -40,6 +40,9 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   seeToDisk: 'See to the disk or the store, which does not give it, then verify it.',
   shareRepository:
     'Back it up to its own repository. To keep both databases in one repository, pass --allow-other-database once.',
+  replaceRecord:
+    'All its other files are as they were written, so it can be restored. Make another backup; or delete the damaged record: then only the sizes ' +
+    'of its files are not known any more.',
   setDrillDirectory:
     'Name a place with room for the whole database with --directory (in the file of watch: drill.directory).',
   singleWriter:

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatDuration } from '../base/units.js';
+import { onStoreTrouble } from '../stores/trouble.js';
 import type { Command } from './command.js';
 import { commandTable } from './command-table.js';
 import { Context } from './context.js';
@@ -9,6 +11,7 @@ import { commandHelp, generalHelp } from './help.js';
 import { Interrupts } from './interrupts.js';
 import { Output } from './output/output.js';
 import { findCommand, parseEarlyParts, parseLine } from './parse.js';
+import { localTime } from './time.js';
 
 /** Runs one command line in this process. Returns the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -24,6 +27,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   onWarning((text) => {
     context.endProgress();
     out.warn(text);
+  });
+  onStoreTrouble(({ store, why, lasts, until }) => {
+    context.endProgress();
+    const since = `no request to ${store} has succeeded for ${formatDuration(lasts)}`;
+    out.note(`rocksdb-backup: ${since}: ${why}. They are repeated until ${localTime(new Date(until))}`);
   });
   onBrokenPipe(interrupts, commands.find(({ name }) => name === seen.commandName)?.keepsRunning === true);
   try {

@@ -251,7 +251,12 @@ export class BackupRunner {
     const { abort: signal } = this.#parts;
     this.#activity.enter('verify', context);
     try {
-      await verifyBackup(this.#parts, engine, info, { how, trigger: context.trigger, signal });
+      const verification = { trigger: context.trigger, signal };
+      const { sizesKnown } = await verifyBackup(this.#parts, engine, info, { how, ...verification });
+      // Its record could not be written. Right names alone prove too little to delete older backups.
+      if (!sizesKnown && how === 'size') {
+        await verifyBackup(this.#parts, engine, info, { how: 'checksum', ...verification });
+      }
     } catch (error) {
       throw new StepError('verify', toError(error), info);
     }

@@ -22,16 +22,17 @@ export function suspicionOf(backup: BackupRef, suspects: readonly Suspect[]): Su
 
 /**
  * The health of one backup, from its own history entries and its damage. Known damage remains until the file is read and found intact; a
- * later check of names and sizes does not clear it. A verify says nothing if it was stopped, or if it could not read the disk at that
- * moment.
+ * later check of names and sizes does not clear it. A verify says nothing if it was stopped, if it could not read the disk at that
+ * moment, or if it knew no sizes and read nothing.
  */
 export function healthOf(newestFirst: readonly OperationRecord[], suspicion: Suspect | undefined): Health {
   if (suspicion !== undefined) {
     return suspicion.isDamaged ? 'corrupt' : 'unverified';
   }
   const last = newestFirst.find(
-    ({ operation, ok, error }) =>
-      (operation === 'verify' || operation === 'drill') && (ok || DAMAGE.has(error?.code ?? '')),
+    ({ operation, ok, error, detail }) =>
+      (operation === 'verify' || operation === 'drill') &&
+      (ok ? detail?.sizesKnown !== false : DAMAGE.has(error?.code ?? '')),
   );
   return last?.ok ? 'good' : 'unverified';
 }

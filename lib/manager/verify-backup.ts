@@ -1,8 +1,8 @@
 import type { BackupEngine } from '../backup/backup-engine.js';
-import type { BackupInfo } from '../native/backup-info.js';
+import type { BackupInfo, VerifyResult } from '../native/backup-info.js';
 import { notingDamage } from './damage.js';
 import type { ManagerParts } from './manager-parts.js';
-import { recorded } from './recorder.js';
+import { type Entry, recorded } from './recorder.js';
 
 /** How and why a backup is verified. */
 interface Verification {
@@ -18,15 +18,22 @@ export async function verifyBackup(
   engine: BackupEngine,
   info: BackupInfo,
   { how, trigger, signal }: Verification,
-): Promise<void> {
+): Promise<VerifyResult> {
   const { backupId, timestamp } = info;
   const checksum = how === 'checksum';
   const entry = { operation: 'verify', backupId, timestamp: timestamp.toISOString(), checksum, trigger } as const;
   const reading = { proves: checksum ? 'every byte' : 'sizes', now: () => clock.now() } as const;
-  const durationMs = await recorded({ clock, recorder }, entry, async ({ note, elapsed }) => {
-    await notingDamage(state, engine, info, reading, () => engine.verifyBackup(backupId, { checksum, signal }));
-    note({ bytes: checksum ? info.size : 0 });
-    return elapsed();
+  const done = await recorded({ clock, recorder }, entry, async ({ note, elapsed }) => {
+    const verify = () => engine.verifyBackup(backupId, { checksum, signal });
+    const result = await notingDamage(state, engine, info, reading, verify);
+    note({ bytes: checksum ? info.size : 0, ...detailOf(result, checksum) });
+    return { result, durationMs: elapsed() };
   });
-  reports.tell('verified', { backupId, timestamp, how, durationMs });
+  reports.tell('verified', { backupId, timestamp, how, durationMs: done.durationMs });
+  return done.result;
+}
+
+/** What a history entry says of a verify that knew no sizes and read nothing: it proves little. */
+export function detailOf({ sizesKnown }: VerifyResult, checksum: boolean): Pick<Entry, 'detail'> {
+  return sizesKnown || checksum ? {} : { detail: { sizesKnown } };
 }

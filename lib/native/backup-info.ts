@@ -145,6 +145,15 @@ export interface PlannedFile {
   log: boolean;
 }
 
+/** What {@link BackupEngine.verifyBackup} looked at. */
+export interface VerifyResult {
+  /**
+   * Whether the sizes of all files were compared with those at the time of the backup. False if there is no record of them: another program
+   * made the backup, or the record is lost. Then only the sizes that are part of the names of shared files were compared.
+   */
+  sizesKnown: boolean;
+}
+
 /** What {@link BackupEngine.restoreBackup} did. */
 export interface RestoreResult extends BackupInfo {
   /** How many bytes were written. */

@@ -10,6 +10,7 @@ import type {
   RestoreLeftover,
   RestorePlan,
   RestoreResult,
+  VerifyResult,
 } from './backup-info.js';
 import type { NativeStorage } from './native-storage.js';
 
@@ -46,7 +47,7 @@ export interface NativeBackupEngine<Db = unknown> {
   readonly readOnly: boolean;
   readonly storage: NativeStorage;
   createBackup(db: Db, operation: NativeOperation, options: object): Promise<BackupInfo>;
-  verifyBackup(backupId: number, operation: NativeOperation, options: object): Promise<void>;
+  verifyBackup(backupId: number, operation: NativeOperation, options: object): Promise<VerifyResult>;
   /** backupId 0 means the latest backup. */
   restoreBackup(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestoreResult>;
   planRestore(backupId: number, dbDir: string, operation: NativeOperation, options: object): Promise<RestorePlan>;

@@ -5,6 +5,7 @@ import type { NativeStorage, SmallFile, StateLock, StoreSettings } from '../nati
 import { isObjectStore, type ObjectStore } from '../stores/object-store.js';
 import { withRetries } from '../stores/retries.js';
 import { isStoreUrl, parseStoreUrl } from '../stores/store-url.js';
+import { type StoreTrouble, tellStoreTrouble } from '../stores/trouble.js';
 import { becomeImpatient, serveStore, stopServing } from './serve-store.js';
 
 export type { SmallFile, StateLock } from '../native/native-storage.js';
@@ -121,7 +122,11 @@ let worker: Worker | undefined;
 function storeWorker(): Worker {
   if (worker === undefined) {
     worker = new Worker(join(__dirname, 'store-worker.js'), { name: 'rocksdb-backup stores' });
-    worker.on('message', ({ failed }: { failed: string }) => byUrl.delete(failed)); // before unref: it keeps the process alive
+    // Before unref: a listener keeps the process alive.
+    worker.on('message', (message: { failed: string } | { trouble: StoreTrouble }) => {
+      if ('trouble' in message) tellStoreTrouble(message.trouble);
+      else byUrl.delete(message.failed);
+    });
     worker.unref(); // operations keep the process alive, and the stores alone do not
     let why = 'it ended';
     worker.once('error', (error) => {

@@ -164,7 +164,7 @@ export type StoreErrorKind = 'NOT_FOUND' | 'CONDITION_FAILED' | 'DENIED' | 'NO_B
 
 export interface StoreErrorFacts {
   readonly key?: string | undefined;
-  /** Of a delete that is REFUSED: all objects that are still there. Undefined: it is not known which are. */
+  /** Of a delete that is REFUSED or DENIED: all objects that are still there. Undefined: it is not known which are. */
   readonly keys?: readonly string[] | undefined;
   /** Why, without what was tried: for messages that say themselves what was tried. By default, the whole message. */
   readonly reason?: string | undefined;

@@ -15,6 +15,7 @@ import {
   type StoreWriteOptions,
   type UploadsPage,
 } from './object-store.js';
+import { TOLD_AFTER, Trouble } from './trouble.js';
 
 export interface RetryLimits {
   /** How long one request may take, in milliseconds. Its data get more: see `bytesPerSecond`. @default 60000 */
@@ -58,7 +59,9 @@ export interface RetryingStore extends ObjectStore {
 }
 
 /**
- * A store whose requests have a time limit, and are repeated while the store is BUSY.
+ * A store whose requests have a time limit, and are repeated while the store is BUSY. After one was repeated for as long as it may be, the
+ * following ones are sent once, until one succeeds or none was sent for a minute: an operation sends many, one after another, and does not
+ * wait for each of them.
  *
  * Each wait is a random time between 0 and a limit, which doubles from one to the next: clients that failed together do not come back
  * together. A conditional put whose answer was lost may fail because it succeeded. So each carries a nonce in the object's metadata, and
@@ -77,6 +80,9 @@ const NOT_REACHED = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETU
 
 const FIRST_WAIT = 200;
 const LONGEST_WAIT = 20_000;
+
+/** The time limit of a request that is sent once. */
+const ONLY_TRY = 10_000;
 
 /** For the time limit of a read whose size is not known before. Objects that are read whole are small. */
 const UNKNOWN_SIZE = 8 * 2 ** 20;
@@ -118,6 +124,7 @@ class Retries implements RetryingStore {
   readonly #bytesPerSecond: number;
   readonly #budget: number;
   readonly #firstBudget: number;
+  readonly #trouble: Trouble;
   /** Whether the store was ever reached, and when that was first tried. */
   #reached = false;
   #firstTry: number | undefined;
@@ -131,6 +138,7 @@ class Retries implements RetryingStore {
     this.identity = store.identity;
     this.#store = store;
     this.#clock = options.clock ?? systemClock;
+    this.#trouble = new Trouble(store.name, this.#clock);
     this.#random = options.random ?? Math.random;
     this.#requestTimeout = options.requestTimeout ?? 60_000;
     this.#bytesPerSecond = options.bytesPerSecond ?? 100_000;
@@ -237,11 +245,13 @@ class Retries implements RetryingStore {
   async #repeat<T>(signal: AbortSignal, call: Call<T>, end = this.#clock.monotonic() + this.#budget): Promise<T> {
     this.#firstTry ??= this.#clock.monotonic();
     for (let tries = 1; ; tries++) {
-      const left = end - this.#clock.monotonic();
+      const began = this.#clock.monotonic();
+      const left = this.#trouble.isHopeless ? ONLY_TRY : tries === 1 ? undefined : end - began;
       let failure: StoreError;
       try {
-        const result = await this.#try(signal, call, tries === 1 ? undefined : left);
+        const result = await this.#try(signal, call, end, left);
         this.#reached = true;
+        this.#trouble.end();
         return result;
       } catch (error) {
         if (signal.aborted || !(error instanceof StoreError)) throw error;
@@ -249,20 +259,32 @@ class Retries implements RetryingStore {
       }
       this.#reached ||= !NOT_REACHED.has(failure.facts.storeCode ?? '');
       if (failure.kind !== 'BUSY') {
+        this.#trouble.end();
         const settled = tries === 1 ? undefined : await call.settle?.(failure, end);
         if (settled === undefined) throw failure;
         return settled;
       }
-      const wait = this.#wait(tries, failure.facts.retryAfter ?? 0);
-      const now = this.#clock.monotonic();
-      if (now + wait >= end) throw gaveUp(failure, tries, this.#budget);
-      if (!this.#reached && now + wait >= this.#firstTry + this.#firstBudget) {
-        throw gaveUp(failure, tries, this.#firstBudget);
-      }
-      await pause(this.#clock, wait, signal);
-      signal.throwIfAborted();
+      this.#trouble.failed(began);
+      await this.#waitAfter(failure, tries, end, signal);
       this.counts.repeated++;
     }
+  }
+
+  /** Waits until it is time for the next try. Throws if there is none. */
+  async #waitAfter(failure: StoreError, tries: number, end: number, signal: AbortSignal): Promise<void> {
+    if (this.#trouble.isHopeless) {
+      throw gaveUp(failure, `no request has succeeded for ${formatDuration(this.#trouble.lasts)}`);
+    }
+    const wait = this.#wait(tries, failure.facts.retryAfter ?? 0);
+    const budget = this.#reached ? this.#budget : this.#firstBudget;
+    const lastTime = this.#reached ? end : this.#firstTry! + budget;
+    if (this.#clock.monotonic() + wait >= lastTime) {
+      this.#trouble.gaveUp();
+      throw gaveUp(failure, `given up after ${tries} tries in ${formatDuration(budget)}`);
+    }
+    this.#trouble.waits(failure.facts.reason ?? failure.message, wait, lastTime);
+    await pause(this.#clock, wait, signal);
+    signal.throwIfAborted();
   }
 
   #wait(tries: number, retryAfter: number): number {
@@ -271,12 +293,13 @@ class Retries implements RetryingStore {
   }
 
   /** Sends one request. It ends at its time limit and at the signal, also if the store never answers and does not look at its signal. */
-  #try<T>(signal: AbortSignal, call: Call<T>, left = Number.POSITIVE_INFINITY): Promise<T> {
+  #try<T>(signal: AbortSignal, call: Call<T>, budgetEnd: number, left = Number.POSITIVE_INFINITY): Promise<T> {
     signal.throwIfAborted();
     this.counts[call.name]++;
     this.counts.bytesSent += call.sent ?? 0;
-    const bytes = (call.sent ?? 0) + (call.wanted ?? 0);
-    const limit = Math.min(left, this.#requestTimeout + (1000 * bytes) / this.#bytesPerSecond);
+    const began = this.#clock.monotonic();
+    const forData = (1000 * ((call.sent ?? 0) + (call.wanted ?? 0))) / this.#bytesPerSecond;
+    const limit = Math.min(left, this.#requestTimeout + forData);
     const controller = new AbortController();
     setMaxListeners(0, controller.signal); // a delete may send many requests with it
     return new Promise<T>((resolve, reject) => {
@@ -289,8 +312,13 @@ class Retries implements RetryingStore {
       const timer = this.#clock.setTimeout(() => stop(noAnswer(this.name, call.name, limit)), limit, {
         keepAlive: true,
       });
+      const impatient = this.#clock.setTimeout(
+        () => this.#trouble.hangs(began, `no answer to a ${call.name} yet`, budgetEnd),
+        TOLD_AFTER + (call.wanted === UNKNOWN_SIZE ? 0 : forData),
+      );
       const end = () => {
         this.#clock.clearTimeout(timer);
+        this.#clock.clearTimeout(impatient);
         signal.removeEventListener('abort', onAbort);
       };
       signal.addEventListener('abort', onAbort, { once: true });
@@ -304,12 +332,11 @@ function noAnswer(store: string, name: RequestName, limit: number): StoreError {
   return new StoreError('BUSY', `${store}: no answer to a ${name} within ${formatDuration(limit)}`);
 }
 
-function gaveUp(last: StoreError, tries: number, budget: number): StoreError {
-  const given = `(given up after ${tries} tries in ${formatDuration(budget)})`;
+function gaveUp(last: StoreError, why: string): StoreError {
   const { reason = last.message } = last.facts;
-  return new StoreError('BUSY', `${last.message} ${given}`, {
+  return new StoreError('BUSY', `${last.message} (${why})`, {
     ...last.facts,
-    reason: `${reason} ${given}`,
+    reason: `${reason} (${why})`,
     cause: last,
   });
 }

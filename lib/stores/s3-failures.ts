@@ -34,10 +34,18 @@ const KINDS: Readonly<Record<string, StoreErrorKind>> = {
 /** Codes of 403 that no right would change. */
 const REFUSED = /ObjectLock|InvalidObjectState|InvalidStorageClass/;
 
+/** A lock and a missing right have the same code. */
+const LOCKED = /object.?lock|retention|legal.?hold|\bWORM\b/i;
+
 interface SdkError extends Error {
   $metadata?: { httpStatusCode?: number; requestId?: string };
   $response?: { statusCode?: number; headers?: Record<string, string> };
 }
+
+/** What a key's own code in the answer to DeleteObjects may mean beside that the store refuses. */
+const PER_KEY: Readonly<Record<string, StoreErrorKind>> = Object.fromEntries(
+  Object.entries(KINDS).filter(([, kind]) => kind === 'BUSY' || kind === 'DENIED'),
+);
 
 /** Turns an error of the SDK into a StoreError. What did not come from a request stays what it is. */
 export function s3Failure(error: unknown, attempt: Attempt): unknown {
@@ -50,7 +58,9 @@ export function s3Failure(error: unknown, attempt: Attempt): unknown {
   if (known === undefined && status === undefined && !lost) {
     return message === 'Region is missing' ? storeError(attempt, 'REFUSED', 'give a region', {}) : error;
   }
-  const kind = lost ? 'BUSY' : (known ?? (REFUSED.test(name) ? 'REFUSED' : kindOfStatus(status!)));
+  const kind = lost
+    ? 'BUSY'
+    : (known ?? (REFUSED.test(name) || isLocked(name, message) ? 'REFUSED' : kindOfStatus(status!)));
   const code = lost ? errorCode(error) : name;
   return storeError(attempt, kind, words(code, message, status), {
     status,
@@ -67,13 +77,19 @@ function words(code: string | undefined, message: string, status: number | undef
   return status === undefined ? `${told}` : `${told} (HTTP ${status})`;
 }
 
-/** Of the keys that DeleteObjects could not delete, the first says why. */
+const isLocked = (code: string, message: string) => code === 'AccessDenied' && LOCKED.test(message);
+
+/**
+ * Why DeleteObjects could not delete one of its keys. `locks`: the store was told to lock objects, so a denied delete is one of a locked
+ * object, also if the store does not say that.
+ */
 export function deleteFailure(
   attempt: Attempt,
   { key, code = 'no code', message = '' }: { key: string; code?: string | undefined; message?: string | undefined },
+  { locks }: { locks: boolean },
 ): StoreError {
-  // A lock and a missing right have the same code. Neither goes away by itself.
-  const kind = KINDS[code] === 'BUSY' ? 'BUSY' : 'REFUSED';
+  const isDenied = code === 'AccessDenied' && !locks && !isLocked(code, message);
+  const kind = isDenied ? 'DENIED' : (PER_KEY[code] ?? 'REFUSED');
   return storeError({ ...attempt, key }, kind, words(code, message, undefined), {
     storeCode: code,
   });

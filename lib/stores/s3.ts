@@ -135,15 +135,16 @@ class S3Store implements ObjectStore {
     );
     const failed = Errors.filter(({ Code }) => Code !== 'NoSuchKey');
     if (failed.length === 0) return;
+    const locks = this.objectLock !== undefined;
     const failures = failed.map(({ Key = '', Code, Message }) =>
-      deleteFailure(attempt, { key: this.#key(Key), code: Code, message: Message }),
+      deleteFailure(attempt, { key: this.#key(Key), code: Code, message: Message }, { locks }),
     );
     // What cannot be deleted decides: sending the others again would not help.
-    const refused = failures.find(({ kind }) => kind === 'REFUSED');
-    throw refused === undefined
+    const lasting = failures.find(({ kind }) => kind !== 'BUSY');
+    throw lasting === undefined
       ? failures[0]
       : stillThere(
-          refused,
+          lasting,
           failed.map(({ Key = '' }) => this.#key(Key)),
         );
   }

@@ -1,7 +1,7 @@
 // Damaged backups and states: the commands report them, do not make them worse, and clean up when the user says so.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readState } from '../../lib/manager/state.js';
@@ -174,6 +174,35 @@ t.test('where all backups are damaged every command ends with 5, and says why', 
     }
     t.notOk(existsSync(dir('target')));
   }
+});
+
+t.test('sizes that are not known are not called right, and a prune reads instead', async (t) => {
+  const { backups } = scene(t);
+  const record = (id: number) => join(backups, 'private', `${id}`, 'rocksdb-backup.files');
+  rmSync(record(3));
+  t.match(await cli(t, ['verify', backups, '--all']), {
+    code: 0,
+    stdout:
+      /^backup 1: names and sizes are right; .*\nbackup 2: names and sizes are right; .*\nbackup 3: names are right, sizes are not known: there is no record of them; --checksum reads every byte\n$/,
+  });
+  const { json } = await cliAnswer(t, ['verify', backups, '--all']);
+  t.match(json, { ok: true, backups: [{ sizesKnown: true }, { sizesKnown: true }, { ok: true, sizesKnown: false }] });
+  const listed = async () => (await cliAnswer(t, ['list', backups])).json;
+  t.match(await listed(), { backups: [{ state: 'good' }, { state: 'good' }, { state: 'unverified' }] });
+  t.equal((await cli(t, ['prune', backups, '--keep-last', '1', '--yes'])).code, 0);
+  t.match(await listed(), { backups: [{ backupId: 3, state: 'good', lastVerify: { checksum: true } }] });
+
+  writeFileSync(record(3), 'hello');
+  t.match(await cli(t, ['verify', backups]), {
+    code: 5,
+    stdout: /^backup 3: damaged\n$/,
+    stderr: /rocksdb-backup.files, the record of its files, is not as it was written. Verify it with --checksum/,
+  });
+  t.match(await cli(t, ['verify', backups, '--checksum']), { code: 5, stderr: /delete the damaged record/ });
+  t.match(await listed(), { backups: [{ backupId: 3, state: 'corrupt' }] });
+  rmSync(record(3));
+  t.equal((await cli(t, ['verify', backups, '--checksum'])).code, 0);
+  t.match(await listed(), { backups: [{ backupId: 3, state: 'good' }] });
 });
 
 t.test('gc says and deletes what belongs to no backup', async (t) => {

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import t from 'tap';
 import { type ObjectStore, StoreError } from '../../lib/stores/object-store.js';
 import { type RetryLimits, withRetries } from '../../lib/stores/retries.js';
+import { onStoreTrouble, type StoreTrouble } from '../../lib/stores/trouble.js';
 import { FakeClock, settleAll } from '../fixtures/fake-clock.js';
 import { type Fault, MemoryStore, type RequestKind } from './memory-store.js';
 import { rejects, testContract, testMultipart } from './object-store-contract.js';
@@ -91,8 +92,91 @@ t.test('an operation ends after five minutes, with the last error', async (t) =>
   t.ok(passed > 270_000 && passed <= 300_000, `${passed}`);
   t.equal(clock.waiting, 0);
 
+  await clock.advance(60_000);
   memory.fault = () => ({ fail: 'BUSY', facts: { retryAfter: 400_000 } });
   await t.rejects(store.get('a', { signal }), /given up after 1 tries/, 'no use to wait longer than it may take');
+});
+
+t.test('after a request was given up, the following ones are sent once, until one succeeds', async (t) => {
+  const { clock, store, memory } = scene();
+  memory.fault = () => busy;
+  const early = store.get('early', { signal });
+  await settleAll();
+  await clock.advance(100_000);
+  const late = store.get('late', { signal });
+  late.catch(() => {});
+  await t.rejects(inTime(clock, early), /given up after 21 tries in 5 min/);
+  const end = clock.monotonic();
+  await t.rejects(inTime(clock, late), /late fails \(no request has succeeded for [45] min.*\)$/, 'it was under way');
+  t.ok(clock.monotonic() - end <= 20_000, 'and ends with its next try');
+
+  const began = clock.monotonic();
+  for (let n = 0; n < 50; n++) {
+    await t.rejects(store.get(`next ${n}`, { signal }), /next \d+ fails \(no request has succeeded for [45] min.*\)$/);
+  }
+  t.equal(clock.monotonic(), began, 'no wait');
+  memory.fault = () => 'hang';
+  await t.rejects(inTime(clock, store.put('a', Buffer.alloc(1_000_000), { signal })), /no answer to a put within 10 s/);
+  t.equal(clock.monotonic() - began, 10_000);
+
+  memory.fault = () => ({ fail: 'DENIED' });
+  await rejects(t, 'DENIED', store.get('a', { signal }));
+  memory.fault = () => busy;
+  await t.rejects(inTime(clock, store.get('a', { signal })), /given up after 21 tries in 5 min/, 'it was answered');
+  await t.rejects(store.get('a', { signal }), /no request has succeeded for [45] min/);
+  await clock.advance(60_000);
+  await t.rejects(inTime(clock, store.get('a', { signal })), /given up after 21 tries in 5 min/, 'that was long ago');
+});
+
+t.test('trouble with a store is told once, after a quarter of a minute without success', async (t) => {
+  const { clock, store, memory } = scene();
+  const told: StoreTrouble[] = [];
+  t.teardown(onStoreTrouble((trouble) => told.push(trouble)));
+  memory.fault = ({ key }) => (key === 'good' ? undefined : { fail: 'BUSY', facts: { reason: 'SlowDown' } });
+  await store.put('good', x, { signal });
+  for (const since of [10_000, 8_000]) {
+    const read = store.get('bad', { signal }).catch((error) => error);
+    await settleAll();
+    await clock.advance(since);
+    await store.get('good', { signal });
+    t.same(told, [], `${since} ms`);
+    await clock.advance(10_000);
+    t.same(told, [], `and a success`);
+    const until = clock.now() - since - 10_000 + 300_000;
+    await inTime(clock, read);
+    t.match(told, [{ store: 'memory://test', why: 'SlowDown', until }], 'once');
+    t.ok(told[0]!.lasts <= 15_000, `${told[0]!.lasts} before the wait`);
+    told.length = 0;
+    await store.get('good', { signal });
+  }
+});
+
+t.test('a store that does not answer is told, too, and not one that needs the time for the data', async (t) => {
+  const { clock, store, memory } = scene();
+  const told: StoreTrouble[] = [];
+  t.teardown(onStoreTrouble((trouble) => told.push(trouble)));
+  memory.fault = () => 'hang';
+  const put = store.put('a', Buffer.alloc(1_000_000), { signal }).catch((error) => error);
+  const until = clock.now() + 300_000;
+  await settleAll();
+  await clock.advance(24_000);
+  t.same(told, []);
+  await clock.advance(1_000);
+  t.same(told, [{ store: 'memory://test', why: 'no answer to a put yet', lasts: 25_000, until }]);
+  await inTime(clock, put);
+  t.equal(told.length, 1, 'once');
+  told.length = 0;
+  memory.fault = undefined;
+  await store.list('', { signal });
+  memory.fault = ({ kind }) => (kind === 'get' ? 'hang' : undefined);
+  const get = store.get('a', { signal }).catch((error) => error);
+  await settleAll();
+  await clock.advance(10_000);
+  await store.list('', { signal });
+  await clock.advance(10_000);
+  t.same(told, [], 'others are answered');
+  await inTime(clock, get);
+  t.equal(told.length, 1);
 });
 
 t.test('a store that was never reached is given up sooner', async (t) => {
@@ -143,7 +227,10 @@ t.test('a request that is not answered is given up, and sent again', async (t) =
   failFirst('put', 'hang', 'hang');
   const put = store.put('a', Buffer.alloc(1_000_000), { signal });
   await settleAll();
-  t.equal(clock.nextIn, 70_000, 'a minute, and the time that the data take at 100 kB/s');
+  await clock.advance(69_999);
+  t.equal(memory.requests.put, 1);
+  await clock.advance(201);
+  t.equal(memory.requests.put, 2, 'after a minute, and the time that the data take at 100 kB/s');
   await inTime(clock, put);
   t.equal(memory.requests.put, 3);
   t.equal(store.counts.bytesSent, 3_000_000);
@@ -151,7 +238,10 @@ t.test('a request that is not answered is given up, and sent again', async (t) =
   failFirst('get', 'hang');
   const get = store.get('a', { signal, offset: 0, length: 500_000 });
   await settleAll();
-  t.equal(clock.nextIn, 65_000);
+  await clock.advance(64_999);
+  t.equal(memory.requests.get, 1);
+  await clock.advance(201);
+  t.equal(memory.requests.get, 2);
   t.equal((await inTime(clock, get)).bytes.length, 500_000);
   t.equal(clock.waiting, 0);
 });
@@ -174,7 +264,7 @@ t.test('the signal ends a request and a wait at once, also if the store does not
     const controller = new AbortController();
     const read = asked.get('a', { signal: controller.signal });
     await settleAll();
-    t.equal(clock.waiting, 1);
+    t.equal(clock.waiting, name === 'hangs' ? 2 : 1);
     const why = new Error('stop');
     controller.abort(why);
     t.equal(await read.catch((error) => error), why, name);

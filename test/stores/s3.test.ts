@@ -156,8 +156,11 @@ t.test('a put and a part without an ETag are no success', async (t) => {
 
 t.test('what could not be deleted is an error with its key', async (t) => {
   const { server, store } = await scene(t);
-  const failed = (...errors: [string, string][]) => {
-    const list = errors.map(([key, code]) => `<Error><Key>p/${key}</Key><Code>${code}</Code></Error>`);
+  const failed = (...errors: [string, string, string?][]) => {
+    const list = errors.map(
+      ([key, code, message = '']) =>
+        `<Error><Key>p/${key}</Key><Code>${code}</Code><Message>${message}</Message></Error>`,
+    );
     return xml(200, `<DeleteResult>${list.join('')}</DeleteResult>`);
   };
   const fails = async (kind: StoreErrorKind, key: string) => {
@@ -166,12 +169,29 @@ t.test('what could not be deleted is an error with its key', async (t) => {
     return error.facts.keys;
   };
   server.answers(failed(['a', 'SlowDown'], ['b', 'AccessDenied']));
-  t.same(await fails('REFUSED', 'b'), ['a', 'b'], 'all that are still there');
+  t.same(await fails('DENIED', 'b'), ['a', 'b'], 'all that are still there');
+  const locked = 'Access Denied because object protected by object lock.';
+  server.answers(failed(['a', 'AccessDenied', locked], ['b', 'SlowDown']));
+  t.same(await fails('REFUSED', 'a'), ['a', 'b']);
+  server.answers(failed(['b', 'ObjectLockedByBucketPolicy']));
+  t.same(await fails('REFUSED', 'b'), ['b']);
+  server.answers(failed(['a', 'ExpiredToken']));
+  t.same(await fails('DENIED', 'a'), ['a']);
+  server.answers(xml(403, errorBody('AccessDenied')));
+  await rejects(t, 'DENIED', store.delete(['a'], { signal }));
+  server.answers(xml(403, `<Error><Code>AccessDenied</Code><Message>${locked}</Message></Error>`));
+  await rejects(t, 'REFUSED', store.delete(['a'], { signal }));
   server.answers(failed(['c', 'InternalError']));
   await fails('BUSY', 'c');
   server.answers(failed(['a', 'NoSuchKey']));
   await store.delete(['a'], { signal });
   t.match(server.seen[0]?.body.toString(), /<Key>p\/a<\/Key>/);
+
+  // Ceph does not say that it is the lock.
+  const options = { bucket: 'backups', prefix: 'p', endpoint: server.url, credentials };
+  const locking = s3Store({ ...options, objectLock: { mode: 'GOVERNANCE', days: 7 } });
+  server.answers(failed(['a', 'AccessDenied']));
+  await rejects(t, 'REFUSED', locking.delete(['a'], { signal }));
 });
 
 t.test('a list that cannot be gone on with is an error', async (t) => {

@@ -108,17 +108,22 @@ bool ParseFile(std::string_view line, RecordedFile* file) {
   return ToNumber(size, &file->size.emplace()) && (checksum == "-" || ToNumber(checksum, &file->checksum.emplace()));
 }
 
-// Leaves the lines of the files in `text`.
-bool ParseHead(uint32_t id, std::string_view* text, BackupRecord* record) {
+// Takes off the last line of a record, its own checksum. False if that is wrong.
+bool TakeChecksum(std::string_view* text) {
   if (text->size() < 2 || text->back() != '\n') {
     return false;
   }
   const size_t last_line = text->find_last_of('\n', text->size() - 2) + 1;
   const std::string_view own = text->substr(last_line, text->size() - last_line - 1);
   *text = text->substr(0, last_line);
+  return own == std::to_string(ChecksumOf(*text));
+}
+
+// Leaves the lines of the files in `text`.
+bool ParseHead(uint32_t id, std::string_view* text, BackupRecord* record) {
   RecordedFile meta;
-  if (own != std::to_string(ChecksumOf(*text)) || TakeUntil('\n', text) != Header(id) ||
-      !ParseFile(TakeUntil('\n', text), &meta) || !meta.checksum) {
+  if (!TakeChecksum(text) || TakeUntil('\n', text) != Header(id) || !ParseFile(TakeUntil('\n', text), &meta) ||
+      !meta.checksum) {
     return false;
   }
   record->origin = ParseOrigin(meta.name);
@@ -249,11 +254,30 @@ std::optional<BackupRecord> ParseRecord(uint32_t id, std::string_view text) {
   return Parse(id, text, &record) ? std::optional(std::move(record)) : std::nullopt;
 }
 
-std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id) {
+FoundRecord FindBackupRecord(const EngineSettings& settings, uint32_t id) {
+  const std::string path = settings.root() + "/" + RecordName(id);
   std::string text;
-  const bool is_read = ReadAll(*settings.files(), DirectoryOf(settings, id) + "/" + kRecordName, &text).ok();
-  return is_read ? ParseRecord(id, text) : std::nullopt;
+  IOStatus status = ReadAll(*settings.files(), path, &text);
+  if (status.IsPathNotFound()) {
+    status = IOStatus::NotFound(path);
+  }
+  if (!status.ok()) {
+    return {std::nullopt, std::move(status)};
+  }
+  std::optional<BackupRecord> record = ParseRecord(id, text);
+  std::string_view rest = text;
+  const bool has_other_format = !record && TakeChecksum(&rest) && !rest.starts_with(kFormat);
+  if (!record && !has_other_format) {
+    status = IOStatus::Corruption(path + ", the record of its files, is not as it was written");
+  }
+  return {std::move(record), std::move(status)};
 }
+
+std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id) {
+  return FindBackupRecord(settings, id).record;
+}
+
+std::string RecordName(uint32_t id) { return "private/" + std::to_string(id) + "/" + kRecordName; }
 
 uint64_t MetaSize(const EngineSettings& settings, uint32_t id) {
   const auto storage = settings.files();

@@ -18,8 +18,8 @@ namespace rocksdb_backup {
 //
 // The record lies in the private directory of its backup. So it always belongs to that backup: a BackupEngine, of any
 // program, that uses an id again has to make that directory anew, and one that deletes the backup removes the directory
-// and everything in it. In that directory, BackupEngines read only the files that the meta file names. A record counts
-// as missing if it is damaged itself (it ends with its own checksum), or if it has another format.
+// and everything in it. In that directory, BackupEngines read only the files that the meta file names. A record that is
+// damaged itself (it ends with its own checksum), or has another format, is not used; a verify says that it is damaged.
 struct RecordedFile {
   std::string name;  // relative to the repository
   std::optional<uint64_t> size;
@@ -48,8 +48,19 @@ std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text);
 // nullopt if the text is not intact.
 std::optional<BackupRecord> ParseRecord(uint32_t id, std::string_view text);
 
+struct FoundRecord {
+  std::optional<BackupRecord> record;  // nullopt: none that can be used
+  // OK also for a whole record of another format. NotFound: there is none, as of a backup that another program made.
+  // Corruption: it is damaged. Another error: it could not be read.
+  rocksdb::IOStatus status;
+};
+FoundRecord FindBackupRecord(const EngineSettings& settings, uint32_t id);
+
 // nullopt if there is no intact record.
 std::optional<BackupRecord> ReadBackupRecord(const EngineSettings& settings, uint32_t id);
+
+// The path of a backup's record, relative to the repository.
+std::string RecordName(uint32_t id);
 
 // The size of the backup's meta file and of its record, as far as they exist.
 uint64_t MetaSize(const EngineSettings& settings, uint32_t id);

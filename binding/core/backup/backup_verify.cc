@@ -8,9 +8,19 @@
 #include "core/base/paths.h"
 
 namespace rocksdb_backup {
+namespace {
+
+// The error of a damaged backup whose record is damaged, too.
+Error AndRecord(const FoundRecord& found, uint32_t backup_id, Error error) {
+  std::vector<std::string> files = error.damaged_files();
+  files.push_back(RecordName(backup_id));
+  return std::move(error).And("; " + Worded(found.status)).In(std::move(files));
+}
+
+}  // namespace
 
 Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool checksum,
-                   const std::shared_ptr<Operation>& operation) {
+                   const std::shared_ptr<Operation>& operation, VerifyResult* result) {
   if (backup_id == 0) {
     return Error("BACKUP_NOT_FOUND", "there is no backup 0 in " + settings.name() + ": ids begin at 1")
         .With("path", settings.name())
@@ -24,13 +34,16 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
                                .engine = checksum},
                               &reading);
   const BackupDescription& backup = reading.backup;
-  const std::optional<BackupRecord> record = ReadBackupRecord(settings, backup_id);
+  const FoundRecord found = FindBackupRecord(settings, backup_id);
+  const std::optional<BackupRecord>& record = found.record;
+  result->sizes_known = record.has_value();
   const auto with_all_damage = [&](Error error) {
     if (error = LossOr(reading, std::move(error)); error.code() == "LOCK_LOST") {
       return error;
     }
     if (error.code() == "BACKUP_CORRUPT") {
-      return NameDamage(settings, backup_id, record, checksum ? operation : nullptr, Damage::kAll, std::move(error));
+      error = NameDamage(settings, backup_id, record, checksum ? operation : nullptr, Damage::kAll, std::move(error));
+      return found.status.IsCorruption() ? AndRecord(found, backup_id, std::move(error)) : error;
     }
     return NameUnread(settings, backup, std::move(error));
   };
@@ -69,6 +82,17 @@ Error VerifyBackup(const EngineSettings& settings, uint32_t backup_id, bool chec
   }
   if (!error.ok()) {
     return with_all_damage(std::move(error));
+  }
+  if (found.status.IsCorruption()) {
+    return LossOr(reading, Unrestorable(settings, backup_id, Worded(found.status), {RecordName(backup_id)})
+                               .Advise(checksum ? "replaceRecord" : "verifyWithChecksums"));
+  }
+  if (!found.status.ok() && !found.status.IsNotFound()) {
+    error = Error::From(found.status, "verifying backup " + std::to_string(backup_id) + " in " + settings.name())
+                .With("path", settings.name())
+                .With("backupId", uint64_t{backup_id});
+    return LossOr(reading, WhyUnreadable(error.message()) == "damaged" ? std::move(error)
+                                                                       : std::move(error).In({RecordName(backup_id)}));
   }
   if (!operation->Commit()) {
     return Error("VERIFY_STOPPED", "the verify was stopped")

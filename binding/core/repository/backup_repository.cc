@@ -142,9 +142,12 @@ Error BackupRepository::Create(const CreateRequest& request, const std::shared_p
   return error;
 }
 
-Error BackupRepository::Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation) {
+Error BackupRepository::Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation,
+                               VerifyResult* result) {
   const EngineSettings settings = SettingsFor(operation);
-  Error error = settings.storage->Explain(VerifyBackup(settings, backup_id, checksum, operation));
+  VerifyResult ignored;
+  Error error = settings.storage->Explain(
+      VerifyBackup(settings, backup_id, checksum, operation, result != nullptr ? result : &ignored));
   if (!error.ok() && !operation->Fail()) {
     return Error("VERIFY_STOPPED",
                  "verifying backup " + std::to_string(backup_id) + " in " + directory() + " was stopped")

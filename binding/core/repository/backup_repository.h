@@ -86,7 +86,8 @@ class BackupRepository : public Resource {
   WriteQueue& writes() { return *writes_; }
 
   Error Create(const CreateRequest& request, const std::shared_ptr<Operation>& operation, BackupDescription* created);
-  Error Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation);
+  Error Verify(uint32_t backup_id, bool checksum, const std::shared_ptr<Operation>& operation,
+               VerifyResult* result = nullptr);
   Error PlanRestore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation, RestorePlan* plan);
   Error Restore(const RestoreRequest& request, const std::shared_ptr<Operation>& operation, RestoreResult* restored);
 

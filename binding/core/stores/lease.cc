@@ -330,7 +330,23 @@ Error Lease::StillHeld() {
   return Error("LOCK_LOST", "the lease " + store_->name() + "/" + key_ +
                                 " was lost: " + (lost_.empty() ? "it could not be renewed in time" : lost_) +
                                 ". Others may be at work there by now")
-      .With("path", store_->name() + "/" + key_);
+      .With("path", store_->name() + "/" + key_)
+      .Advise(advice_on_loss_);
+}
+
+void Lease::Settle(const std::string& text, const std::function<bool()>& in_vain, StoreAnswer* put) {
+  StoreAnswer there = Do(*store_, {.kind = Kind::kGet, .key = key_}, in_vain);
+  if (!there.ok() || Parse(there.bytes).id != id_) {
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  if (there.bytes == text) {
+    *put = StoreAnswer();  // an earlier try has succeeded, and its answer was lost
+    put->etag = std::move(there.etag);
+  } else {
+    lost_ = "the store does not replace it on the condition that it is unchanged (If-Match), although it is";
+    advice_on_loss_ = "singleWriter";
+  }
 }
 
 Error Lease::Renew() {
@@ -343,21 +359,22 @@ Error Lease::Renew() {
     note = note_;
   }
   const Clock::time_point begun = Clock::now();
-  const StoreAnswer put = Do(*store_,
-                             {.kind = Kind::kPut,
-                              .key = key_,
-                              .bytes = std::make_shared<const std::string>(TextOf(id_, note)),
-                              .if_match = etag},
-                             [this, begun] {
-                               const bool in_vain = stopped_ && stopped_() && Clock::now() > begun + kPatienceAfterStop;
-                               return in_vain || ending() || !StillHeld().ok();
-                             });
+  const auto text = std::make_shared<const std::string>(TextOf(id_, note));
+  const auto in_vain = [this, begun] {
+    const bool nobody_waits = stopped_ && stopped_() && Clock::now() > begun + kPatienceAfterStop;
+    return nobody_waits || ending() || !StillHeld().ok();
+  };
+  StoreAnswer put = Do(*store_, {.kind = Kind::kPut, .key = key_, .bytes = text, .if_match = etag}, in_vain);
+  if (put.failure == StoreFailure::kConditionFailed) {
+    Settle(*text, in_vain, &put);
+  }
   {
     const std::lock_guard lock(mutex_);
     if (put.ok()) {
       etag_ = put.etag;
       good_until_ = begun + times_.lifetime * 2 / 3;
-    } else if (put.failure == StoreFailure::kConditionFailed || put.failure == StoreFailure::kNotFound) {
+    } else if (lost_.empty() &&
+               (put.failure == StoreFailure::kConditionFailed || put.failure == StoreFailure::kNotFound)) {
       lost_ = "another process took it over, or somebody deleted it";
     }
   }

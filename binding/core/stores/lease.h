@@ -61,6 +61,9 @@ class Lease {
   Lease(std::shared_ptr<ObjectStore> store, const LeaseTimes& times, const Request& request, std::string id,
         std::string etag, Clock::time_point begun);
   void KeepAlive();
+  // After the store has said that a renewal's condition does not hold. If the lease is still as this holder wrote it,
+  // puts that into the answer: that the put has succeeded, or what is wrong with the store.
+  void Settle(const std::string& text, const std::function<bool()>& in_vain, StoreAnswer* put);
   bool ending();
 
   const std::shared_ptr<ObjectStore> store_;
@@ -74,6 +77,7 @@ class Lease {
   std::string note_;
   Clock::time_point good_until_;
   std::string lost_;  // why; empty: not lost
+  std::string advice_on_loss_;
   bool ending_ = false;
   std::mutex renewing_;  // held during a renewal
   std::thread thread_;

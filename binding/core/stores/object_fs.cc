@@ -51,6 +51,13 @@ IOStatus ObjectFileSystem::NotFound(const std::string& key) const {
   return IOStatus::NotFound(client_->store().name() + "/" + key, "is not there");
 }
 
+// As on a disk: a stranger's object below meta/7/ is no backup, and damage of backup 7 alone.
+IOStatus ObjectFileSystem::NamingDirectory(const std::string& key, IOStatus status) const {
+  return status.IsNotFound() && view_->IsDirectory(key)
+             ? IOStatus::Corruption(client_->store().name() + "/" + key + " is a directory")
+             : status;
+}
+
 IOStatus ObjectFileSystem::Find(const std::string& path, std::string* key, ObjectView::Object* object) {
   *key = KeyOf(root_, path);
   if (IOStatus status = view_->Load(); !status.ok()) {
@@ -75,7 +82,7 @@ IOStatus ObjectFileSystem::NewSequentialFile(const std::string& path, const File
   std::string key;
   ObjectView::Object object;
   if (IOStatus status = Find(path, &key, &object); !status.ok()) {
-    return status;
+    return NamingDirectory(key, std::move(status));
   }
   // RocksDB reads CURRENT, the MANIFEST and the OPTIONS file of a database several times.
   if (opened_in_place_ && (blocks_->on_disk() || object.size <= kMostOfSmallFile)) {
@@ -187,7 +194,7 @@ IOStatus ObjectFileSystem::DeleteFile(const std::string& path, const IOOptions& 
   std::string key;
   ObjectView::Object object;
   if (IOStatus status = Find(path, &key, &object); !status.ok()) {
-    return status;
+    return NamingDirectory(key, std::move(status));
   }
   if (view_->keeps_objects()) {
     return IOStatus::Aborted(client_->store().name() + "/" + key,

@@ -101,6 +101,7 @@ class ObjectFileSystem : public rocksdb::FileSystem, public TaggedFiles {
 
  private:
   rocksdb::IOStatus NotFound(const std::string& key) const;
+  rocksdb::IOStatus NamingDirectory(const std::string& key, rocksdb::IOStatus status) const;
   std::unique_ptr<rocksdb::FSRandomAccessFile> NewRandomAccessFile(const ObjectView::Object& object);
   // A listed object, with the key under which its bytes are in `stored_as`. NotFound if there is none.
   rocksdb::IOStatus Find(const std::string& path, std::string* key, ObjectView::Object* object);

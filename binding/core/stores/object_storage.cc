@@ -1,6 +1,7 @@
 #include "core/stores/object_storage.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -139,6 +140,7 @@ class ObjectWriterLock : public LeaseLock<WriterLock> {
 
 ObjectStorage::ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes times, std::string root)
     : root_(std::move(root)),
+      named_root_(std::make_shared<NamedRoot>(root_, store->name())),
       store_(std::move(store)),
       times_(times),
       parts_(std::make_shared<PartPool>(kParts)),
@@ -147,6 +149,7 @@ ObjectStorage::ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes time
 ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operation> operation,
                              std::shared_ptr<ObjectBlocks> blocks)
     : root_(whole.root_),
+      named_root_(whole.named_root_),
       store_(whole.store_),
       times_(whole.times_),
       parts_(whole.parts_),
@@ -155,6 +158,11 @@ ObjectStorage::ObjectStorage(const ObjectStorage& whole, std::shared_ptr<Operati
       client_(std::make_shared<StoreClient>(store_, parts_, operation_)),
       files_(std::make_shared<ObjectFileSystem>(client_, pending_, root_, ObjectFileSystem::Deletes::kMany,
                                                 std::move(blocks))) {}
+
+std::string ObjectStorage::NewRoot() {
+  static std::atomic<uint64_t> count{0};
+  return std::string(kStoreRoot) + "/" + std::to_string(++count);
+}
 
 // The memory of an operation's parts goes with it: between two backups a service needs none.
 ObjectStorage::~ObjectStorage() {
@@ -421,6 +429,16 @@ Error ObjectStorage::ReplaceSmall(const std::string& file, const std::optional<s
                                      .if_absent = !version,
                                      .if_match = version && !any ? *version : ""});
   const std::string path = name() + "/" + file;
+  if (put.failure == StoreFailure::kConditionFailed && version && !any) {
+    const StoreAnswer there = NewClient()->Do({.kind = Kind::kGet, .key = file});
+    if (there.ok() && there.etag == *version) {
+      return Error("STATE_UNWRITABLE", "writing " + path +
+                                           ": the store does not replace it on the condition that it is unchanged "
+                                           "(If-Match), although it is")
+          .With("path", path)
+          .Advise("singleWriter");
+    }
+  }
   if (put.failure == StoreFailure::kConditionFailed || put.failure == StoreFailure::kNotFound) {
     return Error("STATE_CHANGED", path + " was changed by another process in the meantime").With("path", path);
   }

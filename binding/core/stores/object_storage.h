@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/named_root.h"
 #include "core/storage/storage.h"
 #include "core/stores/lease.h"
 #include "core/stores/object_fs.h"
@@ -16,7 +17,10 @@ namespace rocksdb_backup {
 // A repository in an object store. Its locks are leases (core/stores/lease.h).
 class ObjectStorage : public Storage {
  public:
+  // Texts that RocksDB writes name files below `root`; ForUsers() has the store's name in its place.
   explicit ObjectStorage(std::shared_ptr<ObjectStore> store, LeaseTimes times = {}, std::string root = kStoreRoot);
+  // A root that no other storage of this process has.
+  static std::string NewRoot();
   ~ObjectStorage() override;
 
   ObjectStore& store() { return *store_; }
@@ -61,6 +65,7 @@ class ObjectStorage : public Storage {
   std::function<bool()> WhenStopped() const;
 
   const std::string root_;
+  const std::shared_ptr<NamedRoot> named_root_;  // of all storages for operations, too
   const std::string nowhere_;
   const std::shared_ptr<ObjectStore> store_;
   const LeaseTimes times_;

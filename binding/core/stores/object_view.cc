@@ -1,5 +1,7 @@
 #include "core/stores/object_view.h"
 
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "core/storage/archive_files.h"
@@ -9,12 +11,32 @@ namespace rocksdb_backup {
 
 using rocksdb::IOStatus;
 
-static const std::string kArchivePrefix = std::string(kArchiveDirectory) + "/";
+namespace {
+
+const std::string kArchivePrefix = std::string(kArchiveDirectory) + "/";
+
+// Where repositories begin that lie below this one, with a slash at the end.
+template <class Objects>
+std::vector<std::string> NestedRepositories(const Objects& objects) {
+  const std::string end = std::string("/") + kRepositoryMark;
+  std::vector<std::string> nested;
+  for (const auto& [key, object] : objects) {
+    if (key.ends_with(end)) {
+      nested.push_back(key.substr(0, key.size() - end.size() + 1));
+    }
+  }
+  return nested;
+}
+
+}  // namespace
 
 IOStatus ObjectView::Load() {
   const std::lock_guard lock(mutex_);
   if (loaded_) {
     return IOStatus::OK();
+  }
+  if (!failed_.ok() && StoreCall::Clock::now() < failed_until_) {
+    return failed_;
   }
   std::map<std::string, Object> objects;
   const StoreAnswer list = client_->List(StoreRequest::Kind::kList, "", [&](const StoredObject& object) {
@@ -26,7 +48,15 @@ IOStatus ObjectView::Load() {
   });
   if (!list.ok()) {
     const IOStatus status = client_->ToStatus(list, "listing", "");
-    return status.IsNotFound() ? IOStatus::IOError(status.ToString()) : status;
+    failed_ = status.IsNotFound() ? IOStatus::IOError(status.ToString()) : status;
+    failed_until_ = StoreCall::Clock::now() + std::chrono::seconds(1);
+    return failed_;
+  }
+  for (const std::string& prefix : NestedRepositories(objects)) {
+    for (auto object = objects.lower_bound(prefix); object != objects.end() && object->first.starts_with(prefix);) {
+      object = IsOfRepository(std::string_view(object->first).substr(prefix.size())) ? objects.erase(object)
+                                                                                     : std::next(object);
+    }
   }
   // No list knows the temporary names of this operation's files.
   for (auto& [key, object] : objects_) {

@@ -15,7 +15,8 @@ namespace rocksdb_backup {
 
 // The objects of a repository, as one list of the store has told them, and as this operation has changed them since.
 // So no question about what is there costs a request. Directories are what the keys' slashes say, and those that this
-// operation made.
+// operation made. Objects of a repository that lies below this one, wherever that is, do not belong to it: they are
+// left out, and so are neither read nor deleted.
 class ObjectView {
  public:
   struct Object {
@@ -28,7 +29,8 @@ class ObjectView {
 
   explicit ObjectView(std::shared_ptr<StoreClient> client) : client_(std::move(client)) {}
 
-  // Lists the store, unless that was done. A list that does not come to its end is an error.
+  // Lists the store, unless that was done. A list that does not come to its end is an error. RocksDB then asks for the
+  // next file at once, and the one after that: for a second, they get the same answer.
   rocksdb::IOStatus Load();
   // The next Load() lists again: an object was not as it was listed, so others are changing the repository.
   void Outdate();
@@ -57,6 +59,8 @@ class ObjectView {
   std::atomic<bool> keeps_objects_{false};
   std::mutex mutex_;  // guards all members below
   bool loaded_ = false;
+  rocksdb::IOStatus failed_;  // why the store could not be listed
+  StoreCall::Clock::time_point failed_until_;
   std::map<std::string, Object> objects_;
   std::set<std::string> made_;
 };

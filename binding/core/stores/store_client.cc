@@ -102,14 +102,14 @@ IOStatus StoreClient::ToStatus(const StoreAnswer& answer, const std::string& doi
   switch (answer.failure) {
     case StoreFailure::kNotFound:
       return IOStatus::NotFound(error.message());
-    case StoreFailure::kStopped:
-      return IOStatus::Aborted(error.message());
     default:
       break;
   }
-  IOStatus status = IOStatus::IOError(error.message());
+  const bool stopped = answer.failure == StoreFailure::kStopped;
+  const bool lost = error.code() == "LOCK_LOST";
+  IOStatus status = stopped ? IOStatus::Aborted(error.message()) : IOStatus::IOError(error.message());
   const std::lock_guard lock(mutex_);
-  if (failure_.ok()) {
+  if (lost || (!stopped && failure_.ok())) {
     failure_ = std::move(error);
   }
   return status;

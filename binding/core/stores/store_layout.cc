@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <string_view>
 
 #include "core/base/paths.h"
 
@@ -18,6 +17,11 @@ std::string NameInDatabase(const std::string& key) {
   const size_t added = key.starts_with("shared") ? name.find('_') : std::string::npos;
   return added == std::string::npos ? name
                                     : name.substr(0, added) + name.substr(std::min(name.size(), name.rfind('.')));
+}
+
+bool IsOfRepository(std::string_view key) {
+  return key == kRepositoryMark || key.starts_with(kLeases) || key.starts_with(kState) || key.starts_with(kProbe) ||
+         key.starts_with("meta/") || IsFileOfBackup(std::string(key));
 }
 
 bool IsFileOfBackup(const std::string& key) {

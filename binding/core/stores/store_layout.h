@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace rocksdb_backup {
 
@@ -11,14 +12,20 @@ namespace rocksdb_backup {
 inline constexpr char kRepositoryMark[] = "rocksdb-backup.repository";
 // Below it lie the leases.
 inline constexpr char kLeases[] = "rocksdb-backup.leases/";
+// So do the names of the state begin, and below that lies what a probe writes.
+inline constexpr char kState[] = "rocksdb-backup.state";
+inline constexpr char kProbe[] = "rocksdb-backup.probe/";
 
 // Where a repository lies in the file system of its objects.
-inline constexpr char kStoreRoot[] = "/repository";
+inline constexpr char kStoreRoot[] = "/rocksdb-backup.store";
 // The key of a path in that file system: without slashes at its ends, and with single ones in it.
 std::string KeyOf(const std::string& root, const std::string& path);
 
 // The name that a file of a backup had in the database: `000007.sst` of `shared_checksum/000007_s3AB_1040.sst`.
 std::string NameInDatabase(const std::string& key);
+
+// Whether a key is one that a repository gives to its objects.
+bool IsOfRepository(std::string_view key);
 
 // Whether it is the key of a file of a backup, or of its record. Not that of a meta file.
 bool IsFileOfBackup(const std::string& key);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/file_log.h"
+#include "core/base/named_root.h"
 #include "core/base/paths.h"
 #include "core/restore/restore_leftovers.h"
 #include "core/storage/directories.h"
@@ -105,12 +106,13 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     const uint32_t id = BackupIdArgument(env, args[0]);
     const OperationHandle& handle = OperationArgument(env, args[1]);
     const bool checksum = ReadFlag(env, "verifyBackup options", "checksum", args[2]);
-    return Async<None>(
+    return Async<VerifyResult>(
         env, Lane::kLong, Leases(Lease(env, repository)),
-        [repository, id, checksum, tracked = Track(repository, Kind::kOther, handle)](None&) {
-          return repository->Verify(id, checksum, tracked->operation());
+        [repository, id, checksum, tracked = Track(repository, Kind::kOther, handle)](VerifyResult& result) {
+          return repository->Verify(id, checksum, tracked->operation(), &result);
         },
-        [callback = handle.on_progress()](Napi::Env js, None&) { return js.Undefined(); }, StopperOf(handle));
+        [callback = handle.on_progress()](Napi::Env js, VerifyResult& result) { return ToJs(js, result); },
+        StopperOf(handle));
   }
 
   // (engine on the source, ids, or none for all, operation, { allowOtherDatabase })
@@ -176,7 +178,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
           result.Set("corrupt", ArrayOf(env, survey.corrupt, [env](const auto& backup) {
                        auto one = Napi::Object::New(env);
                        one.Set("backupId", backup.id);
-                       one.Set("reason", backup.reason);
+                       one.Set("reason", ForUsers(backup.reason));
                        one.Set("why", backup.why);
                        return one;
                      }));

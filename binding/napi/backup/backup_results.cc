@@ -92,6 +92,12 @@ Napi::Value ToJs(Napi::Env env, const std::vector<CopiedBackup>& backups) {
   });
 }
 
+Napi::Value ToJs(Napi::Env env, const VerifyResult& result) {
+  auto object = Napi::Object::New(env);
+  object.Set("sizesKnown", result.sizes_known);
+  return object;
+}
+
 Napi::Value ToJs(Napi::Env env, const RestoreResult& result) {
   auto object = ToJs(env, result.backup, false).As<Napi::Object>();
   object.Set("bytesCopied", WriteUint64(env, result.bytes_copied));

@@ -14,6 +14,8 @@ Napi::Value ToJs(Napi::Env env, const std::vector<BackupDescription>& descriptio
 // { backupId, timestamp, state, files, bytes, error }[]
 Napi::Value ToJs(Napi::Env env, const std::vector<CopiedBackup>& backups);
 Napi::Value ToJs(Napi::Env env, const RestoreResult& result);
+// { sizesKnown }
+Napi::Value ToJs(Napi::Env env, const VerifyResult& result);
 Napi::Value ToJs(Napi::Env env, const RestorePlan& plan);
 // { files, bytesFree, databaseId }
 Napi::Value ToJs(Napi::Env env, const BackupPlan& plan);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <utility>
 
+#include "core/base/named_root.h"
 #include "core/database/iterator.h"
 #include "core/database/snapshot.h"
 #include "napi/database/database_options.h"
@@ -371,7 +372,7 @@ void DatabaseHandle::Unsubscribe() {
 Napi::Value DatabaseHandle::close(const Args& args) { return CloseHandle(args.Env()); }
 
 Napi::Value DatabaseHandle::path(const Args& args) {
-  return Napi::String::New(args.Env(), resource(args.Env()).path());
+  return Napi::String::New(args.Env(), ForUsers(resource(args.Env()).path()));
 }
 
 Napi::Value DatabaseHandle::token(const Args& args) {

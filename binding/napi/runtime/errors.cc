@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/named_root.h"
 #include "napi/runtime/addon_data.h"
 
 namespace rocksdb_backup {
@@ -31,7 +32,7 @@ Napi::Object DetailsOf(Napi::Env env, const Error& error) {
   set_files("leftFiles", error.left_files());
   for (const auto& [name, fact] : error.facts()) {
     if (const auto* text = std::get_if<std::string>(&fact)) {
-      details.Set(name, *text);
+      details.Set(name, ForUsers(*text));
     } else {
       details.Set(name, static_cast<double>(std::get<uint64_t>(fact)));
     }
@@ -76,12 +77,12 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 Napi::Value ToJs(Napi::Env env, const Error& error) {
   const Napi::FunctionReference& error_class = AddonData::Of(env).error_class;
   if (error_class.IsEmpty()) {
-    auto plain = Napi::Error::New(env, error.message());
+    auto plain = Napi::Error::New(env, ForUsers(error.message()));
     plain.Set("code", Napi::String::New(env, error.code()));
     return plain.Value();
   }
   return error_class.Value().New(
-      {Napi::String::New(env, error.message()), Napi::String::New(env, error.code()), DetailsOf(env, error)});
+      {Napi::String::New(env, ForUsers(error.message())), Napi::String::New(env, error.code()), DetailsOf(env, error)});
 }
 
 void Throw(Napi::Env env, const Error& error) { throw Napi::Error(env, ToJs(env, error)); }

@@ -248,7 +248,8 @@ Napi::Value NewStore(const Args& args) {
                                                           .locked_until = time("lockedUntil")});
   auto result = Napi::Object::New(env);
   result.Set("id", store->id());
-  result.Set("storage", WrapStorage(env, std::make_shared<ObjectStorage>(store)));
+  result.Set("storage",
+             WrapStorage(env, std::make_shared<ObjectStorage>(store, LeaseTimes(), ObjectStorage::NewRoot())));
   return result;
 }
 

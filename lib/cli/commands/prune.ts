@@ -142,7 +142,9 @@ async function planAfterVerify(context: Context, engine: BackupEngine, order: Or
     return { ...first, unverified };
   }
   for (const newest of unverified) {
-    await verifyOne(context, engine, newest, order.how);
+    const { sizesKnown } = await verifyOne(context, engine, newest, order.how);
+    // Right names alone prove too little to delete older backups.
+    if (!sizesKnown && order.how === 'size') await verifyOne(context, engine, newest, 'checksum');
   }
   return { ...(await look()), unverified };
 }
@@ -154,6 +156,9 @@ function refusalOf({ plan, inventory }: Planned): string | undefined {
   }
   return plan.blocked ?? (inventory.corrupt.length > 0 ? unreadableLine(inventory) : undefined);
 }
+
+/** Why one backup stays, and the next one is deleted all the same. */
+const STAYS = [CHANGED, 'BACKUP_IN_USE', 'STORE_REFUSED', 'STORE_DENIED'];
 
 /**
  * Deletes the backups that the plan says, oldest first. Skips those that were pinned in the meantime, are being read, or that the store
@@ -184,7 +189,7 @@ function execute(
           deleted.push(backup.backupId);
         } catch (error) {
           const code = codeOf(error);
-          if (code !== CHANGED && code !== 'BACKUP_IN_USE' && code !== 'STORE_REFUSED') throw error;
+          if (!STAYS.includes(code ?? '')) throw error;
           context.out.warn(messageOf(error));
           left = exitOf(error);
         }

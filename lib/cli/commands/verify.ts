@@ -4,7 +4,8 @@ import { RateLimiter } from '../../backup/rate-limiter.js';
 import { adviceOn } from '../../base/advice.js';
 import { RocksDBError } from '../../base/errors.js';
 import { formatDuration, formatSize } from '../../base/units.js';
-import type { BackupInfo, UnreadableBackup } from '../../native/backup-info.js';
+import { detailOf } from '../../manager/verify-backup.js';
+import type { BackupInfo, UnreadableBackup, VerifyResult } from '../../native/backup-info.js';
 import { defineCommand, dirArgument, idArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
@@ -24,7 +25,7 @@ export function verifyOne(
   engine: BackupEngine,
   info: BackupInfo,
   how: 'size' | 'checksum',
-): Promise<void> {
+): Promise<VerifyResult> {
   const { backupId, timestamp, size } = info;
   const checksum = how === 'checksum';
   const verify = () =>
@@ -34,9 +35,11 @@ export function verifyOne(
     );
   const bytes = checksum ? size : 0;
   const entry = { operation: 'verify', backupId, timestamp: timestamp.toISOString(), checksum, bytes } as const;
-  return context.recorded(engine, entry, () =>
-    notingDamage(context, engine, info, checksum ? 'every byte' : 'sizes', verify),
-  );
+  return context.recorded(engine, entry, async ({ note }) => {
+    const result = await notingDamage(context, engine, info, checksum ? 'every byte' : 'sizes', verify);
+    note(detailOf(result, checksum));
+    return result;
+  });
 }
 
 const optionSpecs = {
@@ -51,7 +54,7 @@ export const verify = defineCommand({
   description: [
     'Checks one backup (the latest if ID is not given), or all. Without --checksum it checks only names and sizes of files. With --checksum it reads every byte and compares the result with the stored checksum.',
     'If a file is damaged, every backup that uses it counts as damaged until a verify with --checksum reads the file and finds it whole. A check of names and sizes does not change that. On a full disk the result cannot be saved, and a warning says so: free some space, and verify again.',
-    'Backups made by rocksdb-backup contain the size of every file. Backups of other programs contain the sizes of only those shared files whose names contain it. The command names every damaged file.',
+    'Backups made by rocksdb-backup have a record with the size of every file. Backups of other programs have none; they contain the sizes of only those shared files whose names contain it. Then the command says that sizes are not known, and such a check does not make the backup count as verified. A record that is damaged is damage of the backup. The command names every damaged file.',
     'A backup that can be read may still not contain what you expect: drill restores a backup and reads the database.',
   ],
   positionals: [
@@ -74,6 +77,9 @@ export const verify = defineCommand({
         'timestamp?': time('missing if the backup cannot be read'),
         ok: flag(),
         checksum: flag('whether every byte was read'),
+        'sizesKnown?': flag(
+          'whether there is a record of the sizes, so that they were compared; missing if the check failed',
+        ),
         bytes: count('that were read'),
         durationMs: number(),
         'error?': ref('error'),
@@ -146,6 +152,7 @@ interface Check {
   backupId: number;
   timestamp?: string;
   checksum: boolean;
+  sizesKnown?: boolean;
   bytes: number;
   durationMs: number;
   error?: unknown;
@@ -180,8 +187,9 @@ async function check(context: Context, engine: BackupEngine, { which, how }: Ord
   const checksum = how === 'checksum';
   const begin = performance.now();
   let error: unknown;
+  let result: Partial<VerifyResult> = {};
   try {
-    await verifyOne(context, engine, info, how);
+    result = await verifyOne(context, engine, info, how);
   } catch (thrown) {
     // If several backups are verified, an unreadable one does not stop the others.
     if (exitOf(thrown) !== 'corrupt' && (which !== 'all' || exitOf(thrown) === 'stopped')) {
@@ -190,7 +198,8 @@ async function check(context: Context, engine: BackupEngine, { which, how }: Ord
     error = thrown;
   }
   const durationMs = performance.now() - begin;
-  return { backupId, timestamp: timestamp.toISOString(), checksum, bytes: checksum ? size : 0, durationMs, error };
+  const bytes = checksum ? size : 0;
+  return { backupId, timestamp: timestamp.toISOString(), checksum, ...result, bytes, durationMs, error };
 }
 
 function resultOf(context: Context, location: string, checks: readonly Check[]): Result {
@@ -215,13 +224,17 @@ function asJson({ backupId, timestamp, error, ...rest }: Check) {
   };
 }
 
-function line({ backupId, checksum, bytes, durationMs, error }: Check, style: Style): string {
+function line({ backupId, checksum, sizesKnown, bytes, durationMs, error }: Check, style: Style): string {
   if (error !== undefined) {
     return `backup ${backupId}: ${style.bad(whatIsWrong(error))}`;
   }
-  return checksum
-    ? `backup ${backupId}: ${style.good('whole')}, ${formatSize(bytes)} read in ${formatDuration(durationMs)}`
-    : `backup ${backupId}: ${style.good('names and sizes are right')}; --checksum reads every byte`;
+  if (checksum) {
+    return `backup ${backupId}: ${style.good('whole')}, ${formatSize(bytes)} read in ${formatDuration(durationMs)}`;
+  }
+  const found = sizesKnown
+    ? style.good('names and sizes are right')
+    : `names are right, ${style.warn('sizes are not known')}: there is no record of them`;
+  return `backup ${backupId}: ${found}; --checksum reads every byte`;
 }
 
 function whatIsWrong(error: unknown): string {

@@ -154,18 +154,55 @@ TEST_F(BackupRecordTest, AMetaThatNamesOtherFilesThanWereWrittenIsNotRestored) {
   EXPECT_FALSE(files::exists(path("target")));
 }
 
-TEST_F(BackupRecordTest, ADamagedRecordIsIgnored) {
+TEST_F(BackupRecordTest, ADamagedRecordIsDamageOfTheBackupAndDoesNotStopARestore) {
   const std::string record = RecordOf(1);
   const std::string whole = ReadFile(record);
+  const auto is_told = [&](const std::string& text, const std::string& advice, bool checksum) {
+    WriteFile(record, text);
+    const Error error = Verify(*repository_, 1, checksum);
+    EXPECT_CODE(error, "BACKUP_CORRUPT");
+    EXPECT_EQ(error.damaged_files(), std::vector<std::string>{RecordName(1)});
+    EXPECT_EQ(error.advice(), advice);
+    return !HasFailure();
+  };
   for (size_t at = 0; at < whole.size(); ++at) {
     std::string changed = whole;
     changed[at] = static_cast<char>(changed[at] ^ (1 << (at % 8)));
-    WriteFile(record, changed);
-    ASSERT_GOOD(Verify(*repository_, 1, false)) << at;
-    WriteFile(record, whole.substr(0, at));
-    ASSERT_GOOD(Verify(*repository_, 1, false)) << at;
+    ASSERT_TRUE(is_told(changed, "verifyWithChecksums", false)) << at;
+    ASSERT_TRUE(is_told(whole.substr(0, at), "verifyWithChecksums", false)) << at;
   }
-  EXPECT_GOOD(Verify(*repository_, 1, true));
+  ASSERT_TRUE(is_told("hello", "replaceRecord", true));
+  EXPECT_TRUE(Restored(*repository_, 1) == ContentsOf(db_.get()));
+  ASSERT_GOOD(Create(*repository_));
+  EXPECT_GOOD(Verify(*repository_, 2, true));
+  // Also beside other damage.
+  const std::string log = FileOf(*repository_, 1, ".log");
+  Flip(log, 10);
+  const Error both = Verify(*repository_, 1, true);
+  EXPECT_CODE(both, "BACKUP_CORRUPT");
+  EXPECT_EQ(both.damaged_files().size(), 2U);
+  EXPECT_NE(both.message().find(log), std::string::npos) << both.message();
+  EXPECT_NE(both.message().find(record), std::string::npos) << both.message();
+}
+
+TEST_F(BackupRecordTest, WithoutARecordOrWithAWholeOneOfAnotherFormatSizesAreNotKnown) {
+  VerifyResult result;
+  for (const bool checksum : {false, true}) {
+    ASSERT_GOOD(repository_->Verify(1, checksum, NewOperation(), &result));
+    EXPECT_TRUE(result.sizes_known);
+  }
+  const std::string later = "rocksdb-backup files 2 of backup 1\nwhatever\n";
+  WriteFile(RecordOf(1), later + std::to_string(ChecksumOf(later)) + "\n");
+  ASSERT_GOOD(repository_->Verify(1, false, NewOperation(), &result));
+  EXPECT_FALSE(result.sizes_known);
+  const std::string others = "rocksdb-backup files 1 of backup 7\n1 2 meta\n";
+  WriteFile(RecordOf(1), others + std::to_string(ChecksumOf(others)) + "\n");
+  EXPECT_CODE(Verify(*repository_, 1, false), "BACKUP_CORRUPT") << "it is another backup's";
+  files::remove(RecordOf(1));
+  for (const bool checksum : {false, true}) {
+    ASSERT_GOOD(repository_->Verify(1, checksum, NewOperation(), &result));
+    EXPECT_FALSE(result.sizes_known);
+  }
 }
 
 TEST_F(BackupRecordTest, ABackupThatAnotherProgramMadeUnderTheSameIdIsJudgedByItsOwnFiles) {

@@ -128,6 +128,67 @@ TEST_F(LeaseTest, AHolderWithoutAnAnswerGivesUpBeforeOthersTakeOver) {
   EXPECT_GT(Clock::now() - begin, times_.lifetime / 3);
 }
 
+// As Ceph 16 in a versioned bucket.
+TEST_F(LeaseTest, AStoreThatRefusesAConditionThatHoldsIsCalledThat) {
+  for (int i = 0; i < 3; ++i) {
+    Fill(20, 1000, "round" + std::to_string(i));
+    ASSERT_GOOD(Create(*Open()));
+  }
+  const auto whole = store_->Contents();
+  for (const bool purge : {false, true}) {
+    store_->SetContents(whole);
+    const auto repository = Open();
+    store_->SetHook([](const StoreRequest& request) -> MemoryObjectStore::Verdict {
+      const bool renews = request.kind == StoreRequest::Kind::kPut && !request.if_match.empty();
+      return {.fault = renews ? MemoryObjectStore::Fault::kFails : MemoryObjectStore::Fault::kNone,
+              .failure = StoreFailure::kConditionFailed};
+    });
+    const Error error = purge ? repository->PurgeOld(1, false) : repository->Delete(1, false);
+    store_->SetHook(nullptr);
+    EXPECT_CODE(error, "LOCK_LOST");
+    EXPECT_EQ(error.advice(), "singleWriter");
+    EXPECT_NE(error.message().find("does not replace it on the condition that it is unchanged"), std::string::npos)
+        << error.message();
+    EXPECT_TRUE(store_->Contents().contains("meta/1"));
+    CloseRepositories();
+  }
+}
+
+TEST_F(LeaseTest, ALeaseThatIsTakenOverDuringADeleteIsLost) {
+  Fill(20, 1000, "a");
+  ASSERT_GOOD(Create(*Open()));
+  const auto repository = Open();
+  std::atomic<bool> done{false};
+  store_->SetHook([&](const StoreRequest& request) -> MemoryObjectStore::Verdict {
+    if (request.kind == StoreRequest::Kind::kList && !done.exchange(true)) {
+      store_->PutDirectly(kWriterKey, "rocksdb-backup lease 1\nfaraway boot-1 pid:[1]\n77 1234\nits id\n1\n\n");
+    }
+    return {};
+  });
+  const Error error = repository->Delete(1, false);
+  EXPECT_CODE(error, "LOCK_LOST");
+  EXPECT_TRUE(error.advice().empty());
+  EXPECT_NE(error.message().find("another process took it over"), std::string::npos) << error.message();
+  EXPECT_TRUE(store_->Contents().contains("meta/1"));
+}
+
+TEST_F(LeaseTest, ARenewalThatFailsBecauseItSucceededBeforeIsASuccess) {
+  std::unique_ptr<WriterLock> lock;
+  ASSERT_GOOD(NewStorage()->LockWriter(&lock));
+  std::atomic<int> lost{0};
+  store_->SetHook([&](const StoreRequest& request) -> MemoryObjectStore::Verdict {
+    if (request.kind == StoreRequest::Kind::kPut && !request.if_match.empty()) {
+      ++lost;
+      store_->PutDirectly(request.key, std::string(request.data()));
+      return {.fault = MemoryObjectStore::Fault::kFails, .failure = StoreFailure::kConditionFailed};
+    }
+    return {};
+  });
+  std::this_thread::sleep_for(times_.lifetime);
+  EXPECT_GOOD(lock->StillHeld());
+  EXPECT_GT(lost, 1);
+}
+
 // A process sleeps at any request of a create, for so long that another one takes over and makes a backup.
 TEST_F(LeaseTest, AWriterThatWakesUpAfterItsLeaseIsTooLateAndHarmsNothing) {
   Fill(20, 1000, "a");

@@ -1,6 +1,7 @@
 // Repositories in an object store, through the whole engine.
 
 #include "backup_fixture.h"
+#include "core/base/named_root.h"
 #include "core/stores/object_storage.h"
 #include "core/stores/store_layout.h"
 #include "memory_object_store.h"
@@ -127,6 +128,108 @@ TEST_F(ObjectRepository, TwoStoresWithOneNameAreNotTakenForOne) {
     ASSERT_GOOD(repository->Describe(1, false, &described));
     EXPECT_EQ(described.app_metadata, metadata);
   }
+}
+
+TEST_F(ObjectRepository, AStrangersObjectBelowAMetaFilesNameIsADirectoryAsOnADisk) {
+  ASSERT_GOOD(Create(*OpenRepository(OnStore())));
+  store_->PutDirectly("meta/7/x", "a stranger's");
+  const auto repository = OpenRepository(OnStore());
+  std::vector<BackupDescription> backups;
+  ASSERT_GOOD(repository->List(true, &backups));
+  EXPECT_EQ(backups.size(), 1U);
+  EXPECT_GOOD(repository->Verify(1, true, NewOperation()));
+  const Error damaged = repository->Verify(7, false, NewOperation());
+  EXPECT_CODE(damaged, "BACKUP_CORRUPT");
+  EXPECT_NE(ForUsers(damaged.message()).find(store_->name() + "/meta/7 is a directory"), std::string::npos)
+      << damaged.message();
+  BackupDescription created;
+  ASSERT_GOOD(Create(*repository, &created));
+  EXPECT_EQ(created.id, 8U);
+  EXPECT_CODE(repository->Delete(1, false), "BACKUP_CORRUPT");
+  EXPECT_CODE(repository->Delete(7, true), "ROCKSDB_CORRUPTION");
+  EXPECT_GOOD(repository->Delete(1, true));
+  EXPECT_TRUE(store_->Contents().contains("meta/7/x"));
+}
+
+TEST_F(ObjectRepository, ARepositoryBelowAnotherOneIsNeitherReadNorDeletedByIt) {
+  for (const char* const place : {"meta", "meta/1", "meta/5", "private", "private/1", "private/7", "shared",
+                                  "shared_checksum", "shared_checksum/x", "elsewhere"}) {
+    SCOPED_TRACE(place);
+    store_->SetContents({});
+    {
+      const auto repository = OpenRepository(OnStore());
+      for (int i = 0; i < 3; ++i) {
+        Fill(10, 100, "key" + std::to_string(i));
+        ASSERT_GOOD(Create(*repository));
+      }
+      CloseRepositories();
+    }
+    std::map<std::string, std::string> nested;
+    for (const auto& [key, bytes] : store_->Contents()) {
+      nested[std::string(place) + "/" + key] = bytes;
+    }
+    for (const char* const more : {"rocksdb-backup.state.json", "rocksdb-backup.leases/writer", "private/9/garbage"}) {
+      nested[std::string(place) + "/" + more] = "theirs";
+    }
+    for (const auto& [key, bytes] : nested) {
+      store_->PutDirectly(key, bytes);
+    }
+    const auto repository = OpenRepository(OnStore());
+    std::vector<BackupDescription> backups;
+    ASSERT_GOOD(repository->List(true, &backups));
+    EXPECT_EQ(backups.size(), 3U);
+    for (uint32_t id = 1; id <= 3; ++id) {
+      EXPECT_GOOD(repository->Verify(id, true, NewOperation()));
+    }
+    EXPECT_GOOD(repository->CollectGarbage(false));
+    EXPECT_GOOD(repository->Delete(1, false));
+    EXPECT_GOOD(repository->PurgeOld(1, false));
+    ASSERT_GOOD(Create(*repository));
+    EXPECT_GOOD(OpenRepository(OnStore())->Verify(4, true, NewOperation()));
+    const auto left = store_->Contents();
+    for (const auto& [key, bytes] : nested) {
+      ASSERT_TRUE(left.contains(key)) << key;
+      EXPECT_EQ(left.at(key), bytes) << key;
+    }
+    CloseRepositories();
+  }
+}
+
+TEST_F(ObjectRepository, MessagesNameObjectsByTheUrlOfTheStore) {
+  int named = 0;
+  ASSERT_GOOD(Create(*OpenRepository(OnStore())));
+  const auto whole = store_->Contents();
+  for (const auto& [damaged, bytes] : whole) {
+    if (damaged.starts_with("rocksdb-backup.") || bytes.empty()) {
+      continue;
+    }
+    const std::string flipped = std::string(1, static_cast<char>(bytes[0] ^ 1)) + bytes.substr(1);
+    for (const std::string& now : {std::string(), bytes + "x", flipped, std::string("missing")}) {
+      SCOPED_TRACE(damaged + ": " + now.substr(0, 10));
+      store_->SetContents(whole);
+      store_->PutDirectly(damaged, now);
+      if (now == "missing") {
+        store_->DeleteDirectly(damaged);
+      }
+      const auto repository = OpenRepository(OnStore());
+      RestoreResult restored;
+      BackupDescription created;
+      for (const Error& error :
+           {repository->Verify(1, false, NewOperation()), repository->Verify(1, true, NewOperation()),
+            repository->Restore(RestoreTo(1, path("restored"), true), NewOperation(), &restored),
+            repository->Delete(1, false), Create(*repository, &created)}) {
+        const std::string message = ForUsers(error.message());
+        EXPECT_EQ(message.find(kStoreRoot), std::string::npos) << message;
+        EXPECT_EQ(message.find("//bucket/backups//"), std::string::npos) << message;
+        named += message.find(store_->name() + "/" + damaged) == std::string::npos ? 0 : 1;
+        for (const auto& file : error.damaged_files()) {
+          EXPECT_EQ(file.find(kStoreRoot), std::string::npos) << file;
+        }
+      }
+      CloseRepositories();
+    }
+  }
+  EXPECT_GT(named, 40);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "backup_fixture.h"
 #include "chance.h"
+#include "core/backup/backup_record.h"
 
 namespace rocksdb_backup::test {
 namespace {
@@ -387,7 +388,9 @@ TEST_F(Rot, WhatLiesBesideBackupsHarmsNone) {
       };
       const std::string what = place + " is " + kind;
       damage();
-      Look(what, "", {}, true);
+      // The record is not needed for a restore, but its loss must not go unnoticed.
+      const bool is_record = place == RecordName(1);
+      Look(what, is_record ? file : "", is_record ? std::set<uint32_t>{1} : std::set<uint32_t>(), true);
       for (int i = 0; i < 4; ++i) {
         Heal();
         damage();
