@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { type Clock, pause, systemClock } from '../base/clock.js';
 import { formatDuration } from '../base/units.js';
+import { checkedStore } from './checked-store.js';
 import {
   type CallOptions,
   type GetOptions,
@@ -67,7 +68,7 @@ export interface RetryingStore extends ObjectStore {
  * A request that was given up may still reach the store later. So a name must not be used for different contents without a condition.
  */
 export function withRetries(store: ObjectStore, options: RetryLimits = {}): RetryingStore {
-  return new Retries(store, options);
+  return new Retries(checkedStore(store), options);
 }
 
 /** The metadata that tells whose write it was. */

@@ -55,7 +55,7 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     std::shared_ptr<BackupEngineSession> reader;
     Error refusal =
         BackupEngineSession::Open(writing.settings, {}, &reader).ok() ? Refusal(what, force, *reader) : Error();
-    return writing.LossOr(what, refusal.ok() ? std::move(error) : std::move(refusal));
+    return settings.storage->Explain(writing.LossOr(what, refusal.ok() ? std::move(error) : std::move(refusal)));
   }
   const auto remove_all = [&] {
     if (Error error = Refusal(what, force, *session); !error.ok()) {
