@@ -219,3 +219,31 @@ t.test('a method that is not async, and one that answers with a promise of its o
   t.match((await settled(engine.createBackup(db))).error, { code: 'STORE_FAILED', message: /put/ });
   await engine.close();
 });
+
+t.test('a store that knows no object when a lease is put is not asked for ever', async (t) => {
+  const db = await openDatabase(t, tempDir(t)('db'));
+  await fill(db, 'a');
+  let puts = 0;
+  let fails = false;
+  const store = careless('put', (key, answer) => {
+    if (!fails || !key.startsWith('rocksdb-backup.leases/')) return answer();
+    puts++;
+    return Promise.reject(new StoreError('NOT_FOUND', 'there is no such container'));
+  });
+  const engine = await BackupEngine.open(store);
+  await engine.createBackup(db);
+  fails = true;
+  const attempts = {
+    create: () => engine.createBackup(db),
+    delete: () => engine.deleteBackup(1),
+    verify: () => engine.verifyBackup(1),
+    restore: () => engine.restoreBackup(1, tempDir(t)('restored')),
+  };
+  for (const [what, attempt] of Object.entries(attempts)) {
+    puts = 0;
+    const { error } = await settled<unknown>(attempt());
+    t.match(error, { code: 'STORE_NOT_FOUND', message: /there is no such container/ }, what);
+    t.ok(puts < 20, `${what}: ${puts} puts`);
+  }
+  await engine.close();
+});
