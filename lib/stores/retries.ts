@@ -78,6 +78,8 @@ const NOT_REACHED = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETU
 
 const FIRST_WAIT = 200;
 const LONGEST_WAIT = 20_000;
+/** A store that asks for more is asked again after this time. */
+const LONGEST_RETRY_AFTER = 60_000;
 
 /** For the time limit of a read whose size is not known before. Objects that are read whole are small. */
 const UNKNOWN_SIZE = 8 * 2 ** 20;
@@ -268,7 +270,7 @@ class Retries implements RetryingStore {
 
   #wait(tries: number, retryAfter: number): number {
     const limit = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1));
-    return Math.max(retryAfter, this.#random() * limit);
+    return Math.max(Math.min(retryAfter, LONGEST_RETRY_AFTER), this.#random() * limit);
   }
 
   /** Sends one request. It ends at its time limit and at the signal, also if the store never answers and does not look at its signal. */
