@@ -173,7 +173,10 @@ function clientOf(options: AzureStoreOptions, container: string): AzureContainer
       return sdk.BlobServiceClient.fromConnectionString(connectionString, pipeline).getContainerClient(container);
     } catch {
       // The package's error may hold what was given, which is a secret.
-      const name = options.connectionString === undefined ? 'AZURE_STORAGE_CONNECTION_STRING' : 'connectionString';
+      const name =
+        options.connectionString === undefined
+          ? "the environment's AZURE_STORAGE_CONNECTION_STRING"
+          : 'connectionString';
       throw invalidOption(TypeError, name, 'the connection string that Azure shows for an account', 'what is given');
     }
   }

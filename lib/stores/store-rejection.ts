@@ -40,11 +40,12 @@ function textOf(thrown: unknown, method: string): string {
 
 function factsOf(facts: StoreErrorFacts): StoreErrorFacts {
   const keys = attempt(() => facts.keys);
+  const status = number(() => facts.status);
   const given = {
     key: string(() => facts.key),
     keys: Array.isArray(keys) && keys.every((key) => typeof key === 'string') ? keys : undefined,
     reason: string(() => facts.reason),
-    status: number(() => facts.status),
+    status: Number.isInteger(status) && status! < 1000 ? status : undefined,
     storeCode: string(() => facts.storeCode),
     requestId: string(() => facts.requestId),
     retryAfter: number(() => facts.retryAfter),
