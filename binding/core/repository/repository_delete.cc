@@ -121,7 +121,7 @@ Error BackupRepository::Refusal(const std::string& what, bool force, BackupEngin
 
 Error BackupRepository::CheckDeletion(bool force) {
   std::shared_ptr<BackupEngineSession> session;
-  Error error = OpenSession(SettingsFor(nullptr), &session);
+  Error error = OpenSession(SettingsToRead(), &session);
   return error.ok() ? Guarded(directory(), [&] { return Refusal("deleting in " + directory(), force, *session); })
                     : error;
 }
