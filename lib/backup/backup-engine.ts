@@ -412,7 +412,10 @@ export class BackupEngine implements AsyncDisposable {
    * await engine.openBackup(7, { diskCache: { directory: '/var/cache/app', maxBytes: 4 * 2 ** 30 } });
    */
   async openBackup(backupId: number, options: OpenBackupOptions = {}): Promise<Database> {
-    return databaseFromNative(await this.#native.openBackup(backupId, checkObject('options', options)));
+    const { signal, ...rest } = checkObject('options', options);
+    return runOperation({ signal }, async (operation) =>
+      databaseFromNative(await this.#native.openBackup(backupId, operation, rest)),
+    );
   }
 
   /**

@@ -174,6 +174,8 @@ export interface OpenBackupOptions {
    * {@link Database.diskCache} says why.
    */
   diskCache?: DiskCacheOptions | undefined;
+  /** Stops the opening when it is aborted. The promise then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface DiskCacheOptions {

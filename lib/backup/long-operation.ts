@@ -59,5 +59,5 @@ export async function runOperation<T>(
 
 function isStopped(error: unknown): boolean {
   const code = errorCode(error);
-  return code === 'BACKUP_STOPPED' || code === 'VERIFY_STOPPED' || code === 'RESTORE_STOPPED';
+  return ['BACKUP_STOPPED', 'VERIFY_STOPPED', 'RESTORE_STOPPED', 'OPEN_STOPPED'].includes(code ?? '');
 }

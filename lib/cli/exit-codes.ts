@@ -49,6 +49,7 @@ const byErrorCode: Record<string, Exit> = {
   BACKUP_STOPPED: 'stopped',
   VERIFY_STOPPED: 'stopped',
   RESTORE_STOPPED: 'stopped',
+  OPEN_STOPPED: 'stopped',
   STOPPED: 'stopped',
   ABORT_ERR: 'stopped',
 };

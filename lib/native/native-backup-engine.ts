@@ -70,7 +70,7 @@ export interface NativeBackupEngine<Db = unknown> {
   /** backupId 0 means the latest backup. */
   getBackupInfo(backupId: number, options: object): Promise<BackupInfo | undefined>;
   getCorruptedBackups(): Promise<number[]>;
-  openBackup(backupId: number, options: object): Promise<Db>;
+  openBackup(backupId: number, operation: NativeOperation, options: object): Promise<Db>;
   takeTurn(): Promise<NativeWriteTurn>;
   deleteBackups(backupIds: readonly number[], options: object, turn?: NativeWriteTurn): Promise<void>;
   purgeOldBackups(numBackupsToKeep: number, options: object, turn?: NativeWriteTurn): Promise<void>;

@@ -56,15 +56,23 @@ export interface StoreRequest {
   readonly size?: number;
 }
 
-/** The result, or a failure with its kind and message. */
-export interface StoreAnswer {
+/** Everything that is not a success in so many words is a failure. */
+export type StoreAnswer = StoreSuccess | StoreFailure;
+
+export interface StoreSuccess {
+  readonly ok: true;
   readonly etag?: string;
   readonly bytes?: Uint8Array;
   readonly objects?: readonly { key: string; size: number; etag: string; modified: number }[];
   readonly next?: string | undefined;
   readonly upload?: string;
+}
+
+export interface StoreFailure {
+  readonly ok: false;
+  /** Of a failure of a known kind. */
   readonly kind?: string;
-  readonly message?: string;
+  readonly message: string;
   readonly status?: number | undefined;
   readonly storeCode?: string | undefined;
   readonly requestId?: string | undefined;

@@ -51,7 +51,7 @@ const BORROWED_BYTES = 64 << 10;
 const KEPT_LENGTHS = 4096;
 
 /** The memory into which native `getSync` puts borrowed values. */
-export const borrowedMemory = Buffer.allocUnsafeSlow(BORROWED_BYTES);
+export const borrowedMemory: Buffer = Buffer.allocUnsafeSlow(BORROWED_BYTES);
 markAsUntransferable(borrowedMemory.buffer);
 const borrowed: (Buffer | undefined)[] = new Array(KEPT_LENGTHS);
 

@@ -77,7 +77,8 @@ export async function repositoryStatus(
   if (isObjectStore(place) || isStoreUrl(place)) {
     const plain = typeof place === 'string' ? await openStoreUrl(place) : place;
     const store = withRetries(plain);
-    const found = await findInStore(store, signal).catch((error: unknown) => {
+    const found = await findInStore(store, signal).catch((error: Error) => {
+      signal.throwIfAborted();
       throw asLibraryError(error, store, 'listing');
     });
     const chosen = recursive ? found : [found.find(({ prefix }) => prefix === '') ?? { prefix: '', objects: [] }];

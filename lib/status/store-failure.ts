@@ -1,6 +1,6 @@
 import { withoutFullStop } from '../base/advice.js';
 import { RocksDBError, type RocksDBErrorDetails } from '../base/errors.js';
-import { isStoreError, type ObjectStore, type StoreErrorKind } from '../stores/object-store.js';
+import { type ObjectStore, StoreError, type StoreErrorKind } from '../stores/object-store.js';
 
 /** The codes that requests of native code fail with: binding/napi/stores/js_store.cc. */
 const CODES: Record<StoreErrorKind, readonly [code: string, advice?: RocksDBErrorDetails['advice']]> = {
@@ -12,9 +12,11 @@ const CODES: Record<StoreErrorKind, readonly [code: string, advice?: RocksDBErro
   REFUSED: ['STORE_REFUSED', 'storeRefused'],
 };
 
-/** A store's failure as the error of this library that an operation of an engine would end with. */
-export function asLibraryError(error: unknown, { name }: ObjectStore, doing: string): unknown {
-  if (!isStoreError(error)) return error;
+/** A failure of a store with retries as the error of this library that an operation of an engine would end with. */
+export function asLibraryError(error: Error, { name }: ObjectStore, doing: string): RocksDBError {
+  if (!(error instanceof StoreError)) {
+    return new RocksDBError(`${doing} ${name}: ${withoutFullStop(error.message)}`, 'STORE_FAILED', { path: name });
+  }
   const [code, advice] = CODES[error.kind];
   const { reason = error.message, status, storeCode, requestId } = error.facts;
   const facts = Object.entries({ status, storeCode, requestId, advice }).filter(([, fact]) => fact !== undefined);

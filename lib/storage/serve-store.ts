@@ -1,6 +1,7 @@
+import { describe } from '../base/errors.js';
 import { native } from '../native/binding.js';
-import type { NativeStoreServer, StoreAnswer, StoreRequest } from '../native/native-storage.js';
-import { isStoreError, type ObjectStore, StoreError } from '../stores/object-store.js';
+import type { NativeStoreServer, StoreAnswer, StoreRequest, StoreSuccess } from '../native/native-storage.js';
+import { type ObjectStore, StoreError } from '../stores/object-store.js';
 import type { RetryingStore } from '../stores/retries.js';
 
 interface Serving {
@@ -88,10 +89,7 @@ export function serveStore(id: string, store: RetryingStore): boolean {
     (call, request) => {
       const { repeated } = store.counts;
       answerOf(store, request, requests.begin(call))
-        .then(
-          (answer) => answer,
-          (error: unknown) => failureOf(error),
-        )
+        .catch((error: unknown) => failureOf(error))
         .then((answer) => {
           // Nobody waits for the answer to a request that was cancelled.
           if (requests.end(call)) {
@@ -120,25 +118,29 @@ async function answerOf(store: ObjectStore, request: StoreRequest, signal: Abort
   const bytes = memory === undefined ? (request.bytes ?? new Uint8Array()) : Buffer.from(memory, 0, size);
   switch (request.kind) {
     case 'put':
-      return store.put(key, bytes, {
-        ifAbsent: request.ifAbsent,
-        ifMatch: request.ifMatch,
-        temporary: isReplacedSoon(key),
-        signal,
-      });
+      return done(
+        await store.put(key, bytes, {
+          ifAbsent: request.ifAbsent,
+          ifMatch: request.ifMatch,
+          temporary: isReplacedSoon(key),
+          signal,
+        }),
+      );
     case 'get':
-      return store.get(key, {
-        offset: request.offset,
-        length: request.length,
-        ifMatch: request.ifMatch,
-        into: memory && Buffer.from(memory, 0, request.length),
-        signal,
-      });
+      return done(
+        await store.get(key, {
+          offset: request.offset,
+          length: request.length,
+          ifMatch: request.ifMatch,
+          into: memory && Buffer.from(memory, 0, request.length),
+          signal,
+        }),
+      );
     case 'list':
-      return store.list(key, { after, signal });
+      return done(await store.list(key, { after, signal }));
     case 'delete':
       await store.delete(keys, { signal });
-      return {};
+      return done({});
   }
   const { multipart } = store;
   if (multipart === undefined) {
@@ -146,30 +148,39 @@ async function answerOf(store: ObjectStore, request: StoreRequest, signal: Abort
   }
   switch (request.kind) {
     case 'createUpload':
-      return multipart.create(key, { signal });
+      return done(await multipart.create(key, { signal }));
     case 'part':
-      return multipart.part(key, upload, request.part ?? 1, bytes, { signal });
+      return done(await multipart.part(key, upload, request.part ?? 1, bytes, { signal }));
     case 'complete':
-      return multipart.complete(key, upload, keys, { signal });
+      return done(await multipart.complete(key, upload, keys, { signal }));
     case 'abort':
       await multipart.abort(key, upload, { signal });
-      return {};
+      return done({});
     case 'listUploads': {
       const { uploads, next } = await multipart.list(key, { after, signal });
       const objects = uploads.map(({ key, upload, started }) => ({ key, etag: upload, size: 0, modified: started }));
-      return { objects, next };
+      return done({ objects, next });
     }
   }
 }
 
+/** What a checked store answers with: see withRetries(). */
+function done(answer: Omit<StoreSuccess, 'ok'>): StoreAnswer {
+  return { ...answer, ok: true };
+}
+
+/** The same of an error: it is a StoreHangs, the end of the operation, or what a checked store rejects with. */
 function failureOf(error: unknown): StoreAnswer {
-  const message = error instanceof Error && error.message !== '' ? error.message : String(error);
-  if (error instanceof StoreHangs) {
-    return { kind: 'STOPPED', message };
+  if (!(error instanceof Error)) {
+    return { ok: false, message: `the store failed with ${describe(error)}` };
   }
-  if (!isStoreError(error)) {
-    return { kind: 'FAILED', message };
+  const { message } = error;
+  if (error instanceof StoreHangs) {
+    return { ok: false, kind: 'STOPPED', message };
+  }
+  if (!(error instanceof StoreError)) {
+    return { ok: false, message };
   }
   const { status, storeCode, requestId, keys, reason = message } = error.facts;
-  return { kind: error.kind, message: reason, status, storeCode, requestId, keys };
+  return { ok: false, kind: error.kind, message: reason, status, storeCode, requestId, keys };
 }

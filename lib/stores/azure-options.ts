@@ -14,7 +14,8 @@ export type AzureCredential =
   | { getToken(scopes: string | string[], options?: object): Promise<{ token: string } | null> };
 
 export interface AzureStoreOptions extends SingleWriterOption {
-  container: string;
+  /** @default that of the client */
+  container?: string | undefined;
   /** The repository lies below this prefix. Several may share a container. */
   prefix?: string | undefined;
   /** @default the environment's AZURE_STORAGE_ACCOUNT */
@@ -128,43 +129,90 @@ export interface AzureSettings {
 
 export function azureSettings(options: AzureStoreOptions): AzureSettings {
   checkOptions('options', options, NAMES, 'an object such as { container: "backups" }');
-  const { container, accessTier } = options;
+  checkOneWay(options);
+  const { client: given, accessTier } = options;
+  const { container = given?.containerName } = options;
   if (typeof container !== 'string' || !/^(?:[a-z0-9-]{3,63}|\$root)$/.test(container)) {
     throw invalidOption(TypeError, 'container', 'the name of a container', describe(container));
+  }
+  if (given?.containerName !== undefined && given.containerName !== container) {
+    throw invalidOption(
+      TypeError,
+      'container',
+      `${describe(given.containerName)}, as the client has it`,
+      describe(container),
+    );
   }
   if (accessTier !== undefined && !['Hot', 'Cool', 'Cold'].includes(accessTier)) {
     throw invalidOption(RangeError, 'accessTier', "'Hot', 'Cool' or 'Cold'", describe(accessTier));
   }
   checkSingleWriter(options);
-  const client = clientOf(options);
+  const client = given ?? clientOf(options, container);
   const prefix = keyPrefix(options.prefix);
   const name = `az://${client.accountName}/${container}/${prefix}`.replace(/\/$/, '');
   return { name, singleWriter: options.singleWriter, prefix, tier: accessTier, client };
 }
 
-function clientOf(options: AzureStoreOptions): AzureContainerClient {
-  const { container, client, connectionString = process.env.AZURE_STORAGE_CONNECTION_STRING } = options;
+/** One of two things is given. */
+function checkOneWay(options: AzureStoreOptions): void {
   const given = OF_THE_CLIENT.filter((name) => options[name] !== undefined);
-  const double = client ? given[0] : options.connectionString !== undefined ? given[1] : undefined;
+  const double = options.client ? given[0] : options.connectionString !== undefined ? given[1] : undefined;
   if (double) {
-    const other = client ? 'client' : 'connectionString';
+    const other = options.client ? 'client' : 'connectionString';
     throw invalidOption(TypeError, double, `left out where ${other} is given`, 'given'); // its value may be a secret
   }
-  if (client) return client;
+}
+
+function clientOf(options: AzureStoreOptions, container: string): AzureContainerClient {
   const sdk = loadPeer<Sdk>('@azure/storage-blob', () => require('@azure/storage-blob'));
   const pipeline = { retryOptions: { maxTries: 1 } }; // retries are ours alone: see retries.ts
-  if (connectionString !== undefined && (given.length === 0 || given[0] === 'connectionString')) {
-    return sdk.BlobServiceClient.fromConnectionString(connectionString, pipeline).getContainerClient(container);
+  const environment = OF_THE_CLIENT.some((name) => options[name] !== undefined) ? {} : process.env;
+  const connectionString = options.connectionString ?? environment.AZURE_STORAGE_CONNECTION_STRING;
+  if (connectionString !== undefined) {
+    try {
+      return sdk.BlobServiceClient.fromConnectionString(connectionString, pipeline).getContainerClient(container);
+    } catch {
+      // The package's error may hold what was given, which is a secret.
+      const name =
+        options.connectionString === undefined
+          ? "the environment's AZURE_STORAGE_CONNECTION_STRING"
+          : 'connectionString';
+      throw invalidOption(TypeError, name, 'the connection string that Azure shows for an account', 'what is given');
+    }
   }
   const account = options.account ?? process.env.AZURE_STORAGE_ACCOUNT;
-  if (account === undefined) throw invalidOption(TypeError, 'account', 'the name of a storage account', 'undefined');
-  const credential = options.credential ?? fromEnvironment();
-  const endpoint = (options.endpoint ?? `https://${account}.blob.core.windows.net`).replace(/\/$/, '');
+  if (typeof account !== 'string' || !/^[\w-]+$/.test(account)) {
+    throw invalidOption(TypeError, 'account', 'the name of a storage account', describe(account));
+  }
+  const credential = options.credential === undefined ? fromEnvironment() : checkedCredential(options.credential);
+  const { endpoint: url = `https://${account}.blob.core.windows.net` } = options;
+  if (typeof url !== 'string' || !URL.canParse(url)) {
+    throw invalidOption(TypeError, 'endpoint', 'a URL', describe(url));
+  }
+  const endpoint = url.replace(/\/$/, '');
   const connect = (url: string, as?: unknown) =>
     new sdk.BlobServiceClient(url, as, pipeline).getContainerClient(container);
   if ('sasToken' in credential) return connect(`${endpoint}/?${credential.sasToken.replace(/^\?/, '')}`);
   if ('getToken' in credential) return connect(endpoint, credential);
   return connect(endpoint, new sdk.StorageSharedKeyCredential(account, credential.accountKey));
+}
+
+function checkedCredential(credential: AzureCredential): AzureCredential {
+  const { accountKey, sasToken, getToken } = (credential ?? {}) as Partial<Record<string, unknown>>;
+  const isText = (value: unknown) => typeof value === 'string' && value !== '';
+  if (isText(accountKey) || isText(sasToken) || typeof getToken === 'function') return credential;
+  const [name, expected, value] =
+    typeof credential !== 'object' || credential === null
+      ? ['credential', 'an object with accountKey, sasToken or getToken', credential]
+      : 'sasToken' in credential
+        ? ['credential.sasToken', 'a SAS token', sasToken]
+        : ['credential.accountKey', 'the access key of the account', accountKey];
+  throw invalidOption(
+    TypeError,
+    name,
+    expected,
+    typeof value === 'string' && value !== '' ? 'a string' : describe(value),
+  );
 }
 
 function fromEnvironment(): AzureCredential {

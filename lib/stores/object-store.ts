@@ -4,7 +4,8 @@
  * - Keys are plain text: `meta/1`, `private/1/MANIFEST-000004`. No part between slashes is empty, `.` or `..`, so the first and the last
  *   character are no slash; and there is no backslash. The store adds its own prefix.
  * - What was put can be read whole, and is listed, by everybody from the moment that `put` or `complete` has resolved.
- * - A method rejects with a {@link StoreError}. Everything else counts as a failure of unknown kind, and is not repeated.
+ * - A method rejects with a {@link StoreError}. Everything else counts as a failure of unknown kind, and is not repeated. So does an answer
+ *   that is not of its type.
  * - Of two puts with the same condition, one succeeds, unless the store has `singleWriter`.
  * - `NOT_FOUND` means that the store said so. No right, no answer and a failure of the server are never NOT_FOUND.
  */

@@ -50,7 +50,7 @@ export interface OpendalStoreOptions extends SingleWriterOption {
   /** 'webdav', 'oss', 'cos', 'obs', 'swift', ...: a service that the package `opendal` knows. */
   service: string;
   /** What the service needs, in opendal's words: endpoint, root, username, ... */
-  options?: Readonly<Record<string, string>> | undefined;
+  options?: Readonly<Record<string, string | undefined>> | undefined;
   /** The repository lies below this prefix. */
   prefix?: string | undefined;
   /** An Operator of your own, instead of options. */
@@ -99,7 +99,8 @@ function operatorOf({ service, options = {}, operator }: OpendalStoreOptions): O
   if (operator) return operator;
   const { Operator } = loadPeer<Opendal>('opendal', () => require('opendal'));
   try {
-    return new Operator(service, { ...options });
+    const given = Object.entries(options).filter((option): option is [string, string] => option[1] !== undefined);
+    return new Operator(service, Object.fromEntries(given));
   } catch (error) {
     throw invalidOption(
       TypeError,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { type Clock, pause, systemClock } from '../base/clock.js';
 import { formatDuration } from '../base/units.js';
+import { checkedStore } from './checked-store.js';
 import {
   type CallOptions,
   type GetOptions,
@@ -70,7 +71,7 @@ export interface RetryingStore extends ObjectStore {
  * A request that was given up may still reach the store later. So a name must not be used for different contents without a condition.
  */
 export function withRetries(store: ObjectStore, options: RetryLimits = {}): RetryingStore {
-  return new Retries(store, options);
+  return new Retries(checkedStore(store), options);
 }
 
 /** The metadata that tells whose write it was. */
@@ -80,6 +81,8 @@ const NOT_REACHED = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETU
 
 const FIRST_WAIT = 200;
 const LONGEST_WAIT = 20_000;
+/** A store that asks for more is asked again after this time. */
+const LONGEST_RETRY_AFTER = 60_000;
 
 /** The time limit of a request that is sent once. */
 const ONLY_TRY = 10_000;
@@ -289,7 +292,7 @@ class Retries implements RetryingStore {
 
   #wait(tries: number, retryAfter: number): number {
     const limit = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1));
-    return Math.max(retryAfter, this.#random() * limit);
+    return Math.max(Math.min(retryAfter, LONGEST_RETRY_AFTER), this.#random() * limit);
   }
 
   /** Sends one request. It ends at its time limit and at the signal, also if the store never answers and does not look at its signal. */

@@ -2,7 +2,7 @@
 
 import { RocksDBError } from '../base/errors.js';
 import { loadPeer } from './peer.js';
-import type { S3Client, S3Settings } from './s3-options.js';
+import { areS3Credentials, S3_CREDENTIALS, type S3Client, type S3Credentials, type S3Settings } from './s3-options.js';
 
 export type S3Command =
   | 'PutObject'
@@ -68,12 +68,20 @@ export function connectToS3({ options, crc32c }: S3Settings): SendToS3 {
       ...(region !== undefined && { region }),
       // The SDK writes into the object that it gets.
       ...(credentials !== undefined && {
-        credentials: typeof credentials === 'function' ? credentials : { ...credentials },
+        credentials: typeof credentials === 'function' ? () => checkedCredentials(credentials) : { ...credentials },
       }),
       ...(profile !== undefined && { profile }),
     });
   return (command, input, signal) =>
     client.send(new sdk[`${command}Command`]!({ Bucket: options.bucket, ...input }), { abortSignal: signal });
+}
+
+async function checkedCredentials(credentials: () => Promise<S3Credentials>): Promise<S3Credentials> {
+  const given = await credentials();
+  if (areS3Credentials(given)) return given;
+  const error = new Error(`credentials must resolve with ${S3_CREDENTIALS}`);
+  error.name = 'CredentialsProviderError'; // that of the SDK
+  throw error;
 }
 
 /** Versions before this one drop If-Match from a put without a word. Two writers would then both have the same lock. */

@@ -18,6 +18,14 @@ export interface S3Credentials {
   sessionToken?: string | undefined;
 }
 
+/** For messages. */
+export const S3_CREDENTIALS = 'an object with the strings accessKeyId and secretAccessKey';
+
+export function areS3Credentials(given: unknown): given is S3Credentials {
+  const { accessKeyId, secretAccessKey } = (given ?? {}) as Partial<Record<string, unknown>>;
+  return typeof accessKeyId === 'string' && typeof secretAccessKey === 'string';
+}
+
 export interface S3ObjectLock extends ObjectLock {
   readonly mode: 'GOVERNANCE' | 'COMPLIANCE';
 }
@@ -87,7 +95,7 @@ export interface S3Settings {
 
 export function s3Settings(options: S3StoreOptions): S3Settings {
   checkOptions('options', options, NAMES, 'an object such as { bucket: "backups" }');
-  const { bucket, endpoint, client, checksums, storageClass, objectLock } = options;
+  const { bucket, endpoint, client, checksums, storageClass, objectLock, credentials } = options;
   if (typeof bucket !== 'string' || !/^[\w.-]{3,255}$/.test(bucket)) {
     throw invalidOption(TypeError, 'bucket', 'the name of a bucket', describe(bucket));
   }
@@ -100,6 +108,10 @@ export function s3Settings(options: S3StoreOptions): S3Settings {
     throw invalidOption(RangeError, 'storageClass', 'a class whose objects can be read at once', storageClass);
   }
   if (objectLock !== undefined) checkObjectLock(objectLock);
+  if (credentials !== undefined && typeof credentials !== 'function' && !areS3Credentials(credentials)) {
+    const expected = `${S3_CREDENTIALS}, or a function that returns such a thing`;
+    throw invalidOption(TypeError, 'credentials', expected, 'what is given');
+  }
   checkSingleWriter(options);
   const prefix = keyPrefix(options.prefix);
   return {

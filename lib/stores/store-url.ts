@@ -13,7 +13,7 @@ import type { SingleWriterOption } from './single-writer.js';
 export type StoreAddress =
   | { readonly kind: 's3'; readonly options: S3StoreOptions }
   | { readonly kind: 'gcs'; readonly options: GcsStoreOptions }
-  | { readonly kind: 'azure'; readonly options: AzureStoreOptions }
+  | { readonly kind: 'azure'; readonly options: AzureStoreOptions & { readonly container: string } }
   | { readonly kind: 'opendal'; readonly options: OpendalStoreOptions };
 
 const FORMS = 's3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix or opendal://service/prefix';

@@ -1,7 +1,7 @@
 // What package.json says, and how other packages and tools understand it.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { tempDir } from '../fixtures/files.js';
@@ -31,6 +31,19 @@ t.test('TypeScript finds every part of the package also where it does not read "
 t.test('what it depends on is asked for as others ask for it, so that an application has it once', async (t) => {
   for (const [name, range] of Object.entries(manifest.dependencies)) t.match(range, /^\^\d+\.\d+\.\d+$/, name);
 });
+
+t.test(
+  'the types need no generic Buffer, which is new in TypeScript 5.7 and in @types/node of that time',
+  async (t) => {
+    const lib = join(root, 'dist', 'lib');
+    const declared = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'));
+    t.ok(declared.length > 100);
+    for (const name of declared) {
+      const generic = /\b(?:Buffer|Uint8Array|DataView)<.*/.exec(readFileSync(join(lib, name), 'utf8'))?.[0];
+      if (generic !== undefined) t.fail(`${name}: ${generic}`);
+    }
+  },
+);
 
 // Use the compiler itself and not its wrapper: tap puts its own loader into every node process that it starts.
 const nativeTypeScript = join(

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import t from 'tap';
-import { BackupEngine, Database, repositoryStatus } from '../../lib/index.js';
+import { BackupEngine, Database, repositoryStatus, StoreError } from '../../lib/index.js';
 import { pin } from '../../lib/manager/pins.js';
 import { updateState } from '../../lib/manager/state.js';
 import { SLOW } from '../fixtures/backups.js';
@@ -152,4 +153,21 @@ t.test('1,000 repositories in a bucket', async (t) => {
   // Of each repository: the state; and of each backup the list of files, the record, and the versions in its OPTIONS file.
   t.ok(store.requests.get <= 7 * repositories, `${store.requests.get} reads`);
   t.ok(most <= 64, `${most} reads at a time`);
+});
+
+t.test("nothing is passed on of a store's error but its message", async (t) => {
+  const config = { headers: { Authorization: 'very-secret' } };
+  const fail = () => Object.assign(new Error('it failed', { cause: { config } }), { config });
+  for (const failing of ['list', 'get', 'storeError'] as const) {
+    const store = new MemoryStore();
+    await makeRepository(t.testdir(), store);
+    const error = failing === 'storeError' ? new StoreError('DENIED', 'it failed', { cause: fail() }) : fail();
+    store.fault = ({ kind }) => (kind === (failing === 'get' ? 'get' : 'list') ? { fail: error } : undefined);
+    const told: unknown = await repositoryStatus(store).catch((error) => error);
+    if (failing === 'list') t.match(told, { name: 'RocksDBError', code: 'STORE_FAILED', path: 'memory://test' });
+    t.notMatch(inspect(told, { depth: 20, showHidden: true }) + JSON.stringify(told), /very-secret/, failing);
+  }
+  const store = new MemoryStore();
+  const reason = new Error('mine');
+  await t.rejects(repositoryStatus(store, { signal: AbortSignal.abort(reason) }), reason);
 });

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { inspect } from 'node:util';
+import { BlobServiceClient } from '@azure/storage-blob';
 import t, { type Test } from 'tap';
 import { type AzureStoreOptions, azureStore } from '../../lib/stores/azure.js';
 import type { StoreError } from '../../lib/stores/object-store.js';
@@ -163,12 +164,40 @@ t.test('wrong options are refused, without their secrets', async (t) => {
       { container: 'backups', connectionString: 'secret', account: 'a' },
       /account must be left out where connectionString/,
     ],
+    [
+      { container: 'backups', client: { containerName: 'others' } },
+      /container must be .*others.*, as the client has it/,
+    ],
+    [{ container: 'backups', account: 'a/b' }, /account must be the name of a storage account/],
+    [{ container: 'backups', account: 'a', endpoint: 'a.example.com', credential }, /endpoint must be a URL/],
+    [
+      { container: 'backups', account: 'a', credential: { accountKey: undefined } },
+      /credential\.accountKey must be the access key of the account, not undefined/,
+    ],
+    [{ container: 'backups', account: 'a', credential: { sasToken: 7 } }, /credential\.sasToken must be a SAS token/],
+    [{ container: 'backups', account: 'a', credential: 'very-secret' }, /credential must be an object with accountKey/],
+    [{ container: 'backups', account: 'a', credential: null }, /credential must be an object with accountKey/],
+    [{ container: 'backups', connectionString: 'very-secret' }, /connectionString must be the connection string/],
+    [
+      { container: 'backups', connectionString: 'AccountName=a;AccountKey=very-secret;BlobEndpoint=none' },
+      /connectionString must be the connection string/,
+    ],
   ];
   for (const [options, message] of wrong) {
+    const error = t.throws(() => azureStore(options as AzureStoreOptions)) as Error;
+    t.notMatch(inspect(error, { depth: 20, showHidden: true }), /very-secret/);
     t.throws(() => azureStore(options as AzureStoreOptions), { code: 'INVALID_OPTION', message });
   }
   t.throws(() => azureStore({ container: 'backups', account: 'acme' }), {
     code: 'PACKAGE_MISSING',
     message: 'this store needs the package @azure/identity: run `npm install @azure/identity`',
   });
+});
+
+t.test('a client knows its container', async (t) => {
+  const { server } = await scene(t);
+  const service = new BlobServiceClient(`${server.url}/acme`);
+  const client = service.getContainerClient('backups');
+  t.equal(azureStore({ client, prefix: 'p' }).name, 'az://acme/backups/p');
+  t.equal(azureStore({ client, container: 'backups' }).name, 'az://acme/backups');
 });

@@ -84,6 +84,11 @@ t.test('what was read once is read from the disk', async (t) => {
   }
   const third = await readAll(t, engine, store, { directory: cache });
   t.equal(third.cache!.damaged, third.cache!.misses);
+  t.equal(
+    first.cache!.misses,
+    readdirSync(cache).length,
+    'each piece that was read is a miss, also what was read ahead',
+  );
   t.ok(third.gets >= TABLES);
   t.equal((await readAll(t, engine, store, { directory: cache })).gets, 1);
 });

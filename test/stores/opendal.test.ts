@@ -16,6 +16,12 @@ t.test('its service in memory', { skip: lacking }, async (t) => {
   testContract(t, { store, limits: { ifAbsent: false, ifMatch: 'REFUSED', metadata: false, modified: false } });
 });
 
+t.test('an option that is undefined is left out', { skip: lacking }, async (t) => {
+  const password: string | undefined = process.env.THERE_IS_NO_SUCH_VARIABLE;
+  const store = opendalStore({ service: 'memory', options: { password }, singleWriter: true });
+  t.equal(store.name, 'opendal://memory');
+});
+
 t.test('a local directory', { skip: lacking }, async (t) => {
   const store = opendalStore({ service: 'fs', options: { root: tempDir(t)() } });
   testContract(t, { store, limits: { ifMatch: 'REFUSED', metadata: false } });

@@ -39,7 +39,7 @@ t.test('a package that is there and broken says so itself', async (t) => {
   const folder = tempDir(t)();
   put(folder, 'opendal', { 'index.js': "require('./not-built.node');" });
   const answer = said(folder, "require('./lib/stores/opendal.js').opendalStore({ service: 'fs' })");
-  t.match(answer, /^MODULE_NOT_FOUND: Cannot find module '\.\/not-built\.node'/);
+  t.match(answer, /^STORE_UNUSABLE: the package opendal, .*: Cannot find module '\.\/not-built\.node'/);
 });
 
 t.test('an SDK that would drop the condition of a put without a word is refused', async (t) => {

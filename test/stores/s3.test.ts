@@ -104,6 +104,23 @@ t.test('credentials that cannot be had are DENIED', async (t) => {
   await rejects(t, 'DENIED', store.get('a', { signal }));
 });
 
+t.test('credentials that are none are DENIED, and the option is named', async (t) => {
+  const { server } = await scene(t);
+  for (const given of [null, undefined, 'AKIA', {}, { accessKeyId: 'a' }]) {
+    const store = s3Store({ bucket: 'backups', endpoint: server.url, credentials: async () => given as never });
+    await t.rejects(store.get('a', { signal }), {
+      kind: 'DENIED',
+      message: /credentials must resolve with an object with the strings accessKeyId/,
+    });
+  }
+  for (const wrong of ['AKIA', {}, { accessKeyId: 'a', secretAccessKey: undefined }]) {
+    t.throws(() => s3Store({ bucket: 'backups', credentials: wrong as never }), {
+      code: 'INVALID_OPTION',
+      message: /^credentials must be an object with the strings accessKeyId and secretAccessKey/,
+    });
+  }
+});
+
 t.test('an error of the program is no StoreError', async (t) => {
   const bug = new TypeError('a bug');
   const store = s3Store({ bucket: 'backups', client: { send: () => Promise.reject(bug) } });

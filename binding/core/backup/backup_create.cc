@@ -203,14 +203,14 @@ void ShareNoFiles(EngineSettings* settings) {
   }
 }
 
-// Records the sizes that the BackupEngine knows from writing the files, not the sizes that are found on the disk
-// afterwards.
+// Records the sizes that the BackupEngine knows from writing the files, and what it wrote to the meta file, not what is
+// found afterwards.
 void RecordFiles(const EngineSettings& settings, BackupEngineSession& session, uint32_t id,
                  const BackupOrigin& origin) {
   rocksdb::BackupInfo info;
   Status status = session.reader().GetBackupInfo(id, &info, true);
   if (status.ok()) {
-    status = WriteBackupRecord(settings, id, origin, info.file_details);
+    status = WriteBackupRecord(settings, id, session.written_meta(), origin, info.file_details);
   }
   if (!status.ok()) {
     rocksdb::Warn(settings.info_log, "backup %u has no record of its files' sizes: %s", id, status.ToString().c_str());

@@ -92,6 +92,9 @@ class BackupEngineSession {
   bool has_engine() const { return writer_ != nullptr || reader_ != nullptr; }
   void GuardCreate(uint32_t new_id, bool protect, bool sync) { layers_.protected_fs->Guard(new_id, protect, sync); }
 
+  // What the meta file of the backup was written with that this session has made.
+  const std::string& written_meta() const { return layers_.protected_fs->written_meta(); }
+
   // Says which files will be read to their end, and how long they are.
   void ExpectBackupFiles(const BackupDescription& backup);
   void ExpectDatabaseFile(const std::string& path, uint64_t size) { database_fs_->ExpectSize(path, size); }

@@ -215,13 +215,9 @@ std::string DifferenceIn(rocksdb::FileSystem& storage, const std::string& path, 
 
 }  // namespace
 
-IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const BackupOrigin& origin,
-                           const std::vector<rocksdb::BackupFileInfo>& files) {
+IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const std::string& meta,
+                           const BackupOrigin& origin, const std::vector<rocksdb::BackupFileInfo>& files) {
   const auto storage = settings.files();
-  std::string meta;
-  if (IOStatus status = ReadAll(*storage, MetaOf(settings, id), &meta); !status.ok()) {
-    return status;
-  }
   std::map<std::string, std::optional<uint32_t>> checksums;
   for (auto& file : FilesOfMeta(meta)) {
     checksums[file.name] = file.checksum;

@@ -39,8 +39,9 @@ struct BackupRecord {
 
 // The record is written after the backup, by write, sync and rename. If it is missing, for example after a crash in
 // between, a verify sees only what the BackupEngine sees. So a failure to write it is not a failure of the backup.
-rocksdb::IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const BackupOrigin& origin,
-                                    const std::vector<rocksdb::BackupFileInfo>& files);
+// `meta` is what the meta file was written with: what is read of it may be damaged on its way.
+rocksdb::IOStatus WriteBackupRecord(const EngineSettings& settings, uint32_t id, const std::string& meta,
+                                    const BackupOrigin& origin, const std::vector<rocksdb::BackupFileInfo>& files);
 
 // Reads a record's text, but not its files. nullopt if the text is not intact.
 std::optional<BackupRecord> ParseRecordHead(uint32_t id, std::string_view text);

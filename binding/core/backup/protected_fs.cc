@@ -18,6 +18,31 @@ ProtectedFileSystem::ProtectedFileSystem(const std::shared_ptr<rocksdb::FileSyst
                                          std::shared_ptr<Operation> operation, std::string backup_dir)
     : FileSystemWrapper(base), operation_(std::move(operation)), backup_dir_(std::move(backup_dir)) {}
 
+// Keeps what is written to it.
+class ProtectedFileSystem::MetaWriter : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  MetaWriter(std::unique_ptr<rocksdb::FSWritableFile> file, std::shared_ptr<std::string> text)
+      : FSWritableFileOwnerWrapper(std::move(file)), text_(std::move(text)) {}
+
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options, IODebugContext* debug) override {
+    return Kept(data, FSWritableFileOwnerWrapper::Append(data, options, debug));
+  }
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo& info,
+                  IODebugContext* debug) override {
+    return Kept(data, FSWritableFileOwnerWrapper::Append(data, options, info, debug));
+  }
+
+ private:
+  IOStatus Kept(const rocksdb::Slice& data, IOStatus status) {
+    if (status.ok()) {
+      text_->append(data.data(), data.size());
+    }
+    return status;
+  }
+
+  const std::shared_ptr<std::string> text_;
+};
+
 void ProtectedFileSystem::Guard(uint32_t new_id, bool protect, bool sync) {
   meta_path_ = CleanPath(MetaPath(backup_dir_, new_id));
   private_path_ = CleanPath(PrivatePath(backup_dir_, new_id));
@@ -43,7 +68,14 @@ IOStatus ProtectedFileSystem::NewWritableFile(const std::string& path, const Fil
     const std::lock_guard lock(mutex_);
     ours_.insert(CleanPath(path));
   }
-  return FileSystemWrapper::NewWritableFile(path, options, file, debug);
+  IOStatus status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
+  const std::string clean = CleanPath(path);
+  if (status.ok() && IsInside(clean, CleanPath(MetaDirectory(backup_dir_)))) {
+    const std::lock_guard lock(mutex_);
+    const auto text = metas_[clean] = std::make_shared<std::string>();
+    *file = std::make_unique<MetaWriter>(std::move(*file), text);
+  }
+  return status;
 }
 
 IOStatus ProtectedFileSystem::DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) {
@@ -139,9 +171,12 @@ IOStatus ProtectedFileSystem::RenameFile(const std::string& from, const std::str
     return FileSystemWrapper::DeleteFile(from, options, debug);  // the same contents are there already
   }
   IOStatus status = FileSystemWrapper::RenameFile(from, to, options, debug);
+  const std::lock_guard lock(mutex_);
   if (status.ok() && protect_) {
-    const std::lock_guard lock(mutex_);
     ours_.insert(target);
+  }
+  if (const auto meta = metas_.find(CleanPath(from)); status.ok() && target == meta_path_ && meta != metas_.end()) {
+    written_meta_ = *meta->second;
   }
   return status;
 }

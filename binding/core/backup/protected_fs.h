@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_set>
@@ -27,6 +29,8 @@ class ProtectedFileSystem : public rocksdb::FileSystemWrapper {
   // backup that was reported as made must survive a power cut. Until this call nothing is protected, because opening a
   // BackupEngine changes nothing.
   void Guard(uint32_t new_id, bool protect, bool sync);
+  // What the new backup's meta file was written with. Empty before it has its name.
+  const std::string& written_meta() const { return written_meta_; }
 
   const char* Name() const override { return "ProtectedFileSystem"; }
 
@@ -41,6 +45,8 @@ class ProtectedFileSystem : public rocksdb::FileSystemWrapper {
                                rocksdb::IODebugContext* debug) override;
 
  private:
+  class MetaWriter;
+
   bool MayDelete(const std::string& path);
   rocksdb::IOStatus SyncFiles();
   rocksdb::IOStatus HaveSameContents(const std::string& a, const std::string& b, bool* same);
@@ -53,6 +59,8 @@ class ProtectedFileSystem : public rocksdb::FileSystemWrapper {
   bool sync_ = false;
   std::mutex mutex_;
   std::unordered_set<std::string> ours_;
+  std::map<std::string, std::shared_ptr<std::string>> metas_;  // what was written so far, by the paths
+  std::string written_meta_;
 };
 
 }  // namespace rocksdb_backup

@@ -148,6 +148,11 @@ void Resource::WaitIfClosing() {
   closed_.wait(lock, [this] { return state_ != State::kClosing; });
 }
 
+bool Resource::IsBusy() {
+  const std::lock_guard lock(mutex_);
+  return leases_ > 1;  // one is that of Stop() itself
+}
+
 void Resource::ReleaseLease() {
   bool free_now = false;
   {

@@ -73,6 +73,8 @@ class Resource : public std::enable_shared_from_this<Resource> {
  protected:
   // Asks running operations to end soon. Called once, with no lock held. Must not block.
   virtual void Stop() {}
+  // For Stop(): whether operations run.
+  bool IsBusy();
   // Frees everything. Called once, on a background thread, when no lease is left.
   virtual Error Free() = 0;
 

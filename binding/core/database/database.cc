@@ -284,8 +284,8 @@ Error Database::ApproximateSize(const FamilyPtr& family, const rocksdb::Slice& s
   options.include_memtables = true;
   options.include_files = true;
   const rocksdb::Range range(start, end);
-  return Error::From(db_->GetApproximateSizes(options, family->handle, &range, 1, size), "measure " + path_)
-      .With("path", path_);
+  return Explained(Error::From(db_->GetApproximateSizes(options, family->handle, &range, 1, size), "measure " + path_)
+                       .With("path", path_));
 }
 
 Error Database::Checkpoint(const std::string& to) {
@@ -328,6 +328,13 @@ Error Database::Resume() {
                              "the size of its write buffers (writeBufferSize).");
 }
 
+Error Database::Explained(Error error) const {
+  if (error.ok()) {
+    return error;
+  }
+  return gave_up_ ? ClosedError() : reading_.explain ? reading_.explain(std::move(error)) : error;
+}
+
 void Database::AddChild(Child* child) {
   const std::lock_guard lock(children_mutex_);
   children_.insert(child);
@@ -342,6 +349,11 @@ void Database::EndChild(Child* child) {
 
 void Database::Stop() {
   events_->EndWaits();
+  // Nothing is given up if nobody reads: then the storage has time for what is to be done at the end.
+  if (reading_.give_up && IsBusy()) {
+    gave_up_ = true;
+    reading_.give_up();
+  }
   const std::lock_guard lock(compactions_mutex_);
   stopping_ = true;
   for (const auto& canceled : compactions_) {

@@ -197,6 +197,15 @@ class Database : public Resource {
   void SetDiskCache(std::shared_ptr<const DiskCache> cache) { disk_cache_ = std::move(cache); }
   const std::shared_ptr<const DiskCache>& disk_cache() const { return disk_cache_; }
 
+  // How a database is read that lies in another storage. Set before others know the database.
+  struct Reading {
+    std::function<Error(Error)> explain;  // what of the storage is behind the error of a read
+    std::function<void()> give_up;        // ends the requests that are on their way
+  };
+  void SetReading(Reading reading) { reading_ = std::move(reading); }
+  // The error of a read. `error` is RocksDB's.
+  Error Explained(Error error) const;
+
   void AddChild(Child* child);
   // Ends the child and forgets it.
   void EndChild(Child* child);
@@ -232,6 +241,8 @@ class Database : public Resource {
   std::shared_ptr<rocksdb::Cache> cache_;
   std::shared_ptr<DatabaseEvents> events_;
   std::shared_ptr<const DiskCache> disk_cache_;
+  Reading reading_;
+  std::atomic<bool> gave_up_ = false;
 
   std::unique_ptr<Archived> archived_;
   std::unique_ptr<CommitClock> commit_clock_;

@@ -319,8 +319,7 @@ void Iterator::PutTogether(bool finished, size_t max_bytes, std::string* block) 
 }
 
 Error Iterator::ReadError(const rocksdb::Status& status) const {
-  return status.ok() ? Error()
-                     : Error::From(status, "iterate over " + database_->path()).With("path", database_->path());
+  return database_->Explained(Error::From(status, "iterate over " + database_->path()).With("path", database_->path()));
 }
 
 void Iterator::Release() {

@@ -50,7 +50,7 @@ Error BackupRepository::Open(Options options, std::shared_ptr<BackupRepository>*
   }
   // A repository that cannot be read fails here, and not in the middle of the first backup.
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = repository->OpenSession(repository->SettingsFor(nullptr), &session); !error.ok()) {
+  if (Error error = repository->OpenSession(repository->SettingsToRead(), &session); !error.ok()) {
     return error;
   }
   session.reset();
@@ -84,6 +84,9 @@ EngineSettings BackupRepository::SettingsFor(std::shared_ptr<Operation> operatio
 Error BackupRepository::OpenSession(const EngineSettings& settings,
                                     std::shared_ptr<BackupEngineSession>* session) const {
   Error error = settings.storage->Explain(OpenToRead(settings, session));
+  if (!error.ok() && open_->stopped()) {
+    return ClosedError();
+  }
   if (error.code() == "ROCKSDB_NOT_FOUND") {
     const bool is_database =
         settings.files()->FileExists(settings.root() + "/CURRENT", rocksdb::IOOptions(), nullptr).ok();
@@ -225,7 +228,7 @@ Error BackupRepository::PlanCopyTo(BackupRepository* target, const CopyRequest& 
 
 Error BackupRepository::List(bool details, std::vector<BackupDescription>* descriptions) {
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = OpenSession(SettingsFor(nullptr), &session); !error.ok()) {
+  if (Error error = OpenSession(SettingsToRead(), &session); !error.ok()) {
     return error;
   }
   return session->DescribeAll(details, descriptions);
@@ -233,7 +236,7 @@ Error BackupRepository::List(bool details, std::vector<BackupDescription>* descr
 
 Error BackupRepository::Describe(uint32_t backup_id, bool details, BackupDescription* description) {
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = OpenSession(SettingsFor(nullptr), &session); !error.ok()) {
+  if (Error error = OpenSession(SettingsToRead(), &session); !error.ok()) {
     return error;
   }
   if (backup_id == 0) {
@@ -247,7 +250,7 @@ Error BackupRepository::Describe(uint32_t backup_id, bool details, BackupDescrip
 
 Error BackupRepository::CorruptIds(std::vector<uint32_t>* ids) {
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = OpenSession(SettingsFor(nullptr), &session); !error.ok()) {
+  if (Error error = OpenSession(SettingsToRead(), &session); !error.ok()) {
     return error;
   }
   *ids = session->corrupt_ids();
@@ -256,7 +259,7 @@ Error BackupRepository::CorruptIds(std::vector<uint32_t>* ids) {
 
 Error BackupRepository::Look(bool details, BackupSurvey* survey) {
   std::shared_ptr<BackupEngineSession> session;
-  if (Error error = OpenSession(SettingsFor(nullptr), &session); !error.ok()) {
+  if (Error error = OpenSession(SettingsToRead(), &session); !error.ok()) {
     return error;
   }
   for (const uint32_t id : session->corrupt_ids()) {
@@ -270,16 +273,22 @@ Error BackupRepository::Look(bool details, BackupSurvey* survey) {
 Error BackupRepository::ListGarbage(std::vector<GarbageFile>* garbage) {
   std::vector<BackupDescription> backups;
   Error error = List(true, &backups);
-  return error.ok() ? FindGarbage(SettingsFor(nullptr), backups, garbage) : error;
+  return error.ok() ? FindGarbage(SettingsToRead(), backups, garbage) : error;
 }
 
 Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened,
-                                   const std::optional<DiskCache::Options>& cache) {
+                                   const std::optional<DiskCache::Options>& cache,
+                                   const std::shared_ptr<Operation>& operation) {
   auto kept = std::make_shared<BackupReading>();
-  EngineSettings settings = SettingsFor(nullptr);
+  EngineSettings settings = SettingsFor(operation);
   const bool is_local = !settings.storage->local_directory().empty();
   const std::shared_ptr<DiskCache> disk_cache = cache && !is_local ? std::make_shared<DiskCache>(*cache) : nullptr;
-  if (auto storage = settings_.storage->ForDatabase(disk_cache)) {
+  // The database is read until it is closed, and the operation ends when it is open.
+  const auto reading = std::make_shared<Operation>();
+  if (auto storage = settings_.storage->ForDatabase(disk_cache, reading)) {
+    operation->WhenStopped([reading] { reading->RequestStop(); });
+    opened->reading = {.explain = [storage](Error error) { return storage->ExplainRead(std::move(error)); },
+                       .give_up = [reading] { reading->RequestStop(); }};
     settings.storage = std::move(storage);
     opened->open_tables = DatabaseOptions::OpenTables::kWhenRead;
     opened->disk_cache = disk_cache;
@@ -307,6 +316,28 @@ Error BackupRepository::OpenBackup(uint32_t backup_id, OpenedBackup* opened,
   });
 }
 
+Error BackupRepository::OpenBackup(uint32_t backup_id, const std::optional<DiskCache::Options>& cache,
+                                   const std::shared_ptr<Operation>& operation, std::shared_ptr<Database>* database) {
+  OpenedBackup opened;
+  Error error = OpenBackup(backup_id, &opened, cache, operation);
+  if (error.ok()) {
+    error = Database::OpenThrough(opened.env->GetFileSystem(), opened.keep_alive, opened.path,
+                                  Database::ToReadBackup(opened.open_tables), database);
+    error = opened.reading.explain ? opened.reading.explain(std::move(error)) : error;
+  }
+  if (error.ok() ? !operation->Commit() : !operation->Fail()) {
+    database->reset();
+    return Error("OPEN_STOPPED", "opening backup " + std::to_string(backup_id) + " in " + directory() + " was stopped")
+        .With("path", directory())
+        .With("backupId", uint64_t{backup_id});
+  }
+  if (error.ok()) {
+    (*database)->SetDiskCache(std::move(opened.disk_cache));
+    (*database)->SetReading(std::move(opened.reading));
+  }
+  return error;
+}
+
 // A stopped operation leaves the queue at once, so RequestStop() must not be called with our mutex held.
 bool BackupRepository::StopBackup() {
   std::vector<std::shared_ptr<Operation>> creates;
@@ -332,6 +363,7 @@ void BackupRepository::Stop() {
   for (const auto& operation : all) {
     operation->RequestStop();
   }
+  open_->RequestStop();
 }
 
 Error BackupRepository::Free() { return Error(); }

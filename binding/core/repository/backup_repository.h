@@ -13,6 +13,7 @@
 #include "core/base/operation.h"
 #include "core/base/resource.h"
 #include "core/base/write_queue.h"
+#include "core/database/database.h"
 #include "core/database/database_options.h"
 #include "core/recovery/recover.h"
 #include "core/repository/copy_backups.h"
@@ -32,6 +33,7 @@ struct OpenedBackup {
   std::shared_ptr<rocksdb::Env> env;
   DatabaseOptions::OpenTables open_tables = DatabaseOptions::OpenTables::kAtOnce;
   std::shared_ptr<const DiskCache> disk_cache;  // null if there is none
+  Database::Reading reading;
 };
 
 // The backups of a repository at one moment: those that can be used, and those that cannot, with the reason.
@@ -109,8 +111,13 @@ class BackupRepository : public Resource {
   // All backups, usable and corrupt, in one look.
   Error Look(bool details, BackupSurvey* survey);
   // With `cache`, what is read of a backup in a store is kept on the disk.
+  // `operation` can be stopped while it is opened.
   Error OpenBackup(uint32_t backup_id, OpenedBackup* opened,
-                   const std::optional<DiskCache::Options>& cache = std::nullopt);
+                   const std::optional<DiskCache::Options>& cache = std::nullopt,
+                   const std::shared_ptr<Operation>& operation = std::make_shared<Operation>());
+  // The same, and the database that it is.
+  Error OpenBackup(uint32_t backup_id, const std::optional<DiskCache::Options>& cache,
+                   const std::shared_ptr<Operation>& operation, std::shared_ptr<Database>* database);
   // The files that belong to no usable backup.
   Error ListGarbage(std::vector<GarbageFile>* garbage);
 
@@ -142,8 +149,9 @@ class BackupRepository : public Resource {
 
  private:
   explicit BackupRepository(Options options);
-  // The settings for one operation; `operation` may be null.
   EngineSettings SettingsFor(std::shared_ptr<Operation> operation) const;
+  // The settings for an operation that nobody can stop but close().
+  EngineSettings SettingsToRead() const { return SettingsFor(open_); }
   Error OpenSession(const EngineSettings& settings, std::shared_ptr<BackupEngineSession>* session) const;
 
   // The settings for changes under a writer's lock. With these settings, nothing is changed after the lock is lost.
@@ -171,6 +179,7 @@ class BackupRepository : public Resource {
   const EngineSettings settings_;
   const bool read_only_;
   const std::shared_ptr<WriteQueue> writes_ = std::make_shared<WriteQueue>();
+  const std::shared_ptr<Operation> open_ = std::make_shared<Operation>();  // ends when the repository is closed
 
   std::mutex mutex_;  // guards all members below
   std::multiset<std::shared_ptr<Operation>> creates_;

@@ -55,7 +55,7 @@ Error BackupRepository::RemoveUnderLock(bool force, const char* doing, IdsToDele
     std::shared_ptr<BackupEngineSession> reader;
     Error refusal =
         BackupEngineSession::Open(writing.settings, {}, &reader).ok() ? Refusal(what, force, *reader) : Error();
-    return writing.LossOr(what, refusal.ok() ? std::move(error) : std::move(refusal));
+    return settings.storage->Explain(writing.LossOr(what, refusal.ok() ? std::move(error) : std::move(refusal)));
   }
   const auto remove_all = [&] {
     if (Error error = Refusal(what, force, *session); !error.ok()) {
@@ -121,7 +121,7 @@ Error BackupRepository::Refusal(const std::string& what, bool force, BackupEngin
 
 Error BackupRepository::CheckDeletion(bool force) {
   std::shared_ptr<BackupEngineSession> session;
-  Error error = OpenSession(SettingsFor(nullptr), &session);
+  Error error = OpenSession(SettingsToRead(), &session);
   return error.ok() ? Guarded(directory(), [&] { return Refusal("deleting in " + directory(), force, *session); })
                     : error;
 }

@@ -113,6 +113,14 @@ class DiskCache::Directory {
   }
 
   bool usable() const { return usable_; }
+  // Somebody opens a cache here: what was wrong with the directory may be another thing by now.
+  void LookAgain() {
+    const std::lock_guard lock(mutex_);
+    if (!usable_) {
+      problem_.clear();
+      Prepare();
+    }
+  }
   std::string PathOf(const std::string& id) const;
   // False if nothing can be written now.
   bool MakeRoom(uint64_t bytes);
@@ -153,6 +161,8 @@ std::shared_ptr<DiskCache::Directory> DiskCache::Directory::Open(const Options& 
   if (directory == nullptr) {
     directory = std::make_shared<Directory>(Options{path, options.max_bytes});
     known = directory;
+  } else {
+    directory->LookAgain();
   }
   return directory;
 }
@@ -279,18 +289,14 @@ bool DiskCache::Directory::Write(const std::string& path, const std::string& fil
 DiskCache::DiskCache(const Options& options) : directory_(Directory::Open(options)) {}
 
 std::optional<std::string> DiskCache::Read(const std::string& id) {
-  const auto miss = [&]() -> std::optional<std::string> {
-    ++misses_;
-    return std::nullopt;
-  };
   if (!directory_->usable()) {
-    return miss();
+    return std::nullopt;
   }
   const std::string path = directory_->PathOf(id);
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat found = {};
   if (!file.ok() || fstat(file.get(), &found) != 0 || !S_ISREG(found.st_mode)) {
-    return miss();
+    return std::nullopt;
   }
   std::string bytes(static_cast<size_t>(found.st_size), '\0');
   const bool whole = ReadFully(file, bytes.data(), bytes.size()) == found.st_size;
@@ -300,7 +306,7 @@ std::optional<std::string> DiskCache::Read(const std::string& id) {
     ++damaged_;
   }
   if (what != Found::kBlock) {
-    return miss();
+    return std::nullopt;
   }
   if (found.st_mtime + kUseCountsAfter.count() < time(nullptr)) {
     (void)futimens(file.get(), nullptr);
@@ -315,6 +321,7 @@ bool DiskCache::Has(const std::string& id) const {
 }
 
 void DiskCache::Write(const std::string& id, std::string_view bytes) {
+  ++misses_;
   const std::string file = Encode(id, bytes);
   if (directory_->MakeRoom(OnDisk(file.size())) && directory_->Write(directory_->PathOf(id), file)) {
     bytes_written_ += bytes.size();

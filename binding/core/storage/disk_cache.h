@@ -30,7 +30,7 @@ class DiskCache {
   // What was read and written through this object.
   struct Statistics {
     uint64_t hits = 0;
-    uint64_t misses = 0;
+    uint64_t misses = 0;   // blocks that came from elsewhere: each is written, if that is possible
     uint64_t damaged = 0;  // part of the misses
     uint64_t bytes_read = 0;
     uint64_t bytes_written = 0;

@@ -112,14 +112,20 @@ class Storage {
   // itself. Once the operation has ended, its requests are given up. Null: every operation can use this one.
   virtual std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> /*operation*/) { return nullptr; }
   // The same storage for a database that is opened where it lies. What is read of the database stays in memory with a
-  // bound, and in `cache` unless that is null. Null: reads need no cache here.
-  virtual std::shared_ptr<Storage> ForDatabase(std::shared_ptr<DiskCache> /*cache*/) { return nullptr; }
+  // bound, and in `cache` unless that is null. Once `reading` has ended, its requests are given up. Null: reads need no
+  // cache here, and do not wait for long.
+  virtual std::shared_ptr<Storage> ForDatabase(std::shared_ptr<DiskCache> /*cache*/,
+                                               std::shared_ptr<Operation> /*reading*/) {
+    return nullptr;
+  }
   // Why no cache on a disk can keep what is read here. Empty if one can.
   virtual Error CheckCacheable() const { return Error(); }
   // Called at the end of an operation, with its error. Does what was put off, and returns an error if that fails. If
   // the storage itself failed during this operation, returns `error` with the storage's own code and facts: RocksDB
   // passes on nothing but the text of an error.
   virtual Error Explain(Error error) const { return error; }
+  // For a database that is open: if a failure of the storage itself has led to this error, returns that failure.
+  virtual Error ExplainRead(Error error) const { return error; }
 
   // Null if the storage does not list its files with tags.
   virtual std::shared_ptr<TaggedFiles> tagged_files() const { return nullptr; }
@@ -186,6 +192,7 @@ class LayeredStorage : public Storage {
   const std::string& local_directory() const override { return base_->local_directory(); }
   std::shared_ptr<rocksdb::FileSystem> files() const override { return files_; }
   Error Explain(Error error) const override { return base_->Explain(std::move(error)); }
+  Error ExplainRead(Error error) const override { return base_->ExplainRead(std::move(error)); }
   std::shared_ptr<TaggedFiles> tagged_files() const override { return base_->tagged_files(); }
   std::shared_ptr<ArchiveFiles> archive_files() const override { return base_->archive_files(); }
   Error LockTimeline(uint64_t timeline, std::unique_ptr<StorageLock>* lock) override {

@@ -142,6 +142,17 @@ class OnlyWritersPut {
   const Instead& instead_;
 };
 
+// Whether a put may have been refused because the store has no conditions. A status such as 403 or 423 has another
+// reason: a lock, for instance.
+bool MayBeForCondition(const Error& refusal) {
+  for (const auto& [name, value] : refusal.facts()) {
+    if (const auto* status = name == "status" ? std::get_if<uint64_t>(&value) : nullptr) {
+      return *status == 400 || *status == 405 || *status == 501;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 StoreAnswer Ask(ObjectStore& store, StoreRequest request, const Instead& instead) {
@@ -155,8 +166,12 @@ StoreAnswer Ask(ObjectStore& store, StoreRequest request, const Instead& instead
     TheKeysInUse().Leave(key);
     return answer;
   }
+  std::atomic<bool>& knows_condition = request.if_absent ? store.knows_if_absent() : store.knows_if_match();
   StoreAnswer answer = store.Send(std::move(request))->Await(instead);
-  if (conditional && answer.failure == StoreFailure::kRefused) {
+  if (conditional && (answer.ok() || answer.failure == StoreFailure::kConditionFailed)) {
+    knows_condition = true;
+  } else if (conditional && answer.failure == StoreFailure::kRefused && !knows_condition &&
+             MayBeForCondition(answer.error)) {
     answer.error = std::move(answer.error).Advise("singleWriter");
   }
   return answer;

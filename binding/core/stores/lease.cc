@@ -174,13 +174,18 @@ void DeleteLease(ObjectStore& store, const std::string& key, const std::function
   (void)Do(store, {.kind = Kind::kDelete, .keys = {key}}, [until] { return Clock::now() >= until; });
 }
 
-// Between two looks at a lease.
-void Pause(const LeaseTimes& times, const std::function<bool()>& stopped) {
+// Between two looks at a lease, or two tries to take it. False if nobody waits for it any more.
+bool Pause(const LeaseTimes& times, const std::function<bool()>& stopped) {
   const auto end = Clock::now() + std::min<Clock::duration>(times.renewal / 10, std::chrono::seconds(1));
   while (Clock::now() < end && !(stopped && stopped())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
+  return !(stopped && stopped());
 }
+
+// How often somebody else may take a lease and be gone when it is looked at. More often, the store tells what is not
+// so.
+constexpr int kMostLostRaces = 10;
 
 struct Found {
   bool there = false;
@@ -230,7 +235,9 @@ Error LookUntilKnown(ObjectStore& store, const LeaseTimes& times, const Lease::R
         request.if_unknown == Lease::IfUnknown::kGiveUp || Clock::now() >= until) {
       return error;
     }
-    Pause(times, request.stopped);
+    if (!Pause(times, request.stopped)) {
+      return RequestError(store, StoreAnswer::Stopped(), "looking at the lease", request.key);
+    }
   }
 }
 
@@ -262,7 +269,7 @@ Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& t
     }
   } registration(id);
   Found found;
-  for (;;) {
+  for (int lost_races = 0;;) {
     const Clock::time_point begun = Clock::now();
     const bool takes_over = found.there && found.stale;
     if (!found.there || takes_over) {
@@ -278,8 +285,14 @@ Error Lease::Take(const std::shared_ptr<ObjectStore>& store, const LeaseTimes& t
         lease->reset(new Lease(store, times, request, id, put.etag, begun));
         return Error();
       }
-      if (put.failure != StoreFailure::kConditionFailed && put.failure != StoreFailure::kNotFound) {
+      // Somebody else was faster, or the stale lease that was to be replaced is gone.
+      const bool changed =
+          put.failure == StoreFailure::kConditionFailed || (takes_over && put.failure == StoreFailure::kNotFound);
+      if (!changed || ++lost_races == kMostLostRaces) {
         return RequestError(*store, put, "taking the lease", request.key);
+      }
+      if (lost_races > 1 && !Pause(times, request.stopped)) {
+        return RequestError(*store, StoreAnswer::Stopped(), "taking the lease", request.key);
       }
     }
     if (Error error = LookUntilKnown(*store, times, request, &found); !error.ok()) {

@@ -284,9 +284,11 @@ IOStatus ObjectFileSystem::PutPending(const std::string& from, const std::string
   switch (put.failure) {
     case StoreFailure::kNone:
       break;
-    case StoreFailure::kConditionFailed:
-      return IOStatus::IOError(client_->store().name() + "/" + to,
-                               "was made by another writer in the meantime; nothing was changed");
+    case StoreFailure::kConditionFailed: {
+      StoreAnswer taken = put;
+      taken.error = std::move(taken.error).Reworded("another writer made it in the meantime; nothing was changed");
+      return client_->ToStatus(taken, "writing", to);
+    }
     case StoreFailure::kBusy:
     case StoreFailure::kStopped: {
       // Perhaps it was done, or will be.

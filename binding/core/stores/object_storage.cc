@@ -190,9 +190,10 @@ std::shared_ptr<Storage> ObjectStorage::ForOperation(std::shared_ptr<Operation> 
   return std::shared_ptr<Storage>(new ObjectStorage(*this, std::move(operation)));
 }
 
-std::shared_ptr<Storage> ObjectStorage::ForDatabase(std::shared_ptr<DiskCache> cache) {
+std::shared_ptr<Storage> ObjectStorage::ForDatabase(std::shared_ptr<DiskCache> cache,
+                                                    std::shared_ptr<Operation> reading) {
   return std::shared_ptr<Storage>(
-      new ObjectStorage(*this, nullptr, std::make_shared<ObjectBlocks>(store_, std::move(cache))));
+      new ObjectStorage(*this, std::move(reading), std::make_shared<ObjectBlocks>(store_, std::move(cache))));
 }
 
 // A store in JavaScript says what it is when its thread first serves it, so this is known after the first answer.
@@ -217,6 +218,12 @@ Error ObjectStorage::Explain(Error error) const {
     return error;
   }
   return Error(failure).Reworded(error.message());
+}
+
+// A database that is open for days has many failures. The text of the one that is meant is in the error's.
+Error ObjectStorage::ExplainRead(Error error) const {
+  Error failure = client_ == nullptr || error.ok() ? Error() : client_->FailureIn(error.message());
+  return failure.ok() ? error : failure;
 }
 
 void ObjectStorage::ExpectFile(const std::string& name, uint64_t size) {

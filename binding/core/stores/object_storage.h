@@ -31,9 +31,10 @@ class ObjectStorage : public Storage {
   // Each is a view of its own, which lists the store when it is first asked.
   std::shared_ptr<rocksdb::FileSystem> files() const override { return object_files(); }
   std::shared_ptr<Storage> ForOperation(std::shared_ptr<Operation> operation) override;
-  std::shared_ptr<Storage> ForDatabase(std::shared_ptr<DiskCache> cache) override;
+  std::shared_ptr<Storage> ForDatabase(std::shared_ptr<DiskCache> cache, std::shared_ptr<Operation> reading) override;
   Error CheckCacheable() const override;
   Error Explain(Error error) const override;
+  Error ExplainRead(Error error) const override;
   std::shared_ptr<TaggedFiles> tagged_files() const override { return object_files(); }
 
   std::shared_ptr<ArchiveFiles> archive_files() const override;

@@ -163,6 +163,9 @@ class ObjectStore {
   // Whether it has refused such a condition, and has taken the same put without it.
   std::atomic<bool>& refuses_if_absent() { return refuses_if_absent_; }
   std::atomic<bool>& refuses_if_match() { return refuses_if_match_; }
+  // Whether it has told whether such a condition holds.
+  std::atomic<bool>& knows_if_absent() { return knows_if_absent_; }
+  std::atomic<bool>& knows_if_match() { return knows_if_match_; }
   // The store lets go of the request's memory when it has answered, and does not use it any more. If it cannot know
   // that nobody does, it abandons the memory.
   virtual std::shared_ptr<StoreCall> Send(StoreRequest request) = 0;
@@ -173,6 +176,8 @@ class ObjectStore {
   const std::string identity_ = NewUniqueId();
   std::atomic<bool> refuses_if_absent_{false};
   std::atomic<bool> refuses_if_match_{false};
+  std::atomic<bool> knows_if_absent_{false};
+  std::atomic<bool> knows_if_match_{false};
 };
 
 // How long to wait for an answer that somebody waits for who has stopped the operation: the store may hang.

@@ -9,6 +9,9 @@ using rocksdb::IOStatus;
 using Clock = StoreCall::Clock;
 using Kind = StoreRequest::Kind;
 
+// How many threads may fail in one moment and still find out why.
+constexpr size_t kMostFailures = 64;
+
 }  // namespace
 
 void StoreClient::SetLease(const std::shared_ptr<Lease>& lease) {
@@ -99,20 +102,29 @@ IOStatus StoreClient::ToStatus(const StoreAnswer& answer, const std::string& doi
     return IOStatus::OK();
   }
   Error error = RequestError(*store_, answer, doing, key);
-  switch (answer.failure) {
-    case StoreFailure::kNotFound:
-      return IOStatus::NotFound(error.message());
-    default:
-      break;
+  if (answer.failure == StoreFailure::kStopped && error.code() != "LOCK_LOST") {
+    return IOStatus::Aborted(error.message());
   }
-  const bool stopped = answer.failure == StoreFailure::kStopped;
-  const bool lost = error.code() == "LOCK_LOST";
-  IOStatus status = stopped ? IOStatus::Aborted(error.message()) : IOStatus::IOError(error.message());
+  IOStatus status = answer.failure == StoreFailure::kStopped    ? IOStatus::Aborted(error.message())
+                    : answer.failure == StoreFailure::kNotFound ? IOStatus::PathNotFound(error.message())
+                                                                : IOStatus::IOError(error.message());
   const std::lock_guard lock(mutex_);
-  if (lost || (!stopped && failure_.ok())) {
+  if (last_failures_.size() == kMostFailures) {
+    last_failures_.pop_front();
+  }
+  last_failures_.push_back(error);
+  if (failure_.ok() || error.code() == "LOCK_LOST") {
     failure_ = std::move(error);
   }
   return status;
+}
+
+Error StoreClient::FailureIn(std::string_view text) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(last_failures_.rbegin(), last_failures_.rend(), [text](const Error& failure) {
+    return text.find(failure.message()) != std::string_view::npos;
+  });
+  return found == last_failures_.rend() ? Error() : *found;
 }
 
 Error StoreClient::failure() const {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "core/base/operation.h"
 #include "core/stores/conditional_put.h"
@@ -52,10 +54,14 @@ class StoreClient {
   // Reads an object, also after the end of the operation. Waits at most until then.
   StoreAnswer ReadSoon(const std::string& key, StoreCall::Clock::time_point until);
 
-  // What an answer means to RocksDB. Remembers the first failure of the store.
+  // What an answer means to RocksDB. Remembers the first failure of the store, and the last ones. An object that is
+  // gone was listed, so that is a failure too. It is not the status NotFound: RocksDB would take a key of that table
+  // for one that is not in the database.
   rocksdb::IOStatus ToStatus(const StoreAnswer& answer, const std::string& doing, const std::string& key);
   // The first failure that ToStatus() saw.
   Error failure() const;
+  // The one of the last failures whose text is in this one. Success: there is none.
+  Error FailureIn(std::string_view text) const;
 
  private:
   Error CheckLease(Error (Lease::*check)()) const;
@@ -69,6 +75,7 @@ class StoreClient {
   std::atomic<bool> hangs_{false};
   mutable std::mutex mutex_;
   Error failure_;
+  std::deque<Error> last_failures_;
   bool needs_lease_ = false;
   std::weak_ptr<Lease> lease_;
 };

@@ -220,27 +220,22 @@ class BackupEngineHandle : public Handle<BackupRepository> {
         });
   }
 
-  // (id, { diskCache }) -> native database
+  // (id, operation, { diskCache }) -> native database
   Napi::Value OpenBackup(const Args& args) {
-    const uint32_t id = BackupIdArgument(args.Env(), args[0]);
-    const std::optional<DiskCache::Options> cache = ReadOpenBackupOptions(args.Env(), args[1]);
-    return Read<std::shared_ptr<Database>>(
-        args.Env(),
-        [id, cache](BackupRepository& repository, std::shared_ptr<Database>& database) {
-          OpenedBackup opened;
-          if (Error error = repository.OpenBackup(id, &opened, cache); !error.ok()) {
-            return error;
-          }
-          Error error = Database::OpenThrough(opened.env->GetFileSystem(), opened.keep_alive, opened.path,
-                                              Database::ToReadBackup(opened.open_tables), &database);
-          if (error.ok()) {
-            database->SetDiskCache(std::move(opened.disk_cache));
-          }
-          return error;
+    const Napi::Env env = args.Env();
+    const Repository repository = shared_resource(env);
+    const uint32_t id = BackupIdArgument(env, args[0]);
+    const OperationHandle& handle = OperationArgument(env, args[1]);
+    return Async<std::shared_ptr<Database>>(
+        env, Lane::kLong, Leases(Lease(env, repository)),
+        [repository, id, cache = ReadOpenBackupOptions(env, args[2]),
+         tracked = Track(repository, Kind::kOther, handle)](std::shared_ptr<Database>& database) {
+          return repository->OpenBackup(id, cache, tracked->operation(), &database);
         },
-        [](Napi::Env env, std::shared_ptr<Database>& database) -> Napi::Value {
-          return DatabaseHandle::New(env, std::move(database));
-        });
+        [](Napi::Env js, std::shared_ptr<Database>& database) -> Napi::Value {
+          return DatabaseHandle::New(js, std::move(database));
+        },
+        StopperOf(handle));
   }
 
   // Takes a turn in the queue of writes, and returns it for what will be done in it.

@@ -34,7 +34,7 @@ constexpr uint32_t kMaxDirectKeys = 256;
 constexpr size_t kMaxPackedBytes = size_t{256} << 10;
 
 Error ReadError(const Status& status, const Database& database) {
-  return Error::From(status, "read from " + database.path()).With("path", database.path());
+  return database.Explained(Error::From(status, "read from " + database.path()).With("path", database.path()));
 }
 
 // Converts what a read found. For Buffers, a small value becomes its place in the read pool. NotFound becomes

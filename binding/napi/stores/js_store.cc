@@ -140,29 +140,36 @@ std::vector<std::string> ReadStrings(const Napi::Array& array) {
   return strings;
 }
 
-// { etag, bytes, objects, next, upload } or { kind, message, status, storeCode, requestId, keys }
-StoreAnswer ReadAnswer(const Napi::Object& object) {
-  StoreAnswer answer;
-  if (const std::string message = Text(object, "message"); !message.empty()) {
-    const auto known = Failures().find(Text(object, "kind"));
-    // Of a failure of unknown kind, nobody knows whether the request was done.
-    const auto [failure, code, advice] =
-        known == Failures().end() ? KindOfFailure{StoreFailure::kBusy, "STORE_FAILED"} : known->second;
-    Error error = Error(code, message).Advise(advice);
-    for (const char* const fact : {"storeCode", "requestId"}) {
-      if (std::string text = Text(object, fact); !text.empty()) {
-        error = std::move(error).With(fact, std::move(text));
-      }
+// { ok: false, kind, message, status, storeCode, requestId, keys }
+StoreAnswer ReadFailure(const Napi::Object& object) {
+  const auto known = Failures().find(Text(object, "kind"));
+  // Of a failure of unknown kind, nobody knows whether the request was done.
+  const auto [failure, code, advice] =
+      known == Failures().end() ? KindOfFailure{StoreFailure::kBusy, "STORE_FAILED"} : known->second;
+  const std::string message = Text(object, "message");
+  Error error = Error(code, message.empty() ? "the store does not say why it failed" : message).Advise(advice);
+  for (const char* const fact : {"storeCode", "requestId"}) {
+    if (std::string text = Text(object, fact); !text.empty()) {
+      error = std::move(error).With(fact, std::move(text));
     }
-    if (const Napi::Value status = object.Get("status"); status.IsNumber()) {
-      error = std::move(error).With("status", uint64_t{status.As<Napi::Number>().Uint32Value()});
-    }
-    answer = StoreAnswer::Failed(failure, std::move(error));
-    if (const Napi::Value keys = object.Get("keys"); keys.IsArray()) {
-      answer.refused = ReadStrings(keys.As<Napi::Array>());
-    }
-    return answer;
   }
+  if (const Napi::Value status = object.Get("status"); status.IsNumber()) {
+    error = std::move(error).With("status", uint64_t{status.As<Napi::Number>().Uint32Value()});
+  }
+  StoreAnswer answer = StoreAnswer::Failed(failure, std::move(error));
+  if (const Napi::Value keys = object.Get("keys"); keys.IsArray()) {
+    answer.refused = ReadStrings(keys.As<Napi::Array>());
+  }
+  return answer;
+}
+
+// { ok: true, etag, bytes, objects, next, upload }. Everything that does not say that it is a success is a failure.
+StoreAnswer ReadAnswer(const Napi::Object& object) {
+  const Napi::Value ok = object.Get("ok");
+  if (!ok.IsBoolean() || !ok.As<Napi::Boolean>().Value()) {
+    return ReadFailure(object);
+  }
+  StoreAnswer answer;
   answer.etag = Text(object, "etag");
   answer.next = Text(object, "next");
   answer.upload = Text(object, "upload");

@@ -52,6 +52,66 @@ TEST_F(LeaseTest, ALeaseThatDoesNotChangeIsStaleAfterItsLifetimeAndNotBefore) {
   EXPECT_GOOD(lock->StillHeld());
 }
 
+// The author of a store may take every 404 for "not found", also "no such container".
+TEST_F(LeaseTest, APutThatIsNotFoundIsAnErrorAndIsNotRepeated) {
+  std::atomic<int> puts{0};
+  store_->SetHook([&](const StoreRequest& request) -> MemoryObjectStore::Verdict {
+    if (request.kind != StoreRequest::Kind::kPut) {
+      return {};
+    }
+    ++puts;
+    return {.fault = MemoryObjectStore::Fault::kFails, .failure = StoreFailure::kNotFound};
+  });
+  std::unique_ptr<WriterLock> lock;
+  EXPECT_CODE(NewStorage()->LockWriter(&lock), "STORE_NOT_FOUND");
+  EXPECT_EQ(puts, 1);
+}
+
+TEST_F(LeaseTest, AStoreThatNeverTakesALeaseThatIsFreeIsNotAskedForEver) {
+  for (const StoreFailure failure : {StoreFailure::kConditionFailed, StoreFailure::kNotFound}) {
+    for (const bool is_stale : {false, true}) {
+      std::unique_ptr<WriterLock> lock;
+      store_->SetHook(nullptr);
+      ASSERT_GOOD(NewStorage()->LockWriter(&lock));
+      const std::string mine = store_->Contents().at(kWriterKey);
+      lock.reset();
+      if (is_stale) {
+        store_->PutDirectly(kWriterKey, WithPid(mine, "4194305"));
+      }
+      std::atomic<int> puts{0};
+      store_->SetHook([&](const StoreRequest& request) -> MemoryObjectStore::Verdict {
+        if (request.kind != StoreRequest::Kind::kPut) {
+          return {};
+        }
+        ++puts;
+        return {.fault = MemoryObjectStore::Fault::kFails, .failure = failure};
+      });
+      EXPECT_TRUE(NewStorage()->LockWriter(&lock).code().starts_with("STORE_"));
+      EXPECT_LE(puts, 20);
+      EXPECT_EQ(lock, nullptr);
+      store_->SetHook(nullptr);
+      store_->DeleteDirectly(kWriterKey);
+    }
+  }
+}
+
+TEST_F(LeaseTest, AStopEndsTheTakingOfALeaseThatTheStoreNeverGives) {
+  const auto operation = std::make_shared<Operation>();
+  std::atomic<int> puts{0};
+  store_->SetHook([&](const StoreRequest& request) -> MemoryObjectStore::Verdict {
+    if (request.kind != StoreRequest::Kind::kPut) {
+      return {};
+    }
+    if (++puts == 2) {
+      operation->RequestStop();
+    }
+    return {.fault = MemoryObjectStore::Fault::kFails, .failure = StoreFailure::kConditionFailed};
+  });
+  std::unique_ptr<WriterLock> lock;
+  EXPECT_FALSE(NewStorage()->ForOperation(operation)->LockWriter(&lock).ok());
+  EXPECT_LE(puts, 3);
+}
+
 TEST_F(LeaseTest, ALeaseThatIsRenewedIsLiveWhateverItsHoldersClockSays) {
   std::atomic<bool> end{false};
   std::thread holder([&] {
