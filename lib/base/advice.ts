@@ -15,6 +15,8 @@ export const LIBRARY_ADVICE = {
   freeSpaceForBackup: 'Free some space, delete old backups, or pass checkDiskSpace: false to try anyway.',
   freeSpaceForRestore: 'Free some space, or pass checkDiskSpace: false to try anyway.',
   includeDamaged: 'If the damage was repaired, verify it with checksums. Pass includeDamaged: true to try it anyway.',
+  keepsDamaged:
+    'If the damage was repaired, verify with checksum: true. Otherwise delete the damaged backups first, or pass force: true.',
   listUnreadable: 'getCorruptedBackups() lists the backups that cannot be used.',
   makeReadable: 'Make it readable for the user who runs this (owner, mode; in a store: its rights), then verify it.',
   mendLink: 'Bring back what the link leads to, or remove the link.',

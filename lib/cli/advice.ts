@@ -16,6 +16,8 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   freeSpaceForBackup: 'Free some space, delete old backups, or pass --no-space-check to try anyway.',
   freeSpaceForRestore: 'Free some space, or pass --no-space-check to try anyway.',
   includeDamaged: 'If the damage was repaired, verify it with checksums. Pass --include-damaged to try it anyway.',
+  keepsDamaged:
+    'If the damage was repaired, run verify --checksum. Otherwise delete the damaged backups first, or pass --force.',
   listUnreadable: 'rocksdb-backup list shows which backups cannot be used.',
   makeReadable: 'Make it readable for the user who runs this (owner, mode; in a store: its rights), then verify it.',
   mendLink: 'Bring back what the link leads to, or remove the link.',
