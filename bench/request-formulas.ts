@@ -84,8 +84,10 @@ export const EXPECTED = {
     put: backups,
     delete: backups,
   }),
+  // It has no state yet, which would have the known damage, and no copy of it.
   'copy, in a new repository': ({ newTables = 0, backups = 0 }) => ({
     list: 2,
+    get: 2,
     put: newTables + 6 * backups + 5,
     delete: 1,
   }),

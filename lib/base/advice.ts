@@ -9,6 +9,8 @@ export const LIBRARY_ADVICE = {
   checkPath:
     'Check the path or the URL. Without readOnly: true and createIfMissing: false, an engine creates the repository.',
   closeThereOrReadOnly: 'Close it there first, or open it here with mode "readOnly" or as a secondary.',
+  copyAgain:
+    'If it was repaired, verify it there with checksum: true. Otherwise delete there all backups that have the damage, and copy them again.',
   copyElsewhere: 'Copy to another repository, or copy only other backups with backupIds.',
   createIfMissing: 'Check the path, or set createIfMissing to true.',
   drillElsewhere: 'Free some space, or drill in another directory.',

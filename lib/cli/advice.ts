@@ -10,6 +10,8 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   checkDisk: 'See to the disk.',
   checkPath: 'Check the path or the URL.',
   closeThereOrReadOnly: 'Back it up from inside that process with BackupManager, or stop the service first.',
+  copyAgain:
+    'If it was repaired, run verify --checksum there. Otherwise delete there all backups that have the damage, and copy them again.',
   copyElsewhere: 'Copy to another repository, or copy only other backups with --id.',
   createIfMissing: 'Check the path.',
   drillElsewhere: 'Free some space, or choose another place with --directory.',

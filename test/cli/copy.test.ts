@@ -49,7 +49,17 @@ t.test('copy', async (t) => {
   await refused(t, ['copy', scene.backups, to, '--id', 'latest'], 2, /numbers of backups/);
   await refused(t, ['copy', scene.backups, to, '--id', '1,x'], 2, /--id/);
   appendFileSync(join(to, 'meta/1'), 'x');
-  await refused(t, ['copy', scene.backups, to], 1, /has another backup 1 than .*--id/);
+  const list = await cliAnswer<Copied>(t, ['copy', scene.backups, to]);
+  t.match(list, { code: 5, json: { backups: [{ state: 'failed', error: { code: 'BACKUP_CORRUPT' } }, {}, {}] } });
+  t.match(list.stderr, /backup 1 in .*copied is damaged: .*meta\/1 .*delete there/);
+  const other = (await cliScenes(t))(t);
+  await cli(t, ['create', other.db, other.dir('other')]);
+  await refused(
+    t,
+    ['copy', scene.backups, other.dir('other')],
+    1,
+    /has another backup 1 than .*: the lists of files differ.*--id/,
+  );
 });
 
 t.test('a copy that is killed goes on', async (t) => {

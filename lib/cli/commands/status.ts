@@ -116,7 +116,11 @@ function asResult(context: Context, { place, judged, file, prometheus, exit }: T
     text: () =>
       prometheus
         ? statusInPrometheus(place, judged)
-        : linesOf(...(judged.length === 0 ? [] : [...tableOf(context, judged), '']), summary(place, judged), file && `${safe(file)} is written`),
+        : linesOf(
+            ...(judged.length === 0 ? [] : [...tableOf(context, judged), '']),
+            summary(place, judged),
+            file && `${safe(file)} is written`,
+          ),
     quiet: () => (prometheus ? statusInPrometheus(place, judged) : bad.map(({ location }) => safe(location))),
     exit,
   };
