@@ -27,7 +27,7 @@ export const copy = defineCommand({
   ],
   positionals: [
     { name: 'FROM', type: 'backups', summary: 'the repository with the backups' },
-    { name: 'TO', type: 'directory', summary: 'the repository that gets them' },
+    { name: 'TO', type: 'backups', summary: 'the repository that gets them' },
   ],
   options: {
     id: { type: 'text', placeholder: 'N,...', summary: 'only these backups: numbers with commas', default: 'all' },
