@@ -65,6 +65,7 @@ export const status = defineCommand({
             'backupId?': count(),
             'holder?': text(),
             'renewed?': time('of a lease in an object store'),
+            'stale?': flag('it was not renewed for long: its holder was killed, or hangs'),
           }),
           'who works in it now; missing if it cannot be looked at',
         ),

@@ -13,7 +13,12 @@ const METRICS: readonly [name: string, help: string, value: (of: Judged) => numb
   ['damaged_backups', 'Backups that are known to be damaged.', known(({ damaged }) => damaged.length)],
   ['unreadable_backups', 'Backups that cannot be read.', known(({ unreadable }) => unreadable.length)],
   ['pinned_backups', 'Backups that are kept until they are unpinned.', known(({ pinned }) => pinned.length)],
-  ['leases', 'Who works in the repository now.', ({ leases }) => leases?.length],
+  ['leases', 'Who works in the repository now.', ({ leases }) => leases?.filter(({ stale }) => !stale).length],
+  [
+    'stale_leases',
+    'Leases that were not renewed for long: their holders were killed, or hang.',
+    ({ leases }) => leases?.filter(({ stale }) => stale).length,
+  ],
   ['late', 'Whether the last good backup is older than --max-age.', ({ late }) => (late === undefined ? late : +late)],
 ];
 
