@@ -149,6 +149,25 @@ t.test('a directory with repositories', async (t) => {
   await t.rejects(repositoryStatus(join(dir, 'nothing'), { recursive: true }), { code: 'ENOENT' });
 });
 
+t.test('names of repositories may have any character', async (t) => {
+  const dir = t.testdir();
+  const one = new MemoryStore();
+  await makeRepository(dir, one);
+  const store = new MemoryStore();
+  const prefixes = ['a\nb/', '\n/', 'meta/1/', 'c\u2028d/', 'e\r/'].sort();
+  for (const prefix of prefixes) {
+    for (const [key, { bytes }] of one.objects) await store.put(prefix + key, bytes, call);
+  }
+  const found = await repositoryStatus(store, { recursive: true });
+  t.strictSame(
+    found.map(({ location, backups, error }) => [location, backups, error]),
+    prefixes.map((prefix) => [`memory://test/${prefix.slice(0, -1)}`, 2, undefined]),
+  );
+  const engine = await BackupEngine.open(join(dir, 'new\nline'));
+  await engine.close();
+  t.match(await repositoryStatus(dir, { recursive: true }), [{ location: join(dir, 'new\nline') }]);
+});
+
 t.test('1,000 repositories in a bucket', async (t) => {
   const dir = t.testdir();
   const one = new MemoryStore();
