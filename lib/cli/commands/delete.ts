@@ -12,7 +12,7 @@ import { isLocked } from '../../retention/retention.js';
 import { backupsNamed } from '../backup-text.js';
 import { defineCommand, dirArgument } from '../command.js';
 import type { Context } from '../context.js';
-import { findBackup, withDirectory } from '../directory.js';
+import { findBackup, withRecordedDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import type { Result } from '../output/output.js';
 import { linesOf } from '../output/text.js';
@@ -66,8 +66,11 @@ export const deleteBackups = defineCommand({
   run(context, { DIR, ID }, options) {
     const wanted = ID.map((id) => parseBackupId(id, 'ID'));
     const { force } = options;
-    return withDirectory(
+    const entry = { operation: 'delete', detail: { asked: ID } } as const;
+    return withRecordedDirectory(
+      context,
       DIR,
+      options['dry-run'] ? undefined : entry,
       async (engine) => {
         const inventory = await readInventory(engine);
         const ids = await idsOf(context, engine, wanted, inventory);
@@ -160,8 +163,11 @@ export const purge = defineCommand({
       throw new UsageError('purge needs --keep N', 'rocksdb-backup purge --help');
     }
     const { force } = options;
-    return withDirectory(
+    const entry = { operation: 'prune', detail: { keep } } as const;
+    return withRecordedDirectory(
+      context,
       DIR,
+      options['dry-run'] ? undefined : entry,
       async (engine) => {
         const inventory = await readInventory(engine);
         const now = context.now();
