@@ -21,7 +21,7 @@ export interface WatchedDatabase {
   mergeOperator: (typeof mergeOperators)[number] | undefined;
   backupOnStart: boolean;
   finalBackup: boolean;
-  manager: Omit<BackupManagerOptions, 'db'>;
+  manager: Omit<BackupManagerOptions, 'db' | 'location'> & { location: string };
 }
 
 const schedule: JsonSchema = {

@@ -93,6 +93,16 @@ export async function openStoreUrl(text: string, environment = process.env): Pro
   }
 }
 
+/** What messages call the place of a URL: as its parts are understood, and without its options. As it is if it is wrong. */
+export function storeUrlName(text: string): string {
+  try {
+    const { scheme, host, path } = partsOf(text);
+    return `${scheme}://${host}${path === '' ? '' : `/${path}`}`;
+  } catch {
+    return text.replace(/\/*(\?.*)?$/s, '');
+  }
+}
+
 const S3_OPTIONS = [
   'endpoint',
   'region',

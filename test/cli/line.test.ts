@@ -222,6 +222,13 @@ t.test('times are local dates and moments, moments with a zone, or how long ago'
   }
 });
 
+t.test('the README lists every command', (t) => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [, listed = ''] = /^`(create list [a-z ]+)`/m.exec(readme) ?? [];
+  t.strictSame(listed.split(' ').sort(), commands.map(({ name }) => name).sort());
+  t.end();
+});
+
 t.test('the table of commands is whole', async (t) => {
   const kinds = new Map<string, string>();
   for (const command of commands) {

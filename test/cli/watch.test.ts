@@ -207,6 +207,10 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
     'while the service runs',
   );
   await service.close();
+  const inStore = configure({ backups: 's3://backups/users?endpoint=http://127.0.0.1:1' });
+  const checked = await cli(t, ['watch', '--config', inStore, '--check']);
+  t.match(checked, { code: 0, stdout: /users goes to s3:\/\/backups\/users, at the start/ });
+  t.notMatch(checked.stdout + checked.stderr, /endpoint/, 'no message has the options of a URL');
   t.notOk(existsSync(dir('backups')), 'nothing was made');
 });
 

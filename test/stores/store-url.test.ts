@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
-import { isStoreUrl, openStoreUrl, parseStoreUrl } from '../../lib/stores/store-url.js';
+import { isStoreUrl, openStoreUrl, parseStoreUrl, storeUrlName } from '../../lib/stores/store-url.js';
 import { tempDir } from '../fixtures/files.js';
 import { withoutOpendal } from './servers/opendal.js';
 
@@ -130,6 +130,20 @@ t.test('a message says what to do', async (t) => {
   says('s3://backups?region=', /: region has no value\./);
   says('gs://backups?userProject=', /: userProject has no value\./);
   says('az://acme/backups?accessTier=Archive', /: accessTier is Hot, Cool or Cold\./);
+});
+
+t.test('a place is called as it was understood', (t) => {
+  for (const [url, name] of [
+    ['S3://backups//a///b/?region=eu', 's3://backups/a/b'],
+    ['s3://backups/', 's3://backups'],
+    ['s3://backups/a%2Fb%20c%2525', 's3://backups/a/b c%25'],
+    ['az://acme/backups//x', 'az://acme/backups/x'],
+    ['opendal://webdav/a?root=/x', 'opendal://webdav/a'],
+    ['s3://backups/../x/?y', 's3://backups/../x'],
+  ] as const) {
+    t.equal(storeUrlName(url), name, url);
+  }
+  t.end();
 });
 
 t.test('a path is no URL', async (t) => {

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { formatDuration, formatSize } from '../../base/units.js';
 import { repositoryStatus } from '../../status/repository-status.js';
-import { isStoreUrl } from '../../storage/storage.js';
+import { locationName } from '../../storage/storage.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { needDirectory } from '../directory.js';
@@ -11,7 +11,7 @@ import type { Exit } from '../exit-codes.js';
 import { errorAsJson } from '../json.js';
 import type { Result } from '../output/output.js';
 import { table } from '../output/table.js';
-import { linesOf, safe } from '../output/text.js';
+import { linesOf, safe, shortened } from '../output/text.js';
 import { type Judged, judge, notesOn } from '../report/judged.js';
 import { checkReplaceable, writePage } from '../report/page-file.js';
 import { statusInPrometheus } from '../report/status-metrics.js';
@@ -84,7 +84,7 @@ export const status = defineCommand({
     const found = await repositoryStatus(PLACE, { recursive, signal: context.signal, now });
     if (!recursive && found[0]?.error !== undefined) throw found[0].error;
     const judged = found.map((each) => judge(each, maxAge));
-    const place = isStoreUrl(PLACE) ? PLACE.replace(/\?.*$/s, '') : resolve(PLACE);
+    const place = locationName(PLACE);
     if (judged.length === 0 && (prometheus || context.out.quiet)) context.out.warn(noneIn(place));
     if (file !== undefined) {
       await writePage(file, renderStatus({ place, judged, now, timezone: timeZone(), host: hostname(), maxAge }));
@@ -136,6 +136,11 @@ function asJson({ lastGood, leases, error, ...rest }: Judged) {
   };
 }
 
+/** A long name is shortened where a person reads it. A file, a pipe and --json have all of it. */
+function inTerminal({ out }: Context, location: string): string {
+  return out.isTerminal ? shortened(location, Math.max(30, Math.floor((out.stdout.columns || 80) / 2))) : location;
+}
+
 function tableOf(context: Context, judged: readonly Judged[]): string[] {
   const { style } = context.out;
   const marks = { good: style.good, empty: style.warn, late: style.warn, damaged: style.bad, failed: style.bad };
@@ -150,7 +155,7 @@ function tableOf(context: Context, judged: readonly Judged[]): string[] {
       { title: 'NOTES' },
     ],
     judged.map((each) => [
-      safe(each.location),
+      inTerminal(context, safe(each.location)),
       marks[each.state](each.state),
       ...(each.error === undefined
         ? [
