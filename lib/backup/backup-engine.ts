@@ -25,7 +25,8 @@ import {
   type RestoreOptions,
   type VerifyBackupOptions,
 } from './backup-options.js';
-import { damageInWords, damageLookup, readKnownDamage } from './known-damage.js';
+import { type Removal, refuseToKeepDamaged } from './deletion-guard.js';
+import { damageInWords, damageLookup, type KnownDamage, readKnownDamage } from './known-damage.js';
 import { runOperation } from './long-operation.js';
 
 /** Options of {@link BackupEngine.restoreBackup}. */
@@ -43,10 +44,10 @@ export interface RestoreLatestOptions extends RestoreBackupOptions {
   includeDamaged?: boolean | undefined;
 }
 
-/** @internal What can be done during a turn in the repository's queue of writes. */
+/** @internal What can be done during a turn in the repository's queue of writes. Without `damage`, the known damage is read. */
 export interface WriteTurn {
-  deleteBackups(backupIds: readonly number[], options: DeleteOptions): Promise<void>;
-  purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions): Promise<void>;
+  deleteBackups(backupIds: readonly number[], options: DeleteOptions, damage?: readonly KnownDamage[]): Promise<void>;
+  purgeOldBackups(keep: number, options: DeleteOptions, damage?: readonly KnownDamage[]): Promise<void>;
 }
 
 /** @internal What is to be copied from one repository to another. */
@@ -424,9 +425,12 @@ export class BackupEngine implements AsyncDisposable {
    * backup to delete. If files of the backup cannot be deleted, the backup is deleted all the same, and this rejects; `leftFiles` of the
    * error has their names. Rejects with STORE_REFUSED if an object store has locked the backup; then it stays whole. The error has
    * `lockedUntil` if that is known.
+   *
+   * Rejects with BACKUP_CORRUPT also if it is the last whole backup of its database, and others are known to be damaged. `force` deletes it
+   * nevertheless.
    */
   async deleteBackup(backupId: number, options: DeleteOptions = {}): Promise<void> {
-    return this.#native.deleteBackups([backupId], checkObject('options', options));
+    return this.deleteBackups([backupId], options);
   }
 
   /**
@@ -435,16 +439,21 @@ export class BackupEngine implements AsyncDisposable {
    * and its lock was not known before (`lockedUntil` of the backup), the others are deleted.
    */
   async deleteBackups(backupIds: readonly number[], options: DeleteOptions = {}): Promise<void> {
-    return this.#native.deleteBackups(backupIds, checkObject('options', options));
+    checkObject('options', options);
+    return this.inTurn((turn) => turn.deleteBackups(backupIds, options));
   }
 
   /**
    * Deletes all backups but the latest `numBackupsToKeep`. If the repository has backups of several databases, it keeps that many of each.
    * Rejects in the same cases as {@link deleteBackup}; then nothing is deleted. Backups whose `lockedUntil` has not come yet stay, and are
    * deleted by a later call. If a store refuses a backup whose lock was not known, the others are deleted before it rejects.
+   *
+   * Rejects with BACKUP_CORRUPT also while a backup that it would keep is known to be damaged: the older ones may be the only whole ones.
+   * `force` deletes them nevertheless.
    */
   async purgeOldBackups(numBackupsToKeep: number, options: DeleteOptions = {}): Promise<void> {
-    return this.#native.purgeOldBackups(numBackupsToKeep, checkObject('options', options));
+    checkObject('options', options);
+    return this.inTurn((turn) => turn.purgeOldBackups(numBackupsToKeep, options));
   }
 
   /**
@@ -455,11 +464,29 @@ export class BackupEngine implements AsyncDisposable {
     const turn = await this.#native.takeTurn();
     try {
       return await work({
-        deleteBackups: (backupIds, options) => this.#native.deleteBackups(backupIds, options, turn),
-        purgeOldBackups: (keep, options) => this.#native.purgeOldBackups(keep, options, turn),
+        deleteBackups: async (backupIds, options, damage) => {
+          await this.#refuseToKeepDamaged({ backupIds }, options, damage);
+          return this.#native.deleteBackups(backupIds, options, turn);
+        },
+        purgeOldBackups: async (keep, options, damage) => {
+          await this.#refuseToKeepDamaged({ keep }, options, damage);
+          return this.#native.purgeOldBackups(keep, options, turn);
+        },
       });
     } finally {
       turn.release();
+    }
+  }
+
+  async #refuseToKeepDamaged(
+    removal: Removal,
+    { force }: DeleteOptions,
+    damage?: readonly KnownDamage[],
+  ): Promise<void> {
+    if (force) return;
+    const known = damage ?? (await readKnownDamage(this.storage));
+    if (known.length > 0) {
+      refuseToKeepDamaged(this.location, await this.getBackupInfo({ fileDetails: true }), known, removal);
     }
   }
 
@@ -472,9 +499,10 @@ export class BackupEngine implements AsyncDisposable {
     return this.#native.garbageCollect(checkObject('options', options));
   }
 
-  /** @internal Rejects like a deletion with these options that backups forbid which cannot be read. Changes nothing. */
-  async checkDeletion(options: DeleteOptions = {}): Promise<void> {
-    return this.#native.checkDeletion(checkObject('options', options));
+  /** @internal Rejects like a deletion that backups forbid which cannot be read or are damaged. Changes nothing. */
+  async checkDeletion(options: DeleteOptions, removal?: Removal): Promise<void> {
+    await this.#native.checkDeletion(options);
+    if (removal !== undefined) await this.#refuseToKeepDamaged(removal, options);
   }
 
   /**

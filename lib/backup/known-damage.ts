@@ -22,7 +22,7 @@ export interface KnownDamage {
 interface BackupWithFiles {
   backupId: number;
   timestamp: Date | string;
-  fileDetails?: readonly { name: string }[] | undefined;
+  fileDetails?: readonly { name: string; shared?: boolean }[] | undefined;
 }
 
 /** Returns a function that gives the known damage of a backup. */
@@ -59,6 +59,69 @@ export function isOf({ backupId, timestamp }: KnownDamage, backup: BackupWithFil
 /** Whether a file of this name is in a folder for shared files. */
 export function isSharedFile(name: string): boolean {
   return /^shared(_checksum)?\//.test(name);
+}
+
+/** A backup with a damaged file, or one that shares a file with a damaged backup whose damaged file is not known. */
+export interface Suspect {
+  backupId: number;
+  timestamp: string;
+  /** When the damage was found. */
+  since: string;
+  /** Whether this backup itself is known to be damaged. */
+  isDamaged: boolean;
+}
+
+/** The known damage of the backups that still exist. */
+export interface DamageThere {
+  /** The known damage, without that of backups that are gone. */
+  damage: KnownDamage[];
+  /** The backups that are damaged, and those that share a file with a damaged backup whose damaged file is not known. Oldest first. */
+  suspects: Suspect[];
+  /** Whether a backup that shares files could get damaged ones. */
+  spreads: boolean;
+}
+
+/** Which damage still exists, and which backups it affects. The infos must have `fileDetails`. */
+export function whatIsDamaged(known: readonly KnownDamage[], backups: readonly BackupWithFiles[]): DamageThere {
+  const there = new Set<KnownDamage>();
+  const suspects: Suspect[] = [];
+  if (known.length === 0) {
+    return { damage: [], suspects, spreads: false };
+  }
+  const damageOf = damageLookup(known);
+  // The shared files of damaged backups whose damaged file is not known.
+  const doubtful = new Map<string, string>();
+  let spreads = false;
+  for (const backup of backups) {
+    for (const found of damageOf(backup)) {
+      there.add(found);
+      if (found.file === undefined && isOf(found, backup)) {
+        for (const { name } of sharedFilesOf(backup)) {
+          doubtful.set(name, found.since);
+        }
+      }
+    }
+  }
+  for (const backup of backups) {
+    const [own] = damageOf(backup);
+    const since =
+      own?.since ??
+      sharedFilesOf(backup)
+        .map(({ name }) => doubtful.get(name))
+        .find(Boolean);
+    if (since !== undefined) {
+      const { backupId, timestamp } = backup;
+      suspects.push({ backupId, timestamp: new Date(timestamp).toISOString(), since, isDamaged: own !== undefined });
+    }
+  }
+  for (const { file } of there) {
+    spreads ||= file !== undefined && isSharedFile(file);
+  }
+  return { damage: known.filter((one) => there.has(one)), suspects, spreads: spreads || doubtful.size > 0 };
+}
+
+function sharedFilesOf({ fileDetails = [] }: BackupWithFiles) {
+  return fileDetails.filter(({ shared }) => shared);
 }
 
 /** Describes the damage of one backup for a message. */

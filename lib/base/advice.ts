@@ -10,12 +10,16 @@ export const LIBRARY_ADVICE = {
   checkPath:
     'Check the path or the URL. Without readOnly: true and createIfMissing: false, an engine creates the repository.',
   closeThereOrReadOnly: 'Close it there first, or open it here with mode "readOnly" or as a secondary.',
+  copyAgain:
+    'If it was repaired, verify it there with checksum: true. Otherwise delete there all backups that have the damage, and copy them again.',
   copyElsewhere: 'Copy to another repository, or copy only other backups with backupIds.',
   createIfMissing: 'Check the path, or set createIfMissing to true.',
   drillElsewhere: 'Free some space, or drill in another directory.',
   freeSpaceForBackup: 'Free some space, delete old backups, or pass checkDiskSpace: false to try anyway.',
   freeSpaceForRestore: 'Free some space, or pass checkDiskSpace: false to try anyway.',
   includeDamaged: 'If the damage was repaired, verify it with checksums. Pass includeDamaged: true to try it anyway.',
+  keepsDamaged:
+    'If the damage was repaired, verify with checksum: true. Otherwise delete the damaged backups first, or pass force: true.',
   listUnreadable: 'getCorruptedBackups() lists the backups that cannot be used.',
   makeReadable: 'Make it readable for the user who runs this (owner, mode; in a store: its rights), then verify it.',
   mendLink: 'Bring back what the link leads to, or remove the link.',

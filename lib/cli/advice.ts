@@ -11,12 +11,16 @@ export const COMMAND_ADVICE: Readonly<Record<Advice, string>> = {
   chooseEra: 'Name the era with --era, or the timeline with --timeline, or recover by --sequence.',
   checkPath: 'Check the path or the URL.',
   closeThereOrReadOnly: 'Back it up from inside that process with BackupManager, or stop the service first.',
+  copyAgain:
+    'If it was repaired, run verify --checksum there. Otherwise delete there all backups that have the damage, and copy them again.',
   copyElsewhere: 'Copy to another repository, or copy only other backups with --id.',
   createIfMissing: 'Check the path.',
   drillElsewhere: 'Free some space, or choose another place with --directory.',
   freeSpaceForBackup: 'Free some space, delete old backups, or pass --no-space-check to try anyway.',
   freeSpaceForRestore: 'Free some space, or pass --no-space-check to try anyway.',
   includeDamaged: 'If the damage was repaired, verify it with checksums. Pass --include-damaged to try it anyway.',
+  keepsDamaged:
+    'If the damage was repaired, run verify --checksum. Otherwise delete the damaged backups first, or pass --force.',
   listUnreadable: 'rocksdb-backup list shows which backups cannot be used.',
   makeReadable: 'Make it readable for the user who runs this (owner, mode; in a store: its rights), then verify it.',
   mendLink: 'Bring back what the link leads to, or remove the link.',

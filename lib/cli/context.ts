@@ -4,6 +4,7 @@ import type { Entry, Recorder, Recording, Running } from '../manager/recorder.js
 import type { Progress } from '../native/backup-info.js';
 import type { Storage } from '../storage/storage.js';
 import { reasonOf, StoppedError, UsageError } from './errors.js';
+import { exitOf } from './exit-codes.js';
 import type { Interrupts } from './interrupts.js';
 import type { Output } from './output/output.js';
 import { reporterFor, type Told, told } from './output/progress.js';
@@ -24,6 +25,8 @@ export class Context {
   readonly #recorders = new Map<string, Recorder>();
   readonly #told = new Set<string>();
   #auditLog: string | undefined;
+  /** How many operations were recorded, or are being recorded. */
+  #recordings = 0;
   #endProgress: (() => void) | undefined;
 
   constructor(out: Output, interrupts: Interrupts, stdin: NodeJS.ReadStream) {
@@ -130,6 +133,7 @@ export class Context {
 
   /** What is needed to record an operation on a repository. */
   recording(storage: Storage): Recording {
+    this.#recordings++;
     const clock = { now: () => this.now().getTime(), monotonic: () => performance.now() };
     return { clock, recorder: this.recorder(storage) };
   }
@@ -162,5 +166,26 @@ export class Context {
   ): Promise<T> {
     const { recorded } = require('../manager/recorder.js') as typeof import('../manager/recorder.js');
     return recorded(this.recording(storage), { operation, trigger: 'cli', ...details }, work);
+  }
+
+  /**
+   * Does some work that records its operations, and records that it failed if it ends before the first of them: there is no such backup, it is
+   * pinned, damage forbids it. A wrong command line and a stop are no failures. Without an entry, nothing is recorded.
+   */
+  async recordingFailure<T>(engine: BackupEngine, entry: Entry | undefined, work: () => Promise<T>): Promise<T> {
+    const before = this.#recordings;
+    try {
+      return await work();
+    } catch (error) {
+      if (entry !== undefined && this.#recordings === before) await this.recordFailure(engine, entry, error);
+      throw error;
+    }
+  }
+
+  /** Records that an operation failed, and with what. */
+  async recordFailure(engine: BackupEngine, entry: Entry, error: unknown): Promise<void> {
+    const exit = exitOf(error);
+    if (exit === 'usage' || exit === 'stopped') return;
+    await this.recorded(engine, entry, () => Promise.reject(error)).catch(() => undefined);
   }
 }

@@ -4,6 +4,7 @@ import type { BackupEngineOptions } from '../backup/backup-options.js';
 import { damageLookup, readKnownDamage } from '../backup/known-damage.js';
 import { adviceOn } from '../base/advice.js';
 import { RocksDBError } from '../base/errors.js';
+import type { Entry } from '../manager/recorder.js';
 import type { BackupInfo, UnreadableBackup } from '../native/backup-info.js';
 import { byDatabase } from '../retention/databases.js';
 import { isStoreUrl } from '../storage/storage.js';
@@ -27,6 +28,20 @@ export async function withDirectory<T>(
     await BackupEngine.open(dir, { ...options, ...(write ? { createIfMissing: false } : { readOnly: true }) }),
     use,
   );
+}
+
+/**
+ * The same for a command that is recorded: also records a failure that comes before its operation begins. `entry` is what would be done; without
+ * it, as in a dry run, nothing is recorded.
+ */
+export function withRecordedDirectory<T>(
+  context: Context,
+  dir: string,
+  entry: Entry | undefined,
+  use: (engine: BackupEngine) => Promise<T>,
+  options: BackupEngineOptions & { write?: boolean } = {},
+): Promise<T> {
+  return withDirectory(dir, (engine) => context.recordingFailure(engine, entry, () => use(engine)), options);
 }
 
 /** Works with a resource and then closes it, also after an error. */

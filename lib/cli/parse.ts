@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { parseDuration, parseRate, parseSize } from '../base/units.js';
 import { didYouMean } from '../base/unknown-option.js';
+import { isStoreUrl } from '../stores/store-url.js';
 import { type Command, commonOptions, type OptionSpec, type OptionSpecs, optionsOf } from './command.js';
 import { UsageError } from './errors.js';
 import { parseTime } from './time.js';
@@ -242,9 +243,20 @@ function convert(name: string, value: string, spec: OptionSpec, now: Date): unkn
         throw new UsageError(`${name} must be one of ${spec.choices?.join(', ')}, not '${value}'`);
       }
       return value;
+    case 'path':
+    case 'directory':
+      return local(name, value);
     default:
       return value;
   }
+}
+
+/** A place that must be on this machine. */
+export function local(name: string, value: string): string {
+  if (isStoreUrl(value)) {
+    throw new UsageError(`${name} must be a path on this machine, not a URL: '${value.replace(/\?.*$/s, '')}'`);
+  }
+  return value;
 }
 
 function assign(command: Command, given: string[]): Parsed['args'] {
@@ -255,13 +267,16 @@ function assign(command: Command, given: string[]): Parsed['args'] {
   if (empty >= 0) {
     throw new UsageError(`argument ${empty + 1} of ${command.name} is empty`, helpOf(command));
   }
-  for (const { name, optional, many, choices } of command.positionals) {
+  for (const { name, type, optional, many, choices } of command.positionals) {
     if (values.length === 0 && !optional) {
       throw new UsageError(`${command.name} needs ${name}`, helpOf(command));
     }
     const value = values[0];
     if (choices !== undefined && value !== undefined && !choices.includes(value)) {
       throw new UsageError(`${name} must be one of ${choices.join(', ')}, not '${value}'`, helpOf(command));
+    }
+    if ((type === 'directory' || type === 'database') && value !== undefined) {
+      local(name, value);
     }
     args[name] = many ? values.splice(0) : values.shift();
   }

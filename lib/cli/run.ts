@@ -128,6 +128,8 @@ function helpAsJson(of: readonly Command[]): unknown {
 function onWarning(say: (text: string) => void): void {
   process.removeAllListeners('warning'); // Node's own listener, which prints warnings
   process.on('warning', ({ name, message }) => {
+    // Node 20 is new enough for this program. The AWS SDK's warning about its own future would be printed by every command.
+    if (`${name}: ${message}`.includes('NodeVersionSupportWarning: The AWS SDK')) return;
     const isOurs = ['Warning', 'Error', 'BackupManagerWarning'].includes(name);
     say(isOurs ? message : `${name}: ${message}`);
   });

@@ -21,7 +21,7 @@ export interface WatchedDatabase {
   mergeOperator: (typeof mergeOperators)[number] | undefined;
   backupOnStart: boolean;
   finalBackup: boolean;
-  manager: Omit<BackupManagerOptions, 'db'>;
+  manager: Omit<BackupManagerOptions, 'db' | 'location'> & { location: string };
 }
 
 const schedule: JsonSchema = {
@@ -151,6 +151,11 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
     for (const [what, value] of Object.entries({ path, backups })) {
       if (value === '') throw wrong(`${key}.${what} must not be empty`);
     }
+    const { auditLog, drill } = rest;
+    for (const [what, value] of Object.entries({ path, walDir, auditLog, 'drill.directory': drill?.directory })) {
+      if (value !== undefined && isStoreUrl(value))
+        throw wrong(`${key}.${what} must be a path on this machine, not a URL`);
+    }
     const place = isStoreUrl(backups) ? backups : resolve(below, backups);
     for (const [what, seen, value, advice] of [
       ['path', paths, resolve(below, path), 'give each database once'],
@@ -178,7 +183,6 @@ export function parseConfig(config: unknown, file: string): WatchedDatabase[] {
     } catch (error) {
       throw wrong((error as Error).message);
     }
-    const { auditLog, drill } = rest;
     return {
       name: name ?? path.split('/').filter(Boolean).at(-1) ?? path,
       path: resolve(below, path),

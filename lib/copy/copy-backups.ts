@@ -1,7 +1,16 @@
-import { BackupEngine } from '../backup/backup-engine.js';
+import { BackupEngine, type CopyOrder } from '../backup/backup-engine.js';
+import {
+  damageInWords,
+  damageLookup,
+  type KnownDamage,
+  readKnownDamage,
+  whatIsDamaged,
+} from '../backup/known-damage.js';
 import type { RateLimiter } from '../backup/rate-limiter.js';
 import { checkOptions } from '../base/check-object.js';
-import { describe, errorCode, invalidOption } from '../base/errors.js';
+import { describe, errorCode, invalidOption, RocksDBError } from '../base/errors.js';
+import { mayShare } from '../manager/damage.js';
+import { ManagerState } from '../manager/manager-state.js';
 import { pinOf } from '../manager/pins.js';
 import { lookAtState, updateState } from '../manager/state.js';
 import type { CopiedBackup, LongOperation } from '../native/backup-info.js';
@@ -50,7 +59,7 @@ export interface CopyResult {
  * Only files that the target does not have, by name and size, are copied. So a copy that was stopped or killed continues when it is called
  * again, and copying every night copies what is new. A backup exists in the target from the moment when all its files are there. Each file is
  * read through the checksum that its backup has of it: a backup with a damaged file is not copied, and has the state `failed` and an `error`
- * in the result. The other backups are copied.
+ * in the result. The other backups are copied. So fails a backup of which a file is known to be damaged in the target.
  *
  * Rejects with BACKUP_EXISTS if the target has another backup under one of the ids, with DATABASE_DIFFERS if it has only backups of other
  * databases, with BACKUP_LOCKED while somebody writes to it, with NO_SPACE, or with BACKUP_NOT_FOUND. In these cases nothing was copied.
@@ -102,10 +111,12 @@ export async function copyWith(
         dryRun,
       });
       if (target === undefined || dryRun) {
-        return result(await source.planCopyTo(target, what), []);
+        const damage = target === undefined ? [] : await damageThere(target);
+        return result(await passing(source, target, damage, what, (some) => source.planCopyTo(target, some)), []);
       }
       return await around(target, async () => {
-        const backups = await target.copyFrom(source, what);
+        const { damage } = await mayShare(new ManagerState(target.storage), target);
+        const backups = await passing(source, target, damage, what, (some) => target.copyFrom(source, some));
         return result(backups, await copyPins(source, target, backups));
       });
     } finally {
@@ -114,6 +125,51 @@ export async function copyWith(
   } finally {
     await source.close();
   }
+}
+
+/** The known damage of a repository that is only looked at. */
+async function damageThere(target: BackupEngine): Promise<KnownDamage[]> {
+  const known = await readKnownDamage(target.storage);
+  return known.length === 0 ? [] : whatIsDamaged(known, await target.getBackupInfo({ fileDetails: true })).damage;
+}
+
+/**
+ * Copies all backups but those of which a file is known to be damaged in the target. Files that are there are not copied, so these backups would
+ * be damaged, or are. They fail.
+ */
+async function passing(
+  source: BackupEngine,
+  target: BackupEngine | undefined,
+  damage: readonly KnownDamage[],
+  what: CopyOrder,
+  copy: (some: CopyOrder) => Promise<CopiedBackup[]>,
+): Promise<CopiedBackup[]> {
+  if (target === undefined || damage.length === 0) return copy(what);
+  const damageOf = damageLookup(damage);
+  const { backups, corrupt } = await source.survey({ fileDetails: true });
+  const isAsked = ({ backupId }: { backupId: number }) =>
+    what.backupIds.length === 0 || what.backupIds.includes(backupId);
+  const there = new Set((await target.getBackupInfo()).map(({ backupId }) => backupId));
+  const failed = backups.filter(isAsked).flatMap((backup): CopiedBackup[] => {
+    const { backupId, timestamp } = backup;
+    const known = damageOf(backup);
+    if (known.length === 0) return [];
+    const which = there.has(backupId)
+      ? `backup ${backupId} in ${target.location} is known to be damaged`
+      : `backup ${backupId} in ${source.location} was not copied, because ${target.location} has a damaged file of it`;
+    const error = new RocksDBError(`${which}: ${damageInWords(known)}`, 'BACKUP_CORRUPT', {
+      path: target.location,
+      backupId,
+      damagedFiles: known.flatMap(({ file }) => file ?? []),
+      why: 'damaged',
+      advice: 'copyAgain',
+    });
+    return [{ backupId, timestamp, state: 'failed', files: 0, bytes: 0, error }];
+  });
+  const asked = what.backupIds.length > 0 ? what.backupIds : [...backups, ...corrupt].map(({ backupId }) => backupId);
+  const rest = asked.filter((id) => !failed.some(({ backupId }) => backupId === id));
+  const copied = rest.length === 0 ? [] : await copy({ ...what, backupIds: rest });
+  return [...failed, ...copied].sort((a, b) => a.backupId - b.backupId);
 }
 
 /** Undefined if there is no repository yet. */

@@ -1,8 +1,14 @@
 import type { BackupEngine } from '../backup/backup-engine.js';
-import { damageLookup, isOf, isSharedFile, type KnownDamage } from '../backup/known-damage.js';
+import {
+  type DamageThere,
+  damageLookup,
+  isSharedFile,
+  type KnownDamage,
+  whatIsDamaged,
+} from '../backup/known-damage.js';
 import { errorCode } from '../base/errors.js';
 import type { BackupInfo } from '../native/backup-info.js';
-import type { ManagerMemory, ManagerState, Suspect } from './manager-state.js';
+import type { ManagerMemory, ManagerState } from './manager-state.js';
 import { isSameBackup } from './operation-record.js';
 
 /** Error codes that mean that the backup itself is damaged. Other errors, for instance for lack of space, say nothing about it. */
@@ -134,59 +140,6 @@ function setSuspects(memory: ManagerMemory, backups: readonly BackupInfo[] | und
   const { damage, suspects } = whatIsDamaged(memory.damage, backups);
   memory.damage = damage;
   memory.suspects = suspects;
-}
-
-/** The known damage of the backups that still exist. */
-interface DamageThere {
-  /** The known damage, without that of backups that are gone. */
-  damage: KnownDamage[];
-  /** The backups that are damaged, and those that share a file with a damaged backup whose damaged file is not known. Oldest first. */
-  suspects: Suspect[];
-  /** Whether a backup that shares files could get damaged ones. */
-  spreads: boolean;
-}
-
-/** Which damage still exists, and which backups it affects. The infos must have `fileDetails`. */
-export function whatIsDamaged(known: readonly KnownDamage[], backups: readonly BackupInfo[]): DamageThere {
-  const there = new Set<KnownDamage>();
-  const suspects: Suspect[] = [];
-  if (known.length === 0) {
-    return { damage: [], suspects, spreads: false };
-  }
-  const damageOf = damageLookup(known);
-  // The shared files of damaged backups whose damaged file is not known.
-  const doubtful = new Map<string, string>();
-  let spreads = false;
-  for (const backup of backups) {
-    for (const found of damageOf(backup)) {
-      there.add(found);
-      if (found.file === undefined && isOf(found, backup)) {
-        for (const { name } of sharedFilesOf(backup)) {
-          doubtful.set(name, found.since);
-        }
-      }
-    }
-  }
-  for (const backup of backups) {
-    const [own] = damageOf(backup);
-    const since =
-      own?.since ??
-      sharedFilesOf(backup)
-        .map(({ name }) => doubtful.get(name))
-        .find(Boolean);
-    if (since !== undefined) {
-      const { backupId, timestamp } = backup;
-      suspects.push({ backupId, timestamp: timestamp.toISOString(), since, isDamaged: own !== undefined });
-    }
-  }
-  for (const { file } of there) {
-    spreads ||= file !== undefined && isSharedFile(file);
-  }
-  return { damage: known.filter((one) => there.has(one)), suspects, spreads: spreads || doubtful.size > 0 };
-}
-
-function sharedFilesOf({ fileDetails = [] }: BackupInfo) {
-  return fileDetails.filter(({ shared }) => shared);
 }
 
 /** Says whether a new backup may share files with existing ones. Forgets the damage of backups that are gone. */

@@ -3,6 +3,7 @@ import { RocksDBError } from '../base/errors.js';
 import type { BackupInfo } from '../native/backup-info.js';
 import type { DirectoryState } from './directory-state.js';
 import { freedByEach, type Inventory } from './inventory.js';
+import { memoryOf } from './manager-state.js';
 import { type BackupRef, isSameBackup } from './operation-record.js';
 import { isPinned, pin, unpin } from './pins.js';
 import { type Recording, recorded } from './recorder.js';
@@ -143,11 +144,11 @@ export function deletingUnpinned<T>(
       decide(state, {
         deleteBackups: async (backupIds, options) => {
           assertHeld();
-          await turn.deleteBackups(backupIds, options);
+          await turn.deleteBackups(backupIds, options, memoryOf(state).damage);
         },
         purgeOldBackups: async (keep, options) => {
           assertHeld();
-          await turn.purgeOldBackups(keep, options);
+          await turn.purgeOldBackups(keep, options, memoryOf(state).damage);
         },
       }),
     ),

@@ -1,6 +1,6 @@
+import type { Suspect } from '../backup/known-damage.js';
 import { DAMAGE } from './damage.js';
 import type { DirectoryState } from './directory-state.js';
-import type { Suspect } from './manager-state.js';
 import { type BackupRef, isSameBackup, type OperationRecord } from './operation-record.js';
 
 /** What earlier operations say about a backup. */

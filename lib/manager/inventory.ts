@@ -1,11 +1,10 @@
 import type { BackupEngine } from '../backup/backup-engine.js';
-import { damageLookup, type KnownDamage } from '../backup/known-damage.js';
+import { damageLookup, type KnownDamage, type Suspect, whatIsDamaged } from '../backup/known-damage.js';
 import type { BackupFileDetails, BackupInfo, UnreadableBackup } from '../native/backup-info.js';
 import type { RetentionBackup } from '../retention/retention.js';
-import { whatIsDamaged } from './damage.js';
 import type { DirectoryState, Pin } from './directory-state.js';
 import { type Health, healthOf, recordsNewestFirst, suspicionOf } from './health.js';
-import { memoryOf, type Suspect } from './manager-state.js';
+import { memoryOf } from './manager-state.js';
 import { isRecordOf, isSameBackup, type OperationRecord } from './operation-record.js';
 import { pinOf } from './pins.js';
 import { lookAtState } from './state.js';

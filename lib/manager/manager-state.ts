@@ -1,20 +1,10 @@
-import { type KnownDamage, parseDamage } from '../backup/known-damage.js';
+import { type KnownDamage, parseDamage, type Suspect } from '../backup/known-damage.js';
 import type { Storage } from '../storage/storage.js';
 import type { BackedUpContent } from './database-content.js';
 import type { DirectoryState } from './directory-state.js';
 import { warn } from './manager-events.js';
 import { isSameBackup } from './operation-record.js';
 import { readState, updateState } from './state.js';
-
-/** A backup with a damaged file, or one that shares a file with a damaged backup whose damaged file is not known. */
-export interface Suspect {
-  backupId: number;
-  timestamp: string;
-  /** When the damage was found. */
-  since: string;
-  /** Whether this backup itself is known to be damaged. */
-  isDamaged: boolean;
-}
 
 /** What managers remember about a repository across restarts. It is a part of the repository's state. */
 export interface ManagerMemory {

@@ -1,6 +1,6 @@
+import type { Suspect } from '../backup/known-damage.js';
 import type { Progress } from '../native/backup-info.js';
 import type { BackupContext, BackupResult, Failure } from './manager-events.js';
-import type { Suspect } from './manager-state.js';
 
 /** What a manager is doing. */
 export type Phase = 'idle' | 'before' | 'backup' | 'verify' | 'retry' | 'prune' | 'after';

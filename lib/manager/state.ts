@@ -1,7 +1,7 @@
 import { PREVIOUS_STATE_FILE, STATE_FILE, writtenText } from '../backup/state-file.js';
 import { withoutFullStop } from '../base/advice.js';
 import { errorCode, RocksDBError } from '../base/errors.js';
-import { ANY_VERSION, type SmallFile, type StateLock, type Storage } from '../storage/storage.js';
+import { ANY_VERSION, locationInCommand, type SmallFile, type StateLock, type Storage } from '../storage/storage.js';
 import { type DirectoryState, emptyState, parseState } from './directory-state.js';
 import { lockState } from './state-lock.js';
 
@@ -136,7 +136,7 @@ async function load(storage: Storage): Promise<Loaded> {
   if (problem !== undefined) {
     state.pinsLost =
       `${problem}; which backups were pinned is not known any more. Pin again those that are to be kept, then say so: ` +
-      `rocksdb-backup unpin ${storage.name} --acknowledge-lost-pins`;
+      `rocksdb-backup unpin ${locationInCommand(storage)} --acknowledge-lost-pins`;
   }
   return { state, file, damaged: file !== undefined };
 }

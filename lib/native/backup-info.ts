@@ -218,7 +218,7 @@ export interface CopiedBackup {
   /**
    * - copied: it was copied. With `dryRun`: it would be copied.
    * - present: the target has it already.
-   * - failed: it was not copied, because it cannot be read or is damaged. `error` says why.
+   * - failed: it was not copied, because it cannot be read or is damaged, here or in the target. `error` says why.
    */
   state: 'copied' | 'present' | 'failed';
   /** The files that the target did not have. A file that several backups share counts once. */

@@ -11,7 +11,7 @@ export interface FoundInStore {
 }
 
 /** The list of a backup's files, or the mark of a repository without backups. */
-const SIGN = /^((?:.*\/)?)(?:meta\/[1-9]\d*|rocksdb-backup\.repository)$/;
+const SIGN = /^((?:.*\/)?)(?:meta\/[1-9]\d*|rocksdb-backup\.repository)$/s;
 
 /** Finds all repositories in a store with one list of it. */
 export async function findInStore(store: ObjectStore, signal: AbortSignal): Promise<FoundInStore[]> {

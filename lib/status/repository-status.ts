@@ -5,10 +5,11 @@ import { readInventory } from '../manager/inventory.js';
 import { native } from '../native/binding.js';
 import type { RepositoryUse } from '../native/native-storage.js';
 import { forgetStore, isObjectStore, isStoreUrl, type RepositoryLocation } from '../storage/storage.js';
-import type { ListedObject, ObjectStore } from '../stores/object-store.js';
+import { isStoreError, type ListedObject, type ObjectStore } from '../stores/object-store.js';
 import { withRetries } from '../stores/retries.js';
 import { openStoreUrl } from '../stores/store-url.js';
 import { type FoundInStore, findInDirectory, findInStore } from './find-repositories.js';
+import { leaseHolder } from './lease-holder.js';
 import { ListedStore } from './listed-store.js';
 import { asLibraryError } from './store-failure.js';
 
@@ -27,6 +28,11 @@ export interface RepositoryStatusOptions {
 export interface LiveLease extends RepositoryUse {
   /** When a lease was renewed, by the store's clock. */
   renewed?: Date;
+  /**
+   * It was not renewed for long: its holder was killed, or hangs. Nobody works there; the next operation that it would be in the way of
+   * removes it.
+   */
+  stale?: boolean;
 }
 
 /** How one repository is. */
@@ -45,7 +51,7 @@ export interface RepositoryStatus {
   /** The ids of backups that are kept until they are unpinned. */
   pinned: number[];
   /**
-   * Who works in it now. Undefined if the repository cannot be looked at. In a directory, locks do not tell which process reads, and another
+   * Who works in it now. A process of this machine that has ended does not count. Undefined if the repository cannot be looked at. In a directory, locks do not tell which process reads, and another
    * machine's are told only if the file system shares them.
    */
   leases?: LiveLease[];
@@ -82,7 +88,8 @@ export async function repositoryStatus(
       throw asLibraryError(error, store, 'listing');
     });
     const chosen = recursive ? found : [found.find(({ prefix }) => prefix === '') ?? { prefix: '', objects: [] }];
-    return inTurns(chosen, parallel, signal, (each) => statusInStore(plain, store, each, signal, now));
+    const isStale = staleness(found, now);
+    return inTurns(chosen, parallel, signal, (each) => statusInStore(plain, store, each, signal, now, isStale));
   }
   const found = recursive ? await findInDirectory(resolve(place), signal) : [{ path: resolve(place) }];
   return inTurns(found, parallel, signal, ({ path, error }: { path: string; error?: unknown }) =>
@@ -114,34 +121,55 @@ async function statusInStore(
   { prefix, objects }: FoundInStore,
   signal: AbortSignal,
   now: Date,
+  isStale: (modified: number) => boolean,
 ): Promise<RepositoryStatus> {
   const listed = new ListedStore(plain, prefix, objects);
   const status = await statusOf(listed, listed.name, now).finally(() => forgetStore(listed));
   const below = `${prefix}rocksdb-backup.leases/`;
-  const leases = objects.filter(({ key, modified }) => key.startsWith(below) && now.getTime() - modified < LEASE_ENDS);
-  return { ...status, leases: await Promise.all(leases.map((each) => leaseOf(store, each, below, signal))) };
+  const objectsOfLeases = objects.filter(({ key }) => key.startsWith(below));
+  const leases = await Promise.all(objectsOfLeases.map((each) => leaseOf(store, each, below, signal, isStale)));
+  return { ...status, leases: leases.filter((lease) => lease !== undefined) };
 }
 
-/** A lease is renewed every 20 seconds. The clocks of this machine and of the store may differ a little. */
+/** A lease is renewed every 20 seconds. So long after its last renewal, nobody holds it. */
 const LEASE_ENDS = 120_000;
+/** The same by the clock of this machine, which may differ from the store's. */
+const LEASE_ENDS_HERE = 600_000;
 
+/** Whether a lease that was written then is stale. The newest object tells how late it is by the store's clock, at least. */
+function staleness(all: readonly FoundInStore[], now: Date): (modified: number) => boolean {
+  let newest = 0;
+  for (const { objects } of all) {
+    for (const { modified } of objects) newest = Math.max(newest, modified);
+  }
+  // 0: the store does not tell when an object was written.
+  return (modified) => modified > 0 && (newest - modified > LEASE_ENDS || now.getTime() - modified > LEASE_ENDS_HERE);
+}
+
+/** @returns undefined if the lease was released, or if its holder was a process of this machine that has ended */
 async function leaseOf(
   store: ObjectStore,
   { key, modified }: ListedObject,
   below: string,
   signal: AbortSignal,
-): Promise<LiveLease> {
+  isStale: (modified: number) => boolean,
+): Promise<LiveLease | undefined> {
   const [, what = '', id] = /^([a-z]+)(?:-(\d+))?/.exec(key.slice(below.length)) ?? [];
-  const lines = await store.get(key, { signal }).then(
-    ({ bytes }) => Buffer.from(bytes).toString().split('\n'),
-    () => [], // it was released in the meantime, or may not be read
-  );
-  const [, machine, process] = lines.map((line) => line.split(' ')[0]);
+  let text = '';
+  try {
+    text = Buffer.from((await store.get(key, { signal })).bytes).toString();
+  } catch (error) {
+    if (isStoreError(error) && error.kind === 'NOT_FOUND') return undefined;
+    // Else it may not be read: it is not known who holds it.
+  }
+  const { name, hasEnded } = leaseHolder(text);
+  if (hasEnded) return undefined;
   return {
     what: what === 'writer' ? 'writing' : what === 'reading' || what === 'deleting' ? what : 'state',
     ...(id !== undefined && { backupId: Number(id) }),
-    ...(machine && process && { holder: `process ${process} on ${machine}` }),
-    renewed: new Date(modified),
+    ...(name !== undefined && { holder: name }),
+    ...(modified > 0 && { renewed: new Date(modified) }),
+    ...(isStale(modified) && { stale: true }),
   };
 }
 

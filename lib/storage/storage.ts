@@ -4,7 +4,7 @@ import { native } from '../native/binding.js';
 import type { NativeStorage, SmallFile, StateLock, StoreSettings } from '../native/native-storage.js';
 import { isObjectStore, type ObjectStore } from '../stores/object-store.js';
 import { withRetries } from '../stores/retries.js';
-import { isStoreUrl, parseStoreUrl } from '../stores/store-url.js';
+import { isStoreUrl, parseStoreUrl, storeUrlName } from '../stores/store-url.js';
 import { type StoreTrouble, tellStoreTrouble } from '../stores/trouble.js';
 import { becomeImpatient, serveStore, stopServing } from './serve-store.js';
 
@@ -51,8 +51,18 @@ export function locationName(location: RepositoryLocation, below = '.'): string 
   if (typeof location !== 'string') {
     return location.name;
   }
-  return isStoreUrl(location) ? location.replace(/\/*(\?.*)?$/s, '') : resolve(below, location);
+  return isStoreUrl(location) ? storeUrlName(location) : resolve(below, location);
 }
+
+/** The location for a command that a message suggests: of a store its URL with the options, as it was given to this thread. */
+export function locationInCommand({ name, identity }: Storage): string {
+  for (const [url, { storage }] of byUrl) {
+    if (storage.identity === identity) return quoted(url);
+  }
+  return quoted(name);
+}
+
+const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** The storage at a location. Nothing has to be there. Nothing is read or written before it is used. */
 export function openStorage(location: RepositoryLocation): NativeStorage {

@@ -203,8 +203,20 @@ class Probe {
   }
 
   async #put(key: string, bytes: Uint8Array, more: { ifAbsent?: boolean; ifMatch?: string } = {}) {
-    this.#made.add(key); // perhaps it is written although an error comes back
-    return this.#store.put(key, bytes, { ...more, temporary: true, signal: this.#signal });
+    return this.#making(key, () => this.#store.put(key, bytes, { ...more, temporary: true, signal: this.#signal }));
+  }
+
+  /** Notes what is made, so that it is deleted: perhaps it is written although an error comes back. Not if the store says that it is not. */
+  async #making<T>(key: string, make: () => Promise<T>): Promise<T> {
+    const isNew = !this.#made.has(key);
+    this.#made.add(key);
+    try {
+      return await make();
+    } catch (error) {
+      const isNot = error instanceof StoreError && ['DENIED', 'REFUSED', 'NO_BUCKET'].includes(error.kind);
+      if (isNew && isNot) this.#made.delete(key);
+      throw error;
+    }
   }
 
   async #listAll() {
@@ -228,9 +240,8 @@ class Probe {
   async #upload(multipart: MultipartStore): Promise<string | undefined> {
     const signal = this.#signal;
     const key = `${this.#place}parts`;
-    this.#made.add(key);
     const parts = [Buffer.alloc(multipart.minPartBytes, 'a'), Buffer.from('end')];
-    const { upload } = await multipart.create(key, { temporary: true, signal });
+    const { upload } = await this.#making(key, () => multipart.create(key, { temporary: true, signal }));
     const etags: string[] = [];
     try {
       for (const [at, part] of parts.entries()) {

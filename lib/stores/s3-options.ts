@@ -83,7 +83,7 @@ const NAMES = [
 const OF_THE_CLIENT = ['endpoint', 'region', 'forcePathStyle', 'credentials', 'profile'] as const;
 
 /** Objects of these classes must be restored for hours before they can be read. */
-const ARCHIVES = ['GLACIER', 'DEEP_ARCHIVE'];
+export const ARCHIVES = ['GLACIER', 'DEEP_ARCHIVE'];
 
 export interface S3Settings {
   readonly bucket: string;

@@ -102,7 +102,8 @@ function s3Policy(
     Version: '2012-10-17',
     Statement: [
       may('List', writes ? [list, listUploads] : [list], arn, {
-        ...(start !== '' && { Condition: { StringLike: { 's3:prefix': [start, `${start}*`] } } }),
+        // IfExists: who may not list is told of a missing object that he may not read it, and that request has no prefix.
+        ...(start !== '' && { Condition: { StringLikeIfExists: { 's3:prefix': [start, `${start}*`] } } }),
       }),
       may('Read', [get], everything),
       ...(writes

@@ -7,6 +7,7 @@ import type { GcsStoreOptions } from './gcs.js';
 import type { ObjectStore } from './object-store.js';
 import type { OpendalStoreOptions } from './opendal.js';
 import type { S3StoreOptions } from './s3.js';
+import { ARCHIVES } from './s3-options.js';
 import type { SingleWriterOption } from './single-writer.js';
 
 /** A store's kind, and the options for it. */
@@ -41,16 +42,24 @@ export function isStoreUrl(text: string): boolean {
  */
 export function parseStoreUrl(text: string): StoreAddress {
   const { scheme, host, path, query } = partsOf(text);
+  for (const [name, value] of query) {
+    if (value === '' && scheme !== 'opendal') throw wrong(`${printable(name)} has no value`);
+  }
   const common = commonOptions(query);
   switch (scheme) {
     case 's3':
+      if (!/^[\w.-]{3,255}$/.test(host)) throw wrong('s3:// is followed by the name of a bucket');
       return { kind: 's3', options: { bucket: host, prefix: path, ...s3Options(known(query, S3_OPTIONS)), ...common } };
     case 'gs':
+      if (!/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(host)) throw wrong('gs:// is followed by the name of a bucket');
       return { kind: 'gcs', options: { bucket: host, prefix: path, ...known(query, GCS_OPTIONS), ...common } };
     case 'az': {
       const [container = '', ...prefix] = path.split('/');
-      if (container === '') throw wrong('az:// is followed by the account and the container');
+      if (!/^(?:[a-z0-9-]{3,63}|\$root)$/.test(container)) {
+        throw wrong('az:// is followed by the account and the name of a container');
+      }
       const options = known(query, AZURE_OPTIONS) as Pick<AzureStoreOptions, 'endpoint' | 'accessTier'>;
+      oneOf('accessTier', options.accessTier, ['Hot', 'Cool', 'Cold']);
       return { kind: 'azure', options: { account: host, container, prefix: prefix.join('/'), ...options, ...common } };
     }
     case 'opendal':
@@ -84,6 +93,16 @@ export async function openStoreUrl(text: string, environment = process.env): Pro
   }
 }
 
+/** What messages call the place of a URL: as its parts are understood, and without its options. As it is if it is wrong. */
+export function storeUrlName(text: string): string {
+  try {
+    const { scheme, host, path } = partsOf(text);
+    return `${scheme}://${host}${path === '' ? '' : `/${path}`}`;
+  } catch {
+    return text.replace(/\/*(\?.*)?$/s, '');
+  }
+}
+
 const S3_OPTIONS = [
   'endpoint',
   'region',
@@ -101,6 +120,18 @@ const AZURE_OPTIONS = ['endpoint', 'accessTier'] as const;
 
 function s3Options(query: Partial<Record<(typeof S3_OPTIONS)[number], string>>): Omit<S3StoreOptions, 'bucket'> {
   const { pathStyle, lockMode, lockDays, ...same } = query;
+  oneOf('checksums', query.checksums, ['crc32c', 'none']);
+  oneOf('serverSideEncryption', query.serverSideEncryption, ['AES256', 'aws:kms', 'aws:kms:dsse']);
+  oneOf('lockMode', lockMode, ['GOVERNANCE', 'COMPLIANCE']);
+  if (query.storageClass !== undefined && ARCHIVES.includes(query.storageClass)) {
+    throw wrong('storageClass is a class whose objects can be read at once, such as STANDARD_IA or GLACIER_IR');
+  }
+  if ((lockMode === undefined) !== (lockDays === undefined)) {
+    throw wrong(lockMode === undefined ? 'lockDays needs lockMode' : 'lockMode needs lockDays');
+  }
+  if (lockDays !== undefined && !(/^[1-9]\d*$/.test(lockDays) && Number(lockDays) <= MOST_DAYS)) {
+    throw wrong(`lockDays is a whole number of days, from 1 to ${MOST_DAYS}`);
+  }
   const lock = { mode: lockMode, days: Number(lockDays) } as S3StoreOptions['objectLock'];
   return {
     ...(same as Pick<S3StoreOptions, keyof typeof same>),
@@ -114,6 +145,15 @@ function commonOptions(query: Map<string, string>): SingleWriterOption {
   const singleWriter = query.get('singleWriter');
   query.delete('singleWriter');
   return singleWriter === undefined ? {} : { singleWriter: flagOf('singleWriter', singleWriter) };
+}
+
+/** What S3 takes: a hundred years. */
+const MOST_DAYS = 36_500;
+
+function oneOf(name: string, value: string | undefined, allowed: readonly string[]): void {
+  if (value !== undefined && !allowed.includes(value)) {
+    throw wrong(`${name} is ${allowed.slice(0, -1).join(', ')} or ${allowed.at(-1)}`);
+  }
 }
 
 function flagOf(name: string, value: string): boolean {

@@ -3,10 +3,10 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type KnownDamage, readKnownDamage } from '../../lib/backup/known-damage.js';
+import { type KnownDamage, readKnownDamage, whatIsDamaged } from '../../lib/backup/known-damage.js';
 import { STATE_FILE } from '../../lib/backup/state-file.js';
 import type { BackupEngine, BackupInfo } from '../../lib/index.js';
-import { mayShare, notingDamage, type Proof, whatIsDamaged } from '../../lib/manager/damage.js';
+import { mayShare, notingDamage, type Proof } from '../../lib/manager/damage.js';
 import { readInventory } from '../../lib/manager/inventory.js';
 import { ManagerState } from '../../lib/manager/manager-state.js';
 import { readState } from '../../lib/manager/state.js';
@@ -206,4 +206,52 @@ t.test('whom damage concerns', async (t) => {
   t.same(concerned(found(1, { drill: true })), [true, 1, '1!', '2?'], 'which file of it, nobody knows');
   t.same(concerned(found(1, { ...former })), [false, 0]);
   t.same(concerned(found(1, { drill: true }), found(2, { file: 'shared/b' })), [true, 2, '1!', '2!']);
+});
+
+t.test('a purge and a delete do not leave only damaged backups, unless they are forced', async (t) => {
+  const all = await scene(t);
+  const { dir, db, engine, last } = all;
+  const ids = async () => (await engine.getBackupInfo()).map(({ backupId }) => backupId);
+  damages.changed(dir('backups', last));
+  await t.rejects(verify(all, 3, 'every byte'), { code: 'BACKUP_CORRUPT' });
+  const corrupt = {
+    code: 'BACKUP_CORRUPT',
+    backupId: 3,
+    why: 'damaged',
+    advice: 'keepsDamaged',
+    path: engine.location,
+  };
+  for (const keep of [1, 2]) await t.rejects(engine.purgeOldBackups(keep), corrupt);
+  await t.rejects(engine.deleteBackups([1, 2]), { ...corrupt, message: /backups 1, 2 are the last whole ones/ });
+  await engine.purgeOldBackups(3);
+  t.same(await ids(), [1, 2, 3]);
+  await engine.deleteBackup(1);
+  await t.rejects(engine.deleteBackup(2), corrupt);
+  const order: string[] = [];
+  await Promise.all([
+    engine.purgeOldBackups(1).catch(() => order.push('purge')),
+    engine.createBackup(db, { full: true }).then(() => order.push('create')),
+  ]);
+  t.same(order, ['purge', 'create'], 'what was called first decided first');
+  await engine.deleteBackup(2);
+  await engine.purgeOldBackups(1);
+  t.same(await ids(), [4], 'what it kept is whole');
+});
+
+t.test('a whole backup of one database does not replace that of another', async (t) => {
+  const all = await scene(t);
+  const { dir, engine, first } = all;
+  const other = await openDatabase(t, dir('other'));
+  await fill(other, 'o');
+  await engine.createBackup(other, { allowOtherDatabase: true });
+  damages.changed(dir('backups', all.last));
+  await t.rejects(verify(all, 3, 'every byte'), { code: 'BACKUP_CORRUPT' });
+  await t.rejects(engine.deleteBackups([1, 2]), { code: 'BACKUP_CORRUPT', backupId: 3 });
+  await t.rejects(engine.purgeOldBackups(1), { code: 'BACKUP_CORRUPT', backupId: 3 });
+  await engine.deleteBackups([1, 2], { force: true });
+  t.same(
+    (await engine.getBackupInfo()).map(({ backupId }) => backupId),
+    [3, 4],
+    `${first} went with them`,
+  );
 });

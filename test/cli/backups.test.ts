@@ -111,6 +111,52 @@ t.test('show tells the files of a backup, who shares them, and what deleting it 
   t.match(stdout, /shared_checksum\/.*\.sst .* 1, 2\n/);
 });
 
+t.test('what failed before it began is recorded, too', async (t) => {
+  const { db, backups, dir } = scene(t);
+  const log = dir('audit.jsonl');
+  const records = () =>
+    (existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n') : []).map((line) => JSON.parse(line));
+  await cli(t, ['pin', backups, '1']);
+  const failures: [args: string[], code: number, error: string, detail?: object][] = [
+    [['delete', backups, '77', '--yes'], 3, 'BACKUP_NOT_FOUND', { asked: ['77'] }],
+    [['delete', backups, '1', '--yes'], 1, 'BACKUP_PINNED', { asked: ['1'] }],
+    [['purge', backups, '--keep', '1', '--yes'], 1, 'BACKUP_PINNED', { keep: 1 }],
+    [['restore', backups, dir('target'), '--id', '77'], 3, 'BACKUP_NOT_FOUND', { target: dir('target'), asked: '77' }],
+    [['verify', backups, '77', '--checksum'], 3, 'BACKUP_NOT_FOUND', { asked: '77' }],
+    [['drill', backups, '77'], 3, 'BACKUP_NOT_FOUND', { asked: '77' }],
+    [['pin', backups, '77'], 3, 'BACKUP_NOT_FOUND', { asked: '77' }],
+    [['unpin', backups, '77'], 3, 'BACKUP_NOT_FOUND', { asked: '77' }],
+    [['create', dir('nothing'), backups], 3, 'DATABASE_NOT_FOUND', { database: dir('nothing') }],
+  ];
+  for (const [args, code] of failures)
+    t.equal((await cli(t, [...args, '--audit-log', log])).code, code, args.join(' '));
+  t.match(
+    records(),
+    failures.map(([[command], , error, detail]) => ({
+      operation: command === 'purge' ? 'prune' : command,
+      ok: false,
+      error: { code: error },
+      detail,
+    })),
+  );
+  const before = records().length;
+  for (const args of [
+    ['delete', backups, '77', '--dry-run'], // nothing was to be done
+    ['delete', backups, '2'], // nobody can be asked
+    ['delete', backups, 'x', '--yes'],
+    ['restore', dir('nothing'), dir('target')], // no repository
+    ['create', dir('nothing'), dir('no-repository')],
+    ['create', dir('nothing'), backups, '--dry-run'],
+  ]) {
+    t.not((await cli(t, [...args, '--audit-log', log])).code, 0, args.join(' '));
+  }
+  t.equal(records().length, before);
+  t.notOk(existsSync(dir('no-repository')));
+  t.equal((await cli(t, ['verify', backups, '--all'])).code, 0);
+  t.match(await cliAnswer(t, ['list', backups]), { json: { backups: { length: 3 }, corrupt: [] } });
+  t.ok(db);
+});
+
 t.test('what was done is in the audit log and in the history, failed or not', async (t) => {
   const { db, backups, dir } = scene(t);
   const log = dir('audit.jsonl');

@@ -1,7 +1,7 @@
 // The commands copy, probe and status, as scripts and people use them. What they do is tested in test/copy, test/stores and test/status.
 
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { BackupEngine, Database } from '../../lib/index.js';
@@ -49,7 +49,17 @@ t.test('copy', async (t) => {
   await refused(t, ['copy', scene.backups, to, '--id', 'latest'], 2, /numbers of backups/);
   await refused(t, ['copy', scene.backups, to, '--id', '1,x'], 2, /--id/);
   appendFileSync(join(to, 'meta/1'), 'x');
-  await refused(t, ['copy', scene.backups, to], 1, /has another backup 1 than .*--id/);
+  const list = await cliAnswer<Copied>(t, ['copy', scene.backups, to]);
+  t.match(list, { code: 5, json: { backups: [{ state: 'failed', error: { code: 'BACKUP_CORRUPT' } }, {}, {}] } });
+  t.match(list.stderr, /backup 1 in .*copied is damaged: .*meta\/1 .*delete there/);
+  const other = (await cliScenes(t))(t);
+  await cli(t, ['create', other.db, other.dir('other')]);
+  await refused(
+    t,
+    ['copy', scene.backups, other.dir('other')],
+    1,
+    /has another backup 1 than .*: the lists of files differ.*--id/,
+  );
 });
 
 t.test('a copy that is killed goes on', async (t) => {
@@ -130,6 +140,17 @@ t.test('status', async (t) => {
   await (await BackupEngine.open(dir('empty'))).close();
   t.match(await cliAnswer(t, ['status', dir('empty')]), { code: 0, json: { repositories: [{ state: 'empty' }] } });
   t.match(await cliAnswer(t, ['status', dir('empty'), '--max-age', '1d']), { code: 1 });
+  mkdirSync(dir('none/at/all'), { recursive: true });
+  const none = ['status', dir('none'), '--recursive'];
+  t.match(await cli(t, none), { code: 3, stdout: /^no repository was found in .*none\n$/ });
+  t.match(await cliAnswer(t, none), { code: 3, json: { ok: false, repositories: [] } });
+  t.match(await cliAnswer(t, [...none, '--max-age', '1d']), { code: 1, json: { ok: false } });
+  t.match(await cli(t, [...none, '-q']), { code: 3, stdout: '', stderr: /warning: no repository was found/ });
+  t.match(await cli(t, [...none, '--prometheus']), {
+    code: 3,
+    stdout: /^rocksdb_backup_repositories\{place=".*none"\} 0\n/m,
+    stderr: /no repository was found/,
+  });
   await refused(t, ['status', dir('nothing')], 3, /does not exist/);
   await refused(t, ['status', dir('db')], 3, /holds a database/);
   await refused(t, ['status', backups, '--html', scene.dir('db/CURRENT')], 2, /not an HTML page/);

@@ -35,6 +35,62 @@ t.test('a damaged backup ends verify with 5, names the file, and the others are 
   t.equal((await cli(t, ['list', backups, '-q'])).stdout, '1\n2\n3\n');
 });
 
+/** Backup 3 has a damaged table that no other backup has, and the state knows of it. */
+async function knownDamaged3(t: Test, { backups }: CliScene): Promise<void> {
+  const { files } = (await cliAnswer<{ files: { name: string; sharedWith: number[] }[] }>(t, ['show', backups, '3']))
+    .json;
+  damages.changed(
+    join(backups, files.find(({ name, sharedWith }) => name.endsWith('.sst') && !sharedWith.length)!.name),
+  );
+  t.equal((await cli(t, ['verify', backups, '--all', '--checksum'])).code, 5);
+}
+
+t.test('purge does not exchange whole backups for one that is known to be damaged, but with --force', async (t) => {
+  const one = scene(t);
+  const { backups, dir, contents } = one;
+  await knownDamaged3(t, one);
+  const purge = ['purge', backups, '--keep', '1'];
+  const why =
+    /nothing was deleted in .*: backup 3, which would be kept, is known to be damaged.*verify --checksum.*--force/;
+  const done = await refused(t, [...purge, '--yes'], 5, why);
+  const dry = await refused(t, [...purge, '--dry-run'], 5, why);
+  t.equal(dry.stderr, done.stderr);
+  t.match(await cliAnswer(t, [...purge, '--yes']), {
+    code: 5,
+    json: { error: { code: 'BACKUP_CORRUPT', backupId: 3 } },
+  });
+  t.equal((await cli(t, ['list', backups, '-q'])).stdout, '1\n2\n3\n', 'all are there');
+  t.equal((await cli(t, ['purge', backups, '--keep', '3', '--yes'])).code, 0, 'it has nothing to delete');
+  t.equal((await cli(t, ['restore', backups, dir('target')])).code, 0);
+  t.same(await contentsAt(dir('target')), contents[1]);
+  t.equal((await cli(t, [...purge, '--yes', '--force'])).code, 0);
+  t.equal((await cli(t, ['list', backups, '-q'])).stdout, '3\n');
+});
+
+t.test('purge deletes damaged backups, if all that it keeps are whole', async (t) => {
+  const one = scene(t);
+  await knownDamaged3(t, one);
+  t.equal((await cli(t, ['create', one.db, one.backups])).code, 0);
+  t.equal((await cli(t, ['purge', one.backups, '--keep', '1', '--yes'])).code, 0);
+  t.equal((await cli(t, ['list', one.backups, '-q'])).stdout, '4\n');
+});
+
+t.test('delete does not take the last whole backups while a damaged one stays, but with it', async (t) => {
+  const one = scene(t);
+  const { backups } = one;
+  await knownDamaged3(t, one);
+  t.equal((await cli(t, ['delete', backups, '1', '--yes'])).code, 0, 'another one is whole');
+  const why = /backup 2 is the last whole one, and backup 3 is known to be damaged.*--force/;
+  for (const how of ['--yes', '--dry-run']) await refused(t, ['delete', backups, '2', how], 5, why);
+  t.equal((await cli(t, ['list', backups, '-q'])).stdout, '2\n3\n');
+  t.match(await cliAnswer(t, ['delete', backups, '2', '3', '--yes']), { code: 0, json: { deleted: [2, 3], kept: [] } });
+  const other = scene(t);
+  await knownDamaged3(t, other);
+  await refused(t, ['delete', other.backups, '1', '2', '--yes'], 5, /backups 1, 2 are the last whole ones/);
+  t.equal((await cli(t, ['list', other.backups, '-q'])).stdout, '1\n2\n3\n', 'none of them was deleted');
+  t.equal((await cli(t, ['delete', other.backups, '1', '2', '--yes', '--force'])).code, 0);
+});
+
 t.test('a backup that cannot be read is listed, is not the latest, and keeps others from being deleted', async (t) => {
   const { backups, dir, contents } = scene(t);
   damages.removed(join(backups, 'private', '3', 'CURRENT'));

@@ -200,7 +200,7 @@ t.test('with both files of the state the pins are gone, as the docs say', async 
   await cli(t, ['pin', backups, '1']);
   rmSync(join(backups, STATE_FILE));
   await refused(t, ['delete', backups, '1', '--yes'], 1, /pinned/);
-  rmSync(join(backups, PREVIOUS_STATE_FILE));
+  for (const file of [STATE_FILE, PREVIOUS_STATE_FILE]) rmSync(join(backups, file), { force: true });
   t.match((await cliAnswer(t, ['list', backups])).json, { backups: [{ pinned: false }, {}, {}], pinsLost: undefined });
   t.equal((await cli(t, ['delete', backups, '1', '--yes'])).code, 0);
   const docs = (name: string) =>

@@ -86,6 +86,34 @@ t.test('what is wrong with a command line is said, with what may have been meant
   t.equal(nearest('xyz', ['verify']), undefined);
 });
 
+t.test('a URL is not taken where only a path of this machine can be, in any command', async (t) => {
+  let places = 0;
+  for (const { name, positionals, ...command } of commands) {
+    const words = positionals.map(({ type }) => (type === 'backup' ? '1' : 'x'));
+    const refuse = (args: string[], what: string) => {
+      const message = new RegExp(`^${what} must be a path on this machine, not a URL: 's3://bucket/x'$`);
+      t.throws(() => parse(name, ...args), { code: 'USAGE', message }, args.join(' '));
+      places++;
+    };
+    positionals.forEach(({ name: what, type }, at) => {
+      if (type === 'database' || type === 'directory') {
+        refuse(
+          words.map((word, n) => (n === at ? 's3://bucket/x?region=a' : word)),
+          what,
+        );
+      }
+    });
+    for (const [option, { type }] of Object.entries(optionsOf({ name, positionals, ...command }))) {
+      if (type === 'path' || type === 'directory') refuse([...words, `--${option}`, 's3://bucket/x'], `--${option}`);
+    }
+  }
+  t.ok(places > 10, `${places} places`);
+  t.same(parse('copy', 'gs://a/b', 's3://c/d').args, { FROM: 'gs://a/b', TO: 's3://c/d' });
+  t.same(parse('restore', 's3://a/b', './s3:/x').args.TARGET, './s3:/x');
+  const restored = await cli(t, ['restore', 's3://bucket/x', 's3://bucket/target']);
+  t.match(restored, { code: 2, stderr: /TARGET must be a path on this machine/ });
+});
+
 t.test('a local time that was left out, or was twice, is told', (t) => {
   const zone = process.env.TZ;
   process.env.TZ = 'Europe/Berlin';
@@ -192,6 +220,13 @@ t.test('times are local dates and moments, moments with a zone, or how long ago'
   for (const text of ['2026-02-30', '2026-13-01', '2026-01-31 25:00', 'now', '31.1.2026', '2026-1-1']) {
     t.throws(() => of(text), { code: 'USAGE' }, text);
   }
+});
+
+t.test('the README lists every command', (t) => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [, listed = ''] = /^`(create list [a-z ]+)`/m.exec(readme) ?? [];
+  t.strictSame(listed.split(' ').sort(), commands.map(({ name }) => name).sort());
+  t.end();
 });
 
 t.test('the table of commands is whole', async (t) => {

@@ -9,7 +9,16 @@ import { keyRange } from '../../lib/cli/key-range.js';
 import { barLine, reporterFor, told } from '../../lib/cli/output/progress.js';
 import { styleFor } from '../../lib/cli/output/style.js';
 import { pairs, table } from '../../lib/cli/output/table.js';
-import { bytesAsText, bytesAsTextParts, ranges, safe, textAsBytes, width, wrap } from '../../lib/cli/output/text.js';
+import {
+  bytesAsText,
+  bytesAsTextParts,
+  ranges,
+  safe,
+  shortened,
+  textAsBytes,
+  width,
+  wrap,
+} from '../../lib/cli/output/text.js';
 import { type Progress, RocksDBError } from '../../lib/index.js';
 import { Random } from '../fixtures/random.js';
 
@@ -22,6 +31,14 @@ t.test(
     t.equal(safe('\ud83d'), '\\ud83d', 'half a pair');
   },
 );
+
+t.test('a long name is shortened in the middle', (t) => {
+  t.equal(shortened('s3://backups/users', 18), 's3://backups/users');
+  t.equal(shortened('s3://backups/users', 12), 's3://...sers');
+  t.equal(shortened('👍'.repeat(20), 9), '👍👍👍...👍👍👍');
+  for (const most of [30, 31]) t.equal(shortened('x'.repeat(1000), most).length, most);
+  t.end();
+});
 
 t.test('bytes as text stand for these bytes only', async (t) => {
   const cases: [number[] | string, string][] = [

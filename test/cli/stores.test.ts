@@ -38,9 +38,13 @@ t.test('what is no URL of a store says how one is written', async (t) => {
     [`s3://tester:${SECRET}@backups/a`, /must not hold a user or a password. Secrets come from the environment/],
     [`s3://backups/a?secretAccessKey=${SECRET}`, /leave out secretAccessKey/],
     [`s3://backups/a?endpoint=http://tester:${SECRET}@127.0.0.1`, /endpoint must not hold a user/],
+    ['s3://backups/a?lockMode=GOVERNANCE', /lockMode needs lockDays/],
+    ['s3://backups/a?lockMode=GOVERNANCE&lockDays=none', /lockDays is a whole number of days/],
   ] as const) {
     for (const args of [
       ['list', location],
+      ['status', location],
+      ['probe', location],
       ['create', dir('db'), location],
     ]) {
       const { code, stderr, stdout } = await cli(t, args, { cwd: dir() });
@@ -100,6 +104,8 @@ t.test('the command line on a bucket', { skip: withoutCeph() }, async (t) => {
     t.equal((await answer(['list', url])).backups.length, 3);
     t.match(await text(['list', url]), /3 backups/);
     t.equal((await answer(['show', url, '2'])).backup.backupId, 2);
+    await answer(['status', url]); // in Node 20, the SDK warns of its future
+    await answer(['probe', url]);
     await answer(['verify', url]);
     await answer(['verify', url, '--all', '--checksum']);
     await answer(['restore', url, dir('restored')]);

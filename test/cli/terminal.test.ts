@@ -215,3 +215,12 @@ t.test('a restore and a verify that are stopped leave all as it was', async (t) 
   verify.child.kill('SIGINT');
   t.equal((await verify.ended).code, 6);
 });
+
+t.test('a long place does not widen the table of status on a terminal', { skip: noTerminal }, async (t) => {
+  const dir = tempDir(t);
+  const long = dir('x'.repeat(200), 'y'.repeat(200));
+  await (await BackupEngine.open(long)).close();
+  const shown = await startInTerminal(t, ['status', dir(), '--recursive']).ended;
+  t.match(shown.stdout, /\S\.\.\.y+ .*empty/);
+  t.match((await cli(t, ['status', dir(), '--recursive'])).stdout, long);
+});

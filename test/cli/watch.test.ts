@@ -182,6 +182,8 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
     [{ databases: [{ ...good, verify: 'all' }] }, /verify must be "size" or "checksum" or false, not "all"/],
     [{ databases: [{ ...good, rateLimit: 'fast' }] }, /databases\[0\]\.rateLimit must be/],
     [{ databases: [{ ...good, drill: { schedule: [{ corn: 'x' }] } }] }, /drill\.schedule/],
+    [{ databases: [{ ...good, path: 's3://a/b' }] }, /databases\[0\]\.path must be a path on this machine/],
+    [{ databases: [{ ...good, drill: { directory: 's3://a/b' } }] }, /drill\.directory must be a path on this machine/],
     [{ databases: [{ ...good, constructor: 1 }] }, /no key databases\[0\]\.constructor/],
   ];
   for (const [config, message] of cases) {
@@ -205,6 +207,10 @@ t.test('what is wrong with the file is told by the name of the key, before anyth
     'while the service runs',
   );
   await service.close();
+  const inStore = configure({ backups: 's3://backups/users?endpoint=http://127.0.0.1:1' });
+  const checked = await cli(t, ['watch', '--config', inStore, '--check']);
+  t.match(checked, { code: 0, stdout: /users goes to s3:\/\/backups\/users, at the start/ });
+  t.notMatch(checked.stdout + checked.stderr, /endpoint/, 'no message has the options of a URL');
   t.notOk(existsSync(dir('backups')), 'nothing was made');
 });
 

@@ -2,6 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, w
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { BackupEngine, copyBackups, Database } from '../../lib/index.js';
+import { notingDamage } from '../../lib/manager/damage.js';
+import { ManagerState } from '../../lib/manager/manager-state.js';
 import { pin } from '../../lib/manager/pins.js';
 import { readState, updateState } from '../../lib/manager/state.js';
 import type { ObjectStore } from '../../lib/stores/object-store.js';
@@ -161,9 +163,7 @@ t.test('a damaged backup is not copied, and the others are', async (t) => {
   const only = (id: number) =>
     backups[id - 1]!.fileDetails!.find(({ name, backups }) => backups === 1 && name.endsWith('.log') === false)!.name;
   const own = join(dir, only(2));
-  const bytes = readFileSync(own);
-  bytes[bytes.length >> 1]! ^= 1;
-  writeFileSync(own, bytes);
+  flip(own);
   for (const to of [join(t.testdirName, 'to'), new MemoryStore()]) {
     const result = await copyBackups(dir, to);
     t.strictSame(states(result.backups), ['copied', 'failed', 'copied']);
@@ -180,6 +180,102 @@ t.test('a damaged backup is not copied, and the others are', async (t) => {
   const gone = await copyBackups(dir, join(t.testdirName, 'third'));
   t.strictSame(states(gone.backups), ['copied', 'failed', 'copied']);
 });
+
+t.test('of a damaged file that several backups share, each of them is named', async (t) => {
+  t.testdir();
+  const dir = join(t.testdirName, 'from');
+  await makeRepository(t, dir);
+  const { backups } = await contents(dir);
+  const { name } = backups[0]!.fileDetails!.find(({ backups }) => backups === 3)!;
+  flip(join(dir, name));
+  const result = await copyBackups(dir, new MemoryStore());
+  t.strictSame(states(result.backups), ['failed', 'failed', 'failed']);
+  for (const { backupId, error } of result.backups) {
+    t.match(error, {
+      backupId,
+      damagedFiles: [name],
+      message: new RegExp(`^backup ${backupId} in .*${name} has the checksum`),
+    });
+  }
+});
+
+t.test(
+  'a backup that is known to be damaged in the target is not there, and comes again when it was deleted',
+  async (t) => {
+    t.testdir();
+    const dir = join(t.testdirName, 'from');
+    const to = join(t.testdirName, 'to');
+    await makeRepository(t, dir);
+    await copyBackups(dir, to, { backupIds: [1, 2] });
+    const { backups } = await contents(dir);
+    const { name } = backups[1]!.fileDetails!.find(({ name, backups }) => backups === 2 && name.endsWith('.sst'))!;
+    flip(join(to, name));
+    const engine = await BackupEngine.open(to);
+    const info = await engine.getBackupInfo(2);
+    const state = new ManagerState(engine.storage);
+    await t.rejects(
+      notingDamage(state, engine, info, { proves: 'every byte', now: Date.now }, () =>
+        engine.verifyBackup(2, { checksum: true }),
+      ),
+      { code: 'BACKUP_CORRUPT' },
+    );
+    const error = { code: 'BACKUP_CORRUPT', path: to, damagedFiles: [name], advice: 'copyAgain' };
+    const expected = [
+      { backupId: 1, state: 'present' },
+      {
+        backupId: 2,
+        state: 'failed',
+        error: { ...error, message: /^backup 2 in .*to is known to be damaged: .* found damaged on/ },
+      },
+      {
+        backupId: 3,
+        state: 'failed',
+        error: { ...error, message: /^backup 3 in .*from was not copied, because .*to has a damaged file of it/ },
+      },
+    ];
+    for (const dryRun of [true, false]) t.match((await copyBackups(dir, to, { dryRun })).backups, expected);
+    t.match((await copyBackups(dir, to, { backupIds: [2] })).backups, [expected[1]]);
+    t.strictSame(
+      (await engine.getBackupInfo()).map(({ backupId }) => backupId),
+      [1, 2],
+    );
+    await engine.deleteBackup(2);
+    await engine.close();
+    t.strictSame(states((await copyBackups(dir, to)).backups), ['present', 'copied', 'copied']);
+    t.strictSame(await contents(to), await contents(dir));
+    t.strictSame(
+      states((await copyBackups(dir, to)).backups),
+      ['present', 'present', 'present'],
+      'the damage is forgotten',
+    );
+  },
+);
+
+t.test('a damaged list of files in the target is told apart from another backup', async (t) => {
+  t.testdir();
+  const dir = join(t.testdirName, 'from');
+  await makeRepository(t, dir);
+  for (const to of [join(t.testdirName, 'to'), join(t.testdirName, 'second')]) {
+    await copyBackups(dir, to, { backupIds: [1, 2] });
+    if (to.endsWith('second')) truncateSync(join(to, 'meta/2'), 20);
+    else flip(join(to, 'meta/2'));
+    const { backups } = await copyBackups(dir, to);
+    t.strictSame(states(backups), ['present', 'failed', 'copied']);
+    t.match(backups[1]!.error, {
+      code: 'BACKUP_CORRUPT',
+      path: to,
+      backupId: 2,
+      damagedFiles: ['meta/2'],
+      advice: 'copyAgain',
+    });
+  }
+});
+
+function flip(path: string): void {
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(path, bytes);
+}
 
 t.test('another backup with the same id, and another database', async (t) => {
   t.testdir();

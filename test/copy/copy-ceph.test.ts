@@ -124,7 +124,7 @@ t.test('repositories in buckets', { skip: withoutCeph() }, async (t) => {
       ],
     );
     const answer = await cliAnswer(t, ['status', url(''), '--recursive', '--max-age', '7d']);
-    t.match(answer.json, { place: 's3://backups/', ok: true });
+    t.match(answer.json, { place: 's3://backups', ok: true });
     const late = await cli(t, ['status', url('copied'), '--max-age', '1ms']);
     t.equal(late.code, 1);
     t.match(late.stdout, /late/);

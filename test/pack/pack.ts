@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import t from 'tap';
 
 const root = join(__dirname, '..', '..', '..');
@@ -133,6 +133,9 @@ t.test(
       for (const [, link = ''] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
         if (/^[a-z]+:/.test(link)) continue;
         t.ok(existsSync(join(root, dirname(page), link)), `${page} links to ${link}`);
+        if (basename(link) !== 'CONTRIBUTING.md') {
+          t.ok(existsSync(join(installed, dirname(page), link)), `${page} links to ${link}, which is in the package`);
+        }
       }
     }
   },

@@ -68,9 +68,44 @@ t.test('who works in a store', async (t) => {
     { what: 'reading', backupId: 1, holder: new RegExp(`^process ${process.pid} on `) },
     { what: 'writing', holder: new RegExp(`^process ${process.pid} on `) },
   ]);
-  const old = new Date(Date.now() + 600_000);
-  await store.put('rocksdb-backup.leases/writer', Buffer.from('left'), call);
-  t.match(await repositoryStatus(store, { now: old }), [{ leases: [] }], 'a holder that died long ago does not count');
+});
+
+t.test('who worked in a store and has ended', async (t) => {
+  const dir = t.testdir();
+  const store = new MemoryStore();
+  await makeRepository(dir, store);
+  const engine = await BackupEngine.open(store);
+  const opened = await engine.openBackup(1);
+  const [key, { bytes, modified }] = [...store.objects].find(([key]) => key.includes('reading-1'))!;
+  const [title, machine, process, ...rest] = Buffer.from(bytes).toString().split('\n');
+  const put = async (text: (string | undefined)[], name: string, age = 0) => {
+    const made = `rocksdb-backup.leases/${name}`;
+    await store.put(made, Buffer.from(text.join('\n')), call);
+    store.objects.set(made, { ...store.objects.get(made)!, modified: Date.now() - age });
+  };
+  const [pid, start] = process!.split(' ');
+  await put([title, machine, `4194304 ${start}`, ...rest], 'reading-2-killed');
+  await put([title, machine, `${pid} 1`, ...rest], 'reading-2-pid-of-another');
+  t.match(await repositoryStatus(store), [{ leases: { length: 1, 0: { what: 'reading', backupId: 1 } } }]);
+  const elsewhere = [title, machine!.replace(/^\S+/, 'web9'), process, ...rest];
+  await put(elsewhere, 'reading-2-late', 60_000);
+  await put(elsewhere, 'reading-3-stale', 125_000);
+  const one = async (now = new Date()) => {
+    const leases = (await repositoryStatus(store, { now }))[0]!.leases!;
+    return leases.map(({ backupId, stale, holder }) => `${backupId} ${stale} ${holder?.split(' ').at(-1)}`).sort();
+  };
+  const mine = `1 undefined ${machine!.split(' ')[0]}`;
+  t.strictSame(await one(), [mine, '2 undefined web9', '3 true web9'], 'by the clock of the store');
+  t.strictSame(await one(new Date(Date.now() + 500_000)), [mine, '2 undefined web9', '3 true web9']);
+  const later = await one(new Date(Date.now() + 700_000));
+  t.strictSame(
+    later,
+    [mine.replace('undefined', 'true'), '2 true web9', '3 true web9'],
+    'by the clock of this machine',
+  );
+  t.ok(modified > 0, key);
+  await opened.close();
+  await engine.close();
 });
 
 t.test('who works in a directory', async (t) => {
@@ -113,6 +148,25 @@ t.test('a directory with repositories', async (t) => {
   );
   t.match(found, [{ backups: 2 }, { backups: 0 }, { backups: 1, unreadable: [2], lastGood: { backupId: 1 } }]);
   await t.rejects(repositoryStatus(join(dir, 'nothing'), { recursive: true }), { code: 'ENOENT' });
+});
+
+t.test('names of repositories may have any character', async (t) => {
+  const dir = t.testdir();
+  const one = new MemoryStore();
+  await makeRepository(dir, one);
+  const store = new MemoryStore();
+  const prefixes = ['a\nb/', '\n/', 'meta/1/', 'c\u2028d/', 'e\r/'].sort();
+  for (const prefix of prefixes) {
+    for (const [key, { bytes }] of one.objects) await store.put(prefix + key, bytes, call);
+  }
+  const found = await repositoryStatus(store, { recursive: true });
+  t.strictSame(
+    found.map(({ location, backups, error }) => [location, backups, error]),
+    prefixes.map((prefix) => [`memory://test/${prefix.slice(0, -1)}`, 2, undefined]),
+  );
+  const engine = await BackupEngine.open(join(dir, 'new\nline'));
+  await engine.close();
+  t.match(await repositoryStatus(dir, { recursive: true }), [{ location: join(dir, 'new\nline') }]);
 });
 
 t.test('1,000 repositories in a bucket', async (t) => {

@@ -98,7 +98,9 @@ t.test('what is there stays, and a reader can be probed', async (t) => {
   const store = new MemoryStore();
   await store.put('meta/1', Buffer.from('backup'), { signal: new AbortController().signal });
   store.fault = ({ kind }) => (kind === 'put' || kind === 'create' ? { fail: 'DENIED' } : undefined);
-  const { checks } = await probeStore(store);
+  const { checks, ...result } = await probeStore(store);
+  t.notHas(result, 'left', 'nothing was written');
+  t.equal(store.requests.delete, 0);
   t.match(
     checks.find(({ name }) => name === 'get'),
     { state: 'passed' },

@@ -7,7 +7,7 @@ import { Interrupts } from '../../lib/cli/interrupts.js';
 import { Output } from '../../lib/cli/output/output.js';
 import { BackupEngine, BackupManager } from '../../lib/index.js';
 import { readState } from '../../lib/manager/state.js';
-import { openStorage } from '../../lib/storage/storage.js';
+import { locationInCommand, openStorage } from '../../lib/storage/storage.js';
 import { fill, openDatabase } from '../fixtures/backups.js';
 import { tempDir } from '../fixtures/files.js';
 import { newerFormat, newerVersion } from '../fixtures/newer-rocksdb.js';
@@ -27,6 +27,16 @@ t.test('storages are told apart by their place, and not by their name', async (t
   const dir = tempDir(t);
   t.equal(openStorage(dir('a')).identity, openStorage(`${dir('b')}/../a`).identity);
   t.not(openStorage(dir('a')).identity, openStorage(dir('b')).identity);
+});
+
+t.test('a command that a message suggests has the URL as it was given', async (t) => {
+  const url = 's3://backups/users?endpoint=http://127.0.0.1:1&region=eu';
+  const storage = openStorage(url);
+  t.equal(storage.name, 's3://backups/users');
+  t.equal(locationInCommand(storage), `'${url}'`);
+  t.equal(locationInCommand(openStorage('/backups/users')), '/backups/users');
+  t.equal(locationInCommand(openStorage("/backups/it's here")), "'/backups/it'\\''s here'");
+  t.equal(locationInCommand(openStorage(new MemoryStore())), 'memory://test');
 });
 
 t.test('a command records what it does to each in its own history', async (t) => {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
-import { isStoreUrl, openStoreUrl, parseStoreUrl } from '../../lib/stores/store-url.js';
+import { isStoreUrl, openStoreUrl, parseStoreUrl, storeUrlName } from '../../lib/stores/store-url.js';
 import { tempDir } from '../fixtures/files.js';
 import { withoutOpendal } from './servers/opendal.js';
 
@@ -24,9 +24,9 @@ t.test('a URL gives the kind of the store and its options', async (t) => {
       },
     ],
     [
-      's3://b/?lockMode=GOVERNANCE&lockDays=7',
+      's3://backups/?lockMode=GOVERNANCE&lockDays=7',
       's3',
-      { bucket: 'b', prefix: '', objectLock: { mode: 'GOVERNANCE', days: 7 } },
+      { bucket: 'backups', prefix: '', objectLock: { mode: 'GOVERNANCE', days: 7 } },
     ],
     ['s3://backups?singleWriter=true', 's3', { bucket: 'backups', prefix: '', singleWriter: true }],
     ['gs://backups?singleWriter=false', 'gcs', { bucket: 'backups', prefix: '', singleWriter: false }],
@@ -111,7 +111,39 @@ t.test('a message says what to do', async (t) => {
   says('s3://backups?regoin=eu', 'there is no option "regoin"; did you mean "region"?');
   says('s3://backups?singlewriter=true', 'there is no option "singlewriter"; did you mean "singleWriter"?');
   says('opendal://webdav?singleWriter=yes', /: singleWriter is true or false\./);
-  says('az://acme', /az:\/\/ is followed by the account and the container/);
+  says('az://acme', /az:\/\/ is followed by the account and the name of a container/);
+  says('az://acme/Up', /az:\/\/ is followed by the account and the name of a container/);
+  says('s3://b', /s3:\/\/ is followed by the name of a bucket/);
+  says('gs://Backups', /gs:\/\/ is followed by the name of a bucket/);
+  says('s3://backups?lockMode=GOVERNANCE', /: lockMode needs lockDays\./);
+  says('s3://backups?lockDays=3', /: lockDays needs lockMode\./);
+  says('s3://backups?lockMode=X&lockDays=3', /: lockMode is GOVERNANCE or COMPLIANCE\./);
+  for (const days of ['0', '-1', '1.5', '1e3', 'x', '99999', '+3']) {
+    says(
+      `s3://backups?lockMode=GOVERNANCE&lockDays=${days}`,
+      /: lockDays is a whole number of days, from 1 to 36500\./,
+    );
+  }
+  says('s3://backups?checksums=md5', /: checksums is crc32c or none\./);
+  says('s3://backups?storageClass=DEEP_ARCHIVE', /: storageClass is a class whose objects can be read at once/);
+  says('s3://backups?serverSideEncryption=none', /: serverSideEncryption is AES256, aws:kms or aws:kms:dsse\./);
+  says('s3://backups?region=', /: region has no value\./);
+  says('gs://backups?userProject=', /: userProject has no value\./);
+  says('az://acme/backups?accessTier=Archive', /: accessTier is Hot, Cool or Cold\./);
+});
+
+t.test('a place is called as it was understood', (t) => {
+  for (const [url, name] of [
+    ['S3://backups//a///b/?region=eu', 's3://backups/a/b'],
+    ['s3://backups/', 's3://backups'],
+    ['s3://backups/a%2Fb%20c%2525', 's3://backups/a/b c%25'],
+    ['az://acme/backups//x', 'az://acme/backups/x'],
+    ['opendal://webdav/a?root=/x', 'opendal://webdav/a'],
+    ['s3://backups/../x/?y', 's3://backups/../x'],
+  ] as const) {
+    t.equal(storeUrlName(url), name, url);
+  }
+  t.end();
 });
 
 t.test('a path is no URL', async (t) => {

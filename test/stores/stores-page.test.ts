@@ -13,6 +13,7 @@ import {
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import t, { type Test } from 'tap';
 import { BackupEngine, Database } from '../../lib/index.js';
+import { storePolicy } from '../../lib/stores/store-policy.js';
 import { parseStoreUrl } from '../../lib/stores/store-url.js';
 import { blocksOf, type Sandbox, sandbox } from '../fixtures/page.js';
 import { startAzurite, withoutAzurite } from './servers/azurite.js';
@@ -128,20 +129,30 @@ t.test('the examples of S3 work', { skip: withoutCeph() }, async (t) => {
   });
 });
 
+const ROLES = ['writer', 'reader', 'pruner'];
+
+t.test('the rights of the page are what probe --policy prints', async (t) => {
+  const policies = blocks.filter(({ heading, language }) => heading === 'Rights' && language === 'json');
+  const address = parseStoreUrl('s3://acme-backups/users');
+  for (const [at, role] of (['writer', 'reader'] as const).entries()) {
+    t.equal(policies[at]!.text.trim(), JSON.stringify(storePolicy(address, role), undefined, 2), role);
+  }
+});
+
 t.test('the rights of the page are enough, and not more', { skip: withoutCeph() }, async (t) => {
   const { box, client, endpoint, server } = await scene(t);
   const policies = blocks.filter(({ heading, language }) => heading === 'Rights' && language === 'json');
   const Statement = [];
   const users: Record<string, CephServer['credentials']> = {};
-  for (const { text } of policies) {
+  for (const [at, { text }] of policies.entries()) {
     const { Statement: own } = JSON.parse(text) as { Statement: { Sid?: string }[] };
-    const name = own[0]!.Sid!;
+    const name = ROLES[at]!;
     users[name] = server.addUser(name);
     const Principal = { AWS: [`arn:aws:iam:::user/${name}`] };
     Statement.push(...own.map(({ Sid: _, ...statement }) => ({ ...statement, Principal })));
     tried.add(text);
   }
-  t.same(Object.keys(users), ['writer', 'reader', 'pruner']);
+  t.same(Object.keys(users), ROLES);
   // Of a delete of several objects, this version of Ceph asks first whether the bucket may be deleted, and then about each object.
   const Principal = { AWS: ['writer', 'pruner'].map((name) => `arn:aws:iam:::user/${name}`) };
   Statement.push({ Principal, Effect: 'Allow', Action: 's3:DeleteObject', Resource: 'arn:aws:s3:::acme-backups' });
@@ -159,7 +170,7 @@ t.test('the rights of the page are enough, and not more', { skip: withoutCeph() 
   };
   const [db, restored] = ['/data/copy', '/data/restored'];
   await as('writer', `create ${db} ${url}`, `create ${db} ${url}`, `create ${db} ${url} --verify checksum`);
-  await as('writer', `delete ${url} 1 --yes # exits with 1`);
+  await as('writer', `probe ${url}`, `delete ${url} 1 --yes # exits with 1`);
   await as('reader', `list ${url}`, `verify ${url} --checksum`, `restore ${url} ${restored}`);
   await as('reader', `create ${db} ${url} # exits with 1`, `delete ${url} 2 --yes # exits with 1`);
   await as('pruner', `delete ${url} 2 --yes`, `prune ${url} --keep-last 1 --yes`, `create ${db} ${url} # exits with 1`);

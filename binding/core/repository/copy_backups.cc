@@ -203,6 +203,10 @@ class Copy {
     }
     const uint32_t id = backup->id;
     if (metas.taken && metas.ours != metas.theirs) {
+      if (std::string damage = DamageOfTheirMeta(id); !damage.empty()) {
+        Fail(backup, Unrestorable(*to_, id, damage, {MetaName(id)}).Advise("copyAgain"));
+        return Error();
+      }
       differ->push_back(id);
     } else if (metas.taken) {
       same_.insert(id);
@@ -234,6 +238,17 @@ class Copy {
     return Error();
   }
 
+  // What is wrong with the target's list of a backup's files, if its record tells. Else it is another backup's list.
+  std::string DamageOfTheirMeta(uint32_t id) const {
+    std::string text;
+    const std::string path = RecordPath(*to_, id);
+    if (!SizeAt(*target_, path) || !ReadFileToString(target_.get(), path, &text).ok()) {
+      return "";
+    }
+    const std::optional<BackupRecord> record = ParseRecord(id, text);
+    return record ? DifferenceInMeta(*to_, id, *record) : "";
+  }
+
   // The files of a backup, without a request for what the copy does not need to know.
   Error Describe(uint32_t id, const std::string& meta, BackupDescription* described) {
     const BackupMeta parsed = ParseMeta(meta);
@@ -255,9 +270,10 @@ class Copy {
 
   Error Taken(std::vector<uint32_t>& differ) const {
     const bool one = differ.size() == 1;
-    return Error("BACKUP_EXISTS", to_->name() + " has " + (one ? "another backup " : "other backups ") +
-                                      JoinIds(differ) + " than " + from_.name() +
-                                      ". A copy keeps the ids of backups, so nothing was copied.")
+    return Error("BACKUP_EXISTS",
+                 to_->name() + " has " + (one ? "another backup " : "other backups ") + JoinIds(differ) + " than " +
+                     from_.name() +
+                     ": the lists of files differ. A copy keeps the ids of backups, so nothing was copied.")
         .With("path", to_->name())
         .With("backupId", uint64_t{differ.front()})
         .Advise("copyElsewhere");
@@ -492,8 +508,8 @@ class Copy {
         operation_->AdjustTotals(static_cast<int64_t>(*size), 1);  // the plan did not expect it
       }
     }
-    if (Error known = KnownDamage(file.name); !known.ok()) {
-      *in_source = std::move(known);
+    if (const std::string known = KnownDamage(file.name); !known.empty()) {
+      *in_source = Unrestorable(from_, id, known, {file.name});
       return Error();
     }
     std::unique_ptr<rocksdb::FSSequentialFile> source;
@@ -551,16 +567,14 @@ class Copy {
     const uint32_t value = checksum.Value();
     if ((size && read != *size) || (file.checksum && value != *file.checksum)) {
       drop();
-      *in_source = Unrestorable(
-          from_, id,
-          from_.name() + "/" + file.name +
-              (size && read != *size
-                   ? " has " + std::to_string(read) + " bytes and was written with " + std::to_string(*size)
-                   : " has the checksum " + std::to_string(value) + " and was written with " +
-                         std::to_string(*file.checksum)),
-          {file.name});
+      const std::string why = from_.name() + "/" + file.name +
+                              (size && read != *size ? " has " + std::to_string(read) + " bytes and was written with " +
+                                                           std::to_string(*size)
+                                                     : " has the checksum " + std::to_string(value) +
+                                                           " and was written with " + std::to_string(*file.checksum));
+      *in_source = Unrestorable(from_, id, why, {file.name});
       const std::lock_guard lock(mutex_);
-      damaged_[file.name] = *in_source;
+      damaged_[file.name] = why;
       return Error();
     }
     IOStatus status = to_->engine.sync ? target->Sync(IOOptions(), nullptr) : IOStatus::OK();
@@ -581,10 +595,10 @@ class Copy {
   }
 
   // A file that several backups have is read once, also if it is damaged.
-  Error KnownDamage(const std::string& name) {
+  std::string KnownDamage(const std::string& name) {
     const std::lock_guard lock(mutex_);
     const auto found = damaged_.find(name);
-    return found == damaged_.end() ? Error() : found->second;
+    return found == damaged_.end() ? "" : found->second;
   }
 
   // Names in `shared_checksum` tell the contents. A file with another name that no backup has may be left from a backup
@@ -651,8 +665,8 @@ class Copy {
   std::unordered_map<std::string, bool> is_there_;  // in the target; a file that many backups share is looked at once
   std::set<uint32_t> same_;                         // the target has the same meta file
 
-  std::mutex mutex_;  // guards all members below
-  std::map<std::string, Error> damaged_;
+  std::mutex mutex_;                            // guards all members below
+  std::map<std::string, std::string> damaged_;  // files of the source, and what is wrong with them
   bool listed_ = false;
   std::map<std::string, uint32_t, std::less<>> in_target_;  // the checksums in the target's meta files
 };

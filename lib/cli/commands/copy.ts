@@ -21,13 +21,13 @@ export const copy = defineCommand({
   description: [
     'Copies the backups of the repository FROM to the repository TO, and creates TO if it is missing. Each of them is a directory or the URL of an object store. The backups keep their numbers, records and pins.',
     'Only files that TO does not have, by name and size, are copied. So a copy that was stopped or killed continues when it is run again. A backup exists in TO only when all its files are there. While backups are copied, nobody else can write to TO, and they cannot be deleted in FROM.',
-    'Every file is read through its checksum. A backup with a damaged file is not copied: the command names the file, copies the other backups, and ends with the exit code 5.',
+    'Every file is read through its checksum. A backup with a damaged file is not copied: the command names the file, copies the other backups, and ends with the exit code 5. So it does if a backup, or a file of it, is known to be damaged in TO: delete the backup there, and copy it again.',
     'That it was done is recorded in the history of TO, with the numbers of the backups that were copied.',
     'If TO has another backup under one of the numbers, or only backups of other databases, nothing is copied.',
   ],
   positionals: [
     { name: 'FROM', type: 'backups', summary: 'the repository with the backups' },
-    { name: 'TO', type: 'directory', summary: 'the repository that gets them' },
+    { name: 'TO', type: 'backups', summary: 'the repository that gets them' },
   ],
   options: {
     id: { type: 'text', placeholder: 'N,...', summary: 'only these backups: numbers with commas', default: 'all' },

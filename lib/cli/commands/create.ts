@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { BackupEngine } from '../../backup/backup-engine.js';
 import type { CreateBackupOptions } from '../../backup/backup-options.js';
 import { type BackupPlan, planBackup } from '../../backup/backup-plan.js';
@@ -10,7 +11,7 @@ import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from 
 import type { Context } from '../context.js';
 import { damagedToShare } from '../damage.js';
 import { mergeOperators, type OpeningOptions, openToBackUp } from '../database.js';
-import { closing } from '../directory.js';
+import { closing, withDirectory } from '../directory.js';
 import { backupAsJson } from '../json.js';
 import type { Result } from '../output/output.js';
 import type { Style } from '../output/style.js';
@@ -231,7 +232,7 @@ async function make(context: Context, order: Order): Promise<Made> {
   let engine = undefined as BackupEngine | undefined;
   const begin = performance.now();
   try {
-    const made = await closing(await openToBackUp(order.database, order.opening), async (db) => {
+    const made = await closing(await openDatabase(context, order), async (db) => {
       context.signal.throwIfAborted();
       const full = await isFull(context, order);
       engine = await BackupEngine.open(order.directory, { backupRateLimit: order.rateLimit });
@@ -245,6 +246,17 @@ async function make(context: Context, order: Order): Promise<Made> {
     return { ...made, durationMs };
   } finally {
     await engine?.close();
+  }
+}
+
+/** If the database cannot be opened, that is recorded, too, where the repository exists. */
+async function openDatabase(context: Context, { database, directory, opening }: Order): Promise<Database> {
+  try {
+    return await openToBackUp(database, opening);
+  } catch (error) {
+    const entry = { operation: 'create', detail: { database: resolve(database) } } as const;
+    await withDirectory(directory, (engine) => context.recordFailure(engine, entry, error)).catch(() => undefined);
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { BackupEngine } from '../../backup/backup-engine.js';
+import { deletableOld, olderThanLatest, type Removal } from '../../backup/deletion-guard.js';
 import { RocksDBError } from '../../base/errors.js';
 import { formatSize } from '../../base/units.js';
 import { deletingUnpinned } from '../../manager/guarded-delete.js';
@@ -7,12 +8,11 @@ import { isSameBackup } from '../../manager/operation-record.js';
 import { isPinned } from '../../manager/pins.js';
 import type { Entry } from '../../manager/recorder.js';
 import type { BackupInfo } from '../../native/backup-info.js';
-import { byDatabase } from '../../retention/databases.js';
 import { isLocked } from '../../retention/retention.js';
 import { backupsNamed } from '../backup-text.js';
 import { defineCommand, dirArgument } from '../command.js';
 import type { Context } from '../context.js';
-import { findBackup, withDirectory } from '../directory.js';
+import { findBackup, withRecordedDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import type { Result } from '../output/output.js';
 import { linesOf } from '../output/text.js';
@@ -40,7 +40,8 @@ const deletionSchema = object({
 const dryRun = { type: 'flag', summary: 'only say what would be deleted' } as const;
 const force = {
   type: 'flag',
-  summary: 'delete even if a backup cannot be read: files that only it uses are then deleted for good',
+  summary:
+    'delete even if a backup cannot be read, or if only damaged ones are left: files that only unreadable backups use are then deleted for good',
 } as const;
 
 export const deleteBackups = defineCommand({
@@ -49,6 +50,7 @@ export const deleteBackups = defineCommand({
   description: [
     'Deletes backups, and the files that no other backup uses. Shows what it will delete and how much space that frees, and asks. It does not delete a pinned backup, or a backup that is being read. It deletes nothing while the file with the pins is damaged or cannot be read: see unpin.',
     'It deletes nothing while any backup in DIR cannot be read, because that would also delete files of the unreadable backup. --dry-run refuses then, too. Bring the missing files back, or give them up with --force. A backup that this user may not read, or that the disk does not give, may be whole; --force does not help then.',
+    'It also deletes nothing if that would take the last backup of a database that is not known to be damaged, while damaged ones stay. Delete the damaged ones, too, or pass --force.',
     'If files of a deleted backup cannot be deleted, the command names them and fails. gc deletes them when that is possible again.',
   ],
   positionals: [dirArgument, { name: 'ID', type: 'backup', many: true, summary: "numbers of backups, or 'latest'" }],
@@ -64,14 +66,17 @@ export const deleteBackups = defineCommand({
   run(context, { DIR, ID }, options) {
     const wanted = ID.map((id) => parseBackupId(id, 'ID'));
     const { force } = options;
-    return withDirectory(
+    const entry = { operation: 'delete', detail: { asked: ID } } as const;
+    return withRecordedDirectory(
+      context,
       DIR,
+      options['dry-run'] ? undefined : entry,
       async (engine) => {
         const inventory = await readInventory(engine);
         const ids = await idsOf(context, engine, wanted, inventory);
         const unreadable = ids.filter((id) => inventory.corrupt.some(({ backupId }) => backupId === id));
         const deletion = deletionOf(inventory, ids, 'unpin them first');
-        return carryOut(context, engine, deletion, planLines(deletion, unreadable), options, () =>
+        return carryOut(context, engine, deletion, { backupIds: ids }, planLines(deletion, unreadable), options, () =>
           deleteOneByOne(context, engine, deletion, force),
         );
       },
@@ -103,7 +108,7 @@ async function deleteOneByOne(
 ): Promise<void> {
   const deleted: number[] = [];
   try {
-    for (const backupId of ids) {
+    for (const backupId of damagedFirst(ids, goes)) {
       context.signal.throwIfAborted();
       const info = goes.find((backup) => backup.backupId === backupId);
       if (info !== undefined) {
@@ -124,12 +129,19 @@ async function deleteOneByOne(
   }
 }
 
+/** So that nothing but whole backups is left if this is interrupted. */
+function damagedFirst(ids: readonly number[], goes: readonly BackupRecord[]): number[] {
+  const isDamaged = (id: number) => goes.some(({ backupId, state }) => backupId === id && state === 'corrupt');
+  return [...ids.filter(isDamaged), ...ids.filter((id) => !isDamaged(id))];
+}
+
 export const purge = defineCommand({
   name: 'purge',
   summary: 'delete all but the latest backups',
   description: [
     'Deletes all backups except the latest N, of any age. If DIR has backups of several databases, it keeps the latest N of each. Use prune to keep backups by day, week and month.',
     'Backups that an object store has locked stay, and are deleted by a later purge. It deletes nothing if a pinned backup is among those to delete, if any backup cannot be read, or if the file with the pins is damaged or cannot be read: see unpin.',
+    'It deletes nothing either while a backup that it would keep is known to be damaged: the older ones may be the only whole ones. If the damage was repaired, run verify --checksum. Otherwise delete the damaged backup, or pass --force.',
   ],
   positionals: [dirArgument],
   options: {
@@ -151,8 +163,11 @@ export const purge = defineCommand({
       throw new UsageError('purge needs --keep N', 'rocksdb-backup purge --help');
     }
     const { force } = options;
-    return withDirectory(
+    const entry = { operation: 'prune', detail: { keep } } as const;
+    return withRecordedDirectory(
+      context,
       DIR,
+      options['dry-run'] ? undefined : entry,
       async (engine) => {
         const inventory = await readInventory(engine);
         const now = context.now();
@@ -165,7 +180,7 @@ export const purge = defineCommand({
         }
         const unreadable = inventory.corrupt.map(({ backupId }) => backupId);
         const plan = [...planLines(deletion, unreadable), ...lockedLines(inventory, keep, now)];
-        return carryOut(context, engine, deletion, plan, options, () => {
+        return carryOut(context, engine, deletion, { keep }, plan, options, () => {
           context.signal.throwIfAborted();
           const entry: Entry = { operation: 'prune', bytes: bytesFreed, detail: { deleted: ids, kept, keep } };
           return context.recorded(engine, entry, () => purgeShown(engine, goes, { keep, force, now }));
@@ -209,17 +224,18 @@ function asJson({ location, ids, kept, bytesFreed }: Deletion, dryRun: boolean) 
   return { location, deleted: ids, kept, bytesFreed, dryRun };
 }
 
-/** Shows the plan, asks, and deletes. With --dry-run, only shows the plan. Refuses in both cases while a backup cannot be read. */
+/** Shows the plan, asks, and deletes. With --dry-run, only shows the plan. Refuses in both cases what damage forbids. */
 async function carryOut(
   context: Context,
   engine: BackupEngine,
   deletion: Deletion,
+  removal: Removal,
   plan: string[],
   options: { 'dry-run': boolean; yes: boolean; force: boolean },
   deleteThem: () => Promise<void>,
 ): Promise<Result> {
   const { ids, kept, bytesFreed } = deletion;
-  await engine.checkDeletion({ force: options.force });
+  await engine.checkDeletion({ force: options.force }, removal);
   if (options['dry-run']) {
     return { json: asJson(deletion, true), text: () => plan };
   }
@@ -249,18 +265,6 @@ function nothingToPurge(
       ),
     exit: isDamaged ? 'corrupt' : 'ok',
   };
-}
-
-/** All backups but the latest `keep` of each database, as purgeOldBackups() counts them. */
-function olderThanLatest<B extends BackupInfo>(backups: readonly B[], keep: number): B[] {
-  return byDatabase(backups)
-    .flatMap(([, own]) => own.slice(0, Math.max(0, own.length - keep)))
-    .sort((a, b) => a.backupId - b.backupId);
-}
-
-/** Those of them that the store has not locked. */
-function deletableOld<B extends BackupInfo>(backups: readonly B[], keep: number, now: Date): B[] {
-  return olderThanLatest(backups, keep).filter((backup) => !isLocked(backup, now));
 }
 
 function lockedLines({ backups }: Inventory, keep: number, now: Date): string[] {

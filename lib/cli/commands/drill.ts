@@ -2,7 +2,7 @@ import { formatDuration, formatSize } from '../../base/units.js';
 import { checkDrillPlace, type DrillProgress, drillBackup } from '../../drill/drill.js';
 import { defineCommand, dirArgument, idArgument } from '../command.js';
 import { notingDamage } from '../damage.js';
-import { findBackup, withDirectory } from '../directory.js';
+import { findBackup, withRecordedDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { backupAsJson } from '../json.js';
 import type { Told } from '../output/progress.js';
@@ -54,8 +54,10 @@ export const drill = defineCommand({
   }),
   run(context, { DIR, ID }, options) {
     const sample = options.sample === undefined ? undefined : parseSample(options.sample);
-    return withDirectory(
+    return withRecordedDirectory(
+      context,
       DIR,
+      { operation: 'drill', detail: { asked: ID ?? 'latest' } },
       async (engine) => {
         checkDrillPlace(options, engine.storage); // before anything is recorded
         const info = await findBackup(context, engine, ID ?? 'latest');

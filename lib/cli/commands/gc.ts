@@ -6,7 +6,7 @@ import { readInventory } from '../../manager/inventory.js';
 import type { Entry } from '../../manager/recorder.js';
 import type { RestoreLeftover } from '../../native/backup-info.js';
 import { defineCommand, dirArgument } from '../command.js';
-import { withDirectory } from '../directory.js';
+import { withRecordedDirectory } from '../directory.js';
 import { counted, linesOf, safe } from '../output/text.js';
 import { missingPinsLine } from '../removal.js';
 import { array, count, flag, object, text } from '../schema.js';
@@ -69,8 +69,10 @@ export const gc = defineCommand({
   }),
   run(context, { DIR }, options) {
     const { restores: place, force, 'dry-run': dryRun } = options;
-    return withDirectory(
+    return withRecordedDirectory(
+      context,
       DIR,
+      dryRun ? undefined : { operation: 'gc' },
       async (engine) => {
         await engine.checkDeletion({ force });
         const plan = await planOf(engine, place);

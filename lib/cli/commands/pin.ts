@@ -4,7 +4,7 @@ import { acknowledgeLostPins, isPinned, unpin as unpinIn } from '../../manager/p
 import type { Entry } from '../../manager/recorder.js';
 import { readState, updateState } from '../../manager/state.js';
 import { defineCommand, dirArgument, idArgument } from '../command.js';
-import { findBackup, withDirectory } from '../directory.js';
+import { findBackup, withRecordedDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { backupAsJson } from '../json.js';
 import { safe } from '../output/text.js';
@@ -27,7 +27,7 @@ export const pin = defineCommand({
   schema: object({ location: text(), backup: ref('backup'), pinned: flag(), 'note?': text() }),
   run(context, { DIR, ID }, options) {
     const { note } = options;
-    return withDirectory(DIR, async (engine) => {
+    return withRecordedDirectory(context, DIR, { operation: 'pin', detail: { asked: ID } }, async (engine) => {
       const info = await findBackup(context, engine, ID);
       const entry: Entry = {
         operation: 'pin',
@@ -79,7 +79,7 @@ export const unpin = defineCommand({
     if (ID === undefined && !acknowledge) {
       throw new UsageError('unpin needs ID', 'rocksdb-backup unpin --help');
     }
-    return withDirectory(DIR, async (engine) => {
+    return withRecordedDirectory(context, DIR, { operation: 'unpin', detail: { asked: ID } }, async (engine) => {
       const { location } = engine;
       const gone =
         ID === undefined

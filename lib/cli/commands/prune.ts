@@ -8,7 +8,7 @@ import type { RetentionOptions, RetentionPlan, RetentionPolicy } from '../../ret
 import { backupsNamed } from '../backup-text.js';
 import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
-import { withDirectory } from '../directory.js';
+import { withRecordedDirectory } from '../directory.js';
 import { codeOf, messageOf, UsageError } from '../errors.js';
 import { type Exit, exitOf } from '../exit-codes.js';
 import type { Style } from '../output/style.js';
@@ -66,8 +66,10 @@ export const prune = defineCommand({
   }),
   run(context, { DIR }, options) {
     const order = orderOf(options);
-    return withDirectory(
+    return withRecordedDirectory(
+      context,
       DIR,
+      order.dryRun ? undefined : { operation: 'prune' },
       async (engine) => {
         const planned = await planAfterVerify(context, engine, order);
         const { plan, inventory } = planned;

@@ -7,7 +7,7 @@ import type { BackupInfo, RestorePlan, RestoreResult } from '../../native/backup
 import { defineCommand, dirArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
-import { findBackup, withDirectory } from '../directory.js';
+import { findBackup, withRecordedDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { findBefore } from '../find-before.js';
 import { backupAsJson } from '../json.js';
@@ -144,8 +144,12 @@ export const restore = defineCommand({
   }),
   async run(context, { DIR, TARGET }, options) {
     const order = orderOf(TARGET, options);
-    return withDirectory(
+    const { id, before, target, dryRun } = order;
+    const entry = { operation: 'restore', detail: { target, asked: before?.toISOString() ?? id } } as const;
+    return withRecordedDirectory(
+      context,
       DIR,
+      dryRun ? undefined : entry,
       async (engine) => {
         const info = await chooseBackup(context, engine, order);
         const begin = performance.now();

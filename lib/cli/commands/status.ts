@@ -2,15 +2,16 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { formatDuration, formatSize } from '../../base/units.js';
 import { repositoryStatus } from '../../status/repository-status.js';
-import { isStoreUrl } from '../../storage/storage.js';
+import { locationName } from '../../storage/storage.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { needDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
+import type { Exit } from '../exit-codes.js';
 import { errorAsJson } from '../json.js';
 import type { Result } from '../output/output.js';
 import { table } from '../output/table.js';
-import { linesOf, safe } from '../output/text.js';
+import { linesOf, safe, shortened } from '../output/text.js';
 import { type Judged, judge, notesOn } from '../report/judged.js';
 import { checkReplaceable, writePage } from '../report/page-file.js';
 import { statusInPrometheus } from '../report/status-metrics.js';
@@ -24,7 +25,7 @@ export const status = defineCommand({
   description: [
     'Says of a repository how old its last good backup is, how many backups and bytes it has, which backups are damaged, cannot be read or are pinned, and who works in it now. PLACE is a directory or the URL of an object store. With --recursive it looks at all repositories below. A bucket is listed once, however many repositories it has.',
     'A backup is good if it can be read and is not known to be damaged. status reads lists of files, not the files: verify --checksum reads every byte.',
-    'With --max-age the exit code is 1 if the last good backup of a repository is older, or if there is none. The exit code is also 1 if a repository cannot be looked at, and 5 if a backup is damaged or cannot be read. Locks of a directory do not tell which process reads a backup.',
+    'With --max-age the exit code is 1 if the last good backup of a repository is older, or if there is none. The exit code is also 1 if a repository cannot be looked at, and 5 if a backup is damaged or cannot be read. If there is no repository below PLACE, it is 3, and 1 with --max-age. Locks of a directory do not tell which process reads a backup.',
   ],
   positionals: [
     { name: 'PLACE', type: 'backups', summary: 'a repository; with --recursive, what repositories lie in' },
@@ -64,6 +65,7 @@ export const status = defineCommand({
             'backupId?': count(),
             'holder?': text(),
             'renewed?': time('of a lease in an object store'),
+            'stale?': flag('it was not renewed for long: its holder was killed, or hangs'),
           }),
           'who works in it now; missing if it cannot be looked at',
         ),
@@ -82,11 +84,13 @@ export const status = defineCommand({
     const found = await repositoryStatus(PLACE, { recursive, signal: context.signal, now });
     if (!recursive && found[0]?.error !== undefined) throw found[0].error;
     const judged = found.map((each) => judge(each, maxAge));
-    const place = isStoreUrl(PLACE) ? PLACE.replace(/\?.*$/s, '') : resolve(PLACE);
+    const place = locationName(PLACE);
+    if (judged.length === 0 && (prometheus || context.out.quiet)) context.out.warn(noneIn(place));
     if (file !== undefined) {
       await writePage(file, renderStatus({ place, judged, now, timezone: timeZone(), host: hostname(), maxAge }));
     }
-    return asResult(context, { place, judged, file, prometheus });
+    const none = judged.length > 0 ? undefined : maxAge === undefined ? 'notFound' : 'failed';
+    return asResult(context, { place, judged, file, prometheus, exit: none ?? exitFor(judged) });
   },
 });
 
@@ -95,22 +99,30 @@ interface Told {
   judged: Judged[];
   file: string | undefined;
   prometheus: boolean;
+  exit: Exit;
 }
 
-function asResult(context: Context, { place, judged, file, prometheus }: Told): Result {
-  const bad = judged.filter(({ state }) => state !== 'good');
-  const exit = judged.some(({ state, late }) => state === 'failed' || late)
+function exitFor(judged: readonly Judged[]): Exit {
+  return judged.some(({ state, late }) => state === 'failed' || late)
     ? 'failed'
     : judged.some(({ state }) => state === 'damaged')
       ? 'corrupt'
       : 'ok';
+}
+
+function asResult(context: Context, { place, judged, file, prometheus, exit }: Told): Result {
+  const bad = judged.filter(({ state }) => state !== 'good');
   return {
     json: { place, ok: exit === 'ok', repositories: judged.map(asJson), html: file },
     text: () =>
       prometheus
-        ? statusInPrometheus(judged)
-        : linesOf(...tableOf(context, judged), '', summary(place, judged), file && `${safe(file)} is written`),
-    quiet: () => (prometheus ? statusInPrometheus(judged) : bad.map(({ location }) => safe(location))),
+        ? statusInPrometheus(place, judged)
+        : linesOf(
+            ...(judged.length === 0 ? [] : [...tableOf(context, judged), '']),
+            summary(place, judged),
+            file && `${safe(file)} is written`,
+          ),
+    quiet: () => (prometheus ? statusInPrometheus(place, judged) : bad.map(({ location }) => safe(location))),
     exit,
   };
 }
@@ -122,6 +134,11 @@ function asJson({ lastGood, leases, error, ...rest }: Judged) {
     leases: leases?.map((lease) => ({ ...lease, renewed: lease.renewed?.toISOString() })),
     error: error && errorAsJson(error),
   };
+}
+
+/** A long name is shortened where a person reads it. A file, a pipe and --json have all of it. */
+function inTerminal({ out }: Context, location: string): string {
+  return out.isTerminal ? shortened(location, Math.max(30, Math.floor((out.stdout.columns || 80) / 2))) : location;
 }
 
 function tableOf(context: Context, judged: readonly Judged[]): string[] {
@@ -138,7 +155,7 @@ function tableOf(context: Context, judged: readonly Judged[]): string[] {
       { title: 'NOTES' },
     ],
     judged.map((each) => [
-      safe(each.location),
+      inTerminal(context, safe(each.location)),
       marks[each.state](each.state),
       ...(each.error === undefined
         ? [
@@ -153,7 +170,10 @@ function tableOf(context: Context, judged: readonly Judged[]): string[] {
   );
 }
 
+const noneIn = (place: string) => `no repository was found in ${place}`;
+
 function summary(place: string, judged: readonly Judged[]): string {
+  if (judged.length === 0) return safe(noneIn(place));
   const of = (state: Judged['state']) => judged.filter((each) => each.state === state).length;
   const parts = linesOf(
     of('failed') > 0 && `${of('failed')} cannot be looked at`,

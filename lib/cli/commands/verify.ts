@@ -9,7 +9,7 @@ import type { BackupInfo, UnreadableBackup, VerifyResult } from '../../native/ba
 import { defineCommand, dirArgument, idArgument, type OptionSpecs, type OptionValues } from '../command.js';
 import type { Context } from '../context.js';
 import { notingDamage } from '../damage.js';
-import { findBackup, noneUsable, withDirectory } from '../directory.js';
+import { findBackup, noneUsable, withRecordedDirectory } from '../directory.js';
 import { UsageError } from '../errors.js';
 import { exitOf } from '../exit-codes.js';
 import { errorAsJson } from '../json.js';
@@ -88,8 +88,10 @@ export const verify = defineCommand({
   }),
   async run(context, { DIR, ID }, options) {
     const order = orderOf(ID, options);
-    const { location, checks } = await withDirectory(
+    const { location, checks } = await withRecordedDirectory(
+      context,
       DIR,
+      { operation: 'verify', checksum: order.how === 'checksum', detail: { asked: ID ?? order.which } },
       async (engine) => ({
         location: engine.location,
         checks: await verifyAll(context, engine, order, await toVerify(context, engine, order)),

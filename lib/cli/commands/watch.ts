@@ -3,7 +3,7 @@ import { errorCode } from '../../base/errors.js';
 import { formatDuration, formatSize } from '../../base/units.js';
 import { BackupManager } from '../../manager/backup-manager.js';
 import type { ManagerEvents } from '../../manager/manager-events.js';
-import { stopWaitingForStores } from '../../storage/storage.js';
+import { locationName, stopWaitingForStores } from '../../storage/storage.js';
 import { defineCommand } from '../command.js';
 import type { Context } from '../context.js';
 import { checkDatabase, openToBackUp } from '../database.js';
@@ -157,7 +157,7 @@ function meaningOf({ path, manager: { location, schedule }, backupOnStart, final
     ...(backupOnStart ? ['at the start'] : []),
     ...(finalBackup ? ['at the end'] : []),
   ];
-  return `${path} goes to ${String(location)}, ${times.join(', ') || 'on no schedule'}`;
+  return `${path} goes to ${locationName(location)}, ${times.join(', ') || 'on no schedule'}`;
 }
 
 function newManager(config: WatchedDatabase, file: string, at: number): BackupManager {

@@ -22,6 +22,15 @@ export function safe(text: string): string {
   });
 }
 
+/** Takes out the middle of a text that has more characters. */
+export function shortened(text: string, most: number): string {
+  const characters = [...text];
+  const half = Math.floor((most - 3) / 2);
+  return characters.length <= most
+    ? text
+    : `${characters.slice(0, most - 3 - half).join('')}...${characters.slice(-half).join('')}`;
+}
+
 /** Like {@link safe}, for text of several lines. */
 export function safeLines(text: string): string {
   return text.split('\n').map(safe).join('\n');

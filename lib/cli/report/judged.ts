@@ -29,8 +29,8 @@ export function notesOn({ damaged, unreadable, leases = [], error }: Judged): st
     damaged.length > 0 && `damaged: ${ranges(damaged)}`,
     unreadable.length > 0 && `cannot be read: ${ranges(unreadable)}`,
     ...leases.map(
-      ({ what, backupId, holder }) =>
-        `${what}${backupId === undefined ? '' : ` ${backupId}`}${holder ? ` (${holder})` : ''}`,
+      ({ what, backupId, holder, stale }) =>
+        `${stale ? 'stale: ' : ''}${what}${backupId === undefined ? '' : ` ${backupId}`}${holder ? ` (${holder})` : ''}`,
     ),
   );
 }

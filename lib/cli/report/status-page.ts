@@ -40,7 +40,7 @@ export function renderStatus({ place, judged, now, timezone, host, maxAge }: Sta
 </header>
 <main>
 <div class="tiles">
-${tile('Repositories', judged.length, '')}
+${tile('Repositories', judged.length, judged.length === 0 ? 'bad' : '')}
 ${tile('Need attention', bad, bad === 0 ? 'good' : 'bad')}
 ${tile('Backups', `${backups}, ${formatSize(bytes)}`, '')}
 </div>
