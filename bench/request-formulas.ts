@@ -70,14 +70,14 @@ export const EXPECTED = {
     delete: 1,
   }),
   // Deletes take 1,000 keys at a time, and renew the lease before each.
-  // The known damage is in the state, or in its copy.
+  // The known damage is in the state, or in its copy. One list is of the readers' leases.
   delete: ({ pages = 1, backups = 1, unread = 0 }) => ({
-    list: 2 * pages,
+    list: 2 * pages + 1,
     get: atMost(2 + 2 * unread),
     put: backups + 3,
     delete: backups + 3,
   }),
-  garbageCollect: ({ pages = 1, unread = 0 }) => ({ list: pages, get: 2 * unread, put: 1, delete: 1 }),
+  garbageCollect: ({ pages = 1, unread = 0 }) => ({ list: pages + 1, get: 2 * unread, put: 1, delete: 1 }),
   'copy, in the source': ({ pages = 1, newTables = 0, backups = 0, unread = 0 }) => ({
     list: 2 * pages,
     get: atMost(newTables + 7 * backups + 2 + 2 * unread),

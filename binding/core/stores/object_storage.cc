@@ -244,8 +244,16 @@ std::vector<std::string> ObjectStorage::RefusedDeletes() const {
   return files_ != nullptr ? files_->RefusedDeletes() : std::vector<std::string>();
 }
 
-// What a killed writer had sent of a large file. Of a paused one, too: that file was for nothing anyway.
+// What a killed writer had sent of a large file. Of a paused one, too: that file was for nothing anyway. And the leases
+// of readers that were killed on this machine. Those of other machines cannot be told from live ones at once: the
+// delete of the backup that they read waits until it can.
 Error ObjectStorage::RemoveAbandoned() {
+  (void)NewClient()->List(Kind::kList, LeaseKey("reading-"), [&](const StoredObject& reader) {
+    bool live = true;
+    std::string holder;
+    (void)Lease::IsLive(store_, times_, {.key = reader.key}, &live, &holder);
+    return true;
+  });
   if (!store_->limits().has_uploads) {
     return Error();
   }
