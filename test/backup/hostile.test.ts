@@ -1,6 +1,6 @@
 // Repositories that somebody else wrote, by mistake or on purpose: they lead to typed errors, and nothing outside is read or written.
 
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { BackupEngine } from '../../lib/index.js';
 import { contentsAt, contentsOf, fill, openDatabase, openEngine, settled } from '../fixtures/backups.js';
@@ -108,6 +108,7 @@ t.test('the last id there is, and names that are no ids, are told and do no harm
     if (name !== '1') renameSync(dir('backups', 'meta', name), dir(`kept-${name}`));
   }
   cpSync(dir('backups', 'private', '1'), dir('backups', 'private', `${last}`), { recursive: true });
+  rmSync(dir('backups', 'private', `${last}`, 'rocksdb-backup.files')); // it is that of backup 1
   writeFileSync(dir('backups', 'meta', `${last}`), text.replaceAll('private/1/', `private/${last}/`));
   t.same(
     (await engine.getBackupInfo()).map((info) => info.backupId),

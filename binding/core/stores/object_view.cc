@@ -4,7 +4,6 @@
 #include <string_view>
 #include <utility>
 
-#include "core/storage/archive_files.h"
 #include "core/stores/store_layout.h"
 
 namespace rocksdb_backup {
@@ -12,8 +11,6 @@ namespace rocksdb_backup {
 using rocksdb::IOStatus;
 
 namespace {
-
-const std::string kArchivePrefix = std::string(kArchiveDirectory) + "/";
 
 // Where repositories begin that lie below this one, with a slash at the end.
 template <class Objects>

@@ -21,7 +21,7 @@ std::string NameInDatabase(const std::string& key) {
 
 bool IsOfRepository(std::string_view key) {
   return key == kRepositoryMark || key.starts_with(kLeases) || key.starts_with(kState) || key.starts_with(kProbe) ||
-         key.starts_with("meta/") || IsFileOfBackup(std::string(key));
+         key.starts_with("meta/") || key.starts_with(kArchivePrefix) || IsFileOfBackup(std::string(key));
 }
 
 bool IsFileOfBackup(const std::string& key) {

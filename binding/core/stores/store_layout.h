@@ -24,6 +24,10 @@ std::string KeyOf(const std::string& root, const std::string& path);
 // The name that a file of a backup had in the database: `000007.sst` of `shared_checksum/000007_s3AB_1040.sst`.
 std::string NameInDatabase(const std::string& key);
 
+// Below it lies the archive: the kArchiveDirectory of core/storage/archive_files.h. Its keys come after those of all
+// other objects of the repository.
+inline constexpr char kArchivePrefix[] = "wal/";
+
 // Whether a key is one that a repository gives to its objects.
 bool IsOfRepository(std::string_view key);
 

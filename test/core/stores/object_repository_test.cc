@@ -168,7 +168,8 @@ TEST_F(ObjectRepository, ARepositoryBelowAnotherOneIsNeitherReadNorDeletedByIt) 
     for (const auto& [key, bytes] : store_->Contents()) {
       nested[std::string(place) + "/" + key] = bytes;
     }
-    for (const char* const more : {"rocksdb-backup.state.json", "rocksdb-backup.leases/writer", "private/9/garbage"}) {
+    for (const char* const more : {"rocksdb-backup.state.json", "rocksdb-backup.leases/writer", "private/9/garbage",
+                                   "wal/0000000000000001/id"}) {
       nested[std::string(place) + "/" + more] = "theirs";
     }
     for (const auto& [key, bytes] : nested) {
