@@ -54,7 +54,8 @@ export function s3Failure(error: unknown, attempt: Attempt): unknown {
   const status = $response?.statusCode ?? $metadata?.httpStatusCode;
   const known = KINDS[name];
   const damaged = /^Checksum mismatch/.test(message); // an answer, on its way; a client of the caller may check it
-  const lost = known === undefined && status === undefined && (damaged || isLostConnection(error));
+  // Also in the middle of the text of a failure: then nobody knows which one it was.
+  const lost = known === undefined && ((status === undefined && damaged) || isLostConnection(error));
   if (known === undefined && status === undefined && !lost) {
     return message === 'Region is missing' ? storeError(attempt, 'REFUSED', 'give a region', {}) : error;
   }

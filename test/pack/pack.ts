@@ -128,7 +128,9 @@ t.test(
       repository?: { url: string };
     };
     t.match(repository?.url, /^git\+https:\/\/.*\.git$/);
-    for (const page of ['README.md', ...readdirSync(join(installed, 'docs')).map((name) => join('docs', name))]) {
+    const docs = readdirSync(join(installed, 'docs'), { recursive: true, encoding: 'utf8' });
+    const pages = docs.filter((name) => name.endsWith('.md')).map((name) => join('docs', name));
+    for (const page of ['README.md', ...pages]) {
       const text = readFileSync(join(installed, page), 'utf8');
       for (const [, link = ''] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
         if (/^[a-z]+:/.test(link)) continue;

@@ -131,6 +131,8 @@ t.test('a body that is cut off is not taken for a whole one', async (t) => {
   const { server, store } = await scene(t);
   server.answers(halfAnAnswer('cut'));
   await rejects(t, 'BUSY', store.get('a', { signal }));
+  server.answers(halfAnAnswer('cut', {}, 404));
+  await rejects(t, 'BUSY', store.get('a', { signal }));
 });
 
 t.test('a body that stops coming is left at the signal', { timeout: 30_000 }, async (t) => {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "core/base/paths.h"
@@ -284,16 +285,14 @@ Error Archiver::WhyNotContinued(const std::vector<Timeline>& timelines, std::opt
                           }
                           return Error();
                         }});
-  std::vector<std::pair<uint32_t, std::string>> then;
-  std::vector<std::pair<uint32_t, std::string>> now;
+  std::set<std::pair<uint32_t, std::string>> then;
+  std::set<std::pair<uint32_t, std::string>> now;
   for (const ArchivedFamily& family : families) {
-    then.emplace_back(family.id, family.name);
+    then.emplace(family.id, family.name);
   }
   for (const Database::FamilyPtr& family : database_.AllFamilies()) {
-    now.emplace_back(family->handle->GetID(), family->handle->GetName());
+    now.emplace(family->handle->GetID(), family->handle->GetName());
   }
-  std::sort(then.begin(), then.end());
-  std::sort(now.begin(), now.end());
   if (then != now) {
     *why = TimelineReason::kFamilies;
   }

@@ -64,9 +64,9 @@ export class ScriptedServer {
 
 /** Begins an answer and leaves it: cuts the connection, or sends nothing more. */
 export const halfAnAnswer =
-  (then: 'cut' | 'hang', headers: Record<string, string> = {}) =>
+  (then: 'cut' | 'hang', headers: Record<string, string> = {}, status = 200) =>
   (response: ServerResponse): void => {
-    response.writeHead(200, { 'content-length': '1000', etag: '"abc"', ...headers });
+    response.writeHead(status, { 'content-length': '1000', etag: '"abc"', ...headers });
     response.write(Buffer.alloc(500), () => {
       if (then === 'cut') setTimeout(() => response.destroy(), 50);
     });
