@@ -100,11 +100,13 @@ async function lag(plain: Database, archived: Database): Promise<void> {
   const before = process.memoryUsage().rss;
   let most = before;
   const delays: number[] = [];
+  const begun = Date.now();
   const loop = monitorEventLoopDelay({ resolution: 1 });
   loop.enable();
   const withArchive = await write(archived, () => {
     const { archivedTime } = archived.archive!.status();
-    if (archivedTime !== undefined) delays.push(Date.now() - archivedTime.getTime());
+    // Before this run, nothing was written for a while.
+    if (archivedTime !== undefined && archivedTime.getTime() > begun) delays.push(Date.now() - archivedTime.getTime());
     most = Math.max(most, process.memoryUsage().rss);
   });
   loop.disable();
