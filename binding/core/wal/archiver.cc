@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "core/base/paths.h"
 #include "core/database/archive_marker.h"
 #include "core/wal/fixed_hex.h"
 #include "rocksdb/convenience.h"
@@ -177,10 +176,7 @@ Error Archiver::Work() {
       timeline_ = 0;
       lock_.reset();
       tail_.reset();
-      builder_.reset();
-      finished_.reset();
-      batches_.clear();
-      next_batch_ = 0;
+      ForgetWhatWasRead();
     }
     return error;
   }
@@ -372,10 +368,7 @@ Error Archiver::BeginTimeline(uint64_t parent, uint64_t begins, TimelineReason r
   previous_.clear();
   era_ = now.era;
   time_ = now.micros;
-  builder_.reset();
-  finished_.reset();
-  batches_.clear();
-  next_batch_ = 0;
+  ForgetWhatWasRead();
   families_ = families_of_next_ = FamiliesNow();
   tail_ = std::make_unique<LogTail>(db(), begins);
   {
@@ -388,6 +381,13 @@ Error Archiver::BeginTimeline(uint64_t parent, uint64_t begins, TimelineReason r
     status_.archived_time = time_;
   }
   return Error();
+}
+
+void Archiver::ForgetWhatWasRead() {
+  builder_.reset();
+  finished_.reset();
+  batches_.clear();
+  next_batch_ = 0;
 }
 
 bool Archiver::SegmentIsDue(Clock::time_point now) const {

@@ -88,6 +88,7 @@ class Archiver : public Database::Companion {
   Error SameAsLog(const Segment& segment, bool* same);
   Error BeginTimeline(uint64_t parent, uint64_t begins, TimelineReason reason);
   Error GoOn(const Timeline& timeline);
+  void ForgetWhatWasRead();
   Error ReadLog();
   Error AddRecord();
   Error AddBatch(const LoggedBatch& batch);

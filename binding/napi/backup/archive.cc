@@ -26,14 +26,6 @@ struct ArchivedDatabase {
   std::shared_ptr<Archiver> archiver;
 };
 
-std::shared_ptr<Database> DatabaseArgument(Napi::Env env, Napi::Value value) {
-  auto* handle = Unwrap<DatabaseHandle>(env, value);
-  if (handle == nullptr) {
-    ThrowWrongType(env, "db", "a Database", value);
-  }
-  return handle->shared_resource(env);
-}
-
 ArchivedDatabase ArchivedArgument(Napi::Env env, Napi::Value value) {
   ArchivedDatabase archived{DatabaseArgument(env, value), nullptr};
   archived.archiver = std::dynamic_pointer_cast<Archiver>(archived.database->companion());
@@ -42,15 +34,6 @@ ArchivedDatabase ArchivedArgument(Napi::Env env, Napi::Value value) {
                    .With("path", archived.database->path()));
   }
   return archived;
-}
-
-template <class R>
-Resource::Lease LeaseOf(Napi::Env env, const std::shared_ptr<R>& resource) {
-  Resource::Lease lease = resource->Acquire();
-  if (!lease) {
-    Throw(env, R::ClosedError());
-  }
-  return lease;
 }
 
 // In microseconds since 1970, for JS: milliseconds are what its dates have, and are too coarse.

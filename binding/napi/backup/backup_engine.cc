@@ -43,11 +43,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
   // reading only.
   static Napi::Value PlanBackup(const Args& args) {
     const Napi::Env env = args.Env();
-    auto* database_handle = Unwrap<DatabaseHandle>(env, args[0]);
-    if (database_handle == nullptr) {
-      ThrowWrongType(env, "db", "a Database", args[0]);
-    }
-    const std::shared_ptr<Database> database = database_handle->shared_resource(env);
+    const std::shared_ptr<Database> database = DatabaseArgument(env, args[0]);
     OpenEngineOptions options;
     options.repository.settings.storage = StorageArgument(env, args[1], "location");
     ReadOpenEngineOptions(env, args[2], &options);
@@ -55,7 +51,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     JsCallback exclude_files;
     ReadCreateOptions(env, args[3], &request, &exclude_files);
     return Async<BackupPlan>(
-        env, Lane::kLong, Leases(Lease(env, database)),
+        env, Lane::kLong, Leases(LeaseOf(env, database)),
         [database, settings = options.repository.settings, request = std::move(request)](BackupPlan& plan) mutable {
           DescribeSource(*database, &request.source);
           return rocksdb_backup::PlanBackup(settings, request, &plan);
@@ -67,11 +63,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
   Napi::Value CreateBackup(const Args& args) {
     const Napi::Env env = args.Env();
     const Repository repository = shared_resource(env);
-    auto* database_handle = Unwrap<DatabaseHandle>(env, args[0]);
-    if (database_handle == nullptr) {
-      ThrowWrongType(env, "db", "a Database", args[0]);
-    }
-    const std::shared_ptr<Database> database = database_handle->shared_resource(env);
+    const std::shared_ptr<Database> database = DatabaseArgument(env, args[0]);
     const OperationHandle& handle = OperationArgument(env, args[1]);
     CreateRequest request;
     JsCallback exclude_files;
@@ -81,7 +73,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     const std::shared_ptr<void> watch =
         database->WhenClosing([operation = handle.operation()] { operation->RequestStop(); });
     return AsyncThrough<BackupDescription>(
-        env, InTurn(repository, handle.operation()), Leases(Lease(env, repository), Lease(env, database)),
+        env, InTurn(repository, handle.operation()), Leases(LeaseOf(env, repository), LeaseOf(env, database)),
         [repository, database, tracked, watch, request = std::move(request)](BackupDescription& created) mutable {
           if (Error error = SourceOf(*database, &request.source); !error.ok()) {
             return error;
@@ -107,7 +99,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     const OperationHandle& handle = OperationArgument(env, args[1]);
     const bool checksum = ReadFlag(env, "verifyBackup options", "checksum", args[2]);
     return Async<VerifyResult>(
-        env, Lane::kLong, Leases(Lease(env, repository)),
+        env, Lane::kLong, Leases(LeaseOf(env, repository)),
         [repository, id, checksum, tracked = Track(repository, Kind::kOther, handle)](VerifyResult& result) {
           return repository->Verify(id, checksum, tracked->operation(), &result);
         },
@@ -124,7 +116,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     CopyRequest request{IdsArgument(env, args[1]), ReadFlag(env, "options", "allowOtherDatabase", args[3])};
     using Backups = std::vector<CopiedBackup>;
     return AsyncThrough<Backups>(
-        env, InTurn(target, handle.operation()), Leases(Lease(env, target), Lease(env, source)),
+        env, InTurn(target, handle.operation()), Leases(LeaseOf(env, target), LeaseOf(env, source)),
         [source, target, request = std::move(request), in_target = Track(target, Kind::kOther, handle),
          in_source = Track(source, Kind::kOther, handle)](Backups& backups) {
           return target->CopyFrom(*source, request, in_target->operation(), &backups);
@@ -143,7 +135,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     using Backups = std::vector<CopiedBackup>;
     return Async<Backups>(
         env, Lane::kLong,
-        target == nullptr ? Leases(Lease(env, source)) : Leases(Lease(env, source), Lease(env, target)),
+        target == nullptr ? Leases(LeaseOf(env, source)) : Leases(LeaseOf(env, source), LeaseOf(env, target)),
         [source, target, request = std::move(request), tracked = Track(source, Kind::kOther, handle)](
             Backups& backups) { return source->PlanCopyTo(target.get(), request, tracked->operation(), &backups); },
         [callback = handle.on_progress()](Napi::Env js, Backups& backups) { return ToJs(js, backups); },
@@ -227,7 +219,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     const uint32_t id = BackupIdArgument(env, args[0]);
     const OperationHandle& handle = OperationArgument(env, args[1]);
     return Async<std::shared_ptr<Database>>(
-        env, Lane::kLong, Leases(Lease(env, repository)),
+        env, Lane::kLong, Leases(LeaseOf(env, repository)),
         [repository, id, cache = ReadOpenBackupOptions(env, args[2]),
          tracked = Track(repository, Kind::kOther, handle)](std::shared_ptr<Database>& database) {
           return repository->OpenBackup(id, cache, tracked->operation(), &database);
@@ -253,7 +245,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
               },
               *operation);
         },
-        Leases(Lease(args.Env(), repository)),
+        Leases(LeaseOf(args.Env(), repository)),
         [taken](WriteQueue::Turn& turn) {
           turn = std::move(*taken);
           return Error();
@@ -343,15 +335,6 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     return ids;
   }
 
-  template <typename R>
-  static Resource::Lease Lease(Napi::Env env, const std::shared_ptr<R>& resource) {
-    Resource::Lease lease = resource->Acquire();
-    if (!lease) {
-      Throw(env, R::ClosedError());
-    }
-    return lease;
-  }
-
   // The repository knows the operation from the call on, not only when a thread begins it. So a stop right after the
   // call finds it.
   static std::shared_ptr<BackupRepository::Tracked> Track(const Repository& repository, Kind kind,
@@ -395,7 +378,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
     const OperationHandle& handle = OperationArgument(env, args[2]);
     ReadRestoreOptions(env, args[3], &request);
     return Async<Result>(
-        env, Lane::kLong, Leases(Lease(env, repository)),
+        env, Lane::kLong, Leases(LeaseOf(env, repository)),
         [repository, tracked = Track(repository, Kind::kOther, handle), request = std::move(request),
          call](Result& result) { return call(*repository, request, tracked->operation(), result); },
         [callback = handle.on_progress()](Napi::Env js, Result& result) { return ToJs(js, result); },
@@ -406,7 +389,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
   Napi::Value Read(Napi::Env env, Call call, Convert convert) {
     const Repository repository = shared_resource(env);
     return Async<T>(
-        env, Lane::kLong, Leases(Lease(env, repository)),
+        env, Lane::kLong, Leases(LeaseOf(env, repository)),
         [repository, call = std::move(call)](T& result) { return call(*repository, result); }, std::move(convert));
   }
 
@@ -429,7 +412,7 @@ class BackupEngineHandle : public Handle<BackupRepository> {
                                RunInBackground([turn, work = std::move(work)] { work(); });
                              };
     return AsyncThrough<T>(
-        env, run, Leases(Lease(env, repository)),
+        env, run, Leases(LeaseOf(env, repository)),
         [repository, call = std::move(call)](T& result) { return call(*repository, result); }, std::move(convert),
         [operation] { operation->RequestStop(); });
   }
@@ -533,6 +516,14 @@ Napi::Value WhyDenied(const Args& args) {
 }
 
 }  // namespace
+
+std::shared_ptr<Database> DatabaseArgument(Napi::Env env, Napi::Value value) {
+  auto* handle = Unwrap<DatabaseHandle>(env, value);
+  if (handle == nullptr) {
+    ThrowWrongType(env, "db", "a Database", value);
+  }
+  return handle->shared_resource(env);
+}
 
 std::shared_ptr<BackupRepository> SharedEngineArgument(Napi::Env env, Napi::Value value, std::string_view name) {
   auto* handle = Unwrap<BackupEngineHandle>(env, value);

@@ -356,6 +356,16 @@ class TimelineTest : public RecoveryTest {
     Put("first", "1");
     Archive();
   }
+  // The database is then as it was before its first archived write.
+  void FirstTimelineThatACopyLacks() {
+    Open();
+    MakeBase();
+    std::filesystem::copy(path("db"), path("copy"), std::filesystem::copy_options::recursive);
+    Put("first", "1");
+    Close();
+    std::filesystem::remove_all(path("db"));
+    std::filesystem::rename(path("copy"), path("db"));
+  }
   void OpenPlainly(const std::function<void(rocksdb::DB& db)>& use) {
     std::unique_ptr<rocksdb::DB> db;
     ASSERT_TRUE(OpenInto(&db, [&](auto* out) -> decltype(rocksdb::DB::Open(rocksdb::Options(), "", out)) {
@@ -387,28 +397,15 @@ TEST_F(TimelineTest, TheDatabaseWasRestored) {
 }
 
 TEST_F(TimelineTest, TheDatabaseIsBehindItsArchive) {
-  Open();
-  MakeBase();
-  std::filesystem::copy(path("db"), path("copy"), std::filesystem::copy_options::recursive);
-  Put("first", "1");
-  Close();
-  std::filesystem::remove_all(path("db"));
-  std::filesystem::rename(path("copy"), path("db"));
+  FirstTimelineThatACopyLacks();
   Open();
   Put("first", "1");
   ExpectNewTimeline(TimelineReason::kBehind);
 }
 
 TEST_F(TimelineTest, TheDatabaseHasOtherWritesThanItsArchive) {
-  Open();
-  MakeBase();
-  std::filesystem::copy(path("db"), path("copy"), std::filesystem::copy_options::recursive);
-  Put("first", "1");
-  Close();
-  std::filesystem::remove_all(path("db"));
-  std::filesystem::rename(path("copy"), path("db"));
+  FirstTimelineThatACopyLacks();
   // Without the archive, and as nobody else would notice.
-  const std::string marker = ReadFile(path("db/rocksdb-backup.archive"));
   OpenPlainly([](rocksdb::DB& db) { ASSERT_TRUE(db.Put({}, "first", "1 of another history").ok()); });
   std::string current = ReadFile(path("db/CURRENT"));
   current.pop_back();
